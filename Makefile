@@ -1,0 +1,61 @@
+# Bare `make` lists the verbs. A fresh machine needs no more than make, Python 3.11 and apt.
+UV := $(shell deploy/get-uv --where)
+RUN := $(UV) run --no-sync
+
+.DEFAULT_GOAL := help
+.PHONY: help setup servers demo test unit it e2e check fmt contracts bench up down logs image
+
+help:  ## this list
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup:  ## get uv if missing, install what uv.lock says
+	@deploy/get-uv
+	@$(UV) sync --frozen --quiet
+
+servers:
+	@deploy/get-rabbitmq
+
+demo: setup servers  ## the whole portal on this machine, with the Human Organ Atlas in it
+	@$(RUN) portal demo
+
+test: setup servers  ## install what the tests need and run all of them
+	PORTAL_REQUIRE_SERVICES=1 $(RUN) pytest
+
+unit: setup  ## the quick ones
+	$(RUN) pytest tests/unit tests/contract
+
+it: setup servers  ## against real servers and simulators
+	$(RUN) pytest tests/integration
+
+e2e: setup servers  ## journeys through the running portal
+	$(RUN) pytest tests/e2e
+
+check: setup  ## format, lint, types, import contracts, contract drift
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) basedpyright
+	$(RUN) lint-imports
+	$(RUN) pytest -q tests/contract
+
+fmt: setup  ## format and mend what can be mended
+	$(RUN) ruff format .
+	$(RUN) ruff check --fix .
+
+contracts: setup  ## write the generated contracts again
+	$(RUN) portal-contracts
+	$(RUN) python -m portal_gateway.openapi
+
+bench: setup servers  ## how fast, as ratios against named baselines
+	$(RUN) python -m pytest tests/bench -s -q -o python_files='bench_*.py' -o timeout=3600
+
+up:  ## docker compose up
+	docker compose up --detach --build --wait
+
+down:  ## docker compose down
+	docker compose down
+
+logs:  ## docker compose logs
+	docker compose logs --follow
+
+image:  ## one image: make image PACKAGE=portal-doi
+	docker build --build-arg PACKAGE=$(PACKAGE) --tag $(PACKAGE) --file deploy/Dockerfile .

@@ -1,0 +1,1 @@
+"""The whole portal on one machine, and simulators of what is outside it."""

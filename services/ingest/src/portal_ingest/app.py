@@ -1,0 +1,59 @@
+"""Composition root of ingest: settings in, a running service out."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from portal_shared.service import Service
+from portal_shared.workers import Worker
+
+from portal_ingest import handlers, routes
+from portal_ingest.doi_notes import Writeback
+from portal_ingest.icat import Icat
+from portal_ingest.intake import Intake
+from portal_ingest.joblog import JobLog
+from portal_ingest.registering import Registering
+from portal_ingest.registry import Registry
+from portal_ingest.settings import IngestSettings
+
+
+def build(settings: IngestSettings | None = None) -> FastAPI:
+    settings = settings or IngestSettings()
+    service = Service("ingest", settings)
+    jobs = JobLog(service.client, service.database, service.outbox)
+    registry = Registry(service.client, service.database, service.outbox)
+    icat = Icat(settings)
+    registering = Registering(jobs, registry, icat, Intake(settings.intake_root))
+    working = [
+        service.work(Worker(f"jobs {n}", registering.step)) for n in range(settings.jobs_at_once)
+    ]
+    writing_back = service.work(Worker("DOIs to ICAT", Writeback(registry, icat).step))
+    service.prepare(jobs.prepare)
+    service.prepare(registry.prepare)
+    service.subscribe(
+        handlers.router,
+        jobs=jobs,
+        registry=registry,
+        working=working,
+        writing_back=writing_back,
+        profile=settings.profile,
+    )
+
+    async def facts() -> Mapping[str, Any]:
+        told = {**await jobs.counts(), **await registry.counts()}
+        told["pending"] = told["jobs_accepted"] + told["jobs_working"] + told["icat_due"]
+        return told
+
+    service.facts(facts)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
+        async with service.running():
+            yield
+        icat.close()
+
+    app = service.app(FastAPI(title="portal ingest", lifespan=lifespan))
+    app.state.jobs, app.state.registry = jobs, registry
+    app.include_router(routes.router)
+    return app

@@ -1,0 +1,59 @@
+"""What the doi service says goes into the record, and from there into ICAT."""
+
+from datetime import UTC, datetime
+
+from portal_shared import profile as profiles
+from portal_shared.events import DoiFailed, DoiMinted
+from portal_shared.model import Document
+from portal_shared.observe import logger
+
+from portal_ingest.icat import Icat
+from portal_ingest.icat_entry import publication_entry
+from portal_ingest.registry import Registry, Stored
+
+log = logger(__name__)
+
+
+async def note_minted(event: DoiMinted, registry: Registry) -> None:
+    fields = {
+        "doi": event.doi,
+        "doi_state": event.state,
+        "doi_adopted": event.adopted,
+        "doi_problem": None,
+        "icat_due": datetime.now(UTC),
+    }
+    await registry.note_doi(event.pid, version=event.version, fields=fields)
+
+
+async def note_failed(event: DoiFailed, registry: Registry) -> None:
+    await registry.note_doi(event.pid, version=event.version, fields={"doi_problem": event.reason})
+
+
+class Writeback:
+    """Tells ICAT the DOIs that it does not know yet, one record a step."""
+
+    def __init__(self, registry: Registry, icat: Icat) -> None:
+        self._registry = registry
+        self._icat = icat
+
+    async def step(self) -> bool:
+        """False when ICAT knows all. Raises Unavailable; the record stays due."""
+        stored = await self._registry.claim_due()
+        if stored is None:
+            return False
+        if stored.doi:
+            await self._tell(stored, stored.doi)
+        await self._registry.told_icat(stored.pid, stored.doi)
+        return True
+
+    async def _tell(self, stored: Stored, doi: str) -> None:
+        if stored.kind == "dataset" and stored.icat_id is not None:
+            if stored.record.get("doi") != doi:  # one it brought is there since it was entered
+                await self._icat.set_dataset_doi(stored.icat_id, doi)
+        elif stored.kind == "document":
+            document = Document.model_validate(stored.record)
+            ids = await self._registry.icat_ids(document.datasets)
+            if ids:
+                entry = publication_entry(document, doi, profiles.load(document.profile))
+                await self._icat.publish(entry, ids)
+        log.info("ICAT knows the DOI", pid=stored.pid, doi=doi)

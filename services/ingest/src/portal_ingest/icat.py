@@ -1,0 +1,90 @@
+"""ICAT, as far as ingest needs it: register a dataset, change it, publish a document.
+
+Its calls block, so they run in threads, one client each. Every write is looked up by its natural
+key before it is repeated, so that an answer that got lost makes nothing twice.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import icat.exception
+from portal_shared.errors import Invalid, Unavailable
+
+from portal_ingest import icat_publishing
+from portal_ingest.icat_client import QuickClient, RefusedInside, connect, translated
+from portal_ingest.icat_datasets import Datasets
+from portal_ingest.icat_entry import DatasetEntry, PublicationEntry
+from portal_ingest.icat_known import Known
+from portal_ingest.settings import IngestSettings
+
+T = TypeVar("T")
+
+DEADLINE = 300  # seconds for one piece of work, its lookups included
+TRIES = 2
+
+
+class Icat:
+    """The facility's catalogue."""
+
+    def __init__(self, settings: IngestSettings) -> None:
+        self._settings = settings
+        self._threads = ThreadPoolExecutor(settings.icat_clients, thread_name_prefix="icat")
+        self._own = threading.local()
+        self._known = Known()
+        self._datasets = Datasets(self._known)
+
+    async def register(self, entry: DatasetEntry, *, maybe_there: bool) -> int:
+        """Create the dataset, or bring the one that is there to this state; returns its id.
+
+        `maybe_there`: an earlier try may have succeeded, or it was registered before.
+        Raises Invalid when ICAT cannot hold it, Unavailable to try again.
+        """
+        work = self._datasets.change if maybe_there else self._datasets.create
+        return await self._run(lambda client: work(client, entry))
+
+    async def set_dataset_doi(self, dataset_id: int, doi: str) -> None:
+        await self._run(lambda client: self._datasets.set_doi(client, dataset_id, doi))
+
+    async def publish(self, entry: PublicationEntry, dataset_ids: list[int]) -> int:
+        """Make or renew the DataCollection and DataPublication of a document's DOI."""
+        return await self._run(
+            lambda client: icat_publishing.publish(client, self._known, entry, dataset_ids)
+        )
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, work: Callable[[QuickClient], T]) -> T:
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self._threads, self._with_client, work)
+        try:
+            return await asyncio.wait_for(asyncio.shield(future), DEADLINE)
+        except TimeoutError as error:
+            raise Unavailable(f"ICAT: no answer in {DEADLINE} s") from error
+
+    def _with_client(self, work: Callable[[QuickClient], T]) -> T:
+        """Once more where a session has ended, or what we remember is no longer there."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                with translated():
+                    return work(self._client())
+            except Unavailable as error:
+                self._own.client = None
+                ended = isinstance(error.__cause__, icat.exception.ICATSessionError)
+                if attempt == TRIES or not ended:
+                    raise
+            except (icat.exception.ICATNoObjectError, RefusedInside) as error:
+                self._known.forget()
+                if attempt == TRIES:
+                    raise Invalid(f"ICAT: {error}", field="icat") from error
+        raise Unavailable("ICAT: no session")
+
+    def _client(self) -> QuickClient:
+        client: QuickClient | None = getattr(self._own, "client", None)
+        if client is None:
+            client = self._own.client = connect(self._settings)
+        client.autoRefresh()
+        return client

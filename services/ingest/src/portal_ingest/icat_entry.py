@@ -1,0 +1,207 @@
+"""A record as ICAT is to hold it: names, units and lengths fitted to its schema. Pure.
+
+Text that only describes is cut to its column; names that identify are cut with a digest, so that
+two long ones stay two.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from portal_shared.model import Dataset, Document, File, Member, Technique
+from portal_shared.profile import Profile
+
+SHORT, LONG = 255, 4000
+LOCATION = 511
+MOST_FILES = 500  # more are entered as one logical file per folder
+
+
+@dataclass(frozen=True)
+class ParameterEntry:
+    name: str
+    units: str
+    value: float | str
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    name: str
+    location: str
+    size: int | None
+    checksum: str | None
+
+
+@dataclass(frozen=True)
+class Named:
+    """Something that exists once: an instrument, a technique, a sample."""
+
+    name: str
+    pid: str | None = None
+    full_name: str | None = None
+
+
+@dataclass(frozen=True)
+class InvestigationEntry:
+    name: str
+    visit_id: str
+    title: str
+    type: str
+
+
+@dataclass(frozen=True)
+class DatasetEntry:
+    facility: str
+    investigation: InvestigationEntry
+    type: str
+    name: str
+    description: str
+    location: str | None
+    doi: str | None
+    start: datetime
+    file_count: int
+    file_size: int
+    sample: Named | None
+    instruments: tuple[Named, ...]
+    techniques: tuple[Named, ...]
+    parameters: tuple[ParameterEntry, ...]
+    files: tuple[FileEntry, ...]
+
+
+@dataclass(frozen=True)
+class UserEntry:
+    name: str
+    full_name: str
+    given_name: str | None
+    family_name: str | None
+    contributor_type: str
+    order: str
+
+
+@dataclass(frozen=True)
+class PublicationEntry:
+    facility: str
+    doi: str
+    internal_id: str
+    title: str
+    description: str
+    users: tuple[UserEntry, ...]
+
+
+def cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def cut_name(text: str, most: int = SHORT) -> str:
+    """At most that long, and different for different names."""
+    if len(text) <= most:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return f"{text[: most - 14]}… {digest}"
+
+
+def dataset_entry(dataset: Dataset, files: Sequence[File], profile: Profile) -> DatasetEntry:
+    rules = profile.icat
+    instrument = dataset.instrument
+    visit = instrument.name if instrument else "none"
+    proposal = dataset.proposal or dataset.document or "unassigned"
+    sample = dataset.samples[0] if dataset.samples else None
+    return DatasetEntry(
+        facility=rules.facility,
+        investigation=InvestigationEntry(
+            cut_name(proposal), cut_name(visit), cut(proposal, SHORT), rules.investigation_type
+        ),
+        type=rules.dataset_type,
+        name=cut_name(dataset.name),
+        description=cut(dataset.title, SHORT),
+        location=dataset.folder if dataset.folder and len(dataset.folder) <= LOCATION else None,
+        doi=dataset.doi,
+        start=dataset.created,
+        file_count=dataset.files.count,
+        file_size=dataset.files.bytes,
+        sample=Named(cut_name(sample.name), cut_name(sample.pid)) if sample else None,
+        instruments=(Named(cut_name(visit), cut_name(instrument.pid), instrument.name),)
+        if instrument
+        else (),
+        techniques=tuple({t.pid: _technique(t) for t in dataset.techniques}.values()),
+        parameters=parameter_entries(dataset, profile),
+        files=file_entries(dataset.folder, files),
+    )
+
+
+def _technique(technique: Technique) -> Named:
+    """ICAT keeps techniques by name alone: two pids of one name must stay two."""
+    name = technique.name if len(technique.name) <= SHORT else technique.pid
+    return Named(cut_name(name), cut_name(technique.pid))
+
+
+def parameter_entries(dataset: Dataset, profile: Profile) -> tuple[ParameterEntry, ...]:
+    """Under ICAT's names, numbers as numbers; a name that comes again is numbered."""
+    found: dict[tuple[str, str], ParameterEntry] = {}
+    for parameter in dataset.parameters:
+        rule = profile.parameters.get(parameter.name)
+        plain = rule.icat if rule and rule.icat else profile.icat.parameter_prefix + parameter.name
+        value = parameter.value
+        kept = cut(value, LONG) if isinstance(value, str) else float(value)
+        units = cut_name(parameter.unit or "")
+        name, number = cut_name(plain), 1
+        while (name, units) in found:
+            number += 1
+            name = cut_name(f"{plain}#{number}")
+        found[name, units] = ParameterEntry(name, units, kept)
+    return tuple(found.values())
+
+
+def file_entries(folder: str | None, files: Sequence[File]) -> tuple[FileEntry, ...]:
+    base = f"{folder}/" if folder else ""
+    if len(files) > MOST_FILES:
+        return logical_files(base, files)
+    return tuple(
+        FileEntry(cut_name(f.location), cut(base + f.location, LOCATION), f.size, f.sha256)
+        for f in files
+    )
+
+
+def logical_files(base: str, files: Sequence[File]) -> tuple[FileEntry, ...]:
+    """One entry per top folder (a zarr, a stack of slices), with the bytes of all below it."""
+    sizes: dict[str, int] = {}
+    for file in files:
+        top = file.location.split("/", 1)[0]
+        sizes[top] = sizes.get(top, 0) + (file.size or 0)
+    return tuple(
+        FileEntry(cut_name(top), cut(base + top, LOCATION), size, None)
+        for top, size in sizes.items()
+    )[:MOST_FILES]
+
+
+def publication_entry(document: Document, doi: str, profile: Profile) -> PublicationEntry:
+    return PublicationEntry(
+        facility=profile.icat.facility,
+        doi=doi,
+        internal_id=cut_name(document.pid),
+        title=cut(document.title, SHORT),
+        description=cut(document.summary or document.title, LONG),
+        users=tuple(_user(m, n) for n, m in enumerate(_people(document.members))),
+    )
+
+
+def _people(members: Sequence[Member]) -> list[Member]:
+    """Each person once: ICAT keeps (publication, user, contributor type) unique."""
+    found: dict[str, Member] = {}
+    for member in members:
+        if member.person:
+            found.setdefault(member.person.id, member)
+    return list(found.values())
+
+
+def _user(member: Member, number: int) -> UserEntry:
+    person = member.person
+    assert person is not None  # noqa: S101  # _people leaves out members without one
+    return UserEntry(
+        name=cut_name(person.orcid or person.id),
+        full_name=cut(person.full_name, SHORT),
+        given_name=person.first_name,
+        family_name=person.last_name,
+        contributor_type="Creator",
+        order=f"{number:04d}",
+    )

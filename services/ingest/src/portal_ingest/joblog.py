@@ -1,0 +1,231 @@
+"""The jobs of ingest in MongoDB: kept before they are acknowledged, done by whoever claims them.
+
+Jobs of one document are done in the order in which they came; others side by side. A claim is a
+lease with a fence: who lost it while it was asleep can finish nothing.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from portal_shared.events import JobFinished
+from portal_shared.jobs import JobAnswer
+from portal_shared.mongo import (
+    ASCENDING,
+    DESCENDING,
+    Client,
+    Database,
+    Doc,
+    DuplicateKeyError,
+    ReturnDocument,
+    Session,
+    transaction,
+    translated,
+)
+from portal_shared.outbox import Outbox
+
+LEASE = timedelta(seconds=60)
+LOOK_AHEAD = 500
+UNFINISHED = ("accepted", "working")
+
+
+@dataclass(frozen=True)
+class ReplyTo:
+    queue: str
+    correlation: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    job_id: str
+    fence: int
+    content: str
+    profile: str
+    correlation_id: str
+    attempts: int
+
+
+class JobLog:
+    def __init__(self, client: Client, database: Database, outbox: Outbox) -> None:
+        self._client = client
+        self._outbox = outbox
+        self._jobs = database["jobs"]
+        self._owner = str(uuid.uuid4())
+
+    async def prepare(self) -> None:
+        """Make the indexes."""
+        with translated():
+            await self._jobs.create_index([("state", ASCENDING), ("received_at", ASCENDING)])
+            await self._jobs.create_index([("received_at", DESCENDING)])
+
+    async def accept(self, row: Doc, reply: ReplyTo | None) -> Doc | None:
+        """Keep a new job; returns the one that is there already under this id, if any."""
+        replies = [vars(reply)] if reply else []
+        with translated():
+            try:
+                await self._jobs.insert_one(
+                    {
+                        **row,
+                        "state": "accepted",
+                        "received_at": datetime.now(UTC),
+                        "replies": replies,
+                        "fence": 0,
+                        "attempts": 0,
+                    }
+                )
+            except DuplicateKeyError:
+                return await self._jobs.find_one({"_id": row["_id"]})
+        return None
+
+    async def answer_too(self, job_id: str, reply: ReplyTo) -> None:
+        """The same answer also to this queue, when the job is done."""
+        with translated():
+            await self._jobs.update_one({"_id": job_id}, {"$addToSet": {"replies": vars(reply)}})
+
+    async def answer_now(self, answer: JobAnswer, reply: ReplyTo | None) -> None:
+        """An answer for a job that is not done: because it was before, or cannot be."""
+        if reply is None:
+            return
+        body = answer.model_dump_json().encode()
+
+        async def work(session: Session) -> None:
+            await self._outbox.reply(session, reply.queue, reply.correlation, body)
+
+        await transaction(self._client, work)
+
+    async def refuse(self, row: Doc, answer: JobAnswer, reply: ReplyTo | None) -> None:
+        """Keep a job that cannot be done, with its answer, so that `portal jobs` shows it."""
+        now = datetime.now(UTC)
+        kept: Doc = {
+            **row,
+            "state": "finished",
+            "received_at": now,
+            "finished_at": now,
+            "replies": [],
+            "fence": 0,
+            "attempts": 0,
+            "answer": answer.model_dump(mode="json"),
+        }
+
+        async def work(session: Session) -> None:
+            await self._jobs.replace_one({"_id": row["_id"]}, kept, upsert=True, session=session)
+            await self._announce(answer, [reply] if reply else [], session)
+
+        await transaction(self._client, work)
+
+    async def claim(self) -> Claim | None:
+        """The oldest job that may be done now, for this long (LEASE); None when there is none."""
+        now = datetime.now(UTC)
+        with translated():
+            rows = self._jobs.find(
+                {"state": {"$in": UNFINISHED}},
+                {"subject": 1, "state": 1, "until": 1, "not_before": 1},
+            )
+            waiting = [r async for r in rows.sort("received_at", ASCENDING).limit(LOOK_AHEAD)]
+            busy: set[str] = set()
+            for row in waiting:
+                free = row["state"] == "accepted" or row["until"] < now
+                later = row.get("not_before") and row["not_before"] > now
+                if free and not later and row["subject"] not in busy:
+                    claimed = await self._take(row, now)
+                    if claimed:
+                        return claimed
+                busy.add(row["subject"])
+        return None
+
+    async def _take(self, row: Doc, now: datetime) -> Claim | None:
+        taken: Doc | None = await self._jobs.find_one_and_update(
+            {
+                "_id": row["_id"],
+                "$or": [{"state": "accepted"}, {"state": "working", "until": {"$lt": now}}],
+            },
+            {
+                "$set": {"state": "working", "owner": self._owner, "until": now + LEASE},
+                "$inc": {"fence": 1},
+            },
+            return_document=ReturnDocument.AFTER,
+        )
+        if not taken:
+            return None
+        return Claim(
+            job_id=taken["_id"],
+            fence=taken["fence"],
+            content=taken["content"],
+            profile=taken["profile"],
+            correlation_id=taken["correlation_id"],
+            attempts=taken["attempts"],
+        )
+
+    async def extend(self, claim: Claim) -> bool:
+        """Still ours? Then for another LEASE."""
+        with translated():
+            result = await self._jobs.update_one(
+                {"_id": claim.job_id, "fence": claim.fence, "state": "working"},
+                {"$set": {"until": datetime.now(UTC) + LEASE}},
+            )
+        return bool(result.matched_count)
+
+    async def put_back(self, claim: Claim, *, pause: float, failed: bool) -> None:
+        """Not now: free for anybody after the pause; `failed` counts as an attempt."""
+        with translated():
+            await self._jobs.update_one(
+                {"_id": claim.job_id, "fence": claim.fence},
+                {
+                    "$set": {
+                        "state": "accepted",
+                        "not_before": datetime.now(UTC) + timedelta(seconds=pause),
+                    },
+                    "$inc": {"attempts": int(failed)},
+                },
+            )
+
+    async def finish(self, claim: Claim, answer: JobAnswer) -> None:
+        """Keep the answer, send it to all who asked, tell everybody; nothing when not ours."""
+
+        async def work(session: Session) -> None:
+            row: Doc | None = await self._jobs.find_one_and_update(
+                {"_id": claim.job_id, "fence": claim.fence, "state": "working"},
+                {
+                    "$set": {
+                        "state": "finished",
+                        "finished_at": datetime.now(UTC),
+                        "answer": answer.model_dump(mode="json"),
+                        "content": None,
+                    }
+                },
+                session=session,
+            )
+            if row:
+                replies = [ReplyTo(r["queue"], r["correlation"]) for r in row["replies"]]
+                await self._announce(answer, replies, session)
+
+        await transaction(self._client, work)
+
+    async def _announce(
+        self, answer: JobAnswer, replies: Sequence[ReplyTo], session: Session
+    ) -> None:
+        await self._outbox.add(session, [JobFinished(answer=answer)])
+        body = answer.model_dump_json().encode()
+        for reply in replies:
+            await self._outbox.reply(session, reply.queue, reply.correlation, body)
+
+    async def find(self, job_id: str) -> Doc | None:
+        with translated():
+            return await self._jobs.find_one({"_id": job_id}, {"content": 0, "replies": 0})
+
+    async def latest(self, count: int) -> list[Doc]:
+        with translated():
+            rows = self._jobs.find({}, {"content": 0, "replies": 0, "answer.outcomes": 0})
+            return [r async for r in rows.sort("received_at", DESCENDING).limit(count)]
+
+    async def counts(self) -> dict[str, Any]:
+        with translated():
+            told: dict[str, Any] = {
+                f"jobs_{state}": await self._jobs.count_documents({"state": state})
+                for state in (*UNFINISHED, "finished")
+            }
+            for result in ("partial", "refused"):
+                told[f"jobs_{result}"] = await self._jobs.count_documents({"answer.result": result})
+            return told

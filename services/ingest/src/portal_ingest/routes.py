@@ -1,0 +1,80 @@
+"""For operators and data managers, on ingest's own port: jobs with their answers; say it again."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from portal_shared.events import (
+    DatasetRegistered,
+    DocumentRegistered,
+    Event,
+    InstrumentRegistered,
+)
+from portal_shared.model import Dataset, Document, Instrument
+
+from portal_ingest.joblog import JobLog
+from portal_ingest.registry import Registry, Stored
+
+router = APIRouter()
+BATCH = 50
+
+
+@router.get("/jobs")
+async def list_jobs(
+    request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 50
+) -> dict[str, Any]:
+    """The latest jobs, newest first, without their outcomes."""
+    jobs: JobLog = request.app.state.jobs
+    return {"jobs": [_told(row) for row in await jobs.latest(limit)]}
+
+
+@router.get("/jobs/{job_id}")
+async def show_job(request: Request, job_id: str) -> dict[str, Any]:
+    """One job with its outcomes, and what became of the DOIs since."""
+    jobs: JobLog = request.app.state.jobs
+    registry: Registry = request.app.state.registry
+    row = await jobs.find(job_id)
+    if row is None:
+        raise HTTPException(404, f"no job {job_id!r}")
+    told = _told(row)
+    answer: dict[str, Any] = told.get("answer") or {}
+    outcomes: list[dict[str, Any]] = answer.get("outcomes", [])
+    facts = await registry.doi_facts([o["pid"] for o in outcomes if o.get("pid")])
+    for outcome in outcomes:
+        known = facts.get(outcome.get("pid") or "", {})
+        outcome["doi"] = known.get("doi")
+        outcome["doi_problem"] = known.get("doi_problem")
+    return told
+
+
+@router.post("/republish")
+async def republish(request: Request) -> dict[str, int]:
+    """Say every record's state again, so that what was lost elsewhere can be built anew."""
+    registry: Registry = request.app.state.registry
+    after, said = "", 0
+    while batch := await registry.batch_after(after, BATCH):
+        for stored in batch:
+            events = [_event(stored), *await registry.listing(stored.pid)]
+            await registry.say_again(events)
+            said += len(events)
+        after = batch[-1].pid
+    return {"events": said}
+
+
+def _event(stored: Stored) -> Event:
+    if stored.kind == "document":
+        return DocumentRegistered(
+            document=Document.model_validate(stored.record), version=stored.version
+        )
+    if stored.kind == "dataset":
+        return DatasetRegistered(
+            dataset=Dataset.model_validate(stored.record), version=stored.version
+        )
+    return InstrumentRegistered(
+        instrument=Instrument.model_validate(stored.record), version=stored.version
+    )
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    shown = ("state", "profile", "sender", "datasets", "received_at", "finished_at", "dropped")
+    return {"job_id": row["_id"], **{k: row[k] for k in shown if k in row},
+            "answer": row.get("answer")}  # fmt: skip

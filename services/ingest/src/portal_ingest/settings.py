@@ -1,0 +1,17 @@
+"""Settings of ingest: where ICAT is, and where the files of a job are found."""
+
+from pathlib import Path
+
+from portal_shared.settings import Settings
+from pydantic import SecretStr
+
+
+class IngestSettings(Settings):
+    icat_url: str = "http://localhost:8181"
+    icat_authenticator: str = "simple"
+    icat_user: str = "ingest"
+    icat_password: SecretStr = SecretStr("ingest")
+    icat_clients: int = 2  # one thread and one session each
+    icat_timeout: float = 60  # seconds a request may take
+    jobs_at_once: int = 3  # of different documents
+    intake_root: Path | None = None  # None: no files can be named by folder

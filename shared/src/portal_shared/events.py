@@ -1,0 +1,188 @@
+"""The table of contents of the bus: every event, its key, and what it carries.
+
+Past tense, noun.verb.version. Within a version only additions with defaults.
+An event carries a record's whole state and its version: applied only when newer than what is there,
+so that events may come twice, late, or in any order.
+"""
+
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from portal_shared.jobs import JobAnswer
+from portal_shared.model import Availability, Dataset, Document, File, Instrument, Level
+
+
+class Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    key: ClassVar[str]
+
+
+class DocumentRegistered(Event):
+    key = "document.registered.v1"
+
+    document: Document
+    version: int
+
+
+class DatasetRegistered(Event):
+    key = "dataset.registered.v1"
+
+    dataset: Dataset
+    version: int
+
+
+class DatasetFilesListed(Event):
+    """One part of the list of files of a dataset at a version; parts are numbered from 0."""
+
+    key = "dataset.files-listed.v1"
+
+    pid: str
+    version: int
+    digest: str  # of the whole list: model.files_digest
+    folder: str | None
+    part: int
+    parts: int
+    files: tuple[File, ...]
+
+
+class InstrumentRegistered(Event):
+    key = "instrument.registered.v1"
+
+    instrument: Instrument
+    version: int
+
+
+class JobFinished(Event):
+    key = "ingest.job.finished.v1"
+
+    answer: JobAnswer
+
+
+class DoiMinted(Event):
+    """A record has a DOI that resolves: minted by us, or adopted from the one it brought."""
+
+    key = "doi.minted.v1"
+
+    pid: str
+    level: Level
+    doi: str
+    url: str
+    adopted: bool
+    state: Literal["draft", "registered", "findable"]
+    version: int  # of the record it was made for
+
+
+class DoiFailed(Event):
+    key = "doi.failed.v1"
+
+    pid: str
+    level: Level
+    version: int
+    reason: str
+
+
+class DatasetAvailability(Event):
+    key = "dataset.availability.v1"
+
+    pid: str
+    availability: Availability
+    files: int
+    files_online: int
+    version: int  # grows with every change of the availability, not of the record
+
+
+class DownloadRequested(Event):
+    key = "download.requested.v1"
+
+    request_id: str
+    pid: str
+    locations: tuple[str, ...] | None = None  # None: all files of the dataset
+
+
+class DownloadProgressed(Event):
+    key = "download.progressed.v1"
+
+    request_id: str
+    version: int  # grows with every change of the request
+    state: Literal["ARCHIVED", "RESTORING", "ONLINE", "FAILED"]
+    files: int
+    files_online: int
+    files_failed: int
+    bytes: int
+    bytes_online: int
+
+
+class DownloadReady(Event):
+    """Every file asked for is on disk, verified."""
+
+    key = "download.ready.v1"
+
+    request_id: str
+    version: int
+    files: int
+    bytes: int
+
+
+class DownloadFailed(Event):
+    """No more is being tried; some files may be online all the same."""
+
+    key = "download.failed.v1"
+
+    request_id: str
+    version: int
+    reason: str
+    files: int
+    files_online: int
+    files_failed: int
+
+
+EVENTS: tuple[type[Event], ...] = (
+    DocumentRegistered,
+    DatasetRegistered,
+    DatasetFilesListed,
+    InstrumentRegistered,
+    JobFinished,
+    DoiMinted,
+    DoiFailed,
+    DatasetAvailability,
+    DownloadRequested,
+    DownloadProgressed,
+    DownloadReady,
+    DownloadFailed,
+)
+
+FILES_PER_PART = 300  # some 50 kB
+
+SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
+    "ingest": (DoiMinted, DoiFailed),
+    "doi": (DocumentRegistered, DatasetRegistered),
+    "indexer": (
+        DocumentRegistered,
+        DatasetRegistered,
+        DatasetFilesListed,
+        InstrumentRegistered,
+        JobFinished,
+        DoiMinted,
+        DatasetAvailability,
+    ),
+    "downloader": (DatasetRegistered, DatasetFilesListed, DownloadRequested),
+    "gateway": (DownloadProgressed, DownloadReady, DownloadFailed),
+}
+"""Who hears what: the queues of the bus are made from it (bus.declare)."""
+
+PRODUCED: dict[str, tuple[type[Event], ...]] = {
+    "ingest": (
+        DocumentRegistered,
+        DatasetRegistered,
+        DatasetFilesListed,
+        InstrumentRegistered,
+        JobFinished,
+    ),
+    "doi": (DoiMinted, DoiFailed),
+    "indexer": (),
+    "downloader": (DatasetAvailability, DownloadProgressed, DownloadReady, DownloadFailed),
+    "gateway": (DownloadRequested,),
+}
+"""Who says what: an outbox refuses an event that its service is not listed for."""

@@ -1,0 +1,192 @@
+"""The records of the portal, as events carry them and as every service understands them.
+
+Names follow the PaNOSC data model (https://github.com/panosc-eu/search-api), in snake case.
+Readers ignore fields they do not know, so that within one version fields can be added.
+"""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StrictStr,
+    StringConstraints,
+)
+
+_PID = r"^[^\x00-\x20\x7f](?:[^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$"
+
+Pid = Annotated[
+    str,
+    StringConstraints(
+        min_length=1,
+        max_length=255,
+        pattern=_PID,
+    ),
+]
+"""Given once, stable for ever: no control characters, no blank at either end."""
+
+Number = (
+    Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True, allow_inf_nan=False)]
+)
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Person(Record):
+    id: str
+    full_name: str
+    first_name: str | None = None
+    last_name: str | None = None
+    orcid: str | None = None
+    researcher_id: str | None = None
+    organisation: bool = False  # a collaboration cited as an author
+
+
+class Affiliation(Record):
+    id: str
+    name: str | None = None
+    address: str | None = None
+    city: str | None = None
+    country: str | None = None
+    ror: str | None = None
+
+
+class Member(Record):
+    """Somebody's part in a document or dataset; a list of them is in the order of citation."""
+
+    role: str | None = None
+    roles: tuple[str, ...] = ()  # CRediT, where recorded
+    person: Person | None = None
+    affiliation: Affiliation | None = None
+
+
+class Instrument(Record):
+    pid: Pid
+    name: str
+    facility: str
+
+
+class Technique(Record):
+    pid: Pid  # a PaNET IRI where there is one
+    name: str
+    panet_id: str | None = None
+
+
+class Sample(Record):
+    pid: Pid
+    name: str
+    description: str | None = None
+
+
+class Parameter(Record):
+    name: Annotated[str, StringConstraints(min_length=1, max_length=255)]
+    value: Number | StrictStr
+    unit: str | None = None  # None and "" both mean: none
+
+
+class File(Record):
+    """A file of a dataset; (path, name) is its key there."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=255)]
+    path: str | None = None  # folder below the dataset's, slashes, no slash at either end
+    size: Annotated[int, Field(ge=0)] | None = None  # bytes
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+    @property
+    def location(self) -> str:
+        """Where it is below the dataset's folder; unique in the dataset."""
+        return f"{self.path}/{self.name}" if self.path else self.name
+
+
+class FileSummary(Record):
+    """The list of files of a dataset, told by count, bytes and digest (see files_digest)."""
+
+    count: int = 0
+    bytes: int = 0
+    digest: str = ""
+
+
+class Dataset(Record):
+    pid: Pid
+    name: str  # what its owner calls it
+    title: str
+    profile: str
+    is_public: bool = True
+    created: AwareDatetime  # PaNOSC creationDate
+    proposal: str | None = None
+    document: Pid | None = None  # the one it was registered with
+    doi: str | None = None  # brought along; the portal's own come by doi.minted
+    size: int | None = None  # bytes of its files
+    license: str | None = None  # SPDX
+    instrument: Instrument | None = None
+    techniques: tuple[Technique, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    members: tuple[Member, ...] = ()  # authors, in the given order
+    keywords: tuple[str, ...] = ()
+    folder: str | None = None  # in the archive; None: nothing to download
+    files: FileSummary = FileSummary()
+    details: dict[str, JsonValue] = {}  # the community's own metadata, in its own words
+
+
+class Document(Record):
+    pid: Pid
+    name: str
+    title: str
+    profile: str
+    type: str  # publication or proposal, in any spelling
+    is_public: bool = True
+    summary: str | None = None
+    doi: str | None = None
+    start_date: AwareDatetime | None = None
+    end_date: AwareDatetime | None = None
+    release_date: AwareDatetime | None = None
+    license: str | None = None  # SPDX
+    keywords: tuple[str, ...] = ()
+    members: tuple[Member, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    datasets: tuple[Pid, ...] = ()  # in the given order
+    details: dict[str, JsonValue] = {}
+
+
+Level = Literal["document", "dataset"]
+Availability = Literal["ONLINE", "ARCHIVED", "RESTORING", "UNAVAILABLE", "LOST"]
+
+
+def key(pid: str) -> str:
+    """A pid as a name that any store accepts: 40 hexadecimal digits."""
+    return hashlib.sha256(pid.encode()).hexdigest()[:40]
+
+
+def files_digest(files: list[File]) -> str:
+    """SHA-256 over the sorted lines `location, size, sha256`: changes when any file does."""
+    lines = sorted(f"{f.location}\t{f.size}\t{f.sha256}\n" for f in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def bare_doi(text: str) -> str:
+    """`https://doi.org/10.1/A` and `doi:10.1/A` as `10.1/a`: DOIs compare in lower case."""
+    lowered = text.strip().lower()
+    for prefix in (
+        "https://doi.org/",
+        "http://doi.org/",
+        "https://dx.doi.org/",
+        "http://dx.doi.org/",
+        "doi:",
+    ):
+        lowered = lowered.removeprefix(prefix)
+    return lowered
+
+
+def utc_text(moment: datetime) -> str:
+    """As the PaNOSC API writes instants: 2026-11-23T08:00:00.000Z."""
+    return (
+        moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    )

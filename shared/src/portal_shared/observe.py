@@ -1,0 +1,69 @@
+"""Logs and the thread that runs through them: one JSON line each, with the correlation id.
+
+The correlation id is chosen by whoever sends the job and goes on every event that follows from it.
+"""
+
+import logging
+import sys
+import uuid
+
+import structlog
+
+
+def configure(service: str, level: str = "INFO") -> None:
+    """One JSON line per entry on standard error, from our loggers and from the libraries'."""
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+
+    def named(
+        _logger: object, _method: str, entry: structlog.types.EventDict
+    ) -> structlog.types.EventDict:
+        entry["service"] = service
+        return entry
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                named,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for noisy in ("suds", "httpx", "httpcore", "aio_pika", "aiormq", "pymongo", "urllib3"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+
+
+def logger(name: str) -> structlog.stdlib.BoundLogger:
+    bound: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return bound
+
+
+def follow(correlation_id: str | None, **more: str) -> None:
+    """From here on, in this task, log entries and events carry this correlation id."""
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(
+        correlation_id=correlation_id or str(uuid.uuid4()), **more
+    )
+
+
+def correlation_id() -> str:
+    """The one being followed, or a new one."""
+    found = structlog.contextvars.get_contextvars().get("correlation_id")
+    return str(found) if found else str(uuid.uuid4())

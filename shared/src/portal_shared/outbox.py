@@ -1,0 +1,157 @@
+"""State change and event leave together: events are rows of the same transaction, relayed later.
+
+A row is marked sent after the broker confirmed it. A row sent twice is harmless (consumers compare
+versions), a row never sent would not be; so a lease that ran out is taken by the next relay.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from portal_shared import topology
+from portal_shared.bus import Publisher
+from portal_shared.errors import PortalError, Unavailable
+from portal_shared.events import PRODUCED, Event
+from portal_shared.mongo import ASCENDING, Database, Doc, Session, translated
+from portal_shared.observe import correlation_id, logger
+
+log = logger(__name__)
+
+BATCH = 100
+LEASE = timedelta(seconds=60)
+IDLE_SECONDS = 1.0
+KEPT = timedelta(days=7)
+
+
+class Outbox:
+    def __init__(self, database: Database, service: str) -> None:
+        self._rows = database["outbox"]
+        self._service = service
+        self.wake = asyncio.Event()
+
+    async def prepare(self) -> None:
+        """Make the indexes."""
+        with translated():
+            await self._rows.create_index([("state", ASCENDING), ("_id", ASCENDING)])
+            await self._rows.create_index("sent_at", expireAfterSeconds=int(KEPT.total_seconds()))
+
+    async def add(self, session: Session, events: Sequence[Event]) -> None:
+        """Say these when the transaction commits."""
+        for event in events:
+            if type(event) not in PRODUCED[self._service]:
+                raise TypeError(f"{self._service} does not say {event.key}: events.PRODUCED")
+        await self._insert(
+            session,
+            [
+                {
+                    "exchange": topology.EVENTS,
+                    "routing_key": e.key,
+                    "kind": e.key,
+                    "body": e.model_dump_json().encode(),
+                }
+                for e in events
+            ],
+        )
+
+    async def reply(self, session: Session, queue: str, correlation: str, body: bytes) -> None:
+        """Answer into a queue that somebody named; it may be gone by then, which is no fault."""
+        row: Doc = {
+            "exchange": "",
+            "routing_key": queue,
+            "kind": "ingest.job.answer",
+            "body": body,
+            "correlation_id": correlation,
+            "may_be_gone": True,
+        }
+        await self._insert(session, [row])
+
+    async def _insert(self, session: Session, rows: list[Doc]) -> None:
+        if not rows:
+            return
+        now = datetime.now(UTC)
+        following = correlation_id()
+        filled = [
+            {
+                "_id": str(uuid.uuid4()),
+                "state": "pending",
+                "created_at": now,
+                "correlation_id": following,
+                **row,
+            }
+            for row in rows
+        ]
+        await self._rows.insert_many(filled, session=session)
+        self.wake.set()
+
+    async def pending(self) -> int:
+        with translated():
+            return await self._rows.count_documents({"state": "pending"})
+
+    async def oldest_seconds(self) -> float:
+        with translated():
+            row = await self._rows.find_one({"state": "pending"}, sort=[("created_at", ASCENDING)])
+        return (datetime.now(UTC) - row["created_at"]).total_seconds() if row else 0.0
+
+    async def relay(self, publisher: Publisher) -> None:
+        """Send what is pending, for ever; wakes on add, polls otherwise."""
+        owner = str(uuid.uuid4())
+        while True:
+            self.wake.clear()
+            try:
+                sent = await self.relay_batch(publisher, owner)
+            except PortalError as error:
+                log.warning("outbox waits", reason=str(error))
+                sent = 0
+                await asyncio.sleep(IDLE_SECONDS)
+            if not sent:
+                try:
+                    async with asyncio.timeout(IDLE_SECONDS):
+                        await self.wake.wait()
+                except TimeoutError:
+                    continue
+
+    async def relay_batch(self, publisher: Publisher, owner: str) -> int:
+        """Claim a batch, send it, mark what was confirmed; returns how many were."""
+        now = datetime.now(UTC)
+        free = {"state": "pending", "$or": [{"until": None}, {"until": {"$lt": now}}]}
+        with translated():
+            ids = [
+                r["_id"] async for r in self._rows.find(free, {"_id": 1}).sort("_id").limit(BATCH)
+            ]
+            if not ids:
+                return 0
+            lease = {"owner": owner, "until": now + LEASE}
+            await self._rows.update_many({"_id": {"$in": ids}, **free}, {"$set": lease})
+            mine = {"_id": {"$in": ids}, "owner": owner, "state": "pending"}
+            rows = [row async for row in self._rows.find(mine)]
+        results = await asyncio.gather(*(self._send(publisher, r) for r in rows))
+        sent = [r["_id"] for r, done in zip(rows, results, strict=True) if done]
+        left = [r["_id"] for r, done in zip(rows, results, strict=True) if not done]
+        with translated():
+            await self._rows.update_many(
+                {"_id": {"$in": sent}, "owner": owner},
+                {"$set": {"state": "sent", "sent_at": datetime.now(UTC)}},
+            )
+            if left:
+                await self._rows.update_many({"_id": {"$in": left}}, {"$set": {"until": None}})
+        if left:
+            raise Unavailable(f"{len(left)} of {len(rows)} rows could not be sent")
+        return len(sent)
+
+    async def _send(self, publisher: Publisher, row: Doc) -> bool:
+        try:
+            await publisher.send(
+                row["body"],
+                exchange=row["exchange"],
+                routing_key=row["routing_key"],
+                message_id=row["_id"],
+                kind=row["kind"],
+                correlation_id=row["correlation_id"],
+            )
+        except Unavailable as error:
+            if row.get("may_be_gone") and "no queue takes" in error.reason:
+                log.info("reply queue is gone", queue=row["routing_key"])
+                return True
+            return False
+        return True

@@ -1,0 +1,57 @@
+"""The fields of the search indexes: filled by the indexer, filtered by the gateway.
+
+id        the pid as the engine takes it (model.key)
+order     the pid so that the engine orders it by code points
+json      the record as the API answers it, without relations; ready to send
+relations the relations that are kept with it, likewise
+eq.F      digests of the values of text field F: equality is exact, whatever the engine folds
+n.F       numbers; instants as microseconds since 1970
+t         technique terms with all their broader ones
+i.F, s.F  digests of the fields of the instrument, of the samples
+m.F       digests of the roles, persons and affiliations of members
+p.NAME    parameters: v = numbers as stored, s = digests of texts, and by dimension in SI
+pn        digests of the names of parameters
+d         of a document: what its datasets have together of t, i, s, p, pn, eq, n
+facet     values to count, by facet
+"""
+
+import hashlib
+from datetime import UTC, datetime
+
+from portal_shared import units
+
+DOCUMENTS, DATASETS, INSTRUMENTS = "documents", "datasets", "instruments"
+INDEXES = (DOCUMENTS, DATASETS, INSTRUMENTS)
+FILTERABLE = ("eq", "n", "t", "i", "s", "m", "p", "pn", "d", "facet")
+SORTABLE = ("order", "n")
+
+_ORDER_BYTES = 220  # the engine keeps 468 bytes of a value
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def name(parameter: str) -> str:
+    """A parameter's name as a field's name: a letter first, no dots."""
+    return "x" + digest(parameter)
+
+
+def order(pid: str) -> str:
+    """UTF-8 orders as code points do, and so does its hexadecimal form in any collation."""
+    return pid.encode()[:_ORDER_BYTES].hex()
+
+
+def dimension(unit: units.Unit) -> str:
+    return "u" + digest(repr([(base, str(power)) for base, power in unit.dimension]))[:8]
+
+
+def microseconds(moment: datetime) -> int:
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def told_microseconds(text: str) -> int:
+    """Of an instant as it is told (model.utc_text)."""
+    return microseconds(datetime.fromisoformat(text))

@@ -1,0 +1,52 @@
+"""Work that outlives a message: a loop over jobs in the database, woken by messages.
+
+A step claims one piece of work and does it, and says whether there was any. What fails because
+something outside is down is tried again with growing pauses, and shows in /health as long.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from portal_shared.errors import PortalError
+from portal_shared.observe import logger
+
+log = logger(__name__)
+
+IDLE_SECONDS = 1.0
+LONGEST_PAUSE = 30.0
+
+
+class Worker:
+    """Runs `step` until it finds nothing, then waits for `wake` or a second."""
+
+    def __init__(self, name: str, step: Callable[[], Awaitable[bool]]) -> None:
+        self.name = name
+        self.wake = asyncio.Event()
+        self.trouble: str | None = None  # why it cannot work now
+        self._step = step
+
+    async def run(self) -> None:
+        pause = IDLE_SECONDS
+        while True:
+            self.wake.clear()
+            try:
+                worked = await self._step()
+            except PortalError as error:
+                self.trouble = str(error)
+                log.warning("worker waits", worker=self.name, reason=str(error), seconds=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+                continue
+            except Exception as error:
+                self.trouble = repr(error)
+                log.exception("worker failed", worker=self.name)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+                continue
+            self.trouble, pause = None, IDLE_SECONDS
+            if not worked:
+                try:
+                    async with asyncio.timeout(IDLE_SECONDS):
+                        await self.wake.wait()
+                except TimeoutError:
+                    continue

@@ -1,0 +1,82 @@
+"""Real servers for the tests: named by URL, else installed here and started once per run.
+
+Each test has a virtual host and databases of its own.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from portal_local import mongodb, rabbitmq
+from portal_local.ports import NotStarted
+from portal_shared.settings import Settings
+
+REQUIRED = os.environ.get("PORTAL_REQUIRE_SERVICES") == "1"
+
+
+def missing(reason: str) -> None:
+    """Skip with the reason, unless the run must have everything."""
+    if REQUIRED:
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str | None]]:
+    """AMQP URL and management URL (None for a server named by URL)."""
+    named = os.environ.get("PORTAL_TEST_AMQP_URL")
+    if named:
+        yield named, os.environ.get("PORTAL_TEST_AMQP_MANAGEMENT_URL")
+        return
+    if rabbitmq.script() is None:
+        missing("no rabbitmq-server is installed and PORTAL_TEST_AMQP_URL names none")
+    node = rabbitmq.start(tmp_path_factory.mktemp("rabbitmq"), management=True)
+    yield node.url, node.management_url
+    node.stop()
+
+
+@pytest.fixture
+def amqp_url(rabbitmq_node: tuple[str, str | None]) -> Iterator[str]:
+    """A virtual host of the test's own; of a server named without management, the one it names."""
+    url, management = rabbitmq_node
+    if management is None:
+        yield url
+        return
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    with httpx.Client(base_url=management, timeout=20) as client:
+        client.put(f"/api/vhosts/{name}").raise_for_status()
+        user = httpx.URL(url).username
+        everything = {"configure": ".*", "write": ".*", "read": ".*"}
+        client.put(f"/api/permissions/{name}/{user}", json=everything).raise_for_status()
+        yield url.rstrip("/") + f"/{name}"
+        client.delete(f"/api/vhosts/{name}")
+
+
+@pytest.fixture(scope="session")
+def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    named = os.environ.get("PORTAL_TEST_MONGO_URL")
+    if named:
+        yield named
+        return
+    folder: Path = tmp_path_factory.mktemp("mongodb")
+    try:
+        server = mongodb.start(folder)
+    except NotStarted as error:
+        missing(str(error))
+        return
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def settings(amqp_url: str, mongo_server: str) -> Settings:
+    """Settings of a service under test: its own virtual host, its own databases, quick retries."""
+    return Settings(
+        amqp_url=amqp_url,  # pyright: ignore[reportArgumentType]
+        mongo_url=mongo_server,  # pyright: ignore[reportArgumentType]
+        database_prefix=f"t{uuid.uuid4().hex[:10]}_",
+        retry_delays=(0.2, 0.4),
+    )

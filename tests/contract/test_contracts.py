@@ -1,0 +1,40 @@
+"""The promises between services: committed schemas, samples that parse for ever, who hears what."""
+
+import json
+from pathlib import Path
+
+import pytest
+from portal_shared.contracts import FOLDER, contracts
+from portal_shared.events import EVENTS, PRODUCED, SUBSCRIPTIONS, Event
+
+SAMPLES = Path(__file__).parent / "samples"
+BY_KEY = {event.key: event for event in EVENTS}
+
+
+def test_the_committed_contracts_are_those_of_the_code() -> None:
+    committed = {f.name: f.read_text("utf-8") for f in FOLDER.glob("*.json")}
+    assert committed == contracts(), "run `make contracts`"
+
+
+def test_every_event_is_said_and_heard() -> None:
+    said = {event for events in PRODUCED.values() for event in events}
+    heard = {event for events in SUBSCRIPTIONS.values() for event in events}
+    assert said == heard == set(EVENTS)
+
+
+def test_every_event_has_a_sample() -> None:
+    assert {folder.name for folder in SAMPLES.iterdir()} == set(BY_KEY)
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*/*.json")), ids=lambda p: p.parent.name)
+def test_a_sample_once_committed_parses_for_ever(path: Path) -> None:
+    event: type[Event] = BY_KEY[path.parent.name]
+    parsed = event.model_validate_json(path.read_bytes())
+    given = json.loads(path.read_text("utf-8"))
+    assert given.items() <= parsed.model_dump(mode="json").items()
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda e: e.key)
+def test_a_reader_ignores_a_field_it_does_not_know(event: type[Event]) -> None:
+    sample = json.loads(next((SAMPLES / event.key).glob("*.json")).read_text("utf-8"))
+    assert event.model_validate({**sample, "added_later": 1}) == event.model_validate(sample)

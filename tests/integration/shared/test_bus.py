@@ -1,0 +1,175 @@
+"""The bus on a real broker: what is said is heard; what fails is tried again, then told as dead."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated
+
+import aio_pika
+import httpx
+import pytest
+from faststream import Context
+from faststream.rabbit import RabbitRouter
+from portal_shared import bus, mongo, topology
+from portal_shared.errors import Invalid, Unavailable
+from portal_shared.events import DoiFailed, DoiMinted
+from portal_shared.outbox import Outbox
+from portal_shared.service import Service
+from portal_shared.settings import Settings
+
+FAILED = DoiFailed(pid="a", level="dataset", version=1, reason="r")
+
+
+class Notebook:
+    def __init__(self) -> None:
+        self.heard: list[DoiFailed] = []
+        self.fails_with: Exception | None = None
+        self.fails_times = 0
+
+
+router = RabbitRouter()
+
+
+@router.subscriber(bus.queue("ingest", DoiFailed), channel=bus.channel(1), no_reply=True)
+async def note(event: DoiFailed, notebook: Annotated[Notebook, Context()]) -> None:
+    notebook.heard.append(event)
+    if notebook.fails_with and len(notebook.heard) <= notebook.fails_times:
+        raise notebook.fails_with
+
+
+async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def notebook(settings: Settings) -> AsyncIterator[tuple[Service, Notebook]]:
+    await topology.declare(settings)
+    notebook = Notebook()
+    service = Service("ingest", settings)
+    service.subscribe(router, notebook=notebook)
+    async with service.running():
+        async with asyncio.timeout(30):
+            while await service.problems():
+                await asyncio.sleep(0.05)
+        yield service, notebook
+
+
+async def say(service: Service, body: bytes) -> None:
+    await service.publisher.send(
+        body,
+        exchange=topology.EVENTS,
+        routing_key=DoiFailed.key,
+        message_id="m1",
+        correlation_id="c1",
+    )
+
+
+async def dead(settings: Settings) -> aio_pika.abc.AbstractIncomingMessage | None:
+    connection = await aio_pika.connect(settings.amqp_url.get_secret_value())
+    async with connection:
+        channel = await connection.channel()
+        queue = await channel.get_queue(topology.dead_queue("ingest"))
+        return await queue.get(no_ack=True, fail=False)
+
+
+async def test_a_message_is_heard_once(notebook: tuple[Service, Notebook]) -> None:
+    service, heard = notebook
+    await say(service, FAILED.model_dump_json().encode())
+    await until(lambda: len(heard.heard) == 1)
+    assert heard.heard == [FAILED]
+
+
+async def test_a_failure_that_may_pass_is_tried_again(notebook: tuple[Service, Notebook]) -> None:
+    service, heard = notebook
+    heard.fails_with, heard.fails_times = Unavailable("not now"), 1
+    await say(service, FAILED.model_dump_json().encode())
+    await until(lambda: len(heard.heard) == 2)
+    assert service.settling.settled["retried"] == 1
+    assert service.settling.settled["dead"] == 0
+
+
+async def test_tried_often_enough_it_is_dead_with_the_reason(
+    notebook: tuple[Service, Notebook], settings: Settings
+) -> None:
+    service, heard = notebook
+    heard.fails_with, heard.fails_times = Unavailable("not now"), 100
+    await say(service, FAILED.model_dump_json().encode())
+    await until(lambda: service.settling.settled["dead"] == 1)
+    message = await dead(settings)
+    assert message is not None
+    assert len(heard.heard) == len(settings.retry_delays) + 1
+    assert message.headers["x-reason"] == "not now"
+    assert message.headers["x-queue"] == "ingest.doi.failed.v1"
+    assert (message.message_id, message.correlation_id) == ("m1", "c1")
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"{", b"[]", b'{"pid": 1}', b"", b"null"])
+async def test_a_body_the_model_refuses_is_dead_at_once(
+    notebook: tuple[Service, Notebook], settings: Settings, body: bytes
+) -> None:
+    service, heard = notebook
+    await say(service, body)
+    await until(lambda: service.settling.settled["dead"] == 1)
+    message = await dead(settings)
+    assert message is not None
+    assert message.body == body
+    assert message.headers["x-reason"]
+    assert heard.heard == []
+
+
+async def test_what_cannot_succeed_is_not_tried_again(
+    notebook: tuple[Service, Notebook], settings: Settings
+) -> None:
+    service, heard = notebook
+    heard.fails_with, heard.fails_times = Invalid("never", field="pid"), 100
+    await say(service, FAILED.model_dump_json().encode())
+    await until(lambda: service.settling.settled["dead"] == 1)
+    assert len(heard.heard) == 1
+
+
+async def test_an_event_nobody_is_bound_to_is_not_sent(notebook: tuple[Service, Notebook]) -> None:
+    service, _ = notebook
+    with pytest.raises(Unavailable, match="no queue takes"):
+        await service.publisher.send(
+            b"{}", exchange=topology.EVENTS, routing_key="nobody.hears.v1", message_id="m"
+        )
+
+
+async def test_an_event_leaves_with_its_transaction_or_not_at_all(
+    notebook: tuple[Service, Notebook],
+) -> None:
+    service, _ = notebook
+    outbox = Outbox(service.database, "doi")
+    minted = DoiMinted(
+        pid="a", level="dataset", doi="10.1/a", url="u", adopted=False, state="draft", version=1
+    )
+
+    async def doomed(session: mongo.Session) -> None:
+        await outbox.add(session, [minted])
+        raise Invalid("no")
+
+    with pytest.raises(Invalid):
+        await mongo.transaction(service.client, doomed)
+    assert await outbox.pending() == 0
+
+    async def good(session: mongo.Session) -> None:
+        await outbox.add(session, [minted])
+
+    await mongo.transaction(service.client, good)
+    rows = await service.database["outbox"].count_documents({})
+    assert rows == 1
+
+
+async def test_all_queues_are_quorum_queues(
+    notebook: tuple[Service, Notebook], rabbitmq_node: tuple[str, str | None], amqp_url: str
+) -> None:
+
+    management = rabbitmq_node[1]
+    if management is None:
+        pytest.skip("needs the management API")
+    async with httpx.AsyncClient() as client:
+        name = amqp_url.rsplit("/", 1)[1]
+        queues = (await client.get(f"{management}/api/queues/{name}")).json()
+    assert queues
+    assert {q["type"] for q in queues} == {"quorum"}
