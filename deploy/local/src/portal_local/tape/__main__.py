@@ -1,0 +1,48 @@
+"""python -m portal_local.tape --port 8091 --archive DIR --buffer DIR: runs the tape simulator."""
+
+from pathlib import Path
+
+from portal_local import simulation
+from portal_local.tape.app import Site, build
+from portal_local.tape.physics import Physics
+
+
+def main() -> None:
+    physics = Physics()
+    parser = simulation.arguments("portal_local.tape", __doc__)
+    parser.add_argument("--archive", type=Path, required=True, help="folder of what is on tape")
+    parser.add_argument("--buffer", type=Path, required=True, help="folder it restores to")
+    parser.add_argument(
+        "--data", type=Path, help="folder of its state; beside the buffer if not given"
+    )
+    parser.add_argument("--drives", type=int, default=4)
+    parser.add_argument(
+        "--buffer-bytes", type=int, help="size of the buffer; no limit if not given"
+    )
+    parser.add_argument("--speed-factor", type=float, default=physics.speed_factor)
+    parser.add_argument("--mount", type=float, default=physics.mount, help="seconds")
+    parser.add_argument("--seek", type=float, default=physics.seek, help="seconds, on average")
+    parser.add_argument("--rate", type=float, default=physics.rate, help="bytes per second")
+    parser.add_argument("--files-per-tape", type=int, default=physics.files_per_tape)
+    parser.add_argument("--tapes", type=int, default=physics.tapes)
+    given = parser.parse_args()
+    site = Site(
+        archive=given.archive,
+        buffer=given.buffer,
+        data=given.data or given.buffer.with_name(f"{given.buffer.name}.state"),
+        drives=given.drives,
+        buffer_bytes=given.buffer_bytes,
+        physics=Physics(
+            mount=given.mount,
+            seek=given.seek,
+            rate=given.rate,
+            files_per_tape=given.files_per_tape,
+            tapes=given.tapes,
+            speed_factor=given.speed_factor,
+        ),
+    )
+    simulation.serve(build(site), given.host, given.port)
+
+
+if __name__ == "__main__":
+    main()

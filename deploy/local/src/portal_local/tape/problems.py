@@ -1,0 +1,28 @@
+"""How the archive says no: RFC 7807 problems."""
+
+from http import HTTPStatus
+
+from starlette.responses import JSONResponse, Response
+
+DASH = "\N{EN DASH}"  # between a field and what is wrong with it
+
+
+class Problem(Exception):
+    """The call changes nothing."""
+
+    def __init__(self, status: int, title: str, detail: str | None = None) -> None:
+        super().__init__(title)
+        self.status = status
+        self.title = title
+        self.detail = detail
+
+
+def answer(problem: Problem) -> Response:
+    body: dict[str, object] = {"title": problem.title, "status": problem.status}
+    if problem.detail is not None:
+        body["detail"] = problem.detail
+    return JSONResponse(body, problem.status, media_type="application/problem+json")
+
+
+def plain(status: int, detail: str | None = None) -> Response:
+    return answer(Problem(status, HTTPStatus(status).phrase, detail))

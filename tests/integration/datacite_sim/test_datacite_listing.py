@@ -1,0 +1,95 @@
+"""GET /dois: filters, pages and cursors."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+Put = Callable[..., httpx.Response]
+Payload = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def several(publish: Put, us: httpx.Client, payload: Payload, doi: str) -> list[str]:
+    """Five findable DOIs and two drafts of one name."""
+    names = [f"{doi}.{number}" for number in range(7)]
+    for name in names[:5]:
+        publish(name)
+    for name in names[5:]:
+        us.put(f"/dois/{name}", json=payload(titles=[{"title": "A secret draft"}]))
+    return names
+
+
+def _ids(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [doi["id"] for doi in answer.json()["data"]]
+
+
+def _walk(client: httpx.Client, answer: httpx.Response) -> Iterator[str]:
+    yield from _ids(answer)
+    while "next" in answer.json()["links"]:
+        answer = client.get(answer.json()["links"]["next"])
+        yield from _ids(answer)
+
+
+def test_numbered_pages_cover_everything_once(
+    us: httpx.Client, several: list[str], doi: str
+) -> None:
+    asked = {"query": f"doi:{doi}*", "page[size]": 2, "page[number]": 1, "sort": "name"}
+    first = us.get("/dois", params=asked)
+    assert _ids(first) == several[:2]
+    meta = first.json()["meta"]
+    assert (meta["total"], meta["totalPages"], meta["page"]) == (7, 4, 1)
+    assert {s["id"]: s["count"] for s in meta["states"]} == {"draft": 2, "findable": 5}
+    assert list(_walk(us, first)) == several
+    assert _ids(us.get("/dois", params={**asked, "page[number]": 4})) == several[6:]
+    assert _ids(us.get("/dois", params={**asked, "page[number]": 5})) == []
+
+
+def test_a_cursor_covers_everything_once(us: httpx.Client, several: list[str], doi: str) -> None:
+    asked = {"query": f"doi:{doi}*", "page[size]": 3, "page[cursor]": 1}
+    assert sorted(_walk(us, us.get("/dois", params=asked))) == several
+
+
+def test_the_anonymous_see_what_is_findable(
+    anyone: httpx.Client, several: list[str], doi: str
+) -> None:
+    asked = {"query": f"doi:{doi}*", "sort": "name", "state": "draft"}
+    assert _ids(anyone.get("/dois", params=asked)) == several[:5]
+
+
+def test_state_prefix_and_words_narrow(us: httpx.Client, several: list[str], doi: str) -> None:
+    mine = f"doi:{doi}*"
+    assert len(_ids(us.get("/dois", params={"query": mine, "state": "draft,registered"}))) == 2
+    assert _ids(us.get("/dois", params={"query": mine, "prefix": "10.60555"})) == []
+    assert len(_ids(us.get("/dois", params={"query": f"{mine} secret"}))) == 2
+    assert _ids(us.get("/dois", params={"query": several[3]})) == [several[3]]
+    assert _ids(us.get("/dois", params={"query": f"{mine} 100%"})) == []
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"page[size]": "many"},
+        {"page[size]": "0"},
+        {"page[size]": "9" * 400},
+        {"page[number]": "-1"},
+        {"page[number]": "²"},
+        {"sort": "beauty"},
+        {"query": "'; DROP TABLE dois; --"},
+        {"query": "%_\\*"},
+        {"state": "'"},
+    ],
+)
+def test_odd_questions_are_answered(us: httpx.Client, asked: dict[str, str]) -> None:
+    assert us.get("/dois", params=asked).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "asked", [{"page[cursor]": "é"}, {"page[cursor]": "////"}, {"query": "colour:red"}]
+)
+def test_questions_that_mean_nothing_are_refused(us: httpx.Client, asked: dict[str, str]) -> None:
+    answer = us.get("/dois", params=asked)
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["title"]

@@ -1,0 +1,177 @@
+"""What of a job can be registered; from bytes to records, without servers."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from portal_ingest.icat_entry import cut_name, dataset_entry, logical_files
+from portal_ingest.judging import judge, leaves_folder, valid_orcid
+from portal_ingest.reading import content_hash, envelope, parsed, without_private
+from portal_ingest.records import content_hash as record_hash
+from portal_ingest.records import dataset_record, listing
+from portal_shared import profile
+from portal_shared.errors import Invalid
+from portal_shared.jobs import DatasetIn, FileIn
+from portal_shared.model import File
+
+HOA, ANY = profile.load("human-organs"), profile.load("panosc")
+DATASET: dict[str, Any] = {"name": "a", "title": "A", "created": "2021-01-01T00:00:00Z"}
+
+
+def job(*datasets: Any, **more: Any) -> dict[str, Any]:
+    return {"version": 1, "job_id": "j", "datasets": list(datasets), **more}
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_are_an_error_of_ours(body: bytes) -> None:
+    with suppress(Invalid):
+        envelope(parsed(body))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+@given(st.lists(json_values, max_size=4), json_values)
+def test_any_json_in_a_job_is_judged_not_crashed_on(datasets: list[Any], document: Any) -> None:
+    raw = job(*datasets, **({"document": document} if isinstance(document, dict) else {}))
+    judged = judge(envelope(without_private(raw, HOA)[0]), HOA)
+    assert len(judged.datasets) == len(datasets)
+    assert all(d.problems for d in judged.datasets if d.dataset is None)
+
+
+def test_everything_wrong_is_told_at_once() -> None:
+    broken = {"name": "a", "created": "yesterday", "colour": 1, "size": -1}
+    judged = judge(envelope(job(broken)), HOA)
+    fields = {p.field for p in judged.datasets[0].problems}
+    assert fields == {
+        "datasets[0].title",
+        "datasets[0].created",
+        "datasets[0].colour",
+        "datasets[0].size",
+    }
+
+
+def test_a_date_without_zone_is_refused() -> None:
+    judged = judge(envelope(job({**DATASET, "created": "2021-01-01T00:00:00"})), HOA)
+    assert [p.field for p in judged.datasets[0].problems] == ["datasets[0].created"]
+
+
+def test_a_known_parameter_without_its_unit_is_refused() -> None:
+    given_ = {**DATASET, "parameters": [{"name": "voxel_size", "value": 2.5}]}
+    assert judge(envelope(job(given_)), HOA).datasets[0].problems
+    assert not judge(envelope(job(given_)), ANY).datasets[0].problems
+
+
+def test_a_refused_document_takes_its_datasets_with_it() -> None:
+    raw = job(DATASET, document={"name": "d", "title": "", "type": "poem"})
+    judged = judge(envelope(raw), HOA)
+    assert judged.document is not None
+    assert {p.field for p in judged.document.problems} == {"document.title"}
+    assert [p.field for p in judged.datasets[0].problems] == ["document"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../a",
+        "a/../b",
+        "/etc/passwd",
+        "C:/x",
+        "a//b",
+        "a/./b",
+        "a\\b",
+        "a\x00b",
+        "",
+        ".",
+        "..",
+        "a/",
+    ],
+)
+def test_a_path_that_leaves_its_folder_or_hides_is_refused(path: str) -> None:
+    assert leaves_folder(path)
+
+
+@pytest.mark.parametrize("path", ["a", "a/b.txt", "0/c/0/0/0", "über/ä b", "...", "a..b"])
+def test_an_ordinary_path_is_taken(path: str) -> None:
+    assert leaves_folder(path) is None
+
+
+def test_an_orcid_has_a_check_digit() -> None:
+    assert valid_orcid("0000-0003-0907-0315")
+    assert valid_orcid("https://orcid.org/0000-0002-1694-233X")
+    assert not valid_orcid("0000-0003-0907-0316")
+    assert not valid_orcid("0000")
+
+
+def test_unknown_donor_keys_are_dropped_and_counted() -> None:
+    details = {"donor": {"id": "D1", "date_of_death": "2019", "x": 1}, "scan": {"date": "2021"}}
+    clean, dropped = without_private(job({**DATASET, "details": details}), HOA)
+    assert clean["datasets"][0]["details"] == {"donor": {"id": "D1"}, "scan": {"date": "2021"}}
+    assert dropped == 2
+    hidden, count = without_private(job({**DATASET, "details": {"donor": ["2019"]}}), HOA)
+    assert hidden["datasets"][0]["details"] == {}
+    assert count == 1
+
+
+def test_equal_content_has_an_equal_hash() -> None:
+    assert content_hash({"a": 1, "b": 2}) == content_hash({"b": 2, "a": 1})
+    one = dataset_record(DatasetIn.model_validate(DATASET), profile="panosc", document="x")
+    two = dataset_record(DatasetIn.model_validate(DATASET), profile="panosc", document="y")
+    assert record_hash(one) == record_hash(two)
+
+
+def test_a_long_list_of_files_goes_in_parts() -> None:
+    files = tuple(FileIn(name=f"f{n}", size=1) for n in range(700))
+    record = dataset_record(
+        DatasetIn.model_validate({**DATASET, "files": files}), profile="panosc", document=None
+    )
+    parts = listing(record, files, 3)
+    assert [(p.part, p.parts, len(p.files)) for p in parts] == [
+        (0, 3, 300),
+        (1, 3, 300),
+        (2, 3, 100),
+    ]
+    assert {p.digest for p in parts} == {record.files.digest}
+    assert record.size == 700
+    assert all(len(p.model_dump_json()) < 64_000 for p in parts)
+
+
+def test_a_record_fits_into_icat() -> None:
+    long = "x" * 400
+    raw = {
+        **DATASET,
+        "title": long,
+        "techniques": [{"pid": "p", "name": long}],
+        "parameters": [
+            {"name": "n", "value": 1, "unit": "m"},
+            {"name": "n", "value": 2, "unit": "m"},
+            {"name": "t", "value": "y" * 5000},
+        ],
+    }
+    record = dataset_record(DatasetIn.model_validate(raw), profile="panosc", document=None)
+    entry = dataset_entry(record, (), ANY)
+    assert len(entry.description) == 255
+    assert all(len(t.name) <= 255 for t in entry.techniques)
+    assert [p.name for p in entry.parameters] == ["n", "n#2", "t"]
+    assert len(str(entry.parameters[2].value)) == 4000
+    assert cut_name(long) != cut_name(long + "y")
+
+
+def test_many_files_become_logical_ones() -> None:
+    files = [File(name=str(n), path=f"vol.zarr/{n % 7}", size=2) for n in range(1000)]
+    entries = logical_files("hoa/a/", files)
+    assert [(e.name, e.location, e.size) for e in entries] == [("vol.zarr", "hoa/a/vol.zarr", 2000)]
+
+
+def test_a_job_is_json_again_after_it_was_kept() -> None:
+    raw = job(DATASET)
+    assert parsed(json.dumps(raw).encode()) == raw
