@@ -1,0 +1,115 @@
+"""Starts the ICAT simulator: `python -m portal_local.icat --port N --data DIR`."""
+
+import argparse
+import json
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from portal_local.icat.schema import load
+from portal_local.icat.server import IcatServer
+from portal_local.icat.service import Options, Service
+from portal_local.icat.wsdl import xsd
+
+DEFAULT_USERS = ("simple/root:root", "simple/ingest:ingest")
+
+
+def main() -> None:
+    options = _arguments().parse_args()
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
+    passwords = dict(options.user or map(_user, DEFAULT_USERS))
+    schema = load()
+    service = Service(
+        schema,
+        Options(
+            folder=options.data,
+            passwords=passwords,
+            root_users=frozenset(options.root_user or passwords),
+            lifetime_minutes=options.lifetime_minutes,
+            max_entities=options.max_entities,
+            zone=options.server_tz,
+            strict_nested=options.strict_nested_errors,
+        ),
+    )
+    server = IcatServer((options.host, options.port), service, xsd(schema), latency=options.latency)
+
+    def end(_signal: int, _frame: object) -> None:
+        threading.Thread(target=server.shutdown).start()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    address = f"http://{options.host}:{server.server_address[1]}"
+    sys.stdout.write(json.dumps({"listening": address}) + "\n")
+    sys.stdout.flush()
+    with server:
+        server.serve_forever(poll_interval=0.1)
+    service.close()
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="portal_local.icat", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one and prints it")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the database")
+    parser.add_argument(
+        "--user",
+        type=_user,
+        action="append",
+        metavar="NAME:PASSWORD",
+        help="a user such as simple/root, may be repeated; instead of the default ones, "
+        "simple/root and simple/ingest, whose passwords are their names",
+    )
+    parser.add_argument(
+        "--root-user",
+        action="append",
+        metavar="NAME",
+        help="a user with all rights, may be repeated; if none is named all users have them",
+    )
+    parser.add_argument("--latency", type=_seconds, default=0.0, help="seconds before each answer")
+    parser.add_argument("--lifetime-minutes", type=_seconds, default=120.0, help="of a session")
+    parser.add_argument("--max-entities", type=_count, default=10_000, help="in one answer")
+    parser.add_argument("--server-tz", type=_zone, default="UTC", help="zone of dates without one")
+    parser.add_argument(
+        "--strict-nested-errors",
+        action="store_true",
+        help="say what is wrong inside a nested create, which ICAT reports as INTERNAL",
+    )
+    return parser
+
+
+def _user(text: str) -> tuple[str, str]:
+    name, colon, password = text.partition(":")
+    plugin, slash, user = name.partition("/")
+    if not slash:
+        plugin, user = "simple", name
+    if not colon or not plugin or not user:
+        raise argparse.ArgumentTypeError(f"{name!r} is not NAME:PASSWORD")
+    return f"{plugin}/{user}", password
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError("must not be negative")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time zone") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""What INCLUDE adds to the beans found: a tree of the fields to follow."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from portal_local.icat.errors import bad_parameter
+from portal_local.icat.jpql.syntax import Include, Query
+from portal_local.icat.schema import Bean, Schema
+
+IncludeTree: TypeAlias = "dict[str, IncludeTree]"
+
+
+def include_tree(schema: Schema, query: Query, bean: Bean, *, by_bean: bool) -> IncludeTree:
+    """The tree of a query that selects `bean`; `by_bean`: the old form, which names beans."""
+    if query.includes_ones:
+        return {field.name: {} for field in bean.ones}
+    if by_bean:
+        return _named_beans(schema, query.includes, bean)
+    return _paths(schema, query, bean)
+
+
+def _paths(schema: Schema, query: Query, bean: Bean) -> IncludeTree:
+    tree: IncludeTree = {}
+    variables: dict[str, tuple[Bean, IncludeTree]] = {query.variable: (bean, tree)}
+    for include in query.includes:
+        head, *steps = include.path
+        if not steps:
+            raise bad_parameter(f"INCLUDE {head}: a path with a dot is expected")
+        if head not in variables:
+            raise bad_parameter(f"{head} is not a variable of the INCLUDE clause")
+        here, branch = variables[head]
+        for index, name in enumerate(steps):
+            field = here.fields.get(name)
+            if field is None or field.relation == "ATTRIBUTE":
+                raise bad_parameter(f"{here.name} has no relation {name} to include")
+            if name in branch and index == len(steps) - 1:
+                raise bad_parameter(f"INCLUDE clause contains redundant path to {name}")
+            branch = branch.setdefault(name, {})
+            here = schema.beans[field.type]
+        if include.variable in variables:
+            raise bad_parameter(f"the variable {include.variable} is declared twice")
+        if include.variable:
+            variables[include.variable] = (here, branch)
+    return tree
+
+
+def _named_beans(schema: Schema, includes: Sequence[Include], bean: Bean) -> IncludeTree:
+    """Each bean named hangs on the first bean of the tree that relates to it."""
+    tree: IncludeTree = {}
+    reached: list[tuple[Bean, IncludeTree]] = [(bean, tree)]
+    waiting = [include.path for include in includes]
+    while waiting:
+        for path in waiting:
+            if len(path) != 1 or path[0] not in schema.beans:
+                raise bad_parameter(f"INCLUDE {'.'.join(path)}: no such entity type")
+            if _hang(schema.beans[path[0]], reached):
+                waiting.remove(path)
+                break
+        else:
+            raise bad_parameter(f"INCLUDE {waiting[0][0]}: {bean.name} is not related to it")
+    return tree
+
+
+def _hang(target: Bean, reached: list[tuple[Bean, IncludeTree]]) -> bool:
+    for here, branch in reached:
+        for field in (*here.manys, *here.ones):
+            if field.type == target.name and field.name not in branch:
+                branch[field.name] = {}
+                reached.append((target, branch[field.name]))
+                return True
+    return False

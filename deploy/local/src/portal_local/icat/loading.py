@@ -1,0 +1,78 @@
+"""Loads beans by their ids, and with them what INCLUDE asks for."""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from portal_local.icat.errors import invalid
+from portal_local.icat.jpql.includes import IncludeTree
+from portal_local.icat.schema import Bean, Field, Schema
+from portal_local.icat.store import id_list
+from portal_local.icat.values import Value
+
+
+@dataclass(slots=True)
+class Entity:
+    bean: Bean
+    row: dict[str, Value]
+    related: dict[str, "list[Entity]"] = field(default_factory=dict[str, "list[Entity]"])
+    xml: str = ""  # its inside, once written: many parameters share one type
+
+
+Entities: TypeAlias = dict[int, Entity]
+
+
+class Loader:
+    """Loads for one answer, which may hold no more than `most` beans."""
+
+    def __init__(self, schema: Schema, connection: sqlite3.Connection, most: int) -> None:
+        self._schema = schema
+        self._connection = connection
+        self._most = most
+        self._left = most
+
+    def load(self, bean: Bean, ids: Iterable[int], includes: IncludeTree) -> Entities:
+        """The beans with these ids, as far as there are any."""
+        columns = ", ".join(f'"{column.column}"' for column in bean.columns)
+        names = [column.column for column in bean.columns]
+        rows = self._connection.execute(
+            f'SELECT {columns} FROM "{bean.name}"'  # noqa: S608
+            " WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+            (id_list(set(ids)),),
+        )
+        found = [Entity(bean, dict(zip(names, row, strict=True))) for row in rows]
+        self._left -= len(found)
+        if self._left < 0:
+            raise invalid(f"attempt to return more than {self._most} entities")
+        for name, branch in includes.items():
+            about = bean.fields[name]
+            if about.relation == "ONE":
+                self._load_ones(found, about, branch)
+            else:
+                self._load_manys(found, about, branch)
+        return {int(entity.row["id"] or 0): entity for entity in found}
+
+    def _load_ones(self, entities: list[Entity], about: Field, branch: IncludeTree) -> None:
+        ids = [entity.row[about.column] for entity in entities]
+        wanted = {int(value) for value in ids if value is not None}
+        found = self.load(self._schema.beans[about.type], wanted, branch)
+        for entity, value in zip(entities, ids, strict=True):
+            if value is not None:
+                entity.related[about.name] = [found[int(value)]]
+
+    def _load_manys(self, entities: list[Entity], about: Field, branch: IncludeTree) -> None:
+        target = self._schema.beans[about.type]
+        back = target.fields[about.inverse].column
+        rows = self._connection.execute(
+            f'SELECT id FROM "{target.name}"'  # noqa: S608
+            f' WHERE "{back}" IN (SELECT value FROM json_each(?)) LIMIT ?',
+            (id_list(int(entity.row["id"] or 0) for entity in entities), self._left + 1),
+        )
+        found = self.load(target, [row[0] for row in rows], branch)
+        children: dict[Value, list[Entity]] = defaultdict(list)
+        for child in found.values():
+            children[child.row[back]].append(child)
+        for entity in entities:
+            entity.related[about.name] = children[entity.row["id"]]

@@ -1,0 +1,202 @@
+"""The simulator over HTTP: SOAP at /ICATService/ICAT, /health, and knobs for tests.
+
+`GET /_calls` counts the calls of each operation. `POST /_faults` takes a JSON object:
+
+- `{"expire_sessions": true}` ends every session now;
+- `{"clear": true}` forgets the faults still waiting;
+- `{"faults": [{"fault": NAME, "count": N, "operation": "create", …}]}` has the next N calls (of
+  that operation, if one is named) go wrong: `http` (answers `status`, else 503), `slow` (waits
+  `seconds`, then answers), `error` (an ICAT error of `type`, else INTERNAL, with `message`),
+  `unknown_type` (an ICAT error of a type no client knows), `bare_fault` (a SOAP fault without
+  detail), `html` (200 and a web page), `truncate` (half the answer), `drop_before` (the connection
+  ends, nothing was done), `drop_after` (the connection ends, all was done).
+
+`GET /_faults` lists what still waits.
+"""
+
+import json
+import logging
+import re
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from socketserver import TCPServer, ThreadingMixIn
+from typing import Any
+from urllib.parse import urlsplit
+
+from typing_extensions import override
+
+from portal_local.icat import knobs, soap
+from portal_local.icat.errors import IcatError
+from portal_local.icat.knobs import Fault, Knobs
+from portal_local.icat.service import Service
+from portal_local.icat.wsdl import wsdl
+
+PATH = "/ICATService/ICAT"
+_LARGEST = 256 << 20
+_HOST = re.compile(r"[A-Za-z0-9._-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?")
+_PAGE = b"<html><head><title>Sign in</title></head><body>Please sign in.</body></html>"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    body: bytes = b""
+    content_type: str = "text/xml; charset=utf-8"
+    cut: bool = False  # end the connection in the middle of the body
+    silent: bool = False  # end the connection instead of answering
+
+
+class IcatServer(ThreadingMixIn, TCPServer):
+    """One thread per connection, which may carry many requests."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 128
+
+    def __init__(
+        self, address: tuple[str, int], service: Service, xsd: str, *, latency: float = 0.0
+    ) -> None:
+        self.service = service
+        self.xsd = xsd.encode()
+        self.latency = latency
+        self.knobs = Knobs()
+        super().__init__(address, Handler)
+
+    @override
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        logger.warning("connection with %s ended: %r", client_address, sys.exception())
+
+    def call(self, body: bytes) -> Reply:
+        """Answers one SOAP request, as well as the knobs let it."""
+        try:
+            operation = soap.operation(body)
+        except soap.NotSoap as error:
+            return _text(400, str(error))
+        time.sleep(self.latency)
+        fault = self.knobs.called(operation.name)
+        early = _before(fault) if fault else None
+        if early is not None:
+            return early
+        try:
+            reply = Reply(200, soap.answer(operation.name, self.service.call(operation)))
+        except IcatError as error:
+            reply = Reply(500, soap.fault(error))
+        except Exception as error:
+            logger.exception("%s failed", operation.name)
+            reply = Reply(500, soap.fault(IcatError("INTERNAL", f"{type(error).__name__}")))
+        return _after(fault, reply) if fault else reply
+
+
+def _before(fault: Fault) -> Reply | None:
+    """What is answered instead of doing anything."""
+    if fault.fault == "slow":
+        time.sleep(fault.seconds)
+    error = IcatError(fault.type, fault.message)
+    instead = {
+        "http": Reply(fault.status, b"", "text/html"),
+        "error": Reply(500, soap.fault(error)),
+        "unknown_type": Reply(500, soap.fault(error, kind="SURPRISE")),
+        "bare_fault": Reply(500, soap.bare_fault(fault.message)),
+        "html": Reply(200, _PAGE, "text/html"),
+        "drop_before": Reply(0, silent=True),
+    }
+    return instead.get(fault.fault)
+
+
+def _after(fault: Fault, reply: Reply) -> Reply:
+    match fault.fault:
+        case "drop_after":
+            return Reply(0, silent=True)
+        case "truncate":
+            return Reply(reply.status, reply.body, cut=True)
+        case _:
+            return reply
+
+
+def _text(status: int, message: str) -> Reply:
+    return Reply(status, message.encode(errors="replace"), "text/plain; charset=utf-8")
+
+
+def _json(status: int, value: object) -> Reply:
+    return Reply(status, json.dumps(value).encode(), "application/json")
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: IcatServer  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    @override
+    def log_message(self, format: str, *args: Any) -> None:
+        logger.debug(format, *args)
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        match url.path, url.query.lower():
+            case "/health", _:
+                self._reply(_text(200, "ready\n"))
+            case "/_calls", _:
+                self._reply(_json(200, self.server.knobs.calls()))
+            case "/_faults", _:
+                self._reply(_json(200, self.server.knobs.waiting()))
+            case str(path), "wsdl" if path == PATH:
+                self._reply(self._wsdl())
+            case str(path), "xsd=1" if path == PATH:
+                self._reply(Reply(200, self.server.xsd))
+            case _:
+                self._reply(_text(404, "there is nothing here\n"))
+
+    def do_POST(self) -> None:
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or len(length) > len(str(_LARGEST)):
+            self.close_connection = True
+            self._reply(_text(411, "Content-Length: a number of bytes is needed\n"))
+            return
+        if int(length) > _LARGEST:
+            self.close_connection = True
+            self._reply(_text(413, f"the body is longer than {_LARGEST} bytes\n"))
+            return
+        body = self.rfile.read(int(length))
+        match urlsplit(self.path).path:
+            case "/_faults":
+                self._reply(self._order(body))
+            case path if path == PATH:
+                self._reply(self.server.call(body))
+            case _:
+                self._reply(_text(404, "there is nothing here\n"))
+
+    def _wsdl(self) -> Reply:
+        host = self.headers.get("Host") or "{}:{}".format(*self.server.server_address[:2])
+        if not _HOST.fullmatch(host):
+            return _text(400, "Host: not a host name with a port\n")
+        return Reply(200, wsdl(f"http://{host}{PATH}").encode())
+
+    def _order(self, body: bytes) -> Reply:
+        try:
+            order = knobs.parse(body)
+        except knobs.NotUnderstood as error:
+            return _json(400, {"detail": str(error)})
+        self.server.knobs.follow(order)
+        expired = self.server.service.expire_sessions() if order.expire_sessions else 0
+        return _json(200, {"expired_sessions": expired, "faults": self.server.knobs.waiting()})
+
+    def _reply(self, reply: Reply) -> None:
+        if reply.silent or reply.cut:
+            self.close_connection = True
+        if reply.silent:
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        head = [
+            f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}",
+            f"Content-Type: {reply.content_type}",
+            f"Content-Length: {len(reply.body)}",
+            "Connection: close" if self.close_connection else "Connection: keep-alive",
+        ]
+        body = reply.body[: len(reply.body) // 2] if reply.cut else reply.body
+        self.wfile.write("\r\n".join((*head, "", "")).encode() + body)
