@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from portal_shared.contracts import FOLDER, contracts
+from portal_shared.contracts import FOLDER, MAP, contracts, event_map
 from portal_shared.events import EVENTS, PRODUCED, SUBSCRIPTIONS, Event
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -14,6 +14,10 @@ BY_KEY = {event.key: event for event in EVENTS}
 def test_the_committed_contracts_are_those_of_the_code() -> None:
     committed = {f.name: f.read_text("utf-8") for f in FOLDER.glob("*.json")}
     assert committed == contracts(), "run `make contracts`"
+
+
+def test_the_committed_map_of_events_is_that_of_the_code() -> None:
+    assert MAP.read_text("utf-8") == event_map(), "run `make contracts`"
 
 
 def test_every_event_is_said_and_heard() -> None:

@@ -14,6 +14,21 @@ from portal_shared.errors import Invalid, Unavailable
 from portal_ingest.icat_client import QuickClient
 from portal_ingest.icat_entry import InvestigationEntry, Named, ParameterEntry, UserEntry
 
+JUDGED_BY = {
+    "id",
+    "name",
+    "units",
+    "valueType",
+    "enforced",
+    "minimumNumericValue",
+    "maximumNumericValue",
+    "applicableToDataset",
+    "applicableToDataCollection",
+    "applicableToDatafile",
+    "applicableToInvestigation",
+    "applicableToSample",
+    "verified",
+}
 OF_FACILITY = {
     bean: f"SELECT o.id FROM {bean} o"  # noqa: S608  # our own names
     " WHERE o.facility.id = {owner} AND o.name = {name}"
@@ -160,8 +175,16 @@ class Known:
                         applicableToDataCollection=True,
                     ),
                 )
-                self._types[key] = found[0].instance
+                self._types[key] = _slim(found[0].instance)
             return client.new(self._types[key])
+
+
+def _slim(instance: Any) -> Any:
+    """Only what ICAT judges a parameter by: the type goes along with every one of them."""
+    for name in list(instance.__keylist__):
+        if name not in JUDGED_BY:
+            delattr(instance, name)
+    return instance
 
 
 def _found_or_made(
