@@ -66,10 +66,10 @@ class Supervisor:
             raise
 
     def _start_all(self) -> None:
-        self._start_servers()
         local = simulators(self._layout, os.environ)
-        for part in local:
+        for part in local:  # they come up while the servers do
             self._launch(part)
+        self._start_servers()
         for part in local:
             self._await(part)
         settings = {**outside(local, os.environ), **self._urls}
