@@ -1,0 +1,1 @@
+"""The search stand-in: the part of Meilisearch's HTTP API that the portal uses, over SQLite."""

@@ -1,0 +1,32 @@
+"""Serve the search stand-in: `python -m portal_local.search --port N --data DIR`."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from portal_local.search.http import application
+
+SWITCH = 0.001  # seconds: a search does not wait long for its turn while a task is under way
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="portal_local.search", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=7700)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the SQLite files")
+    parser.add_argument(
+        "--master-key",
+        default=os.environ.get("MEILI_MASTER_KEY") or None,
+        help="what clients must send as bearer token; default: MEILI_MASTER_KEY, else none",
+    )
+    given = parser.parse_args()
+    sys.setswitchinterval(SWITCH)
+    app = application(given.data, given.master_key)
+    uvicorn.run(app, host=given.host, port=given.port, log_level="warning", access_log=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""The SQLite files: indexes, documents and words with their positions; and, apart, the tasks."""
+
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+INDEXES = """
+CREATE TABLE IF NOT EXISTS indexes (
+  id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, primary_key TEXT,
+  created_at TEXT NOT NULL, updated_at TEXT NOT NULL, settings TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS documents (
+  index_id INTEGER NOT NULL, number INTEGER NOT NULL, external TEXT NOT NULL,
+  body TEXT NOT NULL, words BLOB NOT NULL, lengths TEXT NOT NULL,
+  UNIQUE (index_id, number), UNIQUE (index_id, external));
+CREATE TABLE IF NOT EXISTS fields (
+  index_id INTEGER NOT NULL, field INTEGER NOT NULL, name TEXT NOT NULL,
+  PRIMARY KEY (index_id, field)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS words (
+  id INTEGER PRIMARY KEY, index_id INTEGER NOT NULL, word TEXT NOT NULL,
+  documents INTEGER NOT NULL,
+  UNIQUE (index_id, word));
+CREATE TABLE IF NOT EXISTS postings (
+  word_id INTEGER NOT NULL, number INTEGER NOT NULL, positions BLOB NOT NULL,
+  PRIMARY KEY (word_id, number)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outcome (task INTEGER NOT NULL, details TEXT NOT NULL);
+"""
+
+TASKS = """
+CREATE TABLE IF NOT EXISTS tasks (
+  uid INTEGER PRIMARY KEY AUTOINCREMENT, index_uid TEXT, type TEXT NOT NULL, status TEXT NOT NULL,
+  details TEXT, error TEXT, canceled_by INTEGER, metadata TEXT,
+  enqueued_at TEXT NOT NULL, started_at TEXT, finished_at TEXT, request TEXT);
+CREATE INDEX IF NOT EXISTS tasks_by_status ON tasks (status, uid);
+"""
+
+
+def connect(file: Path, schema: str) -> sqlite3.Connection:
+    """A connection to the file, made with the schema if new.
+
+    What was committed survives the death of the process.
+    Transactions are begun by hand; the caller sees to it that one thread uses it at a time.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=30)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA cache_size = -16000")
+    connection.executescript(schema)
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Generator[None]:
+    """All of the block or nothing of it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
