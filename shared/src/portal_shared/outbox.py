@@ -1,7 +1,8 @@
 """State change and event leave together: events are rows of the same transaction, relayed later.
 
-A row is marked sent after the broker confirmed it. A row sent twice is harmless (consumers compare
-versions), a row never sent would not be; so a lease that ran out is taken by the next relay.
+A row is removed after the broker confirmed it, so what is there is what is to be sent. A row sent
+twice is harmless (consumers compare versions), a row never sent would not be; so a lease that ran
+out is taken by the next relay.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ log = logger(__name__)
 BATCH = 100
 LEASE = timedelta(seconds=60)
 IDLE_SECONDS = 1.0
-KEPT = timedelta(days=7)
+NEVER = datetime.fromtimestamp(0, UTC)
 
 
 class Outbox:
@@ -33,8 +34,8 @@ class Outbox:
     async def prepare(self) -> None:
         """Make the indexes."""
         with translated():
-            await self._rows.create_index([("state", ASCENDING), ("_id", ASCENDING)])
-            await self._rows.create_index("sent_at", expireAfterSeconds=int(KEPT.total_seconds()))
+            await self._rows.create_index([("until", ASCENDING)])
+            await self._rows.create_index([("created_at", ASCENDING)])
 
     async def add(self, session: Session, events: Sequence[Event]) -> None:
         """Say these when the transaction commits."""
@@ -74,7 +75,7 @@ class Outbox:
         filled = [
             {
                 "_id": str(uuid.uuid4()),
-                "state": "pending",
+                "until": NEVER,
                 "created_at": now,
                 "correlation_id": following,
                 **row,
@@ -86,11 +87,11 @@ class Outbox:
 
     async def pending(self) -> int:
         with translated():
-            return await self._rows.count_documents({"state": "pending"})
+            return await self._rows.count_documents({})
 
     async def oldest_seconds(self) -> float:
         with translated():
-            row = await self._rows.find_one({"state": "pending"}, sort=[("created_at", ASCENDING)])
+            row = await self._rows.find_one({}, {"created_at": 1}, sort=[("created_at", ASCENDING)])
         return (datetime.now(UTC) - row["created_at"]).total_seconds() if row else 0.0
 
     async def relay(self, publisher: Publisher) -> None:
@@ -114,27 +115,24 @@ class Outbox:
     async def relay_batch(self, publisher: Publisher, owner: str) -> int:
         """Claim a batch, send it, mark what was confirmed; returns how many were."""
         now = datetime.now(UTC)
-        free = {"state": "pending", "$or": [{"until": None}, {"until": {"$lt": now}}]}
+        free = {"until": {"$lt": now}}
         with translated():
             ids = [
-                r["_id"] async for r in self._rows.find(free, {"_id": 1}).sort("_id").limit(BATCH)
+                r["_id"] async for r in self._rows.find(free, {"_id": 1}).sort("until").limit(BATCH)
             ]
             if not ids:
                 return 0
             lease = {"owner": owner, "until": now + LEASE}
             await self._rows.update_many({"_id": {"$in": ids}, **free}, {"$set": lease})
-            mine = {"_id": {"$in": ids}, "owner": owner, "state": "pending"}
+            mine = {"_id": {"$in": ids}, "owner": owner}
             rows = [row async for row in self._rows.find(mine)]
         results = await asyncio.gather(*(self._send(publisher, r) for r in rows))
         sent = [r["_id"] for r, done in zip(rows, results, strict=True) if done]
         left = [r["_id"] for r, done in zip(rows, results, strict=True) if not done]
         with translated():
-            await self._rows.update_many(
-                {"_id": {"$in": sent}, "owner": owner},
-                {"$set": {"state": "sent", "sent_at": datetime.now(UTC)}},
-            )
+            await self._rows.delete_many({"_id": {"$in": sent}, "owner": owner})
             if left:
-                await self._rows.update_many({"_id": {"$in": left}}, {"$set": {"until": None}})
+                await self._rows.update_many({"_id": {"$in": left}}, {"$set": {"until": NEVER}})
         if left:
             raise Unavailable(f"{len(left)} of {len(rows)} rows could not be sent")
         return len(sent)

@@ -48,10 +48,10 @@ class Writeback:
 
     async def _tell(self, stored: Stored, doi: str) -> None:
         if stored.kind == "dataset" and stored.icat_id is not None:
-            if stored.record.get("doi") != doi:  # one it brought is there since it was entered
+            if stored.brought_doi != doi:  # one it brought is there since it was entered
                 await self._icat.set_dataset_doi(stored.icat_id, doi)
         elif stored.kind == "document":
-            document = Document.model_validate(stored.record)
+            document = Document.model_validate_json(stored.body)
             ids = await self._registry.icat_ids(document.datasets)
             if ids:
                 entry = publication_entry(document, doi, profiles.load(document.profile))

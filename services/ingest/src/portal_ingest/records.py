@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from portal_shared.events import FILES_PER_PART, DatasetFilesListed
 from portal_shared.jobs import DatasetIn, DocumentIn
@@ -52,10 +51,6 @@ def document_record(given: DocumentIn, *, profile: str, datasets: Sequence[str])
             "datasets": tuple(dict.fromkeys([*datasets, *given.other_datasets])),
         }
     )
-
-
-def content(record: BaseModel) -> dict[str, Any]:
-    return record.model_dump(mode="json")
 
 
 def content_hash(record: BaseModel) -> str:

@@ -25,7 +25,6 @@ from portal_ingest.joblog import LEASE, Claim, JobLog
 from portal_ingest.judging import DatasetPart, DocumentPart, InstrumentPart, Judged, Part, judge
 from portal_ingest.reading import envelope
 from portal_ingest.records import (
-    content,
     content_hash,
     dataset_pid,
     dataset_record,
@@ -161,8 +160,8 @@ class Registering:
             reason = f"{record.pid!r} is the pid of a {old.kind}"
             part.problems.append(Problem(field=f"datasets[{number}].pid", reason=reason))
             return _refused(part)
-        if old and old.record.get("document"):  # it stays with the one it was registered with
-            record = record.model_copy(update={"document": old.record["document"]})
+        if old and old.document:  # it stays with the one it was registered with
+            record = record.model_copy(update={"document": old.document})
         if old and old.hash == content_hash(record):
             return _outcome(part, record.pid, old.version, changed=old.job_id == claim.job_id)
         try:
@@ -247,9 +246,12 @@ def _next(
         version=(old.version if old else 0) + 1,
         hash=content_hash(record),
         job_id=claim.job_id,
-        record=content(record),
+        body=record.model_dump_json(),
         icat_id=icat_id if icat_id is not None else old.icat_id if old else None,
         doi=old.doi if old else None,
+        brought_doi=getattr(record, "doi", None),
+        document=getattr(record, "document", None),
+        datasets=getattr(record, "datasets", ()),
     )
 
 

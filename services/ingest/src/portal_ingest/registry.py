@@ -32,9 +32,12 @@ class Stored:
     version: int
     hash: str
     job_id: str
-    record: Doc
-    icat_id: int | None
-    doi: str | None
+    body: str  # the record as JSON: read whole, never searched in
+    icat_id: int | None = None
+    doi: str | None = None  # as the doi service says
+    brought_doi: str | None = None
+    document: str | None = None  # of a dataset
+    datasets: tuple[str, ...] = ()  # of a document
 
 
 def _stored(row: Doc) -> Stored:
@@ -44,9 +47,12 @@ def _stored(row: Doc) -> Stored:
         version=row["version"],
         hash=row["hash"],
         job_id=row["job_id"],
-        record=row["record"],
+        body=row["body"],
         icat_id=row.get("icat_id"),
         doi=row.get("doi"),
+        brought_doi=row.get("brought_doi"),
+        document=row.get("document"),
+        datasets=tuple(row.get("datasets") or ()),
     )
 
 
@@ -60,11 +66,11 @@ class Registry:
     async def prepare(self) -> None:
         """Make the indexes."""
         with translated():
-            await self._records.create_index([("kind", ASCENDING), ("_id", ASCENDING)])
+            await self._records.create_index([("kind", ASCENDING), ("version", ASCENDING)])
             await self._records.create_index("icat_due", sparse=True)
-            await self._records.create_index("record.doi", sparse=True)
-            await self._records.create_index("record.datasets", sparse=True)
-            await self._listings.create_index("pid")
+            await self._records.create_index("brought_doi", sparse=True)
+            await self._records.create_index("datasets", sparse=True)
+            await self._listings.create_index([("pid", ASCENDING), ("part", ASCENDING)])
 
     async def find(self, pid: str) -> Stored | None:
         with translated():
@@ -74,8 +80,8 @@ class Registry:
     async def others_with_doi(self, doi: str, pid: str) -> list[str]:
         """Records that brought the same DOI."""
         with translated():
-            rows = self._records.find({"record.doi": doi, "_id": {"$ne": pid}}, {"_id": 1}).limit(5)
-            return [row["_id"] async for row in rows]
+            rows = self._records.find({"brought_doi": doi}, {"_id": 1}).limit(6)
+            return [row["_id"] async for row in rows if row["_id"] != pid]
 
     async def intend(self, pid: str, kind: Kind, job_id: str) -> bool:
         """Note that it will be written outside; returns whether that may have happened before."""
@@ -85,7 +91,7 @@ class Registry:
             "version": 0,
             "hash": "",
             "job_id": job_id,
-            "record": {},
+            "body": "",
         }
         with translated():
             try:
@@ -109,8 +115,11 @@ class Registry:
             "version": stored.version,
             "hash": stored.hash,
             "job_id": stored.job_id,
-            "record": stored.record,
+            "body": stored.body,
             "icat_id": stored.icat_id,
+            "brought_doi": stored.brought_doi,
+            "document": stored.document,
+            "datasets": stored.datasets,
             "updated_at": now,
         }
 
@@ -130,10 +139,10 @@ class Registry:
     async def _due_again(self, stored: Stored, session: Session) -> None:
         """What ICAT was told of a document's DOI is to be told again: its members changed."""
         of_this: Doc = (
-            {"_id": stored.pid} if stored.kind == "document" else {"record.datasets": stored.pid}
+            {"_id": stored.pid} if stored.kind == "document" else {"datasets": stored.pid}
         )
         await self._records.update_many(
-            {"kind": "document", "doi": {"$ne": None}, **of_this},
+            {**of_this, "doi": {"$ne": None}},
             {"$set": {"icat_due": datetime.now(UTC)}},
             session=session,
         )
@@ -141,11 +150,17 @@ class Registry:
     async def _keep_listing(
         self, pid: str, listing: Sequence[DatasetFilesListed], session: Session
     ) -> None:
-        if not listing:
-            return
-        await self._listings.delete_many({"pid": pid}, session=session)
-        rows = [{"pid": pid, "part": part.part, "body": part.model_dump_json()} for part in listing]
-        await self._listings.insert_many(rows, session=session)
+        for part in listing:
+            await self._listings.replace_one(
+                {"pid": pid, "part": part.part},
+                {"pid": pid, "part": part.part, "body": part.model_dump_json()},
+                upsert=True,
+                session=session,
+            )
+        if listing and listing[0].version > 1:
+            await self._listings.delete_many(
+                {"pid": pid, "part": {"$gte": listing[0].parts}}, session=session
+            )
 
     async def note_doi(self, pid: str, *, version: int, fields: Doc) -> bool:
         """Keep what the doi service said, unless it said something newer before."""

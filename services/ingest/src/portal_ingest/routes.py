@@ -63,14 +63,14 @@ async def republish(request: Request) -> dict[str, int]:
 def _event(stored: Stored) -> Event:
     if stored.kind == "document":
         return DocumentRegistered(
-            document=Document.model_validate(stored.record), version=stored.version
+            document=Document.model_validate_json(stored.body), version=stored.version
         )
     if stored.kind == "dataset":
         return DatasetRegistered(
-            dataset=Dataset.model_validate(stored.record), version=stored.version
+            dataset=Dataset.model_validate_json(stored.body), version=stored.version
         )
     return InstrumentRegistered(
-        instrument=Instrument.model_validate(stored.record), version=stored.version
+        instrument=Instrument.model_validate_json(stored.body), version=stored.version
     )
 
 

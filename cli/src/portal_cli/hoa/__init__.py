@@ -1,0 +1,1 @@
+"""The metadata of the Human Organ Atlas as ingest jobs."""

@@ -1,0 +1,73 @@
+"""One volume as a dataset of a job. Pure."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time
+
+from portal_shared.jobs import DatasetIn, FileIn, InstrumentIn, TechniqueIn
+from portal_shared.profile import Profile
+
+from portal_cli.hoa import details, donors, parameters, people, wording
+from portal_cli.hoa.atlas import Atlas, sample
+from portal_cli.hoa.record import Record
+from portal_cli.hoa.source import Entry
+
+TECHNIQUE = "http://purl.org/pan-science/PaNET/PaNET01333"
+FOLDER = "hoa"  # below the intake root
+
+
+def dataset(
+    entry: Entry, atlas: Atlas, *, profile: Profile, release: str, files: Sequence[FileIn] = ()
+) -> DatasetIn:
+    """Its name is its pid: the DOI is not (some share one, some have none)."""
+    record = entry.record
+    return DatasetIn(
+        name=record.name,
+        pid=record.name,
+        title=record.citation.title,
+        is_public=True,
+        created=datetime.combine(record.scan.date, time(), UTC),
+        proposal=record.proposal.proposal_number,
+        doi=record.citation.doi,
+        license=profile.license,
+        instrument=instrument(record, profile),
+        techniques=(technique(profile),),
+        samples=(sample(atlas.specimens[record.specimen]),),
+        parameters=parameters.of_dataset(record, atlas, profile),
+        members=people.members(record.citation.contributors),
+        keywords=keywords(record),
+        folder=folder(record.name) if files else None,
+        files=tuple(files),
+        details=details.of_dataset(entry, atlas, release),
+    )
+
+
+def folder(name: str) -> str:
+    return f"{FOLDER}/{name}"
+
+
+def instrument(record: Record, profile: Profile) -> InstrumentIn:
+    beamline = record.scan.beamline
+    return InstrumentIn(
+        pid=f"{profile.facility}-{beamline}", name=beamline, facility=profile.facility
+    )
+
+
+def technique(profile: Profile) -> TechniqueIn:
+    label = profile.techniques[TECHNIQUE].label
+    return TechniqueIn(pid=TECHNIQUE, name=label, panet_id=TECHNIQUE.rsplit("/", 1)[-1])
+
+
+def keywords(record: Record) -> tuple[str, ...]:
+    """Organ, side, method, findings, donor, and the region in both ways of numbering."""
+    context = record.sample.organ_context
+    key = wording.voi_key(record.voi)
+    spellings = [record.voi] if key == record.voi.lower() else [record.voi, key.upper()]
+    found = [
+        wording.organ(record.sample.organ),
+        wording.words(context) if context else "",
+        "HiP-CT",
+        *donors.told(record.donor).pathology,
+        record.donor.id,
+        *spellings,
+    ]
+    return tuple(dict.fromkeys(k for k in found if k))

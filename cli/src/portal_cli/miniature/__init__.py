@@ -1,0 +1,1 @@
+"""Small generated volumes that stand where the voxels of the Atlas cannot be."""

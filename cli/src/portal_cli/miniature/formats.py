@@ -1,0 +1,89 @@
+"""Writes a miniature as OME-Zarr 0.5 and as a stack of slices, byte for byte the same each time."""
+
+# zarr and tifffile are typed only in part.
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
+
+from pathlib import Path
+from typing import Any
+
+import tifffile
+import zarr
+from zarr.codecs import ZstdCodec
+
+from portal_cli.miniature.grid import LEVELS, Grid
+from portal_cli.miniature.tissue import Volume, halved
+
+SLICES = 4
+CHUNK = 32
+NOTE = "generated miniature, not measured voxels"
+
+
+def write_zarr(folder: Path, name: str, voxels: Volume, grid: Grid) -> None:
+    """A group of three levels, factor 2 by mean; one shard each, so that files stay few."""
+    group = zarr.create_group(store=folder, zarr_format=3, attributes={"ome": _ome(name, grid)})
+    level = voxels
+    for number in range(LEVELS):
+        z, y, x = level.shape
+        sharded = max(level.shape) > CHUNK
+        array = group.create_array(
+            str(number),
+            shape=level.shape,
+            dtype="uint16",
+            chunks=(z // 2, y // 2, x // 2) if sharded else level.shape,
+            shards=level.shape if sharded else None,
+            compressors=ZstdCodec(level=3),
+            fill_value=0,
+            dimension_names=("z", "y", "x"),
+        )
+        array[:] = level
+        level = halved(level) if number + 1 < LEVELS else level
+
+
+def _ome(name: str, grid: Grid) -> dict[str, Any]:
+    levels = [
+        {
+            "path": str(n),
+            "coordinateTransformations": [
+                {"type": "scale", "scale": list(grid.scale(n))},
+                {"type": "translation", "translation": list(grid.translation(n))},
+            ],
+        }
+        for n in range(LEVELS)
+    ]
+    return {
+        "version": "0.5",
+        "multiscales": [
+            {
+                "name": name,
+                "axes": [{"name": a, "type": "space", "unit": "micrometer"} for a in "zyx"],
+                "datasets": levels,
+                "type": "mean",
+                "metadata": {"description": NOTE},
+            }
+        ],
+        "omero": {
+            "channels": [
+                {
+                    "label": NOTE,
+                    "active": True,
+                    "color": "FFFFFF",
+                    "window": {"min": 0, "max": 65535, "start": 4096, "end": 57344},
+                }
+            ],
+            "rdefs": {"model": "greyscale"},
+        },
+    }
+
+
+def write_slices(file: Path, voxels: Volume, grid: Grid) -> None:
+    """A few planes along z, evenly spaced, as one TIFF that ImageJ opens with its voxel size."""
+    depth = voxels.shape[0]
+    step = depth // SLICES
+    z, y, x = grid.voxel_um
+    tifffile.imwrite(
+        file,
+        voxels[step // 2 :: step][:SLICES],
+        imagej=True,
+        resolution=(1 / x, 1 / y),
+        metadata={"axes": "ZYX", "spacing": z * step, "unit": "um", "Info": NOTE},
+    )

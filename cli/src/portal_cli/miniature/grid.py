@@ -1,0 +1,37 @@
+"""The grid of a miniature: as many micrometres as the real volume, on far fewer voxels. Pure."""
+
+from dataclasses import dataclass
+
+LONGEST, SHORTEST, LEVELS = 64, 16, 3
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Axes z, y, x; level n has voxels twice as large as level n - 1."""
+
+    shape: tuple[int, int, int]
+    voxel_um: Triple
+    real_voxel_um: float
+
+    def scale(self, level: int) -> Triple:
+        z, y, x = self.voxel_um
+        return (z * 2**level, y * 2**level, x * 2**level)
+
+    def translation(self, level: int) -> Triple:
+        """Centre of the first voxel, from the centre of the real volume's first voxel."""
+        z, y, x = ((size - self.real_voxel_um) / 2 for size in self.scale(level))
+        return (z, y, x)
+
+
+def grid(real_shape: tuple[int, int, int], voxel_um: float) -> Grid:
+    """For a volume of that shape (x, y, z); sides are multiples of 4, for three levels."""
+    longest = max(real_shape)
+    x, y, z = (_side(n, longest) for n in real_shape)
+    sizes = [n * voxel_um / m for n, m in zip(real_shape, (x, y, z), strict=True)]
+    return Grid((z, y, x), (sizes[2], sizes[1], sizes[0]), voxel_um)
+
+
+def _side(n: int, longest: int) -> int:
+    multiple = 2 ** (LEVELS - 1)
+    return max(SHORTEST, round(LONGEST * n / longest / multiple) * multiple)

@@ -1,0 +1,1 @@
+"""A corpus of PaNOSC records as ingest jobs."""

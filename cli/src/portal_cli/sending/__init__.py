@@ -1,0 +1,1 @@
+"""Jobs to the queue, answers back."""

@@ -1,0 +1,26 @@
+"""The public address of a file: /data/{pid}/{location}; the pid is one segment, slashes escaped."""
+
+from urllib.parse import quote, unquote_to_bytes
+
+PREFIX = "/data/"
+
+
+def data_path(pid: str, location: str = "") -> str:
+    """The address of a file, or of the list of all without a location."""
+    return f"{PREFIX}{quote(pid, safe='')}/{quote(location)}"
+
+
+def named(raw: bytes) -> tuple[str, str] | None:
+    """The pid and location that a path names, as it came, still escaped; None for no such path.
+
+    What it returns is a key to look up, never a path to open.
+    """
+    start = PREFIX.encode()
+    if not raw.startswith(start):
+        return None
+    pid, _, location = raw[len(start) :].partition(b"/")
+    try:
+        found = unquote_to_bytes(pid).decode(), unquote_to_bytes(location).decode()
+    except UnicodeDecodeError:
+        return None
+    return found if found[0] and "\0" not in found[0] + found[1] else None

@@ -1,0 +1,60 @@
+"""The examples work as they stand."""
+
+import asyncio
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from portal_ingest.judging import judge
+from portal_ingest.reading import envelope, parsed
+from portal_shared import profile as profiles
+
+from .conftest import Ingest
+
+ROOT = Path(__file__).parents[3]
+JOB = ROOT / "examples" / "job.json"
+
+
+def test_the_example_job_is_valid_by_schema_and_by_profile() -> None:
+    body = JOB.read_bytes()
+    schema = json.loads((ROOT / "shared/contracts/ingest.job.v1.json").read_text("utf-8"))
+    Draft202012Validator(schema).validate(json.loads(body))
+    judged = judge(envelope(parsed(body)), profiles.load("human-organs"))
+    assert judged.document is not None
+    assert [p.problems for p in (judged.document, *judged.datasets)] == [[], []]
+
+
+async def finished(ingest: Ingest, *command: str) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env={"PORTAL_AMQP_URL": ingest.url, "PATH": "/usr/bin:/bin"},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode, out.decode()
+
+
+async def test_the_python_example_prints_the_answer(ingest: Ingest) -> None:
+    async with ingest.listening():
+        code, out = await finished(
+            ingest, sys.executable, str(ROOT / "examples/submit_job.py"), str(JOB)
+        )
+    assert code == 0
+    assert json.loads(out)["result"] == "done"
+    assert ingest.heard[0].body == JOB.read_bytes()
+
+
+async def test_the_shell_example_sends_the_job(ingest: Ingest) -> None:
+    if shutil.which("amqp-publish") is None:
+        pytest.skip("no amqp-publish is installed (Debian: amqp-tools)")
+    async with ingest.listening():
+        code, _ = await finished(ingest, str(ROOT / "examples/submit_job.sh"), str(JOB))
+        async with asyncio.timeout(30):
+            while not ingest.jobs:
+                await asyncio.sleep(0.02)
+    assert code == 0
+    assert ingest.heard[0].body == JOB.read_bytes()
+    assert ingest.heard[0].content_type == "application/json"

@@ -1,0 +1,163 @@
+"""Jobs reach the queue, are kept there, and their answers come back."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import aio_pika
+import httpx
+import pytest
+from portal_cli.outgoing import Outgoing, outgoing
+from portal_cli.sending import send as sending
+from portal_cli.sending.send import NotMade, Sent, send
+from portal_shared import topology
+from portal_shared.errors import Unavailable
+from portal_shared.jobs import InstrumentIn, RegisterJob
+
+from .conftest import Ingest
+
+
+def job(name: str) -> Outgoing:
+    return outgoing("test", name, instruments=(InstrumentIn(pid=name, name=name, facility="f"),))
+
+
+async def test_every_job_is_answered(ingest: Ingest) -> None:
+    jobs = [job(f"i{n}") for n in range(30)]
+    seen: list[tuple[int, int]] = []
+
+    def progress(state: Sent) -> None:
+        seen.append((len(state.confirmed), len(state.answers)))
+
+    async with ingest.listening():
+        sent = await send(ingest.url, jobs, seconds=60, progress=progress)
+    assert sent.unanswered == []
+    assert [j.job_id for j in ingest.jobs] == [j.job_id for j in jobs]
+    assert {k: a.job_id for k, a in sent.answers.items()} == {j.job_id: j.job_id for j in jobs}
+    assert seen[-1] == (30, 30)
+
+
+async def test_a_job_is_persistent_and_says_where_its_answer_goes(ingest: Ingest) -> None:
+    async with ingest.listening():
+        await send(ingest.url, [job("a")], seconds=60)
+    message = ingest.heard[0]
+    assert message.delivery_mode == aio_pika.DeliveryMode.PERSISTENT
+    assert message.correlation_id == message.message_id == job("a").job_id
+    assert message.content_type == "application/json"
+    assert message.reply_to
+    assert message.body == job("a").body
+
+
+async def test_the_bytes_of_a_broken_job_arrive_as_they_are(ingest: Ingest) -> None:
+    odd = Outgoing("", b'{ "version" : 7 }\n', "odd.json")
+    async with ingest.listening():
+        sent = await send(ingest.url, [odd, odd], seconds=60)
+    assert [m.body for m in ingest.heard] == [odd.body] * 2
+    assert [a.result for a in sent.answers.values()] == ["refused", "refused"]
+
+
+async def test_jobs_that_get_no_answer_in_time_are_told(ingest: Ingest) -> None:
+    ingest.silent = lambda found: found.job_id == job("b").job_id
+    async with ingest.listening():
+        sent = await send(ingest.url, [job("b")], seconds=8)
+    assert [j.label for j in sent.unanswered] == ["b"]
+    assert sent.confirmed == {job("b").job_id}
+
+
+async def test_jobs_wait_in_the_queue_for_a_portal_that_is_down(ingest: Ingest) -> None:
+    confirmed = asyncio.Event()
+    task = asyncio.create_task(
+        send(ingest.url, [job("a")], seconds=60, progress=lambda _: confirmed.set())
+    )
+    async with asyncio.timeout(30):
+        await confirmed.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with ingest.listening(), asyncio.timeout(30):
+        while not ingest.jobs:
+            await asyncio.sleep(0.02)
+    assert ingest.jobs[0].job_id == job("a").job_id
+
+
+async def test_answers_come_in_while_later_jobs_are_made(ingest: Ingest) -> None:
+    answered = threading.Event()
+
+    def watch(state: Sent) -> None:
+        if state.answers:
+            answered.set()
+
+    def made() -> Iterator[Outgoing]:
+        yield job("a")
+        assert answered.wait(60)  # in a thread: the answer arrives meanwhile
+        yield job("b")
+
+    async with ingest.listening():
+        sent = await send(ingest.url, made(), seconds=90, progress=watch)
+    assert len(sent.answers) == 2
+
+
+async def test_jobs_that_cannot_be_made_stop_the_sending(ingest: Ingest) -> None:
+    def made() -> Iterator[Outgoing]:
+        yield job("a")
+        raise OSError("no space left on device")
+
+    with pytest.raises(NotMade, match="no space left"):
+        await send(ingest.url, made(), seconds=60)
+
+
+async def test_a_lost_connection_is_made_again_and_the_rest_sent_again(
+    ingest: Ingest, rabbitmq_node: tuple[str, str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    management = rabbitmq_node[1]
+    if management is None:
+        pytest.skip("needs the management API to cut a connection")
+    monkeypatch.setattr(sending, "PAUSE", 0.1)
+    first = asyncio.Event()
+
+    def quiet_once(_: RegisterJob) -> bool:
+        early = not first.is_set()
+        first.set()
+        return early
+
+    ingest.silent = quiet_once
+    vhost = ingest.url.rsplit("/", 1)[1]
+    async with ingest.listening(), httpx.AsyncClient(base_url=management, timeout=20) as client:
+        task = asyncio.create_task(send(ingest.url, [job("a")], seconds=60))
+        await first.wait()
+        cut = 0
+        async with asyncio.timeout(30):  # a connection shows up there after a moment
+            while not cut:
+                found = (await client.get(f"/api/vhosts/{vhost}/connections")).json()
+                for one in found:
+                    told = one.get("client_properties", {}).get("connection_name")
+                    if told == "portal sends jobs":
+                        await client.delete(f"/api/connections/{one['name']}")
+                        cut += 1
+                await asyncio.sleep(0.1)
+        sent = await task
+    assert sent.unanswered == []
+    assert [j.job_id for j in ingest.jobs] == [job("a").job_id] * 2
+
+
+async def test_no_broker_is_said_at_once() -> None:
+    with pytest.raises(Unavailable, match="RabbitMQ"):
+        await send("amqp://guest:guest@127.0.0.1:1/", [job("a")], seconds=20)
+
+
+@pytest.mark.parametrize("url", ["", "localhost", "http://127.0.0.1:1/"])
+async def test_a_wrong_address_is_no_crash(url: str) -> None:
+    with pytest.raises(Unavailable):
+        await send(url, [job("a")], seconds=20)
+
+
+async def test_a_broker_without_the_queue_is_no_portal(amqp_url: str) -> None:
+    with pytest.raises(Unavailable, match=topology.JOBS):
+        await send(amqp_url, [job("a")], seconds=20)
+
+
+@pytest.mark.parametrize("body", [b"no json", b'{"job_id": "a"}', b"", b"[]"])
+async def test_an_answer_that_is_none_is_not_taken_for_one(ingest: Ingest, body: bytes) -> None:
+    ingest.before_answering = body
+    async with ingest.listening():
+        sent = await send(ingest.url, [job("a")], seconds=60)
+    assert [a.result for a in sent.answers.values()] == ["done"]

@@ -1,0 +1,46 @@
+"""The Atlas of the installed hoa-tools, read once."""
+
+import json
+from typing import Any
+
+import pytest
+from portal_cli.hoa import jobs, source
+from portal_cli.hoa.atlas import Atlas, atlas
+from portal_cli.hoa.source import Source
+from portal_cli.outgoing import Outgoing
+from portal_shared.jobs import DatasetIn, RegisterJob
+
+
+@pytest.fixture(scope="session")
+def installed() -> Source:
+    return source.installed()
+
+
+@pytest.fixture(scope="session")
+def whole(installed: Source) -> Atlas:
+    return atlas(installed.entries)
+
+
+@pytest.fixture(scope="session")
+def sent(whole: Atlas, installed: Source) -> list[Outgoing]:
+    """What an import sends, but for the files."""
+    release = installed.version
+    found = list(jobs.publications(whole, jobs.chosen(whole), release=release, files={}))
+    return found + list(jobs.proposals(whole, release=release))
+
+
+@pytest.fixture(scope="session")
+def registered(sent: list[Outgoing]) -> list[RegisterJob]:
+    return [RegisterJob.model_validate_json(job.body) for job in sent]
+
+
+@pytest.fixture(scope="session")
+def datasets(registered: list[RegisterJob]) -> dict[str, DatasetIn]:
+    return {d.name: d for job in registered for d in job.datasets}
+
+
+@pytest.fixture
+def raw(installed: Source) -> dict[str, Any]:
+    """A metadata file to spoil."""
+    found = json.dumps(installed.entries[0].content)
+    return json.loads(found)

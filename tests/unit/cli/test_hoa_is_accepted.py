@@ -1,0 +1,20 @@
+"""What the importer sends is what ingest accepts."""
+
+from portal_cli.outgoing import Outgoing
+from portal_ingest.judging import judge
+from portal_ingest.reading import envelope, parsed, without_private
+from portal_shared import profile as profiles
+
+PROFILE = profiles.load("human-organs")
+
+
+def test_no_job_of_the_atlas_has_a_problem(sent: list[Outgoing]) -> None:
+    for job in sent:
+        judged = judge(envelope(parsed(job.body)), PROFILE)
+        parts = [judged.document, *judged.datasets, *judged.instruments]
+        problems = [p for part in parts if part for p in part.problems]
+        assert problems == [], job.job_id
+
+
+def test_intake_finds_nothing_private_left_to_drop(sent: list[Outgoing]) -> None:
+    assert {without_private(parsed(job.body), PROFILE)[1] for job in sent} == {0}

@@ -1,0 +1,77 @@
+"""Job files are checked before they are sent, and sent as they are."""
+
+import pytest
+from portal_cli.outgoing import LONGEST_ID, outgoing
+from portal_cli.sending import job_files, telling
+from portal_cli.sending.send import Sent
+from portal_shared.errors import Invalid
+from portal_shared.jobs import MAX_JOB_BYTES, InstrumentIn, JobAnswer
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"[1]", "a job is a JSON object"),
+        (b"\xff\xfe", "not JSON"),
+        (b" " * (MAX_JOB_BYTES + 1), "more than the 8000000"),
+    ],
+)
+def test_what_cannot_be_a_job_is_refused_by_file(body: bytes, reason: str) -> None:
+    with pytest.raises(Invalid, match=reason) as caught:
+        job_files.outgoing("my.json", body)
+    assert caught.value.field == "my.json"
+
+
+def test_the_bytes_stay_as_they_are() -> None:
+    body = b'{ "job_id" : "a",\n "unknown": 1.50, "datasets": [{}, {}] }\n'
+    found = job_files.outgoing("my.json", body)
+    assert (found.body, found.job_id, found.datasets) == (body, "a", 2)
+
+
+@pytest.mark.parametrize("job_id", ["null", "5", '""', f'"{"x" * 300}"'])
+def test_a_job_without_a_usable_id_is_the_portals_to_judge(job_id: str) -> None:
+    assert job_files.outgoing("f", b'{"job_id": %s}' % job_id.encode()).job_id == ""
+
+
+def test_an_id_is_bound_to_the_content_and_never_too_long() -> None:
+    def made(name: str, label: str = "x" * 300) -> str:
+        instrument = InstrumentIn(pid="a", name=name, facility="f")
+        return outgoing("p", label, instruments=(instrument,)).job_id
+
+    assert made("b") == made("b") != made("c")
+    assert len(made("b")) == LONGEST_ID
+    assert made("b", "10.1/ä b").startswith("p-10.1-b-")
+
+
+def sent(*results: str | None) -> Sent:
+    state = Sent()
+    for number, result in enumerate(results):
+        key = f"j{number}"
+        state.jobs[key] = job_files.outgoing(key, b'{"job_id": "%s"}' % key.encode())
+        if result:
+            state.answers[key] = JobAnswer.model_validate({"job_id": key, "result": result})
+    return state
+
+
+@pytest.mark.parametrize(
+    ("results", "code"),
+    [
+        (("done", "done"), 0),
+        (("done", "partial"), 1),
+        (("refused",), 1),
+        (("done", None), 4),
+        (("refused", None), 4),
+    ],
+)
+def test_the_exit_code_says_what_became_of_the_jobs(
+    results: tuple[str | None, ...], code: int
+) -> None:
+    state = sent(*results)
+    assert telling.exit_code(state) == code
+    assert telling.as_json(state)["unanswered"] == sum(r is None for r in results)
+
+
+def test_a_record_set_aside_is_told_by_the_exit_code() -> None:
+    assert telling.exit_code(sent("done"), set_aside=1) == 1

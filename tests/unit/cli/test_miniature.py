@@ -1,0 +1,160 @@
+"""Generated files: real formats, small, the same each time, made once."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from portal_cli.miniature import grid as grids
+from portal_cli.miniature import tissue, writing
+from portal_cli.miniature.writing import Miniature, ensure
+
+
+def miniature(name: str = "LADAF_kidney", **changed: Any) -> Miniature:
+    given: dict[str, Any] = {
+        "organ": "kidney",
+        "whole": True,
+        "shape": (3815, 3800, 9479),
+        "voxel_um": 25.08,
+        "metadata": {"donor": {"id": "LADAF"}},
+    }
+    return Miniature(name=name, **{**given, **changed})
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {
+        str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()
+    }
+
+
+def test_the_same_name_gives_the_same_bytes(tmp_path: Path) -> None:
+    for place in ("a", "b"):
+        (tmp_path / place).mkdir()
+        ensure(tmp_path / place, miniature())
+    assert content(tmp_path / "a") == content(tmp_path / "b")
+    ensure(tmp_path / "a", miniature("other"))
+    first, second = content(tmp_path / "a" / "LADAF_kidney"), content(tmp_path / "a" / "other")
+    assert first["volume.ome.zarr/0/c/0/0/0"] != second["volume.ome.zarr/0/c/0/0/0"]
+
+
+@pytest.mark.parametrize("organ", [*sorted(tissue.LOOKS), "prostate"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_files_are_few_and_small_and_listed(tmp_path: Path, organ: str, *, whole: bool) -> None:
+    files, made = ensure(tmp_path, miniature(organ=organ, whole=whole, shape=(3815, 3815, 3815)))
+    there = content(tmp_path / "LADAF_kidney")
+    assert made
+    assert {f.location: f.size for f in files} == {n: len(body) for n, body in there.items()}
+    assert len(files) <= 12
+    assert sum(f.size or 0 for f in files) < 450_000
+
+
+def test_the_volume_is_an_ome_zarr_of_three_levels(tmp_path: Path) -> None:
+    ensure(tmp_path, miniature())
+    group = zarr.open_group(tmp_path / "LADAF_kidney" / "volume.ome.zarr", mode="r")
+    assert group.metadata.zarr_format == 3
+    ome: Any = group.attrs["ome"]
+    assert ome["version"] == "0.5"
+    scales = ome["multiscales"][0]
+    assert [(a["name"], a["type"], a["unit"]) for a in scales["axes"]] == [
+        (a, "space", "micrometer") for a in "zyx"
+    ]
+    levels = [np.asarray(group[d["path"]][:]) for d in scales["datasets"]]  # type: ignore[index]
+    assert [level.dtype for level in levels] == [np.uint16] * 3
+    real = (9479, 3800, 3815)
+    for number, (level, told) in enumerate(zip(levels, scales["datasets"], strict=True)):
+        scale, shift = (t[t["type"]] for t in told["coordinateTransformations"])
+        assert level.shape == tuple(n // 2**number for n in levels[0].shape)
+        for voxels, size, start, wanted in zip(level.shape, scale, shift, real, strict=True):
+            assert voxels * size == pytest.approx(wanted * 25.08)
+            assert start == pytest.approx((size - 25.08) / 2)
+    mean = levels[0][32:34, 12:14, 12:14].mean()
+    assert abs(float(levels[1][16, 6, 6]) - mean) <= 1
+
+
+def test_the_slices_are_planes_of_the_volume(tmp_path: Path) -> None:
+    ensure(tmp_path, miniature())
+    place = tmp_path / "LADAF_kidney"
+    volume = np.asarray(zarr.open_array(place / "volume.ome.zarr" / "0", mode="r")[:])
+    slices = tifffile.imread(place / "slices.tif")
+    step = volume.shape[0] // 4
+    assert (slices == volume[step // 2 :: step][:4]).all()
+
+
+def test_the_metadata_says_that_the_voxels_are_generated(tmp_path: Path) -> None:
+    ensure(tmp_path, miniature())
+    text = (tmp_path / "LADAF_kidney" / "metadata.json").read_text("utf-8")
+    assert '"about": "Generated miniature' in text
+    assert f'"raw_size_bytes_estimate": {2 * 3815 * 3800 * 9479}' in text
+
+
+def test_an_organ_lies_in_its_jar_and_a_zoom_fills_its_cylinder() -> None:
+    shape = (48, 64, 64)
+    organ = tissue.volume("a", "liver", whole=True, shape=shape)
+    zoom = tissue.volume("a", "liver", whole=False, shape=shape)
+    for voxels in (organ, zoom):
+        assert voxels.dtype == np.uint16
+        assert not voxels[:, 0, 0].any()  # outside the field of view
+        neighbours = np.abs(np.diff(voxels[:, 24:40, 24:40].astype(int), axis=0)).mean()
+        assert 100 < neighbours < 8000  # structure, but no noise
+    assert organ[24, 24:40, 24:40].mean() > 2 * organ[24, 31:33, 2:4].mean()
+
+
+def test_what_is_there_and_intact_is_left_alone(tmp_path: Path) -> None:
+    files, made = ensure(tmp_path, miniature())
+    stamps = {f: f.stat().st_mtime_ns for f in tmp_path.rglob("*")}
+    again, made_again = ensure(tmp_path, miniature())
+    assert (made, made_again) == (True, False)
+    assert again == files
+    assert {f: f.stat().st_mtime_ns for f in tmp_path.rglob("*")} == stamps
+
+
+@pytest.mark.parametrize("harm", ["flip", "truncate", "remove", "add", "no sums"])
+def test_what_is_damaged_is_made_again(tmp_path: Path, harm: str) -> None:
+    files, _ = ensure(tmp_path, miniature())
+    before = content(tmp_path)
+    place = tmp_path / "LADAF_kidney"
+    shard = place / "volume.ome.zarr" / "0" / "c" / "0" / "0" / "0"
+    if harm == "flip":
+        body = shard.read_bytes()
+        shard.write_bytes(body[:100] + bytes([body[100] ^ 1]) + body[101:])
+    elif harm == "truncate":
+        shard.write_bytes(shard.read_bytes()[:-1])
+    elif harm == "remove":
+        shard.unlink()
+    elif harm == "add":
+        (place / "stray").write_text("x")
+    else:
+        (place / writing.SUMS).unlink()
+    assert ensure(tmp_path, miniature()) == (files, True)
+    assert content(tmp_path) == before
+
+
+def test_a_run_that_was_cut_off_leaves_no_half_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*_: object) -> None:
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writing.formats, "write_slices", cut)
+        with pytest.raises(OSError, match="no space"):
+            ensure(tmp_path, miniature())
+    assert not (tmp_path / "LADAF_kidney").exists()
+    ensure(tmp_path, miniature())
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["LADAF_kidney"]
+
+
+def test_changed_metadata_changes_the_files(tmp_path: Path) -> None:
+    before, _ = ensure(tmp_path, miniature())
+    after, made = ensure(tmp_path, miniature(metadata={"donor": {"id": "LADAF", "age": 63}}))
+    assert made
+    changed = {f.location for f in set(before) ^ set(after)}
+    assert changed == {"metadata.json", "SHA256SUMS"}
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3815, 3815, 50838), (100000, 10, 10)])
+def test_any_shape_has_a_grid(shape: tuple[int, int, int]) -> None:
+    found = grids.grid(shape, 2.5)
+    assert all(n % 4 == 0 and 16 <= n <= 64 for n in found.shape)
