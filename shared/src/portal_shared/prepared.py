@@ -22,15 +22,18 @@ from portal_shared import units
 
 DOCUMENTS, DATASETS, INSTRUMENTS = "documents", "datasets", "instruments"
 INDEXES = (DOCUMENTS, DATASETS, INSTRUMENTS)
-FILTERABLE = ("eq", "n", "t", "i", "s", "m", "p", "pn", "d", "facet")
+FILTERABLE = ("id", "eq", "n", "t", "i", "s", "m", "p", "pn", "d", "facet")
 SORTABLE = ("order", "n")
 
+LONGEST_FACET_VALUE = 80  # free text is no facet
+_DIGITS = 16
+_MOST_FACET = 300  # bytes of a value: a technique's name may be a paragraph
 _ORDER_BYTES = 220  # the engine keeps 468 bytes of a value
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
 def name(parameter: str) -> str:
@@ -55,3 +58,14 @@ def microseconds(moment: datetime) -> int:
 def told_microseconds(text: str) -> int:
     """Of an instant as it is told (model.utc_text)."""
     return microseconds(datetime.fromisoformat(text))
+
+
+def facet_value(value: str) -> str:
+    """A value so that the engine keeps it apart from others that fold to the same."""
+    return digest(value) + value.encode()[:_MOST_FACET].decode("utf-8", "ignore")
+
+
+def told_facet_value(kept: str) -> str | None:
+    """The value again; None where it was too long to be kept whole."""
+    value = kept[_DIGITS:]
+    return value if digest(value) == kept[:_DIGITS] else None

@@ -171,18 +171,23 @@ class Service:
         await mongo.ping(self.client)
 
     async def status(self) -> dict[str, Any]:
-        """For operators: what waits, what was done, what is wrong."""
-        told: dict[str, Any] = {
+        """For operators: what waits, what was done, what is wrong.
+
+        Read in the order in which work flows (messages, facts, outbox), so that none is overlooked.
+        """
+        settled = dict(self.settling.settled)
+        facts: dict[str, Any] = {}
+        for source in self._facts:
+            facts.update(await source())
+        return {
             "service": self.name,
             "problems": await self.problems(),
             "trouble": {w.name: w.trouble for w in self.workers if w.trouble},
-            "settled": dict(self.settling.settled),
+            "settled": settled,
             "outbox": await self.outbox.pending(),
             "outbox_oldest_seconds": await self.outbox.oldest_seconds(),
+            **facts,
         }
-        for source in self._facts:
-            told.update(await source())
-        return told
 
     def app(self, app: FastAPI | None = None) -> FastAPI:
         """The ASGI application: `app` or a new one, with the operators' routes."""

@@ -19,7 +19,7 @@ class Simulator:
 
     def __init__(self, data: Path, *options: str) -> None:
         command = [sys.executable, "-m", "portal_local.datacite", "--data", str(data), *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip()
 

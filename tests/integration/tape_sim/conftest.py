@@ -25,7 +25,7 @@ class Tape:
             *(sys.executable, "-m", "portal_local.tape", *QUICK),
             *("--archive", str(self.archive), "--buffer", str(self.buffer), *options),
         ]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip()
         self.http = httpx.Client(base_url=self.url, timeout=30)

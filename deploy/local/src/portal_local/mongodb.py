@@ -49,6 +49,8 @@ def start(folder: Path, *, port: int | None = None) -> Server:
     try:
         wait_until(lambda: listens(port), child, START_SECONDS)
         url = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+        if not mongod:  # SecantusDB pays for retryable writes with a scan; redelivery covers them
+            url += "&retryWrites=false"
         if mongod:
             initiate(url, port)
     except NotStarted:

@@ -40,12 +40,11 @@ async def accept(body: bytes, reply: ReplyTo | None, *, jobs: JobLog, profile: s
         "profile": community.name,
         "sender": read.sender,
         "hash": content_hash(public),
-        "content": json.dumps(public, ensure_ascii=False),
         "correlation_id": correlation_id(),
         "dropped": dropped,
         "datasets": len(read.datasets),
     }
-    there = await jobs.accept(row, reply)
+    there = await jobs.accept(row, json.dumps(public, ensure_ascii=False), reply)
     if there is None:
         log.info("job accepted", job_id=job_id, datasets=len(read.datasets))
         return True
@@ -99,7 +98,6 @@ async def _refuse(
         "subject": own_id,
         "bytes": len(body),
         "hash": digest,
-        "content": None,
         "correlation_id": correlation_id(),
         "profile": None,
         "datasets": 0,

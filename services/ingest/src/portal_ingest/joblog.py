@@ -52,6 +52,7 @@ class JobLog:
         self._client = client
         self._outbox = outbox
         self._jobs = database["jobs"]
+        self._contents = database["job_contents"]  # apart: looking for work reads no megabytes
         self._owner = str(uuid.uuid4())
 
     async def prepare(self) -> None:
@@ -59,11 +60,18 @@ class JobLog:
         with translated():
             await self._jobs.create_index([("state", ASCENDING), ("received_at", ASCENDING)])
             await self._jobs.create_index([("received_at", DESCENDING)])
+            await self._jobs.create_index("result", sparse=True)
 
-    async def accept(self, row: Doc, reply: ReplyTo | None) -> Doc | None:
+    async def accept(self, row: Doc, content: str, reply: ReplyTo | None) -> Doc | None:
         """Keep a new job; returns the one that is there already under this id, if any."""
         replies = [vars(reply)] if reply else []
         with translated():
+            there: Doc | None = await self._jobs.find_one({"_id": row["_id"]})
+            if there:
+                return there
+            await self._contents.replace_one(
+                {"_id": f"{row['_id']} {row['hash']}"}, {"content": content}, upsert=True
+            )
             try:
                 await self._jobs.insert_one(
                     {
@@ -107,6 +115,7 @@ class JobLog:
             "fence": 0,
             "attempts": 0,
             "answer": answer.model_dump(mode="json"),
+            "result": answer.result,
         }
 
         async def work(session: Session) -> None:
@@ -149,10 +158,11 @@ class JobLog:
         )
         if not taken:
             return None
+        kept = await self._contents.find_one({"_id": f"{taken['_id']} {taken['hash']}"})
         return Claim(
             job_id=taken["_id"],
             fence=taken["fence"],
-            content=taken["content"],
+            content=kept["content"] if kept else "{}",
             profile=taken["profile"],
             correlation_id=taken["correlation_id"],
             attempts=taken["attempts"],
@@ -192,12 +202,15 @@ class JobLog:
                         "state": "finished",
                         "finished_at": datetime.now(UTC),
                         "answer": answer.model_dump(mode="json"),
-                        "content": None,
+                        "result": answer.result,
                     }
                 },
                 session=session,
             )
             if row:
+                await self._contents.delete_one(
+                    {"_id": f"{row['_id']} {row['hash']}"}, session=session
+                )
                 replies = [ReplyTo(r["queue"], r["correlation"]) for r in row["replies"]]
                 await self._announce(answer, replies, session)
 
@@ -213,11 +226,11 @@ class JobLog:
 
     async def find(self, job_id: str) -> Doc | None:
         with translated():
-            return await self._jobs.find_one({"_id": job_id}, {"content": 0, "replies": 0})
+            return await self._jobs.find_one({"_id": job_id}, {"replies": 0})
 
     async def latest(self, count: int) -> list[Doc]:
         with translated():
-            rows = self._jobs.find({}, {"content": 0, "replies": 0, "answer.outcomes": 0})
+            rows = self._jobs.find({}, {"replies": 0, "answer.outcomes": 0})
             return [r async for r in rows.sort("received_at", DESCENDING).limit(count)]
 
     async def counts(self) -> dict[str, Any]:
@@ -227,5 +240,5 @@ class JobLog:
                 for state in (*UNFINISHED, "finished")
             }
             for result in ("partial", "refused"):
-                told[f"jobs_{result}"] = await self._jobs.count_documents({"answer.result": result})
+                told[f"jobs_{result}"] = await self._jobs.count_documents({"result": result})
             return told

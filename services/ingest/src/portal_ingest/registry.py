@@ -166,10 +166,7 @@ class Registry:
         """Keep what the doi service said, unless it said something newer before."""
         with translated():
             result = await self._records.update_one(
-                {
-                    "_id": pid,
-                    "$or": [{"doi_version": None}, {"doi_version": {"$lte": version}}],
-                },
+                {"_id": pid, "doi_version": {"$not": {"$gt": version}}},
                 {"$set": {**fields, "doi_version": version}},
             )
         return bool(result.matched_count)

@@ -1,0 +1,1 @@
+"""Downloading a dataset: asking for it, fetching its files, verifying what was written."""

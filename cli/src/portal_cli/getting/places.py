@@ -1,0 +1,87 @@
+"""Where files are written: below one folder and nowhere else, whatever their names say.
+
+Folders are opened one by one below the folder's own descriptor, following no links.
+"""
+
+import contextlib
+import os
+import stat
+from collections.abc import Generator
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from pathlib import Path
+
+LONGEST_PART = 255  # bytes, as file systems have it
+PART = ".part"
+
+
+class Refused(Exception):
+    """A name that could lead out of the folder, or that no file can have."""
+
+
+def parts_of(location: str) -> list[str]:
+    """The folders and the name. Raises Refused."""
+    parts = location.split("/")
+    for part in parts:
+        if part in ("", ".", ".."):
+            raise Refused(f"{location!r} is no name below a folder")
+        if "\\" in part or any(ord(c) < 32 or ord(c) == 127 for c in part):  # noqa: PLR2004
+            raise Refused(f"{location!r} has characters no file name should have")
+        try:
+            length = len(part.encode())
+        except UnicodeEncodeError as error:
+            raise Refused(f"{location!r} is no text") from error
+        if length + len(PART) > LONGEST_PART:
+            raise Refused(f"{location[:80]!r}… is too long")
+    return parts
+
+
+def part_name(location: str, locations: AbstractSet[str]) -> str:
+    """Of the growing file: NAME.part, unless a file of the dataset is called so."""
+    found = location + PART
+    while found in locations:
+        found += PART
+    return found.rpartition("/")[2]
+
+
+def folder_name(pid: str) -> str:
+    """A name for the folder of a dataset."""
+    found = "".join(c if c.isalnum() or c in "._-" else "_" for c in pid)[:200]
+    return found if found.strip(".") else "dataset"
+
+
+class Folder:
+    """The folder that was asked for; made when it is not there."""
+
+    def __init__(self, root: Path) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        self.root = root
+        self._descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    @contextmanager
+    def inside(self, folders: list[str]) -> Generator[int]:
+        """A descriptor of the folder below; raises OSError, also for a link on the way."""
+        here = os.dup(self._descriptor)
+        try:
+            for name in folders:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(name, dir_fd=here)
+                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+                below = os.open(name, flags, dir_fd=here)
+                os.close(here)
+                here = below
+            yield here
+        finally:
+            os.close(here)
+
+
+def opened(folder: int, name: str, flags: int) -> int:
+    """A descriptor of a regular file. Raises OSError, also for links and devices."""
+    descriptor = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644, dir_fd=folder)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{name!r} is no regular file")
+    return descriptor

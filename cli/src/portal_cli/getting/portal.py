@@ -1,0 +1,175 @@
+"""The portal's public interface, as far as a download needs it; patient where that may help."""
+
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx
+from portal_shared.data_paths import data_path
+from portal_shared.model import bare_doi
+
+TRIES = 6
+NOT_FOUND, TOO_MANY = 404, 429
+LONGEST_PAUSE = 30.0
+T = TypeVar("T")
+_DOI = re.compile(r"10\.\d{4,9}/\S+")
+
+
+class OutOfReach(Exception):
+    """The portal does not answer, or not as a portal."""
+
+
+class Unknown(Exception):
+    """There is no such dataset, or more than one; says what there is."""
+
+
+class NotGiven(Exception):
+    """The portal will not deliver it; says why."""
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    location: str
+    size: int
+    sha256: str
+    etag: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    state: str
+    done: bool
+    files: int
+    files_online: int
+    files_failed: int
+    bytes: int
+    bytes_online: int
+    reason: str | None
+
+
+class Portal:
+    def __init__(self, url: str, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.url = url.rstrip("/")
+        self.client = httpx.Client(
+            base_url=self.url,
+            timeout=httpx.Timeout(60, connect=10),
+            headers={"Accept-Encoding": "identity", "User-Agent": "portal-get"},
+            limits=httpx.Limits(max_connections=8),
+        )
+        self._sleep = sleep
+
+    def close(self) -> None:
+        self.client.close()
+
+    def dataset(self, named: str) -> str:
+        """The pid of what is named by pid or DOI. Raises Unknown."""
+        doi = bare_doi(named)
+        if not _DOI.fullmatch(doi):
+            return named
+        answer = self._asked("GET", f"/doi/{doi}", headers={"Accept": "application/json"})
+        if not answer.is_success:
+            return named
+        records: list[dict[str, Any]] = self._json(answer).get("records", [])
+        datasets = [r for r in records if r.get("level") == "dataset"]
+        if len(datasets) == 1:
+            return str(datasets[0]["pid"])
+        lines = [f"  {r.get('level')} {r.get('pid')}: {r.get('title')}" for r in records]
+        raise Unknown(f"{doi} names no single dataset; choose one by its pid:\n" + "\n".join(lines))
+
+    def files(self, pid: str) -> Iterator[RemoteFile]:
+        """All files of a dataset, as the portal lists them. Raises Unknown."""
+        after: str | None = None
+        while True:
+            query = {"limit": "1000", **({"after": after} if after is not None else {})}
+            answer = self._asked("GET", data_path(pid), params=query)
+            if answer.status_code == NOT_FOUND:
+                raise Unknown(f"the portal at {self.url} has no public dataset {pid!r}")
+            told = self._json(_fine(answer))
+            page: list[dict[str, Any]] = told.get("files", [])
+            for file in page:
+                yield _remote(file)
+            if not told.get("next") or not page:
+                return
+            after = str(page[-1]["name"])
+
+    def ask(self, pid: str, locations: list[str] | None) -> str:
+        """The address of a new request for these files, or all. Raises NotGiven."""
+        body = {"pid": pid} | ({"files": locations} if locations is not None else {})
+        key = {"Idempotency-Key": uuid.uuid4().hex}
+        answer = self._asked("POST", "/api/downloads", json=body, headers=key)
+        if answer.is_client_error:
+            raise NotGiven(_reason(answer))
+        _fine(answer)
+        return f"/api/downloads/{self._json(answer)['id']}"
+
+    def progress(self, request: str) -> Progress:
+        told = self._json(_fine(self._asked("GET", request)))
+        return Progress(
+            state=str(told["state"]),
+            done=bool(told["done"]),
+            files=int(told["files"]),
+            files_online=int(told["files_online"]),
+            files_failed=int(told["files_failed"]),
+            bytes=int(told["bytes"]),
+            bytes_online=int(told["bytes_online"]),
+            reason=told.get("reason"),
+        )
+
+    def _asked(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """An answer that is not "later"; raises OutOfReach when there is none."""
+        trouble = ""
+        for attempt in range(TRIES):
+            if attempt:
+                self._sleep(min(0.5 * 2**attempt, LONGEST_PAUSE))
+            try:
+                answer = self.client.request(method, path, **more)
+            except httpx.TransportError as error:
+                trouble = str(error) or repr(error)
+                if isinstance(error, httpx.ConnectError) and attempt:
+                    break
+                continue
+            if answer.status_code != TOO_MANY and not answer.is_server_error:
+                return answer
+            trouble = f"{answer.status_code}: {_reason(answer)}"
+        raise OutOfReach(f"the portal at {self.url} does not answer: {trouble}")
+
+    def _json(self, answer: httpx.Response) -> dict[str, Any]:
+        try:
+            told = answer.json()
+        except ValueError as error:
+            raise OutOfReach(f"{self.url} answers, but not as a portal") from error
+        if not isinstance(told, dict):
+            raise OutOfReach(f"{self.url} answers, but not as a portal")
+        return told  # pyright: ignore[reportUnknownVariableType]
+
+
+def _remote(file: dict[str, Any]) -> RemoteFile:
+    return RemoteFile(
+        location=str(file["name"]),
+        size=int(file["size"] or 0),
+        sha256=str(file["sha256"] or ""),
+        etag=str(file.get("etag") or ""),
+        state=str(file["state"]),
+    )
+
+
+def _fine(answer: httpx.Response) -> httpx.Response:
+    if answer.is_error:
+        raise OutOfReach(f"{answer.url.path}: {answer.status_code}: {_reason(answer)}")
+    return answer
+
+
+def _reason(answer: httpx.Response) -> str:
+    """The sentence of an error, in any of the portal's forms."""
+    try:
+        told = answer.json()
+        for found in (told.get("detail"), told.get("error", {}).get("message")):
+            if isinstance(found, str):
+                return found
+    except (ValueError, AttributeError):
+        return answer.text[:200]
+    return answer.text[:200]

@@ -1,0 +1,38 @@
+"""portal: the command for data managers, operators and readers.
+
+Exit codes: 0 done, 1 not done or not well, 2 wrong usage or unknown name, 3 nothing answers there;
+a command that has more says so in its --help.
+"""
+
+import typer
+
+from portal_cli import dead_letters, demo, get, jobs, operating
+from portal_cli.importing import import_hoa, import_panosc
+from portal_cli.submitting import submit
+
+app = typer.Typer(
+    help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
+)
+imports = typer.Typer(help="Turn metadata of others into ingest jobs.", no_args_is_help=True)
+
+app.command()(operating.up)
+app.command()(operating.down)
+app.command()(operating.status)
+app.command()(demo.demo)
+app.add_typer(imports, name="import")
+imports.command("hoa")(import_hoa)
+imports.command("panosc")(import_panosc)
+app.command()(submit)
+app.command()(jobs.jobs)
+app.command()(operating.wait)
+app.command()(get.get)
+app.add_typer(dead_letters.app, name="dead-letters")
+app.command()(operating.reindex)
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

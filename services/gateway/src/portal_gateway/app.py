@@ -1,0 +1,99 @@
+"""The gateway: settings in, the public HTTP interface out."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from portal_shared import mongo
+from portal_shared.errors import PortalError
+from portal_shared.service import Service
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+
+from portal_gateway import answering, download_handlers, openapi
+from portal_gateway.catalogue import Catalogue
+from portal_gateway.downloads import Downloads
+from portal_gateway.engine import Engine
+from portal_gateway.faceting import Faceting
+from portal_gateway.files import FilePages
+from portal_gateway.refusals import NothingThere, Refused
+from portal_gateway.routes import downloads
+from portal_gateway.routes.landing import Landing
+from portal_gateway.routes.panosc import PanoscApi
+from portal_gateway.searching import Searching
+from portal_gateway.settings import GatewaySettings
+
+DAY = 86_400
+
+
+def build(settings: GatewaySettings | None = None) -> FastAPI:
+    settings = settings or GatewaySettings()
+    service = Service("gateway", settings, database="gateway")
+    database = mongo.database(service.client, settings, "catalogue")
+    engine, catalogue = Engine(settings), Catalogue(database)
+    searching = Searching(engine, catalogue)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
+        async with service.running():
+            try:
+                yield
+            finally:
+                await engine.close()
+
+    app = FastAPI(
+        title="Human Organs Open Data portal",
+        lifespan=lifespan,
+        docs_url="/api/docs",
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origin_regex=".*",
+        allow_credentials=True,
+        allow_methods=["GET", "HEAD", "POST", "OPTIONS"],
+        allow_headers=["*"],
+        expose_headers=["X-Total-Count"],
+        max_age=DAY,
+    )
+    service.app(app)
+    service.check("search", engine.ready)
+    app.state.service = service
+    app.state.engine = engine
+    app.state.downloads = Downloads(service, database)
+    service.subscribe(download_handlers.router, downloads=app.state.downloads)
+    app.include_router(downloads.router)
+    api = PanoscApi(searching, FilePages(catalogue), Faceting(searching))
+    app.router.routes.extend(Landing(searching, catalogue).routes())
+    app.router.routes.extend(api.routes())
+    app.openapi = partial(openapi.document, app)
+    _errors(app)
+    return app
+
+
+def _errors(app: FastAPI) -> None:
+    """Every refusal in the shape of the search API."""
+
+    @app.exception_handler(PortalError)
+    async def refused(_request: Request, error: PortalError) -> Response:
+        return answering.refused(error)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        if error.status_code in (404, 405):
+            path = request.url.path
+            return answering.refused(
+                NothingThere(f"There is no method to handle {request.method} {path[:300]}")
+            )
+        made = PortalError(str(error.detail))
+        made.status = error.status_code
+        return answering.refused(made)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> Response:
+        told = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        return answering.refused(Refused("; ".join(told)[:1000]))

@@ -1,0 +1,83 @@
+"""What a reader asks to download: read from the body, judged by name. Pure."""
+
+import json
+import re
+from typing import Any, cast
+
+from portal_shared.errors import Invalid, PortalError
+from portal_shared.model import Pid
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+LARGEST_BODY = 1_048_576
+MOST_FILES = 10_000
+LONGEST_LOCATION = 4096
+LONGEST_KEY = 255
+_KEY = re.compile(r"[\x21-\x7e]+")
+_PIDS: TypeAdapter[str] = TypeAdapter(Pid)
+
+
+class Wish(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    pid: str  # or a DOI
+    files: tuple[str, ...] | None = None  # locations; None: all
+
+
+class TooLarge(PortalError):
+    status = 413
+
+
+def wish(body: bytes) -> Wish:
+    """Raises Invalid, naming the field."""
+    if len(body) > LARGEST_BODY:
+        raise TooLarge(f"is larger than {LARGEST_BODY} bytes", field="body")
+    try:
+        sent: Any = json.loads(body)
+        json.dumps(sent, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:  # half surrogate pairs included
+        raise Invalid(f"is not JSON: {error}"[:300], field="body") from error
+    if not isinstance(sent, dict):
+        raise Invalid("is not an object", field="body")
+    given = cast("dict[str, Any]", sent)
+    unknown = sorted(given.keys() - {"pid", "files"})
+    if unknown:
+        raise Invalid("is not known; there are pid and files", field=unknown[0][:100])
+    return Wish(pid=_pid(given.get("pid")), files=_files(given.get("files")))
+
+
+def _pid(given: object) -> str:
+    if given is None:
+        raise Invalid("is missing", field="pid")
+    try:
+        return _PIDS.validate_python(given, strict=True)
+    except ValidationError as error:
+        raise Invalid(str(error.errors()[0]["msg"]), field="pid") from error
+
+
+def _files(given: object) -> tuple[str, ...] | None:
+    if given is None:
+        return None
+    if not isinstance(given, list):
+        raise Invalid("is not a list of locations", field="files")
+    locations = cast("list[object]", given)
+    if not locations:
+        raise Invalid("names no file; leave it out to ask for all", field="files")
+    if len(locations) > MOST_FILES:
+        reason = f"names {len(locations)} files, at most {MOST_FILES} can be; leave it out for all"
+        raise Invalid(reason, field="files")
+    found: dict[str, None] = {}
+    for number, location in enumerate(locations):
+        if not isinstance(location, str) or not 0 < len(location) <= LONGEST_LOCATION:
+            raise Invalid("is no location of a file", field=f"files[{number}]")
+        found[location] = None
+    return tuple(found)
+
+
+def idempotency_key(header: str | None) -> str | None:
+    """Raises Invalid for one that cannot be kept."""
+    if header is None:
+        return None
+    if len(header) > LONGEST_KEY or not _KEY.fullmatch(header):
+        reason = f"has more than {LONGEST_KEY} characters, or other than visible ASCII"
+        raise Invalid(reason, field="Idempotency-Key")
+    return header

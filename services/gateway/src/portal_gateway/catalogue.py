@@ -1,0 +1,82 @@
+"""The catalogue that the indexer keeps: records by pid, their relations, files. Read only."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from portal_shared.model import bare_doi
+from portal_shared.mongo import Database, Doc, translated
+
+LOOKUP = 500  # keys in one request
+FILES_A_PARENT = 10_000  # of an include; /files pages through more
+
+
+class Catalogue:
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def record(self, name: str, pid: str) -> Doc | None:
+        """A public record by its pid, or by its DOI where that names one alone."""
+        found = await self._find(name, {"_id": pid}, 1)
+        if not found and "/" in pid:
+            found = await self._find(name, {"told_doi": bare_doi(pid)}, 2)
+        return found[0] if len(found) == 1 else None
+
+    async def by_doi(self, name: str, doi: str) -> list[Doc]:
+        return await self._find(name, {"told_doi": bare_doi(doi)}, 1000)
+
+    async def _find(self, name: str, which: Doc, most: int) -> list[Doc]:
+        public = {**which, "public": True, "json": {"$type": "string"}}
+        with translated():
+            cursor = self.database[name].find(public).sort("_id").limit(most)
+            return [row async for row in cursor]
+
+    async def linked(self, name: str, field: str, pids: Sequence[str]) -> list[Doc]:
+        """The public records whose `field` names one of these pids."""
+        found: list[Doc] = []
+        wanted = {"_id": 1, "json": 1, "relations": 1, field: 1}
+        for chunk in _chunks(pids):
+            which = {field: {"$in": chunk}, "public": True, "json": {"$type": "string"}}
+            with translated():
+                found += [row async for row in self.database[name].find(which, wanted)]
+        return list({row["_id"]: row for row in found}.values())
+
+    async def files(self, pids: Sequence[str]) -> dict[str, list[Doc]]:
+        """The files of each dataset, by path and name, to a ceiling."""
+        return {pid: await self.files_page({"pid": pid}, 0, FILES_A_PARENT) for pid in pids}
+
+    async def files_page(self, which: Doc, skip: int, limit: int | None) -> list[Doc]:
+        order = [("pid", 1), ("path", 1), ("name", 1), ("_id", 1)]
+        with translated():
+            cursor = self.database["files"].find(which).sort(order).skip(skip)
+            return [told_file(row) async for row in (cursor.limit(limit) if limit else cursor)]
+
+    async def files_count(self, pid: str) -> int:
+        with translated():
+            return await self.database["files"].count_documents({"pid": pid})
+
+    async def terms_named(self, names: Iterable[str]) -> dict[str, frozenset[str]]:
+        """The technique terms that records carry under these plain names."""
+        wanted = sorted(set(names))
+        if not wanted:
+            return {}
+        found: dict[str, set[str]] = {}
+        with translated():
+            async for row in self.database["techniques"].find({"name": {"$in": wanted}}):
+                found.setdefault(row["name"], set()).add(row["term"])
+        return {name: frozenset(terms) for name, terms in found.items()}
+
+
+def told_file(row: Doc) -> Doc:
+    told: dict[str, Any] = {
+        "id": row["_id"],
+        "name": row["name"],
+        "path": row.get("path") or None,
+        "size": row.get("size"),
+        "sha256": row.get("sha256"),
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _chunks(pids: Sequence[str]) -> Iterable[list[str]]:
+    for start in range(0, len(pids), LOOKUP):
+        yield list(pids[start : start + LOOKUP])

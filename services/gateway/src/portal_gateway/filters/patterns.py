@@ -1,0 +1,51 @@
+"""Patterns of readers as tests of a text, without backtracking."""
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from typing import Any, cast
+
+import re2
+
+from portal_gateway.filters.tree import Test
+from portal_gateway.refusals import Refused
+
+LONGEST = 1000
+_FLAGS = {"i": "i", "m": "m", "s": "s", "g": "", "u": ""}
+
+
+def like(pattern: str, *, case: bool) -> Test:
+    """It occurs somewhere: % is any run, _ any one character, all else itself."""
+    wanted = (pattern if case else pattern.casefold()).strip("%")
+    if "%" not in wanted and "_" not in wanted:
+        if case:
+            return lambda text: wanted in text
+        return lambda text: wanted in text.casefold()
+    parts = {"%": ".*", "_": "."}
+    expression = "(?s)" + "".join(parts.get(c) or str(re2.escape(c)) for c in wanted)
+    found = _compiled(expression, pattern)
+    return found if case else lambda text: found(text.casefold())
+
+
+def regexp(expression: str) -> Test:
+    """`^x`, or `/^x/i` with flags."""
+    flags = ""
+    plain = expression
+    if len(expression) > 1 and expression.startswith("/"):
+        body, slash, tail = expression[1:].rpartition("/")
+        if slash and all(c in _FLAGS for c in tail):
+            plain, flags = body, "".join(sorted({_FLAGS[c] for c in tail}))
+    return _compiled(f"(?{flags})" + plain if flags else plain, expression)
+
+
+def _compiled(expression: str, told: str) -> Test:
+    if len(told) > LONGEST:
+        raise Refused(f"The expression is longer than {LONGEST} characters")
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = 1 << 20
+    try:
+        found = cast("Any", re2.compile(expression, options)).search
+    except (re2.error, ValueError, OverflowError) as error:
+        said: Any = error.args[0] if error.args else error
+        reason = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+        raise Refused(f"The expression {told[:100]} cannot be used: {reason}") from error
+    return lambda text: found(text) is not None

@@ -1,0 +1,162 @@
+"""The OpenAPI document of the public interface; `python -m portal_gateway.openapi` writes it."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from portal_gateway.filters.entities import ENTITIES, Entity, Kind
+
+FILE = Path(__file__).parents[2] / "openapi.json"
+VERSION = "1"
+Json = dict[str, Any]
+
+_TYPES: dict[Kind, Json] = {
+    "string": {"type": "string"},
+    "strings": {"type": "array", "items": {"type": "string"}},
+    "boolean": {"type": "boolean"},
+    "number": {"type": "number"},
+    "date": {"type": "string", "format": "date-time"},
+    "value": {"anyOf": [{"type": "number"}, {"type": "string"}]},
+}
+_ABOUT = (
+    "JSON object with where, include, limit, skip (offset), order, fields, query; also in bracket "
+    "form, filter[where][title][like]=lung. Totals are in the header X-Total-Count."
+)
+
+
+def document(app: FastAPI) -> Json:
+    """What the framework knows of its routes, and the search API."""
+    made = get_openapi(
+        title=app.title,
+        version=VERSION,
+        routes=app.routes,
+        description="PaNOSC search API (https://github.com/panosc-eu/search-api) and downloads.",
+    )
+    paths: Json = made.setdefault("paths", {})
+    for name in ("Documents", "Datasets", "Instruments"):
+        paths.update(_paths(name, name.removesuffix("s")))
+    schemas: Json = made.setdefault("components", {}).setdefault("schemas", {})
+    schemas.update({e.name: _schema(e) for e in ENTITIES.values()})
+    schemas["Error"] = _error()
+    made["paths"] = dict(sorted(paths.items()))
+    return made
+
+
+def _paths(plural: str, entity: str) -> Json:
+    listed = _listing(entity)
+    one = {"$ref": f"#/components/schemas/{entity}"}
+    pid = _parameter("pid", "path", "Persistent identifier; slashes plain or as %2F")
+    found: Json = {
+        f"/api/{plural}": _get(f"List {plural}", [_filter(), _query()], listed),
+        f"/api/{plural}/count": _get(f"Count {plural}", [_where(), _filter(), _query()], _count()),
+        f"/api/{plural}/{{pid}}": _get(f"One {entity}", [pid, _filter()], one, missing=True),
+    }
+    if entity != "Instrument":
+        facets = _parameter(
+            "facets",
+            "query",
+            "techniques, instrument, keywords, samples, parameter:NAME, parameter:NAME[unit]",
+        )
+        found[f"/api/{plural}/facets"] = _get(
+            f"Values of {plural} with counts", [facets, _filter(), _query()], {"type": "object"}
+        )
+    if entity == "Dataset":
+        files = f"/api/{plural}/{{pid}}/files"
+        found[files] = _get("Files", [pid, _filter()], _listing("File"), missing=True)
+        found[f"{files}/count"] = _get("Count files", [pid, _where()], _count(), missing=True)
+    return found
+
+
+def _get(summary: str, parameters: list[Json], schema: Json, *, missing: bool = False) -> Json:
+    responses: Json = {
+        "200": {"description": "Found", "content": {"application/json": {"schema": schema}}},
+        "400": _refusal("The filter is not valid"),
+        "406": _refusal("The reader takes no JSON"),
+        "503": _refusal("The search engine or the database is out of reach"),
+    }
+    if missing:
+        responses["404"] = _refusal("There is no such record")
+    operation = {"summary": summary, "tags": ["search"], "parameters": parameters}
+    return {"get": {**operation, "responses": dict(sorted(responses.items()))}}
+
+
+def _refusal(description: str) -> Json:
+    schema = {"$ref": "#/components/schemas/Error"}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _parameter(name: str, place: str, description: str) -> Json:
+    return {
+        "name": name,
+        "in": place,
+        "required": place == "path",
+        "description": description,
+        "schema": {"type": "string"},
+    }
+
+
+def _filter() -> Json:
+    return _parameter("filter", "query", _ABOUT)
+
+
+def _where() -> Json:
+    return _parameter("where", "query", "JSON object: the condition alone")
+
+
+def _query() -> Json:
+    return _parameter("query", "query", "Keywords; the rows are then in the order of relevance")
+
+
+def _count() -> Json:
+    return {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"]}
+
+
+def _listing(entity: str) -> Json:
+    return {"type": "array", "items": {"$ref": f"#/components/schemas/{entity}"}}
+
+
+def _schema(entity: Entity) -> Json:
+    properties: Json = {name: _TYPES[kind] for name, kind in entity.fields.items()}
+    for relation in entity.relations.values():
+        ref = {"$ref": f"#/components/schemas/{relation.entity}"}
+        properties[relation.name] = {"type": "array", "items": ref} if relation.many else ref
+    if entity.name in ("Document", "Dataset", "Instrument"):
+        properties["score"] = {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "exclusiveMaximum": 1,
+            "description": "On lists",
+        }
+    return {"type": "object", "properties": properties}
+
+
+def _error() -> Json:
+    fields = {
+        "statusCode": {"type": "integer"},
+        "name": {"type": "string"},
+        "message": {"type": "string"},
+        "code": {"type": "string"},
+    }
+    error = {"type": "object", "properties": fields, "required": ["statusCode", "message"]}
+    return {"type": "object", "properties": {"error": error}, "required": ["error"]}
+
+
+def text() -> str:
+    """As it is to be committed."""
+    from portal_gateway.app import build  # noqa: PLC0415  # which imports this module
+    from portal_gateway.settings import GatewaySettings  # noqa: PLC0415
+
+    return json.dumps(build(GatewaySettings()).openapi(), indent=1, ensure_ascii=False) + "\n"
+
+
+def main() -> None:
+    FILE.write_text(text(), "utf-8")
+    sys.stdout.write(f"{FILE.name} written\n")
+
+
+if __name__ == "__main__":
+    main()

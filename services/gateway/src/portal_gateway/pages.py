@@ -1,0 +1,73 @@
+"""Plain, complete pages for people, until they are sent to a web site: no script, all escaped."""
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any, cast
+from urllib.parse import quote
+
+HEADERS = {
+    "content-security-policy": "default-src 'none'; base-uri 'none'; form-action 'none'",
+    "x-content-type-options": "nosniff",
+}
+HTML = "text/html; charset=utf-8"
+_DEEPEST = 12
+
+
+def page(title: str, body: str) -> str:
+    return (
+        '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title></head>\n<body>\n<main>\n<h1>{escape(title)}</h1>\n"
+        f"{body}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def record(told: Mapping[str, Any], api: str) -> str:
+    """Everything that is known of a record."""
+    fields = {k: v for k, v in told.items() if k != "title"}
+    doi = told.get("doi")
+    cite = (
+        f'<p>Cite as <a href="https://doi.org/{quote(doi)}">https://doi.org/{escape(doi)}</a></p>\n'
+        if isinstance(doi, str)
+        else ""
+    )
+    api_link = f'<p><a href="{escape(api)}">This record for programs</a></p>\n'
+    return page(str(told["title"]), cite + api_link + _shown(fields, 0))
+
+
+def choice(doi: str, records: Iterable[Mapping[str, str]]) -> str:
+    items = "".join(
+        f'<li><a href="{escape(api_path(r["level"], r["pid"]))}">{escape(r["title"])}</a> '
+        f"({escape(r['level'])} {escape(r['pid'])})</li>\n"
+        for r in records
+    )
+    return page(f"Records of {doi}", f"<ul>\n{items}</ul>")
+
+
+def links(title: str, addresses: Mapping[str, str]) -> str:
+    items = "".join(
+        f'<li><a href="{escape(address)}">{escape(name)}</a></li>\n'
+        for name, address in addresses.items()
+    )
+    return page(title, f"<ul>\n{items}</ul>")
+
+
+def api_path(level: str, pid: str) -> str:
+    return f"/api/{level.capitalize()}s/{quote(pid, safe='')}"
+
+
+def _shown(value: Any, depth: int) -> str:
+    if depth > _DEEPEST:
+        return escape(str(value)[:1000])
+    if isinstance(value, dict):
+        rows = cast("dict[str, Any]", value).items()
+        shown = "".join(
+            f"<dt>{escape(str(name))}</dt><dd>{_shown(inner, depth + 1)}</dd>\n"
+            for name, inner in rows
+            if inner not in (None, "", [], {})
+        )
+        return f"<dl>\n{shown}</dl>"
+    if isinstance(value, list):
+        items = cast("list[Any]", value)
+        return "<ul>\n" + "".join(f"<li>{_shown(i, depth + 1)}</li>\n" for i in items) + "</ul>"
+    return escape(str(value))

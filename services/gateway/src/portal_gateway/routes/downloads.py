@@ -1,0 +1,106 @@
+"""/api/downloads: ask for files on tape and see how far they are. /data: the files themselves."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from portal_shared.service import Service
+
+from portal_gateway import asking, event_stream
+from portal_gateway.data_proxy import DataProxy
+from portal_gateway.downloads import Downloads, told
+from portal_gateway.settings import GatewaySettings
+
+REQUEST_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["pid"],
+                "properties": {
+                    "pid": {"type": "string", "description": "pid or DOI of a dataset"},
+                    "files": {
+                        "type": "array",
+                        "items": {"type": "string"},
+                        "minItems": 1,
+                        "maxItems": asking.MOST_FILES,
+                        "description": "locations; all files when left out",
+                    },
+                },
+            }
+        }
+    },
+}
+
+
+@asynccontextmanager
+async def _proxying(app: FastAPI) -> AsyncGenerator[None]:
+    service: Service = app.state.service
+    settings = service.settings
+    assert isinstance(settings, GatewaySettings)  # noqa: S101  # what build() gives it
+    proxy = DataProxy(settings.downloader_url)
+    app.state.data_proxy = proxy
+    yield
+    await proxy.close()
+
+
+router = APIRouter(lifespan=_proxying)
+
+
+def _downloads(request: Request) -> Downloads:
+    downloads: Downloads = request.app.state.downloads
+    return downloads
+
+
+@router.post(
+    "/api/downloads",
+    status_code=202,
+    tags=["downloads"],
+    openapi_extra={"requestBody": REQUEST_BODY},
+)
+async def ask(request: Request) -> Response:
+    """Ask for all files of a dataset, or some; under an Idempotency-Key, twice is once."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > asking.LARGEST_BODY:
+            break
+    wish = asking.wish(bytes(body))
+    key = asking.idempotency_key(request.headers.get("idempotency-key"))
+    row = await _downloads(request).request(wish, key)
+    state = told(row)
+    headers = {"Location": state["self"], "Cache-Control": "no-store"}
+    return JSONResponse(state, 202, headers)
+
+
+@router.get("/api/downloads/{request_id}", tags=["downloads"])
+async def show(request: Request, request_id: str) -> Response:
+    """How far it is."""
+    row = await _downloads(request).find(request_id)
+    return JSONResponse(told(row), headers={"Cache-Control": "no-store"})
+
+
+@router.get("/api/downloads/{request_id}/events", tags=["downloads"])
+async def follow(request: Request, request_id: str) -> Response:
+    """The same, whenever it changes, as server-sent events; ends when it is done."""
+    downloads = _downloads(request)
+    row = await downloads.find(request_id)
+    last = request.headers.get("last-event-id", "")
+    seen = int(last) if last.isascii() and last.isdigit() and len(last) < 12 else -1  # noqa: PLR2004
+    if row["done"] and seen >= row["version"]:
+        return Response(status_code=204)  # tells the reader not to come again
+    return StreamingResponse(
+        event_stream.stream(downloads, row, seen=seen),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+    )
+
+
+@router.api_route("/data/{rest:path}", methods=["GET", "HEAD", "OPTIONS"], include_in_schema=False)
+async def data(request: Request) -> Response:
+    proxy: DataProxy = request.app.state.data_proxy
+    return proxy.answer(request)

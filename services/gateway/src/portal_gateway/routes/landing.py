@@ -1,0 +1,136 @@
+"""Where DOIs lead: the whole record, for programs as JSON, for people as a page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from portal_shared.errors import PortalError
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from portal_gateway import answering, pages
+from portal_gateway.catalogue import Catalogue
+from portal_gateway.filters.entities import DATASET, DOCUMENT, Entity
+from portal_gateway.filters.reading import read_search
+from portal_gateway.refusals import NOT_FOUND, NothingThere
+from portal_gateway.rows import COLLECTIONS
+from portal_gateway.searching import Searching
+
+LEVELS = {"document": DOCUMENT, "dataset": DATASET}
+FILES_SHOWN = 1000
+_PERSON = {"full_name": "fullName", "first_name": "firstName", "last_name": "lastName",
+           "researcher_id": "researcherId"}  # fmt: skip
+_INCLUDES = {
+    "Dataset": ["documents", "instrument", "techniques", "samples", "parameters"],
+    "Document": [
+        "datasets",
+        "parameters",
+        {"relation": "members", "scope": {"include": ["person", "affiliation"]}},
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Landing:
+    searching: Searching
+    catalogue: Catalogue
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/doi/{doi:path}", self.doi, methods=["GET"]),
+            Route("/datasets/{pid:path}", self.dataset, methods=["GET"]),
+            Route("/documents/{pid:path}", self.document, methods=["GET"]),
+            Route("/", self.root, methods=["GET"]),
+            Route("/api", self.root, methods=["GET"]),
+            Route("/api/", self.root, methods=["GET"]),
+        ]
+
+    async def doi(self, request: Request) -> Response:
+        """The records that carry a DOI; several where the community shared one."""
+        doi = request.path_params["doi"].strip("/")
+        found: list[dict[str, str]] = []
+        try:
+            for level, entity in LEVELS.items():
+                for row in await self.catalogue.by_doi(COLLECTIONS[entity.name], doi):
+                    title = row["record"]["title"]
+                    found.append({"level": level, "pid": row["_id"], "title": title})
+            if not found:
+                raise NothingThere(f"No record has the DOI {doi[:300]}", code=NOT_FOUND)
+        except PortalError as error:
+            return answering.refused(error)
+        if not _prefers_page(request):
+            return answering.told(request, {"doi": doi, "records": found})
+        if len(found) == 1:
+            return RedirectResponse(pages.api_path(found[0]["level"], found[0]["pid"]), 302)
+        return _page(request, pages.choice(doi, found))
+
+    async def dataset(self, request: Request) -> Response:
+        return await self._record(request, "dataset")
+
+    async def document(self, request: Request) -> Response:
+        return await self._record(request, "document")
+
+    async def _record(self, request: Request, level: str) -> Response:
+        entity = LEVELS[level]
+        pid = request.path_params["pid"].removesuffix("/")
+        try:
+            told = await self._told(entity, pid)
+        except PortalError as error:
+            return answering.refused(error)
+        if not _prefers_page(request):
+            return answering.told(request, told)
+        return _page(request, pages.record(told, pages.api_path(level, told["pid"])))
+
+    async def _told(self, entity: Entity, pid: str) -> dict[str, Any]:
+        """The record with all its relations, and what its community says in its own words."""
+        search = read_search(entity, {"include": _INCLUDES[entity.name]})
+        row = await self.catalogue.record(COLLECTIONS[entity.name], pid)
+        told = await self.searching.record(search, pid) if row else None
+        if row is None or told is None:
+            raise NothingThere(f'Unknown "{entity.name}" id "{pid[:300]}".', code=NOT_FOUND)
+        record: Mapping[str, Any] = row["record"]
+        if entity is DATASET:
+            told["members"] = [_member(m) for m in record["members"]]
+            told["filesCount"] = await self.catalogue.files_count(row["_id"])
+            which = {"pid": row["_id"]}
+            told["files"] = await self.catalogue.files_page(which, 0, FILES_SHOWN)
+            told["availability"] = row.get("availability")
+        return {**told, "doi": told.get("doi"), "details": record["details"]}
+
+    async def root(self, request: Request) -> Response:
+        """Where to look."""
+        title = "Human Organs Open Data portal"
+        addresses = {
+            "documents": "/api/Documents",
+            "datasets": "/api/Datasets",
+            "instruments": "/api/Instruments",
+            "documentation": "/api/docs",
+            "openapi": "/api/openapi.json",
+            "health": "/health",
+        }
+        if _prefers_page(request):
+            return _page(request, pages.links(title, addresses))
+        return answering.told(request, {"name": title, "status": "ok", **addresses})
+
+
+def _member(member: Mapping[str, Any]) -> dict[str, Any]:
+    person: Mapping[str, Any] = member.get("person") or {}
+    affiliation: Mapping[str, Any] = member.get("affiliation") or {}
+    return {
+        "role": member.get("role"),
+        "roles": member.get("roles"),
+        "person": {_PERSON.get(k, k): v for k, v in person.items() if v is not None},
+        "affiliation": {k: v for k, v in affiliation.items() if v is not None},
+    }
+
+
+def _prefers_page(request: Request) -> bool:
+    html = answering.weight(request, "text", "html")
+    return bool(request.headers.get("accept")) and html > answering.weight(
+        request, "application", "json"
+    )
+
+
+def _page(request: Request, text: str) -> Response:
+    return answering.answer(request, text.encode(), media_type=pages.HTML, headers=pages.HEADERS)

@@ -1,0 +1,141 @@
+"""The search API of PaNOSC: eleven endpoints below /api, in any case, pids with slashes."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from portal_shared.errors import PortalError
+from portal_shared.observe import logger
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from portal_gateway import answering, arriving
+from portal_gateway.faceting import Faceting
+from portal_gateway.files import FilePages
+from portal_gateway.filters.entities import DATASET, DOCUMENT, FILE, INSTRUMENT, Entity
+from portal_gateway.filters.reading import Reader, read_search
+from portal_gateway.filters.tree import All, Search
+from portal_gateway.refusals import NOT_FOUND, NothingThere
+from portal_gateway.searching import Searching
+
+log = logger(__name__)
+
+ENTITIES = {"datasets": DATASET, "documents": DOCUMENT, "instruments": INSTRUMENT}
+FACETED = (DATASET, DOCUMENT)
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+Sent = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a path asks for; `pid` None is the list."""
+
+    entity: Entity
+    pid: str | None = None
+    action: str = ""  # count, facets, files, files/count
+
+
+def asked(path: str) -> Asked | None:
+    """None for a path that is none of ours. `path` is decoded and begins after /api/."""
+    word, _, rest = path.partition("/")
+    entity = ENTITIES.get(word.lower())
+    if entity is None:
+        return None
+    rest = rest.removesuffix("/")
+    if not rest:
+        return Asked(entity)
+    lower = rest.lower()
+    if lower == "count" or (lower == "facets" and entity in FACETED):
+        return Asked(entity, action=lower)
+    if entity is DATASET:
+        for action in ("files/count", "files"):
+            if lower.endswith(f"/{action}"):
+                return Asked(entity, rest[: -len(action) - 1], action)
+    return Asked(entity, rest)
+
+
+@dataclass(frozen=True)
+class PanoscApi:
+    searching: Searching
+    files: FilePages
+    faceting: Faceting
+
+    def routes(self) -> list[Route]:
+        return [Route("/api/{path:path}", self.serve, methods=METHODS)]
+
+    async def serve(self, request: Request) -> Response:
+        try:
+            return await self._serve(request, request.path_params["path"])
+        except PortalError as error:
+            if error.status >= 500:  # noqa: PLR2004  # told to us, too
+                log.warning("not answered", path=request.url.path, reason=str(error))
+            return answering.refused(error)
+
+    async def _serve(self, request: Request, path: str) -> Response:
+        wanted = asked(path)
+        if request.method not in ("GET", "HEAD"):
+            if wanted is None:
+                raise NothingThere(f"There is no method to handle {request.method} /{path}")
+            below = path.partition("/")[2]
+            raise NothingThere(
+                f'Shared class "{wanted.entity.name}" has no method handling '
+                f"{request.method} /{below}"
+            )
+        if wanted is None or "\x00" in path:
+            raise NothingThere(f"There is no method to handle {request.method} /{path[:300]}")
+        answering.must_accept_json(request)
+        sent = arriving.parameters(request.scope["query_string"])
+        if wanted.action.startswith("files"):
+            return await self._files(request, wanted, sent)
+        if wanted.action == "count":
+            return await self._count(request, wanted, sent)
+        if wanted.action == "facets":
+            told = await self.faceting.told(
+                _search(wanted.entity, sent), arriving.text(sent, "facets") or ""
+            )
+            return answering.told(request, told)
+        if wanted.pid is not None:
+            return await self._record(request, wanted, sent)
+        page = await self.searching.page(_search(wanted.entity, sent))
+        return _listed(request, page.items, page.total)
+
+    async def _record(self, request: Request, wanted: Asked, sent: Sent) -> Response:
+        pid = wanted.pid or ""
+        raw = arriving.objects(sent, "filter")
+        search = read_search(
+            wanted.entity, {k: v for k, v in raw.items() if k in ("include", "fields")}
+        )
+        found = await self.searching.record(search, pid)
+        if found is None:
+            name = wanted.entity.name
+            raise NothingThere(f'Unknown "{name}" id "{pid[:300]}".', code=NOT_FOUND)
+        return answering.told(request, found)
+
+    async def _count(self, request: Request, wanted: Asked, sent: Sent) -> Response:
+        search = _search(wanted.entity, sent)
+        where = Reader().where(wanted.entity, arriving.objects(sent, "where") or None)
+        search = replace(search, where=All((search.where, where)))
+        return answering.told(request, {"count": await self.searching.count(search)})
+
+    async def _files(self, request: Request, wanted: Asked, sent: Sent) -> Response:
+        pid = wanted.pid or ""
+        dataset = await self.searching.record(Search(DATASET), pid)
+        if dataset is None:
+            raise NothingThere(f"could not find a model with id {pid[:300]}", code=NOT_FOUND)
+        if wanted.action == "files/count":
+            where = Reader().where(FILE, arriving.objects(sent, "where") or None)
+            return answering.told(request, {"count": await self.files.count(dataset["pid"], where)})
+        search = read_search(FILE, arriving.objects(sent, "filter"))
+        page = await self.files.page(dataset["pid"], search.where, search.shape)
+        return _listed(request, page.items, page.total)
+
+
+def _search(entity: Entity, sent: Sent) -> Search:
+    raw: dict[str, Any] = arriving.objects(sent, "filter")
+    query = arriving.text(sent, "query")
+    return read_search(entity, {**raw, "query": query} if query else raw)
+
+
+def _listed(request: Request, items: list[str], total: int) -> Response:
+    content = f"[{','.join(items)}]".encode()
+    return answering.answer(request, content, headers={"x-total-count": str(total)})

@@ -1,0 +1,227 @@
+"""Answers searches: of the engine's candidates exactly those that satisfy the filter.
+
+Where the compiled filter is exact and the engine can sort, it pages and counts. Else all candidates
+are read in batches and judged here, by the same tree.
+"""
+
+import json
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from portal_gateway import compiling, rows, wording
+from portal_gateway.catalogue import Catalogue
+from portal_gateway.engine import Engine, Hit
+from portal_gateway.filters import deep, holding, joining
+from portal_gateway.filters.deep import Names
+from portal_gateway.filters.tree import Row, Search
+
+PLAIN_SCORE = 0.5
+BATCH = 1000
+BATCH_WITH_RELATIONS = 200
+ALL_HITS = 10_000_000
+_SORTED = {"number", "date"}
+
+
+@dataclass(frozen=True)
+class Page:
+    items: list[str]  # ready to send
+    total: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one search is asked of the engine."""
+
+    search: Search
+    names: Names
+    filter: compiling.Filter
+    question: str
+    sort: tuple[str, ...] | None  # None: the engine cannot
+
+    @property
+    def index(self) -> str:
+        return rows.COLLECTIONS[self.search.entity.name]
+
+    @property
+    def below(self) -> str:
+        """Before the fields of the datasets of a document."""
+        return "d." if self.index == "documents" else ""
+
+    def body(self, **more: Any) -> dict[str, Any]:
+        asked: dict[str, Any] = {"sort": list(self.sort or ("order:asc",)), **more}
+        if self.filter.text:
+            asked["filter"] = self.filter.text
+        if self.question:
+            asked |= {"q": self.question, "matchingStrategy": "last", "showRankingScore": True}
+        return asked
+
+
+class Searching:
+    def __init__(self, engine: Engine, catalogue: Catalogue) -> None:
+        self._engine = engine
+        self._catalogue = catalogue
+        self._relations = rows.Relations(catalogue)
+
+    async def page(self, search: Search) -> Page:
+        """The rows of a list, and how many there are without paging."""
+        plan = await self.plan(search)
+        if plan is None:
+            return Page([], 0)
+        if plan.filter.exact and plan.sort is not None:
+            return await self._paged(plan)
+        return await self._judged(plan)
+
+    async def count(self, search: Search) -> int:
+        plan = await self.plan(search)
+        if plan is None:
+            return 0
+        if plan.filter.exact:
+            answer = await self._engine.search(plan.index, plan.body(hitsPerPage=0, page=1))
+            return answer["totalHits"]
+        return sum([len(batch) async for batch in self.selected(plan, told=False)])
+
+    async def facets(self, plan: Plan, fields: list[str], also: str = "") -> dict[str, Any]:
+        """The engine's distributions over rows of an exact plan that satisfy `also`."""
+        body = plan.body(hitsPerPage=0, page=1, facets=fields)
+        if also:
+            body["filter"] = f"({body['filter']}) AND {also}" if "filter" in body else also
+        return await self._engine.search(plan.index, body)
+
+    async def plan(self, search: Search) -> Plan | None:
+        """None when nothing can satisfy it."""
+        names = await self._catalogue.terms_named(deep.names_asked(search.include))
+        compiled = compiling.compiled(search, names)
+        if compiled.nothing:
+            return None
+        index = rows.COLLECTIONS[search.entity.name]
+        question = await self._question(index, search.query) if search.query else ""
+        if question is None:
+            return None
+        return Plan(search, names, compiled, question, _sort(search))
+
+    async def _question(self, index: str, query: str) -> str | None:
+        """The query's words, the most telling first; None when nobody has any of them."""
+        listed = wording.words(query)
+        if not listed:
+            return None
+        asked = [*(wording.question([w], unfinished=False) for w in listed), listed[-1].text]
+        counts = await self._engine.searches(
+            index,
+            [{"q": q, "matchingStrategy": "all", "hitsPerPage": 0, "page": 1} for q in asked],
+        )
+        whole = {w: c["totalHits"] for w, c in zip(listed, counts, strict=False)}
+        return wording.asked(listed, whole, begun=counts[-1]["totalHits"])
+
+    async def _paged(self, plan: Plan) -> Page:
+        shape = plan.search.shape
+        plain = not plan.search.include and not shape.projects()
+        wanted = ["json"] if plain else ["json", "relations"]
+        size = shape.limit or ALL_HITS
+        if shape.skip % size == 0 or shape.limit is None:
+            page = 1 if shape.limit is None else shape.skip // size + 1
+            body = plan.body(hitsPerPage=size, page=page, attributesToRetrieve=wanted)
+            answer = await self._engine.search(plan.index, body)
+            hits: list[Hit] = answer["hits"]
+            hits = hits[shape.skip :] if shape.limit is None else hits
+            total: int = answer["totalHits"]
+        else:
+            some = plan.body(offset=shape.skip, limit=size, attributesToRetrieve=wanted)
+            answers = await self._engine.searches(
+                plan.index, [some, plan.body(hitsPerPage=0, page=1)]
+            )
+            hits, total = answers[0]["hits"], answers[1]["totalHits"]
+        if plain:
+            return Page([_scored(h["json"], _score(h)) for h in hits], total)
+        told = await self.judge(plan, hits)
+        return Page([_json(r, plan) for r in told], total)
+
+    async def _judged(self, plan: Plan) -> Page:
+        """Every candidate is looked at; order and page are made here."""
+        search = plan.search
+        found = [row async for batch in self.selected(plan) for row in batch]
+        if plan.sort is None:
+            found.sort(key=lambda r: r["pid"])
+            order = search.shape.order
+            found = [found[i] for i in joining.in_order(found, order, search.entity)]
+        page = found[search.shape.skip :]
+        page = page[: search.shape.limit] if search.shape.limit else page
+        return Page([_json(r, plan) for r in page], len(found))
+
+    async def selected(self, plan: Plan, *, told: bool = True) -> AsyncGenerator[list[Row]]:
+        """All rows that satisfy the search, in the engine's order, batch by batch."""
+        deeper = any(not i.relation.stored or i.include for i in plan.search.include)
+        size = BATCH_WITH_RELATIONS if deeper else BATCH
+        page = 1
+        while True:
+            body = plan.body(
+                hitsPerPage=size, page=page, attributesToRetrieve=["json", "relations"]
+            )
+            answer = await self._engine.search(plan.index, body)
+            yield await self.judge(plan, answer["hits"], told=told)
+            if page >= answer["totalPages"]:
+                return
+            page += 1
+
+    async def judge(self, plan: Plan, hits: Sequence[Hit], *, told: bool = True) -> list[Row]:
+        """Those hits that satisfy the search, with the relations asked for."""
+        search = plan.search
+        candidates: list[tuple[Row, float]] = []
+        for hit in hits:
+            candidate = rows.row(hit)
+            if holding.holds(search.entity, search.where, candidate):
+                candidates.append((candidate, _score(hit)))
+        await self._relations.attach(search.entity, [c for c, _ in candidates], search.include)
+        found: list[Row] = []
+        for candidate, score in candidates:
+            related = joining.selected(
+                search.entity, candidate, search.include, plan.names, listed=True
+            )
+            if related is not None:
+                plain = joining.plain(search.entity, candidate) if told else {}
+                found.append({**plain, **related, "score": score})
+        return found
+
+    async def record(self, search: Search, pid: str) -> Row | None:
+        """One record; its relations cut by the includes' conditions, never dropped by them."""
+        kept = await self._catalogue.record(rows.COLLECTIONS[search.entity.name], pid)
+        if kept is None:
+            return None
+        one = rows.row(kept)
+        names = await self._catalogue.terms_named(deep.names_asked(search.include))
+        await self._relations.attach(search.entity, [one], search.include)
+        related = joining.selected(search.entity, one, search.include, names, kept=True) or {}
+        told = {**joining.plain(search.entity, one), **related}
+        return joining.projected(told, search.shape, search.entity)
+
+
+def _sort(search: Search) -> tuple[str, ...] | None:
+    """The order in the engine's words, always down to the pid."""
+    fields: list[str] = []
+    if search.query and search.shape.order:
+        return None
+    for name, descending in search.shape.order:
+        way = "desc" if descending else "asc"
+        if name == "pid":
+            return (*fields, f"order:{way}")
+        if name == "score":
+            continue  # all the same without a query
+        if search.entity.fields[name] not in _SORTED:
+            return None
+        fields.append(f"n.{name}:{way}")
+    return (*fields, "order:asc")
+
+
+def _score(hit: Hit) -> float:
+    """Strictly inside 0 and 1, and mapped alike for all queries."""
+    ranking: float | None = hit.get("_rankingScore")
+    return PLAIN_SCORE if ranking is None else round(0.01 + 0.98 * ranking, 9)
+
+
+def _scored(told: str, score: float) -> str:
+    return f'{told[:-1]},"score":{score!r}}}'
+
+
+def _json(row: Row, plan: Plan) -> str:
+    told = joining.projected(row, plan.search.shape, plan.search.entity)
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,82 @@
+"""The indexer: settings in, a running service out."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from portal_shared import prepared
+from portal_shared.errors import PortalError
+from portal_shared.observe import logger
+from portal_shared.service import Service
+from portal_shared.workers import Worker
+
+from portal_indexer import engine_settings, handlers
+from portal_indexer.catalogue import Catalogue
+from portal_indexer.engine import Engine
+from portal_indexer.files import Files
+from portal_indexer.indexing import Indexing
+from portal_indexer.reindexing import Reindexing
+from portal_indexer.settings import IndexerSettings
+
+log = logger(__name__)
+
+
+def build(settings: IndexerSettings | None = None) -> FastAPI:
+    settings = settings or IndexerSettings()
+    service = Service("indexer", settings, database="catalogue")
+    catalogue, files = Catalogue(service.database), Files(service.database)
+    engine = Engine(settings)
+    indexing = Indexing(catalogue, engine, settings.batch)
+    reindexing = Reindexing(service.database, catalogue, engine, indexing)
+
+    async def indexes_there() -> None:
+        """An engine that lost its indexes is given everything again."""
+        made = [
+            name
+            for name in prepared.INDEXES
+            if await engine.ensure(name, engine_settings.settings(name))
+        ]
+        if made:
+            log.info("indexes made", indexes=made)
+            await catalogue.mark_all()
+
+    async def facts() -> dict[str, Any]:
+        counts = await catalogue.counts()
+        lists = await files.pending()
+        return {
+            **counts,
+            "pending": counts["pending"] + lists,
+            "lists_incomplete": lists,
+            "indexed": indexing.indexed,
+            "refused_by_engine": indexing.refused,
+            "reindex": await reindexing.state(),
+        }
+
+    service.prepare(catalogue.prepare)
+    service.prepare(files.prepare)
+    service.prepare(indexes_there)
+    worker = service.work(Worker("indexing", indexing.step))
+    rebuilding = service.work(Worker("reindexing", reindexing.step))
+    service.check("search", engine.ready)
+    service.facts(facts)
+    service.subscribe(handlers.router, catalogue=catalogue, files=files, worker=worker)
+
+    app = service.app()
+    app.state.service = service
+
+    @app.post("/reindex", status_code=202)
+    async def reindex() -> dict[str, Any]:
+        """Rebuild the indexes from the catalogue while readers are served, then swap."""
+        told = await reindexing.ask()
+        rebuilding.wake.set()
+        return told
+
+    @app.get("/reindex")
+    async def progress() -> dict[str, Any]:
+        return await reindexing.state()
+
+    @app.exception_handler(PortalError)
+    async def refused(_request: object, error: PortalError) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, error.status)
+
+    return app

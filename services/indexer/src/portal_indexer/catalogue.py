@@ -1,0 +1,169 @@
+"""The catalogue in MongoDB: every record with what belongs to it, kept for the gateway to read.
+
+Rows of `dirty` name the records that have to be packed and indexed again: one for each reason, so
+that none waits for another and a change during indexing keeps its record dirty.
+"""
+# pyright: reportUnknownMemberType=false
+
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from portal_shared import prepared
+from portal_shared.jobs import JobAnswer
+from portal_shared.model import Dataset, Document, Instrument, Level
+from portal_shared.mongo import (
+    ASCENDING,
+    Database,
+    Doc,
+    DuplicateKeyError,
+    UpdateOne,
+    translated,
+)
+
+COLLECTIONS = prepared.INDEXES
+MARKED_AT_ONCE = 1000
+MARKS_A_RECORD = 20  # read at most, on average
+LEVELS: dict[Level, str] = {"document": prepared.DOCUMENTS, "dataset": prepared.DATASETS}
+
+
+class Catalogue:
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def prepare(self) -> None:
+        """Make the indexes."""
+        with translated():
+            for name in COLLECTIONS:
+                rows = self.database[name]
+                await rows.create_index([("told_doi", ASCENDING)])
+            datasets = self.database["datasets"]
+            await datasets.create_index([("record.document", ASCENDING)])
+            await datasets.create_index([("documents", ASCENDING)])
+            await datasets.create_index([("instrument", ASCENDING)])
+            await self.database["documents"].create_index([("record.datasets", ASCENDING)])
+            await self.database["techniques"].create_index([("name", ASCENDING)])
+            await self.database["dirty"].create_index([("kind", ASCENDING)])
+
+    async def put(
+        self,
+        name: str,
+        record: Dataset | Document | Instrument,
+        version: int,
+        *,
+        new: bool = False,
+    ) -> bool:
+        """Keep a record if it is newer than what is there; `new`: probably nothing is there."""
+        public = not isinstance(record, Dataset | Document) or record.is_public
+        kept = {"record": record.model_dump(mode="json"), "public": public}
+        return await self._newer(name, record.pid, "version", version, kept, new=new)
+
+    async def put_doi(self, level: Level, pid: str, doi: str, version: int) -> bool:
+        kept = {"doi": doi, "told_doi": doi.lower()}
+        return await self._newer(LEVELS[level], pid, "doi_version", version, kept)
+
+    async def put_availability(self, pid: str, availability: str, version: int) -> bool:
+        kept = {"availability": availability}
+        return await self._newer("datasets", pid, "availability_version", version, kept)
+
+    async def put_job(self, answer: JobAnswer) -> None:
+        row = {**answer.model_dump(mode="json"), "at": datetime.now(UTC)}
+        with translated():
+            await self.database["jobs"].replace_one({"_id": answer.job_id}, row, upsert=True)
+
+    async def _newer(
+        self, name: str, pid: str, counter: str, version: int, kept: Doc, *, new: bool = False
+    ) -> bool:
+        rows = self.database[name]
+        older: Doc = {
+            "_id": pid,
+            counter: {"$not": {"$gte": version}},
+        }
+        change: Doc = {"$set": {**kept, counter: version}}
+        with translated():
+            if not new and (await rows.update_one(older, change)).matched_count:
+                return True
+            try:
+                await rows.insert_one({"_id": pid, **kept, counter: version})
+            except DuplicateKeyError:
+                return bool((await rows.update_one(older, change)).matched_count)
+            return True
+
+    async def mark(self, **pids: Iterable[str | None]) -> None:
+        """These records, by kind, have to be packed again. To be called after their change."""
+        marks: list[Doc] = [
+            {"kind": kind, "pid": pid}
+            for kind, wanted in pids.items()
+            for pid in sorted({p for p in wanted if p})
+        ]
+        for start in range(0, len(marks), MARKED_AT_ONCE):
+            with translated():
+                await self.database["dirty"].insert_many(marks[start : start + MARKED_AT_ONCE])
+
+    async def mark_all(self, since: datetime | None = None) -> None:
+        """Every record; or those packed since a moment."""
+        for name in COLLECTIONS:
+            which: Doc = {"packed_at": {"$gte": since}} if since else {}
+            rows = await self.find(name, which, {"_id": 1})
+            await self.mark(**{name: [row["_id"] for row in rows]})
+
+    async def dirty(self, name: str, most: int) -> list[Doc]:
+        """Rows that have to be packed; each with its `marks`."""
+        marks: dict[str, list[Any]] = {}
+        with translated():
+            cursor = self.database["dirty"].find({"kind": name}).limit(most * MARKS_A_RECORD)
+            async for mark in cursor:
+                if mark["pid"] in marks or len(marks) < most:
+                    marks.setdefault(mark["pid"], []).append(mark["_id"])
+        answers: Doc = {"json": 0, "relations": 0}
+        found = await self.find(name, {"_id": {"$in": list(marks)}}, answers)
+        there = {row["_id"] for row in found}
+        rows = [*found, *({"_id": pid} for pid in marks if pid not in there)]
+        return [{**row, "marks": marks[row["_id"]]} for row in rows]
+
+    async def clean(self, name: str, packed: Sequence[tuple[Doc, Doc]]) -> None:
+        """Rows as `dirty` gave them, with what packing found: clean unless marked meanwhile."""
+        now = datetime.now(UTC)
+        kept: list[Any] = [
+            UpdateOne({"_id": row["_id"]}, {"$set": {**found, "packed_at": now}})
+            for row, found in packed
+        ]
+        done = [mark for row, _ in packed for mark in row["marks"]]
+        if kept:
+            with translated():
+                await self.database[name].bulk_write(kept, ordered=False)
+                await self.database["dirty"].delete_many({"_id": {"$in": done}})
+
+    async def every(self, name: str, since: datetime | None = None) -> AsyncGenerator[Doc]:
+        """All rows that have a record, or those packed since a moment."""
+        which: Doc = {"record": {"$exists": True}}
+        if since:
+            which["packed_at"] = {"$gte": since}
+        with translated():
+            async for row in self.database[name].find(which):
+                yield row
+
+    async def find(self, name: str, which: Doc, fields: Doc | None = None) -> list[Doc]:
+        with translated():
+            return [row async for row in self.database[name].find(which, fields)]
+
+    async def note_techniques(self, found: Iterable[tuple[str, str]]) -> None:
+        """Plain names of tags with the term they stand for: readers ask by either."""
+        updates = [
+            UpdateOne(
+                {"_id": f"{name}\n{term}"}, {"$set": {"name": name, "term": term}}, upsert=True
+            )
+            for name, term in sorted(set(found))
+        ]
+        if updates:
+            with translated():
+                await self.database["techniques"].bulk_write(updates, ordered=False)
+
+    async def counts(self) -> dict[str, int]:
+        """Records by kind, and how many of all wait to be indexed."""
+        with translated():
+            found = {"pending": await self.database["dirty"].estimated_document_count()}
+            for name in COLLECTIONS:
+                rows = self.database[name]
+                found[name] = await rows.estimated_document_count()
+        return found

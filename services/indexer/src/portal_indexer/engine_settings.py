@@ -1,0 +1,66 @@
+"""What the engine is told of each index: what is searched, in which weight, and how."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from portal_shared import prepared, profile
+
+SEARCHED = {
+    prepared.DOCUMENTS: [
+        "title",
+        "keywords",
+        "summary",
+        "members",
+        "datasets",
+        "samples",
+        "techniques",
+        "facts",
+        "identifiers",
+        "numbers",
+    ],
+    prepared.DATASETS: [
+        "title",
+        "samples",
+        "techniques",
+        "facts",
+        "documents",
+        "identifiers",
+        "numbers",
+    ],
+    prepared.INSTRUMENTS: ["name", "facility", "identifiers"],
+}
+MOST_HITS = 10_000_000
+MOST_FACET_VALUES = 10_000
+
+
+def settings(index: str) -> dict[str, Any]:
+    return {
+        "searchableAttributes": SEARCHED[index],
+        "displayedAttributes": ["*"],
+        "filterableAttributes": sorted(prepared.FILTERABLE),
+        "sortableAttributes": sorted(prepared.SORTABLE),
+        "rankingRules": ["words", "typo", "attribute", "proximity", "exactness", "sort"],
+        "synonyms": synonyms(_groups()),
+        "typoTolerance": {
+            "enabled": True,
+            "minWordSizeForTypos": {"oneTypo": 5, "twoTypos": 9},
+            "disableOnAttributes": ["identifiers", "numbers"],
+            "disableOnWords": [],
+            "disableOnNumbers": True,
+        },
+        "pagination": {"maxTotalHits": MOST_HITS},
+        "faceting": {"maxValuesPerFacet": MOST_FACET_VALUES, "sortFacetValuesBy": {"*": "count"}},
+    }
+
+
+def synonyms(groups: Iterable[tuple[str, ...]]) -> dict[str, list[str]]:
+    """Each word of a group with all the others."""
+    found: dict[str, set[str]] = {}
+    for group in groups:
+        for word in group:
+            found.setdefault(word, set()).update(other for other in group if other != word)
+    return {word: sorted(others) for word, others in sorted(found.items())}
+
+
+def _groups() -> list[tuple[str, ...]]:
+    return [group for name in profile.names() for group in profile.load(name).synonyms]

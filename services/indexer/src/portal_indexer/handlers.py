@@ -1,0 +1,103 @@
+"""What the indexer hears, and what each event changes in the catalogue."""
+
+from typing import Annotated
+
+from faststream import Context
+from faststream.rabbit import RabbitRouter
+from portal_shared import bus, prepared
+from portal_shared.events import (
+    DatasetAvailability,
+    DatasetFilesListed,
+    DatasetRegistered,
+    DocumentRegistered,
+    DoiMinted,
+    InstrumentRegistered,
+    JobFinished,
+)
+from portal_shared.mongo import Doc
+from portal_shared.workers import Worker
+
+from portal_indexer.catalogue import LEVELS, Catalogue
+from portal_indexer.files import Files
+
+AT_ONCE = 20
+
+router = RabbitRouter()
+Kept = Annotated[Catalogue, Context("catalogue")]
+Waiting = Annotated[Worker, Context("worker")]
+
+
+@router.subscriber(
+    bus.queue("indexer", DatasetRegistered), channel=bus.channel(AT_ONCE), no_reply=True
+)
+async def keep_dataset(
+    event: DatasetRegistered,
+    catalogue: Kept,
+    files: Annotated[Files, Context()],
+    worker: Waiting,
+) -> None:
+    record = event.dataset
+    fields: Doc = {"record.document": 1}
+    before = await catalogue.find(prepared.DATASETS, {"_id": record.pid}, fields)
+    lists: Doc = {"record.datasets": record.pid}
+    listing = await catalogue.find(prepared.DOCUMENTS, lists, {"_id": 1})
+    newer = await catalogue.put(prepared.DATASETS, record, event.version, new=not before)
+    if newer and not record.files.count:
+        await files.none(record.pid, event.version)
+    documents = {record.document, *(row["_id"] for row in listing)}
+    documents |= {row.get("record", {}).get("document") for row in before}  # one it leaves
+    await catalogue.mark(datasets=[record.pid], documents=documents)
+    worker.wake.set()
+
+
+@router.subscriber(
+    bus.queue("indexer", DocumentRegistered), channel=bus.channel(AT_ONCE), no_reply=True
+)
+async def keep_document(event: DocumentRegistered, catalogue: Kept, worker: Waiting) -> None:
+    record = event.document
+    before = await catalogue.find(prepared.DOCUMENTS, {"_id": record.pid}, {"record.datasets": 1})
+    with_it: Doc = {"record.document": record.pid}
+    rows = await catalogue.find(prepared.DATASETS, with_it, {"_id": 1})
+    datasets = {
+        *record.datasets,
+        *(pid for r in before for pid in r.get("record", {}).get("datasets", ())),
+        *(r["_id"] for r in rows),
+    }
+    await catalogue.put(prepared.DOCUMENTS, record, event.version)
+    await catalogue.mark(documents=[record.pid], datasets=datasets)
+    worker.wake.set()
+
+
+@router.subscriber(
+    bus.queue("indexer", InstrumentRegistered), channel=bus.channel(AT_ONCE), no_reply=True
+)
+async def keep_instrument(event: InstrumentRegistered, catalogue: Kept, worker: Waiting) -> None:
+    await catalogue.put(prepared.INSTRUMENTS, event.instrument, event.version)
+    await catalogue.mark(instruments=[event.instrument.pid])
+    worker.wake.set()
+
+
+@router.subscriber(bus.queue("indexer", DatasetFilesListed), channel=bus.channel(4), no_reply=True)
+async def keep_files(event: DatasetFilesListed, files: Annotated[Files, Context()]) -> None:
+    await files.put(event)
+
+
+@router.subscriber(bus.queue("indexer", DoiMinted), channel=bus.channel(AT_ONCE), no_reply=True)
+async def note_doi(event: DoiMinted, catalogue: Kept, worker: Waiting) -> None:
+    await catalogue.put_doi(event.level, event.pid, event.doi, event.version)
+    await catalogue.mark(**{LEVELS[event.level]: [event.pid]})
+    worker.wake.set()
+
+
+@router.subscriber(
+    bus.queue("indexer", DatasetAvailability), channel=bus.channel(AT_ONCE), no_reply=True
+)
+async def note_availability(event: DatasetAvailability, catalogue: Kept, worker: Waiting) -> None:
+    await catalogue.put_availability(event.pid, event.availability, event.version)
+    await catalogue.mark(datasets=[event.pid])
+    worker.wake.set()
+
+
+@router.subscriber(bus.queue("indexer", JobFinished), channel=bus.channel(AT_ONCE), no_reply=True)
+async def keep_job(event: JobFinished, catalogue: Kept) -> None:
+    await catalogue.put_job(event.answer)

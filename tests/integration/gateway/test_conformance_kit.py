@@ -1,0 +1,47 @@
+"""The conformance kit of the search API, on both of its corpora; skipped where there is no kit."""
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+
+@contextlib.asynccontextmanager
+async def served(app: FastAPI) -> AsyncGenerator[int]:
+    """The application over a socket; its lifespan is entered already."""
+    config = uvicorn.Config(app, port=0, lifespan="off", log_level="warning", log_config=None)
+    server = uvicorn.Server(config)
+    server.capture_signals = contextlib.nullcontext
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        await task
+
+
+@pytest.mark.parametrize("name", ["panosc", "pan"])
+async def test_every_case_passes(name: str, portal: Any, corpora: Any, tmp_path: Path) -> None:
+    await portal.say(corpora.events(name))
+    await portal.settled()
+    async with served(portal.gateway) as port:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(corpora.folder / "conformance.py"),
+            *("--base", f"http://127.0.0.1:{port}/api", "--corpus", name),
+            *("--json", str(tmp_path / "out.json")),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        told, _ = await process.communicate()
+    failed = [r for r in json.loads((tmp_path / "out.json").read_text())["results"] if not r["ok"]]
+    assert failed == []
+    assert process.returncode == 0, told.decode()

@@ -1,0 +1,419 @@
+"""From events to answers: what a reader gets of what was registered."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from portal_shared.events import (
+    DatasetAvailability,
+    DatasetFilesListed,
+    DatasetRegistered,
+    DocumentRegistered,
+    DoiMinted,
+    Event,
+    InstrumentRegistered,
+)
+from portal_shared.model import Dataset, Document, File, Instrument, files_digest
+
+TECHNIQUE = "http://purl.org/pan-science/PaNET/PaNET01333"
+DONOR = "LADAF-2021-17"
+
+
+def scan(organ: str, side: str, kind: str, voxel: float, **more: Any) -> Dataset:
+    pid = f"{DONOR}_{organ}_{side}_{kind}_{voxel}um"
+    given: dict[str, Any] = {
+        "pid": pid,
+        "name": pid,
+        "title": f"{kind.capitalize()} at {voxel}um of the {organ} of donor {DONOR}",
+        "profile": "human-organs",
+        "created": datetime(2021, 9, 26, tzinfo=UTC),
+        "document": f"{DONOR}_{organ}",
+        "techniques": [{"pid": TECHNIQUE, "name": "x-ray microtomography"}],
+        "samples": [{"pid": f"{organ}_{side}", "name": f"{organ} {side}"}],
+        "instrument": {"pid": "bm18", "name": "BM18", "facility": "ESRF"},
+        "members": [{"role": "author", "person": {"id": "1", "full_name": "Ada <b>Lovelace</b>"}}],
+        "parameters": [
+            {"name": "donor", "value": DONOR},
+            {"name": "organ", "value": organ},
+            {"name": "organ_context", "value": side},
+            {"name": "dataset_type", "value": kind},
+            {"name": "voxel_size", "value": voxel, "unit": "um"},
+        ],
+        "details": {"scan": {"note": "<script>alert(1)</script>"}},
+        **more,
+    }
+    return Dataset.model_validate(given)
+
+
+def organ(name: str, *datasets: Dataset, **more: Any) -> Document:
+    given: dict[str, Any] = {
+        "pid": f"{DONOR}_{name}",
+        "name": name,
+        "title": f"{name.capitalize()} of donor {DONOR} (HiP-CT)",
+        "profile": "human-organs",
+        "type": "publication",
+        "keywords": [name, "HiP-CT"],
+        "members": [{"person": {"id": "1", "full_name": "Claire Walsh", "last_name": "Walsh"}}],
+        "datasets": [d.pid for d in datasets],
+        **more,
+    }
+    return Document.model_validate(given)
+
+
+KIDNEYS = [
+    scan("kidney", "left", "zoom", 6.49),
+    scan("kidney", "left", "overview", 25.14),
+    scan("kidney", "right", "zoom", 6.5),
+]
+HEART = scan("heart", "whole", "overview", 19.57)
+HIDDEN = scan("brain", "left", "zoom", 1.0, is_public=False)
+
+
+def registered(*datasets: Dataset, version: int = 1) -> list[Event]:
+    return [DatasetRegistered(dataset=d, version=version) for d in datasets]
+
+
+@pytest.fixture
+async def atlas(portal: Any) -> Any:
+    machine = Instrument(pid="bm18", name="BM18", facility="ESRF")
+    await portal.say(
+        [
+            InstrumentRegistered(instrument=machine, version=1),
+            *registered(*KIDNEYS, HEART, HIDDEN),
+            DocumentRegistered(document=organ("kidney", *KIDNEYS), version=1),
+            DocumentRegistered(document=organ("heart", HEART), version=1),
+            DocumentRegistered(document=organ("brain", HIDDEN, is_public=False), version=1),
+        ]
+    )
+    await portal.settled()
+    return portal
+
+
+async def test_the_right_document_comes_first(atlas: Any) -> None:
+    found = await atlas.pids("/api/Documents", filter={"query": f"left kidney {DONOR}", "limit": 3})
+    assert found[0] == f"{DONOR}_kidney"
+
+
+async def test_questions_name_the_right_scans(atlas: Any) -> None:
+    question = f"sub-region of the left kidney of the body donor {DONOR}"
+    assert (await atlas.pids("/api/Datasets", query=question))[0] == KIDNEYS[0].pid
+    assert await atlas.pids("/api/Datasets", query="ear") == []
+    assert await atlas.pids("/api/Datasets", query="LADAF-2021-16") == []
+    assert await atlas.pids("/api/Datasets", query="cardiac") == [HEART.pid]
+    assert (await atlas.pids("/api/Documents", query="kidny"))[0] == f"{DONOR}_kidney"
+    assert await atlas.pids("/api/Documents", query="Walsh C.")
+
+
+async def test_every_item_has_a_score_inside_zero_and_one(atlas: Any) -> None:
+    answer = await atlas.get("/api/Documents", filter={"query": "kidney", "fields": ["pid"]})
+    assert all(0 < row["score"] < 1 for row in answer.json())
+    assert {r["score"] for r in (await atlas.get("/api/Instruments")).json()} == {0.5}
+
+
+async def test_what_is_not_public_is_nowhere(atlas: Any) -> None:
+    assert HIDDEN.pid not in await atlas.pids("/api/Datasets")
+    assert (await atlas.get("/api/Datasets/count")).json() == {"count": 4}
+    assert (await atlas.get(f"/api/Datasets/{HIDDEN.pid}")).status_code == 404
+    assert (await atlas.get(f"/api/Datasets/{HIDDEN.pid}/files")).status_code == 404
+    assert (await atlas.get(f"/datasets/{HIDDEN.pid}")).status_code == 404
+    machine = (await atlas.get("/api/Instruments", filter={"include": "datasets"})).json()
+    assert HIDDEN.pid not in [d["pid"] for d in machine[0]["datasets"]]
+    facets = await atlas.get("/api/Datasets/facets", facets="parameter:organ")
+    assert "brain" not in facets.text
+
+
+async def test_pages_totals_and_counts_agree(atlas: Any) -> None:
+    everything = await atlas.pids("/api/Datasets")
+    assert everything == sorted(everything)
+    for where in ({}, {"title": {"like": "kidney"}}):
+        total = (await atlas.get("/api/Datasets/count", where=where)).json()["count"]
+        seen: list[str] = []
+        for skip in range(0, total, 1):
+            answer = await atlas.get(
+                "/api/Datasets", filter={"where": where, "skip": skip, "limit": 1}
+            )
+            assert answer.headers["x-total-count"] == str(total)
+            seen += [row["pid"] for row in answer.json()]
+        assert seen == sorted(set(seen))
+        assert len(seen) == total
+
+
+async def test_conditions_hold_on_one_and_the_same_dataset(atlas: Any) -> None:
+    def asked(side: str, most: float) -> dict[str, Any]:
+        context = {"and": [{"name": "organ_context"}, {"value": side}]}
+        voxel = {"and": [{"name": "voxel_size"}, {"value": {"lt": most}}, {"unit": "mm"}]}
+        nested = [{"relation": "parameters", "scope": {"where": w}} for w in (context, voxel)]
+        return {"include": [{"relation": "datasets", "scope": {"include": nested}}]}
+
+    answer = await atlas.get("/api/Documents", filter=asked("left", 0.01))
+    assert [row["pid"] for row in answer.json()] == [f"{DONOR}_kidney"]
+    assert [d["pid"] for d in answer.json()[0]["datasets"]] == [KIDNEYS[0].pid]
+    told = answer.json()[0]["datasets"][0]["parameters"]
+    assert {p["name"]: (p["value"], p["unit"]) for p in told if p["name"] == "voxel_size"} == {
+        "voxel_size": (0.00649, "mm")
+    }
+    assert await atlas.pids("/api/Documents", filter=asked("left", 0.001)) == []
+
+
+async def test_facets_count_all_rows_that_are_selected(atlas: Any) -> None:
+    names = "techniques,instrument,parameter:organ,parameter:voxel_size[mm]"
+    told = (await atlas.get("/api/Datasets/facets", filter={"limit": 1}, facets=names)).json()
+    assert told["total"] == 4
+    assert told["facets"]["parameter:organ"] == [
+        {"value": "kidney", "count": 3},
+        {"value": "heart", "count": 1},
+    ]
+    assert told["facets"]["instrument"] == [{"value": "BM18", "count": 4}]
+    assert told["facets"]["parameter:voxel_size[mm]"] == {
+        "min": 0.00649,
+        "max": 0.02514,
+        "unit": "mm",
+        "count": 4,
+    }
+    looked_at = {"where": {"title": {"like": ""}}}  # the same rows, but not for the engine
+    for path in ("/api/Datasets/facets", "/api/Documents/facets"):
+        for facets in (names, "keywords,samples,parameter:donor,parameter:voxel_size"):
+            counted = (await atlas.get(path, facets=facets)).json()
+            assert counted == (await atlas.get(path, filter=looked_at, facets=facets)).json()
+    documents = (await atlas.get("/api/Documents/facets", facets="parameter:organ")).json()
+    assert documents["facets"]["parameter:organ"][0]["count"] == 1
+
+
+async def test_an_answer_known_already_is_not_sent_again(atlas: Any) -> None:
+    address = "/api/Datasets?filter[include]=parameters"
+    first = await atlas.reader.get(address)
+    tag = first.headers["etag"]
+    assert tag.startswith('W/"')
+    again = await atlas.reader.get(address, headers={"if-none-match": tag})
+    assert (again.status_code, again.content) == (304, b"")
+    packed = await atlas.reader.get(address, headers={"accept-encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.content == first.content
+    assert first.headers["content-type"] == "application/json; charset=utf-8"
+
+
+async def test_any_origin_may_read_with_credentials(atlas: Any) -> None:
+    origin = {"origin": "https://data.example"}
+    answer = await atlas.reader.get("/api/Datasets/count", headers=origin)
+    assert answer.headers["access-control-allow-origin"] == "https://data.example"
+    assert answer.headers["access-control-allow-credentials"] == "true"
+    assert "x-total-count" in answer.headers["access-control-expose-headers"].lower()
+    asked = {**origin, "access-control-request-method": "GET"}
+    preflight = await atlas.reader.options("/api/Datasets", headers=asked)
+    assert preflight.headers["access-control-max-age"] == "86400"
+
+
+REFUSED = [
+    ("GET", "/api/Datasets/nope", 404, 'Unknown "Dataset" id "nope".'),
+    ("GET", "/api/Datasets/nope/files", 404, "could not find a model with id nope"),
+    ("GET", "/api/Nope", 404, "There is no method to handle GET /Nope"),
+    ("GET", "/api/Files", 404, "There is no method to handle GET /Files"),
+    ("POST", "/api/Datasets/", 404, 'Shared class "Dataset" has no method handling POST /'),
+    (
+        "DELETE",
+        "/api/Datasets/x",
+        404,
+        'Shared class "Dataset" has no method handling DELETE /x',
+    ),
+    ("GET", "/api/Datasets?filter=[]", 400, "Value is not an object."),
+    ("GET", "/api/Datasets?filter=%FF", 400, "The query string is not UTF-8"),
+    ("GET", "/nowhere", 404, "There is no method to handle GET /nowhere"),
+]
+
+
+async def test_errors_have_the_standards_shape(atlas: Any) -> None:
+    for method, path, status, message in REFUSED:
+        answer = await atlas.reader.request(method, path)
+        assert answer.status_code == status
+        error = answer.json()["error"]
+        told = (error["statusCode"], error["name"], error["message"])
+        assert told == (status, "Error", message)
+
+
+async def test_a_reader_that_takes_no_json_is_told_so(atlas: Any) -> None:
+    answer = await atlas.reader.get("/api/Datasets", headers={"accept": "text/html"})
+    assert answer.status_code == 406
+    answer = await atlas.reader.get("/api/Datasets", headers={"accept": "text/html, */*;q=0.1"})
+    assert answer.status_code == 200
+
+
+async def test_files_come_in_pages_of_the_newest_complete_list(atlas: Any) -> None:
+    pid = HEART.pid
+    files = [File(name=f"slice_{n:03d}.tif", path="slices", size=n) for n in range(7)]
+
+    def listed(version: int, files: list[File], part: int, parts: int) -> DatasetFilesListed:
+        return DatasetFilesListed(
+            pid=pid,
+            version=version,
+            digest=files_digest(files),
+            folder="f",
+            part=part,
+            parts=parts,
+            files=tuple(files[part * 4 : part * 4 + 4]) if parts > 1 else tuple(files),
+        )
+
+    await atlas.say([listed(2, files, 1, 2)])
+    service = atlas.indexer.state.service
+    while service.settling.settled["ok"] < atlas.said:
+        await asyncio.sleep(0.02)
+    assert (await atlas.operator.get("/status")).json()["pending"] > 0
+    assert (await atlas.get(f"/api/Datasets/{pid}/files/count")).json() == {"count": 0}
+    await atlas.say([listed(2, files, 0, 2), listed(1, files[:1], 0, 1), listed(2, files, 1, 2)])
+    await atlas.settled()
+    answer = await atlas.get(f"/api/Datasets/{pid}/files", filter={"skip": 2, "limit": 3})
+    assert [f["name"] for f in answer.json()] == [f.name for f in files[2:5]]
+    assert answer.headers["x-total-count"] == "7"
+    where = {"size": {"gte": 5}}
+    assert (await atlas.get(f"/api/datasets/{pid}/FILES/count", where=where)).json() == {"count": 2}
+    cut = await atlas.get(f"/api/Datasets/{pid}/files", filter={"order": "size DESC", "limit": 1})
+    assert cut.json()[0]["size"] == 6
+    included = {"include": [{"relation": "files", "scope": {"where": {"text": "SLICE_003"}}}]}
+    assert await atlas.pids("/api/Datasets", filter=included) == [pid]
+
+
+async def test_a_doi_leads_to_its_records(atlas: Any) -> None:
+    shared = "10.15151/ESRF-DC-1"
+    await atlas.say(
+        [
+            *(
+                DoiMinted(pid=k.pid, level="dataset", doi=shared.lower(), url="u", adopted=True,
+                          state="findable", version=1)
+                for k in KIDNEYS[:2]
+            ),
+            DoiMinted(pid=f"{DONOR}_kidney", level="document", doi="10.1/k", url="u",
+                      adopted=False, state="findable", version=1),
+        ]
+    )  # fmt: skip
+    await atlas.settled()
+    json_only = {"accept": "application/json"}
+    both = (await atlas.reader.get(f"/doi/{shared}", headers=json_only)).json()
+    assert {r["pid"] for r in both["records"]} == {k.pid for k in KIDNEYS[:2]}
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    one = await atlas.reader.get("/doi/10.1/K", headers=browser)
+    assert (one.status_code, one.headers["location"]) == (302, f"/api/Documents/{DONOR}_kidney")
+    choice = await atlas.reader.get(f"/doi/{shared}", headers=browser)
+    assert all(k.pid in choice.text for k in KIDNEYS[:2])
+    assert (await atlas.reader.get("/doi/10.1/none", headers=json_only)).status_code == 404
+    assert (await atlas.get("/api/Documents/10.1%2Fk")).json()["doi"] == "10.1/k"
+
+
+async def test_the_landing_page_is_complete_and_escaped(atlas: Any) -> None:
+    await atlas.say(
+        [
+            DatasetAvailability(
+                pid=HEART.pid, availability="ARCHIVED", files=1, files_online=0, version=1
+            )
+        ]
+    )
+    await atlas.settled()
+    told = (await atlas.get(f"/datasets/{HEART.pid}")).json()
+    assert told["availability"] == "ARCHIVED"
+    assert told["details"] == HEART.details
+    assert told["documents"][0]["pid"] == f"{DONOR}_heart"
+    assert told["members"][0]["person"]["fullName"] == "Ada <b>Lovelace</b>"
+    browser = {"accept": "text/html"}
+    page = await atlas.reader.get(f"/datasets/{HEART.pid}", headers=browser)
+    assert page.headers["content-type"].startswith("text/html")
+    assert "<script" not in page.text
+    assert "<b>" not in page.text
+    assert "&lt;script&gt;" in page.text
+    assert (await atlas.reader.get("/", headers=browser)).status_code == 200
+    assert (await atlas.get(f"/documents/{DONOR}_heart")).json()["datasets"][0]["pid"] == HEART.pid
+
+
+async def test_an_older_event_changes_nothing_and_a_newer_one_everything(atlas: Any) -> None:
+    newer = HEART.model_copy(update={"title": "Cor humanum"})
+    await atlas.say(registered(newer, version=3))
+    await atlas.say(registered(HEART, version=2))
+    await atlas.settled()
+    assert (await atlas.get(f"/api/Datasets/{HEART.pid}")).json()["title"] == "Cor humanum"
+    assert await atlas.pids("/api/Documents", query="humanum") == [f"{DONOR}_heart"]
+    hidden = newer.model_copy(update={"is_public": False})
+    await atlas.say(registered(hidden, version=4))
+    await atlas.settled()
+    assert HEART.pid not in await atlas.pids("/api/Datasets")
+    assert await atlas.pids("/api/Documents", query="humanum") == []
+
+
+async def test_a_rebuild_serves_throughout_and_loses_nothing(atlas: Any) -> None:
+    before = await atlas.pids("/api/Datasets")
+    assert (await atlas.operator.post("/reindex")).status_code == 202
+    late = scan("lung", "left", "zoom", 2.0)
+    await atlas.say(registered(late))
+    while (await atlas.operator.get("/reindex")).json()["state"] != "done":
+        assert len(await atlas.pids("/api/Datasets")) >= len(before)
+        assert (await atlas.operator.get("/reindex")).json()["state"] != "failed"
+    await atlas.settled()
+    assert await atlas.pids("/api/Datasets") == sorted([*before, late.pid])
+    assert (await atlas.get("/api/Datasets/count", query="kidney")).json() == {"count": 3}
+
+
+HOSTILE = [
+    "filter=" + '{"where":' + '{"and":[' * 3000 + "]}" * 3000 + "}",
+    "filter=" + "%7B%22where%22%3A" * 500,
+    "filter[where]" + "[and][0]" * 120 + "[title]=a",
+    "filter[where][title]=a&filter[where][title][like]=b",
+    "filter[where][title][inq][9999]=a",
+    "filter[limit][a]=1",
+    "filter[]=1",
+    "filter[where]=1",
+    "filter=%00",
+    'filter={"where":{"title":"\\u0000"}}',
+    'filter={"where":{"title":{"like":"%25%25%25%25_____%25"}}}',
+    'filter={"where":{"title":{"regexp":"(a%2B)%2B$"}}}',
+    'filter={"where":{"title":{"regexp":"' + "(" * 400 + ")" * 400 + '"}}}',
+    'filter={"where":{"size":{"gt":1e308}}}',
+    'filter={"where":{"size":{"inq":[-0.0,1e-320,9007199254740993]}}}',
+    'filter={"where":{"creationDate":{"lt":"9999-12-31T23:59:59-23:59"}}}',
+    'filter={"where":{"creationDate":{"gt":"0001-01-01T00:00:00%2B23:59"}}}',
+    'filter={"where":{"title":{"between":["a",null]}}}',
+    'filter={"where":{"__proto__":1}}',
+    'filter={"where":{"title":{"eq":{"$ne":null}}}}',
+    'filter={"where":{"pid":{"neq":"\\" OR pid EXISTS"}}}',
+    'filter={"query":"\\"a \\" -b * \\\\ ' + "x " * 300 + '"}',
+    "query=%22%22%22",
+    "query=%F0%9F%AB%80 %C3%A9",
+    "query=" + "a" * 5000,
+    'filter={"skip":9007199254740991}',
+    'filter={"skip":9007199254740991,"limit":9007199254740991}',
+    'filter={"skip":3,"limit":2,"query":"kidney"}',
+    'filter={"limit":2,"order":["score DESC","size","title DESC"],"query":"kidney"}',
+    'filter={"include":[{"relation":"parameters","scope":{"where":{"value":{"gt":"x"}},"order":"value"}}]}',
+    'filter={"include":[{"relation":"parameters","scope":{"where":{"name":"n","value":1e300,"unit":"Ym"}}}]}',
+    'filter={"include":[{"relation":"parameters","scope":{"where":{"name":null,"unit":null}}}]}',
+    'filter={"include":[{"relation":"techniques","scope":{"where":{"name":{"nin":[null,""]}}}}]}',
+    'filter={"include":[{"relation":"techniques","scope":{"where":{"pid":{"gt":"a"}}}}]}',
+    'filter={"include":[{"relation":"documents","scope":{"include":["datasets","members"]}}]}',
+    "facets=parameter:[[]],techniques",
+    "&".join(f"a{n}=1" for n in range(3000)),
+]
+
+
+async def test_no_input_is_a_fault_of_ours(atlas: Any) -> None:
+    for query in HOSTILE:
+        for path in ("Datasets", "Documents", "Datasets/count", "Datasets/facets", "Instruments"):
+            answer = await atlas.reader.get(f"/api/{path}?{query}")
+            assert answer.status_code in (200, 400), (path, query[:300], answer.text)
+            if answer.status_code == 400:
+                assert answer.json()["error"]["message"]
+    for path in (
+        "/api/Datasets/%00",
+        "/api/%FF",
+        "/datasets/%00",
+        "/doi/%00",
+        "/api/Datasets/" + "x" * 9000,
+    ):
+        assert (await atlas.reader.get(path)).status_code == 404, path
+
+
+async def test_without_the_engine_lists_are_unavailable_and_records_are_not(atlas: Any) -> None:
+    engine = atlas.gateway.state.engine
+    there, engine._url = engine._url, "http://127.0.0.1:9"
+    answer = await atlas.get("/api/Datasets")
+    assert answer.status_code == 503
+    assert answer.json()["error"]["statusCode"] == 503
+    assert (await atlas.get("/health")).status_code == 503
+    assert (await atlas.get(f"/api/Datasets/{HEART.pid}")).status_code == 200
+    engine._url = there
+    assert (await atlas.get("/api/Datasets")).status_code == 200
