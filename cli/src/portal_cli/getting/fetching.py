@@ -70,7 +70,7 @@ class Fetcher:
         try:
             *folders, name = parts_of(file.location)
             with self.folder.inside(folders) as here:
-                self._fetched(file, here, name, part_name(file.location, self.names))
+                self._fetched(file, here, name, part_name(file.location, file.sha256, self.names))
         except (Refused, Failed) as error:
             return Result(file.location, "failed", reason=str(error))
         except OSError as error:
@@ -112,7 +112,9 @@ class Fetcher:
             fruitless = 0 if arriving.size > before else fruitless + 1
             if fruitless >= TRIES:
                 raise Failed(f"gave up after {TRIES} tries: {trouble}")
-            if arriving.size < file.size and self.stop.wait(pause or 0.3 * 2**fruitless):
+            if arriving.size < file.size and self.stop.wait(
+                0.3 * 2**fruitless if pause is None else pause
+            ):
                 raise Interrupted
 
     def _once(self, file: RemoteFile, arriving: "_Arriving") -> float | None:
@@ -129,7 +131,7 @@ class Fetcher:
             if answer.status_code != 206 and arriving.size:  # noqa: PLR2004  # it changed
                 self.advance(-arriving.size)
                 arriving.restart()
-            for chunk in answer.iter_raw(CHUNK):
+            for chunk in answer.iter_raw():
                 if self.stop.is_set():
                     raise Interrupted
                 arriving.write(chunk)

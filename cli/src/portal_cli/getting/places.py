@@ -36,12 +36,13 @@ def parts_of(location: str) -> list[str]:
     return parts
 
 
-def part_name(location: str, locations: AbstractSet[str]) -> str:
-    """Of the growing file: NAME.part, unless a file of the dataset is called so."""
-    found = location + PART
-    while found in locations:
-        found += PART
-    return found.rpartition("/")[2]
+def part_name(location: str, sha256: str, locations: AbstractSet[str]) -> str:
+    """Of the growing file: NAME.part, unless a file of the dataset is called so. Raises Refused."""
+    for middle in ("", f".{sha256[:12]}", f".{sha256}"):
+        found = f"{location}{middle}{PART}"
+        if found not in locations:
+            return found.rpartition("/")[2]
+    raise Refused(f"{location!r}: other files are named as if they were its halves")
 
 
 def folder_name(pid: str) -> str:

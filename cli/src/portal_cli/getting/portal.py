@@ -3,9 +3,11 @@
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, cast
+from urllib.parse import quote
 
 import httpx
 from portal_shared.data_paths import data_path
@@ -14,7 +16,6 @@ from portal_shared.model import bare_doi
 TRIES = 6
 NOT_FOUND, TOO_MANY = 404, 429
 LONGEST_PAUSE = 30.0
-T = TypeVar("T")
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
 
 
@@ -89,12 +90,12 @@ class Portal:
             if answer.status_code == NOT_FOUND:
                 raise Unknown(f"the portal at {self.url} has no public dataset {pid!r}")
             told = self._json(_fine(answer))
-            page: list[dict[str, Any]] = told.get("files", [])
-            for file in page:
-                yield _remote(file)
+            with self._understood():
+                page = [_remote(file) for file in told["files"]]
+            yield from page
             if not told.get("next") or not page:
                 return
-            after = str(page[-1]["name"])
+            after = page[-1].location
 
     def ask(self, pid: str, locations: list[str] | None) -> str:
         """The address of a new request for these files, or all. Raises NotGiven."""
@@ -104,20 +105,22 @@ class Portal:
         if answer.is_client_error:
             raise NotGiven(_reason(answer))
         _fine(answer)
-        return f"/api/downloads/{self._json(answer)['id']}"
+        with self._understood():
+            return f"/api/downloads/{quote(str(self._json(answer)['id']), safe='')}"
 
     def progress(self, request: str) -> Progress:
         told = self._json(_fine(self._asked("GET", request)))
-        return Progress(
-            state=str(told["state"]),
-            done=bool(told["done"]),
-            files=int(told["files"]),
-            files_online=int(told["files_online"]),
-            files_failed=int(told["files_failed"]),
-            bytes=int(told["bytes"]),
-            bytes_online=int(told["bytes_online"]),
-            reason=told.get("reason"),
-        )
+        with self._understood():
+            return Progress(
+                state=str(told["state"]),
+                done=bool(told["done"]),
+                files=int(told["files"]),
+                files_online=int(told["files_online"]),
+                files_failed=int(told["files_failed"]),
+                bytes=int(told["bytes"]),
+                bytes_online=int(told["bytes_online"]),
+                reason=told.get("reason"),
+            )
 
     def _asked(self, method: str, path: str, **more: Any) -> httpx.Response:
         """An answer that is not "later"; raises OutOfReach when there is none."""
@@ -138,19 +141,24 @@ class Portal:
         raise OutOfReach(f"the portal at {self.url} does not answer: {trouble}")
 
     def _json(self, answer: httpx.Response) -> dict[str, Any]:
-        try:
+        with self._understood():
             told = answer.json()
-        except ValueError as error:
+            if isinstance(told, dict):
+                return cast("dict[str, Any]", told)
+        raise OutOfReach(f"{self.url} answers, but not as a portal")
+
+    @contextmanager
+    def _understood(self) -> Generator[None]:
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise OutOfReach(f"{self.url} answers, but not as a portal") from error
-        if not isinstance(told, dict):
-            raise OutOfReach(f"{self.url} answers, but not as a portal")
-        return told  # pyright: ignore[reportUnknownVariableType]
 
 
 def _remote(file: dict[str, Any]) -> RemoteFile:
     return RemoteFile(
         location=str(file["name"]),
-        size=int(file["size"] or 0),
+        size=max(0, int(file["size"] or 0)),
         sha256=str(file["sha256"] or ""),
         etag=str(file.get("etag") or ""),
         state=str(file["state"]),

@@ -1,0 +1,52 @@
+"""Composition root of doi: settings in, a running service out."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from portal_shared.service import Service
+from portal_shared.workers import Worker
+
+from portal_doi import handlers
+from portal_doi.clock import Clock
+from portal_doi.datacite import DataCite
+from portal_doi.minting import Minting
+from portal_doi.pacing import Pace
+from portal_doi.registry import Registry
+from portal_doi.relations import Relations
+from portal_doi.settings import DoiSettings
+
+
+def build(settings: DoiSettings | None = None) -> FastAPI:
+    settings = settings or DoiSettings()
+    service = Service("doi", settings)
+    clock = Clock(service.database)
+    registry = Registry(service.client, service.database, service.outbox, clock)
+    datacite = DataCite(settings)
+    relations = Relations(
+        registry, quiet=settings.relations_quiet, patience=settings.relations_patience
+    )
+    pace = Pace(service.database, clock, rate=settings.datacite_rate, burst=settings.datacite_burst)
+    minting = Minting(
+        registry,
+        relations,
+        datacite,
+        pace,
+        site_url=settings.site_url,
+        parallelism=settings.parallelism,
+    )
+    worker = service.work(Worker("identifiers", minting.step))
+    service.prepare(registry.prepare)
+    service.check("DataCite", datacite.check_health)
+    service.facts(registry.counts)
+    service.subscribe(
+        handlers.router, registry=registry, prefix=settings.datacite_prefix, minting=worker
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
+        async with service.running():
+            yield
+        datacite.close()
+
+    return service.app(FastAPI(title="portal doi", lifespan=lifespan))

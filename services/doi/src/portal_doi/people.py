@@ -1,0 +1,115 @@
+"""Members of a record as DataCite's creators and contributors, in the given order. Pure."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from portal_shared.model import Affiliation, Member, Person
+
+from portal_doi.wording import clean
+
+Part = dict[str, Any]
+
+# DataCite has no CRediT: the nearest of its types, else Other.
+CONTRIBUTOR_TYPES = {
+    "conceptualization": "Researcher",
+    "data curation": "DataCurator",
+    "formal analysis": "Researcher",
+    "investigation": "DataCollector",
+    "methodology": "Researcher",
+    "project administration": "ProjectManager",
+    "supervision": "Supervisor",
+    "validation": "Researcher",
+    "writing - review & editing": "Editor",
+}
+_ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])", re.IGNORECASE)
+_ROR = re.compile(r"(?:https://)?(?:ror\.org/)?(0[a-z0-9]{6}\d{2})", re.IGNORECASE)
+_SURPLUS = 10  # the check digit that is written X
+
+
+def creators(members: Iterable[Member]) -> list[Part]:
+    """Everybody who has a name, each once."""
+    found: list[Part] = []
+    for member in members:
+        made = _named(member)
+        if made and made not in found:
+            found.append(made)
+    return found
+
+
+def contributors(members: Iterable[Member]) -> list[Part]:
+    """The parts they had, where recorded: one entry for each person and type."""
+    found: list[Part] = []
+    for member in members:
+        made = _named(member)
+        types = [CONTRIBUTOR_TYPES.get(role.strip().lower(), "Other") for role in member.roles]
+        for kind in dict.fromkeys(types):
+            if made and {**made, "contributorType": kind} not in found:
+                found.append({**made, "contributorType": kind})
+    return found
+
+
+def orcid(text: str | None) -> str | None:
+    """The 16 digits, when they are an ORCID: a wrong check digit makes it none."""
+    match = _ORCID.fullmatch((text or "").strip())
+    if not match:
+        return None
+    digits = match[1].upper()
+    total = 0
+    for digit in digits.replace("-", "")[:-1]:
+        total = (total + int(digit)) * 2
+    check = (12 - total % 11) % 11
+    return digits if digits[-1] == ("X" if check == _SURPLUS else str(check)) else None
+
+
+def ror(text: str | None) -> str | None:
+    match = _ROR.fullmatch((text or "").strip())
+    return f"https://ror.org/{match[1].lower()}" if match else None
+
+
+def _named(member: Member) -> Part | None:
+    """None for one without a name of any kind."""
+    affiliations = [_affiliation(member.affiliation)] if member.affiliation else []
+    if member.person and clean(member.person.full_name):
+        return _person(member.person, [a for a in affiliations if a])
+    if affiliations and affiliations[0]:
+        return {"name": affiliations[0]["name"], "nameType": "Organizational"}
+    return None
+
+
+def _person(person: Person, affiliations: list[Part]) -> Part:
+    made: Part = {"name": clean(person.full_name)}
+    family, given = clean(person.last_name), clean(person.first_name)
+    if person.organisation:
+        made["nameType"] = "Organizational"
+    else:
+        made["nameType"] = "Personal"
+        if family and given:
+            made |= {"name": f"{family}, {given}", "givenName": given, "familyName": family}
+    identifier = orcid(person.orcid)
+    if identifier:
+        made["nameIdentifiers"] = [
+            {
+                "nameIdentifier": f"https://orcid.org/{identifier}",
+                "nameIdentifierScheme": "ORCID",
+                "schemeUri": "https://orcid.org",
+            }
+        ]
+    if affiliations:
+        made["affiliation"] = affiliations
+    return made
+
+
+def _affiliation(affiliation: Affiliation) -> Part | None:
+    name = clean(affiliation.name)
+    if not name:
+        return None
+    made: Part = {"name": name}
+    identifier = ror(affiliation.ror)
+    if identifier:
+        made |= {
+            "affiliationIdentifier": identifier,
+            "affiliationIdentifierScheme": "ROR",
+            "schemeUri": "https://ror.org",
+        }
+    return made

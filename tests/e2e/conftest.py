@@ -1,0 +1,89 @@
+"""The running portal, as `portal up` starts it, with the whole Atlas in it; one for the run."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from portal_local.ports import free_port
+
+
+@dataclass(frozen=True)
+class Portal:
+    """An instance, used through its command and its public address."""
+
+    data: Path
+    url: str
+
+    def run(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "portal_cli.main", *arguments],
+            env={**os.environ, "PORTAL_DATA": str(self.data)},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def done(self, *arguments: str, timeout: float = 600) -> str:
+        """Its standard output; the command must succeed."""
+        result = self.run(*arguments, timeout=timeout)
+        assert result.returncode == 0, f"{arguments}: {result.stdout}\n{result.stderr}"
+        return result.stdout
+
+    def api(self, path: str, **parameters: Any) -> Any:
+        """The JSON of GET /api…; parameters that are no text are sent as JSON."""
+        told = {k: v if isinstance(v, str) else json.dumps(v) for k, v in parameters.items()}
+        answer = httpx.get(f"{self.url}/api{path}", params=told, timeout=60)
+        answer.raise_for_status()
+        return answer.json()
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.run("status", "--json").stdout)
+        return found
+
+    def instance(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.data / "instance.json").read_text("utf-8"))
+        return found
+
+    def part(self, name: str) -> str:
+        """Where a service or simulator answers."""
+        return str(self.instance()["services"][name]["url"])
+
+
+def started(folder: Path, *options: str) -> Portal:
+    port = free_port()
+    portal = Portal(folder, f"http://localhost:{port}")
+    result = portal.run("up", "--detach", "--port", str(port), *options)
+    if result.returncode:
+        log = folder / "portal.log"
+        pytest.fail(f"{result.stderr}\n{log.read_text('utf-8')[-3000:] if log.exists() else ''}")
+    return portal
+
+
+@pytest.fixture(scope="session")
+def atlas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    """All 378 datasets imported and indexed."""
+    portal = started(tmp_path_factory.mktemp("atlas"))
+    try:
+        portal.done("import", "hoa", "--json", timeout=900)
+        portal.done("wait", "--timeout", "600", timeout=700)
+        yield portal
+    finally:
+        portal.run("down")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    """An instance of the module's own, empty."""
+    portal = started(tmp_path_factory.mktemp("small"))
+    try:
+        yield portal
+    finally:
+        portal.run("down")

@@ -1,0 +1,172 @@
+"""The Human Organ Atlas on one machine: everything that was published is there, once."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from .conftest import Portal
+
+KIDNEY = "LADAF-2021-17_kidney"
+
+
+@pytest.fixture(scope="module")
+def datasets(atlas: Portal) -> list[dict[str, Any]]:
+    include = [{"relation": r} for r in ("parameters", "samples", "techniques", "instrument")]
+    found: list[dict[str, Any]] = atlas.api("/Datasets", filter={"include": include})
+    return found
+
+
+def values(datasets: list[dict[str, Any]], name: str) -> list[Any]:
+    """The parameter of that name of each dataset that has it."""
+    return [p["value"] for d in datasets for p in d["parameters"] if p["name"] == name]
+
+
+def test_every_dataset_and_document_is_found(atlas: Portal, datasets: list[dict[str, Any]]) -> None:
+    assert len(datasets) == len({d["pid"] for d in datasets}) == 378
+    assert atlas.api("/Datasets/count") == {"count": 378}
+    documents = atlas.api("/Documents")
+    assert Counter(d["type"] for d in documents) == {"publication": 83, "proposal": 4}
+    assert {i["name"] for i in atlas.api("/Instruments")} == {"BM05", "BM18"}
+
+
+def test_donors_samples_and_overlays_are_counted_as_published(
+    datasets: list[dict[str, Any]],
+) -> None:
+    assert len(set(values(datasets, "donor"))) == 60
+    assert len({s["pid"] for d in datasets for s in d["samples"]}) == 94
+    organs = Counter(values(datasets, "organ"))
+    assert organs["heart"] == 124
+    assert organs["placenta"] == 1
+    assert Counter(values(datasets, "dataset_type")) == {"overview": 109, "zoom": 269}
+    assert sum(organs.values()) == 378
+
+
+def test_every_dataset_and_document_has_a_doi(atlas: Portal) -> None:
+    told = atlas.status()["services"]["doi"]["identifiers"]
+    assert told["adopted"] == 372
+    assert told["minted"] == 87 + 6
+    assert told.get("failed", 0) == 0
+
+
+def test_no_date_of_death_is_anywhere(atlas: Portal) -> None:
+    text = json.dumps(atlas.api("/Documents", filter={"include": [{"relation": "datasets"}]}))
+    assert "date_of_death" not in text
+    for log in (atlas.data / "logs").glob("*.log"):
+        assert "date_of_death" not in log.read_text("utf-8", "replace")
+
+
+def test_the_right_document_is_named_first(atlas: Portal) -> None:
+    found = atlas.api("/Documents", filter={"query": "left kidney LADAF-2021-17", "limit": 3})
+    assert found[0]["pid"] == KIDNEY
+    assert all(0 < d["score"] < 1 for d in found)
+
+
+def test_a_range_with_units_finds_the_same_in_every_unit(atlas: Portal) -> None:
+    def counted(low: float, high: float, unit: str) -> int:
+        where = {
+            "and": [{"name": "voxel_size"}, {"value": {"between": [low, high]}}, {"unit": unit}]
+        }
+        include = [{"relation": "parameters", "scope": {"where": where}}]
+        return len(atlas.api("/Datasets", filter={"include": include}))
+
+    found = counted(2, 3, "um")
+    assert found > 50
+    assert counted(0.002, 0.003, "mm") == counted(2000, 3000, "nm") == found
+
+
+def test_facets_count_every_dataset(atlas: Portal) -> None:
+    told = atlas.api("/Datasets/facets", facets="parameter:organ,instrument")
+    assert told["total"] == 378
+    assert sum(v["count"] for v in told["facets"]["parameter:organ"]) == 378
+
+
+def test_icat_holds_what_the_portal_shows(atlas: Portal) -> None:
+    calls = httpx.get(atlas.part("icat") + "/_calls").json()
+    assert calls["create"] >= 378
+    told = atlas.status()["services"]["ingest"]
+    assert (told["datasets"], told["documents"], told["instruments"]) == (378, 87, 2)
+    assert told["icat_due"] == 0
+
+
+def test_a_shared_doi_lists_both_datasets(atlas: Portal, datasets: list[dict[str, Any]]) -> None:
+    jobs = json.loads(atlas.done("jobs", "--json", "--limit", "1000"))["jobs"]
+    assert {j["answer"]["result"] for j in jobs} == {"done"}
+    shared: set[str] = set()
+    for job in jobs:
+        one = json.loads(atlas.done("jobs", job["job_id"], "--json"))
+        if not any(o["warnings"] for o in one["answer"]["outcomes"]):
+            continue
+        shared |= {
+            w["reason"].split(" ")[0]
+            for o in one["answer"]["outcomes"]
+            for w in o["warnings"]
+            if w["field"].endswith(".doi")
+        }
+    assert len(shared) == 3
+    answer = httpx.get(f"{atlas.url}/doi/{shared.pop()}", headers={"Accept": "application/json"})
+    assert len(answer.json()["records"]) == 2
+
+
+def test_a_second_import_changes_nothing(atlas: Portal) -> None:
+    before = atlas.status()["services"]
+    documents = atlas.api("/Documents", filter={"include": [{"relation": "datasets"}]})
+    atlas.done("import", "hoa", "--json", timeout=900)
+    atlas.done("wait", "--timeout", "300")
+    after = atlas.status()["services"]
+    for figure in ("datasets", "documents", "instruments", "jobs_finished"):
+        assert after["ingest"][figure] == before["ingest"][figure]
+    assert after["doi"]["identifiers"] == before["doi"]["identifiers"]
+    again = atlas.api("/Documents", filter={"include": [{"relation": "datasets"}]})
+    assert again == documents
+
+
+def test_the_indexes_are_rebuilt_while_the_portal_serves(atlas: Portal) -> None:
+    before = atlas.api("/Datasets", filter={"query": "left kidney", "limit": 20})
+    atlas.done("reindex")
+    assert atlas.api("/Datasets/count") == {"count": 378}
+    assert atlas.api("/Datasets", filter={"query": "left kidney", "limit": 20}) == before
+
+
+def test_a_download_is_staged_resumed_and_verified(atlas: Portal, tmp_path: Path) -> None:
+    pid = "LADAF-2021-17_kidney_left_VOI-02.1_2.6um_bm05"
+    listed = httpx.get(f"{atlas.url}/data/{pid}/", timeout=30).json()
+    assert listed
+    told = json.loads(atlas.done("get", pid, "-o", str(tmp_path), "--json"))
+    files = [p for p in tmp_path.rglob("*") if p.is_file() and not p.name.endswith(".part")]
+    assert len(files) >= 3
+    assert told
+    one = max(files, key=lambda p: p.stat().st_size)
+    content = one.read_bytes()
+    one.unlink()
+    one.with_name(one.name + ".part").write_bytes(content[: len(content) // 2])
+    atlas.done("get", pid, "-o", str(tmp_path), "--json")
+    assert one.read_bytes() == content
+
+
+def test_an_unknown_pid_is_told_by_exit_code(atlas: Portal, tmp_path: Path) -> None:
+    assert atlas.run("get", "no-such-pid", "-o", str(tmp_path)).returncode == 2
+
+
+def test_memory_of_all_processes_together_is_bounded(atlas: Portal) -> None:
+    """A figure of the product, not of speed: 2.5 GB for everything on one machine."""
+    running = atlas.instance()
+    pids = [f["pid"] for kind in ("services", "servers") for f in running[kind].values()]
+    everything = sum(resident(pid) for pid in [*pids, running["pid"]])
+    assert everything < 2.5e9
+
+
+def resident(pid: int) -> int:
+    """Bytes of a process and its descendants, shared pages counted in proportion."""
+    total = 0
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text("utf-8").splitlines():
+            if line.startswith("Pss:"):
+                total += int(line.split()[1]) * 1024
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split()
+    except FileNotFoundError:
+        return total
+    return total + sum(resident(int(child)) for child in children)

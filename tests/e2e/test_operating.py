@@ -1,0 +1,153 @@
+"""What operators and data managers do: refuse, replay, kill, restart; nothing lost or doubled."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import aio_pika
+import httpx
+
+from .conftest import Portal
+
+DATASET = {"name": "E2E", "title": "A volume", "created": "2021-01-01T00:00:00Z"}
+
+
+def job(job_id: str, *datasets: dict[str, Any]) -> dict[str, Any]:
+    document = {"name": "E2E_document", "title": "A document"}
+    return {"version": 1, "job_id": job_id, "document": document, "datasets": list(datasets)}
+
+
+def test_a_job_with_faults_says_which_and_registers_the_rest(small: Portal, tmp_path: Path) -> None:
+    path = tmp_path / "job.json"
+    wrong = {
+        **DATASET,
+        "name": "E2E_wrong",
+        "parameters": [{"name": "a", "value": 1, "unit": "furlong"}],
+    }
+    path.write_text(json.dumps(job("e2e-1", DATASET, wrong)), "utf-8")
+    result = small.run("submit", str(path))
+    assert result.returncode == 1
+    assert "datasets[1].parameters[0].unit" in result.stdout + result.stderr
+    small.done("wait", "--timeout", "120")
+    assert small.api("/Datasets/E2E")["title"] == "A volume"
+    shown = small.done("jobs", "e2e-1")
+    assert "furlong" in shown
+
+
+def test_a_job_that_is_not_json_is_answered(small: Portal) -> None:
+    async def send() -> bytes:
+        connection = await aio_pika.connect(small.instance()["amqp_url"])
+        async with connection:
+            channel = await connection.channel()
+            answers = await channel.declare_queue(exclusive=True)
+            message = aio_pika.Message(b"{nonsense", reply_to=answers.name, correlation_id="c")
+            await channel.default_exchange.publish(message, routing_key="ingest.jobs")
+            async with asyncio.timeout(60):
+                while (got := await answers.get(no_ack=True, fail=False)) is None:
+                    await asyncio.sleep(0.1)
+            return got.body
+
+    answer = json.loads(asyncio.run(send()))
+    assert answer["result"] == "refused"
+    assert "line 1, column 2" in answer["problems"][0]["reason"]
+
+
+def test_a_dead_letter_is_shown_replayed_and_discarded(small: Portal) -> None:
+    async def poison() -> None:
+        connection = await aio_pika.connect(small.instance()["amqp_url"])
+        async with connection:
+            channel = await connection.channel()
+            exchange = await channel.get_exchange("portal.events")
+            message = aio_pika.Message(b'{"pid": 1}', message_id="poison")
+            await exchange.publish(message, routing_key="dataset.availability.v1")
+
+    def letters() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(small.done("dead-letters", "list", "--json"))
+        return found
+
+    asyncio.run(poison())
+    until(lambda: len(letters()) == 1)
+    assert letters()[0]["id"] == "poison"
+    assert "pid" in letters()[0]["reason"]
+    assert '{"pid": 1}' in small.done("dead-letters", "show", "poison")
+    small.done("dead-letters", "replay", "poison")
+    until(lambda: len(letters()) == 1 and bool(letters()[0]["history"]))
+    small.done("dead-letters", "discard", "poison")
+    assert letters() == []
+
+
+def until(condition: Any, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "not within the time allowed"
+        time.sleep(0.2)
+
+
+def test_each_part_killed_once_in_the_middle_of_an_import_changes_nothing(small: Portal) -> None:
+    """The ledger is outside the portal: what ICAT and DataCite have, by their own count."""
+    time.sleep(2)  # a quorum queue's first moments on one node are not what is tested here
+    sending = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "portal_cli.main",
+            "import",
+            "hoa",
+            "--limit",
+            "30",
+            "--data",
+            str(small.data),
+            "--json",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    victims = ["ingest", "doi", "indexer", "gateway", "downloader", "icat", "datacite", "search",
+               "tape", "rabbitmq", "mongodb"]  # fmt: skip
+    for victim in victims:
+        time.sleep(1.5)
+        kill(small, victim)
+    sending.wait(600)
+    small.done("import", "hoa", "--limit", "30", "--json", timeout=900)  # its sender may have died
+    small.done("wait", "--timeout", "600", timeout=700)
+    ingest = small.status()["services"]["ingest"]
+    jobs = json.loads(small.done("jobs", "--json", "--limit", "1000"))["jobs"]
+    imported = [j for j in jobs if j["job_id"].startswith("hoa-")]
+    assert len(imported) == 30
+    assert {j["answer"]["result"] for j in imported} == {"done"}
+    registered = sum(j["datasets"] for j in imported)
+    assert ingest["datasets"] == registered + 1  # E2E, of another test here
+    assert small.api("/Datasets/count") == {"count": registered + 1}
+    identifiers = small.status()["services"]["doi"]["identifiers"]
+    assert identifiers["minted"] + identifiers["adopted"] == registered + 1 + 30 + 1
+    minted = httpx.get(
+        small.part("datacite") + "/dois", params={"page[size]": 1}, auth=("DEMO.PORTAL", "demo")
+    ).json()["meta"]["total"]
+    assert minted == identifiers["minted"]
+    restarted = small.status()["restarts"]
+    assert set(victims) <= set(restarted)
+
+
+def kill(portal: Portal, name: str) -> None:
+    """SIGKILL, and its descendants too; return when it is running again."""
+    running = portal.instance()
+    kind = "servers" if name in running["servers"] else "services"
+    before = running[kind][name]
+    os.killpg(before["pid"], signal.SIGKILL)
+    until(lambda: portal.instance()[kind][name]["restarts"] > before["restarts"], 120)
+
+
+def test_a_second_start_finds_its_data_again(small: Portal) -> None:
+    count = small.api("/Datasets/count")
+    port = small.url.rsplit(":", 1)[1]
+    small.done("down")
+    assert small.run("status").returncode == 3
+    small.done("up", "--detach", "--port", port)
+    small.done("wait", "--timeout", "120")
+    assert small.api("/Datasets/count") == count

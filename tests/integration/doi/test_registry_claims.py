@@ -1,0 +1,121 @@
+"""The registry alone: who may write an outcome, and what two records with one suffix are given."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from portal_doi import outcomes, suffixes
+from portal_doi.clock import Clock
+from portal_doi.intending import keep_intent
+from portal_doi.pacing import Pace
+from portal_doi.registry import Claim, Registry
+from portal_shared import mongo
+from portal_shared.errors import Unavailable
+from portal_shared.outbox import Outbox
+from portal_shared.settings import Settings
+
+Records = Callable[..., Any]
+PREFIX = "10.5072"
+
+
+@pytest.fixture
+async def registry(mongo_server: str, settings: Settings) -> AsyncIterator[Registry]:
+    client = mongo.connect(settings)
+    database = mongo.database(client, settings, "doi")
+    made = Registry(client, database, Outbox(database, "doi"), Clock(database))
+    await made.prepare()
+    yield made
+    client.close()
+
+
+async def intend(registry: Registry, event: Any) -> bool:
+    return await keep_intent(event.dataset, event.version, registry, prefix=PREFIX)
+
+
+async def claim(registry: Registry, pid: str) -> Claim:
+    found = await registry.claim(pid)
+    assert found is not None
+    return found
+
+
+async def said(registry: Registry) -> int:
+    return await Outbox(registry.rows.database, "doi").pending()
+
+
+async def test_what_is_claimed_is_not_given_to_another(
+    registry: Registry, dataset: Records
+) -> None:
+    await intend(registry, dataset("a"))
+    assert await registry.due(10) == ["a"]
+    first = await claim(registry, "a")
+    assert not first.row["unsure"]
+    assert await registry.due(10) == []
+    assert await registry.claim("a") is None
+
+
+async def test_who_lost_its_claim_while_asleep_writes_nothing(
+    registry: Registry, dataset: Records
+) -> None:
+    await intend(registry, dataset("a"))
+    asleep = await claim(registry, "a")
+    long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+    await registry.rows.update_one({"_id": "a"}, {"$set": {"until": long_ago}})
+    awake = await claim(registry, "a")
+    assert awake.row["unsure"]  # what the other did is not known
+    assert await registry.settle(awake, *outcomes.adopted(awake.row, "10.1/x", "findable"))
+    assert not await registry.settle(asleep, *outcomes.failed(asleep.row, "late"))
+    row = await registry.find("a")
+    assert row is not None
+    assert (row["state"], row["doi"]) == ("adopted", "10.1/x")
+    assert row["waiting"]  # it is looked at again what the late one may have told DataCite
+    assert await said(registry) == 1
+
+
+async def test_a_version_that_comes_during_the_work_is_worked_on_after(
+    registry: Registry, dataset: Records
+) -> None:
+    await intend(registry, dataset("a"))
+    first = await claim(registry, "a")
+    await intend(registry, dataset("a", version=2, title="Changed"))
+    assert not await registry.settle(first, *outcomes.failed(first.row, "the first was bad"))
+    assert await said(registry) == 0
+    second = await claim(registry, "a")
+    assert second.row["version"] == 2
+    assert second.row["state"] == "pending"
+
+
+async def test_two_pids_with_one_suffix_are_given_two_dois(
+    registry: Registry, dataset: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suffixes, "suffix", lambda _pid, attempt=0: f"same-{attempt}")
+    for pid in ("a", "b", "c"):
+        assert await intend(registry, dataset(pid))
+    rows = [await registry.find(pid) for pid in ("a", "b", "c")]
+    assert [r["own"] for r in rows if r] == [f"{PREFIX}/same-{n}" for n in range(3)]
+
+
+async def test_replicas_share_one_pace(registry: Registry) -> None:
+    database = registry.rows.database
+    one, other = (Pace(database, Clock(database), rate=0.01, burst=16) for _ in range(2))
+    for _ in range(8):
+        await one.take()
+        await other.take()
+    for pace in (one, other):
+        with pytest.raises(Unavailable, match="rate limit"):
+            await pace.take()
+
+
+async def test_a_pause_that_datacite_asks_for_holds_for_all(registry: Registry) -> None:
+    database = registry.rows.database
+    one, other = (Pace(database, Clock(database), rate=10, burst=16) for _ in range(2))
+    await one.pause(300)
+    with pytest.raises(Unavailable, match=r"again in (29\d|30\d) s"):
+        await other.take()
+
+
+async def test_the_clock_is_the_databases(registry: Registry) -> None:
+    told = await registry.clock.now()
+    assert told.tzinfo is not None
+    assert abs(told - datetime.now(UTC)) < timedelta(minutes=5)
+    assert await registry.clock.now() >= told
