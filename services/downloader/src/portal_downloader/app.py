@@ -1,0 +1,150 @@
+"""Composition root of the downloader: settings in, a running service out."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from portal_shared.errors import PortalError
+from portal_shared.service import Service
+from portal_shared.workers import Worker
+from starlette.exceptions import HTTPException
+
+from portal_downloader import handlers, problems, serving
+from portal_downloader.adopting import Adopting
+from portal_downloader.batches import Batches
+from portal_downloader.cache import Cache
+from portal_downloader.datasets import Datasets
+from portal_downloader.fetching import Fetching
+from portal_downloader.planning import Planning
+from portal_downloader.polling import Polling
+from portal_downloader.recovering import Recovering
+from portal_downloader.releasing import Releasing
+from portal_downloader.requests import Requests
+from portal_downloader.rows import Files
+from portal_downloader.settings import DownloaderSettings
+from portal_downloader.submitting import Submitting
+from portal_downloader.tape import Tape
+from portal_downloader.telling import Telling
+
+
+def build(settings: DownloaderSettings | None = None) -> FastAPI:
+    settings = settings or DownloaderSettings()
+    service = Service("downloader", settings)
+    cache, tape = Cache(settings.cache_dir), Tape(settings)
+    lease = settings.lease_seconds
+    datasets, files = Datasets(service.database, lease), Files(service.database, lease)
+    requests, batches = Requests(service.database, lease), Batches(service.database, lease)
+    for part in (datasets, files, requests, batches):
+        service.prepare(part.prepare)
+    service.prepare(Recovering(files, cache).recover)
+    adopting, planning = _workers(
+        settings,
+        service,
+        datasets=datasets,
+        files=files,
+        requests=requests,
+        batches=batches,
+        cache=cache,
+        tape=tape,
+    )
+
+    async def facts() -> Mapping[str, Any]:
+        lists = await datasets.counts()
+        return {
+            **lists,
+            "pending": lists["lists_unfinished"] + lists["availability_untold"],
+            "files": await files.counts(),
+            "requests": await requests.counts(),
+            **await batches.counts(),
+        }
+
+    service.facts(facts)
+    service.subscribe(
+        handlers.router,
+        datasets=datasets,
+        requests=requests,
+        adopting=adopting,
+        planning=planning,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
+        async with service.running():
+            yield
+        await tape.close()
+
+    app = service.app(FastAPI(title="portal downloader", lifespan=lifespan))
+    app.state.store = serving.Store(settings.site_url, datasets, files, cache)
+    app.include_router(serving.router)
+    for kind in (PortalError, HTTPException):
+        app.add_exception_handler(kind, problems.refused)
+    return app
+
+
+def _workers(
+    settings: DownloaderSettings,
+    service: Service,
+    *,
+    datasets: Datasets,
+    files: Files,
+    requests: Requests,
+    batches: Batches,
+    cache: Cache,
+    tape: Tape,
+) -> tuple[Worker, Worker]:
+    """All of them, in the order a file passes them; the two that events wake."""
+    ring = _bell(service.workers)
+
+    adopting = service.work(
+        Worker(
+            "listing",
+            Adopting(
+                datasets=datasets,
+                files=files,
+                requests=requests,
+                batches=batches,
+                cache=cache,
+                ring=ring,
+            ).step,
+        )
+    )
+    planner = Planning(
+        settings,
+        client=service.client,
+        outbox=service.outbox,
+        datasets=datasets,
+        files=files,
+        requests=requests,
+        cache=cache,
+        ring=ring,
+    )
+    planning = service.work(Worker("planning", planner.step))
+    submitting = Submitting(settings, files=files, batches=batches, tape=tape, ring=ring)
+    service.work(Worker("submitting", submitting.step))
+    polling = Polling(settings, files=files, batches=batches, tape=tape, ring=ring)
+    service.work(Worker("polling", polling.step))
+    service.work(Worker("releasing", Releasing(batches, tape).step))
+    fetching = Fetching(settings, files=files, batches=batches, tape=tape, cache=cache, ring=ring)
+    for number in range(settings.fetches_at_once):
+        service.work(Worker(f"fetching {number}", fetching.step))
+    telling = Telling(
+        client=service.client,
+        outbox=service.outbox,
+        datasets=datasets,
+        files=files,
+        requests=requests,
+        pause=settings.progress_seconds,
+    )
+    service.work(Worker("telling", telling.step))
+    return adopting, planning
+
+
+def _bell(workers: list[Worker]) -> Callable[[], None]:
+    """Wakes all workers: one's result is another's work."""
+
+    def ring() -> None:
+        for worker in workers:
+            worker.wake.set()
+
+    return ring

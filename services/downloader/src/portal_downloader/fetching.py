@@ -1,0 +1,198 @@
+"""Copies what is staged from the archive's disk into the cache, and verifies it.
+
+Nothing is online that was not verified. What comes and is something else is quarantined and staged
+once more. A copy that is cut off goes on where it was.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import httpx
+from portal_shared.errors import Unavailable
+from portal_shared.observe import logger
+
+from portal_downloader.batches import Batches
+from portal_downloader.cache import CHUNK, Cache, Incoming, InUse
+from portal_downloader.rows import FileRow, Files
+from portal_downloader.settings import DownloaderSettings
+from portal_downloader.states import Patience, State, after_failure
+from portal_downloader.tape import Tape
+
+log = logger(__name__)
+
+STUMBLES = 5  # times the bytes of a file may be cut off before it is staged again
+MISMATCHES = 2
+IN_USE_SECONDS = 1.0
+PARTIAL = 206
+
+Outcome = Literal["here", "other", "gone", "cut", "not ours"]
+
+
+class Fetching:
+    def __init__(
+        self,
+        settings: DownloaderSettings,
+        *,
+        files: Files,
+        batches: Batches,
+        tape: Tape,
+        cache: Cache,
+        ring: Callable[[], None],
+    ) -> None:
+        self._patience = Patience(
+            settings.most_attempts, settings.retry_seconds, settings.poll_longest
+        )
+        self._renew_after = settings.lease_seconds / 3
+        self._files = files
+        self._batches = batches
+        self._tape = tape
+        self._cache = cache
+        self._ring = ring
+
+    async def step(self) -> bool:
+        """Claim a staged file and copy it; False when there is none."""
+        file = await self._files.claim_staged()
+        if file is None:
+            return False
+        try:
+            outcome, reason = await self._copied(file)
+        except (OSError, Unavailable, asyncio.CancelledError) as error:
+            with contextlib.suppress(Unavailable):  # else the lease ends by itself
+                await asyncio.shield(self._give_back(file, pause=0))
+            if isinstance(error, OSError):
+                raise Unavailable(f"the cache: {error}") from error
+            raise
+        if outcome == "here":
+            await self._batches.let_go(file)
+            await self._settle(file, "online", reason=None)
+        elif outcome == "other":
+            await self._mismatched(file, reason)
+        elif outcome == "gone":
+            await self._stage_again(file, reason)
+        elif outcome == "cut" and file.stumbles + 1 < STUMBLES:
+            await self._give_back(file, pause=self._patience.retry_seconds, stumbled=True)
+        elif outcome == "cut":
+            await self._stage_again(file, reason)
+        else:
+            await self._give_back(file, pause=IN_USE_SECONDS)
+        self._ring()
+        return True
+
+    async def _copied(self, file: FileRow) -> tuple[Outcome, str]:
+        if await asyncio.to_thread(self._cache.holds, file.sha256, file.size):
+            return "here", ""
+        try:
+            incoming = await asyncio.to_thread(self._cache.incoming, file.part)
+        except InUse:
+            return "not ours", ""
+        try:
+            return await self._filled(file, incoming)
+        finally:
+            incoming.close()
+
+    async def _filled(self, file: FileRow, incoming: Incoming) -> tuple[Outcome, str]:
+        before = incoming.size
+        if incoming.size < file.size:
+            outcome, reason = await self._read(file, incoming)
+            if outcome != "here":
+                return outcome, reason
+        if (incoming.size, incoming.sha256) == (file.size, file.sha256):
+            await asyncio.to_thread(incoming.keep)
+            return "here", ""
+        reason = _difference(file, incoming)
+        if before > 0:  # the half that was there may be the wrong one
+            await asyncio.to_thread(incoming.restart)
+            return "cut", reason
+        name = await asyncio.to_thread(incoming.quarantine)
+        log.error("quarantined", path=file.path, pid=file.pid, reason=reason, kept_as=name)
+        return "other", reason
+
+    async def _read(self, file: FileRow, incoming: Incoming) -> tuple[Outcome, str]:
+        """From where it was to the end, or until more comes than the file has."""
+        try:
+            async with self._tape.reading(file.path, incoming.size) as answer:
+                if answer.status_code in (404, 409, 410):
+                    return "gone", f"the archive answers {answer.status_code} to a read"
+                if answer.status_code not in (200, PARTIAL):
+                    return "cut", f"the archive answers {answer.status_code} to a read"
+                if answer.status_code != PARTIAL and incoming.size:
+                    await asyncio.to_thread(incoming.restart)
+                return await self._pour(file, incoming, answer)
+        except httpx.HTTPError as error:
+            return "cut", f"reading from the archive: {error!r}"
+
+    async def _pour(
+        self, file: FileRow, incoming: Incoming, answer: httpx.Response
+    ) -> tuple[Outcome, str]:
+        renewed = time.monotonic()
+        waiting = bytearray()
+        try:
+            async for chunk in answer.aiter_raw():
+                waiting += chunk
+                if len(waiting) < CHUNK:
+                    continue
+                await asyncio.to_thread(incoming.write, bytes(waiting))
+                waiting.clear()
+                if incoming.size > file.size:
+                    break
+                if time.monotonic() - renewed > self._renew_after:
+                    if not await self._files.extend(file):
+                        return "not ours", ""
+                    renewed = time.monotonic()
+        finally:  # what came before the line was cut counts
+            incoming.write(bytes(waiting))
+        return "here", ""
+
+    async def _mismatched(self, file: FileRow, reason: str) -> None:
+        await self._batches.let_go(file)
+        if file.mismatches + 1 < MISMATCHES:
+            await self._settle(
+                file, "queued", reason=reason, mismatches=file.mismatches + 1, not_before=_now()
+            )
+        else:
+            await self._settle(file, "failed", reason=reason, mismatches=file.mismatches + 1)
+
+    async def _stage_again(self, file: FileRow, reason: str) -> None:
+        """It is not where the archive said."""
+        await self._batches.let_go(file)
+        verdict = after_failure(
+            reason, attempt=file.attempt, locality="TAPE", patience=self._patience
+        )
+        await self._settle(
+            file,
+            verdict.state,
+            reason=verdict.reason,
+            attempt=verdict.attempt,
+            stumbles=0,
+            not_before=_now(verdict.pause),
+        )
+
+    async def _settle(self, file: FileRow, to: State, **fields: object) -> None:
+        """Unless it is not ours any more, or not the same file."""
+        ours = {"_id": file.id, "owner": file.owner}
+        await self._files.move(ours, ("staged",), to, batch=None, stage_id=None, **fields)
+
+    async def _give_back(self, file: FileRow, *, pause: float, stumbled: bool = False) -> None:
+        ours = {"_id": file.id, "owner": file.owner}
+        await self._files.move(
+            ours,
+            ("staged",),
+            "staged",
+            until=_now(),
+            not_before=_now(pause),
+            stumbles=file.stumbles + int(stumbled),
+        )
+
+
+def _difference(file: FileRow, incoming: Incoming) -> str:
+    if incoming.size != file.size:
+        return f"checksum: {incoming.size} bytes came, not {file.size}"
+    return f"checksum: SHA-256 {incoming.sha256} came, not {file.sha256}"
+
+
+def _now(seconds: float = 0) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)

@@ -1,0 +1,40 @@
+"""Errors as readers of files get them: application/problem+json (RFC 9457)."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from portal_shared.errors import PortalError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": (
+        "Accept-Ranges, Content-Length, Content-Range, ETag, Last-Modified, Repr-Digest,"
+        " Retry-After"
+    ),
+}
+
+
+def problem(
+    status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any
+) -> JSONResponse:
+    body = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+    told = {**CORS, "Cache-Control": "no-store", **(headers or {})}
+    return JSONResponse(body, status, told, media_type="application/problem+json")
+
+
+async def refused(_request: Request, error: Exception) -> JSONResponse:
+    """For PortalError and for what the router refuses by itself."""
+    if isinstance(error, PortalError):
+        retry = {"Retry-After": "10"} if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
+        return problem(error.status, error.reason, retry, **_field(error.field))
+    if isinstance(error, HTTPException):
+        return problem(error.status_code, str(error.detail), error.headers)
+    return problem(500, "something went wrong here")
+
+
+def _field(name: str | None) -> dict[str, str]:
+    return {"field": name} if name else {}

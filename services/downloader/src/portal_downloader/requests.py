@@ -1,0 +1,100 @@
+"""Download requests in MongoDB: who asks for which files, and what they have been told."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from portal_shared.events import DownloadRequested
+from portal_shared.mongo import (
+    ASCENDING,
+    Database,
+    Doc,
+    DuplicateKeyError,
+    ReturnDocument,
+    Session,
+    translated,
+)
+from portal_shared.observe import correlation_id
+
+KEPT = timedelta(days=30)
+
+
+class Requests:
+    def __init__(self, database: Database, lease: float) -> None:
+        self._rows = database["requests"]
+        self._lease = timedelta(seconds=lease)
+
+    async def prepare(self) -> None:
+        """Make the indexes."""
+        with translated():
+            await self._rows.create_index([("open", ASCENDING), ("pid", ASCENDING)])
+            await self._rows.create_index([("planned", ASCENDING), ("look_at", ASCENDING)])
+            await self._rows.create_index("ended_at", expireAfterSeconds=int(KEPT.total_seconds()))
+
+    async def keep(self, event: DownloadRequested) -> None:
+        """A new request; nothing when it is there already."""
+        now = datetime.now(UTC)
+        locations = None if event.locations is None else list(dict.fromkeys(event.locations))
+        row: Doc = {
+            "_id": event.request_id,
+            "pid": event.pid,
+            "locations": locations,
+            "open": True,
+            "planned": False,
+            "look_at": now,
+            "state": None,
+            "version": 0,
+            "requested_at": now,
+            "correlation_id": correlation_id(),
+        }
+        with translated():
+            try:
+                await self._rows.insert_one(row)
+            except DuplicateKeyError:
+                return
+
+    async def claim_unplanned(self) -> Doc | None:
+        """One whose files have not been asked for; not given to another for a while."""
+        now = datetime.now(UTC)
+        with translated():
+            return await self._rows.find_one_and_update(
+                {"open": True, "planned": False, "look_at": {"$lte": now}},
+                {"$set": {"look_at": now + self._lease}},
+                sort=[("look_at", ASCENDING)],
+                return_document=ReturnDocument.AFTER,
+            )
+
+    async def look_later(self, request: Doc, seconds: float) -> None:
+        due = datetime.now(UTC) + timedelta(seconds=seconds)
+        with translated():
+            await self._rows.update_one({"_id": request["_id"]}, {"$set": {"look_at": due}})
+
+    async def planned(self, request: Doc) -> None:
+        with translated():
+            await self._rows.update_one({"_id": request["_id"]}, {"$set": {"planned": True}})
+
+    async def plan_again(self, which: Doc) -> None:
+        """Open requests, to have their files asked for again."""
+        change = {"$set": {"planned": False, "look_at": datetime.now(UTC)}}
+        with translated():
+            await self._rows.update_many({**which, "open": True}, change)
+
+    async def open_of(self, pid: str) -> list[Doc]:
+        """Open requests whose files have been asked for."""
+        with translated():
+            rows = self._rows.find({"open": True, "pid": pid, "planned": True})
+            return [row async for row in rows]
+
+    async def change(self, request: Doc, fields: dict[str, Any], session: Session) -> bool:
+        """Keep what is told now, within a transaction; False when something newer was told."""
+        was = {"_id": request["_id"], "version": request["version"], "open": True}
+        result = await self._rows.update_one(was, {"$set": fields}, session=session)
+        return bool(result.matched_count)
+
+    async def counts(self) -> dict[str, int]:
+        """Requests by state."""
+        found: dict[str, int] = {}
+        with translated():
+            group = {"$group": {"_id": "$state", "n": {"$sum": 1}}}
+            async for row in self._rows.aggregate([group]):
+                found[row["_id"] or "WAITING"] = row["n"]
+        return found

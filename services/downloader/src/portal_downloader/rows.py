@@ -1,0 +1,222 @@
+"""The rows of files in MongoDB: one per file of a dataset, with its state.
+
+A move is made only where the file still is in the state it starts from, and belongs to the batch or
+the owner it is made for: so that what comes twice, or late, changes nothing. `news` marks rows
+whose change their dataset's readers have not been told.
+"""
+# pyright: reportUnknownMemberType=false
+
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from portal_shared.model import key
+from portal_shared.mongo import ASCENDING, Database, Doc, ReturnDocument, translated
+
+from portal_downloader.states import MOVES, State, Tally
+
+IDS_AT_ONCE = 1000
+
+
+def file_id(pid: str, location: str) -> str:
+    return f"{key(pid)}/{location}"
+
+
+@dataclass(frozen=True)
+class FileRow:
+    id: str
+    pid: str
+    location: str
+    path: str  # in the archive
+    size: int
+    sha256: str
+    state: State
+    attempt: int
+    mismatches: int  # times it came and was something else
+    stumbles: int  # times its bytes could not be had
+    batch: str | None  # while the archive works on it
+    stage_id: str | None  # of the stage request that pins it
+    owner: str | None
+
+    @property
+    def part(self) -> str:
+        """The name under which it arrives: of its dataset and its content."""
+        return f"{key(self.pid)}-{self.sha256}"
+
+    @classmethod
+    def of(cls, row: Doc) -> "FileRow":
+        return cls(
+            id=row["_id"],
+            pid=row["pid"],
+            location=row["location"],
+            path=row["path"],
+            size=row["size"] or 0,
+            sha256=row["sha256"] or "",
+            state=row["state"],
+            attempt=row["attempt"],
+            mismatches=row["mismatches"],
+            stumbles=row["stumbles"],
+            batch=row["batch"],
+            stage_id=row["stage_id"],
+            owner=row["owner"],
+        )
+
+
+class Files:
+    def __init__(self, database: Database, lease: float) -> None:
+        self.rows = database["files"]
+        self._lease = timedelta(seconds=lease)
+
+    async def prepare(self) -> None:
+        """Make the indexes."""
+        with translated():
+            await self.rows.create_index([("pid", ASCENDING), ("location", ASCENDING)])
+            await self.rows.create_index([("state", ASCENDING), ("queued_at", ASCENDING)])
+            await self.rows.create_index("batch", sparse=True)
+            await self.rows.create_index("news", sparse=True)
+
+    async def find(self, pid: str, location: str) -> Doc | None:
+        with translated():
+            return await self.rows.find_one({"_id": file_id(pid, location)})
+
+    async def page(self, pid: str, after: str, limit: int) -> list[Doc]:
+        """In the order of their locations, from the one after `after`."""
+        with translated():
+            rows = self.rows.find({"pid": pid, "location": {"$gt": after}})
+            return [row async for row in rows.sort("location", ASCENDING).limit(limit)]
+
+    async def move(self, which: Doc, was: Sequence[State], to: State, **fields: Any) -> int:
+        """Make this move of all that `which` fits and that are in one of the states `was`."""
+        wrong = [state for state in was if to not in MOVES[state]]
+        if wrong:
+            raise ValueError(f"no file goes from {wrong} to {to}")
+        change: Doc = {"$set": {"state": to, "news": True, **fields}}
+        with translated():
+            result = await self.rows.update_many({**which, "state": {"$in": list(was)}}, change)
+        return int(result.modified_count)
+
+    async def move_all(
+        self, ids: Sequence[str], which: Doc, was: Sequence[State], to: State, **fields: Any
+    ) -> int:
+        moved = 0
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            here = {"_id": {"$in": list(ids[start : start + IDS_AT_ONCE])}, **which}
+            moved += await self.move(here, was, to, **fields)
+        return moved
+
+    async def of_batch(self, batch: str, states: Sequence[State]) -> list[FileRow]:
+        with translated():
+            rows = self.rows.find({"batch": batch, "state": {"$in": list(states)}})
+            return [FileRow.of(row) async for row in rows]
+
+    async def in_states(self, states: Sequence[State]) -> AsyncGenerator[FileRow]:
+        with translated():
+            async for row in self.rows.find({"state": {"$in": list(states)}}):
+                yield FileRow.of(row)
+
+    async def oldest_queued(self, now: datetime) -> datetime | None:
+        with translated():
+            row = await self.rows.find_one(
+                {"state": "queued", "not_before": {"$lte": now}}, sort=[("queued_at", ASCENDING)]
+            )
+        return row["queued_at"] if row else None
+
+    async def queued(self, until: datetime, now: datetime, most: int) -> list[FileRow]:
+        """Those queued until then, in the order of their paths in the archive."""
+        which: Doc = {
+            "state": "queued",
+            "queued_at": {"$lte": until},
+            "not_before": {"$lte": now},
+        }
+        with translated():
+            rows = self.rows.find(which).sort("path", ASCENDING).limit(most)
+            return [FileRow.of(row) async for row in rows]
+
+    async def claim_staged(self) -> FileRow | None:
+        """One to copy, ours until the lease ends; the owner is in the row."""
+        now = datetime.now(UTC)
+        which: Doc = {"state": "staged", "not_before": {"$lte": now}, "until": {"$lte": now}}
+        claim = {"owner": uuid.uuid4().hex, "until": now + self._lease}
+        with translated():
+            row = await self.rows.find_one_and_update(
+                which,
+                {"$set": claim},
+                sort=[("not_before", ASCENDING), ("path", ASCENDING)],
+                return_document=ReturnDocument.AFTER,
+            )
+        return FileRow.of(row) if row else None
+
+    async def extend(self, file: FileRow) -> bool:
+        """Still ours? Then for another lease."""
+        until = datetime.now(UTC) + self._lease
+        with translated():
+            result = await self.rows.update_one(
+                {"_id": file.id, "owner": file.owner, "state": "staged"},
+                {"$set": {"until": until}},
+            )
+        return bool(result.matched_count)
+
+    async def overdue(self, now: datetime, states: Sequence[State]) -> list[FileRow]:
+        with translated():
+            rows = self.rows.find({"state": {"$in": list(states)}, "deadline": {"$lte": now}})
+            return [FileRow.of(row) async for row in rows.limit(IDS_AT_ONCE)]
+
+    async def pids_with_news(self) -> list[str]:
+        with translated():
+            return [str(pid) for pid in await self.rows.distinct("pid", {"news": True})]
+
+    async def news_seen(self, pid: str) -> None:
+        with translated():
+            await self.rows.update_many({"pid": pid, "news": True}, {"$unset": {"news": ""}})
+
+    async def tally(self, pid: str, locations: Sequence[str] | None = None) -> Tally:
+        """Of all files of a dataset, or of these."""
+        files: dict[str, int] = {}
+        sizes: dict[str, int] = {}
+        for which in _selections(pid, locations):
+            group: Doc = {"_id": "$state", "files": {"$sum": 1}, "bytes": {"$sum": "$size"}}
+            with translated():
+                async for row in self.rows.aggregate([{"$match": which}, {"$group": group}]):
+                    files[row["_id"]] = files.get(row["_id"], 0) + row["files"]
+                    sizes[row["_id"]] = sizes.get(row["_id"], 0) + row["bytes"]
+        return Tally(files, sizes)
+
+    async def first_broken(self, pid: str, locations: Sequence[str] | None) -> Doc | None:
+        """One whose state says that no more is being tried, for its reason."""
+        for which in _selections(pid, locations):
+            broken = {**which, "state": {"$in": ["lost", "failed", "unverifiable"]}}
+            with translated():
+                row = await self.rows.find_one(broken, sort=[("location", ASCENDING)])
+            if row:
+                return row
+        return None
+
+    async def select(
+        self, pid: str, locations: Sequence[str] | None, states: Sequence[State]
+    ) -> list[FileRow]:
+        found: list[FileRow] = []
+        for which in _selections(pid, locations):
+            with translated():
+                rows = self.rows.find({**which, "state": {"$in": list(states)}})
+                found += [FileRow.of(row) async for row in rows]
+        return found
+
+    async def counts(self) -> dict[str, int]:
+        """Files by state."""
+        found: dict[str, int] = {}
+        with translated():
+            async for row in self.rows.aggregate([{"$group": {"_id": "$state", "n": {"$sum": 1}}}]):
+                found[row["_id"]] = row["n"]
+        return found
+
+
+def _selections(pid: str, locations: Sequence[str] | None) -> list[Doc]:
+    if locations is None:
+        return [{"pid": pid}]
+    ids = [file_id(pid, location) for location in locations]
+    return [
+        {"_id": {"$in": ids[start : start + IDS_AT_ONCE]}}
+        for start in range(0, len(ids), IDS_AT_ONCE)
+    ]

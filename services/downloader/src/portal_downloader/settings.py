@@ -1,0 +1,26 @@
+"""Settings of the downloader: the archive, the cache, and how patient it is with both."""
+
+from pathlib import Path
+
+from portal_shared.settings import Settings
+from pydantic import Field, SecretStr
+
+
+class DownloaderSettings(Settings):
+    tape_url: str = "http://localhost:8091"  # where the archive tells of its API, and is read
+    tape_files_url: str | None = None  # where its files are read, if elsewhere
+    tape_token: SecretStr | None = None  # sent as a bearer token
+    tape_timeout: float = 60  # seconds without a byte from the archive
+    cache_dir: Path = Path("cache")
+    window_seconds: float = 1  # requests are collected so long before files are staged
+    batch_files: int = Field(default=300, ge=1)  # of one stage request
+    poll_seconds: float = Field(default=0.5, gt=0)  # the first pause between looks at a request
+    poll_longest: float = 60
+    pin_seconds: int = 86_400  # how long the archive is asked to keep files on disk
+    most_attempts: int = Field(default=3, ge=1)  # at staging a file
+    retry_seconds: float = 5  # before the second attempt, twice that before the third
+    deadline_seconds: float = 7 * 86_400  # of a file asked for, and of a request
+    unknown_seconds: float = 600  # a request waits so long for its dataset to become known
+    fetches_at_once: int = Field(default=3, ge=1)
+    lease_seconds: float = 30  # work that was cut off is taken up again after that
+    progress_seconds: float = 0.5  # between two words on the progress of a request

@@ -1,0 +1,116 @@
+"""The states of a file, and what those of many mean together. Pure.
+
+archived -> queued -> submitted -> staging -> staged -> online. `queued` waits for the window,
+`submitted` and `staging` are the archive's business, `staged` is on its disk and pinned, `online`
+is verified in our cache. A failure goes back to `queued` as long as attempts are left.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from portal_shared.model import Availability
+
+State = Literal[
+    "archived",
+    "queued",
+    "submitted",
+    "staging",
+    "staged",
+    "online",
+    "failed",  # until somebody asks again
+    "lost",  # the archive says so; likewise
+    "unverifiable",  # no checksum, no size or no folder: never served
+]
+RequestState = Literal["ARCHIVED", "RESTORING", "ONLINE", "FAILED"]
+
+ASKABLE: tuple[State, ...] = ("archived", "failed", "lost")
+AT_ARCHIVE: tuple[State, ...] = ("submitted", "staging")
+UNDER_WAY: tuple[State, ...] = ("queued", *AT_ARCHIVE, "staged")
+BROKEN: tuple[State, ...] = ("failed", "lost", "unverifiable")
+
+MOVES: Mapping[State, frozenset[State]] = {
+    "archived": frozenset({"queued", "staged", "online"}),
+    "queued": frozenset({"submitted", "staged", "online", "failed", "lost"}),
+    "submitted": frozenset({"queued", "staging", "staged", "failed", "lost"}),
+    "staging": frozenset({"queued", "staged", "failed", "lost"}),
+    "staged": frozenset({"staged", "queued", "online", "failed"}),
+    "online": frozenset({"archived"}),
+    "failed": frozenset({"queued", "staged", "online"}),
+    "lost": frozenset({"queued", "staged", "online"}),
+    "unverifiable": frozenset(),
+}
+"""What may follow what; a move is made only where the file still is in the state it starts from."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many files, and of how many bytes, are in each state."""
+
+    files: Mapping[str, int]
+    sizes: Mapping[str, int]
+
+    def count(self, *states: State) -> int:
+        return sum(self.files.get(s, 0) for s in states)
+
+    @property
+    def all_files(self) -> int:
+        return sum(self.files.values())
+
+    @property
+    def all_bytes(self) -> int:
+        return sum(self.sizes.values())
+
+    @property
+    def bytes_online(self) -> int:
+        return self.sizes.get("online", 0)
+
+
+def availability(tally: Tally) -> Availability:
+    """Of a dataset: that of its worst file."""
+    if not tally.all_files or tally.count("unverifiable"):
+        return "UNAVAILABLE"
+    if tally.count("online") == tally.all_files:
+        return "ONLINE"
+    if tally.count(*UNDER_WAY):
+        return "RESTORING"
+    return "LOST" if tally.count("lost") else "ARCHIVED"
+
+
+def request_state(tally: Tally) -> RequestState:
+    """Done only when every file is online, failed only when no more is being tried."""
+    if tally.all_files and tally.count("online") == tally.all_files:
+        return "ONLINE"
+    if tally.count("online", *BROKEN) == tally.all_files:
+        return "FAILED"
+    return "RESTORING" if tally.count(*AT_ARCHIVE, "staged", "online") else "ARCHIVED"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What becomes of a file whose recall failed."""
+
+    state: State
+    reason: str
+    attempt: int  # those made so far
+    pause: float = 0  # seconds before the next
+
+
+@dataclass(frozen=True)
+class Patience:
+    most_attempts: int
+    retry_seconds: float
+    outage_seconds: float  # before asking again for what is only unavailable
+
+
+def after_failure(reason: str, *, attempt: int, locality: str, patience: Patience) -> Verdict:
+    """`locality` is what the archive says of the file now; "missing" when it has none."""
+    if locality == "LOST":
+        return Verdict("lost", f"lost: {reason}", attempt + 1)
+    if locality == "missing":  # or it could not look: tried again before that is believed
+        reason = f"the archive finds no such file: {reason}"
+    if locality == "UNAVAILABLE":  # not the file's fault: its deadline bounds it
+        return Verdict("queued", reason, attempt, patience.outage_seconds)
+    if attempt + 1 >= patience.most_attempts:
+        return Verdict("failed", f"{reason} (after {attempt + 1} attempts)", attempt + 1)
+    return Verdict("queued", reason, attempt + 1, patience.retry_seconds * 2**attempt)

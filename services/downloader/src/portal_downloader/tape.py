@@ -1,0 +1,162 @@
+"""The tape archive, by WLCG Tape REST API v1 and plain HTTP for the bytes.
+
+Raises TooMuch for a stage request refused as a whole, Unavailable for everything that may pass; a
+stage request that ended so may have been accepted all the same.
+"""
+
+import json
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+from portal_shared.errors import Invalid, Unavailable
+
+from portal_downloader import archive_answers
+from portal_downloader.archive_answers import FileTold, Locality
+from portal_downloader.batching import disk_lifetime
+from portal_downloader.settings import DownloaderSettings
+
+LARGEST_ANSWER = 32 * 2**20
+PATHS_AT_ONCE = 500
+DISCOVERY = "/.well-known/wlcg-tape-rest-api"
+OK, BAD_REQUEST, NOT_FOUND, SERVER_ERROR = 200, 400, 404, 500
+T = TypeVar("T")
+
+
+class TooMuch(Invalid):
+    """This request will never be accepted: too many files, or something in it is wrong."""
+
+
+class Busy(Unavailable):
+    def __init__(self, reason: str, *, seconds: float) -> None:
+        super().__init__(reason)
+        self.seconds = seconds  # to leave it alone, if it said so
+
+
+class Tape:
+    def __init__(self, settings: DownloaderSettings) -> None:
+        self._base = settings.tape_url.rstrip("/")
+        self._files = (settings.tape_files_url or settings.tape_url).rstrip("/")
+        self._lifetime = disk_lifetime(settings.pin_seconds)
+        self._endpoint: str | None = None
+        token = settings.tape_token
+        headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
+        self._client = httpx.AsyncClient(
+            headers={**headers, "Accept-Encoding": "identity"},
+            timeout=httpx.Timeout(settings.tape_timeout, connect=10),
+            limits=httpx.Limits(max_connections=50),
+        )
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def stage(self, paths: Sequence[str]) -> str:
+        """The id of the request."""
+        files = [{"path": path, "diskLifetime": self._lifetime} for path in paths]
+        return await self._call("POST", "stage", archive_answers.request_id, {"files": files}) or ""
+
+    async def progress(self, stage_id: str) -> dict[str, FileTold] | None:
+        """By path; None when the archive does not know the request any more."""
+        return await self._call(
+            "GET", f"stage/{quote(stage_id, safe='')}", archive_answers.progress
+        )
+
+    async def localities(self, paths: Sequence[str]) -> dict[str, Locality]:
+        """Of every path: asked again for those that a long answer left out."""
+        found: dict[str, Locality] = {}
+        waiting = list(dict.fromkeys(paths))
+        most = PATHS_AT_ONCE
+        while waiting:
+            asked = waiting[:most]
+            told = await self._call(
+                "POST", "archiveinfo", archive_answers.localities, {"paths": asked}
+            )
+            answered: dict[str, Locality] = {p: told[p] for p in asked if told and p in told}
+            if not answered:
+                raise Unavailable("the archive does not say where files are")
+            found |= answered
+            waiting = [path for path in waiting if path not in answered]
+        return found
+
+    async def release(self, stage_id: str, paths: Sequence[str]) -> None:
+        """No pin is kept on these; a request that is gone had none."""
+        path = f"release/{quote(stage_id, safe='')}"
+        await self._call("POST", path, lambda body: body, {"paths": list(paths)})
+
+    @asynccontextmanager
+    async def reading(self, path: str, start: int) -> AsyncGenerator[httpx.Response]:
+        """The answer to a GET of the file from a byte on, its body still to come."""
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        try:
+            async with self._client.stream(
+                "GET", f"{self._files}{quote(path)}", headers=headers
+            ) as answer:
+                yield answer
+        except httpx.ConnectError as error:
+            raise Unavailable(f"the archive's files: {error!r}") from error
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        read: Callable[[object], T],
+        body: dict[str, Any] | None = None,
+    ) -> T | None:
+        """The answer as `read` has it, None for 404."""
+        url = f"{await self._discovered()}/{path}"
+        status, headers, told = await self._exchange(method, url, body)
+        if status == NOT_FOUND:
+            return None
+        if status >= BAD_REQUEST:
+            raise _refusal(f"{method} {path.partition('/')[0]}", status, headers, told)
+        try:
+            return read(told)
+        except ValueError as error:
+            raise Unavailable(f"the archive's answer to {method} {path}: {error}") from error
+
+    async def _discovered(self) -> str:
+        if self._endpoint is None:
+            status, headers, told = await self._exchange("GET", self._base + DISCOVERY)
+            if status != OK:
+                raise _refusal("discovery", status, headers, told)
+            try:
+                self._endpoint = archive_answers.endpoint(told)
+            except ValueError as error:
+                raise Unavailable(f"the archive at {self._base}: {error}") from error
+        return self._endpoint
+
+    async def _exchange(
+        self, method: str, url: str, body: dict[str, Any] | None = None
+    ) -> tuple[int, httpx.Headers, object]:
+        """Status, headers and what the body says as JSON, None if it does not."""
+        try:
+            async with self._client.stream(method, url, json=body) as answer:
+                received = bytearray()
+                async for chunk in answer.aiter_raw():
+                    received += chunk
+                    if len(received) > LARGEST_ANSWER:
+                        raise Unavailable(f"the archive answers more than {LARGEST_ANSWER} bytes")
+        except httpx.HTTPError as error:
+            self._endpoint = None  # it may have moved
+            raise Unavailable(f"the archive: {error!r}") from error
+        try:
+            told: object = json.loads(received) if received else None
+        except (ValueError, RecursionError):
+            told = None
+        return answer.status_code, answer.headers, told
+
+
+def _refusal(what: str, status: int, headers: httpx.Headers, told: object) -> Exception:
+    said = archive_answers.problem(told) or headers.get("detail") or headers.get("title") or ""
+    reason = f"the archive answers {status} to {what}" + (f": {said}" if said else "")
+    if status in (401, 403):
+        return Busy(f"{reason}: it refuses our credentials", seconds=0)
+    if status in (408, 429) or status >= SERVER_ERROR:
+        return Busy(reason, seconds=_seconds(headers.get("retry-after")))
+    return TooMuch(reason)
+
+
+def _seconds(sent: str | None) -> float:
+    return min(float(sent), 600) if sent and sent.isascii() and sent.isdigit() else 0

@@ -1,0 +1,150 @@
+"""Tells what changed: availability of datasets, progress and end of requests.
+
+All of it is derived from the states of files, so that a word that was not said is said the next
+time. A dataset is noted as having news before its files' marks are wiped.
+"""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+from portal_shared.events import (
+    DatasetAvailability,
+    DownloadFailed,
+    DownloadProgressed,
+    DownloadReady,
+    Event,
+)
+from portal_shared.mongo import Client, Doc, Session, transaction
+from portal_shared.observe import follow, logger
+from portal_shared.outbox import Outbox
+
+from portal_downloader.datasets import Datasets
+from portal_downloader.requests import Requests
+from portal_downloader.rows import Files
+from portal_downloader.states import BROKEN, Tally, availability, request_state
+
+log = logger(__name__)
+
+DATASETS_AT_ONCE = 50
+
+
+class Telling:
+    def __init__(
+        self,
+        *,
+        client: Client,
+        outbox: Outbox,
+        datasets: Datasets,
+        files: Files,
+        requests: Requests,
+        pause: float,
+    ) -> None:
+        self._client = client
+        self._outbox = outbox
+        self._datasets = datasets
+        self._files = files
+        self._requests = requests
+        self._pause = pause
+
+    async def step(self) -> bool:
+        """All that is new; then nothing for a while, so that progress comes in portions."""
+        started = time.monotonic()
+        fresh = await self._files.pids_with_news()
+        pids = {*fresh[:DATASETS_AT_ONCE], *await self._datasets.pids_with_news(DATASETS_AT_ONCE)}
+        for pid in sorted(pids):
+            await self._tell(pid)
+        if pids:
+            await asyncio.sleep(max(self._pause, time.monotonic() - started))
+        return bool(pids)
+
+    async def _tell(self, pid: str) -> None:
+        dataset = await self._datasets.note_news(pid)
+        if dataset is None:
+            return
+        await self._files.news_seen(pid)
+        tally = await self._files.tally(pid)
+        await self._tell_availability(dataset, tally)
+        for request in await self._requests.open_of(pid):
+            locations = request["locations"]
+            of_it = tally if locations is None else await self._files.tally(pid, locations)
+            if of_it.count("archived"):  # given up by the cache, or of a newer list
+                await self._requests.plan_again({"_id": request["_id"]})
+            else:
+                await self._tell_request(request, of_it)
+        await self._datasets.news_told(dataset)
+
+    async def _tell_availability(self, dataset: Doc, tally: Tally) -> None:
+        if "list_version" not in dataset:
+            return
+        found = availability(tally)
+        if (found, tally.all_files) == (dataset.get("availability"), dataset.get("files")):
+            return
+        event = DatasetAvailability(
+            pid=dataset["_id"],
+            availability=found,
+            files=tally.all_files,
+            files_online=tally.count("online"),
+            version=(dataset.get("availability_version") or 0) + 1,
+        )
+
+        async def work(session: Session) -> None:
+            if await self._datasets.available(dataset, event, session):
+                await self._outbox.add(session, [event])
+
+        await transaction(self._client, work)
+
+    async def _tell_request(self, request: Doc, tally: Tally) -> None:
+        follow(request["correlation_id"], request_id=request["_id"])
+        version = request["version"] + 1
+        progressed = DownloadProgressed(
+            request_id=request["_id"],
+            version=version,
+            state=request_state(tally),
+            files=tally.all_files,
+            files_online=tally.count("online"),
+            files_failed=tally.count(*BROKEN),
+            bytes=tally.all_bytes,
+            bytes_online=tally.bytes_online,
+        )
+        told = progressed.model_dump(exclude={"request_id", "version"})
+        if told == {name: request.get(name) for name in told}:
+            return
+        fields: Doc = {**told, "version": version}
+        events: list[Event] = [progressed]
+        if progressed.state in ("ONLINE", "FAILED"):
+            fields |= {"open": False, "version": version + 1, "ended_at": datetime.now(UTC)}
+            if progressed.state == "FAILED":
+                fields["reason"] = await self._reason(request, progressed)
+            events.append(_end(progressed, fields.get("reason")))
+
+        async def work(session: Session) -> None:
+            if await self._requests.change(request, fields, session):
+                await self._outbox.add(session, events)
+
+        await transaction(self._client, work)
+
+    async def _reason(self, request: Doc, progressed: DownloadProgressed) -> str:
+        broken = await self._files.first_broken(request["pid"], request["locations"])
+        if broken is None:
+            return "the dataset has no such files any more"
+        share = f"{progressed.files_failed} of {progressed.files} files failed"
+        return f"{share}; {broken['location']}: {broken['reason']}"
+
+
+def _end(progressed: DownloadProgressed, reason: str | None) -> Event:
+    if reason is None:
+        return DownloadReady(
+            request_id=progressed.request_id,
+            version=progressed.version + 1,
+            files=progressed.files,
+            bytes=progressed.bytes,
+        )
+    return DownloadFailed(
+        request_id=progressed.request_id,
+        version=progressed.version + 1,
+        reason=reason,
+        files=progressed.files,
+        files_online=progressed.files_online,
+        files_failed=progressed.files_failed,
+    )

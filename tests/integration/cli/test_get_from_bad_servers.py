@@ -1,0 +1,238 @@
+"""portal get against servers that cut, corrupt, stall and name files to do harm."""
+
+import asyncio
+import hashlib
+import random
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import uvicorn
+from portal_cli.getting.downloading import Download, Receipt
+from portal_cli.getting.fetching import Result
+from portal_cli.getting.portal import OutOfReach, Portal, Progress, Unknown
+from portal_local.ports import free_port
+from portal_shared.data_paths import named
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+
+class Silent:
+    """A display that counts."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def begin(self, files: int, size: int) -> None: ...
+    def staging(self, progress: Progress) -> None: ...
+    def finished(self, result: Result) -> None: ...
+
+    def advance(self, count: int) -> None:
+        self.bytes += count
+
+
+class Cut(Response):
+    """Promises all and ends the connection early."""
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        start = {"type": "http.response.start", "status": self.status_code}
+        length = [(b"content-length", str(len(self.body) * 2).encode())]
+        kept = [h for h in self.raw_headers if h[0] != b"content-length"]
+        await send({**start, "headers": [*kept, *length]})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        raise ConnectionError("cut")
+
+
+@dataclass
+class BadPortal:
+    """Files by location; what it does wrong is set by the test."""
+
+    files: dict[str, bytes]
+    url: str = ""
+    cut_after: int | None = None  # bytes of each answer
+    busy: int = 0  # answers 503 so often
+    corrupt: bool = False
+    ignores_range: bool = False
+    ranges: list[str] = field(default_factory=list)
+
+    async def listing(self, _request: Request) -> Response:
+        told = [
+            {
+                "name": name, "size": len(content), "state": "ONLINE",
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "etag": f'"{hashlib.sha256(content).hexdigest()}"',
+            }
+            for name, content in self.files.items()
+        ]  # fmt: skip
+        return JSONResponse({"pid": "p", "files": told, "next": None})
+
+    async def data(self, request: Request) -> Response:
+        found = named(request.scope["raw_path"])
+        assert found is not None
+        if not found[1]:
+            return await self.listing(request)
+        if self.busy:
+            self.busy -= 1
+            return Response(status_code=503, headers={"Retry-After": "0"})
+        content = self.files[found[1]]
+        sent = request.headers.get("range")
+        start, status = 0, 200
+        if sent and not self.ignores_range:
+            assert request.headers["if-range"] == f'"{hashlib.sha256(content).hexdigest()}"'
+            self.ranges.append(sent)
+            start, status = int(sent.removeprefix("bytes=").rstrip("-")), 206
+        body = content[start:]
+        if self.corrupt:
+            body = bytes([body[0] ^ 1]) + body[1:]
+        if self.cut_after is not None and len(body) > self.cut_after:
+            return Cut(body[: self.cut_after], status)
+        return Response(body, status)
+
+
+@pytest.fixture
+def portal() -> Iterator[BadPortal]:
+    made = BadPortal({"a": random.Random(1).randbytes(3_000_000)})  # noqa: S311
+    app = Starlette(routes=[Route("/data/{rest:path}", made.data)])
+    port = free_port()
+    made.url = f"http://127.0.0.1:{port}"
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None))
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield made
+    server.should_exit = True
+    thread.join()
+
+
+def got(portal: BadPortal, folder: Path, display: Silent | None = None) -> Receipt:
+    client = Portal(portal.url, sleep=lambda _: None)
+    try:
+        return Download(client, folder, display or Silent()).run("p", [])
+    finally:
+        client.close()
+
+
+def test_a_line_that_is_cut_again_and_again_still_brings_the_file(
+    portal: BadPortal, tmp_path: Path
+) -> None:
+    portal.cut_after = 700_000
+    display = Silent()
+    assert got(portal, tmp_path, display).failed == []
+    assert (tmp_path / "a").read_bytes() == portal.files["a"]
+    assert len(portal.ranges) == 4
+    assert display.bytes == 3_000_000
+
+
+def test_a_half_from_before_goes_on_where_it_stopped(portal: BadPortal, tmp_path: Path) -> None:
+    (tmp_path / "a.part").write_bytes(portal.files["a"][:1_234_567])
+    assert got(portal, tmp_path).failed == []
+    assert portal.ranges == ["bytes=1234567-"]
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("half", [b"something else entirely" * 1000, bytes(4_000_000)])
+def test_a_half_of_another_file_is_thrown_away(
+    portal: BadPortal, tmp_path: Path, half: bytes
+) -> None:
+    (tmp_path / "a.part").write_bytes(half)
+    assert got(portal, tmp_path).failed == []
+    assert (tmp_path / "a").read_bytes() == portal.files["a"]
+
+
+def test_a_server_without_ranges_is_read_from_the_start(portal: BadPortal, tmp_path: Path) -> None:
+    portal.ignores_range = True
+    (tmp_path / "a.part").write_bytes(portal.files["a"][:1000])
+    assert got(portal, tmp_path).failed == []
+    assert (tmp_path / "a").read_bytes() == portal.files["a"]
+
+
+def test_a_corrupted_file_is_refused(portal: BadPortal, tmp_path: Path) -> None:
+    portal.corrupt = True
+    failed = got(portal, tmp_path).failed
+    assert [f.location for f in failed] == ["a"]
+    assert "checksum" in (failed[0].reason or "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_busy_server_is_asked_again_and_not_for_ever(portal: BadPortal, tmp_path: Path) -> None:
+    portal.busy = 3
+    assert got(portal, tmp_path).failed == []
+    (tmp_path / "a").unlink()
+    portal.busy = 1000
+    assert "gave up" in (got(portal, tmp_path).failed[0].reason or "")
+
+
+HOSTILE = [
+    "../outside",
+    "/etc/outside",
+    "a/../../outside",
+    "..",
+    ".",
+    "",
+    "x//y",
+    "x/",
+    "x\\..\\..\\outside",
+    "x\0y",
+    "line\nbreak",
+    "\x1b[31mred",
+    "n" * 256,
+]
+
+
+def test_no_name_leads_out_of_the_folder(portal: BadPortal, tmp_path: Path) -> None:
+    inside = tmp_path / "deep" / "inside"
+    portal.files |= dict.fromkeys(HOSTILE, b"x")
+    receipt = got(portal, inside)
+    assert {f.location for f in receipt.failed} == set(HOSTILE)
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [inside / "a"]
+
+
+def test_no_link_leads_out_of_the_folder(portal: BadPortal, tmp_path: Path) -> None:
+    outside, inside = tmp_path / "outside", tmp_path / "inside"
+    outside.mkdir()
+    inside.mkdir()
+    (outside / "target").write_bytes(b"precious")
+    (inside / "sub").symlink_to(outside)
+    (inside / "b.part").symlink_to(outside / "target")
+    (inside / "a").symlink_to(outside / "target")
+    portal.files |= {"sub/x": b"x", "b": b"y"}
+    failed = {f.location for f in got(portal, inside).failed}
+    assert failed == {"sub/x", "b"}
+    assert {p.name for p in outside.iterdir()} == {"target"}
+    assert (outside / "target").read_bytes() == b"precious"
+    assert (inside / "a").read_bytes() == portal.files["a"]
+    assert not (inside / "a").is_symlink()
+
+
+def test_files_named_like_halves_do_not_meet(portal: BadPortal, tmp_path: Path) -> None:
+    portal.files |= {"a.part": b"a file", "a.part.part": b"another"}
+    assert got(portal, tmp_path).failed == []
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == portal.files
+
+
+def test_a_folder_in_the_way_fails_that_file_alone(portal: BadPortal, tmp_path: Path) -> None:
+    portal.files |= {"x": b"1", "x/y": b"2"}
+    receipt = got(portal, tmp_path)
+    assert len(receipt.failed) == 1
+    assert (tmp_path / "a").exists()
+
+
+def test_who_is_no_portal_is_out_of_reach(portal: BadPortal, tmp_path: Path) -> None:
+    client = Portal(f"{portal.url}/data/else", sleep=lambda _: None)
+    with pytest.raises((OutOfReach, Unknown)):
+        Download(client, tmp_path, Silent()).run("p", [])
+    client.close()
+
+
+def test_a_second_run_asks_for_nothing(portal: BadPortal, tmp_path: Path) -> None:
+    got(portal, tmp_path)
+    portal.busy = 1000
+    receipt = got(portal, tmp_path)
+    assert [r.result for r in receipt.results] == ["present"]

@@ -1,0 +1,71 @@
+"""One reader for every dialect of archives."""
+
+from typing import Any
+
+import pytest
+from portal_downloader import archive_answers
+from portal_downloader.archive_answers import FileTold
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"state": "SUBMITTED"}, FileTold("waiting")),
+        ({"state": "STARTED"}, FileTold("started")),
+        ({"state": "COMPLETED"}, FileTold("staged")),
+        ({"state": "CANCELLED"}, FileTold("cancelled")),
+        ({"state": "CANCELED"}, FileTold("cancelled")),
+        ({"state": "FAILED", "error": "why"}, FileTold("failed", "why")),
+        ({"state": "FAILED"}, FileTold("failed", "the archive gives no reason")),
+        ({"onDisk": True}, FileTold("staged")),
+        ({"onDisk": False}, FileTold("waiting")),
+        ({"onDisk": False, "error": "why"}, FileTold("failed", "why")),
+        ({"on_disk": True}, FileTold("staged")),
+        ({"onDisk": True, "state": "STARTED"}, FileTold("staged")),
+        ({"state": "SOMETHING NEW"}, FileTold("waiting")),
+        ({}, FileTold("waiting")),
+    ],
+)
+def test_progress_is_read_in_every_dialect(entry: dict[str, Any], expected: FileTold) -> None:
+    body = {"id": "1", "createdAt": 1646305430000, "files": [{"path": "//a///b", **entry}]}
+    assert archive_answers.progress(body) == {"/a/b": expected}
+
+
+def test_localities_tell_missing_from_untold() -> None:
+    body = [
+        {"path": "/a", "locality": "DISK_AND_TAPE"},
+        {"path": "//b", "locality": "LOST"},
+        {"path": "/c", "error": "USER ERROR"},
+    ]
+    assert archive_answers.localities(body) == {
+        "/a": "DISK_AND_TAPE",
+        "/b": "LOST",
+        "/c": "missing",
+    }
+
+
+@pytest.mark.parametrize("version", ["v1", "1", "V1.0", "v1.2"])
+def test_discovery_finds_version_one(version: str) -> None:
+    body = {
+        "endpoints": [{"uri": "x", "version": "v0"}, {"uri": "https://t/api/", "version": version}]
+    }
+    assert archive_answers.endpoint(body) == "https://t/api"
+
+
+@pytest.mark.parametrize("body", [None, [], "x", {}, {"endpoints": 1}, {"endpoints": [1]}])
+def test_what_is_no_answer_is_refused(body: object) -> None:
+    with pytest.raises(ValueError, match=r"not an? |no endpoint"):
+        archive_answers.endpoint(body)
+
+
+@pytest.mark.parametrize(
+    "body", [None, {"requestId": ""}, {"requestId": 7}, {"requestId": "x" * 999}]
+)
+def test_a_request_without_an_id_is_no_request(body: object) -> None:
+    with pytest.raises(ValueError, match=r"not an object|no requestId"):
+        archive_answers.request_id(body)
+
+
+def test_an_error_without_a_sentence_has_none() -> None:
+    assert archive_answers.problem({"title": "T", "detail": "D"}) == "T: D"
+    assert archive_answers.problem(["x"]) == ""

@@ -1,0 +1,90 @@
+"""The disk cache: whole and verified, or not there."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+from portal_downloader.cache import Cache, InUse
+
+CONTENT = b"content" * 1000
+SHA = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    made = Cache(tmp_path)
+    made.prepare()
+    return made
+
+
+def arrive(cache: Cache, content: bytes) -> None:
+    incoming = cache.incoming("key")
+    incoming.write(content)
+    incoming.keep()
+    incoming.close()
+
+
+def test_a_file_is_there_under_its_digest_once_it_is_whole(cache: Cache) -> None:
+    assert not cache.holds(SHA, len(CONTENT))
+    arrive(cache, CONTENT)
+    assert cache.holds(SHA, len(CONTENT))
+    descriptor = cache.open(SHA, len(CONTENT))
+    assert descriptor is not None
+    assert os.pread(descriptor, 100_000, 0) == CONTENT
+    os.close(descriptor)
+
+
+def test_a_file_of_another_size_is_not_there(cache: Cache) -> None:
+    arrive(cache, CONTENT)
+    assert not cache.holds(SHA, 3)
+    assert cache.open(SHA, 3) is None
+
+
+def test_what_came_before_counts(cache: Cache) -> None:
+    first = cache.incoming("key")
+    first.write(CONTENT[:3000])
+    first.close()
+    second = cache.incoming("key")
+    assert second.size == 3000
+    second.write(CONTENT[3000:])
+    assert second.sha256 == SHA
+    second.close()
+
+
+def test_two_do_not_write_the_same_file(cache: Cache) -> None:
+    first = cache.incoming("key")
+    with pytest.raises(InUse):
+        cache.incoming("key")
+    first.close()
+    cache.incoming("key").close()
+
+
+def test_a_link_is_never_followed(cache: Cache, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(CONTENT)
+    place = tmp_path / "objects" / SHA[:2] / SHA
+    place.parent.mkdir()
+    place.symlink_to(secret)
+    assert cache.open(SHA, len(CONTENT)) is None
+    assert not cache.holds(SHA, len(CONTENT))
+    (tmp_path / "incoming" / "key.part").symlink_to(secret)
+    with pytest.raises(OSError, match="symbolic"):
+        cache.incoming("key")
+    assert secret.read_bytes() == CONTENT
+
+
+def test_what_is_quarantined_is_kept_aside(cache: Cache, tmp_path: Path) -> None:
+    incoming = cache.incoming("key")
+    incoming.write(b"wrong")
+    name = incoming.quarantine()
+    incoming.close()
+    assert (tmp_path / "quarantine" / name).read_bytes() == b"wrong"
+    assert list((tmp_path / "incoming").iterdir()) == []
+
+
+def test_half_files_nobody_waits_for_are_swept(cache: Cache, tmp_path: Path) -> None:
+    for name in ("wanted", "other"):
+        cache.incoming(name).close()
+    assert cache.sweep({"wanted"}) == 1
+    assert [p.name for p in (tmp_path / "incoming").iterdir()] == ["wanted.part"]

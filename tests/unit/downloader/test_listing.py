@@ -1,0 +1,46 @@
+"""From lists of files to rows."""
+
+from datetime import UTC, datetime
+
+import pytest
+from portal_downloader import listing
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+FILE = {"name": "f", "path": "a/b", "size": 3, "sha256": "0" * 64}
+
+
+def test_the_place_in_the_archive_is_folder_and_location() -> None:
+    assert listing.content(FILE, "x//y/")["path"] == "/x/y/a/b/f"
+
+
+@pytest.mark.parametrize("location", ["../x", "a/../../x", "a//b", "/etc/passwd", "a/./b", ".."])
+def test_a_name_that_would_leave_its_folder_has_no_place(location: str) -> None:
+    assert listing.archive_path("folder", location) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "folder", "in_cache", "state"),
+    [
+        ({}, "d", False, "archived"),
+        ({}, "d", True, "online"),
+        ({"sha256": None}, "d", True, "unverifiable"),
+        ({"size": None}, "d", False, "unverifiable"),
+        ({}, None, False, "unverifiable"),
+    ],
+)
+def test_a_fresh_file_is_where_it_is(
+    change: dict[str, object],
+    folder: str | None,
+    in_cache: bool,  # noqa: FBT001
+    state: str,
+) -> None:
+    told = listing.content({**FILE, **change}, folder)
+    assert listing.fresh(told, in_cache=in_cache, now=NOW)["state"] == state
+
+
+def test_the_same_content_at_the_same_place_is_the_same_file() -> None:
+    told = listing.content(FILE, "d")
+    row = listing.fresh(told, in_cache=False, now=NOW)
+    assert listing.is_same(row, told)
+    assert not listing.is_same(row, {**told, "sha256": "1" * 64})
+    assert not listing.is_same(None, told)

@@ -1,0 +1,73 @@
+"""What the states of files mean together, and what follows a failure."""
+
+import pytest
+from portal_downloader.states import (
+    ASKABLE,
+    BROKEN,
+    MOVES,
+    UNDER_WAY,
+    Patience,
+    Tally,
+    after_failure,
+    availability,
+    request_state,
+)
+
+PATIENCE = Patience(most_attempts=3, retry_seconds=5, outage_seconds=60)
+
+
+def tally(**files: int) -> Tally:
+    return Tally(files, {state: 10 * n for state, n in files.items()})
+
+
+@pytest.mark.parametrize(
+    ("files", "of_dataset", "of_request"),
+    [
+        ({}, "UNAVAILABLE", "FAILED"),
+        ({"archived": 2}, "ARCHIVED", "ARCHIVED"),
+        ({"queued": 2}, "RESTORING", "ARCHIVED"),
+        ({"submitted": 1, "queued": 1}, "RESTORING", "RESTORING"),
+        ({"online": 1, "queued": 1}, "RESTORING", "RESTORING"),
+        ({"online": 2}, "ONLINE", "ONLINE"),
+        ({"online": 2, "failed": 1}, "ARCHIVED", "FAILED"),
+        ({"online": 2, "lost": 1}, "LOST", "FAILED"),
+        ({"online": 2, "lost": 1, "staged": 1}, "RESTORING", "RESTORING"),
+        ({"online": 2, "unverifiable": 1}, "UNAVAILABLE", "FAILED"),
+    ],
+)
+def test_a_whole_is_as_good_as_its_worst_file(
+    files: dict[str, int], of_dataset: str, of_request: str
+) -> None:
+    assert availability(tally(**files)) == of_dataset
+    assert request_state(tally(**files)) == of_request
+
+
+def test_failed_files_are_in_no_total_of_success() -> None:
+    found = tally(online=2, failed=3)
+    assert (found.all_files, found.all_bytes, found.bytes_online) == (5, 50, 20)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "locality", "state", "counted", "pause"),
+    [
+        (0, "TAPE", "queued", 1, 5),
+        (1, "TAPE", "queued", 2, 10),
+        (2, "TAPE", "failed", 3, 0),
+        (0, "missing", "queued", 1, 5),
+        (2, "missing", "failed", 3, 0),
+        (0, "LOST", "lost", 1, 0),
+        (2, "UNAVAILABLE", "queued", 2, 60),
+    ],
+)
+def test_what_follows_a_failure(
+    attempt: int, locality: str, state: str, counted: int, pause: float
+) -> None:
+    found = after_failure("why", attempt=attempt, locality=locality, patience=PATIENCE)
+    assert (found.state, found.attempt, found.pause) == (state, counted, pause)
+    assert "why" in found.reason
+
+
+def test_every_state_but_the_unverifiable_leads_on() -> None:
+    assert all(MOVES[s] for s in MOVES if s != "unverifiable")
+    assert {to for s in MOVES for to in MOVES[s]} == MOVES.keys() - {"unverifiable"}
+    assert {*ASKABLE, *UNDER_WAY, *BROKEN, "online"} == MOVES.keys()

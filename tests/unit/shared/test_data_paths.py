@@ -1,0 +1,31 @@
+"""Public addresses of files: there and back."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from portal_shared.data_paths import data_path, named
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
+
+
+@given(NAMES, NAMES)
+def test_an_address_names_what_it_was_made_from(pid: str, location: str) -> None:
+    assert named(data_path(pid, location).encode()) == (pid, location)
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b"/data/a%2Fb/c/d", ("a/b", "c/d")),
+        (b"/data/a/", ("a", "")),
+        (b"/data/a", ("a", "")),
+        (b"/data/a/..%2f..%2fetc", ("a", "../../etc")),
+        (b"/data//x", None),
+        (b"/data/", None),
+        (b"/other/a/b", None),
+        (b"/data/%ff/x", None),
+        (b"/data/a/%00", None),
+    ],
+)
+def test_only_an_address_of_data_is_read(raw: bytes, expected: tuple[str, str] | None) -> None:
+    assert named(raw) == expected
