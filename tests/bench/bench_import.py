@@ -122,7 +122,7 @@ async def bare_hops(url: str, count: int) -> float:
             )
         await done.wait()
         seconds = time.monotonic() - started
-        await queue.delete()
+        await queue.delete(if_unused=False, if_empty=False)
         return seconds
 
 

@@ -20,6 +20,7 @@ from typing import Any, ClassVar, cast
 
 import icat
 import icat.exception
+import suds.xsd.sxbase
 from portal_shared.errors import Invalid, Unavailable
 from portal_shared.observe import logger
 from typing_extensions import override
@@ -39,6 +40,24 @@ TIMESTAMP = "{ts %Y-%m-%d %H:%M:%S}"  # read in the server's time zone
 
 class RefusedInside(Exception):
     """The database refused something below the outermost object; ICAT does not say what."""
+
+
+_get_child = suds.xsd.sxbase.SchemaObject.get_child
+
+
+def _remembered_child(self: Any, name: str) -> tuple[Any, list[Any]]:
+    """A part of a type by its name: suds looks through the whole schema for every element.
+
+    The schema does not change once it is loaded, and only then is this asked.
+    """
+    memory: dict[str, tuple[Any, list[Any]]] = self.__dict__.setdefault("_remembered", {})
+    if name not in memory:
+        memory[name] = _get_child(self, name)
+    child, ancestry = memory[name]
+    return child, list(ancestry)
+
+
+suds.xsd.sxbase.SchemaObject.get_child = _remembered_child
 
 
 class QuickClient(icat.Client):
