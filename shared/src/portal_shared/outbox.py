@@ -22,6 +22,7 @@ log = logger(__name__)
 BATCH = 100
 LEASE = timedelta(seconds=60)
 IDLE_SECONDS = 1.0
+WOKEN_SECONDS = 0.02
 NEVER = datetime.fromtimestamp(0, UTC)
 
 
@@ -95,8 +96,13 @@ class Outbox:
         return (datetime.now(UTC) - row["created_at"]).total_seconds() if row else 0.0
 
     async def relay(self, publisher: Publisher) -> None:
-        """Send what is pending, for ever; wakes on add, polls otherwise."""
+        """Send what is pending, for ever; wakes on add, polls otherwise.
+
+        Rows are added before their transaction commits, so that a look right after waking may be
+        too early: it is repeated, ever more slowly.
+        """
         owner = str(uuid.uuid4())
+        pause = IDLE_SECONDS
         while True:
             self.wake.clear()
             try:
@@ -107,10 +113,11 @@ class Outbox:
                 await asyncio.sleep(IDLE_SECONDS)
             if not sent:
                 try:
-                    async with asyncio.timeout(IDLE_SECONDS):
+                    async with asyncio.timeout(pause):
                         await self.wake.wait()
+                    pause = WOKEN_SECONDS
                 except TimeoutError:
-                    continue
+                    pause = min(pause * 2, IDLE_SECONDS)
 
     async def relay_batch(self, publisher: Publisher, owner: str) -> int:
         """Claim a batch, send it, mark what was confirmed; returns how many were."""

@@ -2,32 +2,41 @@
 
 import asyncio
 import json
-import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from portal_cli.get import get
 from portal_shared.model import File
+from typer.testing import CliRunner
 
 ENTRY = "import typer; from portal_cli.get import get; typer.run(get)"
+COMMAND = typer.Typer()
+COMMAND.command()(get)
 
 
-async def run(gateway: Any, *arguments: str, kill_when: Any = None) -> tuple[int, str, str]:
+async def run(gateway: Any, *arguments: str) -> tuple[int, str, str]:
     """The command's exit code, standard output and error."""
+    sent = [*arguments, "--url", gateway.url]
+    result = await asyncio.to_thread(CliRunner().invoke, COMMAND, sent)
+    return result.exit_code, result.stdout, result.stderr
+
+
+async def killed(gateway: Any, *arguments: str, when: Callable[[], bool]) -> None:
+    """The command, ended without mercy at that moment."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", ENTRY, *arguments, "--url", gateway.url,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    if kill_when is not None:
-        async with asyncio.timeout(60):
-            while not kill_when():
-                assert process.returncode is None
-                await asyncio.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-    out, err = await process.communicate()
-    return process.returncode or 0, out.decode(), err.decode()
+        sys.executable, "-c", ENTRY, *arguments, "--url", gateway.url
+    )
+    async with asyncio.timeout(60):
+        while not when():
+            assert process.returncode is None
+            await asyncio.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert await process.wait() == -signal.SIGKILL
 
 
 async def volume(downloader: Any, gateway: Any, tape: Any, size: int = 20_000) -> list[File]:
@@ -93,10 +102,7 @@ async def test_killed_in_the_middle_it_goes_on_where_it_stopped(
     await gateway.index(downloader.pid("p"), [big])
     arguments = (downloader.pid("p"), "-o", str(tmp_path), "--json")
     part = tmp_path / "big.part"
-    code, _, _ = await run(
-        gateway, *arguments, kill_when=lambda: part.exists() and part.stat().st_size > 0
-    )
-    assert code == -signal.SIGKILL
+    await killed(gateway, *arguments, when=lambda: part.exists() and part.stat().st_size > 0)
     there = part.stat().st_size
     assert 0 < there < 80_000_000
     code, out, err = await run(gateway, *arguments)
@@ -140,16 +146,19 @@ async def test_a_doi_is_as_good_as_a_pid(
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [(("nobody",), 2), ((), 2), (("x", "--url", "http://127.0.0.1:1"), 3)],
+    [(("nobody",), 2), ((), 2), (("--no-such-option", "x"), 2)],
 )
 async def test_exit_codes_say_what_went_wrong(
     gateway: Any, tape: Any, tmp_path: Path, arguments: tuple[str, ...], code: int
 ) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", ENTRY, *arguments, cwd=tmp_path,
-        env={**os.environ, "PORTAL_URL": gateway.url},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    await process.communicate()
-    assert process.returncode == code
-    assert written(tmp_path) == {}
+    found, _, err = await run(gateway, "-o", str(tmp_path / "x"), *arguments)
+    assert found == code, err
+    assert not written(tmp_path)
+
+
+async def test_without_an_instance_or_address_nothing_is_in_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PORTAL_URL", raising=False)
+    result = CliRunner().invoke(COMMAND, ["x", "--data", str(tmp_path), "--json"])
+    assert (result.exit_code, "portal up" in result.stderr) == (3, True)

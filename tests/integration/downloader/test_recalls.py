@@ -155,10 +155,9 @@ async def test_an_unknown_dataset_or_file_fails_with_the_reason(downloader: Any,
     await downloader.register("p", folder(tape, 1))
     await downloader.register("hidden", folder(tape, 1, "h"), public=False, folder="h")
     await downloader.register("none", [])
-    reasons = [
-        (await downloader.ended(await downloader.ask(*asked)))["reason"]
-        for asked in (("nobody",), ("p", "no.bin"), ("hidden",), ("none",))
-    ]
+    wishes = (("nobody",), ("p", "no.bin"), ("hidden",), ("none",))
+    requests = [await downloader.ask(*wish) for wish in wishes]
+    reasons = [(await downloader.ended(request))["reason"] for request in requests]
     assert [r.split(" ", 2)[:2] for r in reasons] == [
         ["no", "dataset"], ["the", "dataset"], ["the", "dataset"], ["the", "dataset"],
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What becomes of a job: registered in ICAT and said, unchanged, or refused with field and reason."""
+"""What becomes of a job: registered in ICAT and said, unchanged, or refused by field and reason."""
 
 import json
 from collections.abc import Iterator

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from portal_downloader.cache import Cache, InUse
+from portal_shared.errors import Unavailable
 
 CONTENT = b"content" * 1000
 SHA = hashlib.sha256(CONTENT).hexdigest()
@@ -88,3 +89,11 @@ def test_half_files_nobody_waits_for_are_swept(cache: Cache, tmp_path: Path) -> 
         cache.incoming(name).close()
     assert cache.sweep({"wanted"}) == 1
     assert [p.name for p in (tmp_path / "incoming").iterdir()] == ["wanted.part"]
+
+
+def test_a_cache_that_cannot_be_made_says_where(tmp_path: Path) -> None:
+    (tmp_path / "objects").write_bytes(b"in the way")
+    with pytest.raises(Unavailable, match="objects"):
+        Cache(tmp_path).prepare()
+    with pytest.raises(Unavailable, match="cannot be written"):
+        Cache(tmp_path / "never made").check()

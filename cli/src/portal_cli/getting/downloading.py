@@ -135,7 +135,7 @@ class Download:
                 return progress
             if self.stop.wait(pause):
                 raise Interrupted
-            pause = min(pause * 1.3, LONGEST_PAUSE)
+            pause = min(pause * 1.15, LONGEST_PAUSE)
 
     def _fetched(self, fetcher: Fetcher, files: Sequence[RemoteFile]) -> Iterable[Result]:
         with ThreadPoolExecutor(AT_ONCE) as pool:

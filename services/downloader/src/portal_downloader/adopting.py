@@ -46,16 +46,15 @@ class Adopting:
         found = await self._datasets.claim_list()
         if found is None:
             return False
-        known = await self._datasets.find(found.pid)
-        if known is None or known.get("list_version", -1) < found.version:
+        known = (await self._datasets.find(found.pid) or {}).get("list_version", -1)
+        if known < found.version:
             async for part in self._datasets.parts(found):
                 await self._write(found, part)
-            older: Doc = {"pid": found.pid, "version": {"$lt": found.version}}
-            await self._let_go(older)
-            with translated():
-                await self._files.rows.delete_many(older)
+            if known >= 0 or found.version > 1:
+                await self._drop_older(found)
             await self._datasets.listed(found)
-            await self._requests.plan_again({"pid": found.pid})
+            if known >= 0:  # of a first list, no request has been planned
+                await self._requests.plan_again({"pid": found.pid})
             log.info("files listed", pid=found.pid, version=found.version)
         await self._datasets.drop_lists(found)
         self._ring()
@@ -99,9 +98,12 @@ class Adopting:
             if listing.is_verifiable(t) and self._cache.holds(t["sha256"], t["size"])
         }
 
-    async def _let_go(self, older: Doc) -> None:
-        """Pins of files that are no more."""
+    async def _drop_older(self, found: Listing) -> None:
+        """Files that are no more, and their pins."""
+        older: Doc = {"pid": found.pid, "version": {"$lt": found.version}}
         with translated():
             gone = [row async for row in self._files.rows.find({**older, "state": "staged"})]
         for row in gone:
             await self._batches.let_go(FileRow.of(row))
+        with translated():
+            await self._files.rows.delete_many(older)

@@ -1,7 +1,9 @@
 """Composition root of the downloader: settings in, a running service out."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -59,6 +61,7 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
             **await batches.counts(),
         }
 
+    service.check("cache", partial(asyncio.to_thread, cache.check))
     service.facts(facts)
     service.subscribe(
         handlers.router,

@@ -14,6 +14,8 @@ import stat
 import time
 from pathlib import Path
 
+from portal_shared.errors import Unavailable
+
 CHUNK = 1_048_576
 
 
@@ -28,8 +30,18 @@ class Cache:
         self._quarantine = root / "quarantine"
 
     def prepare(self) -> None:
+        """Raises Unavailable."""
+        try:
+            for folder in (self._objects, self._incoming, self._quarantine):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(f"the cache: {error}") from error
+
+    def check(self) -> None:
+        """Raises Unavailable when nothing can be written there."""
         for folder in (self._objects, self._incoming, self._quarantine):
-            folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise Unavailable(f"{folder} cannot be written to")
 
     def holds(self, sha256: str, size: int) -> bool:
         try:

@@ -1,9 +1,10 @@
 """Datasets as the downloader knows them, and the parts of lists of files that are on their way."""
 # pyright: reportUnknownMemberType=false
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from portal_shared.events import DatasetAvailability, DatasetFilesListed
 from portal_shared.model import Dataset, key
@@ -14,6 +15,7 @@ from portal_shared.mongo import (
     DuplicateKeyError,
     ReturnDocument,
     Session,
+    UpdateOne,
     translated,
 )
 
@@ -26,6 +28,11 @@ class Listing:
     pid: str
     version: int
     folder: str | None
+    files: list[Doc] | None  # of a list in one part
+
+
+def _listing(row: Doc) -> Listing:
+    return Listing(row["_id"], row["pid"], row["version"], row["folder"], row.get("files"))
 
 
 class Datasets:
@@ -65,25 +72,33 @@ class Datasets:
 
     async def keep_part(self, event: DatasetFilesListed) -> bool:
         """Returns whether the list is complete now."""
-        known = await self.find(event.pid)
-        if known and known.get("list_version", -1) >= event.version:
-            return False
-        ours: Doc = {"pid": event.pid, "version": event.version}
         name = f"{key(event.pid)}-{event.version}"
-        part = {**ours, "part": event.part, "files": [f.model_dump() for f in event.files]}
+        ours: Doc = {"pid": event.pid, "version": event.version}
+        files = [f.model_dump() for f in event.files]
+        told: Doc = {**ours, "folder": event.folder, "parts": event.parts}
+        whole: Doc = {**told, "complete": True, "until": datetime.now(UTC)}
+        if event.parts == 1:
+            await self._keep_list(name, {"$set": {**whole, "files": files}})
+            return True
+        if await self._is_known(event):
+            return False
+        part = {**ours, "part": event.part, "files": files}
         with translated():
             await self._parts.replace_one({"_id": f"{name}-{event.part}"}, part, upsert=True)
-            there = await self._parts.count_documents(ours)
-            fields = {**ours, "folder": event.folder, "complete": there >= event.parts}
-            change: Doc = {"$setOnInsert": fields}
-            if there >= event.parts:
-                change = {"$set": {**fields, "until": datetime.now(UTC)}}
+            complete = await self._parts.count_documents(ours) >= event.parts
+        fresh = {"$setOnInsert": {**told, "complete": False}}
+        await self._keep_list(name, {"$set": whole} if complete else fresh)
+        if await self._is_known(event):  # meanwhile
+            await self.drop_lists(_listing({"_id": name, **told}))
+        return complete
+
+    async def _keep_list(self, name: str, change: Doc) -> None:
+        with translated():
             await self._lists.update_one({"_id": name}, change, upsert=True)
+
+    async def _is_known(self, event: DatasetFilesListed) -> bool:
         known = await self.find(event.pid)
-        if known and known.get("list_version", -1) >= event.version:  # meanwhile
-            await self.drop_lists(Listing(name, event.pid, event.version, event.folder))
-            return False
-        return there >= event.parts
+        return known is not None and known.get("list_version", -1) >= event.version
 
     async def claim_list(self) -> Listing | None:
         """A complete list to make the dataset's; not given to another for a while."""
@@ -95,9 +110,12 @@ class Datasets:
                 sort=[("until", ASCENDING)],
                 return_document=ReturnDocument.AFTER,
             )
-        return Listing(row["_id"], row["pid"], row["version"], row["folder"]) if row else None
+        return _listing(row) if row else None
 
     async def parts(self, listing: Listing) -> AsyncGenerator[list[Doc]]:
+        if listing.files is not None:
+            yield listing.files
+            return
         which = {"pid": listing.pid, "version": listing.version}
         with translated():
             async for row in self._parts.find(which).sort("part", ASCENDING):
@@ -115,13 +133,13 @@ class Datasets:
         """This one and all older ones, with their parts."""
         which: Doc = {"pid": listing.pid, "version": {"$lte": listing.version}}
         with translated():
-            await self._parts.delete_many(which)
+            if listing.files is None or listing.version > 1:
+                await self._parts.delete_many(which)
             await self._lists.delete_many(which)
 
-    async def pids_with_news(self, most: int) -> list[str]:
+    async def with_news(self, most: int) -> list[Doc]:
         with translated():
-            rows = self.rows.find({"news": True}, {"_id": 1}).limit(most)
-            return [row["_id"] async for row in rows]
+            return [row async for row in self.rows.find({"news": True}).limit(most)]
 
     async def note_news(self, pid: str) -> Doc | None:
         """Its files or requests have changed; the row as it is then."""
@@ -132,12 +150,14 @@ class Datasets:
                 return_document=ReturnDocument.AFTER,
             )
 
-    async def news_told(self, row: Doc) -> None:
-        """Unless there is more since the row was read."""
+    async def news_told(self, rows: Iterable[Doc]) -> None:
+        """Unless there is more since a row was read."""
+        seen: list[Any] = [
+            UpdateOne({"_id": row["_id"], "changes": row["changes"]}, {"$unset": {"news": ""}})
+            for row in rows
+        ]
         with translated():
-            await self.rows.update_one(
-                {"_id": row["_id"], "changes": row["changes"]}, {"$unset": {"news": ""}}
-            )
+            await self.rows.bulk_write(seen, ordered=False)
 
     async def available(self, row: Doc, event: DatasetAvailability, session: Session) -> bool:
         """Keep it within a transaction; False when somebody else told something since."""

@@ -65,7 +65,6 @@ def is_same(row: Mapping[str, Any] | None, told: Mapping[str, Any]) -> bool:
 def asked(now: datetime, deadline: datetime) -> dict[str, Any]:
     """What changes in a row when it is asked for anew."""
     return {
-        "queued_at": now,
         "not_before": now,
         "deadline": deadline,
         "attempt": 0,

@@ -19,7 +19,7 @@ from portal_downloader.states import ASKABLE, BROKEN, UNDER_WAY
 
 log = logger(__name__)
 
-UNKNOWN_AGAIN = 2.0  # seconds between looks for a dataset that is not known yet
+UNKNOWN_AGAIN = 1.0  # seconds between looks for a dataset that is not known yet
 
 
 class Planning:

@@ -1,5 +1,6 @@
 """Download requests in MongoDB: who asks for which files, and what they have been told."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -78,10 +79,10 @@ class Requests:
         with translated():
             await self._rows.update_many({**which, "open": True}, change)
 
-    async def open_of(self, pid: str) -> list[Doc]:
-        """Open requests whose files have been asked for."""
+    async def open_of(self, pids: Sequence[str]) -> list[Doc]:
+        """Open requests for these datasets whose files have been asked for."""
         with translated():
-            rows = self._rows.find({"open": True, "pid": pid, "planned": True})
+            rows = self._rows.find({"open": True, "pid": {"$in": list(pids)}, "planned": True})
             return [row async for row in rows]
 
     async def change(self, request: Doc, fields: dict[str, Any], session: Session) -> bool:

@@ -6,6 +6,7 @@ whose change their dataset's readers have not been told.
 """
 # pyright: reportUnknownMemberType=false
 
+import time
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from portal_shared.mongo import ASCENDING, Database, Doc, ReturnDocument, transl
 from portal_downloader.states import MOVES, State, Tally
 
 IDS_AT_ONCE = 1000
+COUNTS_COST = 50  # so many times as long as counting took, the counts are good
+_SUMS: Doc = {"files": {"$sum": 1}, "bytes": {"$sum": "$size"}}
 
 
 def file_id(pid: str, location: str) -> str:
@@ -68,12 +71,14 @@ class Files:
     def __init__(self, database: Database, lease: float) -> None:
         self.rows = database["files"]
         self._lease = timedelta(seconds=lease)
+        self._counts: dict[str, int] = {}
+        self._counts_good_until = 0.0
 
     async def prepare(self) -> None:
         """Make the indexes."""
         with translated():
             await self.rows.create_index([("pid", ASCENDING), ("location", ASCENDING)])
-            await self.rows.create_index([("state", ASCENDING), ("queued_at", ASCENDING)])
+            await self.rows.create_index([("state", ASCENDING), ("not_before", ASCENDING)])
             await self.rows.create_index("batch", sparse=True)
             await self.rows.create_index("news", sparse=True)
 
@@ -116,20 +121,15 @@ class Files:
             async for row in self.rows.find({"state": {"$in": list(states)}}):
                 yield FileRow.of(row)
 
-    async def oldest_queued(self, now: datetime) -> datetime | None:
+    async def next_queued(self) -> datetime | None:
+        """When the first of those queued may be staged."""
         with translated():
-            row = await self.rows.find_one(
-                {"state": "queued", "not_before": {"$lte": now}}, sort=[("queued_at", ASCENDING)]
-            )
-        return row["queued_at"] if row else None
+            row = await self.rows.find_one({"state": "queued"}, sort=[("not_before", ASCENDING)])
+        return row["not_before"] if row else None
 
-    async def queued(self, until: datetime, now: datetime, most: int) -> list[FileRow]:
-        """Those queued until then, in the order of their paths in the archive."""
-        which: Doc = {
-            "state": "queued",
-            "queued_at": {"$lte": until},
-            "not_before": {"$lte": now},
-        }
+    async def queued(self, until: datetime, most: int) -> list[FileRow]:
+        """Those that may be staged since then, in the order of their paths in the archive."""
+        which: Doc = {"state": "queued", "not_before": {"$lte": until}}
         with translated():
             rows = self.rows.find(which).sort("path", ASCENDING).limit(most)
             return [FileRow.of(row) async for row in rows]
@@ -171,12 +171,24 @@ class Files:
         with translated():
             await self.rows.update_many({"pid": pid, "news": True}, {"$unset": {"news": ""}})
 
-    async def tally(self, pid: str, locations: Sequence[str] | None = None) -> Tally:
-        """Of all files of a dataset, or of these."""
+    async def tallies(self, pids: Sequence[str]) -> dict[str, Tally]:
+        """Of all files of each of these datasets."""
+        found: dict[str, tuple[dict[str, int], dict[str, int]]] = {p: ({}, {}) for p in pids}
+        group: Doc = {"_id": {"pid": "$pid", "state": "$state"}, **_SUMS}
+        which: Doc = {"pid": {"$in": list(pids)}}
+        with translated():
+            async for row in self.rows.aggregate([{"$match": which}, {"$group": group}]):
+                files, sizes = found[row["_id"]["pid"]]
+                files[row["_id"]["state"]] = row["files"]
+                sizes[row["_id"]["state"]] = row["bytes"]
+        return {pid: Tally(*sums) for pid, sums in found.items()}
+
+    async def tally(self, pid: str, locations: Sequence[str]) -> Tally:
+        """Of these files of a dataset."""
         files: dict[str, int] = {}
         sizes: dict[str, int] = {}
         for which in _selections(pid, locations):
-            group: Doc = {"_id": "$state", "files": {"$sum": 1}, "bytes": {"$sum": "$size"}}
+            group: Doc = {"_id": "$state", **_SUMS}
             with translated():
                 async for row in self.rows.aggregate([{"$match": which}, {"$group": group}]):
                     files[row["_id"]] = files.get(row["_id"], 0) + row["files"]
@@ -204,11 +216,17 @@ class Files:
         return found
 
     async def counts(self) -> dict[str, int]:
-        """Files by state."""
+        """Files by state, as of a moment ago: looking at all of them is dear."""
+        started = time.monotonic()
+        if started < self._counts_good_until:
+            return self._counts
         found: dict[str, int] = {}
         with translated():
             async for row in self.rows.aggregate([{"$group": {"_id": "$state", "n": {"$sum": 1}}}]):
                 found[row["_id"]] = row["n"]
+        now = time.monotonic()
+        self._counts = found
+        self._counts_good_until = now + COUNTS_COST * (now - started)
         return found
 
 

@@ -62,15 +62,16 @@ class Submitting:
 
     async def _submit_next(self) -> bool:
         now = datetime.now(UTC)
-        oldest = await self._files.oldest_queued(now)
+        oldest = await self._files.next_queued()
         if oldest is None:
             return False
-        waiting = await self._files.queued(now, now, self._batching.most)
+        waiting = await self._files.queued(now, self._batching.most)
         left = self._batching.seconds_left(oldest=oldest, waiting=len(waiting), now=now)
         if left:
             await asyncio.sleep(min(left, IDLE_SECONDS))
             return True
-        cohort = await self._files.queued(self._batching.cohort_ends(oldest), now, LOOK_AHEAD)
+        cohort_ends = min(now, self._batching.cohort_ends(oldest))
+        cohort = await self._files.queued(cohort_ends, LOOK_AHEAD)
         paths = Batching(self._batching.window, self._most).first([f.path for f in cohort])
         await self._submit(cohort[: len(paths)])
         return True
@@ -97,6 +98,7 @@ class Submitting:
         await self._batches.accepted(batch, stage_id, self._poll_seconds)
         self._most = min(self._most * 2, self._batching.most)
         log.info("stage request accepted", stage_id=stage_id, files=len(ours))
+        self._ring()
 
     async def _divide(self, batch: str, files: list[FileRow], reason: str) -> None:
         """Smaller requests, until what is wrong stands alone: it must not block the others."""

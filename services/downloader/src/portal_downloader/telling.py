@@ -6,6 +6,7 @@ time. A dataset is noted as having news before its files' marks are wiped.
 
 import asyncio
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from portal_shared.events import (
@@ -26,7 +27,7 @@ from portal_downloader.states import BROKEN, Tally, availability, request_state
 
 log = logger(__name__)
 
-DATASETS_AT_ONCE = 50
+DATASETS_AT_ONCE = 20
 
 
 class Telling:
@@ -50,49 +51,53 @@ class Telling:
     async def step(self) -> bool:
         """All that is new; then nothing for a while, so that progress comes in portions."""
         started = time.monotonic()
-        fresh = await self._files.pids_with_news()
-        pids = {*fresh[:DATASETS_AT_ONCE], *await self._datasets.pids_with_news(DATASETS_AT_ONCE)}
-        for pid in sorted(pids):
-            await self._tell(pid)
-        if pids:
-            await asyncio.sleep(max(self._pause, time.monotonic() - started))
-        return bool(pids)
-
-    async def _tell(self, pid: str) -> None:
-        dataset = await self._datasets.note_news(pid)
-        if dataset is None:
-            return
-        await self._files.news_seen(pid)
-        tally = await self._files.tally(pid)
-        await self._tell_availability(dataset, tally)
-        for request in await self._requests.open_of(pid):
-            locations = request["locations"]
-            of_it = tally if locations is None else await self._files.tally(pid, locations)
-            if of_it.count("archived"):  # given up by the cache, or of a newer list
+        datasets = await self._with_news()
+        if not datasets:
+            return False
+        pids = list(datasets)
+        tallies = await self._files.tallies(pids)
+        await self._tell_availability(datasets, tallies)
+        for request in await self._requests.open_of(pids):
+            pid, locations = request["pid"], request["locations"]
+            tally = tallies[pid] if locations is None else await self._files.tally(pid, locations)
+            if tally.count("archived"):  # given up by the cache, or of a newer list
                 await self._requests.plan_again({"_id": request["_id"]})
             else:
-                await self._tell_request(request, of_it)
-        await self._datasets.news_told(dataset)
+                await self._tell_request(request, tally)
+        await self._datasets.news_told(datasets.values())
+        await asyncio.sleep(max(self._pause, time.monotonic() - started))
+        return True
 
-    async def _tell_availability(self, dataset: Doc, tally: Tally) -> None:
-        if "list_version" not in dataset:
-            return
-        found = availability(tally)
-        if (found, tally.all_files) == (dataset.get("availability"), dataset.get("files")):
-            return
-        event = DatasetAvailability(
-            pid=dataset["_id"],
-            availability=found,
-            files=tally.all_files,
-            files_online=tally.count("online"),
-            version=(dataset.get("availability_version") or 0) + 1,
-        )
+    async def _with_news(self) -> dict[str, Doc]:
+        """Datasets by pid; what comes after is news again."""
+        rows = {row["_id"]: row for row in await self._datasets.with_news(DATASETS_AT_ONCE)}
+        for pid in (await self._files.pids_with_news())[:DATASETS_AT_ONCE]:
+            row = await self._datasets.note_news(pid)
+            if row is not None:
+                rows[pid] = row
+            await self._files.news_seen(pid)
+        return rows
+
+    async def _tell_availability(
+        self, datasets: Mapping[str, Doc], tallies: Mapping[str, Tally]
+    ) -> None:
+        """All that changed, in one transaction."""
+        changed = {
+            pid: event
+            for pid, row in datasets.items()
+            if (event := _availability(row, tallies[pid])) is not None
+        }
 
         async def work(session: Session) -> None:
-            if await self._datasets.available(dataset, event, session):
-                await self._outbox.add(session, [event])
+            said: list[Event] = [
+                event
+                for pid, event in changed.items()
+                if await self._datasets.available(datasets[pid], event, session)
+            ]
+            await self._outbox.add(session, said)
 
-        await transaction(self._client, work)
+        if changed:
+            await transaction(self._client, work)
 
     async def _tell_request(self, request: Doc, tally: Tally) -> None:
         follow(request["correlation_id"], request_id=request["_id"])
@@ -130,6 +135,22 @@ class Telling:
             return "the dataset has no such files any more"
         share = f"{progressed.files_failed} of {progressed.files} files failed"
         return f"{share}; {broken['location']}: {broken['reason']}"
+
+
+def _availability(row: Doc, tally: Tally) -> DatasetAvailability | None:
+    """What is to be said of a dataset, None when that was said."""
+    found = availability(tally)
+    if "list_version" not in row:
+        return None
+    if (found, tally.all_files) == (row.get("availability"), row.get("files")):
+        return None
+    return DatasetAvailability(
+        pid=row["_id"],
+        availability=found,
+        files=tally.all_files,
+        files_online=tally.count("online"),
+        version=(row.get("availability_version") or 0) + 1,
+    )
 
 
 def _end(progressed: DownloadProgressed, reason: str | None) -> Event:
