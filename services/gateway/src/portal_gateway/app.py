@@ -26,6 +26,16 @@ from portal_gateway.routes.panosc import PanoscApi
 from portal_gateway.searching import Searching
 from portal_gateway.settings import GatewaySettings
 
+EXPOSED = (  # what a page of another origin may read: totals, and what readers of ranges need
+    "X-Total-Count",
+    "Accept-Ranges",
+    "Content-Length",
+    "Content-Range",
+    "ETag",
+    "Last-Modified",
+    "Repr-Digest",
+    "Retry-After",
+)
 DAY = 86_400
 
 
@@ -57,7 +67,7 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
         allow_credentials=True,
         allow_methods=["GET", "HEAD", "POST", "OPTIONS"],
         allow_headers=["*"],
-        expose_headers=["X-Total-Count"],
+        expose_headers=EXPOSED,
         max_age=DAY,
     )
     service.app(app)
