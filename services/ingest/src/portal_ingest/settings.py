@@ -13,5 +13,5 @@ class IngestSettings(Settings):
     icat_password: SecretStr = SecretStr("ingest")
     icat_clients: int = 2  # one thread and one session each
     icat_timeout: float = 60  # seconds a request may take
-    jobs_at_once: int = 3  # of different documents
+    jobs_at_once: int = 8  # of different documents: most of the time each waits for a commit
     intake_root: Path | None = None  # None: no files can be named by folder
