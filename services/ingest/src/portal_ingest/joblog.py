@@ -162,7 +162,7 @@ class JobLog:
         return Claim(
             job_id=taken["_id"],
             fence=taken["fence"],
-            content=kept["content"] if kept else "{}",
+            content=kept["content"] if kept else "",  # no JSON: fails, is counted, and is told
             profile=taken["profile"],
             correlation_id=taken["correlation_id"],
             attempts=taken["attempts"],
