@@ -12,6 +12,7 @@ from typing import Any
 
 import aio_pika
 import httpx
+import pytest
 
 from .conftest import Portal
 
@@ -112,6 +113,7 @@ def until(condition: Any, seconds: float = 60) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.timeout(1500)  # retries may wait minutes
 def test_each_part_killed_once_in_the_middle_of_an_import_changes_nothing(small: Portal) -> None:
     """The ledger is outside the portal: what ICAT and DataCite have, by their own count."""
     time.sleep(2)  # a quorum queue's first moments on one node are not what is tested here
