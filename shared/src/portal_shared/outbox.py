@@ -22,7 +22,7 @@ log = logger(__name__)
 BATCH = 100
 LEASE = timedelta(seconds=60)
 IDLE_SECONDS = 1.0
-WOKEN_SECONDS = 0.02
+COLLECT_SECONDS = 0.1  # what is said within it leaves as one batch
 NEVER = datetime.fromtimestamp(0, UTC)
 
 
@@ -98,26 +98,28 @@ class Outbox:
     async def relay(self, publisher: Publisher) -> None:
         """Send what is pending, for ever; wakes on add, polls otherwise.
 
-        Rows are added before their transaction commits, so that a look right after waking may be
-        too early: it is repeated, ever more slowly.
+        Rows are added before their transaction commits: one that commits after the look is found
+        by the next, after a wake or a poll.
         """
         owner = str(uuid.uuid4())
         pause = IDLE_SECONDS
         while True:
-            self.wake.clear()
             try:
                 sent = await self.relay_batch(publisher, owner)
             except PortalError as error:
                 log.warning("outbox waits", reason=str(error))
                 sent = 0
                 await asyncio.sleep(IDLE_SECONDS)
-            if not sent:
-                try:
-                    async with asyncio.timeout(pause):
-                        await self.wake.wait()
-                    pause = WOKEN_SECONDS
-                except TimeoutError:
-                    pause = min(pause * 2, IDLE_SECONDS)
+            if sent == BATCH:
+                continue
+            try:
+                async with asyncio.timeout(pause):
+                    await self.wake.wait()
+                pause = COLLECT_SECONDS  # for a commit that took longer than the collecting
+            except TimeoutError:
+                pause = min(pause * 2, IDLE_SECONDS)
+            self.wake.clear()
+            await asyncio.sleep(COLLECT_SECONDS)
 
     async def relay_batch(self, publisher: Publisher, owner: str) -> int:
         """Claim a batch, send it, mark what was confirmed; returns how many were."""

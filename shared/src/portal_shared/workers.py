@@ -14,6 +14,7 @@ log = logger(__name__)
 
 IDLE_SECONDS = 1.0
 LONGEST_PAUSE = 30.0
+COLLECT_SECONDS = 0.05  # messages come in crowds: one look for all of them
 
 
 class Worker:
@@ -50,3 +51,4 @@ class Worker:
                         await self.wake.wait()
                 except TimeoutError:
                     continue
+                await asyncio.sleep(COLLECT_SECONDS)
