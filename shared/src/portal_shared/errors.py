@@ -4,6 +4,7 @@ PortalError            500
 ├── Invalid            422   the input can never succeed; says which field, and why
 ├── NotFound           404
 ├── Conflict           409   true when it was sent, not any more
+├── Gone                   410   it was there, and was taken back for a reason
 ├── TooMany            429   a quota or a limit; worth another try, by the caller
 └── Unavailable        503   something outside; worth another try, by us
 """
@@ -28,6 +29,10 @@ class NotFound(PortalError):
 
 class Conflict(PortalError):
     status = 409
+
+
+class Gone(PortalError):
+    status = 410
 
 
 class TooMany(PortalError):

@@ -7,10 +7,18 @@ so that events may come twice, late, or in any order.
 
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from portal_shared.jobs import JobAnswer
-from portal_shared.model import Availability, Dataset, Document, File, Instrument, Level
+from portal_shared.model import (
+    Availability,
+    Change,
+    Dataset,
+    Document,
+    File,
+    Instrument,
+    Level,
+)
 
 
 class Event(BaseModel):
@@ -24,6 +32,7 @@ class DocumentRegistered(Event):
 
     document: Document
     version: int
+    history: tuple[Change, ...] = ()  # of all versions up to this one
 
 
 class DatasetRegistered(Event):
@@ -31,6 +40,26 @@ class DatasetRegistered(Event):
 
     dataset: Dataset
     version: int
+    history: tuple[Change, ...] = ()  # of all versions up to this one
+
+
+class Withdrawn(Event):
+    """A tombstone: the record is public no more, its DOI stays and leads to the reason."""
+
+    pid: str
+    version: int  # of the record: newer than all that were registered
+    reason: str
+    withdrawn_at: AwareDatetime
+    title: str = ""
+    history: tuple[Change, ...] = ()
+
+
+class DatasetWithdrawn(Withdrawn):
+    key = "dataset.withdrawn.v1"
+
+
+class DocumentWithdrawn(Withdrawn):
+    key = "document.withdrawn.v1"
 
 
 class DatasetFilesListed(Event):
@@ -142,6 +171,8 @@ EVENTS: tuple[type[Event], ...] = (
     DocumentRegistered,
     DatasetRegistered,
     DatasetFilesListed,
+    DatasetWithdrawn,
+    DocumentWithdrawn,
     InstrumentRegistered,
     JobFinished,
     DoiMinted,
@@ -162,12 +193,14 @@ SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
         DocumentRegistered,
         DatasetRegistered,
         DatasetFilesListed,
+        DatasetWithdrawn,
+        DocumentWithdrawn,
         InstrumentRegistered,
         JobFinished,
         DoiMinted,
         DatasetAvailability,
     ),
-    "downloader": (DatasetRegistered, DatasetFilesListed, DownloadRequested),
+    "downloader": (DatasetRegistered, DatasetFilesListed, DatasetWithdrawn, DownloadRequested),
     "gateway": (DownloadProgressed, DownloadReady, DownloadFailed),
 }
 """Who hears what: the queues of the bus are made from it (bus.declare)."""
@@ -177,6 +210,8 @@ PRODUCED: dict[str, tuple[type[Event], ...]] = {
         DocumentRegistered,
         DatasetRegistered,
         DatasetFilesListed,
+        DatasetWithdrawn,
+        DocumentWithdrawn,
         InstrumentRegistered,
         JobFinished,
     ),

@@ -113,6 +113,34 @@ class FileSummary(Record):
     digest: str = ""
 
 
+class Funding(Record):
+    """Who paid: DataCite's fundingReference, ICAT's FundingReference."""
+
+    funder: str
+    funder_id: str | None = None  # a ROR, or of the Crossref Funder Registry
+    award: str | None = None  # its number
+    award_title: str | None = None
+
+
+class RelatedItem(Record):
+    """Another work, and what the record is to it in DataCite's words: IsSupplementTo a paper."""
+
+    relation: str
+    identifier: str  # a DOI, or an address
+    title: str | None = None
+    type: str | None = None  # DataCite's resourceTypeGeneral
+
+
+class Change(Record):
+    """One version of a record: when, by which job, and which fields; no values, no names."""
+
+    version: int
+    at: AwareDatetime
+    kind: Literal["registered", "changed", "superseded", "released", "withdrawn"]
+    job_id: str | None = None  # None: the portal itself, as when an embargo ended
+    fields: tuple[str, ...] = ()
+
+
 class Dataset(Record):
     pid: Pid
     name: str  # what its owner calls it
@@ -120,6 +148,10 @@ class Dataset(Record):
     profile: str
     is_public: bool = True
     created: AwareDatetime  # PaNOSC creationDate
+    release_date: AwareDatetime | None = None  # not public before it
+    edition: int = 1  # counts the datasets that supersede one another, as files change
+    supersedes: Pid | None = None
+    superseded_by: Pid | None = None
     proposal: str | None = None
     document: Pid | None = None  # the one it was registered with
     doi: str | None = None  # brought along; the portal's own come by doi.minted
@@ -133,6 +165,8 @@ class Dataset(Record):
     keywords: tuple[str, ...] = ()
     folder: str | None = None  # in the archive; None: nothing to download
     files: FileSummary = FileSummary()
+    funding: tuple[Funding, ...] = ()
+    related: tuple[RelatedItem, ...] = ()
     details: dict[str, JsonValue] = {}  # the community's own metadata, in its own words
 
 
@@ -153,6 +187,8 @@ class Document(Record):
     members: tuple[Member, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     datasets: tuple[Pid, ...] = ()  # in the given order
+    funding: tuple[Funding, ...] = ()
+    related: tuple[RelatedItem, ...] = ()
     details: dict[str, JsonValue] = {}
 
 

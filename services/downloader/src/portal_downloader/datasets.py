@@ -58,6 +58,11 @@ class Datasets:
         fields: Doc = {"version": version, "is_public": record.is_public}
         await self._newer(record.pid, "version", version, {"$set": fields})
 
+    async def withdrawn(self, pid: str, version: int, reason: str) -> None:
+        """Serve no byte of it any more, and say why."""
+        fields: Doc = {"version": version, "is_public": False, "withdrawn": reason}
+        await self._newer(pid, "version", version, {"$set": fields})
+
     async def _newer(self, pid: str, counter: str, version: int, change: Doc) -> bool:
         older: Doc = {
             "_id": pid,

@@ -5,7 +5,12 @@ from typing import Annotated
 from faststream import Context
 from faststream.rabbit import RabbitRouter
 from portal_shared import bus
-from portal_shared.events import DatasetFilesListed, DatasetRegistered, DownloadRequested
+from portal_shared.events import (
+    DatasetFilesListed,
+    DatasetRegistered,
+    DatasetWithdrawn,
+    DownloadRequested,
+)
 from portal_shared.workers import Worker
 
 from portal_downloader.datasets import Datasets
@@ -20,6 +25,13 @@ Known = Annotated[Datasets, Context("datasets")]
 )
 async def keep_dataset(event: DatasetRegistered, datasets: Known) -> None:
     await datasets.registered(event.dataset, event.version)
+
+
+@router.subscriber(
+    bus.queue("downloader", DatasetWithdrawn), channel=bus.channel(20), no_reply=True
+)
+async def withdraw_dataset(event: DatasetWithdrawn, datasets: Known) -> None:
+    await datasets.withdrawn(event.pid, event.version, event.reason)
 
 
 @router.subscriber(

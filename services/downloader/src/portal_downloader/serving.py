@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from portal_shared.data_paths import data_path, named
-from portal_shared.errors import Invalid, NotFound
+from portal_shared.errors import Gone, Invalid, NotFound
 from portal_shared.mongo import Doc
 
 from portal_downloader import conditional, media, ranges
@@ -52,8 +52,10 @@ class Store:
         self._cache = cache
 
     async def dataset(self, pid: str) -> Doc:
-        """Raises NotFound for one that is not there, or not for everybody."""
+        """Raises NotFound for one that is not there, or not for everybody; Gone if withdrawn."""
         row = await self._datasets.find(pid)
+        if row is not None and row.get("withdrawn"):
+            raise Gone(f"the dataset {pid!r} was withdrawn: {row['withdrawn']}")
         if row is None or not row.get("is_public") or "list_version" not in row:
             raise NotFound(f"no public dataset {pid!r}")
         return row

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from portal_shared import prepared
+from portal_shared.events import DatasetWithdrawn, DocumentWithdrawn
 from portal_shared.jobs import JobAnswer
-from portal_shared.model import Dataset, Document, Instrument, Level
+from portal_shared.model import Change, Dataset, Document, Instrument, Level
 from portal_shared.mongo import (
     ASCENDING,
     Database,
@@ -51,12 +52,21 @@ class Catalogue:
         record: Dataset | Document | Instrument,
         version: int,
         *,
+        history: Sequence[Change] = (),
         new: bool = False,
     ) -> bool:
         """Keep a record if it is newer than what is there; `new`: probably nothing is there."""
         public = not isinstance(record, Dataset | Document) or record.is_public
-        kept = {"record": record.model_dump(mode="json"), "public": public}
+        kept: Doc = {"record": record.model_dump(mode="json"), "public": public}
+        if history:
+            kept["history"] = _told(history)
         return await self._newer(name, record.pid, "version", version, kept, new=new)
+
+    async def withdraw(self, name: str, event: DatasetWithdrawn | DocumentWithdrawn) -> bool:
+        """Keep the tombstone, and the record only for those who look after the portal."""
+        stone = event.model_dump(mode="json", include={"reason", "withdrawn_at", "title"})
+        kept: Doc = {"public": False, "withdrawn": stone, "history": _told(event.history)}
+        return await self._newer(name, event.pid, "version", event.version, kept)
 
     async def put_doi(self, level: Level, pid: str, doi: str, version: int) -> bool:
         kept = {"doi": doi, "told_doi": doi.lower()}
@@ -167,3 +177,7 @@ class Catalogue:
                 rows = self.database[name]
                 found[name] = await rows.estimated_document_count()
         return found
+
+
+def _told(history: Sequence[Change]) -> list[Doc]:
+    return [change.model_dump(mode="json") for change in history]

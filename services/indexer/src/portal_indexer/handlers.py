@@ -9,7 +9,9 @@ from portal_shared.events import (
     DatasetAvailability,
     DatasetFilesListed,
     DatasetRegistered,
+    DatasetWithdrawn,
     DocumentRegistered,
+    DocumentWithdrawn,
     DoiMinted,
     InstrumentRegistered,
     JobFinished,
@@ -41,7 +43,9 @@ async def keep_dataset(
     before = await catalogue.find(prepared.DATASETS, {"_id": record.pid}, fields)
     lists: Doc = {"record.datasets": record.pid}
     listing = await catalogue.find(prepared.DOCUMENTS, lists, {"_id": 1})
-    newer = await catalogue.put(prepared.DATASETS, record, event.version, new=not before)
+    newer = await catalogue.put(
+        prepared.DATASETS, record, event.version, history=event.history, new=not before
+    )
     if newer and not record.files.count:
         await files.none(record.pid, event.version)
     documents = {record.document, *(row["_id"] for row in listing)}
@@ -63,9 +67,40 @@ async def keep_document(event: DocumentRegistered, catalogue: Kept, worker: Wait
         *(pid for r in before for pid in r.get("record", {}).get("datasets", ())),
         *(r["_id"] for r in rows),
     }
-    await catalogue.put(prepared.DOCUMENTS, record, event.version)
+    await catalogue.put(prepared.DOCUMENTS, record, event.version, history=event.history)
     await catalogue.mark(documents=[record.pid], datasets=datasets)
     worker.wake.set()
+
+
+@router.subscriber(
+    bus.queue("indexer", DatasetWithdrawn), channel=bus.channel(AT_ONCE), no_reply=True
+)
+async def withdraw_dataset(event: DatasetWithdrawn, catalogue: Kept, worker: Waiting) -> None:
+    if await catalogue.withdraw(prepared.DATASETS, event):
+        rows = await catalogue.find(prepared.DATASETS, {"_id": event.pid}, {"record.document": 1})
+        listing = await catalogue.find(
+            prepared.DOCUMENTS, {"record.datasets": event.pid}, {"_id": 1}
+        )
+        documents = {row.get("record", {}).get("document") for row in rows}
+        documents |= {row["_id"] for row in listing}
+        await catalogue.mark(datasets=[event.pid], documents=documents)
+        worker.wake.set()
+
+
+@router.subscriber(
+    bus.queue("indexer", DocumentWithdrawn), channel=bus.channel(AT_ONCE), no_reply=True
+)
+async def withdraw_document(event: DocumentWithdrawn, catalogue: Kept, worker: Waiting) -> None:
+    if await catalogue.withdraw(prepared.DOCUMENTS, event):
+        rows = await catalogue.find(prepared.DATASETS, {"record.document": event.pid}, {"_id": 1})
+        before = await catalogue.find(
+            prepared.DOCUMENTS, {"_id": event.pid}, {"record.datasets": 1}
+        )
+        named = {pid for r in before for pid in r.get("record", {}).get("datasets", ())}
+        await catalogue.mark(
+            documents=[event.pid], datasets={*named, *(row["_id"] for row in rows)}
+        )
+        worker.wake.set()
 
 
 @router.subscriber(
