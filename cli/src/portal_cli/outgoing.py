@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portal_shared.errors import Invalid
-from portal_shared.jobs import JOB_VERSION, MAX_JOB_BYTES, RegisterJob
+from portal_shared.jobs import JOB_VERSION, MAX_JOB_BYTES, Job
 
 LONGEST_ID = 128
 
@@ -22,7 +22,7 @@ class Outgoing:
 
 def outgoing(prefix: str, label: str, **parts: Any) -> Outgoing:
     """The same content has the same id: sent again, it is known. Raises Invalid if too large."""
-    job = RegisterJob(version=JOB_VERSION, job_id="unnamed", kind="register", **parts)
+    job = Job(version=JOB_VERSION, job_id="unnamed", kind="register", **parts)
     content = job.model_dump(mode="json", exclude_unset=True, exclude={"job_id"})
     digest = hashlib.sha256(_json(content, sort_keys=True)).hexdigest()[:12]
     job_id = f"{_slug(f'{prefix}-{label}')[: LONGEST_ID - 13]}-{digest}"

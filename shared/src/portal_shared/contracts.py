@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from portal_shared.events import EVENTS, PRODUCED, SUBSCRIPTIONS, Event
-from portal_shared.jobs import JobAnswer, RegisterJob
+from portal_shared.jobs import Job, JobAnswer
 
 FOLDER = Path(__file__).parents[2] / "contracts"
 MAP = Path(__file__).parents[3] / "docs" / "events.md"
@@ -14,7 +14,7 @@ MAP = Path(__file__).parents[3] / "docs" / "events.md"
 def contracts() -> dict[str, str]:
     """File name to content, as they are to be committed."""
     models = {event.key: event for event in EVENTS} | {
-        "ingest.job.v1": RegisterJob,
+        "ingest.job.v1": Job,
         "ingest.job.answer.v1": JobAnswer,
     }
     return {

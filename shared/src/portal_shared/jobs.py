@@ -10,10 +10,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, Str
 from portal_shared.model import (
     Affiliation,
     File,
+    Funding,
     Instrument,
     Parameter,
     Person,
     Pid,
+    RelatedItem,
     Sample,
     Technique,
 )
@@ -50,6 +52,12 @@ class ParameterIn(Parameter, extra="forbid"): ...
 class FileIn(File, extra="forbid"): ...
 
 
+class FundingIn(Funding, extra="forbid"): ...
+
+
+class RelatedItemIn(RelatedItem, extra="forbid"): ...
+
+
 class MemberIn(Closed):
     role: str | None = None
     roles: tuple[str, ...] = ()
@@ -65,6 +73,7 @@ class DatasetIn(Closed):
     title: Title
     is_public: bool = True
     created: AwareDatetime
+    release_date: AwareDatetime | None = None  # not public before it
     proposal: Name | None = None
     doi: str | None = None
     size: Annotated[int, Field(ge=0)] | None = None
@@ -77,6 +86,9 @@ class DatasetIn(Closed):
     keywords: tuple[str, ...] = ()
     folder: str | None = None  # below the intake root, where the files are
     files: tuple[FileIn, ...] = ()
+    manifest: Name | None = None  # instead of files: lines as sha256sum writes them, in the folder
+    funding: tuple[FundingIn, ...] = ()
+    related: tuple[RelatedItemIn, ...] = ()
     details: dict[str, JsonValue] = {}
 
 
@@ -95,57 +107,98 @@ class DocumentIn(Closed):
     keywords: tuple[str, ...] = ()
     members: tuple[MemberIn, ...] = ()
     parameters: tuple[ParameterIn, ...] = ()
+    funding: tuple[FundingIn, ...] = ()
+    related: tuple[RelatedItemIn, ...] = ()
     other_datasets: tuple[Pid, ...] = ()  # of its datasets, those that other jobs register
     details: dict[str, JsonValue] = {}
+
+
+JobId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
+JobKind = Literal["register", "patch", "withdraw", "release"]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
+
+
+class PatchIn(Closed):
+    """Named fields of a named record: the new value, or null for none.
+
+    `parameters.NAME` is one parameter, `details.GROUP` one part of the details.
+    """
+
+    pid: Pid
+    fields: Annotated[dict[str, JsonValue], Field(min_length=1)]
+
+
+class WithdrawalIn(Closed):
+    pid: Pid
+    reason: Reason  # public: it stands where the record was
+
+
+class ReleaseIn(Closed):
+    """Public now, whatever release date it was given."""
+
+    pid: Pid
 
 
 class Envelope(Closed):
     """What must be right for a job to have an answer at all: the rest is judged part by part."""
 
     version: Literal[1]
-    job_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
-    kind: Literal["register"] = "register"
+    job_id: JobId
+    kind: JobKind = "register"
     profile: str | None = None
     sender: str | None = None
+    take_over: bool = False
     document: dict[str, Any] | None = None
     datasets: list[Any] = []
     instruments: list[Any] = []
+    records: list[Any] = []
 
 
-class RegisterJob(Closed):
-    """A document with its datasets; or datasets without one; or instruments."""
+class Job(Closed):
+    """Register a document with its datasets, datasets alone, instruments; or change records."""
 
     version: Literal[1]
-    job_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
-    kind: Literal["register"] = "register"
+    job_id: JobId
+    kind: JobKind = "register"
     profile: str | None = None
     sender: str | None = None  # who to ask about it
+    take_over: bool = False  # also what ICAT holds already from others
     document: DocumentIn | None = None
     datasets: tuple[DatasetIn, ...] = ()
     instruments: tuple[InstrumentIn, ...] = ()
+    records: tuple[PatchIn | WithdrawalIn | ReleaseIn, ...] = ()  # of all kinds but register
 
 
-class Problem(Closed):
+class Told(BaseModel):
+    """Of an answer: readers ignore what they do not know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Problem(Told):
     """What is wrong with a job, said so that its sender can mend it."""
 
     field: str
     reason: str
+    suggestion: str | None = None  # what was probably meant
 
 
-class Outcome(Closed):
-    """What became of one record of a job."""
+class Outcome(Told):
+    """What became of one record of a job; `registered`: its change is."""
 
     kind: Literal["document", "dataset", "instrument"]
     name: str
     pid: str | None = None
     result: Literal["registered", "unchanged", "refused"]
     version: int | None = None
+    supersedes: str | None = None  # its files changed: the dataset before it
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
 
-class JobAnswer(Closed):
+class JobAnswer(Told):
     job_id: str
     result: Literal["done", "partial", "refused"]
     outcomes: tuple[Outcome, ...] = ()
     problems: tuple[Problem, ...] = ()  # of the job as a whole
+    dropped: int = 0  # private values, left out before anything was kept

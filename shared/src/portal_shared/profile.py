@@ -39,9 +39,15 @@ class TechniqueRule(Part):
 
 
 class ParameterRule(Part):
+    """With a unit ("": a plain number) the value is a number, else text."""
+
     label: str
     unit: str | None = None
     icat: str | None = None
+    values: tuple[str, ...] = ()  # a vocabulary: nothing else is taken
+    minimum: float | None = None  # in `unit`
+    maximum: float | None = None
+    required: bool = False  # of every dataset
 
 
 class Facets(Part):
@@ -59,6 +65,9 @@ class Profile(Part):
     document_types: tuple[Literal["publication", "proposal"], ...] = ()
     doi: DoiRules = DoiRules()
     details_allowed: dict[str, tuple[str, ...]] = {}
+    private: tuple[str, ...] = ()  # names of fields that are dropped wherever they stand
+    required: dict[Level, tuple[str, ...]] = {}  # fields that may not be empty
+    embargo: bool = True  # a release date in the future keeps a record from the public
     icat: IcatRules
     techniques: dict[str, TechniqueRule] = {}
     parameters: dict[str, ParameterRule] = {}

@@ -20,6 +20,7 @@ RETRY = (
 )
 DEAD = "portal.dead"  # direct; routing key = service
 JOBS = "ingest.jobs"
+ORDERED = (JOBS,)  # given to one consumer at a time, whatever the number of replicas
 SERVICES = tuple(SUBSCRIPTIONS)
 DELIVERY_LIMIT = 20  # the net below our own counting: for messages that kill their consumer
 
@@ -101,7 +102,8 @@ async def declare(settings: Settings) -> None:
                     queue_name(service, event), durable=True, arguments=work_arguments(service)
                 )
                 await queue.bind(events, routing_key=event.key)
-        await channel.declare_queue(JOBS, durable=True, arguments=work_arguments("ingest"))
+        in_order = {**work_arguments("ingest"), "x-single-active-consumer": True}
+        await channel.declare_queue(JOBS, durable=True, arguments=in_order)
 
 
 async def depths(channel: AbstractChannel, queues: list[str]) -> list[Depth]:

@@ -8,7 +8,7 @@ import aio_pika
 import pytest
 from aio_pika.abc import AbstractIncomingMessage
 from portal_shared import topology
-from portal_shared.jobs import JobAnswer, Outcome, RegisterJob
+from portal_shared.jobs import Job, JobAnswer, Outcome
 from portal_shared.settings import Settings
 from pydantic import ValidationError
 
@@ -19,8 +19,8 @@ class Ingest:
 
     url: str
     heard: list[AbstractIncomingMessage] = field(default_factory=list)
-    jobs: list[RegisterJob] = field(default_factory=list)
-    silent: Callable[[RegisterJob], bool] = lambda _: False
+    jobs: list[Job] = field(default_factory=list)
+    silent: Callable[[Job], bool] = lambda _: False
     before_answering: bytes | None = None  # something else sent to the same queue
 
     @asynccontextmanager
@@ -47,7 +47,7 @@ class Ingest:
 
     def answer(self, body: bytes) -> bytes | None:
         try:
-            job = RegisterJob.model_validate_json(body)
+            job = Job.model_validate_json(body)
         except ValidationError as error:
             problem = {"field": "job", "reason": str(error.error_count())}
             told = {"job_id": "?", "result": "refused", "problems": [problem]}

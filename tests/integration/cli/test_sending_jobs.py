@@ -12,7 +12,7 @@ from portal_cli.sending import send as sending
 from portal_cli.sending.send import NotMade, Sent, send
 from portal_shared import topology
 from portal_shared.errors import Unavailable
-from portal_shared.jobs import InstrumentIn, RegisterJob
+from portal_shared.jobs import InstrumentIn, Job
 
 from .conftest import Ingest
 
@@ -114,7 +114,7 @@ async def test_a_lost_connection_is_made_again_and_the_rest_sent_again(
     monkeypatch.setattr(sending, "PAUSE", 0.1)
     first = asyncio.Event()
 
-    def quiet_once(_: RegisterJob) -> bool:
+    def quiet_once(_: Job) -> bool:
         early = not first.is_set()
         first.set()
         return early

@@ -5,7 +5,7 @@ import hashlib
 import json
 import sys
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,17 @@ class Ingest:
     answers: aio_pika.abc.AbstractQueue
     events: aio_pika.abc.AbstractQueue
     root: Path
+    seen: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    async def said(self, key: str, pid: str, version: int) -> dict[str, Any]:
+        """The body of one event, once it is said."""
+        async with asyncio.timeout(60):
+            while True:
+                for name, body in self.seen:
+                    record = body.get("dataset") or body.get("document") or body
+                    if (name, record.get("pid"), body.get("version")) == (key, pid, version):
+                        return body
+                self.seen += await self._next()
 
     async def send(self, body: bytes, correlation: str = "c") -> None:
         message = aio_pika.Message(body, reply_to=self.answers.name, correlation_id=correlation)

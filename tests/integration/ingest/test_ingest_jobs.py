@@ -38,14 +38,20 @@ def dataset(name: str, **more: Any) -> dict[str, Any]:
         "samples": [{"pid": "D1_kidney", "name": "D1_kidney"}],
         "parameters": [
             {"name": "voxel_size", "value": 25.14, "unit": "um"},
-            {"name": "organ", "value": "L'organe"},
+            {"name": "organ", "value": "kidney"},
+            {"name": "voi", "value": "L'organe"},
         ],
         **more,
     }
 
 
 def job(job_id: str, *datasets: dict[str, Any], **more: Any) -> dict[str, Any]:
-    document = {"name": "D1_kidney", "title": "Kidney of donor D1", "type": "publication"}
+    document = {
+        "name": "D1_kidney",
+        "title": "Kidney of donor D1",
+        "type": "publication",
+        "members": [{"person": {"id": "p", "full_name": "Ada Lovelace"}}],
+    }
     return {
         "version": 1,
         "job_id": job_id,
@@ -89,7 +95,8 @@ async def test_a_job_is_registered_said_and_answered(
         (p.type.name, p.type.units or "", p.numericValue or p.stringValue) for p in found.parameters
     } == {
         ("TOMOReconstruction_voxel_size_x", "um", 25.14),
-        ("SamplePatient_organ_name", "", "L'organe"),
+        ("SamplePatient_organ_name", "", "kidney"),
+        ("voi", "", "L'organe"),
     }
     assert [(f.name, f.location, f.fileSize) for f in found.datafiles] == [("0/c", "hoa/a/0/c", 6)]
 
@@ -115,7 +122,9 @@ async def test_changed_content_is_the_next_version_in_the_same_place(
 ) -> None:
     await ingest.do(job("j1", dataset("a")))
     await ingest.heard(5)
-    other = dataset("a", title="Another title", parameters=[{"name": "voi", "value": "VOI-1"}])
+    voxels = {"name": "voxel_size", "value": 25, "unit": "um"}
+    organ = {"name": "organ", "value": "kidney"}
+    other = dataset("a", title="Another title", parameters=[voxels, organ])
     answer = await ingest.do(job("j2", other))
     assert [(o.name, o.result, o.version) for o in answer.outcomes] == [
         ("D1_kidney", "unchanged", 1),
@@ -125,14 +134,23 @@ async def test_changed_content_is_the_next_version_in_the_same_place(
         "SELECT o FROM Dataset o WHERE o.name = 'a' INCLUDE o.parameters AS p, p.type"
     )[0]
     assert found.description == "Another title"
-    assert [(p.type.name, p.stringValue) for p in found.parameters] == [("voi", "VOI-1")]
+    assert {p.type.name: p.numericValue or p.stringValue for p in found.parameters} == {
+        "TOMOReconstruction_voxel_size_x": 25,
+        "SamplePatient_organ_name": "kidney",
+    }
 
 
 async def test_what_is_wrong_is_refused_by_field_and_the_rest_goes_through(ingest: Ingest) -> None:
     good = ingest.file("hoa/x", "f.txt", b"abc")
     wrong = {**good, "sha256": "0" * 64}
     bad: dict[str, dict[str, Any]] = {
-        "unit": dataset("unit", parameters=[{"name": "voxel_size", "value": 1, "unit": "furlong"}]),
+        "unit": dataset(
+            "unit",
+            parameters=[
+                {"name": "voxel_size", "value": 1, "unit": "furlong"},
+                {"name": "organ", "value": "kidney"},
+            ],
+        ),
         "technique": dataset("technique", techniques=[{"pid": "PaNET99999", "name": "magic"}]),
         "leaves": dataset("leaves", folder="../etc", files=[]),
         "leaves too": dataset("leaves too", folder="hoa/x", files=[{**good, "path": "../.."}]),

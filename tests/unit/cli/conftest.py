@@ -8,7 +8,7 @@ from portal_cli.hoa import jobs, source
 from portal_cli.hoa.atlas import Atlas, atlas
 from portal_cli.hoa.source import Source
 from portal_cli.outgoing import Outgoing
-from portal_shared.jobs import DatasetIn, RegisterJob
+from portal_shared.jobs import DatasetIn, Job
 
 
 @pytest.fixture(scope="session")
@@ -30,12 +30,12 @@ def sent(whole: Atlas, installed: Source) -> list[Outgoing]:
 
 
 @pytest.fixture(scope="session")
-def registered(sent: list[Outgoing]) -> list[RegisterJob]:
-    return [RegisterJob.model_validate_json(job.body) for job in sent]
+def registered(sent: list[Outgoing]) -> list[Job]:
+    return [Job.model_validate_json(job.body) for job in sent]
 
 
 @pytest.fixture(scope="session")
-def datasets(registered: list[RegisterJob]) -> dict[str, DatasetIn]:
+def datasets(registered: list[Job]) -> dict[str, DatasetIn]:
     return {d.name: d for job in registered for d in job.datasets}
 
 

@@ -1,9 +1,10 @@
 """What the importer sends is what ingest accepts."""
 
 from portal_cli.outgoing import Outgoing
-from portal_ingest.judging import judge
-from portal_ingest.reading import envelope, parsed, without_private
 from portal_shared import profile as profiles
+from portal_shared.judging import judge
+from portal_shared.privacy import without_private
+from portal_shared.reading import envelope, parsed
 
 PROFILE = profiles.load("human-organs")
 

@@ -10,7 +10,7 @@ from portal_cli.hoa.source import Source
 from portal_cli.outgoing import Outgoing
 from portal_shared import profile as profiles
 from portal_shared import units
-from portal_shared.jobs import MAX_JOB_BYTES, DatasetIn, RegisterJob
+from portal_shared.jobs import MAX_JOB_BYTES, DatasetIn, Job
 
 PROFILE = profiles.load("human-organs")
 
@@ -38,14 +38,14 @@ def test_a_specimen_is_told_the_same_by_all_its_datasets(datasets: dict[str, Dat
     assert len({s for d in datasets.values() for s in d.samples}) == 94
 
 
-def test_there_is_a_document_per_organ_and_per_proposal(registered: list[RegisterJob]) -> None:
+def test_there_is_a_document_per_organ_and_per_proposal(registered: list[Job]) -> None:
     types = Counter(job.document.type for job in registered if job.document)
     assert types == {"publication": 83, "proposal": 4}
     assert len({job.document.pid for job in registered if job.document}) == 87
 
 
 def test_proposals_name_their_datasets(
-    registered: list[RegisterJob], datasets: dict[str, DatasetIn]
+    registered: list[Job], datasets: dict[str, DatasetIn]
 ) -> None:
     proposals = {
         job.document.name: set(job.document.other_datasets)

@@ -6,7 +6,7 @@ import pytest
 from portal_cli.hoa import donors, filters, overlay, people, wording
 from portal_cli.hoa.atlas import Atlas
 from portal_cli.hoa.record import Contributor, Donor
-from portal_shared.jobs import DatasetIn, DocumentIn, RegisterJob
+from portal_shared.jobs import DatasetIn, DocumentIn, Job
 
 
 def told(**fields: object) -> donors.Told:
@@ -138,7 +138,7 @@ def test_a_contradicting_name_and_a_differing_pixel_are_warned_of(
     assert instrument.pid == "ESRF-BM18"
 
 
-def test_a_document_says_what_it_holds(registered: list[RegisterJob]) -> None:
+def test_a_document_says_what_it_holds(registered: list[Job]) -> None:
     kidney = next(
         j.document for j in registered if j.document and j.document.pid == "LADAF-2021-17_kidney"
     )
@@ -153,7 +153,7 @@ def ids(members: DatasetIn | DocumentIn) -> list[str]:
     return [m.person.id for m in members.members if m.person]
 
 
-def test_authors_are_cited_in_the_given_order(registered: list[RegisterJob], whole: Atlas) -> None:
+def test_authors_are_cited_in_the_given_order(registered: list[Job], whole: Atlas) -> None:
     for job in registered:
         for dataset in job.datasets:
             given = whole.entries[dataset.name].record.citation.author_list
@@ -172,7 +172,7 @@ def test_a_union_keeps_the_order_of_each_list() -> None:
     assert found[0].roles == ("Software", "Investigation")
 
 
-def test_proposers_are_recognised_among_the_contributors(registered: list[RegisterJob]) -> None:
+def test_proposers_are_recognised_among_the_contributors(registered: list[Job]) -> None:
     document = next(
         j.document for j in registered if j.document and j.document.pid == "proposal-md1252"
     )

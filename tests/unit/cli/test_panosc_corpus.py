@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from portal_cli.panosc.jobs import ORPHANS_PER_JOB, jobs
 from portal_shared.errors import Invalid
-from portal_shared.jobs import RegisterJob
+from portal_shared.jobs import Job
 
 DIFFRACTOMETER = {"pid": "ins/1", "name": "D1", "facility": "Lab"}
 CAMERA = {"pid": "ins/2", "name": "C2", "facility": "Lab"}
@@ -68,8 +68,8 @@ def corpus() -> dict[str, Any]:
     return json.loads(json.dumps(found))  # nothing in it is shared
 
 
-def made(corpus: object) -> list[RegisterJob]:
-    return [RegisterJob.model_validate_json(job.body) for job in jobs(json.dumps(corpus).encode())]
+def made(corpus: object) -> list[Job]:
+    return [Job.model_validate_json(job.body) for job in jobs(json.dumps(corpus).encode())]
 
 
 def test_every_field_is_kept(corpus: dict[str, Any]) -> None:

@@ -7,18 +7,33 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from portal_ingest.icat_entry import cut_name, dataset_entry, logical_files
-from portal_ingest.judging import judge, leaves_folder, valid_orcid
-from portal_ingest.reading import content_hash, envelope, parsed, without_private
+from portal_ingest.icat_entry import cut_name, dataset_entry, file_entries
 from portal_ingest.records import content_hash as record_hash
 from portal_ingest.records import dataset_record, listing
 from portal_shared import profile
+from portal_shared.checking import leaves_folder, valid_orcid
 from portal_shared.errors import Invalid
 from portal_shared.jobs import DatasetIn, FileIn
-from portal_shared.model import File
+from portal_shared.judging import judge
+from portal_shared.model import File, FileSummary, files_digest
+from portal_shared.privacy import without_private
+from portal_shared.reading import content_hash, envelope, parsed
 
 HOA, ANY = profile.load("human-organs"), profile.load("panosc")
-DATASET: dict[str, Any] = {"name": "a", "title": "A", "created": "2021-01-01T00:00:00Z"}
+PANET = "http://purl.org/pan-science/PaNET/PaNET01333"
+NOTHING = FileSummary()
+DATASET: dict[str, Any] = {
+    "name": "a",
+    "title": "A",
+    "created": "2021-01-01T00:00:00Z",
+    "instrument": {"pid": "ESRF-BM05", "name": "BM05", "facility": "ESRF"},
+    "techniques": [{"pid": PANET, "name": "x-ray propagation phase contrast microtomography"}],
+    "samples": [{"pid": "D1_kidney", "name": "D1_kidney"}],
+    "parameters": [
+        {"name": "voxel_size", "value": 25.14, "unit": "um"},
+        {"name": "organ", "value": "kidney"},
+    ],
+}
 
 
 def job(*datasets: Any, **more: Any) -> dict[str, Any]:
@@ -66,7 +81,8 @@ def test_a_date_without_zone_is_refused() -> None:
 
 
 def test_a_known_parameter_without_its_unit_is_refused() -> None:
-    given_ = {**DATASET, "parameters": [{"name": "voxel_size", "value": 2.5}]}
+    organ = {"name": "organ", "value": "kidney"}
+    given_ = {**DATASET, "parameters": [organ, {"name": "voxel_size", "value": 2.5}]}
     assert judge(envelope(job(given_)), HOA).datasets[0].problems
     assert not judge(envelope(job(given_)), ANY).datasets[0].problems
 
@@ -75,7 +91,7 @@ def test_a_refused_document_takes_its_datasets_with_it() -> None:
     raw = job(DATASET, document={"name": "d", "title": "", "type": "poem"})
     judged = judge(envelope(raw), HOA)
     assert judged.document is not None
-    assert {p.field for p in judged.document.problems} == {"document.title"}
+    assert "document.title" in {p.field for p in judged.document.problems}
     assert [p.field for p in judged.datasets[0].problems] == ["document"]
 
 
@@ -124,16 +140,17 @@ def test_unknown_donor_keys_are_dropped_and_counted() -> None:
 
 def test_equal_content_has_an_equal_hash() -> None:
     assert content_hash({"a": 1, "b": 2}) == content_hash({"b": 2, "a": 1})
-    one = dataset_record(DatasetIn.model_validate(DATASET), profile="panosc", document="x")
-    two = dataset_record(DatasetIn.model_validate(DATASET), profile="panosc", document="y")
+    given_ = DatasetIn.model_validate(DATASET)
+    one = dataset_record(given_, NOTHING, profile="panosc", document="x")
+    two = dataset_record(given_, NOTHING, profile="panosc", document="y")
     assert record_hash(one) == record_hash(two)
 
 
 def test_a_long_list_of_files_goes_in_parts() -> None:
     files = tuple(FileIn(name=f"f{n}", size=1) for n in range(700))
-    record = dataset_record(
-        DatasetIn.model_validate({**DATASET, "files": files}), profile="panosc", document=None
-    )
+    summary = FileSummary(count=700, bytes=700, digest=files_digest(list(files)))
+    given_ = DatasetIn.model_validate({**DATASET, "files": files})
+    record = dataset_record(given_, summary, profile="panosc", document=None)
     parts = listing(record, files, 3)
     assert [(p.part, p.parts, len(p.files)) for p in parts] == [
         (0, 3, 300),
@@ -157,7 +174,7 @@ def test_a_record_fits_into_icat() -> None:
             {"name": "t", "value": "y" * 5000},
         ],
     }
-    record = dataset_record(DatasetIn.model_validate(raw), profile="panosc", document=None)
+    record = dataset_record(DatasetIn.model_validate(raw), NOTHING, profile="panosc", document=None)
     entry = dataset_entry(record, (), ANY)
     assert len(entry.description) == 255
     assert all(len(t.name) <= 255 for t in entry.techniques)
@@ -168,7 +185,7 @@ def test_a_record_fits_into_icat() -> None:
 
 def test_many_files_become_logical_ones() -> None:
     files = [File(name=str(n), path=f"vol.zarr/{n % 7}", size=2) for n in range(1000)]
-    entries = logical_files("hoa/a/", files)
+    entries = file_entries("hoa/a", files)
     assert [(e.name, e.location, e.size) for e in entries] == [("vol.zarr", "hoa/a/vol.zarr", 2000)]
 
 

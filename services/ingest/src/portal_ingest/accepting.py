@@ -9,14 +9,20 @@ from portal_shared.errors import PortalError
 from portal_shared.jobs import Envelope, JobAnswer, Problem
 from portal_shared.mongo import Doc
 from portal_shared.observe import correlation_id, logger
+from portal_shared.privacy import without_private
+from portal_shared.reading import content_hash, envelope, parsed
 
 from portal_ingest.joblog import JobLog, ReplyTo
-from portal_ingest.reading import content_hash, envelope, parsed, without_private
+from portal_ingest.registry import Registry
 
 log = logger(__name__)
 
+LOOKED_UP = 1000  # records whose documents are looked up
 
-async def accept(body: bytes, reply: ReplyTo | None, *, jobs: JobLog, profile: str) -> bool:
+
+async def accept(
+    body: bytes, reply: ReplyTo | None, *, jobs: JobLog, registry: Registry, profile: str
+) -> bool:
     """Keep the job, or keep and send the refusal. True when there is new work.
 
     Raises Unavailable when it could be neither.
@@ -36,13 +42,14 @@ async def accept(body: bytes, reply: ReplyTo | None, *, jobs: JobLog, profile: s
         log.warning("private values dropped", job_id=job_id, dropped=dropped)
     row: Doc = {
         "_id": job_id,
-        "subject": subject(read),
+        "subjects": sorted(await subjects(read, registry)),
+        "kind": read.kind,
         "profile": community.name,
         "sender": read.sender,
         "hash": content_hash(public),
         "correlation_id": correlation_id(),
         "dropped": dropped,
-        "datasets": len(read.datasets),
+        "datasets": len(read.datasets) or len(read.records),
     }
     there = await jobs.accept(row, json.dumps(public, ensure_ascii=False), reply)
     if there is None:
@@ -52,15 +59,19 @@ async def accept(body: bytes, reply: ReplyTo | None, *, jobs: JobLog, profile: s
     return False
 
 
-def subject(job: Envelope) -> str:
-    """What the job is about: jobs of one subject are done in order."""
-    for part in (job.document, *job.datasets, *job.instruments):
+async def subjects(job: Envelope, registry: Registry) -> set[str]:
+    """What the job is about: jobs with one of these in common are done in order.
+
+    Its records by pid and name, and the documents that these belong to as far as is known: what a
+    job before it in the queue will register is known by the pids they share.
+    """
+    pids: set[str] = set()
+    for part in (job.document, *job.datasets, *job.records):
         if isinstance(part, dict):
-            for label in ("pid", "name"):
-                value = cast("dict[str, Any]", part).get(label)
-                if isinstance(value, str):
-                    return value[:255]
-    return job.job_id
+            given = [cast("dict[str, Any]", part).get(label) for label in ("pid", "name")]
+            pids.update([v[:255] for v in given if isinstance(v, str) and v][:1])
+    documents = await registry.documents_of(sorted(pids)[:LOOKED_UP]) if pids else set[str]()
+    return pids | documents or {job.job_id}
 
 
 async def _again(there: Doc, row: Doc, reply: ReplyTo | None, jobs: JobLog) -> None:
@@ -95,7 +106,8 @@ async def _refuse(
     log.warning("job refused", job_id=told_id, field=problem.field, reason=problem.reason)
     row: Doc = {
         "_id": own_id,
-        "subject": own_id,
+        "subjects": [],
+        "seq": 0,
         "bytes": len(body),
         "hash": digest,
         "correlation_id": correlation_id(),

@@ -9,6 +9,7 @@ from portal_shared.service import Service
 from portal_shared.workers import Worker
 
 from portal_ingest import handlers, routes
+from portal_ingest.changing import Changing, Embargo
 from portal_ingest.doi_notes import Writeback
 from portal_ingest.icat import Icat
 from portal_ingest.intake import Intake
@@ -16,6 +17,7 @@ from portal_ingest.joblog import JobLog
 from portal_ingest.registering import Registering
 from portal_ingest.registry import Registry
 from portal_ingest.settings import IngestSettings
+from portal_ingest.working import Working
 
 
 def build(settings: IngestSettings | None = None) -> FastAPI:
@@ -24,10 +26,11 @@ def build(settings: IngestSettings | None = None) -> FastAPI:
     jobs = JobLog(service.client, service.database, service.outbox)
     registry = Registry(service.client, service.database, service.outbox)
     icat = Icat(settings)
-    registering = Registering(jobs, registry, icat, Intake(settings.intake_root))
-    working = [
-        service.work(Worker(f"jobs {n}", registering.step)) for n in range(settings.jobs_at_once)
-    ]
+    registering = Registering(registry, icat, Intake(settings.intake_root))
+    changing = Changing(registry, icat, registering)
+    doing = Working(jobs, registering, changing)
+    working = [service.work(Worker(f"jobs {n}", doing.step)) for n in range(settings.jobs_at_once)]
+    service.work(Worker("embargoes", Embargo(registry).step))
     writing_back = service.work(Worker("DOIs to ICAT", Writeback(registry, icat).step))
     service.prepare(jobs.prepare)
     service.prepare(registry.prepare)

@@ -1,5 +1,6 @@
 """What ingest hears: jobs, and what became of identifiers."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -7,14 +8,19 @@ from faststream import Context
 from faststream.rabbit import RabbitRouter
 from faststream.rabbit.annotations import RabbitMessage
 from portal_shared import bus, topology
+from portal_shared.errors import Unavailable
 from portal_shared.events import DoiFailed, DoiMinted
+from portal_shared.observe import logger
 from portal_shared.workers import Worker
 
 from portal_ingest import accepting, doi_notes
 from portal_ingest.joblog import JobLog, ReplyTo
 from portal_ingest.registry import Registry
 
+log = logger(__name__)
 router = RabbitRouter()
+
+PAUSES = (0.5, 1, 2, 4, *[8] * 60)  # seconds: the broker gives a delivery half an hour
 
 
 async def as_it_came(
@@ -25,12 +31,13 @@ async def as_it_came(
 
 
 @router.subscriber(
-    bus.named_queue(topology.JOBS), channel=bus.channel(10), decoder=as_it_came, no_reply=True
+    bus.named_queue(topology.JOBS), channel=bus.channel(1), decoder=as_it_came, no_reply=True
 )
-async def accept_job(
+async def accept_job(  # noqa: PLR0917  # injected by name
     body: bytes,
     message: RabbitMessage,  # injected by its annotation
     jobs: Annotated[JobLog, Context()],
+    registry: Annotated[Registry, Context()],
     working: Annotated[list[Worker], Context()],
     profile: Annotated[str, Context()],
 ) -> None:
@@ -38,9 +45,24 @@ async def accept_job(
     # a job that was tried again comes without its reply_to, which would name the retry's publisher
     queue = raw.reply_to or str(raw.headers.get("x-reply-to") or "")
     reply = ReplyTo(queue, raw.correlation_id or "") if queue else None
-    if await accepting.accept(body, reply, jobs=jobs, profile=profile):
+    if await _in_order(body, reply, jobs, registry, profile):
         for worker in working:
             worker.wake.set()
+
+
+async def _in_order(
+    body: bytes, reply: ReplyTo | None, jobs: JobLog, registry: Registry, profile: str
+) -> bool:
+    """One after the other, as they lie in the queue: one that has to wait holds up the next."""
+    for pause in PAUSES:
+        try:
+            return await accepting.accept(
+                body, reply, jobs=jobs, registry=registry, profile=profile
+            )
+        except Unavailable as error:
+            log.warning("a job waits to be accepted", reason=str(error), seconds=pause)
+            await asyncio.sleep(pause)
+    return await accepting.accept(body, reply, jobs=jobs, registry=registry, profile=profile)
 
 
 @router.subscriber(bus.queue("ingest", DoiMinted), channel=bus.channel(10), no_reply=True)

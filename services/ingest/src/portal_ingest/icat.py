@@ -12,11 +12,12 @@ from typing import TypeVar
 
 import icat.exception
 from portal_shared.errors import Invalid, Unavailable
+from portal_shared.profile import Profile
 
 from portal_ingest import icat_publishing
 from portal_ingest.icat_client import QuickClient, RefusedInside, connect, translated
-from portal_ingest.icat_datasets import Datasets
-from portal_ingest.icat_entry import DatasetEntry, PublicationEntry
+from portal_ingest.icat_datasets import Datasets, Wanted
+from portal_ingest.icat_entry import LONG, DatasetEntry, ParameterEntry, PublicationEntry, cut
 from portal_ingest.icat_known import Known
 from portal_ingest.settings import IngestSettings
 
@@ -24,6 +25,7 @@ T = TypeVar("T")
 
 DEADLINE = 300  # seconds for one piece of work, its lookups included
 TRIES = 2
+WITHDRAWN = "withdrawn"  # parameter of a dataset: the reason
 
 
 class Icat:
@@ -36,14 +38,24 @@ class Icat:
         self._known = Known()
         self._datasets = Datasets(self._known)
 
-    async def register(self, entry: DatasetEntry, *, maybe_there: bool) -> int:
+    async def register(
+        self, entry: DatasetEntry, *, known: int | None, tried: bool, take_over: bool
+    ) -> int:
         """Create the dataset, or bring the one that is there to this state; returns its id.
 
-        `maybe_there`: an earlier try may have succeeded, or it was registered before.
+        `known`: the id it was given before; `tried`: an earlier try may have succeeded. What is
+        there and neither ours nor what we tried to write is left alone, unless we `take_over`.
         Raises Invalid when ICAT cannot hold it, Unavailable to try again.
         """
-        work = self._datasets.change if maybe_there else self._datasets.create
-        return await self._run(lambda client: work(client, entry))
+        asked = Wanted(entry, known=known, tried=tried, take_over=take_over)
+        return await self._run(lambda client: self._datasets.register(client, asked))
+
+    async def withdraw(self, dataset_id: int, profile: Profile, reason: str) -> None:
+        """The dataset stays, and says that it was withdrawn, and why."""
+        name = profile.icat.parameter_prefix + WITHDRAWN
+        entry = ParameterEntry(name, "", cut(reason, LONG))
+        facility = profile.icat.facility
+        await self._run(lambda c: self._datasets.note(c, facility, dataset_id, entry))
 
     async def set_dataset_doi(self, dataset_id: int, doi: str) -> None:
         await self._run(lambda client: self._datasets.set_doi(client, dataset_id, doi))

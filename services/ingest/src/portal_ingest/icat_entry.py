@@ -5,6 +5,7 @@ two long ones stay two.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from portal_shared.profile import Profile
 
 SHORT, LONG = 255, 4000
 LOCATION = 511
+_NUMBERS = re.compile(r"\d+")
 MOST_FILES = 500  # more are entered as one logical file per folder
 
 
@@ -65,7 +67,7 @@ class DatasetEntry:
     instruments: tuple[Named, ...]
     techniques: tuple[Named, ...]
     parameters: tuple[ParameterEntry, ...]
-    files: tuple[FileEntry, ...]
+    files: tuple[FileEntry, ...] | None  # None: those that are there
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,9 @@ def cut_name(text: str, most: int = SHORT) -> str:
     return f"{text[: most - 14]}… {digest}"
 
 
-def dataset_entry(dataset: Dataset, files: Sequence[File], profile: Profile) -> DatasetEntry:
+def dataset_entry(
+    dataset: Dataset, files: tuple[FileEntry, ...] | None, profile: Profile
+) -> DatasetEntry:
     rules = profile.icat
     instrument = dataset.instrument
     visit = instrument.name if instrument else "none"
@@ -112,7 +116,7 @@ def dataset_entry(dataset: Dataset, files: Sequence[File], profile: Profile) -> 
             cut_name(proposal), cut_name(visit), cut(proposal, SHORT), rules.investigation_type
         ),
         type=rules.dataset_type,
-        name=cut_name(dataset.name),
+        name=cut_name(_edition_name(dataset)),
         description=cut(dataset.title, SHORT),
         location=dataset.folder if dataset.folder and len(dataset.folder) <= LOCATION else None,
         doi=dataset.doi,
@@ -125,7 +129,7 @@ def dataset_entry(dataset: Dataset, files: Sequence[File], profile: Profile) -> 
         else (),
         techniques=tuple({t.pid: _technique(t) for t in dataset.techniques}.values()),
         parameters=parameter_entries(dataset, profile),
-        files=file_entries(dataset.folder, files),
+        files=files,
     )
 
 
@@ -152,26 +156,47 @@ def parameter_entries(dataset: Dataset, profile: Profile) -> tuple[ParameterEntr
     return tuple(found.values())
 
 
+def _edition_name(dataset: Dataset) -> str:
+    """Names are unique in an investigation: each edition has its own."""
+    return dataset.name if dataset.edition == 1 else f"{dataset.name}.v{dataset.edition}"
+
+
 def file_entries(folder: str | None, files: Sequence[File]) -> tuple[FileEntry, ...]:
+    """Each file; of more than ICAT should list, logical ones."""
     base = f"{folder}/" if folder else ""
     if len(files) > MOST_FILES:
-        return logical_files(base, files)
+        grouped = LogicalFiles(base)
+        for file in files:
+            grouped.add(file)
+        return grouped.entries()
     return tuple(
         FileEntry(cut_name(f.location), cut(base + f.location, LOCATION), f.size, f.sha256)
         for f in files
     )
 
 
-def logical_files(base: str, files: Sequence[File]) -> tuple[FileEntry, ...]:
-    """One entry per top folder (a zarr, a stack of slices), with the bytes of all below it."""
-    sizes: dict[str, int] = {}
-    for file in files:
-        top = file.location.split("/", 1)[0]
-        sizes[top] = sizes.get(top, 0) + (file.size or 0)
-    return tuple(
-        FileEntry(cut_name(top), cut(base + top, LOCATION), size, None)
-        for top, size in sizes.items()
-    )[:MOST_FILES]
+class LogicalFiles:
+    """One entry for each thing that many files make: a zarr, a stack of slices, a folder.
+
+    Grows with the things, not with their files.
+    """
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+        self._sizes: dict[str, int] = {}
+        self._single: dict[str, str | None] = {}
+
+    def add(self, file: File) -> None:
+        top, inside, _ = file.location.partition("/")
+        name = top if inside else _NUMBERS.sub("#", top)
+        self._single[name] = file.sha256 if name not in self._sizes and name == top else None
+        self._sizes[name] = self._sizes.get(name, 0) + (file.size or 0)
+
+    def entries(self) -> tuple[FileEntry, ...]:
+        return tuple(
+            FileEntry(cut_name(name), cut(self._base + name, LOCATION), size, self._single[name])
+            for name, size in sorted(self._sizes.items())
+        )
 
 
 def publication_entry(document: Document, doi: str, profile: Profile) -> PublicationEntry:

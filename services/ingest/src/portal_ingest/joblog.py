@@ -28,6 +28,7 @@ from portal_shared.outbox import Outbox
 
 LEASE = timedelta(seconds=60)
 LOOK_AHEAD = 500
+PAGES = 20
 UNFINISHED = ("accepted", "working")
 
 
@@ -45,6 +46,8 @@ class Claim:
     profile: str
     correlation_id: str
     attempts: int
+    sender: str | None = None
+    dropped: int = 0
 
 
 class JobLog:
@@ -53,12 +56,13 @@ class JobLog:
         self._outbox = outbox
         self._jobs = database["jobs"]
         self._contents = database["job_contents"]  # apart: looking for work reads no megabytes
+        self._counters = database["counters"]
         self._owner = str(uuid.uuid4())
 
     async def prepare(self) -> None:
         """Make the indexes."""
         with translated():
-            await self._jobs.create_index([("state", ASCENDING), ("received_at", ASCENDING)])
+            await self._jobs.create_index([("state", ASCENDING), ("seq", ASCENDING)])
             await self._jobs.create_index([("received_at", DESCENDING)])
             await self._jobs.create_index("result", sparse=True)
 
@@ -72,10 +76,17 @@ class JobLog:
             await self._contents.replace_one(
                 {"_id": f"{row['_id']} {row['hash']}"}, {"content": content}, upsert=True
             )
+            counted: Doc = await self._counters.find_one_and_update(
+                {"_id": "jobs"},
+                {"$inc": {"seq": 1}},
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
             try:
                 await self._jobs.insert_one(
                     {
                         **row,
+                        "seq": counted["seq"],
                         "state": "accepted",
                         "received_at": datetime.now(UTC),
                         "replies": replies,
@@ -127,21 +138,33 @@ class JobLog:
     async def claim(self) -> Claim | None:
         """The oldest job that may be done now, for this long (LEASE); None when there is none."""
         now = datetime.now(UTC)
-        with translated():
-            rows = self._jobs.find(
-                {"state": {"$in": UNFINISHED}},
-                {"subject": 1, "state": 1, "until": 1, "not_before": 1},
-            )
-            waiting = [r async for r in rows.sort("received_at", ASCENDING).limit(LOOK_AHEAD)]
-            busy: set[str] = set()
-            for row in waiting:
-                free = row["state"] == "accepted" or row["until"] < now
-                later = row.get("not_before") and row["not_before"] > now
-                if free and not later and row["subject"] not in busy:
-                    claimed = await self._take(row, now)
+        busy: set[str] = set()
+        after = -1
+        for _ in range(PAGES):
+            with translated():
+                rows = self._jobs.find(
+                    {"state": {"$in": UNFINISHED}, "seq": {"$gt": after}},
+                    {"subjects": 1, "state": 1, "until": 1, "not_before": 1, "seq": 1},
+                )
+                waiting = [r async for r in rows.sort("seq", ASCENDING).limit(LOOK_AHEAD)]
+                for row in waiting:
+                    claimed = await self._first(row, busy, now)
                     if claimed:
                         return claimed
-                busy.add(row["subject"])
+            if len(waiting) < LOOK_AHEAD:
+                return None
+            after = waiting[-1]["seq"]
+        return None
+
+    async def _first(self, row: Doc, busy: set[str], now: datetime) -> Claim | None:
+        """The job, unless an earlier one is about the same; then its subjects are busy too."""
+        free = row["state"] == "accepted" or row["until"] < now
+        later = row.get("not_before") and row["not_before"] > now
+        if free and not later and busy.isdisjoint(row["subjects"]):
+            claimed = await self._take(row, now)
+            if claimed:
+                return claimed
+        busy.update(row["subjects"])
         return None
 
     async def _take(self, row: Doc, now: datetime) -> Claim | None:
@@ -166,6 +189,8 @@ class JobLog:
             profile=taken["profile"],
             correlation_id=taken["correlation_id"],
             attempts=taken["attempts"],
+            sender=taken.get("sender"),
+            dropped=taken.get("dropped", 0),
         )
 
     async def extend(self, claim: Claim) -> bool:

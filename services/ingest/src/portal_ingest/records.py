@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from portal_shared.events import FILES_PER_PART, DatasetFilesListed
 from portal_shared.jobs import DatasetIn, DocumentIn
-from portal_shared.model import Dataset, Document, File, FileSummary, bare_doi, files_digest
+from portal_shared.model import Dataset, Document, File, FileSummary, bare_doi
 from pydantic import BaseModel
 
 
@@ -18,13 +18,13 @@ def document_pid(given: DocumentIn) -> str:
     return given.pid or given.name
 
 
-def dataset_record(given: DatasetIn, *, profile: str, document: str | None) -> Dataset:
+def dataset_record(
+    given: DatasetIn, files: FileSummary, *, profile: str, document: str | None
+) -> Dataset:
     """The dataset as the portal keeps it; its size is that of its files where they are known."""
-    files = given.files
-    sizes = [f.size for f in files]
-    known = [s for s in sizes if s is not None]
-    total = sum(known) if files and len(known) == len(files) else None
-    shared = given.model_dump(exclude={"pid", "files", "doi", "size"})
+    known = all(f.size is not None for f in given.files)
+    total = files.bytes if files.count and known else None
+    shared = given.model_dump(exclude={"pid", "files", "manifest", "doi", "size"})
     return Dataset.model_validate(
         {
             **shared,
@@ -33,9 +33,7 @@ def dataset_record(given: DatasetIn, *, profile: str, document: str | None) -> D
             "document": document,
             "doi": bare_doi(given.doi) if given.doi else None,
             "size": given.size if given.size is not None else total,
-            "files": FileSummary(
-                count=len(files), bytes=sum(known), digest=files_digest(list(files))
-            ),
+            "files": files,
         }
     )
 

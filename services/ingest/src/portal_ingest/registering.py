@@ -1,276 +1,232 @@
-"""Doing a job: judge its parts, enter them in ICAT, keep the records, say what happened.
+"""Registering the parts of a job: judged, entered in ICAT, kept, said.
 
 Every step can be cut off and done again: what ICAT has is looked up by its natural key, records are
 kept conditional on their version, and a job is finished only by who still holds its claim.
 """
 
-import asyncio
-import contextlib
-import json
-from collections.abc import AsyncGenerator
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
-from portal_shared import profile as profiles
-from portal_shared.errors import Conflict, Invalid, PortalError, Unavailable
-from portal_shared.events import DatasetRegistered, DocumentRegistered, InstrumentRegistered
-from portal_shared.jobs import JobAnswer, Outcome, Problem
-from portal_shared.model import Dataset, Instrument
-from portal_shared.observe import follow, logger
-from portal_shared.profile import Profile
-from pydantic import BaseModel
+from portal_shared.errors import Conflict, Invalid, Unavailable
+from portal_shared.jobs import DatasetIn, DocumentIn, Outcome, Problem
+from portal_shared.judging import DatasetPart, DocumentPart, InstrumentPart, Part
+from portal_shared.model import Dataset, Document, Instrument
+from portal_shared.observe import logger
 
+from portal_ingest import versions
 from portal_ingest.icat import Icat
 from portal_ingest.icat_entry import dataset_entry
 from portal_ingest.intake import Intake
-from portal_ingest.joblog import LEASE, Claim, JobLog
-from portal_ingest.judging import DatasetPart, DocumentPart, InstrumentPart, Judged, Part, judge
-from portal_ingest.reading import envelope
-from portal_ingest.records import (
-    content_hash,
-    dataset_pid,
-    dataset_record,
-    document_pid,
-    document_record,
-    listing,
+from portal_ingest.listing import Listed, Listing
+from portal_ingest.records import content_hash, dataset_pid, dataset_record, document_record
+from portal_ingest.registry import Registry, Saving, Stored
+from portal_ingest.tasks import (
+    Task,
+    following,
+    outcome,
+    record_of,
+    refused,
+    saving,
+    unfit,
 )
-from portal_ingest.registry import Kind, Registry, Stored
 
 log = logger(__name__)
 
-MOST_ATTEMPTS = 3  # of a job that fails for a reason nobody foresaw
-PAUSE = 5.0
-
 
 class Registering:
-    def __init__(self, jobs: JobLog, registry: Registry, icat: Icat, intake: Intake) -> None:
-        self._jobs = jobs
+    def __init__(self, registry: Registry, icat: Icat, intake: Intake) -> None:
         self._registry = registry
         self._icat = icat
-        self._intake = intake
+        self._listing = Listing(registry, intake)
 
-    async def step(self) -> bool:
-        """Claim a job and do it; False when there is none."""
-        claim = await self._jobs.claim()
-        if claim is None:
-            return False
-        follow(claim.correlation_id, job_id=claim.job_id)
-        try:
-            async with self._held(claim):
-                answer = await self.done(claim)
-        except PortalError:
-            await self._jobs.put_back(claim, pause=PAUSE, failed=False)
-            raise
-        except Exception as error:
-            log.exception("job failed", attempt=claim.attempts + 1)
-            if claim.attempts + 1 < MOST_ATTEMPTS:
-                await self._jobs.put_back(claim, pause=PAUSE, failed=True)
-                return True
-            problem = Problem(field="job", reason=f"the portal failed on it: {error!r}"[:1000])
-            answer = JobAnswer(job_id=claim.job_id, result="refused", problems=(problem,))
-        await self._jobs.finish(claim, answer)
-        log.info("job finished", result=answer.result, outcomes=len(answer.outcomes))
-        return True
-
-    @contextlib.asynccontextmanager
-    async def _held(self, claim: Claim) -> AsyncGenerator[None]:
-        """Keep the claim alive as long as the work goes on."""
-
-        async def extend() -> None:
-            while True:
-                await asyncio.sleep(LEASE.total_seconds() / 3)
-                with contextlib.suppress(Unavailable):
-                    await self._jobs.extend(claim)
-
-        holding = asyncio.create_task(extend())
-        try:
-            yield
-        finally:
-            holding.cancel()
-
-    async def done(self, claim: Claim) -> JobAnswer:
-        """What became of every part. Raises Unavailable to be done again."""
-        profile = profiles.load(claim.profile)
-        judged = judge(envelope(json.loads(claim.content)), profile)
-        outcomes = [await self._instrument(part, claim) for part in judged.instruments]
-        outcomes += [
-            await self._dataset(part, number, judged.document, claim, profile)
-            for number, part in enumerate(judged.datasets)
-        ]
-        if judged.document is not None:
-            outcomes.insert(0, await self._document(judged, judged.document, claim, profile))
-        refused = [o for o in outcomes if o.result == "refused"]
-        result = "done" if not refused else "partial" if len(refused) < len(outcomes) else "refused"
-        problems: tuple[Problem, ...] = ()
-        if not outcomes:
-            result = "refused"
-            reason = "holds neither a document, nor datasets, nor instruments"
-            problems = (Problem(field="job", reason=reason),)
-        return JobAnswer(
-            job_id=claim.job_id, result=result, outcomes=tuple(outcomes), problems=problems
-        )
-
-    async def _instrument(self, part: InstrumentPart, claim: Claim) -> Outcome:
+    async def instrument(self, part: InstrumentPart, task: Task) -> Outcome:
         if part.instrument is None or part.problems:
-            return _refused(part)
+            return refused(part)
         return await self._instrument_seen(
-            Instrument.model_validate(part.instrument.model_dump()), claim, part
+            Instrument.model_validate(part.instrument.model_dump()), task, part
         )
 
-    async def _instrument_seen(self, instrument: Instrument, claim: Claim, part: Part) -> Outcome:
+    async def _instrument_seen(self, instrument: Instrument, task: Task, part: Part) -> Outcome:
         # An instrument's pid may be that of a record of another kind, so it has a key of its own.
         pid = f"instrument:{instrument.pid}"
         for _ in range(5):
             old = await self._registry.find(pid)
             if old and old.hash == content_hash(instrument):
-                return _outcome(
-                    part, instrument.pid, old.version, changed=old.job_id == claim.job_id
-                )
+                ours = old.job_id == task.claim.job_id
+                return outcome(part, instrument.pid, old.version, changed=ours)
             if old is None:
-                await self._registry.intend(pid, "instrument", claim.job_id)
-            stored = _next(old, pid, "instrument", instrument, claim)
-            event = InstrumentRegistered(instrument=instrument, version=stored.version)
-            if await self._registry.save(stored, was=stored.version - 1, events=[event]):
-                return _outcome(part, instrument.pid, stored.version, changed=True)
+                await self._registry.intend(pid, "instrument", task.claim.job_id)
+            stored = following(old, "instrument", pid, instrument, task.claim)
+            if await self._registry.save(saving(stored)):
+                return outcome(part, instrument.pid, stored.version, changed=True)
         raise Conflict(f"{pid} changes faster than it can be kept")
 
-    async def _dataset(
-        self,
-        part: DatasetPart,
-        number: int,
-        document: DocumentPart | None,
-        claim: Claim,
-        profile: Profile,
-    ) -> Outcome:
+    async def dataset(self, part: DatasetPart, place: str, task: Task) -> Outcome:
+        """Register it, or the next version of it, or the edition that supersedes it."""
         given = part.dataset
         if given is None or part.problems:
-            return _refused(part)
-        part.problems += await asyncio.to_thread(
-            self._intake.problems, given, f"datasets[{number}]"
-        )
-        if part.problems:
-            return _refused(part)
-        owner = document_pid(document.document) if document and document.document else None
-        record = dataset_record(given, profile=profile.name, document=owner)
+            return refused(part)
+        old = await self._registry.newest(dataset_pid(given))
+        if problem := unfit(old, "dataset", f"{place}.pid"):
+            return refused(part, problem)
+        before = record_of(old) if old and old.version else None
+        assert before is None or isinstance(before, Dataset)  # noqa: S101  # unfit() said so
+        listed = await self._listing.read(given, place, keep=before)
+        if listed.problems:
+            return refused(part, *listed.problems)
+        record = _record(given, before, listed, task)
+        if before and versions.supersedes(before, record):
+            record = _superseding(before, record, part, place)
+            old = None if record.pid != before.pid else old
+        await self._shared_doi(record, part, place)
+        if old and old.hash == content_hash(record):
+            ours = old.job_id == task.claim.job_id
+            return outcome(
+                part, record.pid, old.version, changed=ours, supersedes=record.supersedes
+            )
+        try:
+            return await self._dataset_changed(part, record, old, listed, task)
+        except Invalid as error:
+            reason = Problem(field=f"{place}.{error.field or 'name'}", reason=error.reason)
+            return refused(part, reason)
+
+    async def _shared_doi(self, record: Dataset, part: DatasetPart, place: str) -> None:
         if record.doi:
             others = await self._registry.others_with_doi(record.doi, record.pid)
             if others:
                 reason = f"{record.doi} is also the DOI of {', '.join(others)}: kept as shared"
-                part.warnings.append(Problem(field=f"datasets[{number}].doi", reason=reason))
-        old = await self._registry.find(record.pid)
-        if old and old.kind != "dataset":
-            reason = f"{record.pid!r} is the pid of a {old.kind}"
-            part.problems.append(Problem(field=f"datasets[{number}].pid", reason=reason))
-            return _refused(part)
-        if old and old.document:  # it stays with the one it was registered with
-            record = record.model_copy(update={"document": old.document})
-        if old and old.hash == content_hash(record):
-            return _outcome(part, record.pid, old.version, changed=old.job_id == claim.job_id)
-        try:
-            return await self._dataset_changed(part, record, old, claim, profile)
-        except Invalid as error:
-            place = f"datasets[{number}].{error.field or 'name'}"
-            part.problems.append(Problem(field=place, reason=error.reason))
-            return _refused(part)
+                part.warnings.append(Problem(field=f"{place}.doi", reason=reason))
 
     async def _dataset_changed(
-        self, part: DatasetPart, record: Dataset, old: Stored | None, claim: Claim, profile: Profile
+        self, part: DatasetPart, record: Dataset, old: Stored | None, listed: Listed, task: Task
     ) -> Outcome:
         """Intend, enter in ICAT, keep and say."""
+        assert part.dataset is not None  # noqa: S101  # judged
         if record.instrument:
             seen = Part("instrument", record.instrument.name)
-            await self._instrument_seen(record.instrument, claim, seen)
-        assert part.dataset is not None  # noqa: S101  # judged
-        maybe_there = old is not None or await self._registry.intend(
-            record.pid, "dataset", claim.job_id
+            await self._instrument_seen(record.instrument, task, seen)
+        tried = old is not None or await self._registry.intend(
+            record.pid, "dataset", task.claim.job_id
         )
-        entry = dataset_entry(record, part.dataset.files, profile)
-        icat_id = await self._icat.register(entry, maybe_there=maybe_there)
-        stored = _next(old, record.pid, "dataset", record, claim, icat_id=icat_id)
-        saved = await self._registry.save(
-            stored,
-            was=stored.version - 1,
-            events=[DatasetRegistered(dataset=record, version=stored.version)],
-            listing=listing(record, part.dataset.files, stored.version),
+        old = old or await self._registry.find(record.pid)
+        if problem := unfit(old, "dataset", "pid"):
+            raise Invalid(problem.reason, field="pid")
+        files = None if listed.kept and old and old.icat_id else listed.logical(record.folder)
+        icat_id = await self._icat.register(
+            dataset_entry(record, files, task.profile),
+            known=old.icat_id if old else None,
+            tried=tried,
+            take_over=task.take_over,
         )
-        if not saved:
+        asked = part.dataset.is_public
+        stored = following(
+            old,
+            "dataset",
+            record.pid,
+            record,
+            task.claim,
+            icat_id=icat_id,
+            asked_public=asked,
+            release_at=record.release_date if asked and not record.is_public else None,
+        )
+        parts = await self._listing.parts(record, listed, stored.version)
+        one = saving(stored)
+        others = await self._superseded(record, task) if stored.version == 1 else []
+        if not await self._registry.save(Saving(stored, one.events, parts), *others):
             raise Unavailable(f"another job changed {record.pid} meanwhile")
-        return _outcome(part, record.pid, stored.version, changed=True)
+        return outcome(part, record.pid, stored.version, changed=True, supersedes=record.supersedes)
 
-    async def _document(
-        self, judged: Judged, part: DocumentPart, claim: Claim, profile: Profile
+    async def _superseded(self, record: Dataset, task: Task) -> list[Saving]:
+        """The edition before names this one, and so do the documents that listed it."""
+        old = await self._registry.find(record.supersedes) if record.supersedes else None
+        if old is None:
+            return []
+        before = Dataset.model_validate_json(old.body)
+        told = before.model_copy(update={"superseded_by": record.pid})
+        next_ = following(
+            old, "dataset", old.pid, told, task.claim, why="superseded", superseded_by=record.pid
+        )
+        found = [saving(next_)]
+        owner = (task.document.pid or task.document.name) if task.document else None
+        for listing in await self._registry.documents_with(old.pid):
+            if listing.pid != owner and listing.withdrawn is None:
+                document = Document.model_validate_json(listing.body)
+                changed = versions.with_member(document, old.pid, record.pid)
+                found.append(
+                    saving(following(listing, "document", listing.pid, changed, task.claim))
+                )
+        return found
+
+    async def document(
+        self, part: DocumentPart, members: Sequence[str], task: Task, place: str = "document"
     ) -> Outcome:
+        """Register it with these datasets, and those it names besides."""
         given = part.document
         if given is None or part.problems:
-            return _refused(part)
-        members = [
-            dataset_pid(d.dataset)
-            for d in judged.datasets
-            if d.dataset is not None and await self._is_member(d)
-        ]
-        record = document_record(given, profile=profile.name, datasets=members)
+            return refused(part)
+        record = document_record(given, profile=task.profile.name, datasets=members)
+        held = task.profile.embargo and versions.embargoed(given.release_date, datetime.now(UTC))
+        record = record.model_copy(update={"is_public": given.is_public and not held})
         old = await self._registry.find(record.pid)
-        if old and old.kind != "document":
-            reason = f"{record.pid!r} is the pid of a {old.kind}"
-            part.problems.append(Problem(field="document.pid", reason=reason))
-            return _refused(part)
+        if problem := unfit(old, "document", f"{place}.pid"):
+            return refused(part, problem)
         if old and old.hash == content_hash(record):
-            return _outcome(part, record.pid, old.version, changed=old.job_id == claim.job_id)
+            ours = old.job_id == task.claim.job_id
+            return outcome(part, record.pid, old.version, changed=ours)
         if old is None:
-            await self._registry.intend(record.pid, "document", claim.job_id)
-        stored = _next(old, record.pid, "document", record, claim)
-        event = DocumentRegistered(document=record, version=stored.version)
-        if not await self._registry.save(stored, was=stored.version - 1, events=[event]):
+            await self._registry.intend(record.pid, "document", task.claim.job_id)
+        stored = following(
+            old,
+            "document",
+            record.pid,
+            record,
+            task.claim,
+            asked_public=given.is_public,
+            release_at=given.release_date if held and given.is_public else None,
+        )
+        if not await self._registry.save(saving(stored)):
             raise Unavailable(f"another job changed {record.pid} meanwhile")
-        return _outcome(part, record.pid, stored.version, changed=True)
+        return outcome(part, record.pid, stored.version, changed=True)
 
-    async def _is_member(self, part: DatasetPart) -> bool:
-        """Accepted now, or refused now but registered before."""
-        if not part.problems:
-            return True
-        assert part.dataset is not None  # noqa: S101  # asked only of those that were read
-        old = await self._registry.find(dataset_pid(part.dataset))
-        return old is not None and old.version > 0
+    async def member(self, part: DatasetPart, done: Outcome) -> str | None:
+        """The pid of what was accepted now, or refused now but registered before."""
+        if done.pid is not None:
+            return done.pid
+        if part.dataset is None:
+            return None
+        old = await self._registry.newest(dataset_pid(part.dataset))
+        return old.pid if old is not None and old.version > 0 else None
 
 
-def _next(
-    old: Stored | None,
-    pid: str,
-    kind: Kind,
-    record: BaseModel,
-    claim: Claim,
-    *,
-    icat_id: int | None = None,
-) -> Stored:
-    return Stored(
-        pid=pid,
-        kind=kind,
-        version=(old.version if old else 0) + 1,
-        hash=content_hash(record),
-        job_id=claim.job_id,
-        body=record.model_dump_json(),
-        icat_id=icat_id if icat_id is not None else old.icat_id if old else None,
-        doi=old.doi if old else None,
-        brought_doi=getattr(record, "doi", None),
-        document=getattr(record, "document", None),
-        datasets=getattr(record, "datasets", ()),
+def _record(given: DatasetIn, before: Dataset | None, listed: Listed, task: Task) -> Dataset:
+    """The record that the job asks for, in the place of the one that is there."""
+    owner: DocumentIn | None = task.document
+    document = (owner.pid or owner.name) if owner else None
+    record = dataset_record(given, listed.summary, profile=task.profile.name, document=document)
+    released = given.release_date or (owner.release_date if owner else None)
+    if not task.profile.embargo:
+        released = given.release_date
+    held = task.profile.embargo and versions.embargoed(released, datetime.now(UTC))
+    kept = {"pid": before.pid, "edition": before.edition, "supersedes": before.supersedes,
+            "superseded_by": before.superseded_by} if before else {}  # fmt: skip
+    if before and listed.kept:
+        size = given.size if given.size is not None else before.size
+        kept |= {"folder": before.folder, "files": before.files, "size": size}
+    if before and before.document:  # it stays with the one it was registered with
+        kept["document"] = before.document
+    return record.model_copy(
+        update={**kept, "release_date": released, "is_public": given.is_public and not held}
     )
 
 
-def _refused(part: Part) -> Outcome:
-    return Outcome(
-        kind=part.kind,
-        name=part.name,
-        result="refused",
-        problems=tuple(part.problems),
-        warnings=tuple(part.warnings),
-    )
-
-
-def _outcome(part: Part, pid: str, version: int, *, changed: bool) -> Outcome:
-    return Outcome(
-        kind=part.kind,
-        name=part.name,
-        pid=pid,
-        result="registered" if changed else "unchanged",
-        version=version,
-        warnings=tuple(part.warnings),
-    )
+def _superseding(before: Dataset, record: Dataset, part: DatasetPart, place: str) -> Dataset:
+    """A dataset of its own: the one before stays what was cited."""
+    pid, edition = versions.next_edition(before)
+    update = {"pid": pid, "edition": edition, "supersedes": before.pid, "superseded_by": None}
+    if record.doi == before.doi:
+        update["doi"] = None  # that is the DOI of the edition before
+    if record.folder == before.folder:
+        reason = f"{record.folder!r} also held the files of {before.pid}: where they were"
+        reason += " replaced, that edition can be cited but not downloaded any more"
+        part.warnings.append(Problem(field=f"{place}.folder", reason=reason))
+    return record.model_copy(update=update)

@@ -38,6 +38,24 @@ class Stored:
     brought_doi: str | None = None
     document: str | None = None  # of a dataset
     datasets: tuple[str, ...] = ()  # of a document
+    asked_public: bool = True  # what it will be when no embargo holds it back
+    release_at: datetime | None = None  # the end of its embargo
+    superseded_by: str | None = None
+    withdrawn: Doc | None = None  # reason, at
+    history: tuple[Doc, ...] = ()  # versions.entry
+
+
+@dataclass(frozen=True)
+class Saving:
+    """A record's next version with what is to be said of it."""
+
+    stored: Stored
+    events: Sequence[Event]
+    listing: Sequence[DatasetFilesListed] = ()
+
+
+class _CameBetween(Exception):
+    """Another version of one of the records."""
 
 
 def _stored(row: Doc) -> Stored:
@@ -53,7 +71,36 @@ def _stored(row: Doc) -> Stored:
         brought_doi=row.get("brought_doi"),
         document=row.get("document"),
         datasets=tuple(row.get("datasets") or ()),
+        asked_public=row.get("asked_public", True),
+        release_at=row.get("release_at"),
+        superseded_by=row.get("superseded_by"),
+        withdrawn=row.get("withdrawn"),
+        history=tuple(row.get("history") or ()),
     )
+
+
+def _fields(stored: Stored) -> Doc:
+    return {
+        "kind": stored.kind,
+        "version": stored.version,
+        "hash": stored.hash,
+        "job_id": stored.job_id,
+        "body": stored.body,
+        "icat_id": stored.icat_id,
+        "brought_doi": stored.brought_doi,
+        "document": stored.document,
+        "datasets": stored.datasets,
+        "asked_public": stored.asked_public,
+        "superseded_by": stored.superseded_by,
+        "withdrawn": stored.withdrawn,
+        "history": list(stored.history),
+        "updated_at": datetime.now(UTC),
+        **({"release_at": stored.release_at} if stored.release_at else {}),
+    }
+
+
+def _unset(stored: Stored) -> Doc:
+    return {} if stored.release_at else {"$unset": {"release_at": ""}}
 
 
 class Registry:
@@ -70,11 +117,41 @@ class Registry:
             await self._records.create_index("icat_due", sparse=True)
             await self._records.create_index("brought_doi", sparse=True)
             await self._records.create_index("datasets", sparse=True)
+            await self._records.create_index("release_at", sparse=True)
             await self._listings.create_index([("pid", ASCENDING), ("part", ASCENDING)])
 
     async def find(self, pid: str) -> Stored | None:
         with translated():
             row = await self._records.find_one({"_id": pid})
+        return _stored(row) if row else None
+
+    async def newest(self, pid: str) -> Stored | None:
+        """The record of that pid, or the last of those that superseded it."""
+        found = await self.find(pid)
+        seen: set[str] = set()
+        while found and found.superseded_by and found.pid not in seen:
+            seen.add(found.pid)
+            found = await self.find(found.superseded_by)
+        return found
+
+    async def documents_with(self, pid: str) -> list[Stored]:
+        """Those that list the dataset."""
+        with translated():
+            return [_stored(row) async for row in self._records.find({"datasets": pid})]
+
+    async def documents_of(self, pids: Sequence[str]) -> set[str]:
+        """Pids of the documents that any of these records belongs to."""
+        with translated():
+            mine = self._records.find({"_id": {"$in": list(pids)}}, {"document": 1})
+            found = {row.get("document") async for row in mine}
+            listing = self._records.find({"datasets": {"$in": list(pids)}}, {"_id": 1})
+            found |= {row["_id"] async for row in listing}
+        return {pid for pid in found if pid}
+
+    async def due_release(self) -> Stored | None:
+        """A record whose embargo has ended."""
+        with translated():
+            row = await self._records.find_one({"release_at": {"$lte": datetime.now(UTC)}})
         return _stored(row) if row else None
 
     async def others_with_doi(self, doi: str, pid: str) -> list[str]:
@@ -100,41 +177,31 @@ class Registry:
                 return True
         return False
 
-    async def save(
-        self,
-        stored: Stored,
-        *,
-        was: int,
-        events: Sequence[Event],
-        listing: Sequence[DatasetFilesListed] = (),
-    ) -> bool:
-        """Keep this version and say the events; False when another version came between."""
-        now = datetime.now(UTC)
-        fields: Doc = {
-            "kind": stored.kind,
-            "version": stored.version,
-            "hash": stored.hash,
-            "job_id": stored.job_id,
-            "body": stored.body,
-            "icat_id": stored.icat_id,
-            "brought_doi": stored.brought_doi,
-            "document": stored.document,
-            "datasets": stored.datasets,
-            "updated_at": now,
-        }
+    async def save(self, *savings: Saving) -> bool:
+        """Keep these versions and say the events; False when another came between: nothing is."""
 
-        async def work(session: Session) -> bool:
-            result = await self._records.update_one(
-                {"_id": stored.pid, "version": was}, {"$set": fields}, session=session
-            )
-            if not result.matched_count:
-                return False
-            await self._due_again(stored, session)
-            await self._keep_listing(stored.pid, listing, session)
-            await self._outbox.add(session, [*events, *listing])
-            return True
+        async def work(session: Session) -> None:
+            for saving in savings:
+                await self._save(saving, session)
 
-        return await transaction(self._client, work)
+        try:
+            await transaction(self._client, work)
+        except _CameBetween:
+            return False
+        return True
+
+    async def _save(self, saving: Saving, session: Session) -> None:
+        stored = saving.stored
+        result = await self._records.update_one(
+            {"_id": stored.pid, "version": stored.version - 1},
+            {"$set": _fields(stored), **_unset(stored)},
+            session=session,
+        )
+        if not result.matched_count:
+            raise _CameBetween
+        await self._due_again(stored, session)
+        await self._keep_listing(stored.pid, saving.listing, session)
+        await self._outbox.add(session, [*saving.events, *saving.listing])
 
     async def _due_again(self, stored: Stored, session: Session) -> None:
         """What ICAT was told of a document's DOI is to be told again: its members changed."""
@@ -161,6 +228,22 @@ class Registry:
             await self._listings.delete_many(
                 {"pid": pid, "part": {"$gte": listing[0].parts}}, session=session
             )
+
+    async def say_part(self, part: DatasetFilesListed) -> None:
+        """Keep and say one part of a list that is too long for one transaction."""
+
+        async def work(session: Session) -> None:
+            which = {"pid": part.pid, "part": part.part}
+            row = {**which, "body": part.model_dump_json()}
+            await self._listings.replace_one(which, row, upsert=True, session=session)
+            await self._outbox.add(session, [part])
+
+        await transaction(self._client, work)
+
+    async def drop_parts(self, pid: str, count: int) -> None:
+        """What a longer list had after so many parts."""
+        with translated():
+            await self._listings.delete_many({"pid": pid, "part": {"$gte": count}})
 
     async def note_doi(self, pid: str, *, version: int, fields: Doc) -> bool:
         """Keep what the doi service said, unless it said something newer before."""
@@ -212,6 +295,8 @@ class Registry:
                 )
                 for kind in kinds
             }
+            told["embargoed"] = await self._records.count_documents({"release_at": {"$ne": None}})
+            told["withdrawn"] = await self._records.count_documents({"withdrawn": {"$ne": None}})
             told["icat_due"] = await self._records.count_documents({"icat_due": {"$ne": None}})
             return told
 

@@ -3,16 +3,10 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from portal_shared.events import (
-    DatasetRegistered,
-    DocumentRegistered,
-    Event,
-    InstrumentRegistered,
-)
-from portal_shared.model import Dataset, Document, Instrument
 
+from portal_ingest import saying
 from portal_ingest.joblog import JobLog
-from portal_ingest.registry import Registry, Stored
+from portal_ingest.registry import Registry
 
 router = APIRouter()
 BATCH = 50
@@ -46,6 +40,24 @@ async def show_job(request: Request, job_id: str) -> dict[str, Any]:
     return told
 
 
+@router.get("/records/{pid:path}/history")
+async def history(request: Request, pid: str) -> dict[str, Any]:
+    """Every version of a record: who, when, by which job, and what each field was and is."""
+    registry: Registry = request.app.state.registry
+    stored = await registry.find(pid)
+    if stored is None or stored.version == 0:
+        raise HTTPException(404, f"no record {pid!r}")
+    return {
+        "pid": pid,
+        "kind": stored.kind,
+        "version": stored.version,
+        "superseded_by": stored.superseded_by,
+        "withdrawn": stored.withdrawn,
+        "release_at": stored.release_at,
+        "history": stored.history,
+    }
+
+
 @router.post("/republish")
 async def republish(request: Request) -> dict[str, int]:
     """Say every record's state again, so that what was lost elsewhere can be built anew."""
@@ -53,25 +65,11 @@ async def republish(request: Request) -> dict[str, int]:
     after, said = "", 0
     while batch := await registry.batch_after(after, BATCH):
         for stored in batch:
-            events = [_event(stored), *await registry.listing(stored.pid)]
+            events = [saying.event(stored), *await registry.listing(stored.pid)]
             await registry.say_again(events)
             said += len(events)
         after = batch[-1].pid
     return {"events": said}
-
-
-def _event(stored: Stored) -> Event:
-    if stored.kind == "document":
-        return DocumentRegistered(
-            document=Document.model_validate_json(stored.body), version=stored.version
-        )
-    if stored.kind == "dataset":
-        return DatasetRegistered(
-            dataset=Dataset.model_validate_json(stored.body), version=stored.version
-        )
-    return InstrumentRegistered(
-        instrument=Instrument.model_validate_json(stored.body), version=stored.version
-    )
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:

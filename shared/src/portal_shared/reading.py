@@ -8,13 +8,12 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
 from typing import Any, NoReturn, cast
+
+from pydantic import ValidationError
 
 from portal_shared.errors import Invalid
 from portal_shared.jobs import JOB_VERSION, MAX_JOB_BYTES, Envelope
-from portal_shared.profile import Profile
-from pydantic import ValidationError
 
 MOST_LEVELS = 30
 
@@ -107,48 +106,6 @@ def place_of(location: tuple[int | str, ...]) -> str:
         elif not re.fullmatch(r"(constrained-)?(int|float|str)|function-.*", part):
             text += f".{part}" if text else part
     return text or "job"
-
-
-def without_private(job: dict[str, Any], profile: Profile) -> tuple[dict[str, Any], int]:
-    """The job without what may not be kept of a donor, and how many values were dropped."""
-    dropped = 0
-    allowed = profile.details_allowed
-    clean = dict(job)
-    parts: list[Any] = [clean.get("document"), *_list(clean.get("datasets"))]
-    cleaned: list[Any] = []
-    for part in parts:
-        public = part
-        if isinstance(part, dict) and isinstance(cast("dict[str, Any]", part).get("details"), dict):
-            whole = cast("dict[str, Any]", part)
-            kept, gone = _allowed(whole["details"], allowed)
-            dropped += gone
-            public = {**whole, "details": kept}
-        cleaned.append(public)
-    if "document" in clean:
-        clean["document"] = cleaned[0]
-    if isinstance(clean.get("datasets"), list):
-        clean["datasets"] = cleaned[1:]
-    return clean, dropped
-
-
-def _list(value: Any) -> list[Any]:
-    return cast("list[Any]", value) if isinstance(value, list) else []
-
-
-def _allowed(
-    details: dict[str, Any], allowed: Mapping[str, tuple[str, ...]]
-) -> tuple[dict[str, Any], int]:
-    kept, dropped = dict(details), 0
-    for group, names in allowed.items():
-        block = details.get(group)
-        if isinstance(block, dict):
-            fields = cast("dict[str, Any]", block)
-            kept[group] = {k: v for k, v in fields.items() if k in names}
-            dropped += len(fields) - len(kept[group])
-        elif block is not None:
-            del kept[group]  # not the shape whose fields could be judged
-            dropped += 1
-    return kept, dropped
 
 
 def content_hash(job: dict[str, Any]) -> str:
