@@ -20,7 +20,7 @@ from portal_gateway.engine import Engine
 from portal_gateway.faceting import Faceting
 from portal_gateway.files import FilePages
 from portal_gateway.refusals import NothingThere, Refused
-from portal_gateway.routes import downloads
+from portal_gateway.routes import downloads, history
 from portal_gateway.routes.landing import Landing
 from portal_gateway.routes.panosc import PanoscApi
 from portal_gateway.searching import Searching
@@ -76,7 +76,9 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
     app.state.engine = engine
     app.state.downloads = Downloads(service, database)
     service.subscribe(download_handlers.router, downloads=app.state.downloads)
+    app.state.catalogue = catalogue
     app.include_router(downloads.router)
+    app.include_router(history.router)
     api = PanoscApi(searching, FilePages(catalogue), Faceting(searching))
     app.router.routes.extend(Landing(searching, catalogue).routes())
     app.router.routes.extend(api.routes())

@@ -21,6 +21,13 @@ class Catalogue:
             found = await self._find(name, {"told_doi": bare_doi(pid)}, 2)
         return found[0] if len(found) == 1 else None
 
+    async def tombstone(self, name: str, pid: str) -> Doc | None:
+        """What is left of a withdrawn record, by its pid or DOI."""
+        named = [{"_id": pid}, *([{"told_doi": bare_doi(pid)}] if "/" in pid else [])]
+        which: Doc = {"$or": named, "withdrawn": {"$type": "object"}}
+        with translated():
+            return await self.database[name].find_one(which)
+
     async def by_doi(self, name: str, doi: str) -> list[Doc]:
         return await self._find(name, {"told_doi": bare_doi(doi)}, 1000)
 

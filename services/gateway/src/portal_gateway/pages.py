@@ -35,6 +35,17 @@ def record(told: Mapping[str, Any], api: str) -> str:
     return page(str(told["title"]), cite + api_link + _shown(fields, 0))
 
 
+def tombstone(left: Mapping[str, Any]) -> str:
+    """What stands where a withdrawn record was."""
+    doi = left.get("doi")
+    named = f"<p>https://doi.org/{escape(doi)}</p>\n" if isinstance(doi, str) else ""
+    return page(
+        str(left["title"]),
+        f"<p>This record was withdrawn on {escape(str(left['withdrawn_at'])[:10])}.</p>\n"
+        f"<p>{escape(str(left['reason']))}</p>\n{named}<p>{escape(str(left['pid']))}</p>",
+    )
+
+
 def choice(doi: str, records: Iterable[Mapping[str, str]]) -> str:
     items = "".join(
         f'<li><a href="{escape(api_path(r["level"], r["pid"]))}">{escape(r["title"])}</a> '

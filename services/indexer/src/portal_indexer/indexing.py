@@ -92,7 +92,12 @@ class Indexing:
             if record is None:
                 answer.append((row, _hidden(), None))
                 continue
-            above = [d for d in documents if d.pid == record.document or record.pid in d.datasets]
+            old = record.superseded_by is not None  # found by its pid and DOI alone
+            above = [
+                d
+                for d in documents
+                if not old and (d.pid == record.document or record.pid in d.datasets)
+            ]
             search = packing.dataset(
                 record,
                 doi=row.get("doi"),
@@ -103,13 +108,13 @@ class Indexing:
                 **packing.answers(search),
                 **_doi(row, record.doi),
                 "documents": sorted(d.pid for d in above),
-                "instrument": record.instrument.pid if record.instrument else None,
+                "instrument": record.instrument.pid if record.instrument and not old else None,
             }
             tags += [
                 (techniques.plain(t.name), techniques.term(t.pid, t.panet_id))
                 for t in record.techniques
             ]
-            answer.append((row, kept, search))
+            answer.append((row, kept, None if old else search))
         await self._catalogue.note_techniques(tags)
         return answer
 
@@ -129,7 +134,8 @@ class Indexing:
         records = {r["_id"]: Document.model_validate(r["record"]) for r in rows if _public(r)}
         named = [pid for d in records.values() for pid in d.datasets]
         found = await self._either(prepared.DATASETS, named, "record.document", list(records))
-        datasets = [Dataset.model_validate(r["record"]) for r in found if _public(r)]
+        known = (Dataset.model_validate(r["record"]) for r in found if _public(r))
+        datasets = [d for d in known if d.superseded_by is None]
         answer: list[tuple[Doc, Doc, Doc | None]] = []
         for row in rows:
             record = records.get(row["_id"])

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from portal_shared.errors import PortalError
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from portal_gateway import answering, pages
@@ -75,9 +76,12 @@ class Landing:
         entity = LEVELS[level]
         pid = request.path_params["pid"].removesuffix("/")
         try:
-            told = await self._told(entity, pid)
+            stone = await self.catalogue.tombstone(COLLECTIONS[entity.name], pid)
+            told = await self._told(entity, pid) if stone is None else {}
         except PortalError as error:
             return answering.refused(error)
+        if stone is not None:
+            return _tombstone(request, stone)
         if not _prefers_page(request):
             return answering.told(request, told)
         return _page(request, pages.record(told, pages.api_path(level, told["pid"])))
@@ -112,6 +116,17 @@ class Landing:
         if _prefers_page(request):
             return _page(request, pages.links(title, addresses))
         return answering.told(request, {"name": title, "status": "ok", **addresses})
+
+
+def _tombstone(request: Request, row: Mapping[str, Any]) -> Response:
+    """410 with the reason: the DOI goes on leading here."""
+    left = {"pid": row["_id"], "doi": row.get("told_doi"), **row["withdrawn"]}
+    if _prefers_page(request):
+        page = pages.tombstone(left).encode()
+        headers = {**pages.HEADERS, "content-type": pages.HTML}
+        return Response(page, HTTPStatus.GONE, headers=headers)
+    error = {"statusCode": 410, "name": "Error", "code": "WITHDRAWN", "message": left["reason"]}
+    return JSONResponse({"error": error, **left}, HTTPStatus.GONE)
 
 
 def _member(member: Mapping[str, Any]) -> dict[str, Any]:

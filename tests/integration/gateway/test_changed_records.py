@@ -1,0 +1,92 @@
+"""What readers see of records that were embargoed, superseded or withdrawn."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from portal_shared.events import DatasetRegistered, DatasetWithdrawn, DocumentRegistered, DoiMinted
+from portal_shared.model import Change, bare_doi
+
+from .test_read_side import organ, scan
+
+NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
+SCAN = scan("kidney", "left", "overview", 25.0)
+KIDNEY = organ("kidney", SCAN)
+HISTORY = (Change(version=1, at=NOW, kind="registered", job_id="j1"),)
+
+
+async def test_an_embargoed_record_is_in_no_answer_until_it_is_released(portal: Any) -> None:
+    hidden = SCAN.model_copy(update={"is_public": False})
+    await portal.say([
+        DocumentRegistered(document=KIDNEY, version=1),
+        DatasetRegistered(dataset=hidden, version=1, history=HISTORY),
+    ])  # fmt: skip
+    await portal.settled()
+    assert await portal.pids("/api/Datasets") == []
+    for path in (f"/api/Datasets/{SCAN.pid}", f"/datasets/{SCAN.pid}"):
+        assert (await portal.get(path)).status_code == 404
+    assert (await portal.get(f"/api/records/{SCAN.pid}/history")).status_code == 404
+    released = (*HISTORY, Change(version=2, at=NOW, kind="released", fields=("is_public",)))
+    await portal.say([DatasetRegistered(dataset=SCAN, version=2, history=released)])
+    await portal.settled()
+    assert await portal.pids("/api/Datasets") == [SCAN.pid]
+    told = (await portal.get(f"/api/records/{SCAN.pid}/history")).json()
+    assert [(c["version"], c["kind"]) for c in told["history"]] == [
+        (1, "registered"),
+        (2, "released"),
+    ]
+
+
+async def test_a_withdrawn_dataset_is_gone_but_for_its_tombstone(portal: Any) -> None:
+    minted = DoiMinted(pid=SCAN.pid, level="dataset", doi="10.5072/ABC", url="https://x.org",
+                       adopted=False, state="findable", version=1)  # fmt: skip
+    stone = DatasetWithdrawn(pid=SCAN.pid, version=2, reason="<b>consent</b> withdrawn",
+                             withdrawn_at=NOW, title=SCAN.title, history=HISTORY)  # fmt: skip
+    await portal.say([
+        DocumentRegistered(document=KIDNEY, version=1),
+        DatasetRegistered(dataset=SCAN, version=1),
+        minted,
+    ])  # fmt: skip
+    await portal.settled()
+    await portal.say([stone, DatasetRegistered(dataset=SCAN, version=1)])
+    await portal.settled()
+    assert await portal.pids("/api/Datasets") == []
+    assert (await portal.get(f"/api/Datasets/{SCAN.pid}")).status_code == 404
+    includes = {"include": [{"relation": "datasets"}]}
+    document = (await portal.get(f"/api/Documents/{KIDNEY.pid}", filter=includes)).json()
+    assert document.get("datasets", []) == []
+    for name in (SCAN.pid, "10.5072/ABC"):
+        landing = await portal.get(f"/datasets/{name}")
+        assert landing.status_code == 410
+        assert landing.json()["reason"] == "<b>consent</b> withdrawn"
+        assert landing.json()["doi"] == bare_doi("10.5072/ABC")
+    page = await portal.reader.get(f"/datasets/{SCAN.pid}", headers={"accept": "text/html"})
+    assert page.status_code == 410
+    assert "&lt;b&gt;consent" in page.text
+    told = (await portal.get(f"/api/records/{SCAN.pid}/history")).json()
+    assert told["withdrawn"]["reason"] == "<b>consent</b> withdrawn"
+    asked = await portal.reader.post("/api/downloads", json={"pid": SCAN.pid})
+    assert asked.status_code in (404, 410)
+
+
+async def test_a_superseded_dataset_is_cited_but_not_found(portal: Any) -> None:
+    newer = SCAN.model_copy(update={"pid": f"{SCAN.pid}.v2", "edition": 2, "supersedes": SCAN.pid})
+    await portal.say([
+        DocumentRegistered(document=KIDNEY, version=1),
+        DatasetRegistered(dataset=SCAN, version=1),
+    ])  # fmt: skip
+    await portal.settled()
+    old = SCAN.model_copy(update={"superseded_by": newer.pid})
+    listing = KIDNEY.model_copy(update={"datasets": (newer.pid,)})
+    await portal.say([
+        DatasetRegistered(dataset=newer, version=1),
+        DatasetRegistered(dataset=old, version=2),
+        DocumentRegistered(document=listing, version=2),
+    ])  # fmt: skip
+    await portal.settled()
+    assert await portal.pids("/api/Datasets") == [newer.pid]
+    assert (await portal.get(f"/api/Datasets/{SCAN.pid}")).status_code == 200
+    told = (await portal.get(f"/api/records/{SCAN.pid}/history")).json()
+    assert told["superseded_by"] == newer.pid
+    includes = {"include": [{"relation": "datasets"}]}
+    document = (await portal.get(f"/api/Documents/{KIDNEY.pid}", filter=includes)).json()
+    assert [d["pid"] for d in document["datasets"]] == [newer.pid]
