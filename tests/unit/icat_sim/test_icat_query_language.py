@@ -29,7 +29,7 @@ PLANNER = Planner(SCHEMA, Values(SCHEMA, UTC))
 
 
 def plan(text: str) -> Plan:
-    return PLANNER.search(text, "simple/root", 10)
+    return PLANNER.search(text, "simple/root", 10, lambda _: None)
 
 
 def quoted(text: str) -> str:

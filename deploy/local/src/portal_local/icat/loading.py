@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from portal_local.icat.errors import invalid
 from portal_local.icat.jpql.includes import IncludeTree
+from portal_local.icat.rights import Gate
 from portal_local.icat.schema import Bean, Field, Schema
 from portal_local.icat.store import id_list
 from portal_local.icat.values import Value
@@ -25,11 +26,17 @@ Entities: TypeAlias = dict[int, Entity]
 
 
 class Loader:
-    """Loads for one answer, which may hold no more than `most` beans."""
+    """Loads for one answer, which may hold no more than `most` beans.
 
-    def __init__(self, schema: Schema, connection: sqlite3.Connection, most: int) -> None:
+    What is asked for by id is loaded; what is included, as far as the gate lets it be seen.
+    """
+
+    def __init__(
+        self, schema: Schema, connection: sqlite3.Connection, gate: Gate, most: int
+    ) -> None:
         self._schema = schema
         self._connection = connection
+        self._gate = gate
         self._most = most
         self._left = most
 
@@ -48,21 +55,24 @@ class Loader:
             raise invalid(f"attempt to return more than {self._most} entities")
         for name, branch in includes.items():
             about = bean.fields[name]
-            if about.relation == "ONE":
-                self._load_ones(found, about, branch)
-            else:
-                self._load_manys(found, about, branch)
+            load = self._load_ones if about.relation == "ONE" else self._load_manys
+            load(bean, found, about, branch)
         return {int(entity.row["id"] or 0): entity for entity in found}
 
-    def _load_ones(self, entities: list[Entity], about: Field, branch: IncludeTree) -> None:
+    def _load_ones(
+        self, origin: Bean, entities: list[Entity], about: Field, branch: IncludeTree
+    ) -> None:
+        target = self._schema.beans[about.type]
         ids = [entity.row[about.column] for entity in entities]
         wanted = {int(value) for value in ids if value is not None}
-        found = self.load(self._schema.beans[about.type], wanted, branch)
+        found = self.load(target, self._gate.steps(origin, about, target, wanted), branch)
         for entity, value in zip(entities, ids, strict=True):
-            if value is not None:
+            if value is not None and int(value) in found:
                 entity.related[about.name] = [found[int(value)]]
 
-    def _load_manys(self, entities: list[Entity], about: Field, branch: IncludeTree) -> None:
+    def _load_manys(
+        self, origin: Bean, entities: list[Entity], about: Field, branch: IncludeTree
+    ) -> None:
         target = self._schema.beans[about.type]
         back = target.fields[about.inverse].column
         rows = self._connection.execute(
@@ -70,7 +80,8 @@ class Loader:
             f' WHERE "{back}" IN (SELECT value FROM json_each(?)) LIMIT ?',
             (id_list(int(entity.row["id"] or 0) for entity in entities), self._left + 1),
         )
-        found = self.load(target, [row[0] for row in rows], branch)
+        seen = self._gate.steps(origin, about, target, {row[0] for row in rows})
+        found = self.load(target, seen, branch)
         children: dict[Value, list[Entity]] = defaultdict(list)
         for child in found.values():
             children[child.row[back]].append(child)

@@ -23,24 +23,25 @@ _REFUSED_QUERY = frozenset({"SQLITE_ERROR", "SQLITE_TOOBIG"})
 class Reader:
     """Works on a connection whose transaction is the caller's."""
 
-    def __init__(self, schema: Schema, values: Values, rights: Rights, most: int) -> None:
+    def __init__(
+        self, schema: Schema, values: Values, planner: Planner, rights: Rights, most: int
+    ) -> None:
         self._schema = schema
         self._values = values
         self._rights = rights
-        self._planner = Planner(schema, values)
+        self._planner = planner
         self._most = most
 
     def search(self, connection: sqlite3.Connection, text: str | None, user: str) -> list[str]:
         """The `return` elements of a search."""
         if text is None:
             raise bad_parameter("query may not be null")
-        plan = self._planner.search(text, user, self._most + 1)
-        if not all(self._rights.may_read(user, bean) for bean in plan.reads):
-            return ['<return xsi:type="xs:long">0</return>'] if plan.counts else []
+        gate = self._rights.gate(connection, user)
+        plan = self._planner.search(text, user, self._most + 1, gate.readable)
         rows = _run(connection, plan)
         if len(rows) > self._most:
             raise invalid(f"attempt to return more than {self._most} entities")
-        loader = Loader(self._schema, connection, self._most)
+        loader = Loader(self._schema, connection, gate, self._most)
         loaded = [
             _load_column(loader, plan, column, [row[index] for row in rows])
             for index, column in enumerate(plan.columns)
@@ -58,12 +59,12 @@ class Reader:
         if text is None:
             raise bad_parameter("query may not be null")
         bean, includes = self._planner.get(text)
-        loader = Loader(self._schema, connection, self._most)
-        found = loader.load(bean, [number], includes).get(number)
-        if found is None:
+        gate = self._rights.gate(connection, user)
+        found = Loader(self._schema, connection, gate, self._most).load(bean, [number], includes)
+        if number not in found:
             raise IcatError("NO_SUCH_OBJECT_FOUND", f"{bean.name}[id:{number}] not found.")
-        self._rights.require(user, "READ", bean)
-        return [self._element("return", found)]
+        gate.require("READ", bean, [number])
+        return [self._element("return", found[number])]
 
     def _field_set(
         self, columns: tuple[Column, ...], row: tuple[Value, ...], loaded: list[Entities]

@@ -10,6 +10,7 @@ from typing import get_args
 from portal_local.icat.beans import BeanReader, Record
 from portal_local.icat.describing import authenticator_info, entity_info
 from portal_local.icat.errors import IcatError, bad_parameter
+from portal_local.icat.jpql.plan import Planner
 from portal_local.icat.reading import Reader
 from portal_local.icat.rights import Access, Rights
 from portal_local.icat.schema import Schema
@@ -38,15 +39,16 @@ class Options:
 class Service:
     def __init__(self, schema: Schema, options: Options) -> None:
         values = Values(schema, options.zone)
-        rights = Rights(options.root_users)
+        planner = Planner(schema, values)
+        rights = Rights(schema, planner, options.root_users)
         self._schema = schema
         self._options = options
         self._store = Store(options.folder, schema)
         self._sessions = Sessions(options.passwords, options.lifetime_minutes)
         self._rights = rights
         self._beans = BeanReader(schema, values)
-        self._reader = Reader(schema, values, rights, options.max_entities)
-        self._writer = Writer(schema, strict_nested=options.strict_nested)
+        self._reader = Reader(schema, values, planner, rights, options.max_entities)
+        self._writer = Writer(schema, rights.checks(), strict_nested=options.strict_nested)
         self._operations: dict[str, Callable[[Node], list[str]]] = {
             "login": self._login,
             "logout": self._logout,
@@ -132,12 +134,22 @@ class Service:
         access = next((a for a in get_args(Access) if a == node.string("accessType")), None)
         if access is None:
             raise bad_parameter(f"accessType must be one of {', '.join(get_args(Access))}")
-        with self._store.reading() as connection:
+        record = self._beans.read(node.first("bean"))
+        if access == "CREATE":
+            allowed = self._may_create(record, node)
+        else:
+            with self._store.reading() as connection:
+                user, number = self._user(connection, node), existing(connection, record)
+                gate = self._rights.gate(connection, user)
+                allowed = gate.allowed(access, record.bean, [number])
+        return [_return("true" if allowed else "false")]
+
+    def _may_create(self, record: Record, node: Node) -> bool:
+        """Known only of a bean that is there: it is made, asked about, and taken back."""
+        with self._store.trying() as connection:
             user = self._user(connection, node)
-            record = self._beans.read(node.first("bean"))
-            if access != "CREATE":
-                existing(connection, record)
-        return [_return("true" if self._rights.may(user, access, record.bean) else "false")]
+            number = self._writer.create(connection, record, user)
+            return self._rights.gate(connection, user).allowed("CREATE", record.bean, [number])
 
     def _create(self, node: Node) -> list[str]:
         record = self._beans.read(node.first("bean"))
@@ -147,7 +159,8 @@ class Service:
 
     def _create_one(self, connection: sqlite3.Connection, record: Record, user: str) -> int:
         number = self._writer.create(connection, record, user)
-        self._rights.require(user, "CREATE", record.bean)  # afterwards, as ICAT does
+        gate = self._rights.gate(connection, user)
+        gate.require("CREATE", record.bean, [number])  # afterwards, as ICAT does
         return number
 
     def _create_many(self, node: Node) -> list[str]:
@@ -165,11 +178,21 @@ class Service:
     def _update(self, node: Node) -> list[str]:
         record = self._beans.read(node.first("bean"))
         with self._store.writing() as connection:
-            user = self._user(connection, node)
-            existing(connection, record)
-            self._rights.require(user, "UPDATE", record.bean)
-            self._writer.update(connection, record, user)
+            self._update_one(connection, record, self._user(connection, node))
         return []
+
+    def _update_one(self, connection: sqlite3.Connection, record: Record, user: str) -> None:
+        """Another parent for it takes the rights to delete it here and to create it there."""
+        bean, number = record.bean, existing(connection, record)
+        gate = self._rights.gate(connection, user)
+        changed = self._writer.changes(connection, record)
+        moves = any(field.relation == "ONE" and field.name in bean.key for field in changed)
+        gate.require_update(bean, number, [field.name for field in changed])
+        if moves:
+            gate.require("DELETE", bean, [number])
+        self._writer.update(connection, record, user)
+        if moves:
+            gate.require("CREATE", bean, [number])
 
     def _delete(self, node: Node) -> list[str]:
         record = self._beans.read(node.first("bean"))
@@ -178,9 +201,11 @@ class Service:
         return []
 
     def _delete_one(self, connection: sqlite3.Connection, record: Record, user: str) -> None:
-        existing(connection, record)
-        self._rights.require(user, "DELETE", record.bean)
-        self._writer.delete(connection, record)
+        doomed = self._writer.doomed(connection, record)
+        gate = self._rights.gate(connection, user)
+        for name, ids in doomed.items():
+            gate.require("DELETE", self._schema.beans[name], ids)
+        self._writer.delete(connection, doomed)
 
     def _delete_many(self, node: Node) -> list[str]:
         records = [self._beans.read(bean) for bean in node.every("beans")]

@@ -71,6 +71,16 @@ class Store:
                 self._writer.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def trying(self) -> Generator[sqlite3.Connection]:
+        """The one writer's connection; nothing that is done with it is kept."""
+        with self._turn:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+            finally:
+                self._writer.execute("ROLLBACK")
+
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._path,

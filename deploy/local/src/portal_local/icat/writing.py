@@ -6,7 +6,7 @@ is wrong deeper in a tree arrives as INTERNAL. `strict_nested` says the true rea
 
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from portal_local.icat import parameters
@@ -23,6 +23,9 @@ _ZERO = {
 }
 
 
+Checks = Mapping[str, Callable[[dict[str, Value]], None]]
+
+
 @dataclass
 class _Refused(Exception):
     """The row of `record` could not be written; `why` is set if our own rules said so."""
@@ -34,10 +37,11 @@ class _Refused(Exception):
 
 
 class Writer:
-    """Works on a connection whose transaction is the caller's."""
+    """Works on a connection whose transaction is the caller's; `checks` may refuse rows by bean."""
 
-    def __init__(self, schema: Schema, *, strict_nested: bool) -> None:
+    def __init__(self, schema: Schema, checks: Checks, *, strict_nested: bool) -> None:
         self._schema = schema
+        self._checks = checks
         self._strict_nested = strict_nested
         self._inserts = {bean.name: _insert(bean) for bean in schema.beans.values()}
 
@@ -65,6 +69,7 @@ class Writer:
         for name in _ZERO.get(bean.name, ()):
             if row[name] is None:
                 row[name] = 0
+        self._check(bean, row)
         problem = _unsaved_reference(record, parent)
         if problem is None and bean.is_parameter:
             problem = parameters.applicable(record) or parameters.permitted(connection, record)
@@ -95,10 +100,26 @@ class Writer:
         first = _taken(connection, outermost.bean, row) or _defect(outermost.bean, row)
         return first or _unexpected(refused)
 
+    def _check(self, bean: Bean, row: dict[str, Value]) -> None:
+        if bean.name in self._checks:
+            self._checks[bean.name](row)
+
+    def changes(self, connection: sqlite3.Connection, record: Record) -> list[Field]:
+        """The fields that an update with this record would change."""
+        fields = record.bean.written
+        columns = ", ".join(f'"{field.column}"' for field in fields)
+        stored = connection.execute(
+            f'SELECT {columns} FROM "{record.bean.name}" WHERE id = ?',  # noqa: S608
+            (existing(connection, record),),
+        ).fetchone()
+        given = _row(record).values()
+        return [f for f, old, new in zip(fields, stored, given, strict=True) if old != new]
+
     def update(self, connection: sqlite3.Connection, record: Record, user: str) -> None:
         """Replaces every attribute and many-to-one; what is not given becomes null."""
         bean, number = record.bean, existing(connection, record)
         row = _row(record)
+        self._check(bean, row)
         problem = _unsaved_reference(record, {})
         if problem is None and bean.is_parameter:
             problem = parameters.permitted(connection, record)
@@ -112,10 +133,13 @@ class Writer:
         except sqlite3.IntegrityError as error:
             raise _unexpected(_Refused(record, row, str(error))) from error
 
-    def delete(self, connection: sqlite3.Connection, record: Record) -> None:
-        """Deletes the bean and all that hangs on its one-to-many fields, however deep."""
+    def doomed(self, connection: sqlite3.Connection, record: Record) -> dict[str, set[int]]:
+        """What deleting it would delete: the bean and all on its one-to-many fields, deeply."""
         doomed: dict[str, set[int]] = {}
         self._condemn(connection, record.bean, {existing(connection, record)}, doomed)
+        return {name: ids for name, ids in doomed.items() if ids}
+
+    def delete(self, connection: sqlite3.Connection, doomed: Mapping[str, set[int]]) -> None:
         connection.execute("PRAGMA defer_foreign_keys=ON")  # the tree may have circles
         for name, ids in doomed.items():
             connection.execute(

@@ -16,12 +16,21 @@ _NUMBERS = frozenset({"Long", "Integer", "Double"})
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A bean whose content a fragment shows, and the SQL of its id."""
+
+    bean: Bean
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fragment:
     sql: str
     parameters: tuple[Value, ...]
     type: str  # of an attribute, or CONDITION, or ENTITY
     literal: str | None = None  # the text, if it is a string the client wrote
     bean: Bean | None = None  # of a path: whose field it is; of an entity: which
+    sources: tuple[Source, ...] = ()
 
 
 class Compiler:
@@ -75,19 +84,15 @@ class Compiler:
             operand = _numeric(operand)
         kind = {"COUNT": "Long", "AVG": "Double"}.get(function, operand.type)
         distinct = "DISTINCT " if expression.distinct else ""
-        return Fragment(
-            f"{function}({distinct}{operand.sql})", operand.parameters, kind, bean=operand.bean
-        )
+        return _built(f"{function}({distinct}{{}})", [operand], kind)
 
     def _path(self, path: syntax.Path) -> Fragment:
         if not self._scope.knows(path) and path.names[-1] in self._schema.enum_constants:
             return _literal(syntax.Constant(path.names[-1]))
-        column, owner, field = self._scope.column(path)
-        if field is None:
-            return Fragment(column, (), ENTITY, bean=owner)
-        if field.relation == "ONE":
-            return Fragment(column, (), ENTITY, bean=self._schema.beans[field.type])
-        return Fragment(column, (), field.type, bean=owner)
+        end = self._scope.end(path)
+        kind = ENTITY if end.field is None else end.field.type
+        sources = (Source(end.bean, end.id),)
+        return Fragment(end.column, (), kind, bean=end.bean, sources=sources)
 
     def _moment(self, moment: syntax.Moment) -> Fragment:
         return Fragment("?", (self._milliseconds(moment.text),), "Date")
@@ -197,8 +202,12 @@ class Compiler:
 
 def _built(template: str, parts: Sequence[Fragment], kind: str = CONDITION) -> Fragment:
     """The parts put into the template's braces; the template is ours, never the client's text."""
-    sql = template.format(*(part.sql for part in parts))
-    return Fragment(sql, tuple(value for part in parts for value in part.parameters), kind)
+    return Fragment(
+        template.format(*(part.sql for part in parts)),
+        tuple(value for part in parts for value in part.parameters),
+        kind,
+        sources=tuple(source for part in parts for source in part.sources),
+    )
 
 
 def _now(_: syntax.Now) -> Fragment:

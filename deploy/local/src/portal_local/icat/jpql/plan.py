@@ -1,15 +1,22 @@
 """From a query's text to what the database is asked: SQL, parameters, and what each column is."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from portal_local.icat.errors import bad_parameter
 from portal_local.icat.jpql.fragments import CONDITION, ENTITY, Compiler, Fragment
 from portal_local.icat.jpql.includes import IncludeTree, include_tree
 from portal_local.icat.jpql.parser import parse_get, parse_search
 from portal_local.icat.jpql.scope import Scope
-from portal_local.icat.jpql.syntax import Aggregate, Expression, Query
+from portal_local.icat.jpql.syntax import Aggregate, Expression, Path, Query
 from portal_local.icat.schema import Bean, Schema
 from portal_local.icat.values import Value, Values
+
+_parsed = lru_cache(maxsize=1024)(parse_search)  # rules are asked for again and again
+
+Readable = Callable[[Bean], Fragment | None]
+"""The ids of such beans that may be read, as a query of one column; None: all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +32,30 @@ class Plan:
     sql: str
     parameters: tuple[Value, ...]
     columns: tuple[Column, ...]
-    counts: bool  # one COUNT: answers 0 where there is nothing
-    reads: tuple[Bean, ...]  # the beans behind what is selected
     includes: IncludeTree
+
+
+@dataclass(frozen=True, slots=True)
+class Governed:
+    """Which beans a rule is about: all of a kind, or with `restricted` those that `ids` finds."""
+
+    bean: Bean
+    attribute: str | None  # the one attribute the rule is about, if it is not about whole beans
+    restricted: bool
+    ids: Fragment
+
+
+@dataclass(slots=True)
+class _Compiled:
+    query: Query
+    scope: Scope
+    compiler: Compiler
+    selected: list[Fragment]
+    filters: list[Fragment] = field(default_factory=list[Fragment])
+
+    def where(self) -> str:
+        conditions = " AND ".join(fragment.sql for fragment in self.filters)
+        return f" WHERE {conditions}" if conditions else ""
 
 
 class Planner:
@@ -42,9 +70,51 @@ class Planner:
             raise bad_parameter(f"{query.bean} is not an entity type")
         return bean, include_tree(self._schema, query, bean, by_bean=not query.variable)
 
-    def search(self, text: str, user: str, most: int) -> Plan:
-        """A plan that yields no more than `most` rows."""
-        query = parse_search(text)
+    def search(self, text: str, user: str, most: int, readable: Readable) -> Plan:
+        """A plan that yields no more than `most` rows, and only of what is readable."""
+        compiled = self._compile(parse_search(text), user)
+        query, selected = compiled.query, compiled.selected
+        order = [(compiled.compiler.compile(o.expression), o.descending) for o in query.order]
+        if any(fragment.type == CONDITION for fragment, _ in order):
+            raise bad_parameter("ORDER BY takes values, not conditions")
+        compiled.filters.extend(_permitted(selected, readable))
+        sql = f"SELECT {'DISTINCT ' if query.distinct else ''}"
+        sql += ", ".join(fragment.sql for fragment in selected)
+        sql += f" FROM {compiled.scope.tables}{compiled.where()}"
+        if order:
+            items = (f"{f.sql} DESC" if descending else f.sql for f, descending in order)
+            sql += " ORDER BY " + ", ".join(items)
+        limit = most if query.limit is None else min(query.limit, most)
+        fragments = (*selected, *compiled.filters, *(fragment for fragment, _ in order))
+        return Plan(
+            f"{sql} LIMIT ? OFFSET ?",
+            (*_parameters(fragments), limit, query.offset),
+            tuple(Column(f.type, f.bean if f.type == ENTITY else None) for f in selected),
+            self._includes(query, selected),
+        )
+
+    def governed(self, text: str, user: str) -> Governed:
+        """What the rule with this text governs; BAD_PARAMETER if it is no text of a rule."""
+        query = _parsed(text)
+        if query.order or query.includes or query.includes_ones or query.limit or query.offset:
+            raise bad_parameter("a rule takes no ORDER BY, INCLUDE or LIMIT")
+        compiled = self._compile(query, user)
+        path, only = query.select[0], compiled.selected[0]
+        if len(query.select) > 1 or not isinstance(path, Path) or only.bean is None:
+            raise bad_parameter("a rule selects one bean, or one attribute of one")
+        (source,) = only.sources
+        return Governed(
+            only.bean,
+            None if only.type == ENTITY else path.names[-1],
+            bool(compiled.filters),
+            Fragment(
+                f"SELECT {source.id} FROM {compiled.scope.tables}{compiled.where()}",  # noqa: S608
+                _parameters(compiled.filters),
+                "Long",
+            ),
+        )
+
+    def _compile(self, query: Query, user: str) -> _Compiled:
         scope = Scope(self._schema, query.bean, query.variable)
         for join in query.joins:
             scope.join(join)
@@ -55,27 +125,7 @@ class Planner:
         if len({isinstance(expression, Aggregate) for expression in query.select}) > 1:
             raise bad_parameter("SELECT takes values or aggregates of them, not both")
         filters = [compiler.condition(condition) for condition in _conditions(query)]
-        order = [(compiler.compile(item.expression), item.descending) for item in query.order]
-        if any(fragment.type == CONDITION for fragment, _ in order):
-            raise bad_parameter("ORDER BY takes values, not conditions")
-        sql = f"SELECT {'DISTINCT ' if query.distinct else ''}"
-        sql += ", ".join(fragment.sql for fragment in selected)
-        sql += f" FROM {scope.tables}"
-        if filters:
-            sql += " WHERE " + " AND ".join(fragment.sql for fragment in filters)
-        if order:
-            items = (f"{f.sql} DESC" if descending else f.sql for f, descending in order)
-            sql += " ORDER BY " + ", ".join(items)
-        limit = most if query.limit is None else min(query.limit, most)
-        fragments = [*selected, *filters, *(fragment for fragment, _ in order)]
-        return Plan(
-            f"{sql} LIMIT ? OFFSET ?",
-            (*(value for f in fragments for value in f.parameters), limit, query.offset),
-            tuple(Column(f.type, f.bean if f.type == ENTITY else None) for f in selected),
-            isinstance(query.select[0], Aggregate) and query.select[0].function == "COUNT",
-            tuple(fragment.bean for fragment in selected if fragment.bean),
-            self._includes(query, selected),
-        )
+        return _Compiled(query, scope, compiler, selected, filters)
 
     def _includes(self, query: Query, selected: list[Fragment]) -> IncludeTree:
         if not query.includes and not query.includes_ones:
@@ -85,6 +135,18 @@ class Planner:
             raise bad_parameter("INCLUDE needs a query that selects one bean")
         by_bean = query.variable.startswith("$")
         return include_tree(self._schema, query, only.bean, by_bean=by_bean)
+
+
+def _permitted(selected: Iterable[Fragment], readable: Readable) -> Iterable[Fragment]:
+    """Conditions that leave what may be read, of every bean behind what is selected."""
+    for source in {(s.bean.name, s.id): s for f in selected for s in f.sources}.values():
+        ids = readable(source.bean)
+        if ids is not None:
+            yield Fragment(f"{source.id} IN ({ids.sql})", ids.parameters, CONDITION)
+
+
+def _parameters(fragments: Iterable[Fragment]) -> tuple[Value, ...]:
+    return tuple(value for fragment in fragments for value in fragment.parameters)
 
 
 def _selected(compiler: Compiler, expression: Expression) -> Fragment:

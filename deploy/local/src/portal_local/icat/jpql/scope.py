@@ -18,6 +18,16 @@ class Place:
     alias: str
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where a path ends: at an attribute of a bean, or with no field at the bean itself."""
+
+    column: str
+    bean: Bean
+    id: str  # the SQL of the bean's id
+    field: Field | None
+
+
 class Scope:
     def __init__(self, schema: Schema, bean: str, variable: str) -> None:
         self._schema = schema
@@ -92,20 +102,23 @@ class Scope:
             place = self._step(place, field)
         return place, self._field(place, names[-1]) if names else None
 
-    def column(self, path: Path) -> tuple[str, Bean, Field | None]:
-        """The column the path ends in, whose it is, and its field: None for a bean's own id."""
+    def end(self, path: Path) -> End:
+        """Where the path ends; joins what lies on the way."""
         names = path.names if path.base else path.names[1:]
         if len(names) > 1 and names[-1] == "id":  # `….rel.id` is in the row that refers to it
             place, field = self.ending(Path(path.names[:-1], path.base))
             if field is not None and field.relation == "ONE":
-                target = self.bean(field.type)
-                return f'{place.alias}."{field.column}"', target, target.fields["id"]
+                target, column = self.bean(field.type), f'{place.alias}."{field.column}"'
+                return End(column, target, column, target.fields["id"])
         place, field = self.ending(path)
         if field is None:
-            return f"{place.alias}.id", place.bean, None
+            return End(f"{place.alias}.id", place.bean, f"{place.alias}.id", None)
         if field.relation == "MANY":
             raise bad_parameter(f"{'.'.join(path.names)} is many beans, not one value: JOIN it")
-        return f'{place.alias}."{field.column}"', place.bean, field
+        column = f'{place.alias}."{field.column}"'
+        if field.relation == "ONE":
+            return End(column, self.bean(field.type), column, None)
+        return End(column, place.bean, f"{place.alias}.id", field)
 
     def _field(self, place: Place, name: str) -> Field:
         field = place.bean.fields.get(name)
