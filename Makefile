@@ -3,10 +3,10 @@ UV := $(shell deploy/get-uv --where)
 RUN := $(UV) run --no-sync
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo test unit it e2e check fmt contracts bench up down logs image
+.PHONY: help setup servers demo test unit it e2e icat-suite check fmt contracts bench up down logs image
 
 help:  ## this list
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup:  ## get uv if missing, install what uv.lock says
 	@deploy/get-uv
@@ -26,6 +26,9 @@ unit: setup  ## the quick ones
 
 it: setup servers  ## against real servers and simulators
 	$(RUN) pytest tests/integration
+
+icat-suite: setup  ## python-icat's own tests against the ICAT simulator
+	PORTAL_REQUIRE_SERVICES=1 $(RUN) pytest tests/integration/icat_sim/suite -q -rP
 
 e2e: setup servers  ## journeys through the running portal
 	$(RUN) pytest tests/e2e
