@@ -38,7 +38,7 @@ _TABLE: tuple[tuple[str, float, str, bool, tuple[str, ...]], ...] = (
     ("arcsec", math.pi / 648000, "angle", False, ("arcsecond",)),
     ("s", 1.0, "time", True, ("second", "sec")),
     ("min", 60.0, "time", False, ("minute", "mins")),
-    ("h", 3600.0, "time", False, ("hour", "hr")),
+    ("h", 3600.0, "time", False, ("hour", "hr", "hrs")),
     ("day", 86400.0, "time", False, ()),
     ("a", 31557600.0, "time", False, ("year",)),
     ("Hz", 1.0, "frequency", True, ("hertz",)),

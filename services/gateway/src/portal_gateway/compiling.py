@@ -149,7 +149,7 @@ def _include(entity: Entity, one: Include, names: Names, prefix: str) -> Filter:
     match one.relation.entity if one.conditional else "":
         case "":
             found = ALL
-        case "Technique":
+        case "Technique" if one.where != EVERYTHING:
             found = _tree(one.where, _technique(f"{prefix}t", names))
         case "Parameter":
             found = loose(_parameters(one.where, prefix))

@@ -1,12 +1,14 @@
 """Includes: which parents stay, and what is told of their relations. Pure: rows are all there."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from portal_gateway.filters import deep, holding, quantities
 from portal_gateway.filters.deep import Names
 from portal_gateway.filters.entities import DATASET, ENTITIES, PARAMETER, TECHNIQUE, Entity
 from portal_gateway.filters.tree import EVERYTHING, Include, Row, Shape
+
+Matched: TypeAlias = list[tuple[int, Row]]  # rows by their position in the relation
 
 
 def selected(
@@ -27,27 +29,36 @@ def selected(
     for relation in dict.fromkeys(i.relation for i in includes):
         related = _related(row, relation.name)
         wanted = [i for i in includes if i.relation == relation]
-        found: dict[int, Row] = {}
-        ordered = False
+        matched: list[tuple[Include, Matched]] = []
         for one in wanted:
-            matched = _matching(one, related, names)
-            if matched is None and not kept:
+            satisfying = _matching(one, related, names)
+            if satisfying is None and not kept:
                 return None
-            rows = _cut(matched or [], one.shape, ENTITIES[relation.entity])
-            ordered = ordered or bool(one.shape.order)
-            for index, shaped in rows:
-                found[index] = {**shaped, **found[index]} if index in found else shaped
+            matched.append((one, satisfying or []))
         if listed and entity is DATASET and relation.name == "parameters":
-            shape = wanted[0].shape if len(wanted) == 1 else Shape()
-            rest = [(i, r) for i, r in enumerate(related) if i not in found]
-            found |= dict(_cut(rest, Shape(only=shape.only, without=shape.without), PARAMETER))
-            ordered = False
+            matched = _all_of_them(matched, related)
+        found: dict[int, Row] = {}
+        for one, satisfying in matched:
+            for index, shaped in _cut(satisfying, one.shape, ENTITIES[relation.entity]):
+                found[index] = {**shaped, **found[index]} if index in found else shaped
+        ordered = any(i.shape.order for i in wanted)
         positions = list(found) if ordered else sorted(found)
         if relation.many:
             told[relation.name] = [found[i] for i in positions]
         elif positions:
             told[relation.name] = found[positions[0]]
     return told
+
+
+def _all_of_them(
+    matched: Sequence[tuple[Include, Matched]], related: list[Row]
+) -> list[tuple[Include, Matched]]:
+    """Every row for each include; those that matched in the unit that was first asked for."""
+    told: dict[int, Row] = {}
+    for _, satisfying in matched:
+        told = {**dict(satisfying), **told}
+    every = [(i, told.get(i, r)) for i, r in enumerate(related)]
+    return [(one, every) for one, _ in matched]
 
 
 def _related(row: Row, name: str) -> list[Row]:
@@ -57,13 +68,13 @@ def _related(row: Row, name: str) -> list[Row]:
     return cast("list[Row]", there) if isinstance(there, list) else [there]
 
 
-def _matching(one: Include, related: list[Row], names: Names) -> list[tuple[int, Row]] | None:
+def _matching(one: Include, related: list[Row], names: Names) -> Matched | None:
     """The related rows that satisfy the include, as they are to be told; None: the parent goes."""
     entity = ENTITIES[one.relation.entity]
     if entity is TECHNIQUE and one.where != EVERYTHING:
         tags = deep.matching(one.where, related, names)  # none at all may be what is wanted
         return None if tags is None else [(i, plain(entity, related[i])) for i in tags]
-    found: list[tuple[int, Row]] = []
+    found: Matched = []
     for index, row in _satisfying(one, entity, related):
         nested = selected(entity, row, one.include, names)
         if nested is not None:
@@ -85,7 +96,7 @@ def plain(entity: Entity, row: Row) -> Row:
     return {k: v for k, v in row.items() if k not in entity.relations}
 
 
-def _cut(rows: list[tuple[int, Row]], shape: Shape, entity: Entity) -> list[tuple[int, Row]]:
+def _cut(rows: Matched, shape: Shape, entity: Entity) -> Matched:
     if shape.order:
         rows = [rows[i] for i in in_order([r for _, r in rows], shape.order, entity)]
     rows = rows[shape.skip :][: shape.limit]

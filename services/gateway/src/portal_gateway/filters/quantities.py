@@ -95,11 +95,16 @@ def matching(node: Node, rows: Sequence[Row]) -> dict[int, str | None]:
 
 def told(row: Row, unit: str | None) -> Row:
     """The row in the unit asked for; as it is stored where none was."""
-    converted = _in_unit(row, unit) if unit else None
-    if converted is None or not operands.is_number(row["value"]):
+    if not unit or not operands.is_number(row["value"]):
         return row
-    whole = isinstance(converted, float) and converted.is_integer() and abs(converted) < 1e15  # noqa: PLR2004
-    return {**row, "value": int(converted) if whole else converted, "unit": unit}
+    converted = _in_unit(row, unit)
+    return row if converted is None else {**row, "value": _whole(converted), "unit": unit}
+
+
+def _whole(value: float) -> float:
+    """2000.0 is told as 2000."""
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15  # noqa: PLR2004
+    return int(value) if whole else value
 
 
 def _held(node: Node, row: Row) -> Held:
@@ -154,7 +159,8 @@ def _value_holds(node: Compare, row: Row) -> bool:
 
 def _number_holds(node: Compare, value: float) -> bool:
     if node.test:
-        return node.test(json.dumps(value)) is not node.op.startswith("n")
+        text = json.dumps(_whole(value) if node.unit else value)
+        return node.test(text) is not node.op.startswith("n")
     if node.op in holding.EQUALITIES:
         return holding.by_equality(node.op, node.operand, lambda x: _close(value, x))
     if node.op == "between":

@@ -200,6 +200,7 @@ class Reader:
             where=self.where(target, scoped.get("where")),
             include=self.includes(target, scoped.get("include"), level + 1),
             shape=read_shape(target, scoped),
+            limited=bool(scoped.get("where")),
         )
 
 

@@ -71,11 +71,12 @@ class Include:
     where: Node = EVERYTHING
     include: "tuple[Include, ...]" = ()
     shape: Shape = Shape()
+    limited: bool = False  # a where was sent that is not empty, even if all rows satisfy it
 
     @property
     def conditional(self) -> bool:
         """It decides which parents stay, not only what is told of them."""
-        return self.where != EVERYTHING or any(i.conditional for i in self.include)
+        return self.limited or any(i.conditional for i in self.include)
 
 
 @dataclass(frozen=True)

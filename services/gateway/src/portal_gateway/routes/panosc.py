@@ -13,7 +13,7 @@ from portal_gateway import answering, arriving
 from portal_gateway.faceting import Faceting
 from portal_gateway.files import FilePages
 from portal_gateway.filters.entities import DATASET, DOCUMENT, FILE, INSTRUMENT, Entity
-from portal_gateway.filters.reading import Reader, read_search
+from portal_gateway.filters.reading import FILTER_KEYS, Reader, known_keys, read_search
 from portal_gateway.filters.tree import All, Search
 from portal_gateway.refusals import NOT_FOUND, NothingThere
 from portal_gateway.searching import Searching
@@ -102,9 +102,8 @@ class PanoscApi:
     async def _record(self, request: Request, wanted: Asked, sent: Sent) -> Response:
         pid = wanted.pid or ""
         raw = arriving.objects(sent, "filter")
-        search = read_search(
-            wanted.entity, {k: v for k, v in raw.items() if k in ("include", "fields")}
-        )
+        known_keys(raw, FILTER_KEYS, "filter")
+        search = read_search(wanted.entity, {k: raw.get(k) for k in ("include", "fields")})
         found = await self.searching.record(search, pid)
         if found is None:
             name = wanted.entity.name
