@@ -3,6 +3,7 @@
 Each test has a virtual host and databases of its own.
 """
 
+import contextlib
 import os
 import uuid
 from collections.abc import Iterator
@@ -38,10 +39,10 @@ def rabbitmq_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[st
     node.stop()
 
 
-@pytest.fixture
-def amqp_url(rabbitmq_node: tuple[str, str | None]) -> Iterator[str]:
-    """A virtual host of the test's own; of a server named without management, the one it names."""
-    url, management = rabbitmq_node
+@contextlib.contextmanager
+def virtual_host(node: tuple[str, str | None]) -> Iterator[str]:
+    """A virtual host of one's own; of a server named without management, the one it names."""
+    url, management = node
     if management is None:
         yield url
         return
@@ -53,6 +54,12 @@ def amqp_url(rabbitmq_node: tuple[str, str | None]) -> Iterator[str]:
         client.put(f"/api/permissions/{name}/{user}", json=everything).raise_for_status()
         yield url.rstrip("/") + f"/{name}"
         client.delete(f"/api/vhosts/{name}")
+
+
+@pytest.fixture
+def amqp_url(rabbitmq_node: tuple[str, str | None]) -> Iterator[str]:
+    with virtual_host(rabbitmq_node) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +81,19 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def settings(amqp_url: str, mongo_server: str) -> Settings:
     """Settings of a service under test: its own virtual host, its own databases, quick retries."""
+    return _settings(amqp_url, mongo_server)
+
+
+@pytest.fixture(scope="module")
+def settings_of_module(
+    rabbitmq_node: tuple[str, str | None], mongo_server: str
+) -> Iterator[Settings]:
+    """The same for all tests of a module that read what was put there once."""
+    with virtual_host(rabbitmq_node) as url:
+        yield _settings(url, mongo_server)
+
+
+def _settings(amqp_url: str, mongo_server: str) -> Settings:
     return Settings(
         amqp_url=amqp_url,  # pyright: ignore[reportArgumentType]
         mongo_url=mongo_server,  # pyright: ignore[reportArgumentType]

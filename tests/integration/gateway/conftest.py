@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 from fastapi import FastAPI
 from portal_gateway import app as gateway_app
 from portal_gateway.settings import GatewaySettings
@@ -111,6 +112,21 @@ class Portal:
 
 @pytest.fixture
 async def portal(settings: Settings, search_url: tuple[str, str]) -> AsyncGenerator[Portal]:
+    async with running(settings, search_url) as portal:
+        yield portal
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_portal(
+    settings_of_module: Settings, search_url: tuple[str, str]
+) -> AsyncGenerator[Portal]:
+    """One for the tests of a module, which must only read."""
+    async with running(settings_of_module, search_url) as portal:
+        yield portal
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, search_url: tuple[str, str]) -> AsyncGenerator[Portal]:
     await topology.declare(settings)
     shared = {
         **settings.model_dump(),
