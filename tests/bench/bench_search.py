@@ -1,0 +1,273 @@
+"""The search API beside what it costs to ask its engine and its database the same, barely.
+
+Every search is first carried out in this process to see what it asks; then, in turns, the gateway
+is asked over HTTP, and the same requests are sent directly by one bare client. What the gateway
+takes above that is its own time.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote, urlencode
+
+import aiohttp
+import pymongo
+import pymongo.monitoring
+from portal_gateway.app import build
+from portal_gateway.engine import Engine
+from yarl import URL
+
+from tests.bench.conftest import Loaded, Loading
+from tests.bench.search_corpus import PANET, Corpus
+
+ROUNDS, LONGEST = 200, 8.0  # of one case: times, or seconds
+SIZES = tuple(int(n) for n in os.environ.get("PORTAL_BENCH_SIZES", "1000 10000").split())
+TOGETHER = 8  # connections
+TECHNIQUE = {"relation": "techniques", "scope": {"where": {"pid": f"{PANET}PaNET01200"}}}
+PARAMETER = {
+    "relation": "parameters",
+    "scope": {
+        "where": {
+            "and": [
+                {"name": "incident_wavelength"},
+                {"value": {"between": [0.05, 0.65]}},
+                {"unit": "nm"},
+            ]
+        }
+    },
+}
+DEEP = {"relation": "datasets", "scope": {"include": [{"relation": "techniques"}]}}
+MEMBERS = {
+    "relation": "members",
+    "scope": {"include": [{"relation": "person"}, {"relation": "affiliation"}]},
+}
+Asked = tuple[str, str, Any]  # method, path, body: of the engine; or "mongo", database, command
+
+
+def cases(corpus: Corpus) -> dict[str, str]:
+    pid = quote(corpus.pid(corpus.documents // 2), safe="")
+    dataset = quote(f"{corpus.pid(corpus.documents // 2)}.0", safe="")
+    four = ["datasets", "parameters", MEMBERS, {**DEEP}]
+    below = {"relation": "datasets", "scope": {"include": [TECHNIQUE, PARAMETER]}}
+    only = {"relation": "datasets", "scope": {"include": [TECHNIQUE]}}
+    return {
+        "list 50": _at("Documents", limit=50),
+        "get": f"/api/Documents/{pid}",
+        "get, four relations": _at(f"Documents/{pid}", include=four),
+        "ilike": _at("Documents", where={"title": {"ilike": "%heart%zoom%"}}, limit=50),
+        "text": _at("Documents", where={"text": "nephron"}, limit=50),
+        "query": _at("Documents", query="left kidney LADAF-2021-17", limit=50),
+        "order, skip 500": _at("Documents", order="releaseDate DESC", skip=500, limit=50),
+        "count": "/api/Documents/count",
+        "count of a condition": "/api/Documents/count?"
+        + urlencode({"where": json.dumps({"keywords": "heart"})}),
+        "parameter range": _at("Datasets", include=[PARAMETER], limit=50),
+        "technique": _at("Datasets", include=[TECHNIQUE], limit=50),
+        "documents by technique": _at("Documents", include=[only], limit=50),
+        "… and parameter": _at("Documents", include=[below], limit=50),
+        "… without limit": _at("Documents", include=[below]),
+        "files": f"/api/Datasets/{dataset}/files",
+    }
+
+
+def _at(path: str, **given: Any) -> str:
+    return f"/api/{path}?{urlencode({'filter': json.dumps(given)})}"
+
+
+@dataclass
+class Figure:
+    gateway: list[float]
+    bare: list[float]
+    cpu: float
+    rate: float
+    requests: int
+    size: int
+
+    def line(self, name: str) -> str:
+        own = statistics.median(self.gateway) - statistics.median(self.bare)
+        p50, p95 = statistics.median(self.gateway), _p95(self.gateway)
+        bare = statistics.median(self.bare)
+        return (
+            f"{name:24}{p50:9.2f}{p95:9.2f}{bare:9.2f}{own:9.2f}{p50 / bare:7.1f}"
+            f"{self.cpu:9.2f}{self.rate:8.0f}{self.requests:6}{self.size / 1000:9.1f}"
+        )
+
+
+HEAD = (
+    f"{'ms':24}{'p50':>9}{'p95':>9}{'bare':>9}{'own':>9}{'ratio':>7}"
+    f"{'own CPU':>9}{'req/s':>8}{'asks':>6}{'kB':>9}"
+)
+
+
+async def test_searches_beside_the_bare_engine(loading: Loading) -> None:
+    for size in SIZES:
+        await table(loading, Corpus(size))
+
+
+async def test_growth(loading: Loading) -> None:
+    """Ten datasets to a document: nothing may grow faster than its answer."""
+    for size in (100, 1000, 10_000):
+        await table(loading, Corpus(size, datasets_each=10))
+
+
+async def table(loading: Loading, corpus: Corpus) -> None:
+    async with loading(corpus) as loaded:
+        datasets = corpus.documents * corpus.datasets_each
+        print(f"\n{corpus.documents} documents, {datasets} datasets (loaded in "
+              f"{loaded.seconds:.0f} s; req/s on {TOGETHER} connections)\n{HEAD}")  # fmt: skip
+        for name, path in cases(corpus).items():
+            figure = await measured(loaded, path)
+            print(figure.line(name), flush=True)
+            assert figure.gateway
+
+
+async def measured(loaded: Loaded, path: str) -> Figure:
+    asked = await recorded(loaded, path)
+    bare_mongo = pymongo.MongoClient[dict[str, Any]](loaded.settings.mongo_url.get_secret_value())
+    key = loaded.settings.meilisearch_key.get_secret_value()
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    async with (
+        aiohttp.ClientSession(headers={"Accept-Encoding": "identity"}) as session,
+        aiohttp.ClientSession(headers=headers) as engine,
+    ):
+
+        async def gateway() -> bytes:
+            async with session.get(_url(loaded.url + path)) as response:
+                assert response.status == 200, await response.text()
+                return await response.read()
+
+        async def bare() -> None:
+            for method, where, body in asked:
+                if method == "mongo":
+                    bare_mongo[where].command(body)
+                else:
+                    url = loaded.settings.meilisearch_url + where
+                    async with engine.request(method, url, json=body) as response:
+                        await response.read()
+
+        size = len(await gateway())
+        times, cpu = await in_turns(loaded, gateway, bare)
+        rate = await together(gateway, statistics.median(times[0]))
+    bare_mongo.close()
+    return Figure(times[0], times[1], cpu, rate, len(asked), size)
+
+
+async def in_turns(
+    loaded: Loaded, gateway: Callable[[], Awaitable[Any]], bare: Callable[[], Awaitable[Any]]
+) -> tuple[tuple[list[float], list[float]], float]:
+    """Milliseconds of both, and the gateway's own CPU time per answer."""
+    ours: list[float] = []
+    theirs: list[float] = []
+    cpu = 0.0
+    for call in (gateway, bare) * 3:
+        await call()
+    gc.disable()
+    end = time.monotonic() + LONGEST
+    while len(ours) < ROUNDS and (time.monotonic() < end or len(ours) < 5):
+        before = _cpu(loaded)
+        ours.append(await _timed(gateway))
+        cpu += _cpu(loaded) - before
+        theirs.append(await _timed(bare))
+    gc.enable()
+    return (ours, theirs), cpu / len(ours)
+
+
+async def together(gateway: Callable[[], Awaitable[Any]], p50: float) -> float:
+    """Answers a second on several connections."""
+    each = max(3, min(100, round(3000 / p50 / TOGETHER)))
+
+    async def one() -> None:
+        for _ in range(each):
+            await gateway()
+
+    began = time.perf_counter()
+    await asyncio.gather(*(one() for _ in range(TOGETHER)))
+    return TOGETHER * each / (time.perf_counter() - began)
+
+
+async def recorded(loaded: Loaded, path: str) -> list[Asked]:
+    """What one answer asks of engine and database, seen by carrying it out in this process."""
+    seen: list[Asked] = []
+    listener = Commands(seen)
+    pymongo.monitoring.register(listener)
+    app = build(loaded.settings)
+    engine: Engine = app.state.engine
+    ask = engine.ask
+
+    async def noted(method: str, where: str, body: Any) -> Any:
+        seen.append((method, where, body))
+        return await ask(method, where, body)
+
+    engine.ask = noted
+    scope_path, _, query = path.partition("?")
+    answer = await _called(app, scope_path, query)
+    assert answer == 200, path
+    listener.on = False
+    await engine.close()
+    app.state.service.client.close()
+    return list(seen)
+
+
+class Commands(pymongo.monitoring.CommandListener):
+    """Notes reads, so that they can be sent again."""
+
+    def __init__(self, seen: list[Asked]) -> None:
+        self._seen = seen
+        self.on = True
+
+    def started(self, event: pymongo.monitoring.CommandStartedEvent) -> None:
+        if self.on and event.command_name in ("find", "aggregate", "count"):
+            command = {k: v for k, v in event.command.items() if k not in ("lsid", "$db")}
+            command.pop("$clusterTime", None)
+            command.pop("$readPreference", None)
+            self._seen.append(("mongo", event.database_name, command))
+
+    def succeeded(self, event: pymongo.monitoring.CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: pymongo.monitoring.CommandFailedEvent) -> None: ...
+
+
+async def _called(app: Any, path: str, query: str) -> int:
+    status = 0
+
+    async def send(message: Any) -> None:
+        nonlocal status
+        status = message.get("status", status)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
+        "scheme": "http", "path": unquote(path), "raw_path": path.encode(), "root_path": "",
+        "query_string": query.encode(), "headers": [], "client": None, "server": None,
+    }  # fmt: skip
+    await app(scope, receive, send)
+    return status
+
+
+def _url(text: str) -> Any:
+    return URL(text, encoded=True)
+
+
+async def _timed(call: Callable[[], Awaitable[Any]]) -> float:
+    began = time.perf_counter()
+    await call()
+    return (time.perf_counter() - began) * 1000
+
+
+def _cpu(loaded: Loaded) -> float:
+    """Milliseconds that the gateway's process has run, all its threads."""
+    tasks = Path(f"/proc/{loaded.process.pid}/task").glob("*/schedstat")
+    return sum(int(t.read_text("ascii").split()[0]) for t in tasks) / 1e6
+
+
+def _p95(values: list[float]) -> float:
+    return sorted(values)[max(0, round(len(values) * 0.95) - 1)]

@@ -1,0 +1,182 @@
+"""A gateway process as in production over a loaded catalogue and index.
+
+Records go straight into both, by the indexer's own packing: the bus is another bench's matter.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import httpx
+import pytest
+from portal_gateway.settings import GatewaySettings
+from portal_indexer import engine_settings
+from portal_indexer.catalogue import Catalogue
+from portal_indexer.engine import Engine
+from portal_indexer.files import Files
+from portal_indexer.indexing import Indexing
+from portal_indexer.settings import IndexerSettings
+from portal_local.ports import free_port
+from portal_shared import mongo, prepared, topology
+from portal_shared.events import DatasetFilesListed
+from portal_shared.settings import Settings
+
+from tests.bench.search_corpus import INSTRUMENTS, Corpus
+
+BATCH = 250
+Doc = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A corpus behind a gateway."""
+
+    corpus: Corpus
+    url: str
+    process: subprocess.Popen[bytes]
+    settings: GatewaySettings
+    seconds: float  # to load it
+
+
+Loading = Callable[[Corpus], AbstractAsyncContextManager[Loaded]]
+
+
+@pytest.fixture(scope="session")
+def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The Meilisearch named by PORTAL_TEST_MEILISEARCH_URL, else the stand-in; and its key."""
+    named = os.environ.get("PORTAL_TEST_MEILISEARCH_URL")
+    if named:
+        yield named.rstrip("/"), os.environ.get("PORTAL_TEST_MEILISEARCH_KEY", "")
+        return
+    port = free_port()
+    command = [sys.executable, "-m", "portal_local.search", "--port", str(port)]
+    command += ["--data", str(tmp_path_factory.mktemp("engine"))]
+    with _process(command, f"http://127.0.0.1:{port}/health") as (url, _):
+        yield url, ""
+
+
+@pytest.fixture
+def loading(settings: Settings, engine_url: tuple[str, str]) -> Loading:
+    """Loads a corpus into indexes and databases of its own, and serves it."""
+
+    @asynccontextmanager
+    async def loaded(corpus: Corpus) -> AsyncGenerator[Loaded]:
+        own = {
+            **settings.model_dump(),
+            "database_prefix": f"b{uuid.uuid4().hex[:10]}_",
+            "meilisearch_url": engine_url[0],
+            "meilisearch_key": engine_url[1],
+            "index_prefix": f"b{uuid.uuid4().hex[:10]}_",
+        }
+        await topology.declare(settings)
+        began = time.monotonic()
+        await _load(IndexerSettings.model_validate(own), corpus)
+        seconds = time.monotonic() - began
+        made = GatewaySettings.model_validate(own)
+        port = free_port()
+        command = [sys.executable, "-m", "uvicorn", "--factory", "portal_gateway.app:build"]
+        command += ["--host", "127.0.0.1", "--port", str(port), "--no-access-log"]
+        health = f"http://127.0.0.1:{port}/health"
+        with _process(command, health, _environment(made)) as (url, process):
+            yield Loaded(corpus, url, process, made, seconds)
+        await _forget(IndexerSettings.model_validate(own))
+
+    return loaded
+
+
+@contextlib.contextmanager
+def _process(
+    command: list[str], health: str, environment: dict[str, str] | None = None
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    process = subprocess.Popen(command, env={**os.environ, **(environment or {})})
+    try:
+        end = time.monotonic() + 120
+        while True:
+            assert process.poll() is None, f"{command[2]} ended"
+            assert time.monotonic() < end, f"{command[2]} is not ready"
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(health).is_success:
+                    break
+            time.sleep(0.1)
+        yield health.rsplit("/", 1)[0], process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _environment(settings: GatewaySettings) -> dict[str, str]:
+    return {
+        "PORTAL_AMQP_URL": settings.amqp_url.get_secret_value(),
+        "PORTAL_MONGO_URL": settings.mongo_url.get_secret_value(),
+        "PORTAL_DATABASE_PREFIX": settings.database_prefix,
+        "PORTAL_MEILISEARCH_URL": settings.meilisearch_url,
+        "PORTAL_MEILISEARCH_KEY": settings.meilisearch_key.get_secret_value(),
+        "PORTAL_INDEX_PREFIX": settings.index_prefix,
+    }
+
+
+async def _load(settings: IndexerSettings, corpus: Corpus) -> None:
+    client = mongo.connect(settings)
+    database = mongo.database(client, settings, "catalogue")
+    catalogue, engine = Catalogue(database), Engine(settings)
+    await catalogue.prepare()
+    await Files(database).prepare()
+    for name in prepared.INDEXES:
+        await engine.ensure(name, engine_settings.settings(name))
+    indexing = Indexing(catalogue, engine, BATCH)
+    rows: dict[str, list[Doc]] = {name: [] for name in prepared.INDEXES}
+    rows[prepared.INSTRUMENTS] = [_row(i) for i in INSTRUMENTS]
+    files: list[Doc] = []
+    for document, below in corpus.records():
+        rows[prepared.DOCUMENTS].append(_row(document))
+        for dataset, listed in below:
+            rows[prepared.DATASETS].append(_row(dataset))
+            event = DatasetFilesListed(
+                pid=dataset.pid,
+                version=1,
+                digest=dataset.files.digest if dataset.files else "",
+                folder=None,
+                part=0,
+                parts=1,
+                files=tuple(listed),
+            )
+            files += [Files._row(event, f) for f in listed]
+    for name, made in (*rows.items(), ("files", files)):
+        for batch in _batches(made, 2000):
+            await database[name].insert_many(batch)
+    for name in prepared.INDEXES:
+        for batch in _batches(rows[name], BATCH):
+            await indexing.index(name, name, [{**row, "marks": []} for row in batch])
+    client.close()
+
+
+async def _forget(settings: IndexerSettings) -> None:
+    engine = Engine(settings)
+    for name in prepared.INDEXES:
+        await engine.drop(name)
+    client = mongo.connect(settings)
+    await client.drop_database(settings.database_prefix + "catalogue")
+    client.close()
+
+
+def _row(record: Any) -> Doc:
+    return {
+        "_id": record.pid,
+        "record": record.model_dump(mode="json"),
+        "public": True,
+        "version": 1,
+    }
+
+
+def _batches(rows: list[Doc], size: int) -> Iterator[list[Doc]]:
+    listed = iter(rows)
+    while batch := list(islice(listed, size)):
+        yield batch
