@@ -11,6 +11,8 @@ i.F, s.F  digests of the fields of the instrument, of the samples
 m.F       digests of the roles, persons and affiliations of members
 p.NAME    parameters: v = numbers as stored, s = digests of texts, and by dimension in SI
 pn        digests of the names of parameters
+up        of a dataset: its public documents, by above()
+nd        of a document: how many datasets it has; with one, d says what is true of that one
 d         of a document: what its datasets have together of t, i, s, p, pn, eq, n
 facet     values to count, by facet
 """
@@ -22,7 +24,7 @@ from portal_shared import units
 
 DOCUMENTS, DATASETS, INSTRUMENTS = "documents", "datasets", "instruments"
 INDEXES = (DOCUMENTS, DATASETS, INSTRUMENTS)
-FILTERABLE = ("id", "eq", "n", "t", "i", "s", "m", "p", "pn", "d", "facet")
+FILTERABLE = ("id", "eq", "n", "t", "i", "s", "m", "p", "pn", "d", "up", "nd", "facet")
 SORTABLE = ("order", "n")
 
 LONGEST_FACET_VALUE = 80  # free text is no facet
@@ -44,6 +46,18 @@ def name(parameter: str) -> str:
 def order(pid: str) -> str:
     """UTF-8 orders as code points do, and so does its hexadecimal form in any collation."""
     return pid.encode()[:_ORDER_BYTES].hex()
+
+
+def above(pid: str) -> str:
+    """A record as those below it name it: in the order of pids, and unmistakable."""
+    return f"{order(pid)}-{digest(pid)}"
+
+
+def above_pid(named: str) -> str | None:
+    """The pid that above() was given; None where it was too long to be kept whole."""
+    kept, _, mark = named.partition("-")
+    pid = bytes.fromhex(kept).decode("utf-8", "ignore")
+    return pid if digest(pid) == mark else None
 
 
 def dimension(unit: units.Unit) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 from portal_shared.errors import PortalError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,7 +15,7 @@ from portal_gateway.refusals import NotAcceptable, body
 
 JSON = "application/json; charset=utf-8"
 WORTH_PACKING = 1000  # bytes
-_LEVEL = 5
+_LEVEL = 1  # a third of the time of 5, for an eighth more bytes
 
 
 def answer(
@@ -35,8 +36,7 @@ def answer(
 
 
 def told(request: Request, value: Any, headers: Mapping[str, str] | None = None) -> Response:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return answer(request, text.encode(), headers=headers)
+    return answer(request, orjson.dumps(value), headers=headers)
 
 
 def refused(error: PortalError) -> Response:

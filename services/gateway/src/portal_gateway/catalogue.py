@@ -6,7 +6,6 @@ from typing import Any
 from portal_shared.model import bare_doi
 from portal_shared.mongo import Database, Doc, translated
 
-LOOKUP = 500  # keys in one request
 FILES_A_PARENT = 10_000  # of an include; /files pages through more
 
 
@@ -36,16 +35,6 @@ class Catalogue:
         with translated():
             cursor = self.database[name].find(public).sort("_id").limit(most)
             return [row async for row in cursor]
-
-    async def linked(self, name: str, field: str, pids: Sequence[str]) -> list[Doc]:
-        """The public records whose `field` names one of these pids."""
-        found: list[Doc] = []
-        wanted = {"_id": 1, "json": 1, "relations": 1, field: 1}
-        for chunk in _chunks(pids):
-            which = {field: {"$in": chunk}, "public": True, "json": {"$type": "string"}}
-            with translated():
-                found += [row async for row in self.database[name].find(which, wanted)]
-        return list({row["_id"]: row for row in found}.values())
 
     async def files(self, pids: Sequence[str]) -> dict[str, list[Doc]]:
         """The files of each dataset, by path and name, to a ceiling."""
@@ -82,8 +71,3 @@ def told_file(row: Doc) -> Doc:
         "sha256": row.get("sha256"),
     }
     return {name: value for name, value in told.items() if value is not None}
-
-
-def _chunks(pids: Sequence[str]) -> Iterable[list[str]]:
-    for start in range(0, len(pids), LOOKUP):
-        yield list(pids[start : start + LOOKUP])

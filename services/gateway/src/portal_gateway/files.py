@@ -1,6 +1,6 @@
 """Files of a dataset, page by page out of the catalogue."""
 
-import json
+import orjson
 
 from portal_gateway.catalogue import Catalogue
 from portal_gateway.filters import holding, joining
@@ -29,11 +29,12 @@ class FilePages:
             found = [found[i] for i in order][shape.skip :][: shape.limit]
         elif where == EVERYTHING:
             found = await self._catalogue.files_page(which, shape.skip, shape.limit)
-            total = await self._catalogue.files_count(pid)
+            last = shape.limit is None or len(found) < shape.limit
+            known = last and (found or not shape.skip)  # the end was seen
+            total = shape.skip + len(found) if known else await self._catalogue.files_count(pid)
         else:
             found, total = await self._walk(pid, where, shape.skip, shape.limit)
-        items = [json.dumps(joining.projected(f, shape, FILE), ensure_ascii=False) for f in found]
-        return Page(items, total)
+        return Page([orjson.dumps(joining.projected(f, shape, FILE)) for f in found], total)
 
     async def _walk(
         self, pid: str, where: Node, skip: int, limit: int | None

@@ -1,30 +1,54 @@
 """Rows as the filter's evaluation takes them: records with their relations beside their fields."""
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
+import orjson
+from portal_shared import prepared
+
 from portal_gateway.catalogue import Catalogue
+from portal_gateway.engine import Engine, Hit
 from portal_gateway.filters.entities import ENTITIES, Entity, Relation
 from portal_gateway.filters.tree import Include, Row
 
 COLLECTIONS = {"Dataset": "datasets", "Document": "documents", "Instrument": "instruments"}
-_LINKS = {  # relation of an entity: the field of the related rows that names the entity's pid
-    ("Document", "datasets"): "documents",
-    ("Instrument", "datasets"): "instrument",
-    ("Dataset", "documents"): "datasets",
+KEPT = ["json", "relations"]
+TOGETHER = 200  # parents in one request
+BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Link:
+    """How related records name an entity: in a field, by a form of its pid."""
+
+    field: str
+    form: Callable[[str], str]
+
+    def named(self, hit: Hit) -> list[str]:
+        found: Any = hit
+        for part in self.field.split("."):
+            found = found.get(part, {})
+        return list(found)
+
+
+_LINKS = {
+    ("Document", "datasets"): Link("up", prepared.above),
+    ("Instrument", "datasets"): Link("i.pid", prepared.digest),
+    ("Dataset", "documents"): Link("d.eq.pid", prepared.digest),
 }
 
 
 def row(kept: dict[str, Any]) -> Row:
     """Of a hit or a catalogue row."""
-    return {**json.loads(kept["json"]), **json.loads(kept["relations"])}
+    return {**orjson.loads(kept["json"]), **orjson.loads(kept["relations"])}
 
 
 class Relations:
     """Looks up what is not kept with a record, for many rows at once."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, engine: Engine, catalogue: Catalogue) -> None:
+        self._engine = engine
         self._catalogue = catalogue
 
     async def attach(self, entity: Entity, rows: Sequence[Row], wanted: Sequence[Include]) -> None:
@@ -52,15 +76,36 @@ class Relations:
     async def _linked(
         self, entity: Entity, relation: Relation, pids: Sequence[str]
     ) -> dict[str, list[Row]]:
-        field = _LINKS[entity.name, relation.name]
+        link = _LINKS[entity.name, relation.name]
+        index = COLLECTIONS[relation.entity]
+        forms = {link.form(pid): pid for pid in pids}
         found: dict[str, list[Row]] = {}
-        kept = await self._catalogue.linked(COLLECTIONS[relation.entity], field, pids)
-        for one in sorted(kept, key=lambda r: r["_id"]):
-            related = row(one)
-            named: Any = one[field]
-            for pid in cast("list[str]", named) if isinstance(named, list) else [named]:
-                found.setdefault(pid, []).append(related)
+        listed = list(forms)
+        for start in range(0, len(listed), TOGETHER):
+            async for hit in self._hits(index, link.field, listed[start : start + TOGETHER]):
+                related = row(hit)
+                for named in link.named(hit):
+                    if named in forms:
+                        found.setdefault(forms[named], []).append(related)
+        for related in found.values():
+            related.sort(key=lambda r: r["pid"])
         return found
+
+    async def _hits(self, index: str, field: str, forms: Sequence[str]) -> AsyncGenerator[Hit]:
+        body: dict[str, Any] = {
+            "filter": f"{field} IN [{', '.join(forms)}]",
+            "attributesToRetrieve": [*KEPT, field],
+            "limit": BATCH,
+        }
+        start = 0
+        while True:
+            more = {"offset": start, "sort": ["order:asc"]} if start else {}
+            hits: list[Hit] = (await self._engine.search(index, {**body, **more}))["hits"]
+            for hit in hits:
+                yield hit
+            if len(hits) < BATCH:
+                return
+            start += BATCH
 
 
 def _below(rows: Iterable[Row], name: str) -> Iterable[Row]:

@@ -4,10 +4,13 @@ Where the compiled filter is exact and the engine can sort, it pages and counts.
 are read in batches and judged here, by the same tree.
 """
 
-import json
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
+from portal_shared.errors import Unavailable
+from portal_shared.model import key
 
 from portal_gateway import compiling, rows, wording
 from portal_gateway.catalogue import Catalogue
@@ -25,7 +28,7 @@ _SORTED = {"number", "date"}
 
 @dataclass(frozen=True)
 class Page:
-    items: list[str]  # ready to send
+    items: list[bytes]  # ready to send
     total: int
 
 
@@ -61,7 +64,7 @@ class Searching:
     def __init__(self, engine: Engine, catalogue: Catalogue) -> None:
         self._engine = engine
         self._catalogue = catalogue
-        self._relations = rows.Relations(catalogue)
+        self._relations = rows.Relations(engine, catalogue)
 
     async def page(self, search: Search) -> Page:
         """The rows of a list, and how many there are without paging."""
@@ -184,9 +187,27 @@ class Searching:
 
     async def record(self, search: Search, pid: str) -> Row | None:
         """One record; its relations cut by the includes' conditions, never dropped by them."""
-        kept = await self._catalogue.record(rows.COLLECTIONS[search.entity.name], pid)
+        kept = await self._kept(rows.COLLECTIONS[search.entity.name], pid)
+        return None if kept is None else await self._told(search, kept)
+
+    async def sent(self, search: Search, pid: str) -> bytes | None:
+        """A record as it is sent: as it is kept, where nothing else is asked for."""
+        kept = await self._kept(rows.COLLECTIONS[search.entity.name], pid)
         if kept is None:
             return None
+        if not search.include and not search.shape.projects():
+            return kept["json"].encode()
+        return orjson.dumps(await self._told(search, kept))
+
+    async def _kept(self, index: str, pid: str) -> Hit | None:
+        """Of the engine, which is quick; of the catalogue what it lacks, or when it is away."""
+        try:
+            found = await self._engine.document(index, key(pid))
+        except Unavailable:
+            found = None
+        return found or await self._catalogue.record(index, pid)
+
+    async def _told(self, search: Search, kept: Hit) -> Row:
         one = rows.row(kept)
         names = await self._catalogue.terms_named(deep.names_asked(search.include))
         await self._relations.attach(search.entity, [one], search.include)
@@ -218,10 +239,12 @@ def _score(hit: Hit) -> float:
     return PLAIN_SCORE if ranking is None else round(0.01 + 0.98 * ranking, 9)
 
 
-def _scored(told: str, score: float) -> str:
-    return f'{told[:-1]},"score":{score!r}}}'
+def _scored(told: str, score: float) -> bytes:
+    return f'{told[:-1]},"score":{score!r}}}'.encode()
 
 
-def _json(row: Row, plan: Plan) -> str:
-    told = joining.projected(row, plan.search.shape, plan.search.entity)
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+def _json(row: Row, plan: Plan) -> bytes:
+    shape = plan.search.shape
+    return orjson.dumps(
+        joining.projected(row, shape, plan.search.entity) if shape.projects() else row
+    )

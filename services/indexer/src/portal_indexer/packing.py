@@ -46,6 +46,7 @@ def dataset(
         "numbers": numbers(relations["parameters"]),
         "identifiers": [record.pid, record.name, *_dois(told)],
         **_dataset_fields(told, relations),
+        "up": sorted(prepared.above(d.pid) for d in documents),
         "facet": fields.facets(relations, told.get("keywords", ())),
     }
 
@@ -82,6 +83,7 @@ def document(
         },
         "p": fields.quantities(relations["parameters"]),
         "pn": fields.names(relations["parameters"]),
+        "nd": len(datasets),
         "d": fields.united(_multiple(_dataset_fields(t, r)) for t, r in below),
         "facet": fields.united(
             [

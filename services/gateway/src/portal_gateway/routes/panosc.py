@@ -104,11 +104,11 @@ class PanoscApi:
         raw = arriving.objects(sent, "filter")
         known_keys(raw, FILTER_KEYS, "filter")
         search = read_search(wanted.entity, {k: raw.get(k) for k in ("include", "fields")})
-        found = await self.searching.record(search, pid)
+        found = await self.searching.sent(search, pid)
         if found is None:
             name = wanted.entity.name
             raise NothingThere(f'Unknown "{name}" id "{pid[:300]}".', code=NOT_FOUND)
-        return answering.told(request, found)
+        return answering.answer(request, found)
 
     async def _count(self, request: Request, wanted: Asked, sent: Sent) -> Response:
         search = _search(wanted.entity, sent)
@@ -135,6 +135,6 @@ def _search(entity: Entity, sent: Sent) -> Search:
     return read_search(entity, {**raw, "query": query} if query else raw)
 
 
-def _listed(request: Request, items: list[str], total: int) -> Response:
-    content = f"[{','.join(items)}]".encode()
+def _listed(request: Request, items: list[bytes], total: int) -> Response:
+    content = b"[%b]" % b",".join(items)
     return answering.answer(request, content, headers={"x-total-count": str(total)})
