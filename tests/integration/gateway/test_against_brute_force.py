@@ -40,6 +40,9 @@ class Made:
         ]
         if self.dice.random() < 0.4:
             parameters.append({"name": "energy", "value": pick(["2", "high"]), "unit": None})
+        if self.dice.random() < 0.3:  # two rows of one name
+            value = round(self.dice.uniform(1, 3), 1)
+            parameters.append({"name": "length", "value": value, "unit": pick(LENGTH)})
         machine = pick(["BM05", "BM18", None])
         return Dataset.model_validate(
             {
@@ -93,7 +96,7 @@ class Made:
         name, units = pick([("energy", ENERGY), ("length", LENGTH), ("t", ["K"])])
         low = round(self.dice.uniform(1, 3), 1)
         value = pick([low, {"between": [low, low + 1]}, {"gte": str(low)}, {"lt": low},
-                      {"neq": low}, {"like": "2"}, {"inq": [low, "high"]}])  # fmt: skip
+                      {"gt": low, "lte": low + 0.5}, {"neq": low}, {"like": "2"}, {"inq": [low, "high"]}])  # fmt: skip
         parts: list[Any] = [{"name": name}, {"value": value}]
         if self.dice.random() < 0.7:
             parts.append({"unit": pick([*units, "florps"])})
@@ -149,6 +152,11 @@ async def test_answers_are_those_of_looking_at_every_record(portal: Any) -> None
                  type="publication", datasets=tuple(d.pid for d in datasets[n::7][:3]))
         for n in range(4)
     ]  # fmt: skip
+    documents += [  # with one dataset each: what is true of them is true of it
+        Document(pid=f"solo{n}", name="n", title=made.words(2), profile="panosc",
+                 type="publication", datasets=(datasets[n].pid,))
+        for n in range(8)
+    ]  # fmt: skip
     await portal.say(DatasetRegistered(dataset=d, version=1) for d in datasets)
     await portal.say(DocumentRegistered(document=d, version=1) for d in documents)
     await portal.settled()
@@ -166,6 +174,9 @@ async def test_answers_are_those_of_looking_at_every_record(portal: Any) -> None
             answer = await portal.get(f"/api/{entity.name}s", filter=asked)
             assert answer.status_code == 200, (asked, answer.text)
             assert [r["pid"] for r in answer.json()] == expected, asked
+            page = await portal.get(f"/api/{entity.name}s", filter={**asked, "skip": 3, "limit": 2})
+            assert [r["pid"] for r in page.json()] == expected[3:5], asked
+            assert page.headers["x-total-count"] == str(len(expected)), asked
             counted = await portal.get(f"/api/{entity.name}s/count", filter=asked)
             assert counted.json() == {"count": len(expected)}, asked
             found += bool(expected)

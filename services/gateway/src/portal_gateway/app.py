@@ -19,6 +19,7 @@ from portal_gateway.downloads import Downloads
 from portal_gateway.engine import Engine
 from portal_gateway.faceting import Faceting
 from portal_gateway.files import FilePages
+from portal_gateway.listing import Listing
 from portal_gateway.refusals import NothingThere, Refused
 from portal_gateway.routes import downloads, history
 from portal_gateway.routes.landing import Landing
@@ -79,7 +80,9 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
     app.state.catalogue = catalogue
     app.include_router(downloads.router)
     app.include_router(history.router)
-    api = PanoscApi(searching, FilePages(catalogue), Faceting(searching))
+    api = PanoscApi(
+        searching, Listing(searching, engine), FilePages(catalogue), Faceting(searching)
+    )
     app.router.routes.extend(Landing(searching, catalogue).routes())
     app.router.routes.extend(api.routes())
     app.openapi = partial(openapi.document, app)

@@ -1,7 +1,9 @@
 """A filter as the engine takes it, over the fields that were prepared for it.
 
 Whatever satisfies the filter satisfies what is compiled; where it is `exact`, also the other way
-round. Values come in as digests and numbers alone: nothing of a reader's text reaches the engine.
+round. Where it is not, `sure` may select rows that satisfy it for certain: the others are the
+doubtful ones. Values come in as digests and numbers alone: nothing of a reader's text reaches the
+engine.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -10,13 +12,13 @@ from typing import Any
 
 from portal_shared import prepared, units
 
+from portal_gateway import certain
+from portal_gateway.certain import LARGEST, MARGIN, shown
 from portal_gateway.filters import deep, operands
 from portal_gateway.filters.deep import Names
 from portal_gateway.filters.entities import DATASET, Entity
 from portal_gateway.filters.tree import EVERYTHING, All, Compare, Include, Node, Search, Some, Text
 
-MARGIN = 1e-8  # more than the tolerance of quantities
-LARGEST = 2**53
 _MEMBER_FIELDS = {
     "m.person.": ("id", "fullName", "orcid", "lastName"),
     "m.affiliation.": ("id", "name", "country"),
@@ -29,6 +31,17 @@ class Filter:
     text: str | None  # None: everything
     exact: bool
     nothing: bool = False
+    sure: str | None = None  # of one that is not exact; None: of no row
+
+    @property
+    def known(self) -> str | None:
+        return self.text if self.exact else self.sure
+
+    @property
+    def doubtful(self) -> str:
+        """What may satisfy it, and not for certain."""
+        certainly = f"NOT ({self.sure})"
+        return certainly if self.text is None else f"({self.text}) AND {certainly}"
 
 
 ALL = Filter(None, exact=True)
@@ -40,27 +53,40 @@ def both(parts: Iterable[Filter]) -> Filter:
     listed = list(parts)
     if any(p.nothing for p in listed):
         return NONE
-    texts = [p.text for p in listed if p.text is not None]
     exact = all(p.exact for p in listed)
-    if not texts:
-        return ALL if exact else ANY
-    return Filter(texts[0] if len(texts) == 1 else f"({' AND '.join(texts)})", exact)
+    certainly = all(p.exact or p.sure for p in listed)
+    return Filter(
+        _joined((p.text for p in listed), "AND"),
+        exact,
+        sure=_joined((p.known for p in listed), "AND") if certainly and not exact else None,
+    )
 
 
 def either(parts: Iterable[Filter]) -> Filter:
     listed = [p for p in parts if not p.nothing]
     if not listed:
         return NONE
-    if any(p.text is None for p in listed):
-        return ALL if any(p.text is None and p.exact for p in listed) else ANY
-    texts = [p.text for p in listed if p.text is not None]
+    if ALL in listed:
+        return ALL
     exact = all(p.exact for p in listed)
-    return Filter(texts[0] if len(texts) == 1 else f"({' OR '.join(texts)})", exact)
+    everything = any(p.text is None for p in listed)
+    return Filter(
+        None if everything else _joined((p.text for p in listed), "OR"),
+        exact,
+        sure=None if exact else _joined((p.known for p in listed), "OR"),
+    )
 
 
-def loose(part: Filter) -> Filter:
-    """The same as candidates only."""
-    return part if part.nothing else Filter(part.text, exact=False)
+def _joined(texts: Iterable[str | None], word: str) -> str | None:
+    listed = [t for t in texts if t is not None]
+    if len(listed) < 2:  # noqa: PLR2004  # nothing to join
+        return listed[0] if listed else None
+    return f"({f' {word} '.join(listed)})"
+
+
+def loose(part: Filter, sure: str | None = None) -> Filter:
+    """The same as candidates only, but for what is sure."""
+    return part if part.nothing else Filter(part.text, exact=False, sure=sure)
 
 
 def compiled(search: Search, names: Names) -> Filter:
@@ -134,13 +160,9 @@ def _number(field: str, node: Compare) -> Filter:
         return Filter(f"{field} EXISTS", exact=False)
     if node.op == "between":
         low, high = asked
-        inside = f"{field} {_shown(low)} TO {_shown(high)}"
+        inside = f"{field} {shown(low)} TO {shown(high)}"
         return NONE if low > high else Filter(inside, exact=True)
-    return Filter(f"{field} {_SIGNS[node.op]} {_shown(asked[0])}", exact=True)
-
-
-def _shown(number: float) -> str:
-    return repr(number).replace("e+", "e")
+    return Filter(f"{field} {_SIGNS[node.op]} {shown(asked[0])}", exact=True)
 
 
 def _include(entity: Entity, one: Include, names: Names, prefix: str) -> Filter:
@@ -152,7 +174,7 @@ def _include(entity: Entity, one: Include, names: Names, prefix: str) -> Filter:
         case "Technique" if one.where != EVERYTHING:
             found = _tree(one.where, _technique(f"{prefix}t", names))
         case "Parameter":
-            found = loose(_parameters(one.where, prefix))
+            found = _parameters(one.where, prefix)
         case "Dataset" if entity.name == "Document":
             found = _below(one, names)
         case "Instrument":
@@ -174,15 +196,21 @@ def _machine(one: Include, prefix: str) -> Filter:
 
 
 def _below(one: Include, names: Names) -> Filter:
-    """Datasets of a document: each condition is met by some dataset, maybe not by the same."""
+    """Datasets of a document: where it has one, all is of that one. Else each condition is met by
+    some dataset, maybe not by the same.
+    """
     nested = [i for i in one.include if i.conditional]
-    if any(_negative(i.where) for i in (one, *nested)):
-        return ANY
     parts = [_include(DATASET, i, names, "d.") for i in nested]
+    alone = both([Filter("nd = 1", exact=True), *parts, _tree(one.where, _scalar(DATASET, "d."))])
+    if any(_negative(i.where) for i in (one, *nested)):
+        return either([alone, Filter("NOT nd = 1", exact=False)])
     if one.where != EVERYTHING:
         parts.append(_exists(one.where, _scalar(DATASET, "d.")))
-    alone = len(parts) == 1 and all(_single(i.where) for i in nested)
-    return both(parts) if alone else loose(both(parts))
+    whole = both(parts)
+    of_one_row = all(_single(i.where) or i.relation.entity == "Parameter" for i in nested)
+    if len(parts) == 1 and of_one_row:
+        return whole
+    return loose(whole, alone.known)
 
 
 def _exists(node: Node, leaf: Callable[[Compare | Text], Filter]) -> Filter:
@@ -270,7 +298,11 @@ def _parameters(node: Node, prefix: str) -> Filter:
         return both([ANY, *nested])
     values = [p for p in parts if isinstance(p, Compare) and p.field == "value"]
     found = either(
-        both([_has(name, prefix), *(_value(name, v, prefix) for v in values)]) for name in wanted
+        loose(
+            both([_has(name, prefix), *(_value(name, v, prefix) for v in values)]),
+            certain.parameters(name, parts, prefix),
+        )
+        for name in wanted
     )
     return both([found, *nested])
 
@@ -290,7 +322,7 @@ def _value(name: str, node: Compare, prefix: str) -> Filter:
         return ANY  # rows in the same unknown unit
     part = prepared.dimension(unit) if unit else "v"
     ranged = f'{prefix}pn = "{prepared.digest(f"{name}_min")}"'
-    asked = [_asked(v) for v in node.asked()]
+    asked = [operands.asked_number(v) for v in node.asked()]
     texts = [f"{field}.{part} {a}" for a in _intervals(node.op, asked, unit)]
     texts += [
         f'{field}.s = "{prepared.digest(operands.text(v))}"'
@@ -302,19 +334,13 @@ def _value(name: str, node: Compare, prefix: str) -> Filter:
     return Filter(f"({' OR '.join([*texts, ranged])})", exact=False)
 
 
-def _asked(operand: Any) -> float | None:
-    if operands.is_number(operand):
-        return float(operand)
-    return operands.numeric(operand) if isinstance(operand, str) else None
-
-
 def _intervals(op: str, asked: list[float | None], unit: units.Unit | None) -> list[str]:
     """Where the stored numbers may be, a little wider."""
     numbers = [unit.to_si(a) if unit else float(a) for a in asked if a is not None]
     zero = abs(unit.offset * unit.factor) if unit else 0.0
 
     def wide(value: float, way: int) -> str:
-        return _shown(value + way * MARGIN * (abs(value) + zero))
+        return shown(value + way * MARGIN * (abs(value) + zero))
 
     if op in ("eq", "inq"):
         return [f"{wide(n, -1)} TO {wide(n, 1)}" for n in numbers]

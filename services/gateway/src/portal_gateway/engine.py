@@ -57,6 +57,8 @@ class Engine:
 
     async def searches(self, index: str, queries: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Several searches of one index in one request."""
+        if len(queries) == 1:
+            return [await self.search(index, queries[0])]
         uid = self._prefix + index
         answer = await self.ask(
             "POST", "/multi-search", {"queries": [{"indexUid": uid, **q} for q in queries]}

@@ -6,7 +6,7 @@ from portal_gateway.catalogue import Catalogue
 from portal_gateway.filters import holding, joining
 from portal_gateway.filters.entities import FILE
 from portal_gateway.filters.tree import EVERYTHING, Node, Row, Shape
-from portal_gateway.searching import Page
+from portal_gateway.listing import Page
 
 BATCH = 2000
 

@@ -1,11 +1,11 @@
 """Answers searches: of the engine's candidates exactly those that satisfy the filter.
 
-Where the compiled filter is exact and the engine can sort, it pages and counts. Else all candidates
-are read in batches and judged here, by the same tree.
+Where the compiled filter is exact, the engine counts. Else candidates are read in batches and
+judged here, by the same tree; only the doubtful ones, where some are certain.
 """
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -14,6 +14,7 @@ from portal_shared.model import key
 
 from portal_gateway import compiling, rows, wording
 from portal_gateway.catalogue import Catalogue
+from portal_gateway.compiling import Filter
 from portal_gateway.engine import Engine, Hit
 from portal_gateway.filters import deep, holding, joining
 from portal_gateway.filters.deep import Names
@@ -22,14 +23,7 @@ from portal_gateway.filters.tree import Row, Search
 PLAIN_SCORE = 0.5
 BATCH = 1000
 BATCH_WITH_RELATIONS = 200
-ALL_HITS = 10_000_000
 _SORTED = {"number", "date"}
-
-
-@dataclass(frozen=True)
-class Page:
-    items: list[bytes]  # ready to send
-    total: int
 
 
 @dataclass(frozen=True)
@@ -38,7 +32,7 @@ class Plan:
 
     search: Search
     names: Names
-    filter: compiling.Filter
+    filter: Filter
     question: str
     sort: tuple[str, ...] | None  # None: the engine cannot
 
@@ -51,6 +45,10 @@ class Plan:
         """Before the fields of the datasets of a document."""
         return "d." if self.index == "documents" else ""
 
+    def asking(self, other: Filter) -> "Plan":
+        """The same search of other candidates."""
+        return replace(self, filter=other)
+
     def body(self, **more: Any) -> dict[str, Any]:
         asked: dict[str, Any] = {"sort": list(self.sort or ("order:asc",)), **more}
         if self.filter.text:
@@ -62,34 +60,32 @@ class Plan:
 
 class Searching:
     def __init__(self, engine: Engine, catalogue: Catalogue) -> None:
-        self._engine = engine
+        self.engine = engine
         self._catalogue = catalogue
         self._relations = rows.Relations(engine, catalogue)
-
-    async def page(self, search: Search) -> Page:
-        """The rows of a list, and how many there are without paging."""
-        plan = await self.plan(search)
-        if plan is None:
-            return Page([], 0)
-        if plan.filter.exact and plan.sort is not None:
-            return await self._paged(plan)
-        return await self._judged(plan)
 
     async def count(self, search: Search) -> int:
         plan = await self.plan(search)
         if plan is None:
             return 0
         if plan.filter.exact:
-            answer = await self._engine.search(plan.index, plan.body(hitsPerPage=0, page=1))
-            return answer["totalHits"]
-        return sum([len(batch) async for batch in self.selected(plan, told=False)])
+            return await self._counted(plan)
+        certainly = 0
+        if plan.filter.sure:
+            certainly = await self._counted(plan.asking(Filter(plan.filter.sure, exact=True)))
+            plan = plan.asking(Filter(plan.filter.doubtful, exact=False))
+        return certainly + sum([len(b) async for b in self.selected(plan, told=False)])
+
+    async def _counted(self, plan: Plan) -> int:
+        answer = await self.engine.search(plan.index, plan.body(hitsPerPage=0, page=1))
+        return answer["totalHits"]
 
     async def facets(self, plan: Plan, fields: list[str], also: str = "") -> dict[str, Any]:
         """The engine's distributions over rows of an exact plan that satisfy `also`."""
         body = plan.body(hitsPerPage=0, page=1, facets=fields)
         if also:
             body["filter"] = f"({body['filter']}) AND {also}" if "filter" in body else also
-        return await self._engine.search(plan.index, body)
+        return await self.engine.search(plan.index, body)
 
     async def plan(self, search: Search) -> Plan | None:
         """None when nothing can satisfy it."""
@@ -109,47 +105,12 @@ class Searching:
         if not listed:
             return None
         asked = [*(wording.question([w], unfinished=False) for w in listed), listed[-1].text]
-        counts = await self._engine.searches(
+        counts = await self.engine.searches(
             index,
             [{"q": q, "matchingStrategy": "all", "hitsPerPage": 0, "page": 1} for q in asked],
         )
         whole = {w: c["totalHits"] for w, c in zip(listed, counts, strict=False)}
         return wording.asked(listed, whole, begun=counts[-1]["totalHits"])
-
-    async def _paged(self, plan: Plan) -> Page:
-        shape = plan.search.shape
-        plain = not plan.search.include and not shape.projects()
-        wanted = ["json"] if plain else ["json", "relations"]
-        size = shape.limit or ALL_HITS
-        if shape.skip % size == 0 or shape.limit is None:
-            page = 1 if shape.limit is None else shape.skip // size + 1
-            body = plan.body(hitsPerPage=size, page=page, attributesToRetrieve=wanted)
-            answer = await self._engine.search(plan.index, body)
-            hits: list[Hit] = answer["hits"]
-            hits = hits[shape.skip :] if shape.limit is None else hits
-            total: int = answer["totalHits"]
-        else:
-            some = plan.body(offset=shape.skip, limit=size, attributesToRetrieve=wanted)
-            answers = await self._engine.searches(
-                plan.index, [some, plan.body(hitsPerPage=0, page=1)]
-            )
-            hits, total = answers[0]["hits"], answers[1]["totalHits"]
-        if plain:
-            return Page([_scored(h["json"], _score(h)) for h in hits], total)
-        told = await self.judge(plan, hits)
-        return Page([_json(r, plan) for r in told], total)
-
-    async def _judged(self, plan: Plan) -> Page:
-        """Every candidate is looked at; order and page are made here."""
-        search = plan.search
-        found = [row async for batch in self.selected(plan) for row in batch]
-        if plan.sort is None:
-            found.sort(key=lambda r: r["pid"])
-            order = search.shape.order
-            found = [found[i] for i in joining.in_order(found, order, search.entity)]
-        page = found[search.shape.skip :]
-        page = page[: search.shape.limit] if search.shape.limit else page
-        return Page([_json(r, plan) for r in page], len(found))
 
     async def selected(self, plan: Plan, *, told: bool = True) -> AsyncGenerator[list[Row]]:
         """All rows that satisfy the search, in the engine's order, batch by batch."""
@@ -160,7 +121,7 @@ class Searching:
             body = plan.body(
                 hitsPerPage=size, page=page, attributesToRetrieve=["json", "relations"]
             )
-            answer = await self._engine.search(plan.index, body)
+            answer = await self.engine.search(plan.index, body)
             yield await self.judge(plan, answer["hits"], told=told)
             if page >= answer["totalPages"]:
                 return
@@ -173,16 +134,16 @@ class Searching:
         for hit in hits:
             candidate = rows.row(hit)
             if holding.holds(search.entity, search.where, candidate):
-                candidates.append((candidate, _score(hit)))
+                candidates.append((candidate, score(hit)))
         await self._relations.attach(search.entity, [c for c, _ in candidates], search.include)
         found: list[Row] = []
-        for candidate, score in candidates:
+        for candidate, its_score in candidates:
             related = joining.selected(
                 search.entity, candidate, search.include, plan.names, listed=True
             )
             if related is not None:
                 plain = joining.plain(search.entity, candidate) if told else {}
-                found.append({**plain, **related, "score": score})
+                found.append({**plain, **related, "score": its_score})
         return found
 
     async def record(self, search: Search, pid: str) -> Row | None:
@@ -202,7 +163,7 @@ class Searching:
     async def _kept(self, index: str, pid: str) -> Hit | None:
         """Of the engine, which is quick; of the catalogue what it lacks, or when it is away."""
         try:
-            found = await self._engine.document(index, key(pid))
+            found = await self.engine.document(index, key(pid))
         except Unavailable:
             found = None
         return found or await self._catalogue.record(index, pid)
@@ -233,18 +194,7 @@ def _sort(search: Search) -> tuple[str, ...] | None:
     return (*fields, "order:asc")
 
 
-def _score(hit: Hit) -> float:
+def score(hit: Hit) -> float:
     """Strictly inside 0 and 1, and mapped alike for all queries."""
     ranking: float | None = hit.get("_rankingScore")
     return PLAIN_SCORE if ranking is None else round(0.01 + 0.98 * ranking, 9)
-
-
-def _scored(told: str, score: float) -> bytes:
-    return f'{told[:-1]},"score":{score!r}}}'.encode()
-
-
-def _json(row: Row, plan: Plan) -> bytes:
-    shape = plan.search.shape
-    return orjson.dumps(
-        joining.projected(row, shape, plan.search.entity) if shape.projects() else row
-    )

@@ -60,6 +60,13 @@ def number(given: Any) -> int | float:
     return found
 
 
+def asked_number(operand: Any) -> float | None:
+    """Of an operand that is a number or says one."""
+    if is_number(operand):
+        return float(operand)
+    return numeric(operand) if isinstance(operand, str) else None
+
+
 def numeric(given: str) -> int | float | None:
     """The number a text says, if it says one and no more."""
     if len(given) > 100 or not _NUMERIC.match(given):  # noqa: PLR2004  # longer ones say no number

@@ -15,6 +15,7 @@ from portal_gateway.files import FilePages
 from portal_gateway.filters.entities import DATASET, DOCUMENT, FILE, INSTRUMENT, Entity
 from portal_gateway.filters.reading import FILTER_KEYS, Reader, known_keys, read_search
 from portal_gateway.filters.tree import All, Search
+from portal_gateway.listing import Listing
 from portal_gateway.refusals import NOT_FOUND, NothingThere
 from portal_gateway.searching import Searching
 
@@ -57,6 +58,7 @@ def asked(path: str) -> Asked | None:
 @dataclass(frozen=True)
 class PanoscApi:
     searching: Searching
+    listing: Listing
     files: FilePages
     faceting: Faceting
 
@@ -96,7 +98,7 @@ class PanoscApi:
             return answering.told(request, told)
         if wanted.pid is not None:
             return await self._record(request, wanted, sent)
-        page = await self.searching.page(_search(wanted.entity, sent))
+        page = await self.listing.page(_search(wanted.entity, sent))
         return _listed(request, page.items, page.total)
 
     async def _record(self, request: Request, wanted: Asked, sent: Sent) -> Response:

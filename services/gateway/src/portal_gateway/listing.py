@@ -1,0 +1,122 @@
+"""Lists: of the rows that a search selects, those of its page, and how many there are.
+
+Where the filter is exact, or exact but for a few doubtful rows, and the engine can sort, it pages
+and counts. Else all candidates are judged, and order and page are made here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from portal_shared.model import key
+
+from portal_gateway import rows
+from portal_gateway.compiling import Filter
+from portal_gateway.engine import Engine, Hit
+from portal_gateway.filters import joining
+from portal_gateway.filters.tree import Row, Search, Shape
+from portal_gateway.searching import Plan, Searching, score
+
+ALL_HITS = 10_000_000
+DOUBTFUL = 200  # judged one by one, so that the engine can page the rest
+
+
+@dataclass(frozen=True)
+class Page:
+    items: list[bytes]  # ready to send
+    total: int
+
+
+class Listing:
+    def __init__(self, searching: Searching, engine: Engine) -> None:
+        self._searching = searching
+        self._engine = engine
+
+    async def page(self, search: Search) -> Page:
+        """The rows of a list, and how many there are without paging."""
+        plan = await self._searching.plan(search)
+        if plan is None:
+            return Page([], 0)
+        if plan.sort is not None and plan.filter.exact:
+            return await self._paged(plan)
+        if plan.sort is not None and plan.filter.sure:
+            page = await self._settled(plan, plan.filter.sure)
+            if page is not None:
+                return page
+        return await self._judged(plan)
+
+    async def _paged(self, plan: Plan) -> Page:
+        return await self._told(plan, await self._engine.searches(plan.index, _questions(plan)))
+
+    async def _settled(self, plan: Plan, sure: str) -> Page | None:
+        """As if it were exact, after the doubtful rows were judged; None where they are many."""
+        doubtful = plan.asking(Filter(plan.filter.doubtful, exact=False))
+        looked_at = doubtful.body(hitsPerPage=DOUBTFUL, page=1, attributesToRetrieve=rows.KEPT)
+        certain = plan.asking(Filter(sure, exact=True))
+        first, *rest = await self._engine.searches(plan.index, [looked_at, *_questions(certain)])
+        if first["totalHits"] > DOUBTFUL:
+            return None
+        found = await self._searching.judge(plan, first["hits"])
+        if not found:
+            return await self._told(certain, rest)
+        keys = ", ".join(key(row["pid"]) for row in found)
+        exact = Filter(f"({sure} OR id IN [{keys}])", exact=True)
+        return await self._paged(plan.asking(exact))
+
+    async def _told(self, plan: Plan, answers: Sequence[dict[str, Any]]) -> Page:
+        """Of the answers to _questions()."""
+        shape = plan.search.shape
+        hits: list[Hit] = answers[0]["hits"]
+        total: int = answers[-1]["totalHits"]
+        if shape.limit is None:
+            hits = hits[shape.skip :]
+        if _plain(plan.search):
+            return Page([_scored(h["json"], score(h)) for h in hits], total)
+        found = await self._searching.judge(plan, hits)
+        return Page([_json(r, plan) for r in found], total)
+
+    async def _judged(self, plan: Plan) -> Page:
+        """Every candidate is looked at; order and page are made here."""
+        shape = plan.search.shape
+        if plan.sort is None:
+            found = [row async for batch in self._searching.selected(plan) for row in batch]
+            found.sort(key=lambda r: r["pid"])
+            order = joining.in_order(found, shape.order, plan.search.entity)
+            page = [found[i] for i in order[shape.skip :][: shape.limit]]
+            return Page([_json(r, plan) for r in page], len(found))
+        items: list[bytes] = []
+        total = 0
+        async for batch in self._searching.selected(plan):
+            wanted = batch[max(0, shape.skip - total) :]
+            if shape.limit is not None:
+                wanted = wanted[: shape.limit - len(items)]
+            items += [_json(r, plan) for r in wanted]
+            total += len(batch)
+        return Page(items, total)
+
+
+def _questions(plan: Plan) -> list[dict[str, Any]]:
+    """What the engine is asked for a page of an exact plan: hits first, the total last."""
+    shape: Shape = plan.search.shape
+    wanted = ["json"] if _plain(plan.search) else rows.KEPT
+    size = shape.limit or ALL_HITS
+    if shape.limit is None or shape.skip % size == 0:
+        page = 1 if shape.limit is None else shape.skip // size + 1
+        return [plan.body(hitsPerPage=size, page=page, attributesToRetrieve=wanted)]
+    some = plan.body(offset=shape.skip, limit=size, attributesToRetrieve=wanted)
+    return [some, plan.body(hitsPerPage=0, page=1)]
+
+
+def _plain(search: Search) -> bool:
+    return not search.include and not search.shape.projects()
+
+
+def _scored(told: str, its_score: float) -> bytes:
+    return f'{told[:-1]},"score":{its_score!r}}}'.encode()
+
+
+def _json(row: Row, plan: Plan) -> bytes:
+    shape = plan.search.shape
+    told = joining.projected(row, shape, plan.search.entity) if shape.projects() else row
+    return orjson.dumps(told)
