@@ -96,7 +96,8 @@ class Made:
         name, units = pick([("energy", ENERGY), ("length", LENGTH), ("t", ["K"])])
         low = round(self.dice.uniform(1, 3), 1)
         value = pick([low, {"between": [low, low + 1]}, {"gte": str(low)}, {"lt": low},
-                      {"gt": low, "lte": low + 0.5}, {"neq": low}, {"like": "2"}, {"inq": [low, "high"]}])  # fmt: skip
+                      {"gt": low, "lte": low + 0.5}, {"neq": low}, {"like": "2"},
+                      {"inq": [low, "high"]}])  # fmt: skip
         parts: list[Any] = [{"name": name}, {"value": value}]
         if self.dice.random() < 0.7:
             parts.append({"unit": pick([*units, "florps"])})
