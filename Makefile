@@ -46,6 +46,7 @@ fmt: setup  ## format and mend what can be mended
 
 contracts: setup  ## write the generated contracts again
 	$(RUN) portal-contracts
+	$(RUN) python -m portal_shared.citation.table
 	$(RUN) python -m portal_gateway.openapi
 
 bench: setup servers  ## how fast, as ratios against named baselines

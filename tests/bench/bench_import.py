@@ -17,7 +17,7 @@ from portal_local.ports import free_port
 from portal_shared import topology
 from portal_shared.settings import Settings
 
-DATASETS, DOCUMENTS = 378, 87
+DATASETS, DOCUMENTS = 378, 88
 
 
 @pytest.fixture

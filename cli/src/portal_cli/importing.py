@@ -48,10 +48,10 @@ def import_hoa(
     data: Data = DEFAULT,
     archive: Archive = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Only the first so many documents; no proposals.")
+        int | None, typer.Option(min=1, help="Only the first so many documents, these alone.")
     ] = None,
     donor: Annotated[
-        list[str] | None, typer.Option(help="Only documents of this donor; no proposals.")
+        list[str] | None, typer.Option(help="Only documents of this donor, these alone.")
     ] = None,
     timeout: Timeout = 900,
     *,
@@ -62,9 +62,10 @@ def import_hoa(
 ) -> None:
     """Import the Human Organ Atlas from the installed hoa-tools.
 
-    A job per donor and organ, then one per proposal. The voxels are not here: each dataset is given
-    small generated files that say so. A second run changes nothing. Exit codes: 0 all done, 1 some
-    refused or set aside, 2 wrong use, 3 portal out of reach, 4 no answer in time.
+    A job per donor and organ, then one per proposal and one for the atlas itself. The voxels are
+    not here: each dataset is given small generated files that say so. A second run changes nothing.
+    Exit codes: 0 all done, 1 some refused or set aside, 2 wrong use, 3 portal out of reach, 4 no
+    answer in time.
     """
     source = installed()
     whole = atlas(source.entries)
@@ -75,8 +76,8 @@ def import_hoa(
     files = Files()
     partial = limit is not None or bool(donor)
     jobs = _jobs(source, whole, names, place=place, files=files, partial=partial)
-    proposals = 0 if partial else len(list(hoa_jobs.proposals(whole, release=source.version)))
-    sent = dispatch(data, jobs, total=len(names) + proposals, seconds=timeout, quiet=as_json)
+    more = 0 if partial else len(list(hoa_jobs.proposals(whole, release=source.version))) + 1
+    sent = dispatch(data, jobs, total=len(names) + more, seconds=timeout, quiet=as_json)
     told = _told(source, whole, names, files)
     if not as_json:
         _show(source, told)
@@ -111,6 +112,7 @@ def _jobs(
         )
     if not partial:
         yield from hoa_jobs.proposals(whole, release=source.version)
+        yield hoa_jobs.the_atlas(whole, release=source.version)
 
 
 def _make(folder: Path, entries: Sequence[Entry], whole: Atlas, release: str, files: Files) -> None:

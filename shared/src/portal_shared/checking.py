@@ -9,7 +9,9 @@ from difflib import get_close_matches
 from typing import Any, cast
 
 from portal_shared import units
-from portal_shared.jobs import ParameterIn, Problem
+from portal_shared.citation.related import TYPES as RELATIONS
+from portal_shared.citation.related import kind_of
+from portal_shared.jobs import ParameterIn, Problem, RelatedItemIn
 from portal_shared.model import bare_doi
 from portal_shared.profile import ParameterRule, Profile
 
@@ -36,6 +38,20 @@ def doi_problem(doi: str | None, place: str) -> list[Problem]:
     if doi is None or DOI.fullmatch(bare_doi(doi)):
         return []
     return [Problem(field=place, reason=f"{doi[:MOST_SHOWN]!r} is no DOI")]
+
+
+def related(items: Sequence[RelatedItemIn], place: str) -> list[Problem]:
+    """Works elsewhere: is the relation DataCite's, and is that an identifier?"""
+    found: list[Problem] = []
+    for n, item in enumerate(items):
+        where = f"{place}.related[{n}]"
+        if item.relation not in RELATIONS:
+            reason = f"{item.relation[:80]!r} is no relation of DataCite 4.5"
+            found.append(Problem(field=f"{where}.relation", reason=reason))
+        if kind_of(item.identifier) is None:
+            reason = f"{item.identifier[:80]!r} is no DOI, address or arXiv number"
+            found.append(Problem(field=f"{where}.identifier", reason=reason))
+    return found
 
 
 def valid_orcid(text: str) -> bool:

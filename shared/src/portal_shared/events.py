@@ -101,6 +101,7 @@ class DoiMinted(Event):
     adopted: bool
     state: Literal["draft", "registered", "findable"]
     version: int  # of the record it was made for
+    revision: int = 0  # counts what was said of this record's DOI: the state changes as well
 
 
 class DoiFailed(Event):
@@ -188,7 +189,7 @@ FILES_PER_PART = 300  # some 50 kB
 
 SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
     "ingest": (DoiMinted, DoiFailed),
-    "doi": (DocumentRegistered, DatasetRegistered),
+    "doi": (DocumentRegistered, DatasetRegistered, DatasetWithdrawn, DocumentWithdrawn),
     "indexer": (
         DocumentRegistered,
         DatasetRegistered,

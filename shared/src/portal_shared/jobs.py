@@ -16,6 +16,7 @@ from portal_shared.model import (
     Person,
     Pid,
     RelatedItem,
+    Relation,
     Sample,
     Technique,
 )
@@ -58,6 +59,9 @@ class FundingIn(Funding, extra="forbid"): ...
 class RelatedItemIn(RelatedItem, extra="forbid"): ...
 
 
+class RelationIn(Relation, extra="forbid"): ...
+
+
 class MemberIn(Closed):
     role: str | None = None
     roles: tuple[str, ...] = ()
@@ -73,6 +77,7 @@ class DatasetIn(Closed):
     title: Title
     is_public: bool = True
     created: AwareDatetime
+    summary: str | None = None
     release_date: AwareDatetime | None = None  # not public before it
     proposal: Name | None = None
     doi: str | None = None
@@ -89,6 +94,8 @@ class DatasetIn(Closed):
     manifest: Name | None = None  # instead of files: lines as sha256sum writes them, in the folder
     funding: tuple[FundingIn, ...] = ()
     related: tuple[RelatedItemIn, ...] = ()
+    relations: tuple[RelationIn, ...] = ()  # to records of this portal
+    language: str | None = None
     details: dict[str, JsonValue] = {}
 
 
@@ -109,7 +116,10 @@ class DocumentIn(Closed):
     parameters: tuple[ParameterIn, ...] = ()
     funding: tuple[FundingIn, ...] = ()
     related: tuple[RelatedItemIn, ...] = ()
+    relations: tuple[RelationIn, ...] = ()  # to records of this portal
+    language: str | None = None
     other_datasets: tuple[Pid, ...] = ()  # of its datasets, those that other jobs register
+    documents: tuple[Pid, ...] = ()  # its parts that are documents
     details: dict[str, JsonValue] = {}
 
 

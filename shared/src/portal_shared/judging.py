@@ -253,6 +253,7 @@ def _common(
                 )
             )
     part.problems += checking.parameters(found.parameters, place, profile)
+    part.problems += checking.related(found.related, place)
 
 
 def _names_once(parts: Iterable[DatasetPart]) -> None:

@@ -111,6 +111,7 @@ class FileSummary(Record):
     count: int = 0
     bytes: int = 0
     digest: str = ""
+    formats: tuple[str, ...] = ()  # media types, in the order of their first files
 
 
 class Funding(Record):
@@ -131,6 +132,24 @@ class RelatedItem(Record):
     type: str | None = None  # DataCite's resourceTypeGeneral
 
 
+RelationType = Literal[  # of DataCite 4.5
+    "IsCitedBy", "Cites", "IsCollectedBy", "Collects", "IsSupplementTo", "IsSupplementedBy",
+    "IsContinuedBy", "Continues", "IsDescribedBy", "Describes", "HasMetadata", "IsMetadataFor",
+    "HasVersion", "IsVersionOf", "IsNewVersionOf", "IsPartOf", "IsPreviousVersionOf",
+    "IsPublishedIn", "HasPart", "IsReferencedBy", "References", "IsDocumentedBy", "Documents",
+    "IsCompiledBy", "Compiles", "IsVariantFormOf", "IsOriginalFormOf", "IsIdenticalTo",
+    "IsReviewedBy", "Reviews", "IsDerivedFrom", "IsSourceOf", "IsRequiredBy", "Requires",
+    "IsObsoletedBy", "Obsoletes",
+]  # fmt: skip
+
+
+class Relation(Record):
+    """What the record is to another record of this portal; told from the other end as well."""
+
+    type: RelationType
+    pid: Pid
+
+
 class Change(Record):
     """One version of a record: when, by which job, and which fields; no values, no names."""
 
@@ -149,12 +168,15 @@ class Dataset(Record):
     is_public: bool = True
     created: AwareDatetime  # PaNOSC creationDate
     release_date: AwareDatetime | None = None  # not public before it
+    summary: str | None = None
+    language: str | None = None  # BCP 47
     edition: int = 1  # counts the datasets that supersede one another, as files change
     supersedes: Pid | None = None
     superseded_by: Pid | None = None
     proposal: str | None = None
     document: Pid | None = None  # the one it was registered with
     doi: str | None = None  # brought along; the portal's own come by doi.minted
+    icat_id: int | None = None
     size: int | None = None  # bytes of its files
     license: str | None = None  # SPDX
     instrument: Instrument | None = None
@@ -167,6 +189,7 @@ class Dataset(Record):
     files: FileSummary = FileSummary()
     funding: tuple[Funding, ...] = ()
     related: tuple[RelatedItem, ...] = ()
+    relations: tuple[Relation, ...] = ()
     details: dict[str, JsonValue] = {}  # the community's own metadata, in its own words
 
 
@@ -175,25 +198,35 @@ class Document(Record):
     name: str
     title: str
     profile: str
-    type: str  # publication or proposal, in any spelling
+    type: str  # publication or proposal, in any spelling; or atlas: a collection of documents
     is_public: bool = True
     summary: str | None = None
     doi: str | None = None
     start_date: AwareDatetime | None = None
     end_date: AwareDatetime | None = None
     release_date: AwareDatetime | None = None
+    language: str | None = None  # BCP 47
     license: str | None = None  # SPDX
     keywords: tuple[str, ...] = ()
     members: tuple[Member, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     datasets: tuple[Pid, ...] = ()  # in the given order
+    documents: tuple[Pid, ...] = ()  # its parts that are documents, in the given order
     funding: tuple[Funding, ...] = ()
     related: tuple[RelatedItem, ...] = ()
+    relations: tuple[Relation, ...] = ()
     details: dict[str, JsonValue] = {}
 
 
 Level = Literal["document", "dataset"]
+DoiLevel = Literal["atlas", "document", "dataset"]  # what a profile has rules for
 Availability = Literal["ONLINE", "ARCHIVED", "RESTORING", "UNAVAILABLE", "LOST"]
+
+
+def doi_level(record: Dataset | Document) -> DoiLevel:
+    if isinstance(record, Dataset):
+        return "dataset"
+    return "atlas" if record.type.strip().lower() == "atlas" else "document"
 
 
 def key(pid: str) -> str:

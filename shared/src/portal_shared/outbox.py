@@ -68,6 +68,27 @@ class Outbox:
         }
         await self._insert(session, [row])
 
+    async def bury(self, session: Session, event: Event, *, reason: str, message_id: str) -> None:
+        """Lay an event that was heard with the dead letters: it can be replayed from there."""
+        now = datetime.now(UTC).isoformat()
+        headers = {
+            "x-queue": topology.queue_name(self._service, type(event)),
+            "x-reason": reason[:2000],
+            "x-error": "Invalid",
+            "x-attempt": 1,
+            "x-first-failed": now,
+            "x-last-failed": now,
+        }
+        row: Doc = {
+            "exchange": topology.DEAD,
+            "routing_key": self._service,
+            "kind": event.key,
+            "body": event.model_dump_json().encode(),
+            "headers": headers,
+            "message_id": message_id,
+        }
+        await self._insert(session, [row])
+
     async def _insert(self, session: Session, rows: list[Doc]) -> None:
         if not rows:
             return
@@ -152,9 +173,10 @@ class Outbox:
                 row["body"],
                 exchange=row["exchange"],
                 routing_key=row["routing_key"],
-                message_id=row["_id"],
+                message_id=row.get("message_id") or row["_id"],
                 kind=row["kind"],
                 correlation_id=row["correlation_id"],
+                headers=row.get("headers"),
             )
         except Unavailable as error:
             if row.get("may_be_gone") and "no queue takes" in error.reason:

@@ -2,13 +2,13 @@
 
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from portal_shared.errors import NotFound
-from portal_shared.model import Level
+from portal_shared.model import DoiLevel
 
 
 class Part(BaseModel):
@@ -20,9 +20,43 @@ class Publisher(Part):
     ror: str | None = None
 
 
+class SuffixRules(Part):
+    """How a DOI made here looks after its prefix: `start`, then groups made of the pid."""
+
+    start: Annotated[str, Field(pattern=r"^[a-z0-9.-]*$")] = ""
+    groups: Annotated[int, Field(ge=2, le=6)] = 3
+    size: Annotated[int, Field(ge=4, le=6)] = 4  # characters of a group
+
+
 class DoiRules(Part):
-    mint: tuple[Level, ...] = ()  # levels for which a record without a DOI is given one
-    resource_types: dict[Level, str] = {"document": "Collection", "dataset": "Dataset"}
+    mint: tuple[DoiLevel, ...] = ()  # levels for which a record without a DOI is given one
+    suffix: SuffixRules = SuffixRules()
+    embargo: Literal["draft", "registered"] = "draft"  # the state until the release date
+    resource_types: dict[DoiLevel, str] = {
+        "atlas": "Collection",
+        "document": "Collection",
+        "dataset": "Dataset",
+    }
+    resource_labels: dict[DoiLevel, str] = {}  # DataCite's free text beside the type
+    sizes: tuple[str, ...] = ()  # names of parameters in braces: "{shape_x} x {shape_y} voxels"
+    methods: tuple[str, ...] = ()  # parameters told in the description of the methods
+    technical: tuple[str, ...] = ()  # parameters told as technical information
+    awards: Publisher | None = None  # who grants the proposals: each is told as an award
+
+
+class Vocabulary(Part):
+    """The terms of a scheme that values of a parameter stand for."""
+
+    scheme: str
+    scheme_uri: str
+    value_uri: str  # {id} in it
+    terms: dict[str, tuple[str, str]]  # value: id, label
+
+
+class Place(Part):
+    name: str
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
 
 
 class IcatRules(Part):
@@ -60,9 +94,11 @@ class Profile(Part):
     title: str
     facility: str
     publisher: Publisher
+    location: Place | None = None  # of the facility
+    language: str | None = None  # of texts that say none; BCP 47
     license: str | None = None
     strict: bool = True
-    document_types: tuple[Literal["publication", "proposal"], ...] = ()
+    document_types: tuple[Literal["publication", "proposal", "atlas"], ...] = ()
     doi: DoiRules = DoiRules()
     details_allowed: dict[str, tuple[str, ...]] = {}
     private: tuple[str, ...] = ()  # names of fields that are dropped wherever they stand
@@ -71,6 +107,7 @@ class Profile(Part):
     icat: IcatRules
     techniques: dict[str, TechniqueRule] = {}
     parameters: dict[str, ParameterRule] = {}
+    vocabularies: dict[str, Vocabulary] = {}  # by the name of a parameter
     synonyms: tuple[tuple[str, ...], ...] = ()
     facets: Facets = Facets()
 

@@ -80,11 +80,11 @@ async def test_without_files_nothing_is_written(portal: Ingest, tmp_path: Path) 
     assert all(d.folder is None and d.files == () for j in portal.jobs for d in j.datasets)
 
 
-async def test_a_whole_import_sends_87_jobs_proposals_last(portal: Ingest) -> None:
+async def test_a_whole_import_sends_88_jobs_the_atlas_last(portal: Ingest) -> None:
     result = await asyncio.to_thread(run, "hoa", "--no-files")
     assert result.exit_code == 0, result.output
     types = [j.document.type for j in portal.jobs if j.document]
-    assert types == ["publication"] * 83 + ["proposal"] * 4
+    assert types == ["publication"] * 83 + ["proposal"] * 4 + ["atlas"]
     assert sum(len(j.datasets) for j in portal.jobs) == 378
 
 

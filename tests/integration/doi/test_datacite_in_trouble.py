@@ -114,7 +114,7 @@ async def test_killed_between_the_answer_and_the_record_it_is_the_same_doi(
     run: Callable[[DoiSettings], Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def never(*_args: object) -> None:
+    async def never(*_args: object, **_kept: object) -> None:
         await asyncio.Event().wait()
 
     with monkeypatch.context() as patched:

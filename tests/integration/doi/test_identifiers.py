@@ -22,6 +22,7 @@ async def test_a_dataset_that_brings_a_doi_is_adopted_without_a_call(
                 "adopted": True,
                 "state": "findable",
                 "version": 1,
+                "revision": 1,
             },
         )
     ]

@@ -63,8 +63,8 @@ async def test_who_lost_its_claim_while_asleep_writes_nothing(
     await registry.rows.update_one({"_id": "a"}, {"$set": {"until": long_ago}})
     awake = await claim(registry, "a")
     assert awake.row["unsure"]  # what the other did is not known
-    assert await registry.settle(awake, *outcomes.adopted(awake.row, "10.1/x", "findable"))
-    assert not await registry.settle(asleep, *outcomes.failed(asleep.row, "late"))
+    assert await registry.settle(awake, outcomes.adopted(awake.row, "10.1/x", "findable"))
+    assert not await registry.settle(asleep, outcomes.failed(asleep.row, "late"))
     row = await registry.find("a")
     assert row is not None
     assert (row["state"], row["doi"]) == ("adopted", "10.1/x")
@@ -78,7 +78,7 @@ async def test_a_version_that_comes_during_the_work_is_worked_on_after(
     await intend(registry, dataset("a"))
     first = await claim(registry, "a")
     await intend(registry, dataset("a", version=2, title="Changed"))
-    assert not await registry.settle(first, *outcomes.failed(first.row, "the first was bad"))
+    assert not await registry.settle(first, outcomes.failed(first.row, "the first was bad"))
     assert await said(registry) == 0
     second = await claim(registry, "a")
     assert second.row["version"] == 2
@@ -88,7 +88,7 @@ async def test_a_version_that_comes_during_the_work_is_worked_on_after(
 async def test_two_pids_with_one_suffix_are_given_two_dois(
     registry: Registry, dataset: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(suffixes, "suffix", lambda _pid, attempt=0: f"same-{attempt}")
+    monkeypatch.setattr(suffixes, "suffix", lambda _pid, attempt=0, _rules=None: f"same-{attempt}")
     for pid in ("a", "b", "c"):
         assert await intend(registry, dataset(pid))
     rows = [await registry.find(pid) for pid in ("a", "b", "c")]

@@ -26,7 +26,8 @@ def sent(whole: Atlas, installed: Source) -> list[Outgoing]:
     """What an import sends, but for the files."""
     release = installed.version
     found = list(jobs.publications(whole, jobs.chosen(whole), release=release, files={}))
-    return found + list(jobs.proposals(whole, release=release))
+    found += jobs.proposals(whole, release=release)
+    return [*found, jobs.the_atlas(whole, release=release)]
 
 
 @pytest.fixture(scope="session")

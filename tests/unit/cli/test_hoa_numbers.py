@@ -40,8 +40,23 @@ def test_a_specimen_is_told_the_same_by_all_its_datasets(datasets: dict[str, Dat
 
 def test_there_is_a_document_per_organ_and_per_proposal(registered: list[Job]) -> None:
     types = Counter(job.document.type for job in registered if job.document)
-    assert types == {"publication": 83, "proposal": 4}
-    assert len({job.document.pid for job in registered if job.document}) == 87
+    assert types == {"publication": 83, "proposal": 4, "atlas": 1}
+    assert len({job.document.pid for job in registered if job.document}) == 88
+
+
+def test_the_atlas_has_all_organs_as_parts_and_comes_last(registered: list[RegisterJob]) -> None:
+    last = registered[-1].document
+    assert last is not None
+    organs = {j.document.pid for j in registered if j.document and j.document.type == "publication"}
+    assert set(last.documents) == organs
+    assert last.other_datasets == ()
+    assert len(last.members) > 90
+
+
+def test_registered_zooms_are_derived_from_their_overviews(datasets: dict[str, DatasetIn]) -> None:
+    derived = {d.pid: r.pid for d in datasets.values() for r in d.relations}
+    assert len(derived) == 224
+    assert len(set(derived.values())) == 55
 
 
 def test_proposals_name_their_datasets(
@@ -202,4 +217,4 @@ def test_jobs_are_small_enough_and_their_ids_bound_to_the_content(
     again = list(jobs.publications(whole, jobs.chosen(whole), release=installed.version, files={}))
     assert [j.body for j in again] == [j.body for j in sent[: len(again)]]
     assert max(len(job.body) for job in sent) < MAX_JOB_BYTES / 10
-    assert len({job.job_id for job in sent}) == 87
+    assert len({job.job_id for job in sent}) == 88

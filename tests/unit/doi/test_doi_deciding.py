@@ -3,9 +3,10 @@
 import pytest
 from portal_doi.deciding import Adopt, Ask, Decision, Leave, Register, decide
 from portal_shared.errors import Invalid
-from portal_shared.model import Level
+from portal_shared.model import DoiLevel
+from portal_shared.profile import DoiRules
 
-BOTH: tuple[Level, ...] = ("document", "dataset")
+BOTH: tuple[DoiLevel, ...] = ("document", "dataset")
 OWN = "10.5072/sabr-24pa-3eyv"
 
 
@@ -26,9 +27,11 @@ OWN = "10.5072/sabr-24pa-3eyv"
     ],
 )
 def test_whose_doi_it_is(
-    brought: str | None, mint: tuple[Level, ...], own: str | None, decision: Decision
+    brought: str | None, mint: tuple[DoiLevel, ...], own: str | None, decision: Decision
 ) -> None:
-    assert decide(brought, "dataset", mint=mint, prefix="10.5072", own=own) == decision
+    assert (
+        decide(brought, "dataset", rules=DoiRules(mint=mint), prefix="10.5072", own=own) == decision
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,4 +47,4 @@ def test_whose_doi_it_is(
 )
 def test_what_cannot_be_registered_is_refused_with_the_reason(brought: str, reason: str) -> None:
     with pytest.raises(Invalid, match=reason):
-        decide(brought, "dataset", mint=BOTH, prefix="10.5072", own=None)
+        decide(brought, "dataset", rules=DoiRules(mint=BOTH), prefix="10.5072", own=None)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from portal_doi import outcomes, standing
 from portal_doi.pacing import taken
-from portal_doi.registration import Answer, Registration, State, answer, wanted_state
+from portal_doi.registration import Answer, Registration, State, answer
 from portal_shared.errors import Unavailable
 
 METADATA = {"titles": [{"title": "A"}], "publicationYear": "2026", "subjects": []}
@@ -23,20 +23,44 @@ THERE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("public", "now", "wanted"),
+    ("closed", "now", "wanted"),
     [
-        (True, None, "findable"),
-        (True, "registered", "findable"),
-        (False, None, "draft"),
-        (False, "draft", "draft"),
-        (False, "findable", "registered"),
-        (False, "registered", "registered"),
+        (None, None, "findable"),
+        (None, "registered", "findable"),
+        ("not public", None, "draft"),
+        ("not public", "draft", "draft"),
+        ("not public", "findable", "registered"),
+        ("withdrawn", "registered", "registered"),
+        ("withdrawn", "draft", "draft"),
+        ("under embargo", None, "draft"),
+        ("hidden", "findable", "registered"),
     ],
 )
 def test_what_was_public_is_hidden_never_a_draft_again(
-    *, public: bool, now: State | None, wanted: State
+    *, closed: str | None, now: State | None, wanted: State
 ) -> None:
-    assert wanted_state(public=public, now=now) == wanted
+    assert standing.wanted_state(closed, now, embargo="draft") == wanted
+
+
+def test_a_profile_may_let_the_doi_of_an_embargoed_record_resolve() -> None:
+    assert standing.wanted_state("under embargo", None, embargo="registered") == "registered"
+
+
+@pytest.mark.parametrize(
+    ("state", "now", "event"),
+    [
+        ("findable", None, "publish"),
+        ("findable", "registered", "publish"),
+        ("registered", "findable", "hide"),
+        ("registered", "draft", "register"),
+        ("draft", "findable", None),  # there is no way back: nothing is asked for
+    ],
+)
+def test_the_event_follows_from_where_the_doi_stands(
+    state: State, now: State | None, event: str | None
+) -> None:
+    made = Registration("10.5072/x", "https://portal.example/x", state, METADATA, now)
+    assert made.attributes.get("event") == event
 
 
 @pytest.mark.parametrize(
@@ -84,18 +108,31 @@ def test_the_hash_changes_with_everything_that_is_told() -> None:
 
 
 def test_the_same_outcome_is_said_once_until_something_else_was_said() -> None:
-    row: dict[str, Any] = {"_id": "a", "level": "dataset", "version": 1, "said": None}
-    fields, events = outcomes.minted(row, MEANT)
-    assert len(events) == 1
-    again = {**row, **fields, "version": 2}
-    assert outcomes.minted(again, MEANT)[1] == []
-    failed = {**again, **outcomes.failed(again, "no")[0]}
-    assert len(outcomes.minted(failed, MEANT)[1]) == 1
+    record = {
+        "pid": "a", "name": "a", "title": "A", "profile": "human-organs",
+        "created": "2021-03-04T00:00:00Z",
+    }  # fmt: skip
+    row: dict[str, Any] = {
+        "_id": "a", "level": "dataset", "version": 1, "said": None, "revision": 0, "record": record,
+    }  # fmt: skip
+    first = outcomes.minted(row, MEANT)
+    assert len(first.events) == 1
+    again = {**row, **first.fields, "version": 2}
+    assert outcomes.minted(again, MEANT).events == ()
+    failure = outcomes.failed(again, "no")
+    assert failure.dead is not None
+    assert failure.dead.event.version == 2
+    failed = {**again, **failure.fields}
+    second = outcomes.minted(failed, MEANT)
+    assert [e.revision for e in (*first.events, *second.events)] == [1, 2]  # type: ignore[attr-defined]
 
 
 def row(**fields: Any) -> dict[str, Any]:
-    start = {"state": "minted", "doi": "10.1/a", "own_state": None, "left": []}
-    return {**start, "record": {"is_public": True}, **fields}
+    start = {
+        "state": "minted", "doi": "10.1/a", "own_state": None, "left": [], "open": True,
+        "links": [],
+    }  # fmt: skip
+    return {**start, **fields}
 
 
 @pytest.mark.parametrize(
@@ -106,7 +143,9 @@ def row(**fields: Any) -> dict[str, Any]:
         ({"state": "adopted"}, "10.1/a"),
         ({"state": "failed"}, None),
         ({"state": "failed", "own_state": "findable"}, "10.1/a"),  # it is there all the same
-        ({"record": {"is_public": False}}, None),
+        ({"open": False}, None),
+        ({"open": False, "own_state": "draft"}, None),
+        ({"open": False, "own_state": "registered"}, "10.1/a"),  # it leads to a tombstone
         ({"state": "none", "doi": None}, None),
     ],
 )
@@ -117,10 +156,10 @@ def test_relatives_name_only_dois_that_are_public_and_there(
 
 
 def test_a_dataset_that_leaves_a_document_is_remembered_until_it_is_told() -> None:
-    before = row(record={"datasets": ["a", "b"]}, left=["z", "c"])
-    after = row(record={"datasets": ["b", "c"]})
+    before = row(links=[["HasPart", "a"], ["HasPart", "b"]], left=["z", "c"])
+    after = row(links=[["HasPart", "b"], ["HasPart", "c"]])
     assert standing.relatives_see_change(before, after)
-    assert standing.datasets_left(before, after) == ["a", "z"]
+    assert standing.left_behind(before, after) == ["a", "z"]
     assert not standing.relatives_see_change(after, after)
 
 

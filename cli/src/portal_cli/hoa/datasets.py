@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time
 from portal_shared.jobs import DatasetIn, FileIn, InstrumentIn, TechniqueIn
 from portal_shared.profile import Profile
 
-from portal_cli.hoa import details, donors, parameters, people, wording
+from portal_cli.hoa import details, donors, parameters, people, whole, wording
 from portal_cli.hoa.atlas import Atlas, sample
 from portal_cli.hoa.record import Record
 from portal_cli.hoa.source import Entry
@@ -33,11 +33,24 @@ def dataset(
         techniques=(technique(profile),),
         samples=(sample(atlas.specimens[record.specimen]),),
         parameters=parameters.of_dataset(record, atlas, profile),
+        summary=summary(record),
         members=people.members(record.citation.contributors),
+        related=whole.papers(),
+        relations=tuple(whole.derivation(record, atlas)),
         keywords=keywords(record),
         folder=folder(record.name) if files else None,
         files=tuple(files),
         details=details.of_dataset(entry, atlas, release),
+    )
+
+
+def summary(record: Record) -> str:
+    """What it is, in a sentence."""
+    x, y, z = record.data.shape
+    sides = " x ".join(f"{n * record.data.voxel_size_um / 1000:.3g}" for n in (x, y, z))
+    return (
+        f"{wording.title(record)}: a volume of {x} x {y} x {z} voxels ({sides} mm), imaged by "
+        "hierarchical phase-contrast tomography (HiP-CT)."
     )
 
 

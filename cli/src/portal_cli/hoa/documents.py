@@ -7,7 +7,7 @@ from typing import Any
 from portal_shared.jobs import DocumentIn
 from portal_shared.profile import Profile
 
-from portal_cli.hoa import details, donors, parameters, people, registration, wording
+from portal_cli.hoa import details, donors, parameters, people, registration, whole, wording
 from portal_cli.hoa.atlas import Atlas
 from portal_cli.hoa.record import Record
 from portal_cli.hoa.source import PACKAGE, Entry
@@ -33,6 +33,7 @@ def publication(
         keywords=_keywords(records, organ),
         members=people.union([people.members(r.citation.contributors) for r in records]),
         parameters=_parameters(first, records, profile),
+        related=whole.papers(),
         details=_details(entries, release),
     )
 

@@ -1,11 +1,11 @@
-"""The Atlas as ingest jobs: one per donor and organ, one per proposal. Pure."""
+"""The Atlas as ingest jobs: one per donor and organ, one per proposal, one for the whole. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from portal_shared import profile as profiles
 from portal_shared.jobs import FileIn
 
-from portal_cli.hoa import datasets, documents
+from portal_cli.hoa import datasets, documents, whole
 from portal_cli.hoa.atlas import Atlas
 from portal_cli.hoa.source import PROFILE
 from portal_cli.outgoing import Outgoing, outgoing
@@ -59,6 +59,17 @@ def proposals(atlas: Atlas, *, release: str) -> Iterator[Outgoing]:
             sender=_sender(release),
             document=documents.proposal(number, atlas, profile=profile, release=release),
         )
+
+
+def the_atlas(atlas: Atlas, *, release: str) -> Outgoing:
+    """The job of the atlas itself; to be sent after the documents it names."""
+    return outgoing(
+        f"hoa-{release}",
+        whole.PID,
+        profile=PROFILE,
+        sender=_sender(release),
+        document=whole.document(atlas, profile=profiles.load(PROFILE), release=release),
+    )
 
 
 def _sender(release: str) -> str:

@@ -4,13 +4,16 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from portal_shared.errors import PortalError
 from portal_shared.service import Service
 from portal_shared.workers import Worker
 
-from portal_doi import handlers
+from portal_doi import handlers, routes
+from portal_doi.auditing import Auditing
 from portal_doi.clock import Clock
 from portal_doi.datacite import DataCite
 from portal_doi.minting import Minting
+from portal_doi.operating import Operating
 from portal_doi.pacing import Pace
 from portal_doi.registry import Registry
 from portal_doi.relations import Relations
@@ -49,4 +52,12 @@ def build(settings: DoiSettings | None = None) -> FastAPI:
             yield
         datacite.close()
 
-    return service.app(FastAPI(title="portal doi", lifespan=lifespan))
+    app = service.app(FastAPI(title="portal doi", lifespan=lifespan))
+    app.state.registry = registry
+    app.state.operating = Operating(
+        registry, worker, prefix=settings.datacite_prefix, profile=settings.profile
+    )
+    app.state.auditing = Auditing(registry, relations, datacite, minting, pace)
+    app.include_router(routes.router)
+    app.add_exception_handler(PortalError, routes.refused)
+    return app

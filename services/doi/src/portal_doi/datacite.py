@@ -1,24 +1,29 @@
 """DataCite, as far as we need it: put a DOI, find a DOI. Its client blocks: calls run in threads.
 
-The `datacite` package takes no 201 for an answer to PUT, and hides the status and headers of a
-refusal; so its requests are looked at as they come back.
+The `datacite` package takes no 201 for an answer to PUT, hides the status and headers of a refusal,
+and connects anew for each call; so its requests are made here.
 """
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import asyncio
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import requests
 from datacite import DataCiteRESTClient, schema45
-from datacite.errors import HttpError
 from datacite.request import DataCiteRequest
 from portal_shared.errors import Invalid, Unavailable
+from requests.auth import HTTPBasicAuth
 from typing_extensions import override
 
-from portal_doi.registration import Answer, Registration, answer
+from portal_doi.registration import Answer, Attributes, Registration, answer
 from portal_doi.settings import DoiSettings
 
 CONNECT_SECONDS = 5
@@ -52,6 +57,14 @@ class Missing(Unavailable):
     """404: nothing there. To a PUT it says that something else than DataCite answers."""
 
 
+@dataclass(frozen=True)
+class Page:
+    """DOIs that DataCite lists, and where the next page begins; None on the last."""
+
+    found: Mapping[str, Answer]
+    cursor: str | None
+
+
 class DataCite:
     def __init__(self, settings: DoiSettings) -> None:
         self._client = _Client(
@@ -73,15 +86,20 @@ class DataCite:
         Raises Unsure when it may have been done, another kind of Unavailable when it was not.
         """
         attributes = meant.attributes
-        problems = await self._threaded(lambda: refused_by_schema(attributes))
-        if problems:
-            raise Invalid("; ".join(problems)[:LONGEST])
         try:
             return answer(await self._asked(lambda: self._client.update_doi(meant.doi, attributes)))
         except (NotSent, TooFast, Refused, Missing):
             raise
         except Unavailable as error:
             raise Unsure(error.reason) from error
+
+    async def problems(self, meant: Registration) -> dict[str, str]:
+        """Why schema 4.5 refuses it, by property: DataCite itself would not, once it is public."""
+        return await self._threaded(lambda: refused_by_schema(meant.attributes))
+
+    async def page(self, cursor: str | None, size: int) -> Page:
+        """What it holds under our prefix, oldest first."""
+        return await self._asked(lambda: self._client.page(cursor or "1", size))
 
     async def find(self, doi: str) -> Answer | None:
         """What DataCite holds under it; None when nothing."""
@@ -110,13 +128,30 @@ class DataCite:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
 
-def refused_by_schema(attributes: dict[str, Any]) -> list[str]:
-    """Why schema 4.5 refuses them: DataCite itself would not, once the DOI is public."""
-    told: list[str] = []
-    for error in schema45.validator.iter_errors(attributes):
-        place = ".".join(str(step) for step in error.absolute_path)
-        told.append(f"{place}: {error.message}" if place else str(error.message))
+_VALIDATOR: Any = schema45.validator
+_PROPERTIES: Mapping[str, Any] = _VALIDATOR.schema["properties"]
+_REQUIRED: tuple[str, ...] = tuple(_VALIDATOR.schema["required"])
+
+
+def refused_by_schema(attributes: Attributes) -> dict[str, str]:
+    """What is wrong, by property; looked at one by one, since many DOIs have the same creators."""
+    told = {name: "is missing" for name in _REQUIRED if name not in attributes}
+    for name, value in attributes.items():
+        reasons = _refused(name, json.dumps(value)) if name in _PROPERTIES else ("is not known",)
+        if reasons:
+            told[name] = "; ".join(reasons)[:LONGEST]
     return told
+
+
+@lru_cache(maxsize=4096)
+def _refused(name: str, value: str) -> tuple[str, ...]:
+    errors = _VALIDATOR.iter_errors({name: json.loads(value)})
+    return tuple(_reason(error) for error in errors if error.absolute_path)
+
+
+def _reason(error: Any) -> str:
+    place = ".".join(str(step) for step in list(error.absolute_path)[1:])
+    return f"{place}: {error.message}" if place else str(error.message)
 
 
 class _Client(DataCiteRESTClient):
@@ -138,35 +173,77 @@ class _Client(DataCiteRESTClient):
             body=json.dumps({"data": {"type": "dois", **data}}),
             headers={"content-type": "application/vnd.api+json"},
         )
+        return _attributes(response)
+
+    @override
+    def get_metadata(self, doi: str) -> Any:
+        return _attributes(self._create_request().get(f"dois/{doi}"))
+
+    def page(self, cursor: str, size: int) -> Page:
+        asked = {"prefix": self.prefix, "page[size]": size, "page[cursor]": cursor}
+        response = self._create_request().get("dois", params=asked)
+        try:
+            told = response.json()
+            found = {str(one["id"]).lower(): answer(one["attributes"]) for one in told["data"]}
+            following = (told.get("links") or {}).get("next")
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise Unavailable("DataCite answered a list that is none") from error
+        query = parse_qs(urlsplit(str(following)).query) if following else {}
+        return Page(found, query.get("page[cursor]", [None])[0])
+
+
+def _attributes(response: Any) -> Any:
+    try:
         return response.json()["data"]["attributes"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise Unavailable(f"DataCite answered {response.status_code} without a record") from error
+
+
+_KEPT = threading.local()  # a connection for each thread: one handshake, not one for each call
+
+
+def _session() -> requests.Session:
+    found: requests.Session | None = getattr(_KEPT, "session", None)
+    if found is None:
+        found = requests.Session()
+        _KEPT.session = found
+    return found
 
 
 class _Request(DataCiteRequest):
     @override
-    def request(self, *args: Any, **kwargs: Any) -> Any:
+    def request(
+        self, url: str, method: str = "GET", body: Any = None, params: Any = None,
+        headers: Any = None,
+    ) -> Any:  # fmt: skip
+        """As the package does it, but over a connection that stays."""
         try:
-            response = super().request(*args, **kwargs)
-        except HttpError as error:
+            response = _session().request(
+                method,
+                f"{self.base_url}{url}",
+                data=body,
+                params={**(params or {}), **self.default_params},
+                headers=headers,
+                auth=HTTPBasicAuth(
+                    str(self.username).encode(), self.password
+                ),  # bytes: as the package
+                timeout=self.timeout,
+            )
+        except requests.RequestException as error:
             raise _lost(error) from error
         status: int = response.status_code
         if status not in _DONE:
             raise _translated(status, _words(response), response.headers.get("Retry-After"))
-        try:
-            response.json()["data"]["attributes"]
-        except (ValueError, LookupError, TypeError) as error:
-            raise Unavailable(f"DataCite answered {status} without a record") from error
         return response
 
 
-def _lost(error: HttpError) -> Unavailable:
-    """Whether it was sent is told by the cause that the package wraps."""
-    cause: Any = error.args[0] if error.args else error
-    name = type(cause).__name__
-    text = str(cause)
+def _lost(error: requests.RequestException) -> Unavailable:
+    """Whether it was sent is told by its cause."""
+    name, text = type(error).__name__, str(error)
     unheard = (
         name == "ConnectTimeout" or "Failed to establish" in text or "Failed to resolve" in text
     )
-    return (NotSent if unheard else Unavailable)(f"DataCite: {name}: {cause}"[:LONGEST])
+    return (NotSent if unheard else Unavailable)(f"DataCite: {name}: {error}"[:LONGEST])
 
 
 def _words(response: Any) -> str:

@@ -8,12 +8,12 @@ It brought one of our prefix  registered by us for it before: kept up
 """
 
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from portal_shared.errors import Invalid
-from portal_shared.model import Level, bare_doi
+from portal_shared.model import DoiLevel, bare_doi
+from portal_shared.profile import DoiRules
 
 from portal_doi import suffixes
 
@@ -47,11 +47,11 @@ Decision: TypeAlias = Adopt | Register | Ask | Leave
 
 
 def decide(
-    brought: str | None, level: Level, *, mint: Collection[Level], prefix: str, own: str | None
+    brought: str | None, level: DoiLevel, *, rules: DoiRules, prefix: str, own: str | None
 ) -> Decision:
     """`own` is the DOI that we registered for it before. Raises Invalid for what is no DOI."""
     if not brought:
-        return Register() if level in mint or own else Leave()
+        return Register() if level in rules.mint or own else Leave()
     doi = bare_doi(brought)
     if not _DOI.fullmatch(doi):
         raise Invalid(f"{brought!r} is no DOI", field="doi")
@@ -62,6 +62,8 @@ def decide(
         return Adopt(doi)
     if not _OURS.fullmatch(doi):
         raise Invalid(f"{brought!r} has characters that no DOI of ours has", field="doi")
-    if suffixes.is_shaped_like_ours(suffix) and not suffixes.is_right(suffix):
+    if suffixes.is_shaped_like_ours(suffix, rules.suffix) and not suffixes.is_right(
+        suffix, rules.suffix
+    ):
         raise Invalid(f"{brought!r} is mistyped: its check character does not fit", field="doi")
     return Ask(doi)

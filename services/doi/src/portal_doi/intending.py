@@ -1,26 +1,27 @@
 """From a record to a row of the registry: what is meant to become of its identifier."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from portal_shared import profile as profiles
+from portal_shared.citation.related import named
 from portal_shared.errors import PortalError, Unavailable
-from portal_shared.events import Event
-from portal_shared.model import Dataset, Document, Level
+from portal_shared.events import DatasetWithdrawn, DocumentWithdrawn
+from portal_shared.model import Change, Dataset, Document, Level, doi_level
 from portal_shared.mongo import Doc, DuplicateKeyError
 from portal_shared.observe import correlation_id, logger
 
 from portal_doi import outcomes, suffixes
 from portal_doi.deciding import Adopt, Ask, Decision, Leave, decide
+from portal_doi.outcomes import Outcome
 from portal_doi.registry import Registry, new_row
-from portal_doi.standing import OURS
+from portal_doi.standing import OURS, why_closed
 
 log = logger(__name__)
 
 MOST_ATTEMPTS = 20
-# What is kept of a record whose DOI is not ours: what its relatives ask for.
-AT_REST = {"pid", "profile", "doi", "is_public", "document", "datasets"}
 
 
 def intended(
@@ -29,43 +30,54 @@ def intended(
     before: Mapping[str, Any],
     *,
     prefix: str,
-    attempt: int,
+    attempt: int = 0,
     now: datetime,
-) -> tuple[Doc, list[Event]]:
+    history: Sequence[Change] = (),
+) -> Outcome:
     """The changed fields of the row, and what can be said at once."""
     level: Level = "document" if isinstance(record, Document) else "dataset"
     heard: Doc = {
+        **_idle(),
         "level": level,
         "version": version,
-        "record": record.model_dump(mode="json", include=AT_REST),
-        "problem": None,
-        "tries": 0,
-        "asked": 0,
-        "waiting": False,
-        "due": None,
-        "since": None,
+        "record": record.model_dump(mode="json", exclude={"details"}),
+        "links": [list(link) for link in named(record)],
+        "names": list(dict.fromkeys(pid for _, pid in named(record))),
+        "withdrawn": None,
+        "registered_at": history[0].at if history else before["registered_at"],
+        "changed_at": history[-1].at if history else before["changed_at"],
     }
     row = {**before, **heard}
+    heard["open"] = why_closed(row, now) is None
+    row["open"] = heard["open"]
     try:
-        mint = profiles.load(record.profile).doi.mint
-        decision = decide(record.doi, level, mint=mint, prefix=prefix, own=before["own"])
+        rules = profiles.load(record.profile).doi
+        decision = decide(
+            record.doi, doi_level(record), rules=rules, prefix=prefix, own=before["own"]
+        )
     except PortalError as error:
-        fields, events = outcomes.failed(row, str(error))
-        return {**heard, **fields}, events
+        return _with(heard, outcomes.failed(row, str(error)))
     if isinstance(decision, Leave):
-        return {**heard, **outcomes.without()}, []
+        return Outcome({**heard, **outcomes.without()})
     theirs = _adopted(decision, before)
     if theirs:
-        fields, events = outcomes.adopted(row, *theirs)
-        return {**heard, **fields}, events
-    told = record.model_dump(mode="json", exclude={"details"})
-    to_do: Doc = {**heard, "record": told, "waiting": True, "due": now, "since": now}
-    to_do["state"] = "pending"
+        return _with(heard, outcomes.adopted(row, *theirs))
+    to_do: Doc = {**heard, "waiting": True, "due": now, "since": now, "state": "pending"}
     if isinstance(decision, Ask):
-        return {**to_do, "doi": None}, []
-    own: str = before["own"] or f"{prefix}/{suffixes.suffix(record.pid, attempt)}"
+        return Outcome({**to_do, "doi": None})
+    suffix = suffixes.suffix(record.pid, attempt, rules.suffix)
+    own: str = before["own"] or f"{prefix}/{suffix}"
     kept_up = before["state"] in OURS and before["doi"] == own
-    return {**to_do, "own": own, "doi": own, **({"state": before["state"]} if kept_up else {})}, []
+    kept: Doc = {"state": before["state"]} if kept_up else {}
+    return Outcome({**to_do, "own": own, "doi": own, **kept})
+
+
+def _idle() -> Doc:
+    return {"problem": None, "tries": 0, "asked": 0, "waiting": False, "due": None, "since": None}
+
+
+def _with(heard: Doc, outcome: Outcome) -> Outcome:
+    return replace(outcome, fields={**heard, **outcome.fields})
 
 
 def _adopted(decision: Decision, before: Mapping[str, Any]) -> tuple[str, Any] | None:
@@ -77,23 +89,77 @@ def _adopted(decision: Decision, before: Mapping[str, Any]) -> tuple[str, Any] |
     return None
 
 
+def withdrawn(
+    event: DatasetWithdrawn | DocumentWithdrawn, before: Mapping[str, Any], *, now: datetime
+) -> Outcome:
+    """A tombstone: a DOI of ours that was public is hidden, one of others is left as it is."""
+    fields: Doc = {
+        **_idle(),
+        "level": "dataset" if isinstance(event, DatasetWithdrawn) else "document",
+        "version": event.version,
+        "withdrawn": {"reason": event.reason, "at": event.withdrawn_at},
+        "changed_at": event.withdrawn_at,
+        "open": False,
+    }
+    if before["own"]:
+        state = before["state"] if before["state"] in OURS else "pending"
+        fields |= {"state": state, "waiting": True, "due": now, "since": now}
+    if not before["record"].get("title"):
+        fields["record"] = {"pid": event.pid, "title": event.title}
+    return Outcome(fields)
+
+
 async def keep_intent(
-    record: Document | Dataset, version: int, registry: Registry, *, prefix: str
+    record: Document | Dataset,
+    version: int,
+    registry: Registry,
+    *,
+    prefix: str,
+    history: Sequence[Change] = (),
 ) -> bool:
-    """Keep what is meant, durably; False for a version that is not newer than what is kept."""
+    """Keep what is meant, durably; False for a version that is not newer than what is kept.
+
+    One that failed before is newer by being sent again.
+    """
+
+    def change(before: Doc, attempt: int, now: datetime) -> Outcome | None:
+        again = before["version"] == version and before["state"] == "failed"
+        if before["version"] >= version and not again:
+            return None
+        return intended(
+            record, version, before, prefix=prefix, attempt=attempt, now=now, history=history
+        )
+
+    return await _kept(record.pid, registry, change)
+
+
+async def keep_withdrawal(event: DatasetWithdrawn | DocumentWithdrawn, registry: Registry) -> bool:
+    """Keep it, durably; False when something newer is kept."""
+
+    def change(before: Doc, _attempt: int, now: datetime) -> Outcome | None:
+        return withdrawn(event, before, now=now) if before["version"] < event.version else None
+
+    return await _kept(event.pid, registry, change)
+
+
+Decided = Callable[[Doc, int, datetime], Outcome | None]
+
+
+async def _kept(pid: str, registry: Registry, change: Decided) -> bool:
     attempt = 0
     for _ in range(MOST_ATTEMPTS):
-        before = await registry.find(record.pid)
-        if before and before["version"] >= version:
-            return False
         now = await registry.clock.now()
-        old = before or new_row(record.pid, now)
-        fields, events = intended(record, version, old, prefix=prefix, attempt=attempt, now=now)
+        before = await registry.find(pid) or new_row(pid, now)
+        outcome = change(before, attempt, now)
+        if outcome is None:
+            return False
+        followed = replace(outcome, fields={**outcome.fields, "correlation_id": correlation_id()})
         try:
-            if await registry.keep({**fields, "correlation_id": correlation_id()}, events, old):
+            if await registry.keep(followed, before):
                 return True
         except DuplicateKeyError:
-            if fields.get("own") and await registry.has_doi(fields["own"], but=record.pid):
-                log.warning("another record has this DOI", doi=fields["own"], pid=record.pid)
+            own = outcome.fields.get("own")
+            if own and await registry.has_doi(own, but=pid):
+                log.warning("another record has this DOI", doi=own, pid=pid)
                 attempt += 1
-    raise Unavailable(f"the identifier of {record.pid} changes faster than it can be kept")
+    raise Unavailable(f"the identifier of {pid} changes faster than it can be kept")

@@ -5,25 +5,25 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from portal_shared import profile as profiles
+from portal_shared.citation.related import Related
 from portal_shared.errors import Conflict, PortalError, Unavailable
-from portal_shared.model import Dataset, Document
 from portal_shared.observe import follow, logger
 
-from portal_doi import outcomes
+from portal_doi import meaning, outcomes
 from portal_doi.datacite import DataCite, TooFast, Unsure
-from portal_doi.mapping import Related, landing_page, metadata
+from portal_doi.outcomes import Outcome
 from portal_doi.pacing import Pace
-from portal_doi.registration import Answer, Registration, State, wanted_state
+from portal_doi.registration import Answer, Registration, State
 from portal_doi.registry import Claim, Registry
 from portal_doi.relations import Relations
-from portal_doi.standing import OURS
+from portal_doi.standing import OURS, released_at, why_closed
 
 log = logger(__name__)
 
 MOST_TRIES = 5  # of a record that fails for a reason nobody foresaw
 LONGEST_PAUSE = 60.0
 CLAIMS_A_STEP = 32  # for each call that may be under way
+HANDS = 3  # for each call: while one waits for DataCite, others wait for the database
 
 
 class Minting:
@@ -66,7 +66,7 @@ class Minting:
                         troubles.append(error)
 
         ended = await asyncio.gather(
-            *(work() for _ in range(self._parallelism)), return_exceptions=True
+            *(work() for _ in range(self._parallelism * HANDS)), return_exceptions=True
         )
         for outcome in ended:
             if isinstance(outcome, BaseException):
@@ -100,22 +100,21 @@ class Minting:
     async def _do(self, claim: Claim) -> None:
         row = claim.row
         if row["state"] not in OURS:  # decided otherwise meanwhile
-            await self._registry.settle(claim, {}, [])
+            await self._registry.settle(claim, Outcome())
             return
-        model = Document if row["level"] == "document" else Dataset
-        record: Document | Dataset = model.model_validate(row["record"])
         if row["doi"] is None:
-            taken = await self._ask(claim, str(record.doi))
+            taken = await self._ask(claim, str(row["record"]["doi"]))
             if taken is None:
                 return
             claim = taken
-        related, undecided = await self._relations.related(claim.row)
-        if undecided:
+        related: list[Related] = []
+        if row["version"]:
+            related, undecided = await self._relations.related(claim.row)
             deadline = row["since"] + self._relations.patience
-            if await self._registry.clock.now() < deadline:
+            if undecided and await self._registry.clock.now() < deadline:
                 await self._registry.let_go(claim, due=deadline, unsure=row["unsure"])
                 return
-        await self._register(claim, record, related)
+        await self._register(claim, related)
 
     async def _ask(self, claim: Claim, wish: str) -> Claim | None:
         """A DOI of our prefix that we do not know: the claim with it as ours, or None: adopted."""
@@ -132,33 +131,62 @@ class Minting:
                 )
             elif await self._registry.take_own(claim, wish):
                 return replace(claim, row={**claim.row, "own": wish, "doi": wish})
-        await self._registry.settle(claim, *outcomes.adopted(claim.row, wish, state))
+        await self._registry.settle(claim, outcomes.adopted(claim.row, wish, state))
         return None
 
-    async def _register(
-        self, claim: Claim, record: Document | Dataset, related: list[Related]
-    ) -> None:
+    async def meant(
+        self, row: Any, related: list[Related], stands: State | None
+    ) -> tuple[Registration, dict[str, str]]:
+        """What DataCite is to hold; and what is wrong with the record, by property.
+
+        What cannot be public yet is reserved: a draft of what is right.
+        """
+        meant = meaning.meant(
+            row,
+            related,
+            site_url=self._site_url,
+            now=await self._registry.clock.now(),
+            stands=stands,
+        )
+        if not row["version"]:
+            return meant, {}
+        problems = meaning.too_long(meant) or await self._datacite.problems(meant)
+        if problems and stands in (None, "draft"):
+            return meaning.as_draft(meant, list(problems)), problems
+        return meant, problems
+
+    async def _register(self, claim: Claim, related: list[Related]) -> None:
         row = claim.row
         found = await self._found(row) if row["unsure"] else None
-        now = found.state if found else row["own_state"]
-        meant = Registration(
-            doi=row["own"],
-            url=landing_page(self._site_url, row["level"], claim.pid),
-            state=wanted_state(public=record.is_public, now=now),
-            metadata=metadata(
-                record, profiles.load(record.profile), year=row["year"], related=related
-            ),
-        )
+        stands: State | None = found.state if found else row["own_state"]
+        meant, problems = await self.meant(row, related, stands)
+        reason = "; ".join(f"{name}: {why}" for name, why in problems.items())[:1000]
+        if problems and meant.state != "draft":  # public once: what DataCite has is better
+            await self._fail(claim, reason)
+            return
         known = meant.is_held(found) if found else row["told"] == meant.hash and not row["unsure"]
-        if not known:
-            await self._pace.take()
-            answer = await self._datacite.put(meant)
-            log.info("told DataCite", doi=meant.doi, state=answer.state)
-            if not meant.is_accepted(answer):
-                log.warning("the DOI does not resolve yet", doi=meant.doi, state=answer.state)
-                await self._later(claim, unsure=True, counted=True)
-                return
-        await self._registry.settle(claim, *outcomes.minted(row, meant))
+        if not known and not await self._told(claim, meant):
+            return
+        now = await self._registry.clock.now()
+        closed = why_closed(row, now) if row["version"] else "reserved"
+        outcome = outcomes.minted(row, meant)
+        if problems and closed is None:
+            log.error("no DOI", reason=reason)
+            outcome = outcomes.reserved(row, meant, reason)
+        opened = replace(outcome, fields={**outcome.fields, "open": closed is None})
+        again = released_at(row) if closed == "under embargo" else None
+        await self._registry.settle(claim, opened, again=again)
+
+    async def _told(self, claim: Claim, meant: Registration) -> bool:
+        """DataCite has it as meant; False when that has to be seen later."""
+        await self._pace.take()
+        answer = await self._datacite.put(meant)
+        log.info("told DataCite", doi=meant.doi, state=answer.state)
+        if meant.is_accepted(answer):
+            return True
+        log.warning("the DOI does not resolve yet", doi=meant.doi, state=answer.state)
+        await self._later(claim, unsure=True, counted=True)
+        return False
 
     async def _found(self, row: Any) -> Answer | None:
         await self._pace.take()
@@ -166,7 +194,7 @@ class Minting:
 
     async def _fail(self, claim: Claim, reason: str) -> None:
         log.error("no DOI", reason=reason)
-        await self._registry.settle(claim, *outcomes.failed(claim.row, reason))
+        await self._registry.settle(claim, outcomes.failed(claim.row, reason))
 
     async def _later(self, claim: Claim, *, unsure: bool, counted: bool) -> None:
         """At once when DataCite is back; with growing pauses when it is this record it minds."""

@@ -12,14 +12,7 @@ from portal_shared.errors import Unavailable
 State: TypeAlias = Literal["draft", "registered", "findable"]
 Attributes: TypeAlias = Mapping[str, Any]
 
-_EVENTS: dict[State, str | None] = {"findable": "publish", "registered": "hide", "draft": None}
-
-
-def wanted_state(*, public: bool, now: State | None) -> State:
-    """What was public once cannot become a draft again: it is hidden, and resolves as before."""
-    if public:
-        return "findable"
-    return "draft" if now in (None, "draft") else "registered"
+STATES: tuple[State, ...] = ("draft", "registered", "findable")
 
 
 @dataclass(frozen=True)
@@ -38,7 +31,7 @@ def answer(attributes: object) -> Answer:
         raise Unavailable("DataCite: answered without attributes")
     told = cast("Attributes", attributes)
     state = told.get("state")
-    if state not in _EVENTS:
+    if state not in STATES:
         raise Unavailable(f"DataCite: answered with the state {str(state)[:40]!r}")
     return Answer(state, told.get("url"), bool(told.get("registered")), told)
 
@@ -49,13 +42,23 @@ class Registration:
     url: str
     state: State
     metadata: Attributes
+    now: State | None = None  # where it stands at DataCite, as far as we know
 
     @property
     def attributes(self) -> dict[str, Any]:
         """What is sent."""
-        event = _EVENTS[self.state]
+        event = self._event
         told = {**self.metadata, "doi": self.doi, "url": self.url}
         return {**told, "event": event} if event else told
+
+    @property
+    def _event(self) -> str | None:
+        """There is none that makes a draft of what was public: DataCite has no such thing."""
+        if self.state == "findable":
+            return "publish"
+        if self.state == "registered":
+            return "hide" if self.now == "findable" else "register"
+        return None
 
     @cached_property
     def hash(self) -> str:
@@ -71,11 +74,16 @@ class Registration:
         return found.resolves or self.state == "draft"
 
     def is_held(self, found: Answer) -> bool:
-        """Accepted, and nothing of the metadata is missing or different.
+        """Accepted, and nothing of the metadata is missing or different."""
+        return self.is_accepted(found) and not self.differing(found)
 
-        A false no costs one more update; DataCite adds fields, so only ours are compared.
+    def differing(self, found: Answer) -> list[str]:
+        """Properties that DataCite holds otherwise; it adds some, so only ours are compared.
+
+        A false yes costs one more update.
         """
-        return self.is_accepted(found) and _holds(found.attributes, self.metadata)
+        theirs = found.attributes
+        return [k for k, ours in self.metadata.items() if not _holds(theirs.get(k), ours)]
 
 
 def _holds(theirs: object, ours: object) -> bool:

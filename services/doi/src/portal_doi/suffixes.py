@@ -1,36 +1,43 @@
 """The suffix of a DOI of ours: made of the pid alone, without meaning, and checkable. Pure.
 
-Three groups of four, as in `7qvh-9k2m-e4xd`: 55 bits of the pid's SHA-256 in Crockford's base 32,
-then a check character that notices any one wrong character and any two exchanged.
+Groups as the profile says, as in `7qvh-9k2m-e4xd`: bits of the pid's SHA-256 in Crockford's
+base 32, then a check character that notices any one wrong character and any two exchanged (in up to
+31 characters).
 """
 
 import hashlib
 import re
 
+from portal_shared.profile import SuffixRules
+
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u: they are misread
-_SHAPE = re.compile(rf"[{ALPHABET}]{{4}}-[{ALPHABET}]{{4}}-[{ALPHABET}]{{4}}")
-_CHARACTERS = 11
+PLAIN = SuffixRules()
 _OVERFLOW, _POLYNOMIAL = 0b100000, 0b100101  # x^5 + x^2 + 1, primitive: the field of 32 elements
 
 
-def suffix(pid: str, attempt: int = 0) -> str:
+def suffix(pid: str, attempt: int = 0, rules: SuffixRules = PLAIN) -> str:
     """The same for the same pid for ever; another one for each further attempt."""
     text = pid if attempt == 0 else f"{pid}\n{attempt}"  # no pid holds a line break
-    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 9
-    values = [number >> 5 * place & 31 for place in reversed(range(_CHARACTERS))]
+    count = rules.groups * rules.size - 1
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest(), "big") >> (256 - 5 * count)
+    values = [number >> 5 * place & 31 for place in reversed(range(count))]
     told = "".join(ALPHABET[v] for v in [*values, _check(values)])
-    return f"{told[:4]}-{told[4:8]}-{told[8:]}"
+    size = rules.size
+    return rules.start + "-".join(told[i : i + size] for i in range(0, len(told), size))
 
 
-def is_shaped_like_ours(candidate: str) -> bool:
-    return _SHAPE.fullmatch(candidate) is not None
+def is_shaped_like_ours(candidate: str, rules: SuffixRules = PLAIN) -> bool:
+    group = f"[{ALPHABET}]{{{rules.size}}}"
+    shape = re.escape(rules.start) + "-".join([group] * rules.groups)
+    return re.fullmatch(shape, candidate) is not None
 
 
-def is_right(candidate: str) -> bool:
+def is_right(candidate: str, rules: SuffixRules = PLAIN) -> bool:
     """Shaped like ours, and the check character fits."""
-    if not is_shaped_like_ours(candidate):
+    if not is_shaped_like_ours(candidate, rules):
         return False
-    values = [ALPHABET.index(c) for c in candidate if c != "-"]
+    told = candidate.removeprefix(rules.start)
+    values = [ALPHABET.index(c) for c in told if c != "-"]
     return _check(values[:-1]) == values[-1]
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from portal_shared import prepared
-from portal_shared.events import DatasetWithdrawn, DocumentWithdrawn
+from portal_shared.events import DatasetWithdrawn, DocumentWithdrawn, DoiMinted
 from portal_shared.jobs import JobAnswer
 from portal_shared.model import Change, Dataset, Document, Instrument, Level
 from portal_shared.mongo import (
@@ -68,9 +68,18 @@ class Catalogue:
         kept: Doc = {"public": False, "withdrawn": stone, "history": _told(event.history)}
         return await self._newer(name, event.pid, "version", event.version, kept)
 
-    async def put_doi(self, level: Level, pid: str, doi: str, version: int) -> bool:
-        kept = {"doi": doi, "told_doi": doi.lower()}
-        return await self._newer(LEVELS[level], pid, "doi_version", version, kept)
+    async def put_doi(self, event: DoiMinted) -> bool:
+        """A draft leads nowhere yet, so it is not shown."""
+        doi = None if event.state == "draft" else event.doi
+        kept: Doc = {
+            "doi": doi,
+            "told_doi": doi.lower() if doi else None,
+            "doi_state": event.state,
+            "doi_adopted": event.adopted,
+        }
+        counter = "doi_revision" if event.revision else "doi_version"
+        count = event.revision or event.version
+        return await self._newer(LEVELS[event.level], event.pid, counter, count, kept)
 
     async def put_availability(self, pid: str, availability: str, version: int) -> bool:
         kept = {"availability": availability}

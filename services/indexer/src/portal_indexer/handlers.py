@@ -119,7 +119,7 @@ async def keep_files(event: DatasetFilesListed, files: Annotated[Files, Context(
 
 @router.subscriber(bus.queue("indexer", DoiMinted), channel=bus.channel(AT_ONCE), no_reply=True)
 async def note_doi(event: DoiMinted, catalogue: Kept, worker: Waiting) -> None:
-    await catalogue.put_doi(event.level, event.pid, event.doi, event.version)
+    await catalogue.put_doi(event)
     await catalogue.mark(**{LEVELS[event.level]: [event.pid]})
     worker.wake.set()
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from portal_shared import prepared, techniques
 from portal_shared.errors import Invalid
-from portal_shared.model import Dataset, Document, Instrument, bare_doi, key
+from portal_shared.model import Dataset, Document, Instrument, bare_doi, doi_level, key
 from portal_shared.mongo import Doc
 from portal_shared.observe import logger
 
@@ -150,7 +150,9 @@ class Indexing:
                 **_doi(row, record.doi),
                 "datasets": sorted(d.pid for d in below),
             }
-            answer.append((row, kept, search))
+            # The search API knows publications and proposals: the atlas has its own page alone.
+            in_search = doi_level(record) == "document"
+            answer.append((row, kept, search if in_search else None))
         return answer
 
 

@@ -98,6 +98,7 @@ class Reindexing:
     async def _compare(self, name: str, count: int) -> None:
         """Refuse to serve an index that lacks records."""
         which: Doc = {"record": {"$exists": True}, "public": True, "unfit": None}
+        which["record.type"] = {"$ne": "atlas"}  # has a page, and is in no index
         with translated():
             wanted = await self._catalogue.database[name].count_documents(which)
             wanted -= await self._catalogue.database["dirty"].count_documents({"kind": name})

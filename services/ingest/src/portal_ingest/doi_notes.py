@@ -22,7 +22,9 @@ async def note_minted(event: DoiMinted, registry: Registry) -> None:
         "doi_problem": None,
         "icat_due": datetime.now(UTC),
     }
-    await registry.note_doi(event.pid, version=event.version, fields=fields)
+    await registry.note_doi(
+        event.pid, version=event.version, fields=fields, revision=event.revision
+    )
 
 
 async def note_failed(event: DoiFailed, registry: Registry) -> None:
@@ -46,13 +48,18 @@ class Writeback:
         await self._registry.told_icat(stored.pid, stored.doi)
         return True
 
+    async def _datasets(self, document: Document) -> list[str]:
+        """Its own, and those of the documents that are its parts."""
+        below = await self._registry.datasets_of(document.documents)
+        return list(dict.fromkeys([*document.datasets, *below]))
+
     async def _tell(self, stored: Stored, doi: str) -> None:
         if stored.kind == "dataset" and stored.icat_id is not None:
             if stored.brought_doi != doi:  # one it brought is there since it was entered
                 await self._icat.set_dataset_doi(stored.icat_id, doi)
         elif stored.kind == "document":
             document = Document.model_validate_json(stored.body)
-            ids = await self._registry.icat_ids(document.datasets)
+            ids = await self._registry.icat_ids(await self._datasets(document))
             if ids:
                 entry = publication_entry(document, doi, profiles.load(document.profile))
                 await self._icat.publish(entry, ids)

@@ -16,7 +16,7 @@ from portal_shared.model import Dataset, File, FileSummary, files_digest
 
 from portal_ingest.icat_entry import FileEntry, LogicalFiles, file_entries
 from portal_ingest.intake import Intake
-from portal_ingest.records import listing
+from portal_ingest.records import listing, media_type
 from portal_ingest.registry import Registry
 
 
@@ -51,7 +51,12 @@ class Listing:
         problems = await asyncio.to_thread(self._intake.problems, given, place)
         known = [f.size for f in given.files if f.size is not None]
         digest = files_digest(list(given.files))
-        summary = FileSummary(count=len(given.files), bytes=sum(known), digest=digest)
+        summary = FileSummary(
+            count=len(given.files),
+            bytes=sum(known),
+            digest=digest,
+            formats=tuple(dict.fromkeys(map(media_type, given.files))),
+        )
         return Listed(summary, given.files, problems=tuple(problems))
 
     def _manifest(self, given: DatasetIn, place: str) -> Listed:
@@ -113,11 +118,18 @@ class _Summing:
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
         self._count = self._bytes = 0
+        self._formats: dict[str, None] = {}
 
     def add(self, file: FileIn) -> None:
         self._digest.update(f"{file.location}\t{file.size}\t{file.sha256}\n".encode())
         self._count += 1
         self._bytes += file.size or 0
+        self._formats[media_type(file)] = None
 
     def summary(self) -> FileSummary:
-        return FileSummary(count=self._count, bytes=self._bytes, digest=self._digest.hexdigest())
+        return FileSummary(
+            count=self._count,
+            bytes=self._bytes,
+            digest=self._digest.hexdigest(),
+            formats=tuple(self._formats),
+        )

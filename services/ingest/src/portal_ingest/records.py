@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import mimetypes
 from collections.abc import Sequence
 
 from portal_shared.events import FILES_PER_PART, DatasetFilesListed
@@ -38,6 +39,13 @@ def dataset_record(
     )
 
 
+def media_type(file: File) -> str:
+    """Of a file; all below a zarr store is that store."""
+    if any(part.endswith(".zarr") for part in file.location.split("/")):
+        return "application/vnd.zarr"
+    return mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+
+
 def document_record(given: DocumentIn, *, profile: str, datasets: Sequence[str]) -> Document:
     shared = given.model_dump(exclude={"pid", "doi", "other_datasets"})
     return Document.model_validate(
@@ -53,7 +61,7 @@ def document_record(given: DocumentIn, *, profile: str, datasets: Sequence[str])
 
 def content_hash(record: BaseModel) -> str:
     """Equal for equal content; where a dataset was first registered is no content."""
-    told = record.model_dump(mode="json", exclude={"document"})
+    told = record.model_dump(mode="json", exclude={"document", "icat_id"})
     text = json.dumps(told, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

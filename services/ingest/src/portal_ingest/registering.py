@@ -118,6 +118,7 @@ class Registering:
             tried=tried,
             take_over=task.take_over,
         )
+        record = record.model_copy(update={"icat_id": icat_id})
         asked = part.dataset.is_public
         stored = following(
             old,

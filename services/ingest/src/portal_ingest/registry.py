@@ -245,12 +245,19 @@ class Registry:
         with translated():
             await self._listings.delete_many({"pid": pid, "part": {"$gte": count}})
 
-    async def note_doi(self, pid: str, *, version: int, fields: Doc) -> bool:
+    async def note_doi(self, pid: str, *, version: int, fields: Doc, revision: int = 0) -> bool:
         """Keep what the doi service said, unless it said something newer before."""
         with translated():
             result = await self._records.update_one(
-                {"_id": pid, "doi_version": {"$not": {"$gt": version}}},
-                {"$set": {**fields, "doi_version": version}},
+                {
+                    "_id": pid,
+                    "doi_version": {"$not": {"$gt": version}},
+                    **({"doi_revision": {"$not": {"$gt": revision}}} if revision else {}),
+                },
+                {
+                    "$set": {**fields, "doi_version": version},
+                    "$max": {"doi_revision": revision},
+                },
             )
         return bool(result.matched_count)
 
@@ -277,6 +284,15 @@ class Registry:
                 {"_id": {"$in": list(pids)}, "icat_id": {"$ne": None}}, {"icat_id": 1}
             )
             return [row["icat_id"] async for row in rows]
+
+    async def datasets_of(self, pids: Sequence[str]) -> list[str]:
+        """The datasets of these documents."""
+        if not pids:
+            return []
+        with translated():
+            rows = self._records.find({"_id": {"$in": list(pids)}}, {"datasets": 1})
+            found = {row["_id"]: row.get("datasets") or () async for row in rows}
+        return [dataset for pid in pids for dataset in found.get(pid, ())]
 
     async def doi_facts(self, pids: Sequence[str]) -> dict[str, Doc]:
         """DOI, or why there is none, by pid: for the data manager."""

@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from portal_shared.citation.wording import clean
 from portal_shared.model import Affiliation, Member, Person
-
-from portal_doi.wording import clean
 
 Part = dict[str, Any]
 

@@ -1,0 +1,53 @@
+"""A property of the metadata comes from the fields that the docs name, and from no other."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from portal_shared import profile as profiles
+from portal_shared.citation import table
+from portal_shared.citation.mapping import FIELDS, Field, Source, metadata
+from portal_shared.citation.related import COUNTERPARTS, TYPES
+from portal_shared.model import Dataset, Document
+
+PAGE = Path(__file__).parents[3] / "docs/datacite.md"
+PROFILE = profiles.load("human-organs")
+
+
+def watched(record: Any, seen: set[str]) -> Any:
+    """The same record, which notes the fields that are read."""
+    fields = set(type(record).model_fields)
+
+    class Watched(type(record)):  # type: ignore[misc]
+        def __getattribute__(self, name: str) -> Any:
+            if name in fields:
+                seen.add(name)
+            return super().__getattribute__(name)
+
+    return Watched.model_validate(record.model_dump())
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda f: f.name)
+def test_a_property_reads_the_fields_it_says_and_no_other(
+    field: Field, dataset: Callable[..., Dataset], document: Callable[..., Document]
+) -> None:
+    seen: set[str] = set()
+    for record in (dataset(), document()):
+        field.make(Source(watched(record, seen), PROFILE))
+    assert seen - {"profile"} == field.reads
+
+
+def test_the_page_says_what_the_mapping_does() -> None:
+    page = PAGE.read_text("utf-8")
+    assert table.renewed(page) == page, "run `make contracts`"
+
+
+def test_the_metadata_hold_what_the_table_lists(dataset: Callable[..., Dataset]) -> None:
+    made = metadata(Source(dataset(), PROFILE, year=2026))
+    assert made.keys() == {"schemaVersion", *(f.name for f in FIELDS)}
+
+
+def test_every_relation_but_one_has_a_counterpart() -> None:
+    assert TYPES - COUNTERPARTS.keys() == {"IsPublishedIn"}
+    assert all(COUNTERPARTS[COUNTERPARTS[name]] == name for name in COUNTERPARTS)
