@@ -6,7 +6,7 @@ a command that has more says so in its --help.
 
 import typer
 
-from portal_cli import dead_letters, demo, get, jobs, operating
+from portal_cli import dead_letters, demo, doi, get, jobs, operating
 from portal_cli.importing import import_hoa, import_panosc
 from portal_cli.submitting import submit
 
@@ -27,6 +27,7 @@ app.command()(jobs.jobs)
 app.command()(operating.wait)
 app.command()(get.get)
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(doi.app, name="doi")
 app.command()(operating.reindex)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from portal_shared.citation.related import Related
@@ -110,11 +110,17 @@ class Minting:
         related: list[Related] = []
         if row["version"]:
             related, undecided = await self._relations.related(claim.row)
-            deadline = row["since"] + self._relations.patience
-            if undecided and await self._registry.clock.now() < deadline:
-                await self._registry.let_go(claim, due=deadline, unsure=row["unsure"])
+            if undecided and row["since"] and await self._let_wait(claim, row["since"]):
                 return
         await self._register(claim, related)
+
+    async def _let_wait(self, claim: Claim, since: datetime) -> bool:
+        """Leave it until its relatives have come; False when our patience is at its end."""
+        deadline = since + self._relations.patience
+        if await self._registry.clock.now() >= deadline:
+            return False
+        await self._registry.let_go(claim, due=deadline, unsure=claim.row["unsure"])
+        return True
 
     async def _ask(self, claim: Claim, wish: str) -> Claim | None:
         """A DOI of our prefix that we do not know: the claim with it as ours, or None: adopted."""

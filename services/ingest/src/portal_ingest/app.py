@@ -10,6 +10,7 @@ from portal_shared.workers import Worker
 
 from portal_ingest import handlers, routes
 from portal_ingest.changing import Changing, Embargo
+from portal_ingest.doi_audit import DoiAudit
 from portal_ingest.doi_notes import Writeback
 from portal_ingest.icat import Icat
 from portal_ingest.intake import Intake
@@ -31,7 +32,8 @@ def build(settings: IngestSettings | None = None) -> FastAPI:
     doing = Working(jobs, registering, changing)
     working = [service.work(Worker(f"jobs {n}", doing.step)) for n in range(settings.jobs_at_once)]
     service.work(Worker("embargoes", Embargo(registry).step))
-    writing_back = service.work(Worker("DOIs to ICAT", Writeback(registry, icat).step))
+    writeback = Writeback(registry, icat)
+    writing_back = service.work(Worker("DOIs to ICAT", writeback.step))
     service.prepare(jobs.prepare)
     service.prepare(registry.prepare)
     service.subscribe(
@@ -58,5 +60,6 @@ def build(settings: IngestSettings | None = None) -> FastAPI:
 
     app = service.app(FastAPI(title="portal ingest", lifespan=lifespan))
     app.state.jobs, app.state.registry = jobs, registry
+    app.state.doi_audit = DoiAudit(registry, icat, writeback)
     app.include_router(routes.router)
     return app

@@ -44,7 +44,7 @@ class Writeback:
         if stored is None:
             return False
         if stored.doi:
-            await self._tell(stored, stored.doi)
+            await self.tell(stored, stored.doi)
         await self._registry.told_icat(stored.pid, stored.doi)
         return True
 
@@ -53,13 +53,18 @@ class Writeback:
         below = await self._registry.datasets_of(document.documents)
         return list(dict.fromkeys([*document.datasets, *below]))
 
-    async def _tell(self, stored: Stored, doi: str) -> None:
+    async def datasets_in_icat(self, stored: Stored) -> list[int]:
+        """ICAT's ids of the datasets that a document's DOI stands for."""
+        document = Document.model_validate_json(stored.body)
+        return await self._registry.icat_ids(await self._datasets(document))
+
+    async def tell(self, stored: Stored, doi: str, *, again: bool = False) -> None:
         if stored.kind == "dataset" and stored.icat_id is not None:
-            if stored.brought_doi != doi:  # one it brought is there since it was entered
+            if again or stored.brought_doi != doi:  # one it brought is there since it was entered
                 await self._icat.set_dataset_doi(stored.icat_id, doi)
         elif stored.kind == "document":
             document = Document.model_validate_json(stored.body)
-            ids = await self._registry.icat_ids(await self._datasets(document))
+            ids = await self.datasets_in_icat(stored)
             if ids:
                 entry = publication_entry(document, doi, profiles.load(document.profile))
                 await self._icat.publish(entry, ids)

@@ -14,7 +14,7 @@ import icat.exception
 from portal_shared.errors import Invalid, Unavailable
 from portal_shared.profile import Profile
 
-from portal_ingest import icat_publishing
+from portal_ingest import icat_identifiers, icat_publishing
 from portal_ingest.icat_client import QuickClient, RefusedInside, connect, translated
 from portal_ingest.icat_datasets import Datasets, Wanted
 from portal_ingest.icat_entry import LONG, DatasetEntry, ParameterEntry, PublicationEntry, cut
@@ -65,6 +65,14 @@ class Icat:
         return await self._run(
             lambda client: icat_publishing.publish(client, self._known, entry, dataset_ids)
         )
+
+    async def dataset_dois(self, ids: list[int]) -> dict[int, str | None]:
+        """What it holds of these, by its own ids; without those that are not there."""
+        return await self._run(lambda client: icat_identifiers.of_datasets(client, ids))
+
+    async def published(self, dois: list[str]) -> set[str]:
+        """Those of these DOIs that a DataPublication has."""
+        return await self._run(lambda client: icat_identifiers.of_publications(client, dois))
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Body, HTTPException, Query, Request
 
 from portal_ingest import saying
+from portal_ingest.doi_audit import DoiAudit
 from portal_ingest.joblog import JobLog
 from portal_ingest.registry import Registry
 
@@ -70,6 +71,22 @@ async def republish(request: Request) -> dict[str, int]:
             said += len(events)
         after = batch[-1].pid
     return {"events": said}
+
+
+@router.get("/dois")
+async def dois(request: Request, after: str = "") -> dict[str, Any]:
+    """The DOIs of records as ingest was told them and as ICAT has them, a page at a time."""
+    audit: DoiAudit = request.app.state.doi_audit
+    return await audit.page(after)
+
+
+@router.post("/dois/mend")
+async def mend_dois(
+    request: Request, pids: Annotated[list[str], Body(embed=True, max_length=1000)]
+) -> dict[str, int]:
+    """Tell ICAT the DOIs of these records once more."""
+    audit: DoiAudit = request.app.state.doi_audit
+    return {"told": await audit.mend(pids)}
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:
