@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from portal_shared.errors import NotFound
-from portal_shared.model import DoiLevel
+from portal_shared.model import DoiLevel, Level
 
 
 class Part(BaseModel):

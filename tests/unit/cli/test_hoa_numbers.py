@@ -44,7 +44,7 @@ def test_there_is_a_document_per_organ_and_per_proposal(registered: list[Job]) -
     assert len({job.document.pid for job in registered if job.document}) == 88
 
 
-def test_the_atlas_has_all_organs_as_parts_and_comes_last(registered: list[RegisterJob]) -> None:
+def test_the_atlas_has_all_organs_as_parts_and_comes_last(registered: list[Job]) -> None:
     last = registered[-1].document
     assert last is not None
     organs = {j.document.pid for j in registered if j.document and j.document.type == "publication"}
