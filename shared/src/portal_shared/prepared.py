@@ -6,6 +6,7 @@ json      the record as the API answers it, without relations; ready to send
 relations the relations that are kept with it, likewise
 eq.F      digests of the values of text field F: equality is exact, whatever the engine folds
 n.F       numbers; instants as microseconds since 1970
+g.F, w.F  of texts that patterns are asked of: all runs of three characters, digests of all words
 t         technique terms with all their broader ones
 i.F, s.F  digests of the fields of the instrument, of the samples
 m.F       digests of the roles, persons and affiliations of members
@@ -18,24 +19,49 @@ facet     values to count, by facet
 """
 
 import hashlib
+import re
 from datetime import UTC, datetime
 
 from portal_shared import units
 
 DOCUMENTS, DATASETS, INSTRUMENTS = "documents", "datasets", "instruments"
 INDEXES = (DOCUMENTS, DATASETS, INSTRUMENTS)
-FILTERABLE = ("id", "eq", "n", "t", "i", "s", "m", "p", "pn", "d", "up", "nd", "facet")
+FILTERABLE = ("id", "eq", "n", "g", "w", "t", "i", "s", "m", "p", "pn", "d", "up", "nd", "facet")
 SORTABLE = ("order", "n")
 
 LONGEST_FACET_VALUE = 80  # free text is no facet
 _DIGITS = 16
 _MOST_FACET = 300  # bytes of a value: a technique's name may be a paragraph
 _ORDER_BYTES = 220  # the engine keeps 468 bytes of a value
+PATTERNED = {  # the texts of each index that have g and w
+    DOCUMENTS: ("title", "summary", "keywords"),
+    DATASETS: ("title", "keywords"),
+    INSTRUMENTS: ("name", "facility"),
+}
+_WORD = re.compile(r"\w+")
+_GRAM = 3  # characters
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+
+
+def grams(text: str) -> set[str]:
+    """Its runs of three characters, whatever their case: a text has those of all its parts."""
+    folded = text.casefold()
+    return {folded[at : at + _GRAM].encode().hex() for at in range(max(0, len(folded) - _GRAM + 1))}
+
+
+def words(text: str) -> set[str]:
+    """Digests of its words, whatever their case."""
+    return {digest(word) for word in _WORD.findall(text.casefold())}
+
+
+def word(text: str) -> str | None:
+    """The digest of a text that is one word: whatever has that word contains the text."""
+    folded = text.casefold()
+    return digest(folded) if _WORD.fullmatch(folded) else None
 
 
 def name(parameter: str) -> str:

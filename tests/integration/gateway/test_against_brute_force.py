@@ -15,7 +15,20 @@ from portal_shared.model import Dataset, Document
 FILTERS = 150
 SEED = 20261123
 TERMS = ["PaNET01200", "PaNET01188", "PaNET01313", "PaNET01012", "PaNET01124", "PaNET00207", "own"]
-WORDS = ["Lung", "lung", "heart", "50%", "x.y", "a_b", "É", 'q"uote', "back\\slash"]
+WORDS = [
+    "Lung",
+    "lung",
+    "heart",
+    "hearts",
+    "lungs",
+    "50%",
+    "x.y",
+    "a_b",
+    "É",
+    'q"uote',
+    "back\\slash",
+]
+PATTERNS = [*WORDS, "ung", "%lu%rt%", "heart_", "LUNG heart", "%"]
 ENERGY, LENGTH = ["keV", "eV", "J"], ["nm", "um", "Å"]
 UNITS = {"energy": ENERGY, "length": LENGTH, "t_min": ["K"], "t_max": ["K"]}
 FIELDS = ("title", "keywords", "size", "creationDate", "pid", "type")
@@ -67,7 +80,7 @@ class Made:
     def leaf(self, entity: Entity) -> dict[str, Any]:
         pick = self.dice.choice
         if self.dice.random() < 0.1:
-            return {"text": pick(WORDS)}
+            return {"text": pick(PATTERNS)}
         known = [
             f
             for f in ("title", "keywords", "size", "creationDate", "pid", "type")
@@ -82,7 +95,8 @@ class Made:
             op = pick(["eq", "gt", "lt", "gte", "neq"])
         else:
             value = pick([*WORDS, "D1", "publication"])
-            op = pick(["eq", "neq", "like", "nilike", "ilike", "inq", "nin", "gt"])
+            op = pick(["eq", "neq", "like", "nlike", "nilike", "ilike", "inq", "nin", "gt"])
+            value = pick(PATTERNS) if "like" in op else value
         return {name: {op: [value, value] if op in ("inq", "nin") else value}}
 
     def where(self, entity: Entity, levels: int = 2) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from portal_shared import prepared, units
 
-from portal_gateway import certain
+from portal_gateway import certain, patterned
 from portal_gateway.certain import LARGEST, MARGIN, shown
 from portal_gateway.filters import deep, operands
 from portal_gateway.filters.deep import Names
@@ -109,6 +109,8 @@ def _scalar(entity: Entity, prefix: str) -> Callable[[Compare | Text], Filter]:
     """Conditions on a record's own fields."""
 
     def leaf(node: Compare | Text) -> Filter:
+        if not prefix and (isinstance(node, Text) or _matches(entity, node)):
+            return _patterned(entity, node)
         if isinstance(node, Text):
             return ANY
         kind = entity.fields[node.field]
@@ -119,6 +121,16 @@ def _scalar(entity: Entity, prefix: str) -> Callable[[Compare | Text], Filter]:
         return _text(f"{prefix}eq.{node.field}", node)
 
     return leaf
+
+
+def _matches(entity: Entity, node: Compare) -> bool:
+    return node.test is not None and patterned.prepares(entity, node.field)
+
+
+def _patterned(entity: Entity, node: Compare | Text) -> Filter:
+    by_text = isinstance(node, Text)
+    may, sure = patterned.text(entity, node) if by_text else patterned.compare(node)
+    return Filter(may, exact=False, sure=sure)
 
 
 def _public(node: Compare) -> Filter:

@@ -11,7 +11,6 @@ from typing import Any
 import orjson
 from portal_shared.model import key
 
-from portal_gateway import rows
 from portal_gateway.compiling import Filter
 from portal_gateway.engine import Engine, Hit
 from portal_gateway.filters import joining
@@ -52,7 +51,7 @@ class Listing:
     async def _settled(self, plan: Plan, sure: str) -> Page | None:
         """As if it were exact, after the doubtful rows were judged; None where they are many."""
         doubtful = plan.asking(Filter(plan.filter.doubtful, exact=False))
-        looked_at = doubtful.body(hitsPerPage=DOUBTFUL, page=1, attributesToRetrieve=rows.KEPT)
+        looked_at = doubtful.body(hitsPerPage=DOUBTFUL, page=1, attributesToRetrieve=plan.wanted)
         certain = plan.asking(Filter(sure, exact=True))
         first, *rest = await self._engine.searches(plan.index, [looked_at, *_questions(certain)])
         if first["totalHits"] > DOUBTFUL:
@@ -99,7 +98,7 @@ class Listing:
 def _questions(plan: Plan) -> list[dict[str, Any]]:
     """What the engine is asked for a page of an exact plan: hits first, the total last."""
     shape: Shape = plan.search.shape
-    wanted = ["json"] if _plain(plan.search) else rows.KEPT
+    wanted = plan.wanted
     size = shape.limit or ALL_HITS
     if shape.limit is None or shape.skip % size == 0:
         page = 1 if shape.limit is None else shape.skip // size + 1

@@ -13,6 +13,7 @@ from portal_gateway.filters.entities import ENTITIES, Entity, Relation
 from portal_gateway.filters.tree import Include, Row
 
 COLLECTIONS = {"Dataset": "datasets", "Document": "documents", "Instrument": "instruments"}
+OWN = ["json"]
 KEPT = ["json", "relations"]
 TOGETHER = 200  # parents in one request
 BATCH = 1000
@@ -40,8 +41,9 @@ _LINKS = {
 
 
 def row(kept: dict[str, Any]) -> Row:
-    """Of a hit or a catalogue row."""
-    return {**orjson.loads(kept["json"]), **orjson.loads(kept["relations"])}
+    """Of a hit, with or without its relations, or of a catalogue row."""
+    own: Row = orjson.loads(kept["json"])
+    return {**own, **orjson.loads(kept["relations"])} if "relations" in kept else own
 
 
 class Relations:

@@ -45,6 +45,11 @@ class Plan:
         """Before the fields of the datasets of a document."""
         return "d." if self.index == "documents" else ""
 
+    @property
+    def wanted(self) -> list[str]:
+        """What is read of a candidate."""
+        return rows.KEPT if self.search.include else rows.OWN
+
     def asking(self, other: Filter) -> "Plan":
         """The same search of other candidates."""
         return replace(self, filter=other)
@@ -118,9 +123,7 @@ class Searching:
         size = BATCH_WITH_RELATIONS if deeper else BATCH
         page = 1
         while True:
-            body = plan.body(
-                hitsPerPage=size, page=page, attributesToRetrieve=["json", "relations"]
-            )
+            body = plan.body(hitsPerPage=size, page=page, attributesToRetrieve=plan.wanted)
             answer = await self.engine.search(plan.index, body)
             yield await self.judge(plan, answer["hits"], told=told)
             if page >= answer["totalPages"]:

@@ -46,6 +46,7 @@ def dataset(
         "numbers": numbers(relations["parameters"]),
         "identifiers": [record.pid, record.name, *_dois(told)],
         **_dataset_fields(told, relations),
+        **fields.patterned(told, prepared.PATTERNED[prepared.DATASETS]),
         "up": sorted(prepared.above(d.pid) for d in documents),
         "facet": fields.facets(relations, told.get("keywords", ())),
     }
@@ -75,6 +76,7 @@ def document(
         "numbers": numbers(rows),
         "identifiers": [record.pid, record.name, *_dois(told), *(d.pid for d in datasets)],
         "eq": fields.digests(told, DOCUMENT_TEXTS),
+        **fields.patterned(told, prepared.PATTERNED[prepared.DOCUMENTS]),
         "n": _dates(told, ("startDate", "endDate", "releaseDate")),
         "m": {
             "role": fields.rows_digests(members, ("role",)).get("role", []),
@@ -102,6 +104,7 @@ def instrument(record: Instrument) -> Packed:
         "facility": record.facility,
         "identifiers": [record.pid],
         "eq": fields.digests(told, INSTRUMENT_TEXTS),
+        **fields.patterned(told, prepared.PATTERNED[prepared.INSTRUMENTS]),
     }
 
 

@@ -1,7 +1,7 @@
 """The fields that filters and facets ask for; their names are shared with the gateway. Pure."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from portal_shared import prepared, techniques, units
 
@@ -28,6 +28,18 @@ def rows_digests(rows: Iterable[Told], names: Iterable[str]) -> dict[str, list[s
         for name, values in digests(row, listed).items():
             found.setdefault(name, set()).update(values)
     return {name: sorted(values) for name, values in found.items()}
+
+
+def patterned(told: Told, names: Iterable[str]) -> dict[str, dict[str, list[str]]]:
+    """What patterns are looked for in: runs of characters, and words."""
+    found: dict[str, dict[str, list[str]]] = {"g": {}, "w": {}}
+    for name in names:
+        value: Any = told.get(name) or []
+        texts = cast("list[str]", value if isinstance(value, list) else [value])
+        if texts:
+            found["g"][name] = sorted(set[str]().union(*map(prepared.grams, texts)))
+            found["w"][name] = sorted(set[str]().union(*map(prepared.words, texts)))
+    return found
 
 
 def terms(rows: Iterable[Told]) -> list[str]:
