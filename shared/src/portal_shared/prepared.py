@@ -29,6 +29,7 @@ INDEXES = (DOCUMENTS, DATASETS, INSTRUMENTS)
 FILTERABLE = ("id", "eq", "n", "g", "w", "t", "i", "s", "m", "p", "pn", "d", "up", "nd", "facet")
 SORTABLE = ("order", "n")
 
+MOST_FACET_VALUES = 100_000  # in one answer
 LONGEST_FACET_VALUE = 80  # free text is no facet
 _DIGITS = 16
 _MOST_FACET = 300  # bytes of a value: a technique's name may be a paragraph

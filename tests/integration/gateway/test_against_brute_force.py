@@ -5,6 +5,8 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+from portal_gateway import listing
 from portal_gateway.filters import holding, joining
 from portal_gateway.filters.entities import DATASET, DOCUMENT, Entity
 from portal_gateway.filters.reading import read_search
@@ -12,7 +14,7 @@ from portal_indexer import packing
 from portal_shared.events import DatasetRegistered, DocumentRegistered
 from portal_shared.model import Dataset, Document
 
-FILTERS = 150
+FILTERS = 100
 SEED = 20261123
 TERMS = ["PaNET01200", "PaNET01188", "PaNET01313", "PaNET01012", "PaNET01124", "PaNET00207", "own"]
 WORDS = [
@@ -159,7 +161,11 @@ def brute_force(entity: Entity, raw: dict[str, Any], rows: list[dict[str, Any]])
     ]
 
 
-async def test_answers_are_those_of_looking_at_every_record(portal: Any) -> None:
+@pytest.mark.parametrize("few", [listing.FEW, 0], ids=["as they are", "by way of the datasets"])
+async def test_answers_are_those_of_looking_at_every_record(
+    few: int, portal: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "FEW", few)
     made = Made()
     datasets = [made.dataset(n) for n in range(40)]
     documents = [

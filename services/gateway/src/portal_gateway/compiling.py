@@ -97,6 +97,11 @@ def compiled(search: Search, names: Names) -> Filter:
     return both(parts)
 
 
+def below(one: Include) -> Search:
+    """The search for the datasets that satisfy an include of datasets."""
+    return Search(DATASET, where=one.where, include=tuple(i for i in one.include if i.conditional))
+
+
 def _tree(node: Node, leaf: Callable[[Compare | Text], Filter]) -> Filter:
     if isinstance(node, All):
         return both(_tree(n, leaf) for n in node.nodes)

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from portal_shared.model import key
 
+from portal_gateway import compiling, lifting
 from portal_gateway.compiling import Filter
 from portal_gateway.engine import Engine, Hit
 from portal_gateway.filters import joining
@@ -18,6 +19,9 @@ from portal_gateway.filters.tree import Row, Search, Shape
 from portal_gateway.searching import Plan, Searching, score
 
 ALL_HITS = 10_000_000
+IN_ORDER = ("order:asc",)
+TOGETHER = 200  # documents in one request
+FEW = 20  # doubtful documents, where their datasets could be asked instead
 DOUBTFUL = 200  # judged one by one, so that the engine can page the rest
 
 
@@ -43,6 +47,10 @@ class Listing:
             page = await self._settled(plan, plan.filter.sure)
             if page is not None:
                 return page
+        if plan.sort is not None and lifting.liftable(search):
+            page = await self._lifted(plan)
+            if page is not None:
+                return page
         return await self._judged(plan)
 
     async def _paged(self, plan: Plan) -> Page:
@@ -51,10 +59,11 @@ class Listing:
     async def _settled(self, plan: Plan, sure: str) -> Page | None:
         """As if it were exact, after the doubtful rows were judged; None where they are many."""
         doubtful = plan.asking(Filter(plan.filter.doubtful, exact=False))
-        looked_at = doubtful.body(hitsPerPage=DOUBTFUL, page=1, attributesToRetrieve=plan.wanted)
+        most = FEW if lifting.liftable(plan.search) else DOUBTFUL
+        looked_at = doubtful.body(hitsPerPage=most, page=1, attributesToRetrieve=plan.wanted)
         certain = plan.asking(Filter(sure, exact=True))
         first, *rest = await self._engine.searches(plan.index, [looked_at, *_questions(certain)])
-        if first["totalHits"] > DOUBTFUL:
+        if first["totalHits"] > most:
             return None
         found = await self._searching.judge(plan, first["hits"])
         if not found:
@@ -62,6 +71,28 @@ class Listing:
         keys = ", ".join(key(row["pid"]) for row in found)
         exact = Filter(f"({sure} OR id IN [{keys}])", exact=True)
         return await self._paged(plan.asking(exact))
+
+    async def _lifted(self, plan: Plan) -> Page | None:
+        """By way of the datasets; None where that does not say which documents."""
+        search, shape = plan.search, plan.search.shape
+        pids = await lifting.documents(self._engine, search, plan.names)
+        if pids is None:
+            return None
+        others = compiling.compiled(lifting.rest(search), plan.names)
+        if others.nothing or not pids:
+            return Page([], 0)
+        if others == compiling.ALL and not search.query and plan.sort == IN_ORDER:
+            page = pids[shape.skip :][: shape.limit]
+            items: list[bytes] = []
+            for start in range(0, len(page), TOGETHER):
+                some = lifting.named(page[start : start + TOGETHER], others)
+                body = plan.asking(some).body(limit=TOGETHER, attributesToRetrieve=plan.wanted)
+                hits = (await self._engine.search(plan.index, body))["hits"]
+                items += [_json(r, plan) for r in await self._searching.judge(plan, hits)]
+            return Page(items, len(pids))
+        if others.exact and len(pids) <= lifting.MOST_NAMED:
+            return await self._paged(plan.asking(lifting.named(pids, others)))
+        return None
 
     async def _told(self, plan: Plan, answers: Sequence[dict[str, Any]]) -> Page:
         """Of the answers to _questions()."""

@@ -8,9 +8,8 @@ import re
 
 from portal_shared import prepared
 
-from portal_gateway.filters.entities import Entity
+from portal_gateway.filters.entities import COLLECTIONS, Entity
 from portal_gateway.filters.tree import Compare, Text
-from portal_gateway.rows import COLLECTIONS
 
 MOST_GRAMS = 24  # of one pattern: more narrow no further
 _WILD = re.compile(r"[%_]+")

@@ -7,12 +7,14 @@ from typing import Any, cast
 import orjson
 from portal_shared import prepared
 
+from portal_gateway import compiling
 from portal_gateway.catalogue import Catalogue
+from portal_gateway.compiling import Filter
 from portal_gateway.engine import Engine, Hit
-from portal_gateway.filters.entities import ENTITIES, Entity, Relation
+from portal_gateway.filters.deep import Names
+from portal_gateway.filters.entities import COLLECTIONS, ENTITIES, Entity, Relation
 from portal_gateway.filters.tree import Include, Row
 
-COLLECTIONS = {"Dataset": "datasets", "Document": "documents", "Instrument": "instruments"}
 OWN = ["json"]
 KEPT = ["json", "relations"]
 TOGETHER = 200  # parents in one request
@@ -53,38 +55,45 @@ class Relations:
         self._engine = engine
         self._catalogue = catalogue
 
-    async def attach(self, entity: Entity, rows: Sequence[Row], wanted: Sequence[Include]) -> None:
+    async def attach(
+        self, entity: Entity, rows: Sequence[Row], wanted: Sequence[Include], names: Names
+    ) -> None:
         """Put the related rows that the includes need, at any depth, into the rows."""
         for relation in dict.fromkeys(i.relation for i in wanted):
             nested = [n for i in wanted if i.relation == relation for n in i.include]
             if not relation.stored:
-                await self._attach(entity, rows, relation)
+                which = _which([i for i in wanted if i.relation == relation], names)
+                await self._attach(entity, rows, relation, which)
             if nested and rows:
                 below = list(_below(rows, relation.name))
-                await self.attach(ENTITIES[relation.entity], below, nested)
+                await self.attach(ENTITIES[relation.entity], below, nested, names)
 
-    async def _attach(self, entity: Entity, rows: Sequence[Row], relation: Relation) -> None:
+    async def _attach(
+        self, entity: Entity, rows: Sequence[Row], relation: Relation, which: Filter
+    ) -> None:
         by_pid: dict[str, list[Row]] = {}
         for one in rows:
             by_pid.setdefault(one["pid"], []).append(one)
         if relation.entity == "File":
             found = await self._catalogue.files(list(by_pid))
         else:
-            found = await self._linked(entity, relation, list(by_pid))
+            found = await self._linked(entity, relation, list(by_pid), which)
         for pid, ones in by_pid.items():
             for one in ones:
                 one[relation.name] = [dict(r) for r in found.get(pid, ())]
 
     async def _linked(
-        self, entity: Entity, relation: Relation, pids: Sequence[str]
+        self, entity: Entity, relation: Relation, pids: Sequence[str], which: Filter
     ) -> dict[str, list[Row]]:
         link = _LINKS[entity.name, relation.name]
         index = COLLECTIONS[relation.entity]
         forms = {link.form(pid): pid for pid in pids}
         found: dict[str, list[Row]] = {}
-        listed = list(forms)
+        listed = [] if which.nothing else list(forms)
         for start in range(0, len(listed), TOGETHER):
-            async for hit in self._hits(index, link.field, listed[start : start + TOGETHER]):
+            some = f"{link.field} IN [{', '.join(listed[start : start + TOGETHER])}]"
+            narrowed = f"{some} AND {which.text}" if which.text else some
+            async for hit in self._hits(index, link.field, narrowed):
                 related = row(hit)
                 for named in link.named(hit):
                     if named in forms:
@@ -93,9 +102,9 @@ class Relations:
             related.sort(key=lambda r: r["pid"])
         return found
 
-    async def _hits(self, index: str, field: str, forms: Sequence[str]) -> AsyncGenerator[Hit]:
+    async def _hits(self, index: str, field: str, narrowed: str) -> AsyncGenerator[Hit]:
         body: dict[str, Any] = {
-            "filter": f"{field} IN [{', '.join(forms)}]",
+            "filter": narrowed,
             "attributesToRetrieve": [*KEPT, field],
             "limit": BATCH,
         }
@@ -108,6 +117,13 @@ class Relations:
             if len(hits) < BATCH:
                 return
             start += BATCH
+
+
+def _which(wanted: Sequence[Include], names: Names) -> Filter:
+    """Of the datasets that are related, those that an include may tell."""
+    if any(i.relation.entity != "Dataset" for i in wanted):
+        return compiling.ANY
+    return compiling.either(compiling.compiled(compiling.below(i), names) for i in wanted)
 
 
 def _below(rows: Iterable[Row], name: str) -> Iterable[Row]:

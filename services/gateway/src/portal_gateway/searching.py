@@ -12,12 +12,13 @@ import orjson
 from portal_shared.errors import Unavailable
 from portal_shared.model import key
 
-from portal_gateway import compiling, rows, wording
+from portal_gateway import compiling, lifting, rows, wording
 from portal_gateway.catalogue import Catalogue
 from portal_gateway.compiling import Filter
 from portal_gateway.engine import Engine, Hit
 from portal_gateway.filters import deep, holding, joining
 from portal_gateway.filters.deep import Names
+from portal_gateway.filters.entities import COLLECTIONS
 from portal_gateway.filters.tree import Row, Search
 
 PLAIN_SCORE = 0.5
@@ -38,7 +39,7 @@ class Plan:
 
     @property
     def index(self) -> str:
-        return rows.COLLECTIONS[self.search.entity.name]
+        return COLLECTIONS[self.search.entity.name]
 
     @property
     def below(self) -> str:
@@ -75,11 +76,28 @@ class Searching:
             return 0
         if plan.filter.exact:
             return await self._counted(plan)
+        if lifting.liftable(search):
+            lifted = await self._lifted(plan)
+            if lifted is not None:
+                return lifted
         certainly = 0
         if plan.filter.sure:
             certainly = await self._counted(plan.asking(Filter(plan.filter.sure, exact=True)))
             plan = plan.asking(Filter(plan.filter.doubtful, exact=False))
         return certainly + sum([len(b) async for b in self.selected(plan, told=False)])
+
+    async def _lifted(self, plan: Plan) -> int | None:
+        pids = await lifting.documents(self.engine, plan.search, plan.names)
+        if pids is None:
+            return None
+        others = compiling.compiled(lifting.rest(plan.search), plan.names)
+        if others.nothing or not pids:
+            return 0
+        if others == compiling.ALL and not plan.search.query:
+            return len(pids)
+        if others.exact and len(pids) <= lifting.MOST_NAMED:
+            return await self._counted(plan.asking(lifting.named(pids, others)))
+        return None
 
     async def _counted(self, plan: Plan) -> int:
         answer = await self.engine.search(plan.index, plan.body(hitsPerPage=0, page=1))
@@ -98,7 +116,7 @@ class Searching:
         compiled = compiling.compiled(search, names)
         if compiled.nothing:
             return None
-        index = rows.COLLECTIONS[search.entity.name]
+        index = COLLECTIONS[search.entity.name]
         question = await self._question(index, search.query) if search.query else ""
         if question is None:
             return None
@@ -138,7 +156,9 @@ class Searching:
             candidate = rows.row(hit)
             if holding.holds(search.entity, search.where, candidate):
                 candidates.append((candidate, score(hit)))
-        await self._relations.attach(search.entity, [c for c, _ in candidates], search.include)
+        await self._relations.attach(
+            search.entity, [c for c, _ in candidates], search.include, plan.names
+        )
         found: list[Row] = []
         for candidate, its_score in candidates:
             related = joining.selected(
@@ -151,12 +171,12 @@ class Searching:
 
     async def record(self, search: Search, pid: str) -> Row | None:
         """One record; its relations cut by the includes' conditions, never dropped by them."""
-        kept = await self._kept(rows.COLLECTIONS[search.entity.name], pid)
+        kept = await self._kept(COLLECTIONS[search.entity.name], pid)
         return None if kept is None else await self._told(search, kept)
 
     async def sent(self, search: Search, pid: str) -> bytes | None:
         """A record as it is sent: as it is kept, where nothing else is asked for."""
-        kept = await self._kept(rows.COLLECTIONS[search.entity.name], pid)
+        kept = await self._kept(COLLECTIONS[search.entity.name], pid)
         if kept is None:
             return None
         if not search.include and not search.shape.projects():
@@ -174,7 +194,7 @@ class Searching:
     async def _told(self, search: Search, kept: Hit) -> Row:
         one = rows.row(kept)
         names = await self._catalogue.terms_named(deep.names_asked(search.include))
-        await self._relations.attach(search.entity, [one], search.include)
+        await self._relations.attach(search.entity, [one], search.include, names)
         related = joining.selected(search.entity, one, search.include, names, kept=True) or {}
         told = {**joining.plain(search.entity, one), **related}
         return joining.projected(told, search.shape, search.entity)

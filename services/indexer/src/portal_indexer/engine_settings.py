@@ -30,7 +30,6 @@ SEARCHED = {
     prepared.INSTRUMENTS: ["name", "facility", "identifiers"],
 }
 MOST_HITS = 10_000_000
-MOST_FACET_VALUES = 10_000
 
 
 def settings(index: str) -> dict[str, Any]:
@@ -49,7 +48,10 @@ def settings(index: str) -> dict[str, Any]:
             "disableOnNumbers": True,
         },
         "pagination": {"maxTotalHits": MOST_HITS},
-        "faceting": {"maxValuesPerFacet": MOST_FACET_VALUES, "sortFacetValuesBy": {"*": "count"}},
+        "faceting": {
+            "maxValuesPerFacet": prepared.MOST_FACET_VALUES,
+            "sortFacetValuesBy": {"*": "count"},
+        },
     }
 
 

@@ -136,3 +136,6 @@ ENTITIES = {
         AFFILIATION,
     )
 }
+
+COLLECTIONS = {"Dataset": "datasets", "Document": "documents", "Instrument": "instruments"}
+"""Where the records of an entity are: names of indexes and of the catalogue's collections."""

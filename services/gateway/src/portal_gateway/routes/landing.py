@@ -12,10 +12,9 @@ from starlette.routing import Route
 
 from portal_gateway import answering, pages
 from portal_gateway.catalogue import Catalogue
-from portal_gateway.filters.entities import DATASET, DOCUMENT, Entity
+from portal_gateway.filters.entities import COLLECTIONS, DATASET, DOCUMENT, Entity
 from portal_gateway.filters.reading import read_search
 from portal_gateway.refusals import NOT_FOUND, NothingThere
-from portal_gateway.rows import COLLECTIONS
 from portal_gateway.searching import Searching
 
 LEVELS = {"document": DOCUMENT, "dataset": DATASET}

@@ -1,0 +1,95 @@
+"""Documents by conditions on one and the same of their datasets: the datasets are asked for.
+
+What a document's index says of its datasets it says of all together. So the index of datasets is
+asked, and counts the documents above those that satisfy the conditions; a few doubtful datasets are
+judged one by one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from portal_shared import prepared
+from portal_shared.model import key
+
+from portal_gateway import compiling, rows
+from portal_gateway.compiling import Filter
+from portal_gateway.engine import Engine, Hit
+from portal_gateway.filters import holding, joining
+from portal_gateway.filters.deep import Names
+from portal_gateway.filters.entities import DATASET, DOCUMENT
+from portal_gateway.filters.tree import Include, Search
+
+DOUBTFUL = 1000  # datasets judged one by one
+MOST_NAMED = 2000  # documents named in a filter
+
+
+def liftable(search: Search) -> bool:
+    """Whether the datasets alone decide: with all that their conditions ask for."""
+    return search.entity is DOCUMENT and any(map(_of_datasets, search.include))
+
+
+def _of_datasets(one: Include) -> bool:
+    return one.relation.entity == "Dataset" and one.conditional and _stored(one.include)
+
+
+def _stored(includes: Sequence[Include]) -> bool:
+    return all(i.relation.stored and _stored(i.include) for i in includes if i.conditional)
+
+
+def rest(search: Search) -> Search:
+    """The search without what the datasets decide."""
+    return replace(search, include=tuple(i for i in search.include if not _of_datasets(i)))
+
+
+async def documents(engine: Engine, search: Search, names: Names) -> list[str] | None:
+    """The pids of the documents above, in order; None where it is not for the engine to say."""
+    found: set[str] | None = None
+    for one in filter(_of_datasets, search.include):
+        above = await _above(engine, compiling.below(one), names)
+        if above is None:
+            return None
+        found = above if found is None else found & above
+    pids = [prepared.above_pid(named) for named in found or ()]
+    known = [pid for pid in pids if pid is not None]
+    return sorted(known) if len(known) == len(pids) else None
+
+
+async def _above(engine: Engine, search: Search, names: Names) -> set[str] | None:
+    filtered = compiling.compiled(search, names)
+    if filtered.nothing:
+        return set()
+    if not filtered.exact and not filtered.sure:
+        return None
+    counted: dict[str, Any] = {"hitsPerPage": 0, "page": 1, "facets": ["up"]}
+    if filtered.known:
+        counted["filter"] = filtered.known
+    asked = [counted]
+    if not filtered.exact:
+        wanted = {"attributesToRetrieve": [*rows.KEPT, "up"], "hitsPerPage": DOUBTFUL, "page": 1}
+        asked.append({"filter": filtered.doubtful, **wanted})
+    certain, *doubtful = await engine.searches(prepared.DATASETS, asked)
+    found = set[str](certain["facetDistribution"].get("up", {}))
+    if len(found) >= prepared.MOST_FACET_VALUES:
+        return None  # there may be more
+    for answer in doubtful:
+        if answer["totalHits"] > DOUBTFUL:
+            return None
+        found |= _judged(answer["hits"], search, names)
+    return found
+
+
+def _judged(hits: Sequence[Hit], search: Search, names: Names) -> set[str]:
+    found: set[str] = set()
+    for hit in hits:
+        row = rows.row(hit)
+        held = holding.holds(DATASET, search.where, row)
+        if held and joining.selected(DATASET, row, search.include, names) is not None:
+            found.update(hit["up"])
+    return found
+
+
+def named(pids: Sequence[str], others: Filter) -> Filter:
+    """These documents, as far as they satisfy the rest."""
+    keys = ", ".join(map(key, pids))
+    return compiling.both([others, Filter(f"id IN [{keys}]", exact=True)])
