@@ -1,0 +1,125 @@
+"""What a search costs: requests of the engine, and rows read, whatever the number of records."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from portal_shared.errors import Unavailable
+from portal_shared.events import DatasetRegistered, DocumentRegistered, Event
+from portal_shared.model import Dataset, Document
+
+DOCUMENTS, DATASETS = 60, 4
+PANET = "http://purl.org/pan-science/PaNET/"
+HANDFUL = 4
+
+
+def energy(document: int, number: int) -> float:
+    return 10.0 * (document % 6 + number)
+
+
+def dataset(document: int, number: int) -> Dataset:
+    term = "PaNET01200" if number % 2 else "PaNET01332"
+    return Dataset.model_validate(
+        {
+            "pid": f"10.1/set-{document:03d}-{number}",
+            "name": "s",
+            "title": f"Lung {number}",
+            "profile": "panosc",
+            "created": datetime(2024, 1, 1, tzinfo=UTC),
+            "document": f"10.1/doc-{document:03d}",
+            "techniques": [{"pid": PANET + term, "name": term}],
+            "parameters": [{"name": "energy", "value": energy(document, number), "unit": "keV"}],
+        }
+    )
+
+
+def events() -> Iterator[Event]:
+    for document in range(DOCUMENTS):
+        for number in range(DATASETS):
+            yield DatasetRegistered(dataset=dataset(document, number), version=1)
+        record = Document(pid=f"10.1/doc-{document:03d}", name="d", title=f"Heart {document}",
+                          profile="panosc", type="publication")  # fmt: skip
+        yield DocumentRegistered(document=record, version=1)
+
+
+@pytest.fixture
+async def asked(portal: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The number of rows that each request of the engine brought; the records are indexed."""
+    await portal.say(events())
+    await portal.settled()
+    engine = portal.gateway.state.engine
+    ask = engine.ask
+    brought: list[int] = []
+
+    async def noted(method: str, path: str, body: Any) -> Any:
+        answer = await ask(method, path, body)
+        results = answer.get("results", [answer])
+        brought.append(sum(len(r.get("hits", ())) for r in results))
+        return answer
+
+    monkeypatch.setattr(engine, "ask", noted)
+    return brought
+
+
+def nested(**shape: Any) -> dict[str, Any]:
+    least = {"and": [{"name": "energy"}, {"value": {"gte": 55000}}, {"unit": "eV"}]}
+    include = [
+        {"relation": "techniques", "scope": {"where": {"pid": f"{PANET}PaNET01200"}}},
+        {"relation": "parameters", "scope": {"where": least}},
+    ]
+    return {"include": [{"relation": "datasets", "scope": {"include": include}}], **shape}
+
+
+async def test_a_nested_search_asks_a_handful_and_reads_its_page(
+    portal: Any, asked: list[int]
+) -> None:
+    answer = await portal.get("/api/Documents", filter=nested(limit=5))
+    expected = [
+        f"10.1/doc-{d:03d}"
+        for d in range(DOCUMENTS)
+        if any(n % 2 and energy(d, n) >= 55 for n in range(DATASETS))
+    ]
+    assert [r["pid"] for r in answer.json()] == expected[:5]
+    assert answer.headers["x-total-count"] == str(len(expected))
+    assert len(asked) <= HANDFUL
+    assert sum(asked) < DOCUMENTS
+
+
+async def test_a_condition_on_the_document_beside_it_costs_no_more(
+    portal: Any, asked: list[int]
+) -> None:
+    wanted = nested(where={"title": {"inq": [f"Heart {n}" for n in range(0, DOCUMENTS, 3)]}})
+    answer = await portal.get("/api/Documents", filter={**wanted, "order": "title"})
+    counted = await portal.get("/api/Documents/count", filter=wanted)
+    assert counted.json()["count"] == len(answer.json()) > 0
+    assert all(int(r["pid"][-3:]) % 3 == 0 for r in answer.json())
+
+
+async def test_a_text_reads_those_that_may_have_it(portal: Any, asked: list[int]) -> None:
+    answer = await portal.get("/api/Documents", filter={"where": {"text": "eart 1"}})
+    assert {r["title"] for r in answer.json()} == {f"Heart {n}" for n in (1, *range(10, 20))}
+    assert sum(asked) < DOCUMENTS / 2
+
+
+async def test_a_whole_word_is_settled_by_the_engine(portal: Any, asked: list[int]) -> None:
+    wanted = {"where": {"title": {"ilike": "%HEART%"}}, "limit": 2}
+    answer = await portal.get("/api/Documents", filter=wanted)
+    assert len(answer.json()) == 2
+    assert answer.headers["x-total-count"] == str(DOCUMENTS)
+    assert asked == [2]
+
+
+async def test_a_record_and_its_relations_are_told_while_the_engine_is_away(
+    portal: Any, asked: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = await portal.get("/api/Datasets/10.1%2Fset-001-2")
+
+    async def away(*_: Any) -> Any:
+        raise Unavailable("The search engine is out of reach")
+
+    monkeypatch.setattr(portal.gateway.state.engine, "ask", away)
+    answer = await portal.get("/api/Datasets/10.1%2Fset-001-2", filter={"include": "techniques"})
+    assert answer.status_code == 200
+    assert answer.json().keys() - there.json().keys() == {"techniques"}
+    assert (await portal.get("/api/Datasets")).status_code == 503
