@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -136,6 +137,7 @@ def _count(told: dict[str, Any], name: str) -> int:
 def _where_to_look(console: Console, port: int, data: Path) -> None:
     site = f"http://localhost:{port}"
     where = "" if data == DEFAULT else f" --data {data}"
+    command = portal_command()
     pid = "LADAF-2021-17_kidney_left_VOI-02.1_2.6um_bm05"
     lines = (
         "",
@@ -147,10 +149,18 @@ def _where_to_look(console: Console, port: int, data: Path) -> None:
         "Three things to try:",
         f"  curl -G {site}/api/Documents --data-urlencode \\",
         '    \'filter={"query":"left kidney LADAF-2021-17","limit":3}\'',
-        f"  uv run portal get {pid} -o /tmp/kidney{where}",
-        f"  uv run portal status{where}",
+        f"  {command} get {pid} -o /tmp/kidney{where}",
+        f"  {command} status{where}",
         "",
         "Ctrl-C ends it; the data stay.",
     )
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def portal_command() -> str:
+    """What to type for `portal`: by uv where it is on the PATH, else as it was installed here."""
+    if shutil.which("uv"):
+        return "uv run portal"
+    here = Path(sys.executable).with_name("portal")
+    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else str(here)
