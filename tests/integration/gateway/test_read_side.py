@@ -291,7 +291,7 @@ async def test_a_doi_leads_to_its_records(atlas: Any) -> None:
     assert {r["pid"] for r in both["records"]} == {k.pid for k in KIDNEYS[:2]}
     browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
     one = await atlas.reader.get("/doi/10.1/K", headers=browser)
-    assert (one.status_code, one.headers["location"]) == (302, f"/api/Documents/{DONOR}_kidney")
+    assert (one.status_code, one.headers["location"]) == (302, f"/documents/{DONOR}_kidney")
     choice = await atlas.reader.get(f"/doi/{shared}", headers=browser)
     assert all(k.pid in choice.text for k in KIDNEYS[:2])
     assert (await atlas.reader.get("/doi/10.1/none", headers=json_only)).status_code == 404

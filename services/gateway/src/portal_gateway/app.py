@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from portal_gateway import answering, download_handlers, openapi
 from portal_gateway.catalogue import Catalogue
+from portal_gateway.citing.records import Records
 from portal_gateway.downloads import Downloads
 from portal_gateway.engine import Engine
 from portal_gateway.faceting import Faceting
@@ -22,6 +23,7 @@ from portal_gateway.files import FilePages
 from portal_gateway.listing import Listing
 from portal_gateway.refusals import NothingThere, Refused
 from portal_gateway.routes import downloads, history
+from portal_gateway.routes.citation import Citation
 from portal_gateway.routes.landing import Landing
 from portal_gateway.routes.panosc import PanoscApi
 from portal_gateway.searching import Searching
@@ -83,6 +85,8 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
     api = PanoscApi(
         searching, Listing(searching, engine), FilePages(catalogue), Faceting(searching)
     )
+    records = Records(catalogue, site_url=settings.site_url)
+    app.router.routes.extend(Citation(catalogue, records).routes())
     app.router.routes.extend(Landing(searching, catalogue).routes())
     app.router.routes.extend(api.routes())
     app.openapi = partial(openapi.document, app)

@@ -6,6 +6,8 @@ from typing import Any
 from portal_shared.model import bare_doi
 from portal_shared.mongo import Database, Doc, translated
 
+LEVELS = {"document": "documents", "dataset": "datasets"}
+MOST_SHARING = 100  # records of one DOI
 FILES_A_PARENT = 10_000  # of an include; /files pages through more
 
 
@@ -35,6 +37,40 @@ class Catalogue:
         with translated():
             cursor = self.database[name].find(public).sort("_id").limit(most)
             return [row async for row in cursor]
+
+    async def standing(self, name: str) -> list[tuple[str, Doc]]:
+        """Level and row of every public or withdrawn record of this pid or DOI."""
+        found: list[tuple[str, Doc]] = []
+        for level, collection in LEVELS.items():
+            named: list[Doc] = [{"_id": name}]
+            if "/" in name:
+                named.append({"told_doi": bare_doi(name)})
+            seen: list[Doc] = [
+                {"public": True, "json": {"$type": "string"}},
+                {"withdrawn": {"$type": "object"}},
+            ]
+            which: Doc = {
+                "record.profile": {"$exists": True},
+                "$and": [{"$or": named}, {"$or": seen}],
+            }
+            with translated():
+                rows = self.database[collection].find(which).sort("_id").limit(MOST_SHARING)
+                found += [(level, row) async for row in rows]
+        return found
+
+    async def dois(self, which: Doc) -> dict[str, Doc]:
+        """Public records of both levels with their DOIs and what they name, by pid."""
+        shown = {
+            "told_doi": 1, "record.type": 1, "record.datasets": 1, "record.documents": 1,
+            "record.relations": 1, "record.supersedes": 1, "record.superseded_by": 1,
+        }  # fmt: skip
+        found: dict[str, Doc] = {}
+        for level, collection in LEVELS.items():
+            asked: Doc = {**which, "public": True, "told_doi": {"$type": "string"}}
+            with translated():
+                async for row in self.database[collection].find(asked, shown):
+                    found[row["_id"]] = {**row, "level": level}
+        return found
 
     async def files(self, pids: Sequence[str]) -> dict[str, list[Doc]]:
         """The files of each dataset, by path and name, to a ceiling."""

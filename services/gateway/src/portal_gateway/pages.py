@@ -48,7 +48,7 @@ def tombstone(left: Mapping[str, Any]) -> str:
 
 def choice(doi: str, records: Iterable[Mapping[str, str]]) -> str:
     items = "".join(
-        f'<li><a href="{escape(api_path(r["level"], r["pid"]))}">{escape(r["title"])}</a> '
+        f'<li><a href="{escape(landing_path(r["level"], r["pid"]))}">{escape(r["title"])}</a> '
         f"({escape(r['level'])} {escape(r['pid'])})</li>\n"
         for r in records
     )
@@ -61,6 +61,10 @@ def links(title: str, addresses: Mapping[str, str]) -> str:
         for name, address in addresses.items()
     )
     return page(title, f"<ul>\n{items}</ul>")
+
+
+def landing_path(level: str, pid: str) -> str:
+    return f"/{level}s/{quote(pid, safe='')}"
 
 
 def api_path(level: str, pid: str) -> str:

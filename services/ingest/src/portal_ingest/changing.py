@@ -26,6 +26,7 @@ OURS = {
     "edition",
     "supersedes",
     "superseded_by",
+    "icat_id",
     "other_datasets",
 }
 DOTTED = re.compile(r"(parameters|details)\.(.+)", re.DOTALL)

@@ -1,4 +1,4 @@
-"""Where DOIs lead: the whole record, for programs as JSON, for people as a page."""
+"""Landing pages: the whole record, for programs as JSON, for people as a page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 from portal_shared.errors import PortalError
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from portal_gateway import answering, pages
@@ -38,32 +38,12 @@ class Landing:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/doi/{doi:path}", self.doi, methods=["GET"]),
             Route("/datasets/{pid:path}", self.dataset, methods=["GET"]),
             Route("/documents/{pid:path}", self.document, methods=["GET"]),
             Route("/", self.root, methods=["GET"]),
             Route("/api", self.root, methods=["GET"]),
             Route("/api/", self.root, methods=["GET"]),
         ]
-
-    async def doi(self, request: Request) -> Response:
-        """The records that carry a DOI; several where the community shared one."""
-        doi = request.path_params["doi"].strip("/")
-        found: list[dict[str, str]] = []
-        try:
-            for level, entity in LEVELS.items():
-                for row in await self.catalogue.by_doi(COLLECTIONS[entity.name], doi):
-                    title = row["record"]["title"]
-                    found.append({"level": level, "pid": row["_id"], "title": title})
-            if not found:
-                raise NothingThere(f"No record has the DOI {doi[:300]}", code=NOT_FOUND)
-        except PortalError as error:
-            return answering.refused(error)
-        if not _prefers_page(request):
-            return answering.told(request, {"doi": doi, "records": found})
-        if len(found) == 1:
-            return RedirectResponse(pages.api_path(found[0]["level"], found[0]["pid"]), 302)
-        return _page(request, pages.choice(doi, found))
 
     async def dataset(self, request: Request) -> Response:
         return await self._record(request, "dataset")

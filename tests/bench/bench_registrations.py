@@ -1,0 +1,153 @@
+"""DOIs registered at a DataCite that takes 50 ms for each call: who is it that limits the rate?
+
+PORTAL_BENCH_REGISTRATIONS (10 000) and PORTAL_BENCH_PARALLELISM (4) change its size. The ideal is
+parallelism / latency; beside it stands what bare calls of the same adapter reach in the same run.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from portal_doi.clock import Clock
+from portal_doi.datacite import DataCite
+from portal_doi.intending import keep_intent
+from portal_doi.meaning import meant
+from portal_doi.minting import Minting
+from portal_doi.pacing import Pace
+from portal_doi.registry import Registry
+from portal_doi.relations import Relations
+from portal_doi.settings import DoiSettings
+from portal_local.children import Child
+from portal_local.ports import free_port, listens, wait_until
+from portal_shared import mongo
+from portal_shared.model import Dataset, Member, Person
+from portal_shared.outbox import Outbox
+from portal_shared.settings import Settings
+
+LATENCY = 0.05
+COUNT = int(os.environ.get("PORTAL_BENCH_REGISTRATIONS", "10000"))
+PARALLELISM = int(os.environ.get("PORTAL_BENCH_PARALLELISM", "4"))
+BARE = 400
+PREFIX = "10.5072"
+JANE = Member(person=Person(id="jane", full_name="Jane Doe", first_name="Jane", last_name="Doe"))
+
+
+def record(number: int) -> Dataset:
+    pid = f"volume-{number:05d}"
+    return Dataset(
+        pid=pid, name=pid, title=f"Volume {number}", profile="human-organs",
+        created=datetime(2021, 3, 4, tzinfo=UTC), members=(JANE,), keywords=("kidney", "HiP-CT"),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def datacite_url(tmp_path: Path) -> Iterator[str]:
+    port = free_port()
+    command = [sys.executable, "-m", "portal_local.datacite", "--port", str(port),
+               "--data", str(tmp_path), "--latency", str(LATENCY)]  # fmt: skip
+    child = Child("datacite", command, log=tmp_path / "log", environment={})
+    wait_until(lambda: listens(port), child, 60)
+    yield f"http://127.0.0.1:{port}"
+    child.stop()
+
+
+@dataclass
+class Parts:
+    registry: Registry
+    datacite: DataCite
+    minting: Minting
+
+
+@asynccontextmanager
+async def service(settings: DoiSettings) -> AsyncIterator[Parts]:
+    """doi without its bus: the events have been heard."""
+    client = mongo.connect(settings)
+    database = mongo.database(client, settings, "doi")
+    clock = Clock(database)
+    registry = Registry(client, database, Outbox(database, "doi"), clock)
+    await registry.prepare()
+    datacite = DataCite(settings)
+    relations = Relations(registry, quiet=1, patience=1)
+    pace = Pace(database, clock, rate=settings.datacite_rate, burst=settings.datacite_burst)
+    minting = Minting(
+        registry,
+        relations,
+        datacite,
+        pace,
+        site_url=settings.site_url,
+        parallelism=settings.parallelism,
+    )
+    yield Parts(registry, datacite, minting)
+    datacite.close()
+    client.close()
+
+
+async def bare(parts: Parts) -> float:
+    """Calls a second of the adapter alone, as many at a time."""
+    row = {
+        "_id": "bare", "version": 1, "level": "dataset", "withdrawn": None, "hold": None,
+        "registered_at": None, "changed_at": None, "year": 2026,
+        "record": record(0).model_dump(mode="json"),
+    }  # fmt: skip
+    now = datetime.now(UTC)
+    started = time.perf_counter()
+    await asyncio.gather(
+        *(
+            parts.datacite.put(
+                meant({**row, "own": f"{PREFIX}/bare-{n}"}, [], site_url="http://portal.example",
+                      now=now, stands=None)
+            )
+            for n in range(BARE)
+        )
+    )  # fmt: skip
+    return BARE / (time.perf_counter() - started)
+
+
+async def counted(url: str) -> dict[str, int]:
+    async with httpx.AsyncClient(base_url=url) as client:
+        told: dict[str, int] = (await client.get("/_calls")).json()["calls"]
+    return told
+
+
+async def test_registrations_are_limited_by_the_calls_that_may_be_under_way(
+    settings: Settings, datacite_url: str
+) -> None:
+    doi_settings = DoiSettings(
+        mongo_url=settings.mongo_url,
+        database_prefix=settings.database_prefix,
+        site_url="http://portal.example",
+        datacite_url=datacite_url,
+        datacite_prefix=PREFIX,
+        datacite_rate=100_000,
+        datacite_burst=100_000,
+        parallelism=PARALLELISM,
+    )
+    async with service(doi_settings) as parts:
+        alone = await bare(parts)
+        for start in range(0, COUNT, 100):
+            batch = range(start, min(start + 100, COUNT))
+            await asyncio.gather(
+                *(keep_intent(record(n), 1, parts.registry, prefix=PREFIX) for n in batch)
+            )
+        started, cpu = time.perf_counter(), time.process_time()
+        while (await parts.registry.counts())["pending"]:
+            await parts.minting.step()
+        seconds, burnt = time.perf_counter() - started, time.process_time() - cpu
+        found = (await parts.registry.counts())["identifiers"]
+        calls = await counted(datacite_url)
+    assert found["minted"] == COUNT
+    assert calls["PUT /dois/{doi}"] == COUNT + BARE
+    rate, ideal = COUNT / seconds, PARALLELISM / LATENCY
+    print(f"\n{COUNT} registrations, {PARALLELISM} calls at a time, {LATENCY * 1000:g} ms each")
+    print(f"  ideal (parallelism / latency)   {ideal:8.1f} /s")
+    print(f"  bare calls of the adapter       {alone:8.1f} /s  {alone / ideal:5.2f} of the ideal")
+    print(f"  the service                     {rate:8.1f} /s  {rate / ideal:5.2f} of the ideal")
+    print(f"  CPU of the service              {1000 * burnt / COUNT:8.2f} ms a registration")
