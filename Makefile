@@ -3,7 +3,7 @@ UV := $(shell deploy/get-uv --where)
 RUN := $(UV) run --no-sync
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo test unit it e2e icat-suite check fmt contracts bench up down logs image
+.PHONY: help setup servers demo test unit it e2e icat-suite kills check fmt contracts bench up down logs image
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ it: setup servers  ## against real servers and simulators
 
 icat-suite: setup  ## python-icat's own tests against the ICAT simulator
 	PORTAL_REQUIRE_SERVICES=1 $(RUN) pytest tests/integration/icat_sim/suite -q -rP
+
+kills: setup servers  ## doi, DataCite, MongoDB killed at 50 random instants: the same DOIs
+	PORTAL_KILLS=50 $(RUN) pytest -s tests/integration/doi/test_killed_at_random.py
 
 e2e: setup servers  ## journeys through the running portal
 	$(RUN) pytest tests/e2e

@@ -1,6 +1,8 @@
 """GET /dois: filters, pages and cursors."""
 
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -93,3 +95,20 @@ def test_questions_that_mean_nothing_are_refused(us: httpx.Client, asked: dict[s
     answer = us.get("/dois", params=asked)
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["title"]
+
+
+def test_the_list_may_lag_behind_what_was_written(
+    tmp_path: Path, simulator_class: type[Any], payload: Payload
+) -> None:
+    simulator = simulator_class(tmp_path, "--lag", "1")
+    try:
+        with httpx.Client(base_url=simulator.url, auth=("DEMO.PORTAL", "demo")) as client:
+            client.put("/dois/10.5072/new", json=payload()).raise_for_status()
+            assert client.get("/dois/10.5072/new").status_code == 200
+            assert _ids(client.get("/dois")) == []
+            end = time.monotonic() + 30
+            while not _ids(client.get("/dois")) and time.monotonic() < end:
+                time.sleep(0.1)
+            assert _ids(client.get("/dois")) == ["10.5072/new"]
+    finally:
+        simulator.stop()

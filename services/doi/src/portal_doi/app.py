@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from fastapi import FastAPI
 from portal_shared.errors import PortalError
@@ -11,20 +12,30 @@ from portal_shared.workers import Worker
 from portal_doi import handlers, routes
 from portal_doi.auditing import Auditing
 from portal_doi.clock import Clock
-from portal_doi.datacite import DataCite
+from portal_doi.datacite import CONNECT_SECONDS, DataCite
 from portal_doi.minting import Minting
 from portal_doi.operating import Operating
-from portal_doi.pacing import Pace
+from portal_doi.pacing import LONGEST_WAIT, Pace
 from portal_doi.registry import Registry
 from portal_doi.relations import Relations
 from portal_doi.settings import DoiSettings
+
+CALLS_A_ROW = 3  # to DataCite, for one row, at most
+SLACK = 1.5  # a killed replica's rows come free after this many times the longest work
 
 
 def build(settings: DoiSettings | None = None) -> FastAPI:
     settings = settings or DoiSettings()
     service = Service("doi", settings)
     clock = Clock(service.database)
-    registry = Registry(service.client, service.database, service.outbox, clock)
+    longest = LONGEST_WAIT + CALLS_A_ROW * (CONNECT_SECONDS + settings.datacite_timeout)
+    registry = Registry(
+        service.client,
+        service.database,
+        service.outbox,
+        clock,
+        lease=timedelta(seconds=SLACK * longest),
+    )
     datacite = DataCite(settings)
     relations = Relations(
         registry, quiet=settings.relations_quiet, patience=settings.relations_patience

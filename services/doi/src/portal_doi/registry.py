@@ -40,7 +40,7 @@ from portal_doi.clock import Clock
 from portal_doi.outcomes import Outcome, said_event
 from portal_doi.standing import left_behind, relatives_see_change
 
-LEASE = timedelta(seconds=180)  # longer than the longest wait for the pace and three calls together
+LEASE = timedelta(seconds=180)
 NEW = -1  # the version of a record of which nothing is kept
 STATES = ("pending", "minted", "adopted", "failed", "none")
 
@@ -58,8 +58,17 @@ class Claim:
 
 
 class Registry:
-    def __init__(self, client: Client, database: Database, outbox: Outbox, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: Client,
+        database: Database,
+        outbox: Outbox,
+        clock: Clock,
+        *,
+        lease: timedelta = LEASE,
+    ) -> None:
         self._client = client
+        self._lease = lease  # longer than any work on one row
         self._outbox = outbox
         self.clock = clock
         self.rows = database["identifiers"]
@@ -139,7 +148,7 @@ class Registry:
             row: Doc | None = await self.rows.find_one_and_update(
                 {"_id": pid, **_free(now)},
                 {
-                    "$set": {"until": now + LEASE, "owner": self._owner, "unsure": True},
+                    "$set": {"until": now + self._lease, "owner": self._owner, "unsure": True},
                     "$inc": {"fence": 1},
                 },
                 return_document=ReturnDocument.BEFORE,

@@ -13,9 +13,11 @@ def main() -> None:
     parser.add_argument("--user", default="DEMO.PORTAL")
     parser.add_argument("--password", default="demo")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument("--lag", type=float, default=0.0, help="seconds the list is behind")
     given = parser.parse_args()
     account = Account(given.user, given.password, given.prefix or ["10.5072"])
-    simulation.serve(build(given.data, account, latency=given.latency), given.host, given.port)
+    app = build(given.data, account, latency=given.latency, lag=given.lag)
+    simulation.serve(app, given.host, given.port)
 
 
 if __name__ == "__main__":

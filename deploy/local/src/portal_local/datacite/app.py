@@ -4,7 +4,7 @@ import base64
 import hmac
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -69,8 +69,11 @@ class Account:
 
 
 class DataCite:
-    def __init__(self, registry: Registry, account: Account, faults: simulation.Faults) -> None:
+    def __init__(
+        self, registry: Registry, account: Account, faults: simulation.Faults, *, lag: float = 0.0
+    ) -> None:
         self._registry = registry
+        self._lag = timedelta(seconds=lag)  # of the list behind what was written
         self._account = account
         self._faults = faults
 
@@ -105,8 +108,10 @@ class DataCite:
     async def several(self, request: Request) -> Response:
         query = dict(request.query_params)
         asked = listing.page(query, public_only=not self._account.knows(request))
-        by_state = self._registry.count(asked.where, asked.values)
         where, values = asked.where, asked.values
+        if self._lag:
+            where, values = f"({where}) AND updated <= ?", (*values, _told_at(-self._lag))
+        by_state = self._registry.count(where, values)
         if asked.after:
             where, values = f"({where}) AND (created, doi) > (?, ?)", (*values, *asked.after)
         found = self._registry.select(
@@ -183,7 +188,12 @@ async def _payload(request: Request) -> object:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _told_at(timedelta())
+
+
+def _told_at(later: timedelta) -> str:
+    moment = datetime.now(UTC) + later
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 async def _heartbeat(_request: Request) -> Response:
@@ -199,12 +209,15 @@ async def _unrouted(_request: Request, error: Exception) -> Response:
     return refusals.plain(error.status_code if isinstance(error, HTTPException) else 500)
 
 
-def build(directory: Path, account: Account, *, latency: float = 0.0) -> ASGIApp:
-    """The simulator whose state is kept in `directory`; `latency` seconds before each answer."""
+def build(directory: Path, account: Account, *, latency: float = 0.0, lag: float = 0.0) -> ASGIApp:
+    """The simulator whose state is kept in `directory`; `latency` seconds before each answer.
+
+    `lag`: so many seconds the list does not show what was written, as DataCite's search index.
+    """
     database = simulation.opened(directory / "datacite.sqlite")
     calls = simulation.Calls(database)
     faults = simulation.Faults(TypeAdapter(simulation.CallFault | HandleFault))
-    api = DataCite(Registry(database), account, faults)
+    api = DataCite(Registry(database), account, faults, lag=lag)
     routes = [
         *simulation.knobs(calls, faults),
         Route("/heartbeat", _heartbeat),
