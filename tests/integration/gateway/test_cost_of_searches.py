@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from portal_gateway import listing
 from portal_shared.errors import Unavailable
 from portal_shared.events import DatasetRegistered, DocumentRegistered, Event
 from portal_shared.model import Dataset, Document
@@ -123,3 +124,22 @@ async def test_a_record_and_its_relations_are_told_while_the_engine_is_away(
     assert answer.status_code == 200
     assert answer.json().keys() - there.json().keys() == {"techniques"}
     assert (await portal.get("/api/Datasets")).status_code == 503
+
+
+@pytest.mark.parametrize("packed", ["gzip", "identity"])
+async def test_a_long_list_is_sent_while_it_is_read(
+    packed: str, portal: Any, asked: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = await portal.get("/api/Datasets", filter={"skip": 3, "include": ["techniques"]})
+    monkeypatch.setattr(listing, "STREAMED", 20)
+    monkeypatch.setattr(listing, "BATCH", 50)
+    asked.clear()
+    answer = await portal.reader.get(
+        "/api/Datasets",
+        params={"filter": '{"skip": 3, "include": ["techniques"]}'},
+        headers={"accept-encoding": packed},
+    )
+    assert answer.json() == whole.json()
+    assert answer.headers["x-total-count"] == str(DOCUMENTS * DATASETS)
+    assert answer.headers.get("content-encoding", "identity") == packed
+    assert max(asked) == 50

@@ -4,8 +4,8 @@ Where the filter is exact, or exact but for a few doubtful rows, and the engine 
 and counts. Else all candidates are judged, and order and page are made here.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -19,6 +19,8 @@ from portal_gateway.filters.tree import Row, Search, Shape
 from portal_gateway.searching import Plan, Searching, score
 
 ALL_HITS = 10_000_000
+STREAMED = 5000  # rows: a longer list is sent while it is read
+BATCH = 1000
 IN_ORDER = ("order:asc",)
 TOGETHER = 200  # documents in one request
 FEW = 20  # doubtful documents, where their datasets could be asked instead
@@ -29,6 +31,7 @@ DOUBTFUL = 200  # judged one by one, so that the engine can page the rest
 class Page:
     items: list[bytes]  # ready to send
     total: int
+    more: AsyncGenerator[list[bytes]] | None = None  # the rest of a long list, while it is read
 
 
 class Listing:
@@ -36,13 +39,16 @@ class Listing:
         self._searching = searching
         self._engine = engine
 
-    async def page(self, search: Search) -> Page:
-        """The rows of a list, and how many there are without paging."""
+    async def page(self, search: Search, *, whole: bool = True) -> Page:
+        """The rows of a list, and how many there are without paging.
+
+        Unless it is to be `whole`, of a list without limit the first rows alone may be there.
+        """
         plan = await self._searching.plan(search)
         if plan is None:
             return Page([], 0)
         if plan.sort is not None and plan.filter.exact:
-            return await self._paged(plan)
+            return await (self._paged(plan) if whole or search.shape.limit else self._begun(plan))
         if plan.sort is not None and plan.filter.sure:
             page = await self._settled(plan, plan.filter.sure)
             if page is not None:
@@ -55,6 +61,22 @@ class Listing:
 
     async def _paged(self, plan: Plan) -> Page:
         return await self._told(plan, await self._engine.searches(plan.index, _questions(plan)))
+
+    async def _begun(self, plan: Plan) -> Page:
+        """The first rows, and the rest batch by batch as it is asked for."""
+        skip = plan.search.shape.skip
+        first = plan.body(offset=skip, limit=STREAMED, attributesToRetrieve=plan.wanted)
+        counted = plan.body(hitsPerPage=0, page=1)
+        answers = await self._engine.searches(plan.index, [first, counted])
+        page = await self._told(plan, answers, skip=0)
+        rest = page.total > skip + STREAMED
+        return replace(page, more=self._rest(plan, page.total)) if rest else page
+
+    async def _rest(self, plan: Plan, total: int) -> AsyncGenerator[list[bytes]]:
+        for start in range(plan.search.shape.skip + STREAMED, total, BATCH):
+            body = plan.body(offset=start, limit=BATCH, attributesToRetrieve=plan.wanted)
+            answer = await self._engine.search(plan.index, body)
+            yield (await self._told(plan, [{**answer, "totalHits": total}], skip=0)).items
 
     async def _settled(self, plan: Plan, sure: str) -> Page | None:
         """As if it were exact, after the doubtful rows were judged; None where they are many."""
@@ -94,13 +116,15 @@ class Listing:
             return await self._paged(plan.asking(lifting.named(pids, others)))
         return None
 
-    async def _told(self, plan: Plan, answers: Sequence[dict[str, Any]]) -> Page:
-        """Of the answers to _questions()."""
+    async def _told(
+        self, plan: Plan, answers: Sequence[dict[str, Any]], *, skip: int | None = None
+    ) -> Page:
+        """Of the answers to _questions(): hits first, the total last."""
         shape = plan.search.shape
         hits: list[Hit] = answers[0]["hits"]
         total: int = answers[-1]["totalHits"]
         if shape.limit is None:
-            hits = hits[shape.skip :]
+            hits = hits[shape.skip if skip is None else skip :]
         if _plain(plan.search):
             return Page([_scored(h["json"], score(h)) for h in hits], total)
         found = await self._searching.judge(plan, hits)

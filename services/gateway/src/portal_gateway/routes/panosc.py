@@ -15,7 +15,7 @@ from portal_gateway.files import FilePages
 from portal_gateway.filters.entities import DATASET, DOCUMENT, FILE, INSTRUMENT, Entity
 from portal_gateway.filters.reading import FILTER_KEYS, Reader, known_keys, read_search
 from portal_gateway.filters.tree import All, Search
-from portal_gateway.listing import Listing
+from portal_gateway.listing import Listing, Page
 from portal_gateway.refusals import NOT_FOUND, NothingThere
 from portal_gateway.searching import Searching
 
@@ -98,8 +98,8 @@ class PanoscApi:
             return answering.told(request, told)
         if wanted.pid is not None:
             return await self._record(request, wanted, sent)
-        page = await self.listing.page(_search(wanted.entity, sent))
-        return _listed(request, page.items, page.total)
+        page = await self.listing.page(_search(wanted.entity, sent), whole=False)
+        return _listed(request, page)
 
     async def _record(self, request: Request, wanted: Asked, sent: Sent) -> Response:
         pid = wanted.pid or ""
@@ -128,7 +128,7 @@ class PanoscApi:
             return answering.told(request, {"count": await self.files.count(dataset["pid"], where)})
         search = read_search(FILE, arriving.objects(sent, "filter"))
         page = await self.files.page(dataset["pid"], search.where, search.shape)
-        return _listed(request, page.items, page.total)
+        return _listed(request, page)
 
 
 def _search(entity: Entity, sent: Sent) -> Search:
@@ -137,6 +137,8 @@ def _search(entity: Entity, sent: Sent) -> Search:
     return read_search(entity, {**raw, "query": query} if query else raw)
 
 
-def _listed(request: Request, items: list[bytes], total: int) -> Response:
-    content = b"[%b]" % b",".join(items)
-    return answering.answer(request, content, headers={"x-total-count": str(total)})
+def _listed(request: Request, page: Page) -> Response:
+    headers = {"x-total-count": str(page.total)}
+    if page.more is not None:
+        return answering.streamed(request, page.items, page.more, headers)
+    return answering.answer(request, b"[%b]" % b",".join(page.items), headers=headers)
