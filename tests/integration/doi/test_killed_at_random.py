@@ -7,6 +7,7 @@ import asyncio
 import os
 import random
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from portal_shared.settings import Settings
 from pydantic import SecretStr
 
 KILLS = int(os.environ.get("PORTAL_KILLS", "4"))
-SEED = int(os.environ.get("PORTAL_SEED", str(random.randrange(10**6))))
+SEED = int(os.environ.get("PORTAL_SEED", str(time.time_ns() % 10**6)))
 DOCUMENTS, PARTS = 6, 10
 PREFIX = "10.5072"
 Records = Callable[..., Any]

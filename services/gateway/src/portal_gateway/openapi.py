@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from portal_gateway.citing.formats import FORMATS, NAMES, TEXT
 from portal_gateway.filters.entities import ENTITIES, Entity, Kind
 
 FILE = Path(__file__).parents[2] / "openapi.json"
@@ -39,6 +40,7 @@ def document(app: FastAPI) -> Json:
     paths: Json = made.setdefault("paths", {})
     for name in ("Documents", "Datasets", "Instruments"):
         paths.update(_paths(name, name.removesuffix("s")))
+    paths.update(_citations())
     schemas: Json = made.setdefault("components", {}).setdefault("schemas", {})
     schemas.update({e.name: _schema(e) for e in ENTITIES.values()})
     schemas["Error"] = _error()
@@ -69,6 +71,38 @@ def _paths(plural: str, entity: str) -> Json:
         found[files] = _get("Files", [pid, _filter()], _listing("File"), missing=True)
         found[f"{files}/count"] = _get("Count files", [pid, _where()], _count(), missing=True)
     return found
+
+
+def _citations() -> Json:
+    """A record as it is cited: by content negotiation, and by the name of a format."""
+    content: Json = {f.media_type: {"schema": {"type": "string"}} for f in FORMATS}
+    content |= {TEXT: {"schema": {"type": "string"}}}
+    missing, unfit = _refusal("There is no such record"), _refusal("Nothing of it is acceptable")
+    led: Json = {
+        "200": {"description": "As accepted", "content": {**content, "application/json": {}}},
+        "300": {"description": "Several records share the DOI"},
+        "302": {"description": "For people: to the landing page"},
+        "404": missing,
+        "406": unfit,
+    }
+    cited: Json = {
+        "200": {"description": "In that format", "content": content},
+        "400": _refusal("The format, style or language is not known"),
+        "404": missing,
+    }
+    doi = _parameter("doi", "path", "With its slash")
+    named = [
+        _parameter("pid", "path", "Persistent identifier or DOI of a record"),
+        _parameter("format", "query", f"{', '.join(NAMES)}, or the name of a CSL style"),
+        _parameter("style", "query", "Of a text: any style of citationstyles.org; apa if missing"),
+        _parameter("locale", "query", "Of a text: en-US if missing"),
+    ]
+    resolve = {"summary": "Resolve a DOI", "parameters": [doi], "responses": led}
+    cite = {"summary": "Cite a record", "parameters": named, "responses": cited}
+    return {
+        "/doi/{doi}": {"get": {**resolve, "tags": ["records"]}},
+        "/api/records/{pid}/citation": {"get": {**cite, "tags": ["records"]}},
+    }
 
 
 def _get(summary: str, parameters: list[Json], schema: Json, *, missing: bool = False) -> Json:
