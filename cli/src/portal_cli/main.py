@@ -7,6 +7,7 @@ a command that has more says so in its --help.
 import typer
 
 from portal_cli import dead_letters, demo, doi, get, jobs, operating
+from portal_cli.curate import curate
 from portal_cli.importing import import_hoa, import_panosc
 from portal_cli.submitting import submit
 
@@ -22,6 +23,7 @@ app.command()(demo.demo)
 app.add_typer(imports, name="import")
 imports.command("hoa")(import_hoa)
 imports.command("panosc")(import_panosc)
+app.command()(curate)
 app.command()(submit)
 app.command()(jobs.jobs)
 app.command()(operating.wait)

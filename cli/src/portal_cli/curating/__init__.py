@@ -1,0 +1,1 @@
+"""Preparing a job from a folder: read, compared, judged; nothing is sent."""
