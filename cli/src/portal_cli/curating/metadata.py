@@ -124,9 +124,9 @@ def _parameter(name: str, unit: str | None, value: Any, profile: Profile) -> dic
 
 
 def _table(text: str, delimiter: str, profile: Profile) -> tuple[dict[str, Any], list[Problem]]:
-    rows: Any = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+    rows = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
     try:
-        header = next(rows, [])
+        header = next(rows, list[str]())
         problems = _columns(header, profile)
         datasets: list[Any] = []
         document: dict[str, Any] = {}

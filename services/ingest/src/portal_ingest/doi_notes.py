@@ -66,6 +66,8 @@ class Writeback:
             document = Document.model_validate_json(stored.body)
             ids = await self.datasets_in_icat(stored)
             if ids:
-                entry = publication_entry(document, doi, profiles.load(document.profile))
+                facts = await self._registry.doi_facts(document.datasets)
+                parts = [d for pid in document.datasets if (d := facts.get(pid, {}).get("doi"))]
+                entry = publication_entry(document, doi, profiles.load(document.profile), parts)
                 await self._icat.publish(entry, ids)
         log.info("ICAT knows the DOI", pid=stored.pid, doi=doi)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from portal_shared.model import Dataset, Document, File, Member, Technique
+from portal_shared.model import Dataset, Document, File, Funding, Member, RelatedItem, Technique
 from portal_shared.profile import Profile
 
 SHORT, LONG = 255, 4000
@@ -78,6 +78,8 @@ class UserEntry:
     family_name: str | None
     contributor_type: str
     order: str
+    orcid: str | None = None
+    affiliation: Named | None = None  # its pid: a ROR
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,12 @@ class PublicationEntry:
     title: str
     description: str
     users: tuple[UserEntry, ...]
+    type: str = "Collection"
+    published: datetime | None = None
+    dates: tuple[tuple[str, str], ...] = ()  # DataCite's type, day
+    funding: tuple[Funding, ...] = ()
+    related: tuple[RelatedItem, ...] = ()
+    subjects: tuple[str, ...] = ()
 
 
 def cut(text: str, most: int) -> str:
@@ -199,7 +207,11 @@ class LogicalFiles:
         )
 
 
-def publication_entry(document: Document, doi: str, profile: Profile) -> PublicationEntry:
+def publication_entry(
+    document: Document, doi: str, profile: Profile, parts: Sequence[str] = ()
+) -> PublicationEntry:
+    """`parts`: the DOIs of its datasets."""
+    related = [*document.related, *(RelatedItem(relation="HasPart", identifier=d) for d in parts)]
     return PublicationEntry(
         facility=profile.icat.facility,
         doi=doi,
@@ -207,7 +219,20 @@ def publication_entry(document: Document, doi: str, profile: Profile) -> Publica
         title=cut(document.title, SHORT),
         description=cut(document.summary or document.title, LONG),
         users=tuple(_user(m, n) for n, m in enumerate(_people(document.members))),
+        type=profile.doi.resource_types.get("document", "Collection"),
+        published=document.release_date,
+        dates=_dates(document),
+        funding=document.funding,
+        related=tuple({r.identifier: r for r in related if len(r.identifier) <= SHORT}.values()),
+        subjects=tuple(dict.fromkeys(cut_name(k) for k in document.keywords)),
     )
+
+
+def _dates(document: Document) -> tuple[tuple[str, str], ...]:
+    collected = [d.date().isoformat() for d in (document.start_date, document.end_date) if d]
+    released = document.release_date.date().isoformat() if document.release_date else None
+    told = {"Collected": "/".join(dict.fromkeys(collected)), "Available": released}
+    return tuple((kind, day) for kind, day in told.items() if day)
 
 
 def _people(members: Sequence[Member]) -> list[Member]:
@@ -229,4 +254,8 @@ def _user(member: Member, number: int) -> UserEntry:
         family_name=person.last_name,
         contributor_type="Creator",
         order=f"{number:04d}",
+        orcid=person.orcid,
+        affiliation=Named(cut_name(place.name or place.id), place.ror)
+        if (place := member.affiliation)
+        else None,
     )

@@ -10,9 +10,18 @@ from typing import Any
 
 import icat.exception
 from portal_shared.errors import Invalid, Unavailable
+from portal_shared.model import Funding
 
 from portal_ingest.icat_client import QuickClient
-from portal_ingest.icat_entry import InvestigationEntry, Named, ParameterEntry, UserEntry
+from portal_ingest.icat_entry import (
+    SHORT,
+    InvestigationEntry,
+    Named,
+    ParameterEntry,
+    UserEntry,
+    cut,
+    cut_name,
+)
 
 JUDGED_BY = {
     "id",
@@ -32,7 +41,7 @@ JUDGED_BY = {
 OF_FACILITY = {
     bean: f"SELECT o.id FROM {bean} o"  # noqa: S608  # our own names
     " WHERE o.facility.id = {owner} AND o.name = {name}"
-    for bean in ("InvestigationType", "DatasetType", "Instrument")
+    for bean in ("InvestigationType", "DatasetType", "Instrument", "DataPublicationType")
 }
 
 
@@ -71,7 +80,7 @@ class Known:
     def of_facility(
         self, client: QuickClient, bean: str, facility: str, name: str, **more: Any
     ) -> int:
-        """An InvestigationType, DatasetType or Instrument."""
+        """An InvestigationType, DatasetType, Instrument or DataPublicationType."""
         owner = self.facility(client, facility)
         return self._ensure(
             (bean, facility, name),
@@ -136,6 +145,26 @@ class Known:
                 fullName=user.full_name,
                 givenName=user.given_name,
                 familyName=user.family_name,
+                orcidId=user.orcid,
+            ),
+        )
+
+    def funding(self, client: QuickClient, given: Funding) -> int:
+        funder, award = cut_name(given.funder), cut_name(given.award or "none")
+        return self._ensure(
+            ("funding", funder, award),
+            lambda: client.read(
+                "SELECT o.id FROM FundingReference o"
+                " WHERE o.funderName = {funder} AND o.awardNumber = {award}",
+                funder=funder,
+                award=award,
+            ),
+            lambda: client.make(
+                "fundingReference",
+                funderName=funder,
+                awardNumber=award,
+                funderIdentifier=given.funder_id,
+                awardTitle=cut(given.award_title, SHORT) if given.award_title else None,
             ),
         )
 

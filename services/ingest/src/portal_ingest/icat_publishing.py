@@ -3,10 +3,12 @@
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from portal_ingest.icat_client import QuickClient
-from portal_ingest.icat_entry import PublicationEntry
+from portal_ingest.icat_entry import SHORT, PublicationEntry, UserEntry, cut
 from portal_ingest.icat_known import Known
 
 
@@ -16,30 +18,123 @@ def publish(client: QuickClient, known: Known, entry: PublicationEntry, datasets
         "SELECT o FROM DataPublication o WHERE o.pid = {doi} INCLUDE o.content AS c", doi=entry.doi
     )
     if found:
-        return _renew(client, found[0], entry, datasets)
+        return _renew(client, known, found[0], entry, datasets)
     publication = client.make(
         "dataPublication",
         facility=client.stub("facility", known.facility(client, entry.facility)),
         content=client.stub("dataCollection", _collection(client, entry, datasets)),
+        type=client.stub("dataPublicationType", _type(client, known, entry)),
         pid=entry.doi,
         internalId=entry.internal_id,
         title=entry.title,
         description=entry.description,
+        publicationDate=entry.published,
     )
-    publication.users = [
-        client.make(
-            "dataPublicationUser",
-            user=client.stub("user", known.user(client, user)),
-            contributorType=user.contributor_type,
-            fullName=user.full_name,
-            givenName=user.given_name,
-            familyName=user.family_name,
-            orderKey=user.order,
-        )
-        for user in entry.users
-    ]
+    for part in PARTS:
+        setattr(publication, part.relation, part.built(client, known, entry))
     publication.create()
     return int(publication.id)
+
+
+def _type(client: QuickClient, known: Known, entry: PublicationEntry) -> int:
+    return known.of_facility(client, "DataPublicationType", entry.facility, entry.type)
+
+
+def _users(client: QuickClient, known: Known, entry: PublicationEntry) -> list[Any]:
+    return [_user(client, known, user) for user in entry.users]
+
+
+def _user(client: QuickClient, known: Known, user: UserEntry) -> Any:
+    made = client.make(
+        "dataPublicationUser",
+        user=client.stub("user", known.user(client, user)),
+        contributorType=user.contributor_type,
+        fullName=user.full_name,
+        givenName=user.given_name,
+        familyName=user.family_name,
+        orderKey=user.order,
+    )
+    if user.affiliation:
+        place = user.affiliation
+        made.affiliations = [
+            client.make("affiliation", name=place.name, pid=place.pid, fullReference=place.name)
+        ]
+    return made
+
+
+def _dates(client: QuickClient, _known: Known, entry: PublicationEntry) -> list[Any]:
+    return [client.make("dataPublicationDate", dateType=k, date=d) for k, d in entry.dates]
+
+
+def _funding(client: QuickClient, known: Known, entry: PublicationEntry) -> list[Any]:
+    ids = dict.fromkeys(known.funding(client, given) for given in entry.funding)
+    return [
+        client.make("dataPublicationFunding", funding=client.stub("fundingReference", one))
+        for one in ids
+    ]
+
+
+def _related(client: QuickClient, _known: Known, entry: PublicationEntry) -> list[Any]:
+    return [
+        client.make(
+            "relatedItem",
+            identifier=one.identifier,
+            relationType=one.relation,
+            title=cut(one.title, SHORT) if one.title else None,
+            relatedItemType=one.type,
+        )
+        for one in entry.related
+    ]
+
+
+def _subjects(client: QuickClient, _known: Known, entry: PublicationEntry) -> list[Any]:
+    return [client.make("subject", name=name) for name in entry.subjects]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What hangs below a publication: the relation, its bean, the way back, and its key."""
+
+    relation: str
+    bean: str
+    owner: str
+    key: str  # by which it is compared with what is there
+    built: Callable[[QuickClient, Known, PublicationEntry], list[Any]]
+
+
+PARTS = (
+    Part("users", "DataPublicationUser", "publication", "fullName", _users),
+    Part("dates", "DataPublicationDate", "publication", "date", _dates),
+    Part("fundingReferences", "DataPublicationFunding", "dataPublication", "funding.id", _funding),
+    Part("relatedItems", "RelatedItem", "publication", "identifier", _related),
+    Part("subjects", "Subject", "dataPublication", "name", _subjects),
+)
+
+
+def _bring_up_to(
+    client: QuickClient, known: Known, publication: int, entry: PublicationEntry
+) -> None:
+    """What hangs below it, where it is not as it is to be."""
+    for part in PARTS:
+        wanted = part.built(client, known, entry)
+        rows = client.read(  # our own names
+            f"SELECT o FROM {part.bean} o WHERE o.{part.owner}.id = {{owner}} INCLUDE 1",  # noqa: S608
+            owner=publication,
+        )
+        if sorted(_key(row, part) for row in rows) == sorted(_key(one, part) for one in wanted):
+            continue
+        if rows:
+            client.deleteMany(rows)
+        for one in wanted:
+            setattr(one, part.owner, client.stub("dataPublication", publication))
+            one.create()
+
+
+def _key(row: Any, part: Part) -> str:
+    value = row
+    for name in part.key.split("."):
+        value = getattr(value, name)
+    return str(value)
 
 
 def _collection(client: QuickClient, entry: PublicationEntry, datasets: list[int]) -> int:
@@ -70,11 +165,14 @@ def _add_missing(client: QuickClient, collection: int, datasets: list[int]) -> N
         ).create()
 
 
-def _renew(client: QuickClient, found: Any, entry: PublicationEntry, datasets: list[int]) -> int:
+def _renew(
+    client: QuickClient, known: Known, found: Any, entry: PublicationEntry, datasets: list[int]
+) -> int:
     if found.content is not None:
         _add_missing(client, int(found.content.id), datasets)
     publication = client.get("DataPublication INCLUDE 1", int(found.id))
     if (publication.title, publication.description) != (entry.title, entry.description):
         publication.title, publication.description = entry.title, entry.description
         publication.update()
+    _bring_up_to(client, known, int(found.id), entry)
     return int(found.id)

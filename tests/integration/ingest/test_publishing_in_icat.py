@@ -1,0 +1,86 @@
+"""DOIs in ICAT: a DataCollection as ESRF keeps them, and a DataPublication with all there is."""
+
+import asyncio
+import uuid
+from typing import Any
+
+import aio_pika
+import icat
+import pytest
+from portal_shared import topology
+from portal_shared.events import DoiMinted
+
+from .conftest import Ingest
+from .test_ingest_jobs import catalogue, dataset, job
+
+__all__ = ["catalogue"]  # a fixture
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+QUERY = (
+    "SELECT o FROM DataPublication o INCLUDE o.users AS u, u.affiliations, u.user, o.dates,"
+    " o.fundingReferences AS f, f.funding, o.relatedItems, o.subjects, o.type,"
+    " o.content AS c, c.dataCollectionDatasets"
+)
+
+
+async def minted(ingest: Ingest, pid: str, level: Any, doi: str, version: int) -> None:
+    event = DoiMinted(pid=pid, level=level, doi=doi, url="https://x.org", adopted=False,
+                      state="findable", version=version)  # fmt: skip
+    exchange = await ingest.channel.get_exchange(topology.EVENTS)
+    body = event.model_dump_json().encode()
+    message = aio_pika.Message(body, message_id=str(uuid.uuid4()), type=event.key)
+    await exchange.publish(message, routing_key=event.key)
+
+
+async def published(catalogue: icat.Client, title: str) -> Any:
+    async with asyncio.timeout(60):
+        while True:
+            found = await asyncio.to_thread(catalogue.search, QUERY)
+            if found and found[0].title == title and found[0].relatedItems:
+                return found[0]
+            await asyncio.sleep(0.3)
+
+
+async def test_a_document_is_published_with_people_dates_funding_and_relations(
+    ingest: Ingest, catalogue: icat.Client
+) -> None:
+    document: dict[str, Any] = {
+        "name": "D1_kidney",
+        "title": "Kidney of donor D1",
+        "keywords": ["kidney", "HiP-CT"],
+        "start_date": "2021-09-01T00:00:00Z",
+        "end_date": "2021-09-30T00:00:00Z",
+        "members": [
+            {
+                "person": {"id": "p", "full_name": "Ada O'Lovelace", "last_name": "O'Lovelace",
+                           "orcid": "0000-0002-1825-0097"},
+                "affiliation": {"id": "ucl", "name": "UCL", "ror": "https://ror.org/02jx3x895"},
+            }
+        ],
+        "funding": [{"funder": "CZI", "award": "2020-225394"}],
+        "related": [{"relation": "IsSupplementTo", "identifier": "10.1038/s41592-021-01317-x"}],
+    }  # fmt: skip
+    await ingest.do(job("j1", dataset("a"), document=document))
+    await minted(ingest, "a", "dataset", "10.5072/a", 1)
+    await minted(ingest, "D1_kidney", "document", "10.5072/d", 1)
+    found = await published(catalogue, "Kidney of donor D1")
+    assert (found.pid, found.type.name) == ("10.5072/d", "Collection")
+    assert found.content.doi == "10.5072/d"
+    assert len(found.content.dataCollectionDatasets) == 1
+    user = found.users[0]
+    assert (user.fullName, user.user.orcidId) == ("Ada O'Lovelace", "0000-0002-1825-0097")
+    assert user.affiliations[0].pid == "https://ror.org/02jx3x895"
+    assert [(d.dateType, d.date) for d in found.dates] == [("Collected", "2021-09-01/2021-09-30")]
+    assert found.fundingReferences[0].funding.awardNumber == "2020-225394"
+    related = {(r.relationType, r.identifier) for r in found.relatedItems}
+    assert ("IsSupplementTo", "10.1038/s41592-021-01317-x") in related
+    assert {s.name for s in found.subjects} == {"kidney", "HiP-CT"}
+    document |= {"title": "Corrected", "related": [], "keywords": ["kidney"]}
+    await ingest.do(job("j2", dataset("a"), document=document))
+    renewed = await published(catalogue, "Corrected")
+    async with asyncio.timeout(30):
+        while {s.name for s in renewed.subjects} != {"kidney"}:
+            await asyncio.sleep(0.3)
+            renewed = await published(catalogue, "Corrected")
+    assert {(r.relationType, r.identifier) for r in renewed.relatedItems} == {
+        ("HasPart", "10.5072/a")
+    }
