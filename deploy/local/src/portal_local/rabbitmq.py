@@ -22,6 +22,11 @@ log.console = true
 log.console.level = warning
 log.file = false
 """
+STOMP = """\
+stomp.listeners.tcp.1 = 127.0.0.1:{port}
+stomp.default_user = guest
+stomp.default_pass = guest
+"""
 MANAGEMENT = "management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {port}\n"
 
 
@@ -32,6 +37,7 @@ class Node:
     url: str
     management_url: str | None
     epmd_port: int
+    stomp_port: int | None = None
 
     def stop(self) -> None:
         self.child.stop()
@@ -51,7 +57,9 @@ def script() -> Path | None:
     return Path(found) if found else None
 
 
-def start(folder: Path, *, port: int | None = None, management: bool = False) -> Node:
+def start(
+    folder: Path, *, port: int | None = None, management: bool = False, stomp: bool = False
+) -> Node:
     """Start it on its data in `folder`; return when it takes connections. Raises NotStarted."""
     program = script()
     if program is None:
@@ -60,10 +68,14 @@ def start(folder: Path, *, port: int | None = None, management: bool = False) ->
     folder.mkdir(parents=True, exist_ok=True)
     port, distribution, epmd = port or free_port(), free_port(), free_port()
     web = free_port() if management else None
+    plain = free_port() if stomp else None
     (folder / "rabbitmq.conf").write_text(
-        CONFIG.format(port=port) + (MANAGEMENT.format(port=web) if web else "")
+        CONFIG.format(port=port)
+        + (MANAGEMENT.format(port=web) if web else "")
+        + (STOMP.format(port=plain) if plain else "")
     )
-    (folder / "enabled_plugins").write_text("[rabbitmq_management].\n" if web else "[].\n")
+    plugins = [n for n, on in (("rabbitmq_management", web), ("rabbitmq_stomp", plain)) if on]
+    (folder / "enabled_plugins").write_text(f"[{','.join(plugins)}].\n")
     child = Child(
         "rabbitmq",
         [str(program)],
@@ -87,13 +99,15 @@ def start(folder: Path, *, port: int | None = None, management: bool = False) ->
         },
     )
     try:
-        wait_until(lambda: listens(port) and (web is None or listens(web)), child, START_SECONDS)
+        wait_until(lambda: all(listens(p) for p in (port, web, plain) if p), child, START_SECONDS)
     except NotStarted:
         child.kill()
         end_epmd(epmd)
         raise
     url = f"amqp://guest:guest@127.0.0.1:{port}/"
-    return Node(child, port, url, f"http://guest:guest@127.0.0.1:{web}" if web else None, epmd)
+    return Node(
+        child, port, url, f"http://guest:guest@127.0.0.1:{web}" if web else None, epmd, plain
+    )
 
 
 def end_epmd(port: int) -> None:

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from portal_shared.service import Service
 from portal_shared.workers import Worker
 
-from portal_ingest import handlers, routes
+from portal_ingest import bridge, handlers, routes
 from portal_ingest.changing import Changing, Embargo
 from portal_ingest.doi_audit import DoiAudit
 from portal_ingest.doi_notes import Writeback
@@ -18,6 +18,7 @@ from portal_ingest.joblog import JobLog
 from portal_ingest.registering import Registering
 from portal_ingest.registry import Registry
 from portal_ingest.settings import IngestSettings
+from portal_ingest.stomp_door import Door
 from portal_ingest.working import Working
 
 
@@ -45,6 +46,9 @@ def build(settings: IngestSettings | None = None) -> FastAPI:
         profile=settings.profile,
     )
 
+    if settings.esrf_bridge:
+        service.subscribe(bridge.router(), publisher=service.publisher)
+
     async def facts() -> Mapping[str, Any]:
         told = {**await jobs.counts(), **await registry.counts()}
         told["pending"] = told["jobs_accepted"] + told["jobs_working"] + told["icat_due"]
@@ -54,7 +58,7 @@ def build(settings: IngestSettings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
-        async with service.running():
+        async with _door(settings), service.running():
             yield
         icat.close()
 
@@ -63,3 +67,18 @@ def build(settings: IngestSettings | None = None) -> FastAPI:
     app.state.doi_audit = DoiAudit(registry, icat, writeback)
     app.include_router(routes.router)
     return app
+
+
+@asynccontextmanager
+async def _door(settings: IngestSettings) -> AsyncGenerator[None]:
+    """For pyicat-plus, where it is wanted."""
+    if not (settings.esrf_bridge and settings.esrf_stomp):
+        yield
+        return
+    host, _, port = settings.esrf_stomp_door.rpartition(":")
+    door = Door(settings.esrf_stomp, settings.esrf_stomp_vhost)
+    server = await door.open(host, int(port))
+    try:
+        yield
+    finally:
+        server.close()

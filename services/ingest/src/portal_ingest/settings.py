@@ -13,5 +13,9 @@ class IngestSettings(Settings):
     icat_password: SecretStr = SecretStr("ingest")
     icat_clients: int = 2  # one thread and one session each
     icat_timeout: float = 60  # seconds a request may take
+    esrf_bridge: bool = False  # hear what pyicat-plus sends over STOMP
+    esrf_stomp: str | None = None  # host:port of RabbitMQ's stomp plugin, to open a door before it
+    esrf_stomp_door: str = "127.0.0.1:61613"  # where that door is
+    esrf_stomp_vhost: str = "/"
     jobs_at_once: int = 8  # of different documents: most of the time each waits for a commit
     intake_root: Path | None = None  # None: no files can be named by folder

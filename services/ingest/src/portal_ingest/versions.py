@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 from portal_shared.model import Change, Dataset, Document
-from portal_shared.mongo import Doc
 from pydantic import BaseModel
 
+Doc = dict[str, Any]  # as the database keeps it
 MOST_TOLD = 100  # versions in an event; all are kept here
 SHORTEST = 200  # characters of a value kept in the history
 ChangeKind = Literal["registered", "changed", "superseded", "released", "withdrawn"]

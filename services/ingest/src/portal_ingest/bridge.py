@@ -1,0 +1,88 @@
+"""Hears what pyicat-plus sends over STOMP, and puts it onto the queue of jobs.
+
+RabbitMQ's stomp plugin makes its destinations the plain queues that are consumed here. Its client
+hears no answer: what became of a message is in `portal jobs`.
+"""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from faststream import Context
+from faststream.rabbit import RabbitQueue, RabbitRouter
+from faststream.rabbit.annotations import RabbitMessage
+from portal_shared import bus, topology
+from portal_shared.bus import Publisher
+from portal_shared.errors import Invalid
+from portal_shared.jobs import JobAnswer, Problem
+from portal_shared.mongo import Doc
+from portal_shared.observe import correlation_id, logger
+
+from portal_ingest import esrf_messages
+from portal_ingest.joblog import JobLog
+
+log = logger(__name__)
+
+
+def router() -> RabbitRouter:
+    """A subscriber for each queue, declared as the stomp plugin declares it."""
+    made = RabbitRouter()
+    for name in esrf_messages.QUEUES:
+        made.subscriber(
+            RabbitQueue(name, durable=True),
+            channel=bus.channel(1),
+            decoder=_as_it_came,
+            no_reply=True,
+        )(hear)
+    return made
+
+
+async def _as_it_came(
+    message: RabbitMessage, _original: Callable[[RabbitMessage], Awaitable[Any]]
+) -> bytes:
+    return message.body
+
+
+async def hear(
+    body: bytes,
+    message: RabbitMessage,  # injected by its annotation
+    publisher: Annotated[Publisher, Context()],
+    jobs: Annotated[JobLog, Context()],
+) -> None:
+    """A job, once the broker has it; or a refusal that is kept."""
+    queue = str(message.raw_message.routing_key or "")
+    try:
+        job = esrf_messages.job(queue, body)
+    except Invalid as error:
+        await _refuse(queue, body, error, jobs)
+        return
+    await publisher.send(
+        json.dumps(job, ensure_ascii=False).encode(),
+        exchange="",
+        routing_key=topology.JOBS,
+        message_id=job["job_id"],
+        kind="ingest.job",
+        correlation_id=message.correlation_id,
+    )
+    log.info("message of pyicat-plus is a job", job_id=job["job_id"], queue=queue)
+
+
+async def _refuse(queue: str, body: bytes, error: Invalid, jobs: JobLog) -> None:
+    digest = hashlib.sha256(body).hexdigest()
+    job_id = f"refused-{digest[:16]}"
+    problem = Problem(field=error.field or queue, reason=error.reason)
+    row: Doc = {
+        "_id": job_id,
+        "subjects": [],
+        "seq": 0,
+        "bytes": len(body),
+        "hash": digest,
+        "correlation_id": correlation_id(),
+        "profile": esrf_messages.PROFILE,
+        "sender": "pyicat-plus",
+        "datasets": 0,
+    }
+    answer = JobAnswer(job_id=job_id, result="refused", problems=(problem,))
+    await jobs.refuse(row, answer, None)
+    log.warning("message of pyicat-plus refused", field=problem.field, reason=problem.reason)

@@ -1,0 +1,137 @@
+"""ESRF's own client, unmodified, registers a dataset: over STOMP, through the bridge, into ICAT."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import icat
+import pytest
+from portal_ingest import esrf_messages
+from portal_ingest.app import build
+from portal_ingest.settings import IngestSettings
+from portal_local import rabbitmq
+from portal_local.ports import free_port
+from portal_shared import topology
+from portal_shared.errors import Invalid
+from portal_shared.settings import Settings
+
+from .test_ingest_jobs import catalogue
+
+__all__ = ["catalogue"]  # a fixture
+pytestmark = pytest.mark.filterwarnings("ignore")  # those of other people's libraries
+BOMB = b"""<?xml version="1.0"?><!DOCTYPE d [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>
+<dataset><name>&b;</name></dataset>"""
+
+
+@pytest.fixture(scope="module")
+def stomp_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rabbitmq.Node]:
+    """A node of its own: the plugin's port belongs to the whole broker."""
+    if rabbitmq.script() is None:
+        pytest.skip("no rabbitmq-server is installed")
+    node = rabbitmq.start(tmp_path_factory.mktemp("stomp"), stomp=True)
+    yield node
+    node.stop()
+
+
+@pytest.fixture
+def door() -> int:
+    return free_port()
+
+
+@pytest.fixture
+async def http(
+    stomp_node: rabbitmq.Node, mongo_server: str, icat_url: str, door: int
+) -> AsyncIterator[httpx.AsyncClient]:
+    shared: dict[str, Any] = {
+        "amqp_url": stomp_node.url,
+        "mongo_url": mongo_server,
+        "database_prefix": f"t{uuid.uuid4().hex[:10]}_",
+    }
+    await topology.declare(Settings(**shared))
+    app = build(
+        IngestSettings(
+            **shared,
+            icat_url=icat_url,
+            esrf_bridge=True,
+            esrf_stomp=f"127.0.0.1:{stomp_node.stomp_port}",
+            esrf_stomp_door=f"127.0.0.1:{door}",
+        )
+    )
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ingest") as client,
+    ):
+        async with asyncio.timeout(60):
+            while (await client.get("/health")).status_code != httpx.codes.OK:
+                await asyncio.sleep(0.1)
+        yield client
+
+
+async def finished(http: httpx.AsyncClient, count: int) -> list[dict[str, Any]]:
+    async with asyncio.timeout(60):
+        while True:
+            jobs = (await http.get("/jobs")).json()["jobs"]
+            if len([j for j in jobs if j["state"] == "finished"]) >= count:
+                return jobs
+            await asyncio.sleep(0.2)
+
+
+def send(port: int, location: Path) -> None:
+    """What a beamline does, with the client as it is published."""
+    from pyicat_plus.client.main import IcatClient  # noqa: PLC0415  # heavy
+
+    urls = [f"127.0.0.1:{port}"]
+    client = IcatClient(metadata_urls=urls, update_metadata_urls=urls)
+    client.start_investigation(beamline="bm18", proposal="md1290")
+    client.store_dataset(
+        beamline="bm18",
+        proposal="md1290",
+        dataset="scan_0001",
+        path=str(location),
+        metadata={"Sample_name": "LADAF-2021-17_heart", "TOMOAcquisition_energy": "113"},
+    )
+    client.disconnect()
+
+
+async def test_its_client_unmodified_registers_a_dataset(
+    http: httpx.AsyncClient, door: int, catalogue: icat.Client, tmp_path: Path
+) -> None:
+    await asyncio.to_thread(send, door, tmp_path)
+    jobs = await finished(http, 2)
+    told = [(j["sender"], j["answer"]["result"]) for j in jobs]
+    assert told == [("pyicat-plus", "done")] * 2, jobs
+    found = catalogue.assertedSearch(
+        "SELECT o FROM Dataset o INCLUDE o.parameters AS p, p.type, o.sample,"
+        " o.investigation AS i, o.type"
+    )[0]
+    assert (found.name, found.investigation.name) == ("scan_0001", "md1290")
+    assert found.investigation.visitId == "BM18"
+    assert found.sample.name == "LADAF-2021-17_heart"
+    energy = next(p for p in found.parameters if p.type.name == "TOMOAcquisition_energy")
+    assert (energy.numericValue, energy.type.units) == (113, "keV")
+    history = await http.get(f"/records/{esrf_messages.pid_of(str(tmp_path))}/history")
+    assert history.json()["history"][0]["sender"] == "pyicat-plus"
+
+
+def test_an_xml_bomb_or_broken_xml_is_refused_with_its_place() -> None:
+    with pytest.raises(Invalid, match="never does"):
+        esrf_messages.job("icatIngest", BOMB)
+    with pytest.raises(Invalid, match="line 1"):
+        esrf_messages.job("icatIngest", b"<dataset><name></dataset>")
+    with pytest.raises(Invalid, match="location"):
+        esrf_messages.job("icatIngest", b"<dataset><name>a</name></dataset>")
+
+
+def test_changed_metadata_become_a_patch_of_the_datasets_at_these_places() -> None:
+    body = b'{"datasetPaths": ["/data/a/"], "metadataName": "TOMOAcquisition_energy",'
+    job = esrf_messages.job("icatUpdateDatasetMetadata", body + b' "metadataValue": "80"}')
+    assert job["kind"] == "patch"
+    assert job["records"] == [
+        {
+            "pid": "icat:/data/a",
+            "fields": {"parameters.TOMOAcquisition_energy": {"value": 80.0, "unit": "keV"}},
+        }
+    ]
