@@ -7,7 +7,7 @@ import random
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -232,11 +232,11 @@ class Downloader:
         return told
 
 
-@pytest.fixture(scope="session")
-def environment(
+@contextmanager
+def own_environment(
     rabbitmq_node: tuple[str, str | None], mongo_server: str
 ) -> Iterator[dict[str, str]]:
-    """A virtual host and a database for all tests here, which share one downloader."""
+    """A virtual host and databases that nobody else uses."""
     url, management = rabbitmq_node
     name = f"downloader-{uuid.uuid4().hex[:8]}"
     if management is not None:
@@ -257,6 +257,15 @@ def environment(
     }
     if management is not None:
         httpx.delete(f"{management}/api/vhosts/{name}", timeout=20)
+
+
+@pytest.fixture(scope="session")
+def environment(
+    rabbitmq_node: tuple[str, str | None], mongo_server: str
+) -> Iterator[dict[str, str]]:
+    """For all tests here that share one downloader."""
+    with own_environment(rabbitmq_node, mongo_server) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
@@ -288,6 +297,14 @@ def tape(archive: Tape) -> Tape:
 async def downloader(
     environment: dict[str, str], process: Process, tape: Tape
 ) -> AsyncIterator[Downloader]:
+    async with _view(environment, process, tape) as made:
+        yield made
+
+
+@asynccontextmanager
+async def _view(
+    environment: dict[str, str], process: Process, tape: Tape
+) -> AsyncIterator[Downloader]:
     connection = await aio_pika.connect(environment["PORTAL_AMQP_URL"])
     channel = await connection.channel()
     said = await channel.declare_queue(exclusive=True)
@@ -296,6 +313,26 @@ async def downloader(
     async with httpx.AsyncClient(base_url=process.url, timeout=30) as client:
         yield Downloader(tape.name, process, channel, said, client)
     await connection.close()
+
+
+@pytest.fixture
+async def alone(
+    rabbitmq_node: tuple[str, str | None], mongo_server: str, tape: Tape, tmp_path: Path
+) -> AsyncIterator[Callable[..., Any]]:
+    """Makes a downloader of the test's own, with settings of its own."""
+    async with AsyncExitStack() as stack:
+
+        async def made(**settings: str) -> Downloader:
+            own = own_environment(rabbitmq_node, mongo_server)
+            environment = await asyncio.to_thread(own.__enter__)  # it has a loop of its own
+            stack.push(own.__exit__)
+            named = {f"PORTAL_{name.upper()}": value for name, value in settings.items()}
+            told = {**environment, "PORTAL_TAPE_URL": tape.url, **named}
+            process = Process(tmp_path, told)
+            stack.callback(process.child.stop)
+            return await stack.enter_async_context(_view(environment, process, tape))
+
+        yield made
 
 
 class Gateway:

@@ -15,16 +15,22 @@ from starlette.exceptions import HTTPException
 from portal_downloader import handlers, problems, serving
 from portal_downloader.adopting import Adopting
 from portal_downloader.batches import Batches
+from portal_downloader.bundling import Bundling
 from portal_downloader.cache import Cache
+from portal_downloader.contents import Contents
 from portal_downloader.datasets import Datasets
+from portal_downloader.delivering import Delivery
 from portal_downloader.fetching import Fetching
 from portal_downloader.planning import Planning
 from portal_downloader.polling import Polling
 from portal_downloader.recovering import Recovering
 from portal_downloader.releasing import Releasing
 from portal_downloader.requests import Requests
+from portal_downloader.room import Room
 from portal_downloader.rows import Files
+from portal_downloader.selecting import Selected
 from portal_downloader.settings import DownloaderSettings
+from portal_downloader.store import Store
 from portal_downloader.submitting import Submitting
 from portal_downloader.tape import Tape
 from portal_downloader.telling import Telling
@@ -37,9 +43,12 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
     lease = settings.lease_seconds
     datasets, files = Datasets(service.database, lease), Files(service.database, lease)
     requests, batches = Requests(service.database, lease), Batches(service.database, lease)
-    for part in (datasets, files, requests, batches):
+    contents = Contents(service.database)
+    room = Room(settings, contents=contents, files=files, cache=cache)
+    for part in (datasets, files, requests, batches, contents):
         service.prepare(part.prepare)
-    service.prepare(Recovering(files, cache).recover)
+    keep = settings.keep_seconds
+    service.prepare(Recovering(files, contents, cache, keep_seconds=keep).recover)
     adopting, planning = _workers(
         settings,
         service,
@@ -48,6 +57,8 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
         requests=requests,
         batches=batches,
         cache=cache,
+        contents=contents,
+        room=room,
         tape=tape,
     )
 
@@ -59,6 +70,7 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
             "files": await files.counts(),
             "requests": await requests.counts(),
             **await batches.counts(),
+            "cache": await room.facts(),
         }
 
     service.check("cache", partial(asyncio.to_thread, cache.check))
@@ -78,7 +90,18 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
         await tape.close()
 
     app = service.app(FastAPI(title="portal downloader", lifespan=lifespan))
-    app.state.store = serving.Store(settings.site_url, datasets, files, cache)
+    store = Store(
+        settings.site_url,
+        datasets=datasets,
+        files=files,
+        contents=contents,
+        cache=cache,
+        room=room,
+        read_seconds=settings.read_seconds,
+    )
+    selected = Selected(files)
+    app.state.delivery = Delivery(store, selected, Bundling(selected, contents, cache))
+    app.state.requests = requests
     app.include_router(serving.router)
     for kind in (PortalError, HTTPException):
         app.add_exception_handler(kind, problems.refused)
@@ -94,6 +117,8 @@ def _workers(
     requests: Requests,
     batches: Batches,
     cache: Cache,
+    contents: Contents,
+    room: Room,
     tape: Tape,
 ) -> tuple[Worker, Worker]:
     """All of them, in the order a file passes them; the two that events wake."""
@@ -120,6 +145,7 @@ def _workers(
         files=files,
         requests=requests,
         cache=cache,
+        contents=contents,
         ring=ring,
     )
     planning = service.work(Worker("planning", planner.step))
@@ -128,7 +154,16 @@ def _workers(
     polling = Polling(settings, files=files, batches=batches, tape=tape, ring=ring)
     service.work(Worker("polling", polling.step))
     service.work(Worker("releasing", Releasing(batches, tape).step))
-    fetching = Fetching(settings, files=files, batches=batches, tape=tape, cache=cache, ring=ring)
+    fetching = Fetching(
+        settings,
+        files=files,
+        batches=batches,
+        tape=tape,
+        cache=cache,
+        contents=contents,
+        room=room,
+        ring=ring,
+    )
     for number in range(settings.fetches_at_once):
         service.work(Worker(f"fetching {number}", fetching.step))
     telling = Telling(

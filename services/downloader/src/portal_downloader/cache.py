@@ -12,11 +12,14 @@ import hashlib
 import os
 import stat
 import time
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from portal_shared.errors import Unavailable
 
 CHUNK = 1_048_576
+EMPTY = hashlib.sha256(b"").hexdigest()
 
 
 class InUse(Exception):
@@ -62,6 +65,48 @@ class Cache:
         os.close(descriptor)
         return None
 
+    def crc32(self, sha256: str, size: int) -> int | None:
+        """Of a file that came before its sum was kept; None when it is not there."""
+        descriptor = self.open(sha256, size)
+        if descriptor is None:
+            return None
+        found = 0
+        try:
+            while chunk := os.read(descriptor, CHUNK):
+                found = zlib.crc32(chunk, found)
+        finally:
+            os.close(descriptor)
+        return found
+
+    def objects(self) -> Iterator[tuple[str, int]]:
+        """SHA-256 and size of all that is there."""
+        for folder in self._objects.iterdir():
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if len(entry.name) == len(EMPTY) and entry.is_file(follow_symlinks=False):
+                        yield entry.name, entry.stat(follow_symlinks=False).st_size
+
+    def remove(self, sha256: str) -> None:
+        """Whoever has it open reads on."""
+        self._place(sha256).unlink(missing_ok=True)
+
+    def free_bytes(self) -> int:
+        """What the disk has left for us."""
+        found = os.statvfs(self._objects)
+        return found.f_bavail * found.f_frsize
+
+    def part_size(self, key: str) -> int:
+        """Bytes of a growing file that are there already."""
+        try:
+            return (self._incoming / f"{key}.part").lstat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def quarantined(self) -> Iterator[tuple[str, int]]:
+        """Name and size of what came and was something else."""
+        for file in sorted(self._quarantine.iterdir()):
+            yield file.name, file.lstat().st_size
+
     def incoming(self, key: str) -> "Incoming":
         """Raises InUse."""
         return Incoming(self._incoming / f"{key}.part", self)
@@ -87,8 +132,12 @@ class Cache:
         part.replace(target)
         return target.name
 
+    def place_name(self, sha256: str) -> str:
+        """Below the folder of objects."""
+        return f"{sha256[:2]}/{sha256}"
+
     def _place(self, sha256: str) -> Path:
-        return self._objects / sha256[:2] / sha256
+        return self._objects / self.place_name(sha256)
 
 
 class Incoming:
@@ -109,23 +158,28 @@ class Incoming:
             os.close(self._descriptor)
             raise InUse(part.name)
         self._digest = hashlib.sha256()
+        self.crc32 = 0
         self.size = 0
         while chunk := os.read(self._descriptor, CHUNK):
-            self._digest.update(chunk)
-            self.size += len(chunk)
+            self._note(chunk)
+
+    def _note(self, data: bytes) -> None:
+        self._digest.update(data)
+        self.crc32 = zlib.crc32(data, self.crc32)
+        self.size += len(data)
 
     def restart(self) -> None:
         os.ftruncate(self._descriptor, 0)
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         self._digest = hashlib.sha256()
+        self.crc32 = 0
         self.size = 0
 
     def write(self, data: bytes) -> None:
         left = memoryview(data)
         while left:
             left = left[os.write(self._descriptor, left) :]
-        self._digest.update(data)
-        self.size += len(data)
+        self._note(data)
 
     @property
     def sha256(self) -> str:

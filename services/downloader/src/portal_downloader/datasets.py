@@ -55,7 +55,14 @@ class Datasets:
 
     async def registered(self, record: Dataset, version: int) -> None:
         """Keep what is said of it, if it is newer."""
-        fields: Doc = {"version": version, "is_public": record.is_public}
+        fields: Doc = {
+            "version": version,
+            "is_public": record.is_public,
+            "title": record.title,
+            "doi": record.doi,
+            "license": record.license,
+            "created": record.created,
+        }
         await self._newer(record.pid, "version", version, {"$set": fields})
 
     async def withdrawn(self, pid: str, version: int, reason: str) -> None:
@@ -129,7 +136,12 @@ class Datasets:
     async def listed(self, listing: Listing) -> bool:
         """The list is the dataset's; False when a newer one is already."""
         change: Doc = {
-            "$set": {"list_version": listing.version, "folder": listing.folder, "news": True},
+            "$set": {
+                "list_version": listing.version,
+                "listed_at": datetime.now(UTC).replace(microsecond=0),
+                "folder": listing.folder,
+                "news": True,
+            },
             "$inc": {"changes": 1},
         }
         return await self._newer(listing.pid, "list_version", listing.version, change)

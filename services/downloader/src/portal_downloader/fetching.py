@@ -6,6 +6,7 @@ once more. A copy that is cut off goes on where it was.
 
 import asyncio
 import contextlib
+import errno
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,8 @@ from portal_shared.observe import logger
 
 from portal_downloader.batches import Batches
 from portal_downloader.cache import CHUNK, Cache, Incoming, InUse
+from portal_downloader.contents import Contents
+from portal_downloader.room import Room, TooLarge
 from portal_downloader.rows import FileRow, Files
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.states import Patience, State, after_failure
@@ -28,8 +31,9 @@ STUMBLES = 5  # times the bytes of a file may be cut off before it is staged aga
 MISMATCHES = 2
 IN_USE_SECONDS = 1.0
 PARTIAL = 206
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
-Outcome = Literal["here", "other", "gone", "cut", "not ours"]
+Outcome = Literal["here", "other", "gone", "cut", "not ours", "too large"]
 
 
 class Fetching:
@@ -41,6 +45,8 @@ class Fetching:
         batches: Batches,
         tape: Tape,
         cache: Cache,
+        contents: Contents,
+        room: Room,
         ring: Callable[[], None],
     ) -> None:
         self._patience = Patience(
@@ -51,6 +57,9 @@ class Fetching:
         self._batches = batches
         self._tape = tape
         self._cache = cache
+        self._contents = contents
+        self._room = room
+        self._keep_seconds = settings.keep_seconds
         self._ring = ring
 
     async def step(self) -> bool:
@@ -64,13 +73,23 @@ class Fetching:
             with contextlib.suppress(Unavailable):  # else the lease ends by itself
                 await asyncio.shield(self._give_back(file, pause=0))
             if isinstance(error, OSError):
+                if error.errno in FULL:
+                    self._room.disk_full()
                 raise Unavailable(f"the cache: {error}") from error
             raise
+        await self._after(file, outcome, reason)
+        self._ring()
+        return True
+
+    async def _after(self, file: FileRow, outcome: Outcome, reason: str) -> None:
         if outcome == "here":
             await self._batches.let_go(file)
             await self._settle(file, "online", reason=None)
         elif outcome == "other":
             await self._mismatched(file, reason)
+        elif outcome == "too large":
+            await self._batches.let_go(file)
+            await self._settle(file, "failed", reason=reason)
         elif outcome == "gone":
             await self._stage_again(file, reason)
         elif outcome == "cut" and file.stumbles + 1 < STUMBLES:
@@ -79,20 +98,37 @@ class Fetching:
             await self._stage_again(file, reason)
         else:
             await self._give_back(file, pause=IN_USE_SECONDS)
-        self._ring()
-        return True
 
     async def _copied(self, file: FileRow) -> tuple[Outcome, str]:
         if await asyncio.to_thread(self._cache.holds, file.sha256, file.size):
+            await self._note_content(file, None)
             return "here", ""
+        there = await asyncio.to_thread(self._cache.part_size, file.part)
+        try:
+            await self._room.reserve(file.part, max(0, file.size - there))
+        except TooLarge as error:
+            return "too large", error.reason
         try:
             incoming = await asyncio.to_thread(self._cache.incoming, file.part)
+            try:
+                return await self._filled(file, incoming)
+            finally:
+                incoming.close()
         except InUse:
             return "not ours", ""
-        try:
-            return await self._filled(file, incoming)
         finally:
-            incoming.close()
+            self._room.free(file.part)
+
+    async def _note_content(self, file: FileRow, crc32: int | None) -> None:
+        """In the cache for all to see, before any file is said to be online."""
+        if crc32 is None:
+            known = await self._contents.crc32s([file.sha256])
+            crc32 = known.get(file.sha256)
+        if crc32 is None:
+            crc32 = await asyncio.to_thread(self._cache.crc32, file.sha256, file.size)
+        await self._contents.arrived(
+            file.sha256, size=file.size, crc32=crc32 or 0, keep=self._keep_seconds
+        )
 
     async def _filled(self, file: FileRow, incoming: Incoming) -> tuple[Outcome, str]:
         before = incoming.size
@@ -102,6 +138,7 @@ class Fetching:
                 return outcome, reason
         if (incoming.size, incoming.sha256) == (file.size, file.sha256):
             await asyncio.to_thread(incoming.keep)
+            await self._note_content(file, incoming.crc32)
             return "here", ""
         reason = _difference(file, incoming)
         if before > 0:  # the half that was there may be the wrong one

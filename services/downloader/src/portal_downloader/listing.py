@@ -17,6 +17,11 @@ def location_of(file: Mapping[str, Any]) -> str:
     return File.model_validate(file).location
 
 
+def tag_of(sha256: str) -> str:
+    """Of the content alone: a file that changes has another, a copy made again the same."""
+    return f'"sha256-{sha256}"'
+
+
 def archive_path(folder: str | None, location: str) -> str | None:
     """None for what has no folder, or whose name would lead out of it."""
     parts = location.split("/")

@@ -11,6 +11,7 @@ from portal_shared.outbox import Outbox
 
 from portal_downloader import listing
 from portal_downloader.cache import Cache
+from portal_downloader.contents import Contents
 from portal_downloader.datasets import Datasets
 from portal_downloader.requests import Requests
 from portal_downloader.rows import FileRow, Files
@@ -19,6 +20,7 @@ from portal_downloader.states import ASKABLE, BROKEN, UNDER_WAY
 
 log = logger(__name__)
 
+KEPT_AT_ONCE = 1000
 UNKNOWN_AGAIN = 1.0  # seconds between looks for a dataset that is not known yet
 
 
@@ -33,6 +35,7 @@ class Planning:
         files: Files,
         requests: Requests,
         cache: Cache,
+        contents: Contents,
         ring: Callable[[], None],
     ) -> None:
         self._settings = settings
@@ -42,6 +45,7 @@ class Planning:
         self._files = files
         self._requests = requests
         self._cache = cache
+        self._contents = contents
         self._ring = ring
 
     async def step(self) -> bool:
@@ -115,15 +119,25 @@ class Planning:
         deadline = now + timedelta(seconds=self._settings.deadline_seconds)
         found = await self._files.select(request["pid"], request["locations"], ASKABLE)
         if not found:
+            await self._keep(request)
             return
         cached = await asyncio.to_thread(self._in_cache, found)
         fields = listing.asked(now, deadline)
         empty = {f.id for f in found if f.size == 0} - cached  # no archive has these on tape
         tape = [f.id for f in found if f.id not in cached | empty]
         await self._files.move_all(sorted(cached), {}, ASKABLE, "online", reason=None)
+        await self._keep(request)
         await self._files.move_all(sorted(empty), {}, ASKABLE, "staged", **fields)
         queued = await self._files.move_all(tape, {}, ASKABLE, "queued", **fields)
         log.info("files asked for", pid=request["pid"], queued=queued, in_cache=len(cached))
+
+    async def _keep(self, request: Doc) -> None:
+        """What is online already stays for this reader too."""
+        online = await self._files.select(request["pid"], request["locations"], ("online",))
+        digests = [f.sha256 for f in online]
+        for start in range(0, len(digests), KEPT_AT_ONCE):
+            portion = digests[start : start + KEPT_AT_ONCE]
+            await self._contents.used(portion, keep=self._settings.keep_seconds)
 
     def _in_cache(self, found: list[FileRow]) -> set[str]:
         return {f.id for f in found if self._cache.holds(f.sha256, f.size)}

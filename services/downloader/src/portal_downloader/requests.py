@@ -53,6 +53,14 @@ class Requests:
             except DuplicateKeyError:
                 return
 
+    async def locations(self, request_id: str, pid: str) -> tuple[tuple[str, ...] | None] | None:
+        """What a request of this dataset names, None within for all; None: there is none."""
+        with translated():
+            row = await self._rows.find_one({"_id": request_id, "pid": pid})
+        if row is None:
+            return None
+        return (None if row["locations"] is None else tuple(row["locations"]),)
+
     async def claim_unplanned(self) -> Doc | None:
         """One whose files have not been asked for; not given to another for a while."""
         now = datetime.now(UTC)

@@ -78,6 +78,8 @@ class Files:
         """Make the indexes."""
         with translated():
             await self.rows.create_index([("pid", ASCENDING), ("location", ASCENDING)])
+            await self.rows.create_index([("pid", ASCENDING), ("state", ASCENDING)])
+            await self.rows.create_index([("sha256", ASCENDING)])
             await self.rows.create_index([("state", ASCENDING), ("not_before", ASCENDING)])
             await self.rows.create_index("batch", sparse=True)
             await self.rows.create_index("news", sparse=True)
@@ -91,6 +93,25 @@ class Files:
         with translated():
             rows = self.rows.find({"pid": pid, "location": {"$gt": after}})
             return [row async for row in rows.sort("location", ASCENDING).limit(limit)]
+
+    async def sorted_rows(self, which: Doc, locations: Sequence[str] | None) -> AsyncGenerator[Doc]:
+        """Location, size, checksum and state, in the order of locations."""
+        fields = {"location": 1, "size": 1, "sha256": 1, "state": 1}
+        pid = which["pid"]
+        portions = [which] if locations is None else _selections(pid, sorted(locations))
+        for portion in portions:
+            with translated():
+                async for row in self.rows.find(portion, fields).sort("location", ASCENDING):
+                    yield row
+
+    async def any_away(self, which: Doc, locations: Sequence[str] | None) -> bool:
+        """Whether one of them is not online."""
+        portions = [which] if locations is None else _selections(which["pid"], locations)
+        for portion in portions:
+            with translated():
+                if await self.rows.find_one({**portion, "state": {"$ne": "online"}}, {"_id": 1}):
+                    return True
+        return False
 
     async def move(self, which: Doc, was: Sequence[State], to: State, **fields: Any) -> int:
         """Make this move of all that `which` fits and that are in one of the states `was`."""

@@ -1,85 +1,153 @@
-"""Sends bytes of a file in large chunks, read in a thread from a descriptor opened before.
+"""Sends pieces in large portions, read in a thread; smaller ones to readers who are slow.
 
-The stock file response spends nine times the processor on it, in chunks of 64 KiB.
+The stock file response spends nine times the processor on it, in chunks of 64 KiB. A portion that a
+slow reader has not taken yet waits in memory, so that his are small.
 """
 
 import asyncio
 import contextlib
 import os
+import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
+from portal_downloader.bundles.pieces import Cut, Pieces, Stored
 from portal_downloader.ranges import Span, content_range
 
-CHUNK = 1_048_576
+SMALLEST, FIRST, LARGEST = 65_536, 262_144, 1_048_576
+SLOW, QUICK = 0.2, 0.02  # seconds until a portion was taken
+
+Opens = Callable[[Stored], int | None]
 
 
-class FileBytes(Response):
-    """The whole file, a part, or several parts as multipart/byteranges; owns the descriptor."""
+class Reader:
+    """Reads cuts one after the other; blocking, for one thread at a time."""
+
+    def __init__(self, cuts: Iterator[Cut], opens: Opens) -> None:
+        self._cuts = cuts
+        self._opens = opens
+        self._cut: Cut | None = None
+        self._done = 0  # bytes of it
+        self._open: tuple[str, int] | None = None
+
+    def read(self, most: int) -> bytes:
+        """The next bytes, as many as that unless the end is near; none at the end."""
+        parts: list[bytes] = []
+        left = most
+        while left:
+            if self._cut is None or self._done == self._cut.length:
+                self._cut, self._done = next(self._cuts, None), 0
+                if self._cut is None:
+                    break
+            part = self._part(self._cut, min(left, self._cut.length - self._done))
+            self._done += len(part)
+            left -= len(part)
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _part(self, cut: Cut, length: int) -> bytes:
+        start = cut.start + self._done
+        if isinstance(cut.piece, bytes):
+            return cut.piece[start : start + length]
+        found = os.pread(self._descriptor(cut.piece), length, start)
+        if not found:
+            raise EOFError("a file of the cache was cut short")  # ends the connection
+        return found
+
+    def _descriptor(self, stored: Stored) -> int:
+        if self._open is None or self._open[0] != stored.sha256:
+            self.close()
+            descriptor = self._opens(stored)
+            if descriptor is None:
+                raise EOFError("a file of the cache is gone")
+            self._open = stored.sha256, descriptor
+        return self._open[1]
+
+    def close(self) -> None:
+        if self._open is not None:
+            os.close(self._open[1])
+            self._open = None
+
+
+class PiecesResponse(Response):
+    """All pieces, a part of them, or several parts as multipart/byteranges."""
 
     def __init__(
         self,
-        descriptor: int,
+        pieces: Pieces,
+        opens: Opens,
         *,
-        size: int,
         spans: Sequence[Span] | None,
         headers: Mapping[str, str],
+        holding: AbstractContextManager[None],
     ) -> None:
-        self._descriptor = descriptor
-        told = dict(headers)
-        self._pieces: list[bytes | Span] = [Span(0, size - 1)] if size else []
+        """`holding` is entered while it is sent."""
+        self._pieces, self._opens, self._holding = pieces, opens, holding
+        size, told = pieces.length, dict(headers)
+        self._parts: list[bytes | Span] = [Span(0, size - 1)] if size else []
         if spans is not None and len(spans) == 1:
-            self._pieces = [spans[0]]
+            self._parts = [spans[0]]
             told["Content-Range"] = content_range(spans[0], size)
         elif spans is not None:
             boundary = uuid.uuid4().hex
-            self._pieces = _multipart(spans, size, told["Content-Type"], boundary)
+            self._parts = _multipart(spans, size, told["Content-Type"], boundary)
             told["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
         told["Content-Length"] = str(
-            sum(p.length if isinstance(p, Span) else len(p) for p in self._pieces)
+            sum(p.length if isinstance(p, Span) else len(p) for p in self._parts)
         )
         super().__init__(None, 200 if spans is None else 206, told)
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         gone = asyncio.create_task(_disconnected(receive))
+        reader = Reader(self._cuts(), self._opens)
+        start = {"type": "http.response.start", "status": self.status_code}
         try:
-            await send(
-                {
-                    "type": "http.response.start",
-                    "status": self.status_code,
-                    "headers": self.raw_headers,
-                }
-            )
-            if scope["method"] != "HEAD":
-                await self._send_pieces(send, gone)
-            if not gone.done():
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            with self._holding:
+                await send({**start, "headers": self.raw_headers})
+                if scope["method"] != "HEAD":
+                    await _send_all(reader, send, gone)
+                if not gone.done():
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
         except OSError:  # the reader went away
             return
         finally:
-            os.close(self._descriptor)
+            reader.close()
             gone.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await gone
 
-    async def _send_pieces(self, send: Send, gone: asyncio.Task[None]) -> None:
-        for piece in self._pieces:
-            if isinstance(piece, bytes):
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-                continue
-            at = piece.first
-            while at <= piece.last and not gone.done():
-                wanted = min(CHUNK, piece.last + 1 - at)
-                chunk = await asyncio.to_thread(os.pread, self._descriptor, wanted, at)
-                if not chunk:
-                    raise EOFError("a file of the cache was cut short")  # ends the connection
-                at += len(chunk)
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    def _cuts(self) -> Iterator[Cut]:
+        for part in self._parts:
+            if isinstance(part, Span):
+                yield from self._pieces.cuts(part)
+            else:
+                yield Cut(part, 0, len(part))
+
+
+async def _send_all(reader: Reader, send: Send, gone: asyncio.Task[None]) -> None:
+    async for portion in _portions(reader):
+        await send({"type": "http.response.body", "body": portion, "more_body": True})
+        if gone.done():
+            return
+
+
+async def _portions(reader: Reader) -> AsyncGenerator[bytes]:
+    """Larger ones when they are taken quickly, smaller ones when they are not."""
+    most = FIRST
+    while portion := await asyncio.to_thread(reader.read, most):
+        began = time.monotonic()
+        yield portion
+        took = time.monotonic() - began
+        if took > SLOW:
+            most = max(SMALLEST, most // 2)
+        elif took < QUICK:
+            most = min(LARGEST, most * 2)
 
 
 def _multipart(spans: Sequence[Span], size: int, kind: str, boundary: str) -> list[bytes | Span]:

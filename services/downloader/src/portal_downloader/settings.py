@@ -12,6 +12,10 @@ class DownloaderSettings(Settings):
     tape_token: SecretStr | None = None  # sent as a bearer token
     tape_timeout: float = 60  # seconds without a byte from the archive
     cache_dir: Path = Path("cache")
+    cache_bytes: int | None = Field(default=None, ge=1)  # it may hold; None: what the disk has
+    cache_spare_bytes: int = Field(default=256 * 2**20, ge=0)  # of the disk, left for others
+    keep_seconds: float = 2 * 86_400  # what was recalled stays at least so long
+    read_seconds: float = 3600  # what is read stays at least so long after
     window_seconds: float = 1  # requests are collected so long before files are staged
     batch_files: int = Field(default=300, ge=1)  # of one stage request
     poll_seconds: float = Field(default=0.5, gt=0)  # the first pause between looks at a request

@@ -43,6 +43,20 @@ MOVES: Mapping[State, frozenset[State]] = {
 """What may follow what; a move is made only where the file still is in the state it starts from."""
 
 
+_SHOWN: Mapping[str, Availability] = {
+    "online": "ONLINE",
+    "archived": "ARCHIVED",
+    "failed": "ARCHIVED",
+    "lost": "LOST",
+    "unverifiable": "UNAVAILABLE",
+}
+
+
+def shown(state: str) -> Availability:
+    """The state of a file in its readers' words."""
+    return _SHOWN.get(state, "RESTORING")
+
+
 @dataclass(frozen=True)
 class Tally:
     """How many files, and of how many bytes, are in each state."""

@@ -1,0 +1,114 @@
+"""Room in the cache: a budget of bytes, kept by evicting what nobody has wanted for longest.
+
+Nothing is evicted that is pinned, or that is being read here. When nothing may go, no more is let
+in, and `full` says so.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from portal_shared.errors import Invalid, Unavailable
+from portal_shared.observe import logger
+
+from portal_downloader.cache import Cache
+from portal_downloader.contents import Contents
+from portal_downloader.rows import Files
+from portal_downloader.settings import DownloaderSettings
+
+log = logger(__name__)
+
+LOOKED_AT_ONCE = 200
+
+
+class TooLarge(Invalid):
+    """The file will never fit."""
+
+
+class Room:
+    def __init__(
+        self, settings: DownloaderSettings, *, contents: Contents, files: Files, cache: Cache
+    ) -> None:
+        self._budget = settings.cache_bytes
+        self._spare = settings.cache_spare_bytes
+        self._contents = contents
+        self._files = files
+        self._cache = cache
+        self._reserved: Counter[str] = Counter()
+        self._reading: Counter[str] = Counter()
+        self._one_at_a_time = asyncio.Lock()
+        self.full: str | None = None  # why nothing more is let in
+        self.evicted = 0
+
+    @contextmanager
+    def reading(self, digests: frozenset[str]) -> Generator[None]:
+        """These stay while they are read."""
+        self._reading.update(digests)
+        try:
+            yield
+        finally:
+            self._reading.subtract(digests)
+            self._reading += Counter()
+
+    async def reserve(self, key: str, size: int) -> None:
+        """Room for so many bytes under this name, until it is freed.
+
+        Raises Unavailable while there is none, TooLarge where there never will be.
+        """
+        if self._budget is not None and size > self._budget:
+            raise TooLarge(f"{size} bytes are more than the cache may hold: {self._budget}")
+        async with self._one_at_a_time:
+            self._reserved.pop(key, None)
+            lacking = await self._lacking(size)
+            if lacking > 0:
+                lacking -= await self._evict(lacking)
+            if lacking > 0:
+                pinned = await self._contents.pinned_bytes()
+                self.full = f"the cache is full: {pinned} bytes are kept for readers"
+                raise Unavailable(self.full)
+            self.full = None
+            self._reserved[key] = size
+
+    def free(self, key: str) -> None:
+        self._reserved.pop(key, None)
+
+    def disk_full(self) -> None:
+        """The disk said so, whatever our sums say."""
+        self.full = "the disk of the cache is full"
+
+    async def _lacking(self, size: int) -> int:
+        """Bytes that must go before so many can come."""
+        coming = self._reserved.total() + size
+        lacking = 0
+        if self._budget is not None:
+            lacking = await self._contents.bytes() + coming - self._budget
+        free = await asyncio.to_thread(self._cache.free_bytes)
+        return max(lacking, coming + self._spare - free)
+
+    async def _evict(self, wanted: int) -> int:
+        """Bytes that went, as many as are wanted or as may go."""
+        gone = 0
+        for content in await self._contents.evictable(LOOKED_AT_ONCE):
+            if gone >= wanted:
+                break
+            if self._reading[content.sha256] or not await self._contents.let_go(content.sha256):
+                continue
+            which = {"sha256": content.sha256}
+            files = await self._files.move(which, ("online",), "archived")
+            await asyncio.to_thread(self._cache.remove, content.sha256)
+            gone += content.size
+            self.evicted += 1
+            log.info("evicted", sha256=content.sha256, bytes=content.size, files=files)
+        return gone
+
+    async def facts(self) -> dict[str, object]:
+        """For operators."""
+        return {
+            "bytes": await self._contents.bytes(),
+            "pinned_bytes": await self._contents.pinned_bytes(),
+            "budget_bytes": self._budget,
+            "free_bytes": await asyncio.to_thread(self._cache.free_bytes),
+            "evicted": self.evicted,
+            "full": self.full,
+        }

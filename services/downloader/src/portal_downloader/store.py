@@ -1,0 +1,107 @@
+"""What can be read, and whether it may be."""
+
+import asyncio
+from collections.abc import Collection
+from contextlib import AbstractContextManager
+from typing import Any
+
+from portal_shared.errors import Gone, NotFound
+from portal_shared.mongo import Doc
+
+from portal_downloader.bundles.pieces import Stored
+from portal_downloader.cache import Cache
+from portal_downloader.contents import Contents
+from portal_downloader.datasets import Datasets
+from portal_downloader.listing import LONG_AGO
+from portal_downloader.room import Room
+from portal_downloader.rows import Files
+
+NOTED_AGAIN = 60.0  # seconds until the same is noted as wanted once more
+AT_ONCE = 1000
+
+
+class Store:
+    def __init__(
+        self,
+        site_url: str,
+        *,
+        datasets: Datasets,
+        files: Files,
+        contents: Contents,
+        cache: Cache,
+        room: Room,
+        read_seconds: float,
+    ) -> None:
+        self.site_url = site_url
+        self._datasets = datasets
+        self._files = files
+        self._contents = contents
+        self._cache = cache
+        self._room = room
+        self._read_seconds = read_seconds
+        self._noted: dict[str, float] = {}
+        self._noting: set[asyncio.Task[None]] = set()
+
+    async def dataset(self, pid: str) -> Doc:
+        """Raises NotFound for one that is not there, or not for everybody; Gone if withdrawn."""
+        row = await self._datasets.find(pid)
+        if row is not None and row.get("withdrawn"):
+            raise Gone(f"the dataset {pid!r} was withdrawn: {row['withdrawn']}")
+        if row is None or not row.get("is_public") or "list_version" not in row:
+            raise NotFound(f"no public dataset {pid!r}")
+        row["listed_at"] = row.get("listed_at") or row.get("created") or LONG_AGO
+        return row
+
+    async def file(self, pid: str, location: str) -> Doc:
+        await self.dataset(pid)
+        row = await self._files.find(pid, location)
+        if row is None:
+            raise NotFound(f"the dataset {pid!r} has no file {location!r}")
+        return row
+
+    async def is_here(self, row: Doc) -> bool:
+        """Whether a file can be read now; notes it if it is there no more."""
+        if row["state"] != "online":
+            return False
+        if await asyncio.to_thread(self._cache.holds, row["sha256"], row["size"]):
+            await self.wanted([row["sha256"]])
+            return True
+        await self._files.move({"_id": row["_id"]}, ("online",), "archived")
+        await self._contents.forget(row["sha256"])
+        row["state"] = "archived"
+        return False
+
+    async def wanted(self, digests: Collection[str]) -> None:
+        """They are kept for a while longer; said to the database now and then only."""
+        now = asyncio.get_running_loop().time()
+        new = [d for d in digests if self._noted.get(d, 0.0) <= now]
+        if not new:
+            return
+        if len(self._noted) > 1_000_000:  # noqa: PLR2004
+            self._noted.clear()
+        self._noted.update(dict.fromkeys(new, now + NOTED_AGAIN))
+        if len(new) == 1:
+            await self._contents.used(new, keep=self._read_seconds)
+            return
+        task = asyncio.create_task(self._note(new))
+        self._noting.add(task)
+        task.add_done_callback(self._noting.discard)
+
+    async def _note(self, digests: list[str]) -> None:
+        for start in range(0, len(digests), AT_ONCE):
+            await self._contents.used(digests[start : start + AT_ONCE], keep=self._read_seconds)
+
+    def opened(self, stored: Stored) -> int | None:
+        """A descriptor to read from; blocking."""
+        return self._cache.open(stored.sha256, stored.size)
+
+    def place(self, stored: Stored) -> str:
+        """Below the folder of the cache's objects: for a server that sends it for us."""
+        return self._cache.place_name(stored.sha256)
+
+    def reading(self, digests: Collection[str]) -> AbstractContextManager[None]:
+        return self._room.reading(frozenset(digests))
+
+    def ask(self, wish: dict[str, Any]) -> dict[str, Any]:
+        """How to ask for what is on tape."""
+        return {"method": "POST", "href": f"{self.site_url}/api/downloads", "body": wish}

@@ -1,0 +1,113 @@
+"""Behind nginx: what readers see is the same, and the bytes are sent by it."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import nginx as front  # beside this file
+
+SIZE = 300_000
+
+
+@pytest.fixture
+def nginx(process: Any, tmp_path: Path) -> Iterator[Any]:
+    if front.program() is None:
+        pytest.skip("nginx is not installed: apt-get install nginx-light")
+    made = front.Nginx(
+        tmp_path / "nginx", downloader=process.url, gateway=process.url, cache=process.cache
+    )
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+async def content(downloader: Any, tape: Any) -> bytes:
+    await downloader.register("p", [tape.write("d/x.json", SIZE)])
+    await downloader.ended(await downloader.ask("p"))
+    found: bytes = tape.content("d/x.json")
+    return found
+
+
+COMPARED = (
+    "etag", "last-modified", "content-type", "content-length", "repr-digest", "content-range",
+    "access-control-allow-origin", "access-control-expose-headers", "accept-ranges",
+    "x-content-type-options", "cache-control",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Range": "bytes=0-9"},
+        {"Range": "bytes=-9"},
+        {"Range": "bytes=299999-"},
+        {"Range": "bytes=300000-"},
+        {"Range": "bytes=5-1"},
+        {"Range": "bytes=0-5", "If-Range": '"other"'},
+        {"Range": "bytes=0-5", "If-Range": "TAG"},
+        {"If-None-Match": "TAG"},
+        {"If-Match": "TAG"},
+        {"If-Match": '"other"'},
+        {"If-Modified-Since": "Thu, 01 Jan 2099 00:00:00 GMT"},
+        {"If-Modified-Since": "Thu, 01 Jan 1990 00:00:00 GMT"},
+        {"If-Unmodified-Since": "Thu, 01 Jan 1990 00:00:00 GMT"},
+        {"Range": "bytes=" + ",".join(f"{n}-{n}" for n in range(0, 40, 2))},
+        {"X-Accel-Mapping": "/elsewhere/"},
+    ],
+    ids=str,
+)
+async def test_it_answers_as_the_downloader_does(
+    downloader: Any, nginx: Any, content: bytes, headers: dict[str, str]
+) -> None:
+    path = str((await downloader.get("p", "x.json")).url.raw_path.decode())
+    tag = (await downloader.get("p", "x.json")).headers["etag"]
+    sent = {name: tag if value == "TAG" else value for name, value in headers.items()}
+    plain = {n: v for n, v in sent.items() if n != "X-Accel-Mapping"}
+    expected = await downloader.http.get(path, headers=plain)
+    async with httpx.AsyncClient(base_url=nginx.url) as client:
+        for method in ("GET", "HEAD"):
+            answer = await client.request(method, path, headers=sent)
+            if method == "GET":
+                assert answer.status_code == expected.status_code
+                assert answer.content == expected.content
+            told = {name: answer.headers.get(name) for name in COMPARED}
+            reference = await downloader.http.request(method, path, headers=plain)
+            if method == "HEAD" and "Range" in sent:
+                continue  # nginx answers ranges of HEAD, which RFC 9110 leaves undefined
+            assert told == {name: reference.headers.get(name) for name in COMPARED}
+
+
+async def test_several_ranges_come_as_several_parts(
+    downloader: Any, nginx: Any, content: bytes
+) -> None:
+    path = str((await downloader.get("p", "x.json")).url.raw_path.decode())
+    async with httpx.AsyncClient(base_url=nginx.url) as client:
+        answer = await client.get(path, headers={"Range": "bytes=0-4,100-104,-3"})
+    assert answer.status_code == 206
+    assert answer.headers["content-type"].startswith("multipart/byteranges")
+    for part in (content[:5], content[100:105], content[-3:]):
+        assert part in answer.content
+
+
+async def test_the_cache_is_not_to_be_had_by_its_own_names(
+    nginx: Any, content: bytes, process: Any
+) -> None:
+    objects = process.cache / "objects"
+    name = next(p for p in objects.rglob("*") if p.is_file()).relative_to(objects)
+    async with httpx.AsyncClient(base_url=nginx.url) as client:
+        for path in (f"/_objects/{name}", "/_objects/", f"/data/..%2f_objects/{name}"):
+            assert (await client.get(path)).status_code == 404
+
+
+async def test_archives_come_through(downloader: Any, nginx: Any, content: bytes) -> None:
+    direct = await downloader.get("p", params={"format": "zip"})
+    path = str(direct.url.raw_path.decode())
+    async with httpx.AsyncClient(base_url=nginx.url) as client:
+        answer = await client.get(path, headers={"Range": "bytes=1000-"})
+    assert answer.content == direct.content[1000:]

@@ -1,0 +1,99 @@
+"""The cache keeps to its budget: it evicts what nobody wants, never what is kept or read."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+MB = 1_000_000
+
+
+def written(tape: Any, name: str, count: int, size: int) -> list[Any]:
+    return [tape.write(f"{name}/{n}.bin", size) for n in range(count)]
+
+
+async def test_the_oldest_goes_when_there_is_no_room(alone: Any, tape: Any) -> None:
+    downloader = await alone(cache_bytes="2500000", keep_seconds="0", read_seconds="0")
+    for name in ("a", "b", "c"):
+        await downloader.register(name, written(tape, name, 1, MB), folder=name)
+        assert (await downloader.ended(await downloader.ask(name)))["files"] == 1
+    await downloader.until(lambda: downloader.availability("a") == ["ARCHIVED", "RESTORING",
+        "ONLINE", "ARCHIVED"] or downloader.availability("a")[-1] == "ARCHIVED")  # fmt: skip
+    assert (await downloader.get("a", "0.bin")).status_code == 503
+    assert (await downloader.get("c", "0.bin")).status_code == 200
+    kept = [p for p in (downloader.process.cache / "objects").rglob("*") if p.is_file()]
+    assert sum(p.stat().st_size for p in kept) <= 2_500_000
+    assert (await downloader.status())["cache"]["evicted"] == 1
+
+
+async def test_what_is_kept_for_readers_stays_and_the_rest_waits(alone: Any, tape: Any) -> None:
+    downloader = await alone(cache_bytes="1500000", keep_seconds="4", read_seconds="0")
+    await downloader.register("a", written(tape, "a", 1, MB), folder="a")
+    await downloader.register("b", written(tape, "b", 1, MB), folder="b")
+    await downloader.ended(await downloader.ask("a"))
+    request = await downloader.ask("b")
+    async with asyncio.timeout(30):
+        while not (await downloader.status())["cache"]["full"]:
+            await asyncio.sleep(0.05)
+    assert (await downloader.get("a", "0.bin")).status_code == 200
+    assert (await downloader.ended(request))["files"] == 1
+    assert (await downloader.status())["cache"]["full"] is None
+
+
+async def test_what_will_never_fit_fails_with_the_reason(alone: Any, tape: Any) -> None:
+    downloader = await alone(cache_bytes="1000")
+    await downloader.register("a", written(tape, "a", 1, 2000), folder="a")
+    failed = await downloader.ended(await downloader.ask("a"))
+    assert "more than the cache may hold" in failed["reason"]
+
+
+async def test_a_file_that_is_read_is_read_to_its_end(alone: Any, tape: Any) -> None:
+    downloader = await alone(cache_bytes="21000000", keep_seconds="0", read_seconds="0")
+    await downloader.register("a", written(tape, "a", 1, 20 * MB), folder="a")
+    await downloader.register("b", written(tape, "b", 1, 20 * MB), folder="b")
+    await downloader.ended(await downloader.ask("a"))
+    received = bytearray()
+    asked: str | None = None
+    async with (
+        httpx.AsyncClient(base_url=downloader.process.url, timeout=30) as client,
+        client.stream("GET", f"/data/{tape.name}%2Fa/0.bin") as answer,
+    ):
+        async for chunk in answer.aiter_raw(65_536):
+            received += chunk
+            if asked is None:
+                asked = await downloader.ask("b")
+                await asyncio.sleep(1)
+    assert bytes(received) == tape.content("a/0.bin")
+    assert asked is not None
+    assert (await downloader.ended(asked))["files"] == 1
+
+
+async def test_what_came_just_before_a_crash_counts(alone: Any, tape: Any) -> None:
+    downloader = await alone()
+    await downloader.register("a", written(tape, "a", 2, 1000), folder="a")
+    await downloader.ended(await downloader.ask("a"))
+    before = (await downloader.status())["cache"]["bytes"]
+    downloader.process.child.kill()
+    objects = downloader.process.cache / "objects"
+    (objects / "ff").mkdir(exist_ok=True)
+    (objects / "ff" / ("f" * 64)).write_bytes(b"never noted")
+    next(p for p in objects.rglob("*") if p.is_file() and p.name != "f" * 64).unlink()
+    downloader.process.start()
+    assert (await downloader.status())["cache"]["bytes"] == before - 1000 + 11
+    answers = [(await downloader.get("a", f"{n}.bin")).status_code for n in range(2)]
+    assert sorted(answers) == [200, 503]
+
+
+@pytest.mark.parametrize("header", ["/x", "/x/"])
+async def test_a_server_in_front_is_told_where_the_bytes_are(
+    downloader: Any, tape: Any, header: str
+) -> None:
+    file = tape.write("d/x", 3000)
+    await downloader.register("p", [file])
+    await downloader.ended(await downloader.ask("p"))
+    answer = await downloader.get("p", "x", headers={"X-Accel-Mapping": header})
+    assert answer.headers["x-accel-redirect"] == f"/x/{file.sha256[:2]}/{file.sha256}"
+    assert answer.content == b""
+    own = {"X-Accel-Mapping": header, "If-Match": answer.headers["etag"]}
+    assert len((await downloader.get("p", "x", headers=own)).content) == 3000

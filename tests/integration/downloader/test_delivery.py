@@ -1,0 +1,191 @@
+"""Whole datasets and selections: archives that resume at any byte, and lists for every tool."""
+
+import asyncio
+import hashlib
+import io
+import json
+import subprocess
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from portal_shared.model import File
+
+SITE = "http://portal.example"
+NAMES = ("a.json", "v.zarr/zarr.json", "v.zarr/0/c/0", "v.zarr/0/c/1", "notes/ü x.txt")
+
+
+def written(tape: Any, names: tuple[str, ...] = NAMES, size: int = 40_000) -> list[File]:
+    found = []
+    for name in names:
+        path, _, _ = name.rpartition("/")
+        found.append(tape.write(f"d/{name}", size).model_copy(update={"path": path or None}))
+    return found
+
+
+@pytest.fixture
+async def online(downloader: Any, tape: Any) -> dict[str, bytes]:
+    """A dataset that is there: locations and contents."""
+    await downloader.register("p", written(tape))
+    await downloader.ended(await downloader.ask("p"))
+    return {name: tape.content(f"d/{name}") for name in NAMES}
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def unzipped(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        return {
+            n.partition("/data/")[2]: archive.read(n) for n in archive.namelist() if "/data/" in n
+        }
+
+
+async def test_a_dataset_comes_as_a_zip_with_length_tag_and_ranges(
+    downloader: Any, online: dict[str, bytes]
+) -> None:
+    whole = await downloader.get("p", params={"format": "zip"})
+    assert whole.status_code == 200, whole.text
+    assert whole.headers["content-type"] == "application/zip"
+    assert int(whole.headers["content-length"]) == len(whole.content)
+    assert unzipped(whole.content) == online
+    tag = whole.headers["etag"]
+    assert tag.startswith('"zip-')
+    head = await downloader.http.head(str(whole.url))
+    assert head.headers["content-length"] == whole.headers["content-length"]
+    for start in (1, 50_000, len(whole.content) - 3):
+        asked = {"Range": f"bytes={start}-", "If-Range": tag}
+        part = await downloader.http.get(str(whole.url), headers=asked)
+        assert part.status_code == 206
+        assert part.content == whole.content[start:]
+    several = {"Range": "bytes=0-3,60000-60010,-5"}
+    parts = await downloader.http.get(str(whole.url), headers=several)
+    assert parts.status_code == 206
+    assert whole.content[60_000:60_011] in parts.content
+    beyond = {"Range": f"bytes={len(whole.content)}-"}
+    assert (await downloader.http.get(str(whole.url), headers=beyond)).status_code == 416
+    other = {"Range": "bytes=5-", "If-Range": '"zip-other"'}
+    assert (await downloader.http.get(str(whole.url), headers=other)).status_code == 200
+    unchanged = {"If-None-Match": tag}
+    assert (await downloader.http.get(str(whole.url), headers=unchanged)).status_code == 304
+
+
+async def test_a_zip_is_the_same_after_a_restart(downloader: Any, online: dict[str, bytes]) -> None:
+    before = await downloader.get("p", params={"format": "zip"})
+    downloader.process.child.kill()
+    downloader.process.start()
+    asked = {"Range": "bytes=70000-", "If-Range": before.headers["etag"]}
+    after = await downloader.get("p", params={"format": "zip"}, headers=asked)
+    assert after.status_code == 206
+    assert after.content == before.content[70_000:]
+
+
+async def test_a_selection_comes_as_an_archive_too(
+    downloader: Any, online: dict[str, bytes]
+) -> None:
+    folder = await downloader.get("p", "v.zarr/", params={"format": "zip"})
+    assert unzipped(folder.content) == {n: c for n, c in online.items() if n.startswith("v.zarr/")}
+    named = await downloader.get("p", params={"format": "zip", "file": ["a.json", NAMES[4]]})
+    assert set(unzipped(named.content)) == {"a.json", NAMES[4]}
+    tar = await downloader.get("p", params={"format": "tar"})
+    with tarfile.open(fileobj=io.BytesIO(tar.content)) as archive:
+        files = {m.name.partition("/data/")[2]: m for m in archive if "/data/" in m.name}
+        assert set(files) == set(online)
+
+
+async def test_the_files_of_a_request_are_a_selection(downloader: Any, tape: Any) -> None:
+    await downloader.register("p", written(tape))
+    request = await downloader.ask("p", "a.json", "v.zarr/0/c/1")
+    await downloader.ended(request)
+    answer = await downloader.get("p", params={"format": "zip", "request": request})
+    assert set(unzipped(answer.content)) == {"a.json", "v.zarr/0/c/1"}
+    forged = await downloader.get("p", params={"format": "zip", "request": "nobody"})
+    assert (forged.status_code, forged.json()["field"]) == (404, "request")
+
+
+async def test_an_archive_of_files_on_tape_says_how_to_ask(downloader: Any, tape: Any) -> None:
+    await downloader.register("p", written(tape))
+    await downloader.ended(await downloader.ask("p", "a.json"))
+    answer = await downloader.get("p", params={"format": "zip", "file": ["a.json", NAMES[2]]})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+    told = answer.json()
+    assert (told["files"], told["files_online"]) == (2, 1)
+    assert told["request"]["body"] == {"pid": downloader.pid("p"), "files": [NAMES[2]]}
+    assert tape.recalls == {"d/a.json": 1}
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "field"),
+    [({"format": "rar"}, 422, "format"), ({"format": "zip", "file": "no"}, 404, "file"),
+     ({"formt": "zip"}, 422, "formt"), ({"format": "zip", "file": ["a.json"], "request": "x"},
+      422, "request"), ({"format": "zip", "file": ["../../etc/passwd"]}, 404, "file"),
+     ({"format": "zip", "file": ["x"] * 2000}, 422, "file")],
+)  # fmt: skip
+async def test_selections_that_are_none_are_refused_by_name(
+    downloader: Any, online: dict[str, bytes], query: dict[str, Any], status: int, field: str
+) -> None:
+    answer = await downloader.get("p", params=query)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["field"] == field
+
+
+async def test_a_folder_is_listed_with_its_files_and_folders(
+    downloader: Any, online: dict[str, bytes]
+) -> None:
+    listed = (await downloader.get("p", "v.zarr/")).json()
+    assert [f["name"] for f in listed["files"]] == ["v.zarr/zarr.json"]
+    assert listed["folders"] == ["v.zarr/0/"]
+    page = await downloader.get("p", "", headers={"Accept": "text/html"})
+    assert page.headers["content-type"].startswith("text/html")
+    assert 'href="v.zarr/"' in page.text
+    assert 'href="a.json"' in page.text
+    none = await downloader.get("p", "v.zar/")
+    assert none.status_code == 404
+    first = (await downloader.get("p", "v.zarr/0/c/", params={"limit": 1})).json()
+    second = (await downloader.http.get(first["next"].removeprefix(SITE))).json()
+    names = [f["name"] for listed in (first, second) for f in listed["files"]]
+    assert (names, second["next"]) == (["v.zarr/0/c/0", "v.zarr/0/c/1"], None)
+
+
+async def test_lists_for_other_tools_name_every_file(
+    downloader: Any, online: dict[str, bytes], tmp_path: Path
+) -> None:
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in online.items()}
+    for kind in ("metalink", "manifest", "sha256sums", "aria2", "wget", "curl"):
+        answer = await downloader.get("p", params={"format": kind})
+        assert answer.status_code == 200, kind
+        for digest in digests.values():
+            assert digest in answer.text, kind
+    commands = (await downloader.get("p", params={"format": "commands"})).json()["commands"]
+    assert {"portal", "aria2", "wget", "curl", "metalink"} <= set(commands)
+    bag = await downloader.get("p", params={"format": "bag"})
+    with zipfile.ZipFile(io.BytesIO(bag.content)) as archive:
+        fetch = next(n for n in archive.namelist() if n.endswith("/fetch.txt"))
+        assert len(archive.read(fetch).splitlines()) == len(online)
+
+
+@pytest.mark.parametrize("tool", ["wget", "curl"])
+async def test_a_script_fetches_verifies_and_may_be_run_twice(
+    downloader: Any, online: dict[str, bytes], tmp_path: Path, tool: str
+) -> None:
+    text = (await downloader.get("p", params={"format": tool})).text
+    text = text.replace(SITE, downloader.process.url)
+    for _ in range(2):
+        done = await asyncio.to_thread(
+            subprocess.run, ["sh", "-c", text], cwd=tmp_path, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert set(contents(tmp_path).values()) == set(online.values())
+        next(p for p in contents(tmp_path) if p.name == "a.json").write_bytes(b"spoilt")
+
+
+async def test_what_is_not_verifiable_is_in_no_archive(downloader: Any, tape: Any) -> None:
+    await downloader.register("p", [*written(tape), File(name="bare", size=3)])
+    await downloader.ended(await downloader.ask("p", "a.json"))
+    answer = await downloader.get("p", params={"format": "zip"})
+    assert answer.status_code == 503
+    assert json.loads(answer.text)["files"] == 6

@@ -1,0 +1,184 @@
+"""Archives laid out without reading a file: the same bytes for ever, any part of them alone."""
+
+import hashlib
+import io
+import random
+import subprocess
+import tarfile
+import zipfile
+import zlib
+from datetime import UTC, datetime
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from portal_downloader.bundles import bags, metalinks, scripts
+from portal_downloader.bundles.bags import About, Entry, Member
+from portal_downloader.bundles.pieces import Cut, Pieces, Stored
+from portal_downloader.bundles.tars import Tar
+from portal_downloader.bundles.zips import Zip
+from portal_downloader.ranges import Span
+
+MOMENT = datetime(2025, 5, 17, 13, 14, 16, tzinfo=UTC)
+ABOUT = About("10.1/ö x", title="A\nlung", doi="10.1/x", license="CC-BY-4.0", created=MOMENT)
+
+
+def content(name: str, size: int) -> bytes:
+    return random.Random(name).randbytes(size)  # noqa: S311
+
+
+def members(*sizes: int) -> tuple[list[Member], dict[str, bytes]]:
+    found, stored = [], {}
+    for number, size in enumerate(sizes):
+        data = content(str(number), size)
+        digest = hashlib.sha256(data).hexdigest()
+        stored[digest] = data
+        name = f"v.zarr/{number}/ü {'long ' * number}"
+        found.append(Member(name.rstrip(), size, digest, zlib.crc32(data)))
+    return found, stored
+
+
+def sent(pieces: Pieces, stored: dict[str, bytes], span: Span | None = None) -> bytes:
+    def part(cut: Cut) -> bytes:
+        whole = stored[cut.piece.sha256] if isinstance(cut.piece, Stored) else cut.piece
+        return whole[cut.start : cut.start + cut.length]
+
+    return b"".join(map(part, pieces.cuts(span or Span(0, pieces.length - 1))))
+
+
+def test_a_zip_is_a_bag_that_others_unpack(tmp_path: Path) -> None:
+    files, stored = members(0, 10, 70_000, 3)
+    layout = Zip(bags.bag(ABOUT, files), ABOUT.moment)
+    data = sent(layout.pieces, stored)
+    assert len(data) == layout.pieces.length
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+        assert names[-1] == "10.1_ö_x/manifest-sha256.txt"
+        assert archive.read("10.1_ö_x/data/" + files[2].location) == content("2", 70_000)
+        assert archive.infolist()[0].date_time == (2025, 5, 17, 13, 14, 16)
+    (tmp_path / "x.zip").write_bytes(data)
+    assert subprocess.run(["unzip", "-tqq", "x.zip"], cwd=tmp_path, check=False).returncode == 0
+
+
+def test_a_tar_is_a_bag_that_others_unpack() -> None:
+    files, stored = members(0, 10, 70_000, 512, 1)
+    layout = Tar(bags.bag(ABOUT, files), ABOUT.moment)
+    data = sent(layout.pieces, stored)
+    assert len(data) == layout.pieces.length
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        for number, file in enumerate(files):
+            opened = archive.extractfile(f"10.1_ö_x/data/{file.location}")
+            assert opened is not None
+            assert opened.read() == content(str(number), file.size)
+
+
+@given(st.data())
+def test_any_part_of_an_archive_is_that_part_of_the_whole(data: st.DataObject) -> None:
+    files, stored = members(*data.draw(st.lists(st.integers(0, 2000), min_size=1, max_size=6)))
+    kind = data.draw(st.sampled_from([Zip, Tar]))
+    pieces = kind(bags.bag(ABOUT, files), ABOUT.moment).pieces
+    whole = sent(pieces, stored)
+    first = data.draw(st.integers(0, len(whole) - 1))
+    last = data.draw(st.integers(first, len(whole) - 1))
+    assert sent(pieces, stored, Span(first, last)) == whole[first : last + 1]
+
+
+@pytest.mark.parametrize("size", [0xFFFF_FFFE, 0xFFFF_FFFF, 5_000_000_000])
+def test_what_is_larger_than_4_gib_is_told_as_zip64(size: int) -> None:
+    large = Entry("large", Stored("a" * 64, size), size, "a" * 64, 1)
+    small = bags.made("small", b"behind it")
+    pieces = Zip([large, small], MOMENT).pieces
+    whole = _Sparse(pieces, size)
+    with zipfile.ZipFile(whole) as archive:
+        assert [(i.filename, i.file_size) for i in archive.infolist()] == [
+            ("large", size), ("small", 9),
+        ]  # fmt: skip
+        assert archive.read("small") == b"behind it"
+
+
+def test_more_than_65535_entries_are_told_as_zip64() -> None:
+    entries = [bags.made(f"{n}", b"") for n in range(70_000)]
+    pieces = Zip(entries, MOMENT).pieces
+    with zipfile.ZipFile(io.BytesIO(sent(pieces, {}))) as archive:
+        assert len(archive.namelist()) == 70_000
+
+
+def test_an_entry_whose_sum_is_unknown_is_refused() -> None:
+    with pytest.raises(ValueError, match="CRC-32 of 'x'"):
+        Zip([Entry("x", Stored("a", 1), 1, "a", None)], MOMENT)
+
+
+def test_the_tag_changes_with_any_content_and_name() -> None:
+    files, _ = members(1, 2)
+    other = [files[0], Member("other", 2, files[1].sha256, 1)]
+    longer, _ = members(1, 3)
+    tags = {bags.tag("zip", ABOUT, bags.bag(ABOUT, m)) for m in (files, other, longer)}
+    assert len(tags) == 3
+    assert bags.tag("zip", ABOUT, bags.bag(ABOUT, files)) in tags
+
+
+@pytest.mark.parametrize(
+    ("location", "safe"),
+    [("a/b.c", "a/b.c"), ("a:b", "a%3Ab"), ("a\\..\\b", "a%5C..%5Cb"), ("x./y ", "x%2E/y%20"),
+     ("100%", "100%25")],
+)  # fmt: skip
+def test_names_in_archives_are_safe_on_every_system(location: str, safe: str) -> None:
+    assert bags.safe(location) == safe
+
+
+def test_a_metalink_tells_names_sizes_sums_and_addresses() -> None:
+    files, _ = members(5)
+    text = "".join(metalinks.metalink(ABOUT, files, lambda name: f"http://p/{name}?a&b"))
+    root = ET.fromstring(text)  # noqa: S314  # our own
+    space = {"m": "urn:ietf:params:xml:ns:metalink"}
+    file = root.find("m:file", space)
+    assert file is not None
+    assert file.get("name") == f"10.1_ö_x/{files[0].location}"
+    assert file.findtext("m:size", None, space) == "5"
+    assert file.findtext("m:hash", None, space) == files[0].sha256
+    assert file.findtext("m:url", None, space) == f"http://p/{files[0].location}?a&b"
+
+
+@pytest.mark.parametrize("tool", ["wget", "curl"])
+def test_a_script_takes_no_name_for_a_command(tool: str, tmp_path: Path) -> None:
+    bad = Member("a'; touch gone; $(touch gone) `touch gone`", 1, "0" * 64)
+    lines = scripts.script(
+        tool, ABOUT, [bad], lambda _: "http://127.0.0.1:9/';touch gone'", ask="x", files=1, size=1
+    )
+    text = "".join(lines).replace("--tries=20", "--tries=1").replace("--retry 20", "--retry 0")
+    done = subprocess.run(["sh", "-c", text], cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert not list(tmp_path.rglob("gone"))
+
+
+class _Sparse(io.RawIOBase):
+    """A zip whose first file is too large to make: read from its pieces."""
+
+    def __init__(self, pieces: Pieces, size: int) -> None:
+        self._pieces, self._size, self._at = pieces, size, 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._at = offset + (0, self._at, self._pieces.length)[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        end = self._pieces.length if size < 0 else min(self._pieces.length, self._at + size)
+        if self._at >= end:
+            return b""
+        found = b"".join(
+            bytes(cut.length)
+            if isinstance(cut.piece, Stored)
+            else cut.piece[cut.start : cut.start + cut.length]
+            for cut in self._pieces.cuts(Span(self._at, end - 1))
+        )
+        self._at = end
+        return found
