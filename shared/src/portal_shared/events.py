@@ -129,6 +129,16 @@ class DownloadRequested(Event):
     request_id: str
     pid: str
     locations: tuple[str, ...] | None = None  # None: all files of the dataset
+    requester: str = ""  # whose share it counts for: a name that tells nothing of the person
+    priority: int = 0  # each step doubles the share
+
+
+class DownloadCancelled(Event):
+    """Its reader does not want it any more."""
+
+    key = "download.cancelled.v1"
+
+    request_id: str
 
 
 class DownloadProgressed(Event):
@@ -142,6 +152,8 @@ class DownloadProgressed(Event):
     files_failed: int
     bytes: int
     bytes_online: int
+    place: int | None = None  # in the queue, from 1; None once its files come
+    seconds_left: float | None = None  # as far as that can be told
 
 
 class DownloadReady(Event):
@@ -180,6 +192,7 @@ EVENTS: tuple[type[Event], ...] = (
     DoiFailed,
     DatasetAvailability,
     DownloadRequested,
+    DownloadCancelled,
     DownloadProgressed,
     DownloadReady,
     DownloadFailed,
@@ -201,7 +214,13 @@ SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
         DoiMinted,
         DatasetAvailability,
     ),
-    "downloader": (DatasetRegistered, DatasetFilesListed, DatasetWithdrawn, DownloadRequested),
+    "downloader": (
+        DatasetRegistered,
+        DatasetFilesListed,
+        DatasetWithdrawn,
+        DownloadRequested,
+        DownloadCancelled,
+    ),
     "gateway": (DownloadProgressed, DownloadReady, DownloadFailed),
 }
 """Who hears what: the queues of the bus are made from it (bus.declare)."""
@@ -219,6 +238,6 @@ PRODUCED: dict[str, tuple[type[Event], ...]] = {
     "doi": (DoiMinted, DoiFailed),
     "indexer": (),
     "downloader": (DatasetAvailability, DownloadProgressed, DownloadReady, DownloadFailed),
-    "gateway": (DownloadRequested,),
+    "gateway": (DownloadRequested, DownloadCancelled),
 }
 """Who says what: an outbox refuses an event that its service is not listed for."""

@@ -27,7 +27,7 @@ from portal_local.children import Child
 from portal_local.ports import free_port, listens, wait_until
 from portal_shared import mongo, topology
 from portal_shared.data_paths import data_path
-from portal_shared.errors import PortalError
+from portal_shared.errors import PortalError, TooMany
 from portal_shared.events import (
     FILES_PER_PART,
     DatasetFilesListed,
@@ -256,7 +256,7 @@ def own_environment(
         "PORTAL_RETRY_DELAYS": "[0.2, 0.4]",
     }
     if management is not None:
-        httpx.delete(f"{management}/api/vhosts/{name}", timeout=20)
+        httpx.delete(f"{management}/api/vhosts/{name}", timeout=90)
 
 
 @pytest.fixture(scope="session")
@@ -316,6 +316,23 @@ async def _view(
 
 
 @pytest.fixture
+def tapes(tmp_path: Path) -> Iterator[Callable[..., Tape]]:
+    """Makes archives of the test's own, with manners of their own."""
+    made: list[Tape] = []
+
+    def another(*options: str) -> Tape:
+        folder = tmp_path / f"archive{len(made)}"
+        folder.mkdir()
+        quick = ("--mount", "2", "--seek", "4", "--speed-factor", "100")
+        made.append(Tape(folder, *quick, *options))
+        return made[-1]
+
+    yield another
+    for tape in made:
+        tape.stop()
+
+
+@pytest.fixture
 async def alone(
     rabbitmq_node: tuple[str, str | None], mongo_server: str, tape: Tape, tmp_path: Path
 ) -> AsyncIterator[Callable[..., Any]]:
@@ -359,7 +376,8 @@ class Gateway:
 
         @app.exception_handler(PortalError)
         async def refused(_request: Request, error: PortalError) -> JSONResponse:
-            return JSONResponse({"error": {"message": str(error)}}, error.status)
+            later = {"Retry-After": "60"} if error.status == TooMany.status else None
+            return JSONResponse({"error": {"message": str(error)}}, error.status, later)
 
         @app.get("/doi/{doi:path}")
         async def doi(doi: str) -> JSONResponse:

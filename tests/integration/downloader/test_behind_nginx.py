@@ -76,11 +76,12 @@ async def test_it_answers_as_the_downloader_does(
             if method == "GET":
                 assert answer.status_code == expected.status_code
                 assert answer.content == expected.content
-            told = {name: answer.headers.get(name) for name in COMPARED}
+            compared = [n for n in COMPARED if answer.status_code == 200 or n != "accept-ranges"]
+            told = {name: answer.headers.get(name) for name in compared}
             reference = await downloader.http.request(method, path, headers=plain)
             if method == "HEAD" and "Range" in sent:
                 continue  # nginx answers ranges of HEAD, which RFC 9110 leaves undefined
-            assert told == {name: reference.headers.get(name) for name in COMPARED}
+            assert told == {name: reference.headers.get(name) for name in compared}
 
 
 async def test_several_ranges_come_as_several_parts(

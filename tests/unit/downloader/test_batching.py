@@ -1,36 +1,61 @@
-"""When files are staged, and which together."""
+"""When files are staged, which together, and whose go first."""
 
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from portal_downloader.batching import Batching
+from portal_downloader.batching import Batching, Place, Share, group_of, lead
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_a_batch_waits_for_company_until_the_window_ends_or_it_is_full() -> None:
-    batching = Batching(window=60, most=3)
+    batching = Batching(window=60, most=3, most_under_way=10)
     assert batching.seconds_left(oldest=NOW, waiting=1, now=NOW + timedelta(seconds=20)) == 40
     assert batching.seconds_left(oldest=NOW, waiting=1, now=NOW + timedelta(seconds=60)) == 0
     assert batching.seconds_left(oldest=NOW, waiting=3, now=NOW) == 0
 
 
-def test_folders_are_not_divided_where_they_need_not_be() -> None:
-    batching = Batching(window=0, most=4)
-    assert batching.first(["/a/1", "/a/2", "/b/1", "/b/2", "/b/3"]) == ["/a/1", "/a/2"]
-    assert batching.first(["/a/1", "/a/2", "/a/3", "/a/4", "/a/5"]) == [
-        "/a/1",
-        "/a/2",
-        "/a/3",
-        "/a/4",
-    ]
-    assert batching.first(["/a/1", "/b/1"]) == ["/a/1", "/b/1"]
+def test_no_more_is_under_way_than_may_be() -> None:
+    batching = Batching(window=0, most=300, most_under_way=1000)
+    assert [batching.admitted(n) for n in (0, 800, 1000, 1300)] == [300, 200, 0, 0]
 
 
-@given(st.lists(st.sampled_from("abc"), min_size=1, max_size=30), st.integers(1, 10))
-def test_a_batch_is_never_empty_nor_too_large(folders: list[str], most: int) -> None:
-    paths = sorted(f"/{f}/{n}" for n, f in enumerate(folders))
-    first = Batching(window=0, most=most).first(paths)
-    assert 1 <= len(first) <= most
-    assert paths[: len(first)] == first
+def test_files_go_together_by_tape_or_else_by_folder() -> None:
+    assert group_of("/a/b/c", None) == group_of("/a/b/d", None)
+    assert group_of("/a/b/c", Place("T1", 1)) == group_of("/x/y", Place("T1", 9))
+    assert group_of("/a/b/c", Place("T1", 1)) != group_of("/a/b/c", Place("T2", 1))
+
+
+def share(name: str, *, under_way: int = 0, priority: int = 0, age: int = 0) -> Share:
+    oldest = NOW - timedelta(seconds=age)
+    return Share(name, priority, waiting=1, oldest=oldest, under_way=under_way)
+
+
+def test_who_has_least_under_way_leads() -> None:
+    assert lead([share("a", under_way=100, age=9), share("b", under_way=3)]) == share(
+        "b", under_way=3
+    )
+    assert lead([share("a", age=1), share("b", age=2)]) == share("b", age=2)
+    assert lead([]) is None
+
+
+def test_each_step_of_priority_doubles_a_share() -> None:
+    patient, urgent = share("a", under_way=50), share("b", under_way=99, priority=1)
+    assert lead([patient, urgent]) is urgent
+    urgent.under_way = 101
+    assert lead([patient, urgent]) is patient
+
+
+@given(st.lists(st.integers(1, 400), min_size=2, max_size=8))
+def test_while_all_wait_no_share_grows_beyond_another(waiting: list[int]) -> None:
+    shares = [share(str(n)) for n in range(len(waiting))]
+    for each, count in zip(shares, waiting, strict=True):
+        each.waiting = count
+    while all(s.waiting for s in shares):
+        leading = lead(shares)
+        assert leading is not None
+        leading.waiting -= 1
+        leading.under_way += 1
+        served = [s.under_way for s in shares]
+        assert max(served) - min(served) <= 1

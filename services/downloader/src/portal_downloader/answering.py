@@ -61,8 +61,12 @@ def answer(request: Request, shown: Shown, told: dict[str, str], store: Store) -
             unsatisfied = {"Content-Range": f"bytes */{size}", "ETag": tag}
             return problem(416, detail, {**unsatisfied, "Accept-Ranges": "bytes"})
     mapping = request.headers.get(ACCEL)
-    if mapping and shown.file and size and not any(n in request.headers for n in WRITTEN_HERE):
+    own = any(n in request.headers for n in WRITTEN_HERE) or (
+        spans is None and "range" in request.headers  # it may take for a range what is none
+    )
+    if mapping and shown.file and size and not own:
         place = f"{mapping.rstrip('/')}/{store.place(shown.file)}"
+        del told["Accept-Ranges"]  # it says so itself
         return Response(None, 200, {**told, "X-Accel-Redirect": place})
     return PiecesResponse(
         shown.pieces, store.opened, spans=spans, headers=told, holding=store.reading(shown.digests)

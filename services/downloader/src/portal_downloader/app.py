@@ -17,10 +17,13 @@ from portal_downloader.adopting import Adopting
 from portal_downloader.batches import Batches
 from portal_downloader.bundling import Bundling
 from portal_downloader.cache import Cache
+from portal_downloader.cancelling import Cancelling
 from portal_downloader.contents import Contents
 from portal_downloader.datasets import Datasets
 from portal_downloader.delivering import Delivery
+from portal_downloader.estimating import Pace
 from portal_downloader.fetching import Fetching
+from portal_downloader.places import Places
 from portal_downloader.planning import Planning
 from portal_downloader.polling import Polling
 from portal_downloader.recovering import Recovering
@@ -49,7 +52,7 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
         service.prepare(part.prepare)
     keep = settings.keep_seconds
     service.prepare(Recovering(files, contents, cache, keep_seconds=keep).recover)
-    adopting, planning = _workers(
+    adopting, planning, cancelling = _workers(
         settings,
         service,
         datasets=datasets,
@@ -81,6 +84,7 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
         requests=requests,
         adopting=adopting,
         planning=planning,
+        cancelling=cancelling,
     )
 
     @asynccontextmanager
@@ -120,9 +124,11 @@ def _workers(
     contents: Contents,
     room: Room,
     tape: Tape,
-) -> tuple[Worker, Worker]:
-    """All of them, in the order a file passes them; the two that events wake."""
+) -> tuple[Worker, Worker, Worker]:
+    """All of them, in the order a file passes them; those that events wake."""
     ring = _bell(service.workers)
+    pace = Pace()
+    places = Places(settings.tape_places_url, timeout=settings.tape_timeout)
 
     adopting = service.work(
         Worker(
@@ -146,10 +152,11 @@ def _workers(
         requests=requests,
         cache=cache,
         contents=contents,
+        places=places,
         ring=ring,
     )
     planning = service.work(Worker("planning", planner.step))
-    submitting = Submitting(settings, files=files, batches=batches, tape=tape, ring=ring)
+    submitting = Submitting(settings, files=files, batches=batches, tape=tape, room=room, ring=ring)
     service.work(Worker("submitting", submitting.step))
     polling = Polling(settings, files=files, batches=batches, tape=tape, ring=ring)
     service.work(Worker("polling", polling.step))
@@ -162,6 +169,7 @@ def _workers(
         cache=cache,
         contents=contents,
         room=room,
+        pace=pace,
         ring=ring,
     )
     for number in range(settings.fetches_at_once):
@@ -173,9 +181,14 @@ def _workers(
         files=files,
         requests=requests,
         pause=settings.progress_seconds,
+        pace=pace,
     )
     service.work(Worker("telling", telling.step))
-    return adopting, planning
+    canceller = Cancelling(
+        datasets=datasets, files=files, requests=requests, batches=batches, tape=tape, ring=ring
+    )
+    cancelling = service.work(Worker("cancelling", canceller.step))
+    return adopting, planning, cancelling
 
 
 def _bell(workers: list[Worker]) -> Callable[[], None]:

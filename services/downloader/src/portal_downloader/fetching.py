@@ -19,6 +19,7 @@ from portal_shared.observe import logger
 from portal_downloader.batches import Batches
 from portal_downloader.cache import CHUNK, Cache, Incoming, InUse
 from portal_downloader.contents import Contents
+from portal_downloader.estimating import Pace
 from portal_downloader.room import Room, TooLarge
 from portal_downloader.rows import FileRow, Files
 from portal_downloader.settings import DownloaderSettings
@@ -47,6 +48,7 @@ class Fetching:
         cache: Cache,
         contents: Contents,
         room: Room,
+        pace: Pace,
         ring: Callable[[], None],
     ) -> None:
         self._patience = Patience(
@@ -59,6 +61,7 @@ class Fetching:
         self._cache = cache
         self._contents = contents
         self._room = room
+        self._pace = pace
         self._keep_seconds = settings.keep_seconds
         self._ring = ring
 
@@ -85,6 +88,7 @@ class Fetching:
         if outcome == "here":
             await self._batches.let_go(file)
             await self._settle(file, "online", reason=None)
+            self._pace.note(time.monotonic(), file.size)
         elif outcome == "other":
             await self._mismatched(file, reason)
         elif outcome == "too large":

@@ -9,6 +9,7 @@ from portal_shared.events import (
     DatasetFilesListed,
     DatasetRegistered,
     DatasetWithdrawn,
+    DownloadCancelled,
     DownloadRequested,
 )
 from portal_shared.workers import Worker
@@ -54,3 +55,15 @@ async def keep_request(
 ) -> None:
     await requests.keep(event)
     planning.wake.set()
+
+
+@router.subscriber(
+    bus.queue("downloader", DownloadCancelled), channel=bus.channel(10), no_reply=True
+)
+async def cancel_request(
+    event: DownloadCancelled,
+    requests: Annotated[Requests, Context()],
+    cancelling: Annotated[Worker, Context()],
+) -> None:
+    await requests.cancel(event.request_id)
+    cancelling.wake.set()

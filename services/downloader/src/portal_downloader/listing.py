@@ -7,6 +7,7 @@ from typing import Any
 from portal_shared.model import File
 
 from portal_downloader.archive_answers import normal
+from portal_downloader.batching import group_of
 from portal_downloader.states import State
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -49,6 +50,10 @@ def fresh(told: Mapping[str, Any], *, in_cache: bool, now: datetime) -> dict[str
         state = "online" if in_cache else "archived"
     return {
         **told,
+        "group": group_of(told["path"], None),
+        "position": 0,
+        "requester": "",
+        "priority": 0,
         "state": state,
         "changed_at": now.replace(microsecond=0),
         "attempt": 0,
@@ -67,9 +72,13 @@ def is_same(row: Mapping[str, Any] | None, told: Mapping[str, Any]) -> bool:
     return row is not None and all(row[name] == told[name] for name in CONTENT)
 
 
-def asked(now: datetime, deadline: datetime) -> dict[str, Any]:
+def asked(
+    now: datetime, deadline: datetime, *, requester: str = "", priority: int = 0
+) -> dict[str, Any]:
     """What changes in a row when it is asked for anew."""
     return {
+        "requester": requester,
+        "priority": priority,
         "not_before": now,
         "deadline": deadline,
         "attempt": 0,

@@ -13,6 +13,7 @@ from portal_downloader import listing
 from portal_downloader.cache import Cache
 from portal_downloader.contents import Contents
 from portal_downloader.datasets import Datasets
+from portal_downloader.places import Places
 from portal_downloader.requests import Requests
 from portal_downloader.rows import FileRow, Files
 from portal_downloader.settings import DownloaderSettings
@@ -20,7 +21,6 @@ from portal_downloader.states import ASKABLE, BROKEN, UNDER_WAY
 
 log = logger(__name__)
 
-KEPT_AT_ONCE = 1000
 UNKNOWN_AGAIN = 1.0  # seconds between looks for a dataset that is not known yet
 
 
@@ -36,6 +36,7 @@ class Planning:
         requests: Requests,
         cache: Cache,
         contents: Contents,
+        places: Places,
         ring: Callable[[], None],
     ) -> None:
         self._settings = settings
@@ -46,6 +47,7 @@ class Planning:
         self._requests = requests
         self._cache = cache
         self._contents = contents
+        self._places = places
         self._ring = ring
 
     async def step(self) -> bool:
@@ -81,11 +83,11 @@ class Planning:
             return f"the dataset {request['pid']!r} is not public"
         locations: Sequence[str] | None = request["locations"]
         states = (*ASKABLE, *UNDER_WAY, *BROKEN, "online")
-        there = await self._files.select(request["pid"], locations, states)
-        if locations is not None:
-            absent = listing.missing(locations, {file.location for file in there})
-            if absent is not None:
-                return f"the dataset has no file {absent[:200]!r}"
+        there = await self._files.count(request["pid"], locations, states)
+        if locations is not None and there < len(locations):
+            found = await self._files.select(request["pid"], locations, states)
+            absent = listing.missing(locations, {file.location for file in found})
+            return f"the dataset has no file {(absent or '')[:200]!r}"
         return None if there else "the dataset has no files to download"
 
     async def _refuse(self, request: Doc, reason: str) -> None:
@@ -115,29 +117,32 @@ class Planning:
 
     async def _ask(self, request: Doc) -> None:
         """What nobody has asked for is queued; what is in the cache is online at once."""
+        pid, locations = request["pid"], request["locations"]
         now = datetime.now(UTC)
-        deadline = now + timedelta(seconds=self._settings.deadline_seconds)
-        found = await self._files.select(request["pid"], request["locations"], ASKABLE)
-        if not found:
-            await self._keep(request)
-            return
-        cached = await asyncio.to_thread(self._in_cache, found)
-        fields = listing.asked(now, deadline)
-        empty = {f.id for f in found if f.size == 0} - cached  # no archive has these on tape
-        tape = [f.id for f in found if f.id not in cached | empty]
-        await self._files.move_all(sorted(cached), {}, ASKABLE, "online", reason=None)
-        await self._keep(request)
-        await self._files.move_all(sorted(empty), {}, ASKABLE, "staged", **fields)
-        queued = await self._files.move_all(tape, {}, ASKABLE, "queued", **fields)
-        log.info("files asked for", pid=request["pid"], queued=queued, in_cache=len(cached))
-
-    async def _keep(self, request: Doc) -> None:
-        """What is online already stays for this reader too."""
-        online = await self._files.select(request["pid"], request["locations"], ("online",))
-        digests = [f.sha256 for f in online]
-        for start in range(0, len(digests), KEPT_AT_ONCE):
-            portion = digests[start : start + KEPT_AT_ONCE]
-            await self._contents.used(portion, keep=self._settings.keep_seconds)
+        fields = listing.asked(
+            now,
+            now + timedelta(seconds=self._settings.deadline_seconds),
+            requester=request.get("requester") or "",
+            priority=request.get("priority") or 0,
+        )
+        queued = in_cache = 0
+        async for online in self._files.portions(pid, locations, ("online",)):
+            digests = [f.sha256 for f in online]
+            await self._contents.used(digests, keep=self._settings.keep_seconds)
+        async for found in self._files.portions(pid, locations, ASKABLE):
+            cached = await asyncio.to_thread(self._in_cache, found)
+            empty = {f.id for f in found if f.size == 0} - cached  # no archive has these on tape
+            tape = [f for f in found if f.id not in cached | empty]
+            await self._files.place(await self._places.of([f.path for f in tape]), tape)
+            in_cache += await self._files.move_all(
+                sorted(cached), {}, ASKABLE, "online", reason=None
+            )
+            digests = [f.sha256 for f in found if f.id in cached]
+            await self._contents.used(digests, keep=self._settings.keep_seconds)
+            await self._files.move_all(sorted(empty), {}, ASKABLE, "staged", **fields)
+            ids = [f.id for f in tape]
+            queued += await self._files.move_all(ids, {}, ASKABLE, "queued", **fields)
+        log.info("files asked for", pid=pid, queued=queued, in_cache=in_cache)
 
     def _in_cache(self, found: list[FileRow]) -> set[str]:
         return {f.id for f in found if self._cache.holds(f.sha256, f.size)}

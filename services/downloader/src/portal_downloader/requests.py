@@ -16,6 +16,8 @@ from portal_shared.mongo import (
 )
 from portal_shared.observe import correlation_id
 
+from portal_downloader.estimating import Extent
+
 KEPT = timedelta(days=30)
 
 
@@ -29,6 +31,8 @@ class Requests:
         with translated():
             await self._rows.create_index([("open", ASCENDING), ("pid", ASCENDING)])
             await self._rows.create_index([("planned", ASCENDING), ("look_at", ASCENDING)])
+            await self._rows.create_index([("open", ASCENDING), ("requested_at", ASCENDING)])
+            await self._rows.create_index("let_go", sparse=True)
             await self._rows.create_index("ended_at", expireAfterSeconds=int(KEPT.total_seconds()))
 
     async def keep(self, event: DownloadRequested) -> None:
@@ -42,6 +46,8 @@ class Requests:
             "open": True,
             "planned": False,
             "look_at": now,
+            "requester": event.requester,
+            "priority": max(-10, min(10, event.priority)),
             "state": None,
             "version": 0,
             "requested_at": now,
@@ -60,6 +66,69 @@ class Requests:
         if row is None:
             return None
         return (None if row["locations"] is None else tuple(row["locations"]),)
+
+    async def cancel(self, request_id: str) -> None:
+        """Its files are let go next; a request that has ended, or never came, stays so."""
+        now = datetime.now(UTC)
+        fields = {"open": False, "state": "CANCELLED", "ended_at": now, "let_go": False}
+        fresh: Doc = {
+            "pid": "",
+            "locations": [],
+            "planned": True,
+            "version": 0,
+            "requested_at": now,
+        }
+        which = {"_id": request_id, "$or": [{"open": True}, {"pid": {"$exists": False}}]}
+        with translated():
+            try:
+                await self._rows.update_one(
+                    which, {"$set": fields, "$setOnInsert": fresh}, upsert=True
+                )
+            except DuplicateKeyError:  # it has ended
+                return
+
+    async def next_cancelled(self) -> Doc | None:
+        """One whose files have not been let go."""
+        with translated():
+            return await self._rows.find_one({"let_go": False})
+
+    async def let_go(self, request: Doc) -> None:
+        with translated():
+            await self._rows.update_one({"_id": request["_id"]}, {"$unset": {"let_go": ""}})
+
+    async def wanted_besides(self, pid: str) -> set[str] | None:
+        """Locations that open requests of a dataset name; None when one names all."""
+        found: set[str] = set()
+        with translated():
+            async for row in self._rows.find({"open": True, "pid": pid}, {"locations": 1}):
+                if row["locations"] is None:
+                    return None
+                found.update(row["locations"])
+        return found
+
+    async def place(self, request: Doc) -> int:
+        """In the queue of those that have not ended: from 1."""
+        which: Doc = {"open": True, "requested_at": {"$lt": request["requested_at"]}}
+        with translated():
+            return 1 + await self._rows.count_documents(which)
+
+    async def ahead(self, request: Doc) -> Extent:
+        """Files and bytes of those before it that have not come."""
+        which: Doc = {"open": True, "requested_at": {"$lt": request["requested_at"]}}
+        sums: Doc = {"_id": None}
+        for name in ("files", "bytes", "files_online", "bytes_online"):
+            sums[name] = {"$sum": f"${name}"}
+        with translated():
+            async for row in self._rows.aggregate([{"$match": which}, {"$group": sums}]):
+                files, size = row["files"] - row["files_online"], row["bytes"] - row["bytes_online"]
+                return Extent(max(0, files), max(0, size))
+        return Extent(0, 0)
+
+    async def untold(self, since: datetime, most: int) -> list[Doc]:
+        """Open ones of which nothing was said for long: their place may have changed."""
+        which: Doc = {"open": True, "planned": True, "told_at": {"$lte": since}}
+        with translated():
+            return [row async for row in self._rows.find(which).limit(most)]
 
     async def claim_unplanned(self) -> Doc | None:
         """One whose files have not been asked for; not given to another for a while."""

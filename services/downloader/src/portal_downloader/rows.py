@@ -8,15 +8,24 @@ whose change their dataset's readers have not been told.
 
 import time
 import uuid
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from portal_shared.model import key
-from portal_shared.mongo import ASCENDING, Database, Doc, ReturnDocument, translated
+from portal_shared.mongo import (
+    ASCENDING,
+    DESCENDING,
+    Database,
+    Doc,
+    ReturnDocument,
+    UpdateOne,
+    translated,
+)
 
-from portal_downloader.states import MOVES, State, Tally
+from portal_downloader.batching import TAPE, Place, Share, group_of
+from portal_downloader.states import AT_ARCHIVE, MOVES, State, Tally
 
 IDS_AT_ONCE = 1000
 COUNTS_COST = 50  # so many times as long as counting took, the counts are good
@@ -81,8 +90,14 @@ class Files:
             await self.rows.create_index([("pid", ASCENDING), ("state", ASCENDING)])
             await self.rows.create_index([("sha256", ASCENDING)])
             await self.rows.create_index([("state", ASCENDING), ("not_before", ASCENDING)])
+            await self.rows.create_index([("group", ASCENDING), ("state", ASCENDING)])
+            await self.rows.create_index([("requester", ASCENDING), ("state", ASCENDING)])
             await self.rows.create_index("batch", sparse=True)
             await self.rows.create_index("news", sparse=True)
+            older = self.rows.find({"group": {"$exists": False}}, {"path": 1})
+            async for row in older:  # of a version that did not group
+                group = {"group": group_of(row["path"], None), "position": 0, "requester": ""}
+                await self.rows.update_one({"_id": row["_id"]}, {"$set": group})
 
     async def find(self, pid: str, location: str) -> Doc | None:
         with translated():
@@ -135,6 +150,7 @@ class Files:
     async def of_batch(self, batch: str, states: Sequence[State]) -> list[FileRow]:
         with translated():
             rows = self.rows.find({"batch": batch, "state": {"$in": list(states)}})
+            rows = rows.sort([("group", ASCENDING), ("position", ASCENDING), ("path", ASCENDING)])
             return [FileRow.of(row) async for row in rows]
 
     async def in_states(self, states: Sequence[State]) -> AsyncGenerator[FileRow]:
@@ -142,18 +158,128 @@ class Files:
             async for row in self.rows.find({"state": {"$in": list(states)}}):
                 yield FileRow.of(row)
 
+    async def portions(
+        self, pid: str, locations: Sequence[str] | None, states: Sequence[State]
+    ) -> AsyncGenerator[list[FileRow]]:
+        """Of a selection, so many at a time that memory stays flat; they may change meanwhile."""
+        for which in _selections(pid, locations):
+            after = ""
+            while True:
+                here = {**which, "state": {"$in": list(states)}}
+                if locations is None:
+                    here["location"] = {"$gt": after}
+                with translated():
+                    rows = self.rows.find(here).sort("location", ASCENDING).limit(IDS_AT_ONCE)
+                    found = [FileRow.of(row) async for row in rows]
+                if found:
+                    yield found
+                if locations is not None or len(found) < IDS_AT_ONCE:
+                    break
+                after = found[-1].location
+
+    async def count(
+        self, pid: str, locations: Sequence[str] | None, states: Sequence[State]
+    ) -> int:
+        found = 0
+        for which in _selections(pid, locations):
+            with translated():
+                found += await self.rows.count_documents({**which, "state": {"$in": list(states)}})
+        return found
+
+    async def place(self, places: Mapping[str, Place], files: Sequence[FileRow]) -> None:
+        """Where the archive says that these lie."""
+        writes: list[Any] = [
+            UpdateOne(
+                {"_id": file.id},
+                {
+                    "$set": {
+                        "group": group_of(file.path, place),
+                        "position": place.position,
+                        "on_tape": True,
+                    }
+                },
+            )
+            for file in files
+            if (place := places.get(file.path)) is not None
+        ]
+        if writes:
+            with translated():
+                await self.rows.bulk_write(writes, ordered=False)
+
+    async def shares(self, now: datetime) -> list[Share]:
+        """Who has what waiting that may be staged now, and what under way."""
+        waiting: Doc = {"state": "queued", "not_before": {"$lte": now}}
+        group: Doc = {
+            "_id": "$requester",
+            "n": {"$sum": 1},
+            "priority": {"$max": "$priority"},
+            "oldest": {"$min": "$not_before"},
+        }
+        under_way: dict[str, int] = {}
+        with translated():
+            steps = [{"$match": waiting}, {"$group": group}]
+            rows = [row async for row in self.rows.aggregate(steps)]
+            busy: Doc = {"state": {"$in": list(AT_ARCHIVE)}}
+            counted: Doc = {"_id": "$requester", "n": {"$sum": 1}}
+            async for row in self.rows.aggregate([{"$match": busy}, {"$group": counted}]):
+                under_way[row["_id"] or ""] = row["n"]
+        return [
+            Share(
+                requester=row["_id"] or "",
+                priority=int(row["priority"] or 0),
+                waiting=row["n"],
+                oldest=row["oldest"],
+                under_way=under_way.get(row["_id"] or "", 0),
+            )
+            for row in rows
+        ]
+
+    async def groups_under_way(self) -> set[str]:
+        """Of what the archive has been asked for."""
+        which: Doc = {"state": {"$in": list(AT_ARCHIVE)}}
+        with translated():
+            return {str(group) for group in await self.rows.distinct("group", which)}
+
+    async def next_group(
+        self, requester: str, now: datetime, *, besides: Collection[str], tapes: bool
+    ) -> str | None:
+        """That of his file that waits longest, of the highest priority; of tapes only if asked."""
+        which: Doc = {"state": "queued", "not_before": {"$lte": now}, "requester": requester}
+        which["group"] = {"$nin": [group for group in besides if group.startswith(TAPE)]}
+        if not tapes:
+            which["on_tape"] = {"$ne": True}
+        order = [("priority", DESCENDING), ("not_before", ASCENDING), ("path", ASCENDING)]
+        with translated():
+            row = await self.rows.find_one(which, {"group": 1}, sort=order)
+        return row["group"] if row else None
+
+    async def of_group(self, group: str, now: datetime, most: int) -> list[tuple[str, str]]:
+        """Ids and requesters of those that wait, in the order in which they lie."""
+        which: Doc = {"state": "queued", "not_before": {"$lte": now}, "group": group}
+        with translated():
+            rows = self.rows.find(which, {"requester": 1})
+            order = [("position", ASCENDING), ("path", ASCENDING)]
+            return [
+                (row["_id"], row.get("requester") or "")
+                async for row in rows.sort(order).limit(most)
+            ]
+
+    async def waiting(self, now: datetime, most: int) -> int:
+        """How many may be staged now; no more are counted than that."""
+        which: Doc = {"state": "queued", "not_before": {"$lte": now}}
+        with translated():
+            return await self.rows.count_documents(which, limit=most)
+
+    async def under_way(self) -> int:
+        """How many the archive has been asked for."""
+        with translated():
+            return await self.rows.count_documents({"state": {"$in": list(AT_ARCHIVE)}})
+
     async def next_queued(self) -> datetime | None:
         """When the first of those queued may be staged."""
         with translated():
             row = await self.rows.find_one({"state": "queued"}, sort=[("not_before", ASCENDING)])
         return row["not_before"] if row else None
-
-    async def queued(self, until: datetime, most: int) -> list[FileRow]:
-        """Those that may be staged since then, in the order of their paths in the archive."""
-        which: Doc = {"state": "queued", "not_before": {"$lte": until}}
-        with translated():
-            rows = self.rows.find(which).sort("path", ASCENDING).limit(most)
-            return [FileRow.of(row) async for row in rows]
 
     async def claim_staged(self) -> FileRow | None:
         """One to copy, ours until the lease ends; the owner is in the row."""

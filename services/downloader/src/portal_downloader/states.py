@@ -2,7 +2,8 @@
 
 archived -> queued -> submitted -> staging -> staged -> online. `queued` waits for the window,
 `submitted` and `staging` are the archive's business, `staged` is on its disk and pinned, `online`
-is verified in our cache. A failure goes back to `queued` as long as attempts are left.
+is verified in our cache. What nobody wants any more is `archived`
+again, from wherever it was. A failure goes back to `queued` as long as attempts are left.
 """
 
 from collections.abc import Mapping
@@ -31,10 +32,10 @@ BROKEN: tuple[State, ...] = ("failed", "lost", "unverifiable")
 
 MOVES: Mapping[State, frozenset[State]] = {
     "archived": frozenset({"queued", "staged", "online"}),
-    "queued": frozenset({"submitted", "staged", "online", "failed", "lost"}),
-    "submitted": frozenset({"queued", "staging", "staged", "failed", "lost"}),
-    "staging": frozenset({"queued", "staged", "failed", "lost"}),
-    "staged": frozenset({"staged", "queued", "online", "failed"}),
+    "queued": frozenset({"archived", "submitted", "staged", "online", "failed", "lost"}),
+    "submitted": frozenset({"archived", "queued", "staging", "staged", "failed", "lost"}),
+    "staging": frozenset({"archived", "queued", "staged", "failed", "lost"}),
+    "staged": frozenset({"archived", "staged", "queued", "online", "failed"}),
     "online": frozenset({"archived"}),
     "failed": frozenset({"queued", "staged", "online"}),
     "lost": frozenset({"queued", "staged", "online"}),

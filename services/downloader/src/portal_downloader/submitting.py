@@ -11,7 +11,8 @@ from portal_shared.workers import IDLE_SECONDS
 
 from portal_downloader.archive_answers import ON_DISK
 from portal_downloader.batches import Batches
-from portal_downloader.batching import Batching
+from portal_downloader.batching import Batching, lead
+from portal_downloader.room import Room
 from portal_downloader.rows import FileRow, Files
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.states import AT_ARCHIVE
@@ -19,7 +20,6 @@ from portal_downloader.tape import Busy, Tape, TooMuch
 
 log = logger(__name__)
 
-LOOK_AHEAD = 2000
 RECONCILED_AT_ONCE = 1000
 
 
@@ -31,14 +31,21 @@ class Submitting:
         files: Files,
         batches: Batches,
         tape: Tape,
+        room: Room,
         ring: Callable[[], None],
     ) -> None:
-        self._batching = Batching(settings.window_seconds, settings.batch_files)
+        self._batching = Batching(
+            settings.window_seconds,
+            settings.batch_files,
+            settings.most_under_way,
+            settings.most_tapes,
+        )
         self._most = settings.batch_files  # less after a request was too much
         self._poll_seconds = settings.poll_seconds
         self._files = files
         self._batches = batches
         self._tape = tape
+        self._room = room
         self._ring = ring
         self._reconciled = False
         self._leave_alone_until = 0.0
@@ -65,21 +72,48 @@ class Submitting:
         oldest = await self._files.next_queued()
         if oldest is None:
             return False
-        waiting = await self._files.queued(now, self._batching.most)
-        left = self._batching.seconds_left(oldest=oldest, waiting=len(waiting), now=now)
+        most = min(self._most, self._batching.admitted(await self._files.under_way()))
+        if not most or self._room.full:
+            return False  # woken when something has come, or gone
+        waiting = await self._files.waiting(now, self._batching.most)
+        left = self._batching.seconds_left(oldest=oldest, waiting=waiting, now=now)
         if left:
             await asyncio.sleep(min(left, IDLE_SECONDS))
             return True
-        cohort_ends = min(now, self._batching.cohort_ends(oldest))
-        cohort = await self._files.queued(cohort_ends, LOOK_AHEAD)
-        paths = Batching(self._batching.window, self._most).first([f.path for f in cohort])
-        await self._submit(cohort[: len(paths)])
-        return True
-
-    async def _submit(self, files: list[FileRow]) -> None:
         batch = await self._batches.intend()
-        ids = [f.id for f in files]
-        await self._files.move_all(ids, {"batch": None}, ("queued",), "submitted", batch=batch)
+        if await self._gather(batch, now, most):
+            await self._submit(batch)
+            return True
+        await self._batches.end(batch)
+        return False
+
+    async def _gather(self, batch: str, now: datetime, most: int) -> int:
+        """Whole groups into this batch, each that of whoever leads then; how many files."""
+        shares = await self._files.shares(now)
+        groups = await self._files.groups_under_way()
+        by_requester = {share.requester: share for share in shares}
+        gathered = 0
+        while gathered < most and (leading := lead(shares)) is not None:
+            tapes = self._batching.has_room_for_tapes(groups)
+            group = await self._files.next_group(
+                leading.requester, now, besides=groups, tapes=tapes
+            )
+            groups.add(group or "")
+            found = await self._files.of_group(group, now, most - gathered) if group else []
+            ids = [file for file, _ in found]
+            moved = await self._files.move_all(
+                ids, {"batch": None}, ("queued",), "submitted", batch=batch
+            )
+            gathered += moved
+            if not moved:
+                leading.waiting = 0
+            for _, requester in found:
+                share = by_requester.get(requester, leading)
+                share.waiting -= 1
+                share.under_way += 1
+        return gathered
+
+    async def _submit(self, batch: str) -> None:
         ours = await self._files.of_batch(batch, ("submitted",))
         if not ours:
             await self._batches.end(batch)

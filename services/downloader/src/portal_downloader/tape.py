@@ -85,6 +85,11 @@ class Tape:
         path = f"release/{quote(stage_id, safe='')}"
         await self._call("POST", path, lambda body: body, {"paths": list(paths)})
 
+    async def cancel(self, stage_id: str, paths: Sequence[str]) -> None:
+        """These are not wanted any more; a request that is gone has ended."""
+        path = f"stage/{quote(stage_id, safe='')}/cancel"
+        await self._call("POST", path, lambda body: body, {"paths": list(paths)})
+
     @asynccontextmanager
     async def reading(self, path: str, start: int) -> AsyncGenerator[httpx.Response]:
         """The answer to a GET of the file from a byte on, its body still to come."""

@@ -7,7 +7,8 @@ time. A dataset is noted as having news before its files' marks are wiped.
 import asyncio
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from portal_shared.events import (
     DatasetAvailability,
@@ -21,6 +22,7 @@ from portal_shared.observe import follow, logger
 from portal_shared.outbox import Outbox
 
 from portal_downloader.datasets import Datasets
+from portal_downloader.estimating import Extent, Pace, seconds_left
 from portal_downloader.requests import Requests
 from portal_downloader.rows import Files
 from portal_downloader.states import BROKEN, Tally, availability, request_state
@@ -28,6 +30,9 @@ from portal_downloader.states import BROKEN, Tally, availability, request_state
 log = logger(__name__)
 
 DATASETS_AT_ONCE = 20
+REQUESTS_AT_ONCE = 50
+UNTOLD_SECONDS = 15.0
+GUESSED = ("place", "seconds_left")  # said with what is new, but no news by themselves
 
 
 class Telling:
@@ -40,6 +45,7 @@ class Telling:
         files: Files,
         requests: Requests,
         pause: float,
+        pace: Pace,
     ) -> None:
         self._client = client
         self._outbox = outbox
@@ -47,13 +53,14 @@ class Telling:
         self._files = files
         self._requests = requests
         self._pause = pause
+        self._pace = pace
 
     async def step(self) -> bool:
         """All that is new; then nothing for a while, so that progress comes in portions."""
         started = time.monotonic()
         datasets = await self._with_news()
         if not datasets:
-            return False
+            return await self._tell_untold()
         pids = list(datasets)
         tallies = await self._files.tallies(pids)
         await self._tell_availability(datasets, tallies)
@@ -99,7 +106,21 @@ class Telling:
         if changed:
             await transaction(self._client, work)
 
-    async def _tell_request(self, request: Doc, tally: Tally) -> None:
+    async def _tell_untold(self) -> bool:
+        """Those that have waited long: their place has changed, and what is left."""
+        since = datetime.now(UTC) - timedelta(seconds=UNTOLD_SECONDS)
+        waiting = await self._requests.untold(since, REQUESTS_AT_ONCE)
+        for request in waiting:
+            pid, locations = request["pid"], request["locations"]
+            if locations is None:
+                tally = (await self._files.tallies([pid]))[pid]
+            else:
+                tally = await self._files.tally(pid, locations)
+            await self._tell_request(request, tally, again=True)
+        return bool(waiting)
+
+    async def _tell_request(self, request: Doc, tally: Tally, *, again: bool = False) -> None:
+        """What is new of it; or what is, where it was not told for long."""
         follow(request["correlation_id"], request_id=request["_id"])
         version = request["version"] + 1
         progressed = DownloadProgressed(
@@ -112,13 +133,19 @@ class Telling:
             bytes=tally.all_bytes,
             bytes_online=tally.bytes_online,
         )
-        told = progressed.model_dump(exclude={"request_id", "version"})
-        if told == {name: request.get(name) for name in told}:
+        told = progressed.model_dump(exclude={"request_id", "version", *GUESSED})
+        if not again and told == {name: request.get(name) for name in told}:
             return
-        fields: Doc = {**told, "version": version}
+        now = datetime.now(UTC)
+        fields: Doc = {**told, "version": version, "told_at": now}
+        if progressed.files_online and not request.get("first_at"):
+            came = {"files": progressed.files_online, "bytes": progressed.bytes_online}
+            fields |= {"first_at": now, "first": came}
+        guessed = await self._guessed(request, progressed)
+        progressed = progressed.model_copy(update=guessed)
         events: list[Event] = [progressed]
         if progressed.state in ("ONLINE", "FAILED"):
-            fields |= {"open": False, "version": version + 1, "ended_at": datetime.now(UTC)}
+            fields |= {"open": False, "version": version + 1, "ended_at": now}
             if progressed.state == "FAILED":
                 fields["reason"] = await self._reason(request, progressed)
             events.append(_end(progressed, fields.get("reason")))
@@ -128,6 +155,25 @@ class Telling:
                 await self._outbox.add(session, events)
 
         await transaction(self._client, work)
+
+    async def _guessed(self, request: Doc, told: DownloadProgressed) -> dict[str, Any]:
+        """Its place in the queue, and how long it may take."""
+        if told.state in ("ONLINE", "FAILED"):
+            return {"place": None, "seconds_left": 0.0}
+        left = Extent(
+            told.files - told.files_online - told.files_failed,
+            max(0, told.bytes - told.bytes_online),
+        )
+        first, since, came = request.get("first"), None, Extent(0, 0)
+        if first is not None:
+            since = (datetime.now(UTC) - request["first_at"]).total_seconds()
+            came = Extent(told.files_online - first["files"], told.bytes_online - first["bytes"])
+        ahead = Extent(0, 0)
+        if not told.files_online:
+            ahead = await self._requests.ahead(request)
+        seconds = seconds_left(left=left, came=came, since=since, ahead=ahead, pace=self._pace)
+        place = await self._requests.place(request) if not told.files_online else None
+        return {"place": place, "seconds_left": None if seconds is None else round(seconds, 1)}
 
     async def _reason(self, request: Doc, progressed: DownloadProgressed) -> str:
         broken = await self._files.first_broken(request["pid"], request["locations"])

@@ -18,6 +18,7 @@ JSON = "application/json; charset=utf-8"
 WORTH_PACKING = 1000  # bytes
 GZIP = 31  # zlib's window bits for that form
 _LEVEL = 1  # a third of the time of 5, for an eighth more bytes
+AGAIN = {503: "5", 429: "60"}  # seconds after which it may be tried once more
 
 
 def answer(
@@ -71,8 +72,8 @@ def told(request: Request, value: Any, headers: Mapping[str, str] | None = None)
 def refused(error: PortalError) -> Response:
     content = json.dumps(body(error), ensure_ascii=False).encode("utf-8", "replace")
     headers = {"content-type": JSON}
-    if error.status == 503:  # noqa: PLR2004  # it may pass
-        headers["retry-after"] = "5"
+    if error.status in AGAIN:  # it may pass
+        headers["retry-after"] = AGAIN[error.status]
     return Response(content, error.status, headers=headers)
 
 

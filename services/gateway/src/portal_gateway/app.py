@@ -68,7 +68,7 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
         CORSMiddleware,
         allow_origin_regex=".*",
         allow_credentials=True,
-        allow_methods=["GET", "HEAD", "POST", "OPTIONS"],
+        allow_methods=["GET", "HEAD", "POST", "DELETE", "OPTIONS"],
         allow_headers=["*"],
         expose_headers=EXPOSED,
         max_age=DAY,
@@ -77,7 +77,7 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
     service.check("search", engine.ready)
     app.state.service = service
     app.state.engine = engine
-    app.state.downloads = Downloads(service, database)
+    app.state.downloads = Downloads(service, database, settings)
     service.subscribe(download_handlers.router, downloads=app.state.downloads)
     app.state.catalogue = catalogue
     app.include_router(downloads.router)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import secrets
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,8 +11,9 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from portal_shared.data_paths import data_path
-from portal_shared.errors import Conflict, Invalid, NotFound
+from portal_shared.errors import Conflict, Invalid, NotFound, Unavailable
 from portal_shared.events import (
+    DownloadCancelled,
     DownloadFailed,
     DownloadProgressed,
     DownloadReady,
@@ -21,17 +23,27 @@ from portal_shared.model import bare_doi, utc_text
 from portal_shared.mongo import Database, Doc, DuplicateKeyError, Session, transaction, translated
 from portal_shared.service import Service
 
+from portal_gateway.allowing import Allowance, Waiting
 from portal_gateway.asking import Wish
+from portal_gateway.settings import GatewaySettings
 
 KEPT = timedelta(days=30)  # after the last change
 LOOKED_UP_AT_ONCE = 1000
-DONE = ("ONLINE", "FAILED")
+CANCELLED_VERSION = 1_000_000_000  # above all that is told of a request: nothing follows
 
 
 class Downloads:
     """Reads the catalogue, writes its own collection; says what is requested."""
 
-    def __init__(self, service: Service, catalogue: Database) -> None:
+    def __init__(
+        self, service: Service, catalogue: Database, settings: GatewaySettings | None = None
+    ) -> None:
+        told = settings or GatewaySettings()
+        self._allowance = Allowance(
+            told.most_downloads_waiting, told.most_files_waiting, told.most_bytes_waiting
+        )
+        self._keys = service.database["keys"]
+        self._key: bytes | None = None
         self._client = service.client
         self._outbox = service.outbox
         self._rows = service.database["downloads"]
@@ -43,14 +55,41 @@ class Downloads:
     async def prepare(self) -> None:
         """Make the indexes."""
         with translated():
+            await self._rows.create_index([("requester", 1), ("done", 1)])
+            await self._rows.create_index([("done", 1), ("created_at", 1)])
             await self._rows.create_index(
                 "updated_at", expireAfterSeconds=int(KEPT.total_seconds())
             )
 
-    async def request(self, wish: Wish, key: str | None) -> Doc:
+    async def readers_key(self) -> bytes:
+        """By which readers are named: made once, the same for all replicas."""
+        if self._key is None:
+            fresh = {"$setOnInsert": {"key": secrets.token_bytes(32)}}
+            which = {"_id": "readers"}
+            with translated():
+                with contextlib.suppress(DuplicateKeyError):  # another replica, at that moment
+                    await self._keys.update_one(which, fresh, upsert=True)
+                row = await self._keys.find_one(which)
+            self._key = bytes(row["key"]) if row else None
+        if self._key is None:
+            raise Unavailable("the key by which readers are named cannot be read")
+        return self._key
+
+    async def _waiting(self, requester: str) -> Waiting:
+        found = Waiting()
+        with translated():
+            async for row in self._rows.find({"requester": requester, "done": False}):
+                found = Waiting(
+                    found.downloads + 1,
+                    found.files + row["files"] - row["files_online"],
+                    found.bytes + row["bytes"] - row["bytes_online"],
+                )
+        return found
+
+    async def request(self, wish: Wish, key: str | None, requester: str = "") -> Doc:
         """The row of a new request, or of the one made under this key before.
 
-        Raises NotFound, Invalid or Conflict with the reason.
+        Raises NotFound, Invalid, Conflict or TooMany with the reason.
         """
         made = str(uuid.uuid4())
         if key is not None:
@@ -60,12 +99,15 @@ class Downloads:
                 return before
         dataset = await self._dataset(wish.pid)
         files, size = await self._extent(dataset, wish.files)
+        if requester and dataset.get("availability") != "ONLINE":
+            self._allowance.judge(await self._waiting(requester), files=files, size=size)
         now = datetime.now(UTC)
         row: Doc = {
             "_id": made,
             "pid": dataset["_id"],
             "asked": wish.pid,
             "locations": None if wish.files is None else list(wish.files),
+            "requester": requester,
             "state": "ARCHIVED",
             "done": False,
             "version": 0,
@@ -78,7 +120,9 @@ class Downloads:
             "created_at": now,
             "updated_at": now,
         }
-        event = DownloadRequested(request_id=made, pid=dataset["_id"], locations=wish.files)
+        event = DownloadRequested(
+            request_id=made, pid=dataset["_id"], locations=wish.files, requester=requester
+        )
 
         async def work(session: Session) -> None:
             await self._rows.insert_one(row, session=session)
@@ -142,9 +186,41 @@ class Downloads:
             raise NotFound(f"no download {request_id[:100]!r}")
         return row
 
+    async def cancel(self, request_id: str) -> Doc:
+        """Not wanted any more; one that has ended stays as it is. Raises NotFound."""
+        row = await self.find(request_id)
+        if row["done"]:
+            return row
+        fields = {
+            "state": "CANCELLED",
+            "done": True,
+            "reason": "cancelled by its reader",
+            "updated_at": datetime.now(UTC),
+        }
+
+        async def work(session: Session) -> None:
+            which = {"_id": request_id, "done": False}
+            change = {"$set": fields, "$inc": {"version": CANCELLED_VERSION}}
+            result = await self._rows.update_one(which, change, session=session)
+            if result.matched_count:
+                await self._outbox.add(session, [DownloadCancelled(request_id=request_id)])
+
+        await transaction(self._client, work)
+        self._wake(request_id)
+        return await self.find(request_id)
+
+    async def under_way(self, most: int) -> list[Doc]:
+        """Those that have not ended, the oldest first."""
+        with translated():
+            rows = self._rows.find({"done": False}).sort("created_at", 1).limit(most)
+            return [row async for row in rows]
+
     async def progressed(self, event: DownloadProgressed) -> None:
-        told = event.model_dump(exclude={"request_id", "version"})
-        await self._apply(event.request_id, event.version, told)
+        told = event.model_dump(exclude={"request_id", "version", "seconds_left"})
+        expected = None
+        if event.seconds_left is not None:
+            expected = datetime.now(UTC) + timedelta(seconds=event.seconds_left)
+        await self._apply(event.request_id, event.version, {**told, "expected_at": expected})
 
     async def ready(self, event: DownloadReady) -> None:
         counts = {"files": event.files, "files_online": event.files, "files_failed": 0}
@@ -166,6 +242,9 @@ class Downloads:
             await self._rows.update_one(
                 {"_id": request_id, "version": {"$lt": version}}, {"$set": change}
             )
+        self._wake(request_id)
+
+    def _wake(self, request_id: str) -> None:
         changed = self._changed.pop(request_id, None)
         if changed is not None:
             changed.set()
@@ -190,9 +269,53 @@ def told(row: Doc) -> dict[str, Any]:
         "done": row["done"],
         **{name: row[name] for name in counts},
         "reason": row["reason"],
+        "place": None if row["done"] else row.get("place"),
+        "seconds_left": _seconds_left(row),
+        "expected": utc_text(row["expected_at"]) if _is_expected(row) else None,
         "created": utc_text(row["created_at"]),
         "updated": utc_text(row["updated_at"]),
         "self": address,
         "events": f"{address}/events",
         "data": data_path(row["pid"]),
     }
+
+
+def _is_expected(row: Doc) -> bool:
+    return not row["done"] and row.get("expected_at") is not None
+
+
+def _seconds_left(row: Doc) -> float | None:
+    """As of now; None where it cannot be told."""
+    if row["done"]:
+        return 0.0
+    if not _is_expected(row):
+        return None
+    return max(0.0, round((row["expected_at"] - datetime.now(UTC)).total_seconds(), 1))
+
+
+def staging(rows: Sequence[Doc]) -> list[dict[str, Any]]:
+    """What is being staged, by dataset, for everybody: nothing in it tells who asked."""
+    by_pid: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        told = by_pid.setdefault(
+            row["pid"],
+            {
+                "pid": row["pid"],
+                "state": row["state"],
+                "requests": 0,
+                "since": utc_text(row["created_at"]),
+                "files": 0,
+                "files_online": 0,
+                "bytes": 0,
+                "bytes_online": 0,
+                "seconds_left": None,
+                "data": data_path(row["pid"]),
+            },
+        )
+        told["requests"] += 1
+        if row["state"] == "RESTORING":
+            told["state"] = "RESTORING"
+        if row["bytes"] >= told["bytes"]:  # the largest stands for all: they overlap
+            told |= {n: row[n] for n in ("files", "files_online", "bytes", "bytes_online")}
+            told["seconds_left"] = _seconds_left(row)
+    return list(by_pid.values())

@@ -5,6 +5,8 @@ from pathlib import Path
 from portal_local import simulation
 from portal_local.tape.app import Site, build
 from portal_local.tape.physics import Physics
+from portal_local.tape.progress import DIALECTS
+from portal_local.tape.rest import Manners
 
 
 def main() -> None:
@@ -25,6 +27,10 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=physics.rate, help="bytes per second")
     parser.add_argument("--files-per-tape", type=int, default=physics.files_per_tape)
     parser.add_argument("--tapes", type=int, default=physics.tapes)
+    parser.add_argument("--dialect", choices=tuple(DIALECTS), default="spec")
+    parser.add_argument("--most-files", type=int, help="of a stage request")
+    parser.add_argument("--most-told", type=int, help="paths in one answer of archiveinfo")
+    parser.add_argument("--order", choices=("position", "asked"), default="position")
     given = parser.parse_args()
     site = Site(
         archive=given.archive,
@@ -32,6 +38,8 @@ def main() -> None:
         data=given.data or given.buffer.with_name(f"{given.buffer.name}.state"),
         drives=given.drives,
         buffer_bytes=given.buffer_bytes,
+        manners=Manners(given.dialect, given.most_files, given.most_told),
+        order=given.order,
         physics=Physics(
             mount=given.mount,
             seek=given.seek,

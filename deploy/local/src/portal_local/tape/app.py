@@ -22,17 +22,19 @@ from portal_local import simulation
 from portal_local.tape import problems
 from portal_local.tape.archive import MISSING, Archive
 from portal_local.tape.buffer import Buffer
+from portal_local.tape.drives import Order
 from portal_local.tape.faults import FileFault
 from portal_local.tape.ledger import Ledger
 from portal_local.tape.paths import sanitised
 from portal_local.tape.physics import Physics
 from portal_local.tape.problems import Problem
-from portal_local.tape.rest import API, TapeRest
+from portal_local.tape.rest import API, Manners, PathsBody, TapeRest, sent_body
 from portal_local.tape.shelves import Shelves
 from portal_local.tape.webdav import Door
 
 logger = logging.getLogger(__name__)
 
+APIS = (f"{API}/tape/", f"{API}/")
 NAMED = re.compile(r"^/(stage|release)/[^/]+")
 
 
@@ -46,13 +48,16 @@ class Site:
     drives: int = 4
     buffer_bytes: int | None = None
     physics: Physics = field(default_factory=Physics)
+    manners: Manners = field(default_factory=Manners)
+    order: Order = "position"
 
 
 def kind_of(method: str, path: str) -> str:
     """What a call is counted as."""
-    if path.startswith(f"{API}/"):
-        asked = NAMED.sub(r"/\1/{id}", path.removeprefix(API))
-        return f"{method} {asked}"
+    for api in APIS:
+        if path.startswith(api):
+            asked = NAMED.sub(r"/\1/{id}", f"/{path.removeprefix(api)}")
+            return f"{method} {asked}"
     return f"{method} discovery" if path.startswith("/.well-known/") else f"{method} /{{path}}"
 
 
@@ -70,6 +75,7 @@ def assembled(site: Site, faults: simulation.Faults) -> tuple[Archive, simulatio
         buffer=Buffer(site.buffer.resolve(), ledger, capacity=site.buffer_bytes),
         physics=site.physics,
         drives=site.drives,
+        order=site.order,
         faults=faults,
     )
     return archive, simulation.Calls(database)
@@ -103,7 +109,8 @@ def build(site: Site) -> ASGIApp:
         routes=[
             *simulation.knobs(calls, faults, facts, forget),
             Route("/_tape", _Tapes(archive).tell),
-            *TapeRest(archive).routes(),
+            Route("/_tape", _Tapes(archive).places, methods=["POST"]),
+            *TapeRest(archive, site.manners).routes(),
             Route("/{path:path}", Door(archive).read),
         ],
         exception_handlers={Problem: _problem, HTTPException: _unrouted},
@@ -140,6 +147,14 @@ class _Tapes:
             raise Problem(404, "Not Found", MISSING)
         return JSONResponse(
             {"path": path, "tape": place.tape, "position": place.position, "mounts": mounts}
+        )
+
+    async def places(self, request: Request) -> Response:
+        """Where each of `{"paths": […]}` lies; those that are not there are left out."""
+        sent = await sent_body(request, PathsBody, "paths")
+        found = ((path, self._archive.place(sanitised(path))) for path in sent.paths)
+        return JSONResponse(
+            [{"path": p, "tape": at.tape, "position": at.position} for p, at in found if at]
         )
 
 

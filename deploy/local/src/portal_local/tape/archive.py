@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from portal_local.simulation import Faults
 from portal_local.tape import faults as file_faults
 from portal_local.tape.buffer import Buffer
-from portal_local.tape.drives import Drives
-from portal_local.tape.ledger import COMPLETED, FAILED, SUBMITTED, Ledger, Wish
+from portal_local.tape.drives import Drives, Order
+from portal_local.tape.ledger import COMPLETED, FAILED, SUBMITTED, Ledger, Request, Wish
 from portal_local.tape.paths import file_at, is_directory
 from portal_local.tape.physics import Physics, Place
 from portal_local.tape.shelves import Shelves
@@ -31,6 +32,7 @@ class Archive:
         buffer: Buffer,
         physics: Physics,
         drives: int,
+        order: Order = "position",
         faults: Faults,
     ) -> None:
         self._root = root
@@ -39,7 +41,12 @@ class Archive:
         self.shelves = shelves
         self.buffer = buffer
         self.drives = Drives(
-            physics, shelves, count=drives, wanted=ledger.is_wanted, read=self._recall
+            physics,
+            shelves,
+            count=drives,
+            order=order,
+            wanted=ledger.is_wanted,
+            read=self._recall,
         )
 
     async def run(self) -> None:
@@ -124,6 +131,11 @@ class Archive:
         finally:
             self.buffer.free(size)
         return None
+
+    def shown(self, request: Request) -> Request:
+        """As those who poll are told of it: faults leave files out, or never let them end."""
+        files = [file_faults.shown(self._faults, file) for file in request.files]
+        return replace(request, files=[file for file in files if file is not None])
 
     def paths_of(self, request: str) -> frozenset[str] | None:
         found = self.ledger.request(request)

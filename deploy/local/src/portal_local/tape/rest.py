@@ -1,8 +1,9 @@
 """WLCG Tape REST API v1: discovery, stage, poll, cancel, delete, release, archiveinfo."""
 
+from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -32,6 +33,10 @@ class StageBody(BaseModel):
     files: Annotated[list[StagedFile], Field(min_length=1)]
 
 
+class StrictStageBody(StageBody):
+    model_config = ConfigDict(extra="forbid")
+
+
 class PathsBody(BaseModel):
     paths: Annotated[list[Sent], Field(min_length=1)]
 
@@ -39,23 +44,38 @@ class PathsBody(BaseModel):
 B = TypeVar("B", bound=BaseModel)
 
 
+@dataclass(frozen=True)
+class Manners:
+    """What a site does its own way."""
+
+    dialect: progress.Dialect = "spec"
+    most_files: int | None = None  # in a stage request; more is refused
+    most_told: int | None = None  # paths in one answer of archiveinfo; the rest is left out
+
+    @property
+    def api(self) -> str:
+        return f"{API}/tape" if self.dialect == "dcache" else API
+
+
 class TapeRest:
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, manners: Manners | None = None) -> None:
         self._archive = archive
+        self._manners = manners or Manners()
 
     def routes(self) -> list[Route]:
+        api = self._manners.api
         return [
             Route("/.well-known/wlcg-tape-rest-api", self.discover),
-            Route(f"{API}/stage", self.stage, methods=["POST"]),
-            Route(f"{API}/stage/{{id}}", self.poll),
-            Route(f"{API}/stage/{{id}}", self.delete, methods=["DELETE"]),
-            Route(f"{API}/stage/{{id}}/cancel", self.cancel, methods=["POST"]),
-            Route(f"{API}/release/{{id}}", self.release, methods=["POST"]),
-            Route(f"{API}/archiveinfo", self.archiveinfo, methods=["POST"]),
+            Route(f"{api}/stage", self.stage, methods=["POST"]),
+            Route(f"{api}/stage/{{id}}", self.poll),
+            Route(f"{api}/stage/{{id}}", self.delete, methods=["DELETE"]),
+            Route(f"{api}/stage/{{id}}/cancel", self.cancel, methods=["POST"]),
+            Route(f"{api}/release/{{id}}", self.release, methods=["POST"]),
+            Route(f"{api}/archiveinfo", self.archiveinfo, methods=["POST"]),
         ]
 
     async def discover(self, request: Request) -> Response:
-        endpoint: dict[str, object] = {"uri": _base(request), "version": "v1", "metadata": {}}
+        endpoint: dict[str, object] = {"uri": self._base(request), "version": "v1", "metadata": {}}
         return JSONResponse(
             {
                 "sitename": SITE,
@@ -65,21 +85,31 @@ class TapeRest:
         )
 
     async def stage(self, request: Request) -> Response:
-        body = await _body(request, StageBody, "files")
+        dcache = self._manners.dialect == "dcache"
+        body = await sent_body(request, StrictStageBody if dcache else StageBody, "files")
+        most = self._manners.most_files
+        if most is not None and len(body.files) > most:
+            raise Problem(413, "Content Too Large", f"at most {most} files in a request")
         files: dict[str, float] = {}
         for number, file in enumerate(body.files):
             path, lifetime = sanitised(file.path), _lifetime(file.lifetime, number)
             files[path] = max(lifetime, files.get(path, 0.0))
+        if self._manners.dialect == "storm":  # reads no lifetimes
+            files = dict.fromkeys(files, LIFETIME)
         made = self._archive.stage(files)
         return JSONResponse(
-            {"requestId": made}, 201, headers={"Location": f"{_base(request)}/stage/{made}"}
+            {"requestId": made}, 201, headers={"Location": f"{self._base(request)}/stage/{made}"}
         )
+
+    def _base(self, request: Request) -> str:
+        host = request.headers.get("host", "localhost")
+        return f"{request.url.scheme}://{host}{self._manners.api}"
 
     async def poll(self, request: Request) -> Response:
         found = self._archive.ledger.request(request.path_params["id"])
         if found is None:
             raise _unknown(request)
-        return JSONResponse(progress.told(found))
+        return JSONResponse(progress.DIALECTS[self._manners.dialect](self._archive.shown(found)))
 
     async def delete(self, request: Request) -> Response:
         """Cancels what is under way and forgets the request, its pins too."""
@@ -100,7 +130,7 @@ class TapeRest:
         return Response()
 
     async def _own_paths(self, request: Request) -> tuple[str, list[str]]:
-        body = await _body(request, PathsBody, "paths")
+        body = await sent_body(request, PathsBody, "paths")
         made = request.path_params["id"]
         if self._archive.paths_of(made) is None:
             raise _unknown(request)
@@ -115,19 +145,16 @@ class TapeRest:
         return made, paths
 
     async def archiveinfo(self, request: Request) -> Response:
-        body = await _body(request, PathsBody, "paths")
-        paths = dict.fromkeys(sanitised(path) for path in body.paths)
-        return JSONResponse([self._info(path) for path in paths])
+        body = await sent_body(request, PathsBody, "paths")
+        paths = list(dict.fromkeys(sanitised(path) for path in body.paths))
+        told = paths[: self._manners.most_told]
+        return JSONResponse([self._info(path) for path in told])
 
     def _info(self, path: str) -> dict[str, str]:
         locality = self._archive.locality(path)
         return (
             {"path": path, "locality": locality} if locality else {"path": path, "error": MISSING}
         )
-
-
-def _base(request: Request) -> str:
-    return f"{request.url.scheme}://{request.headers.get('host', 'localhost')}{API}"
 
 
 def _unknown(request: Request) -> Problem:
@@ -145,7 +172,7 @@ def _lifetime(sent: str | None, number: int) -> float:
     return found
 
 
-async def _body(request: Request, model: type[B], field: str) -> B:
+async def sent_body(request: Request, model: type[B], field: str) -> B:
     """The body as the model has it; problems name the field and say what is wrong with it."""
     received = bytearray()
     async for chunk in request.stream():

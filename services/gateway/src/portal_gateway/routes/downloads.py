@@ -8,9 +8,9 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from portal_shared.service import Service
 
-from portal_gateway import asking, event_stream
+from portal_gateway import allowing, asking, event_stream
 from portal_gateway.data_proxy import DataProxy
-from portal_gateway.downloads import Downloads, told
+from portal_gateway.downloads import Downloads, staging, told
 from portal_gateway.settings import GatewaySettings
 
 REQUEST_BODY: dict[str, Any] = {
@@ -35,6 +35,9 @@ REQUEST_BODY: dict[str, Any] = {
         }
     },
 }
+
+
+MOST_SHOWN = 1000
 
 
 @asynccontextmanager
@@ -71,10 +74,28 @@ async def ask(request: Request) -> Response:
             break
     wish = asking.wish(bytes(body))
     key = asking.idempotency_key(request.headers.get("idempotency-key"))
-    row = await _downloads(request).request(wish, key)
+    downloads = _downloads(request)
+    host = request.client.host if request.client else None
+    who = allowing.requester(host, await downloads.readers_key())
+    row = await downloads.request(wish, key, who)
     state = told(row)
     headers = {"Location": state["self"], "Cache-Control": "no-store"}
     return JSONResponse(state, 202, headers)
+
+
+@router.get("/api/staging", tags=["downloads"])
+async def being_staged(request: Request) -> Response:
+    """What is on its way from tape for anybody, by dataset; without who asked for it."""
+    rows = await _downloads(request).under_way(MOST_SHOWN)
+    body = {"datasets": staging(rows), "downloads": len(rows)}
+    return JSONResponse(body, headers={"Cache-Control": "public, max-age=5"})
+
+
+@router.delete("/api/downloads/{request_id}", tags=["downloads"])
+async def cancel(request: Request, request_id: str) -> Response:
+    """Not wanted any more: what nobody else waits for is not staged."""
+    row = await _downloads(request).cancel(request_id)
+    return JSONResponse(told(row), headers={"Cache-Control": "no-store"})
 
 
 @router.get("/api/downloads/{request_id}", tags=["downloads"])

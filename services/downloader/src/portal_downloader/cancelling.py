@@ -1,0 +1,72 @@
+"""Lets go of what was asked for and is wanted by nobody any more."""
+
+from collections.abc import Callable
+
+from portal_shared.errors import PortalError
+from portal_shared.observe import logger
+
+from portal_downloader.batches import Batches
+from portal_downloader.datasets import Datasets
+from portal_downloader.requests import Requests
+from portal_downloader.rows import FileRow, Files
+from portal_downloader.states import UNDER_WAY
+from portal_downloader.tape import Tape
+
+log = logger(__name__)
+
+
+class Cancelling:
+    def __init__(
+        self,
+        *,
+        datasets: Datasets,
+        files: Files,
+        requests: Requests,
+        batches: Batches,
+        tape: Tape,
+        ring: Callable[[], None],
+    ) -> None:
+        self._datasets = datasets
+        self._files = files
+        self._requests = requests
+        self._batches = batches
+        self._tape = tape
+        self._ring = ring
+
+    async def step(self) -> bool:
+        """One request that was cancelled; False when there is none."""
+        request = await self._requests.next_cancelled()
+        if request is None:
+            return False
+        pid, locations = request["pid"], request["locations"]
+        wanted = await self._requests.wanted_besides(pid)
+        given_up = 0
+        if wanted is not None:
+            async for found in self._files.portions(pid, locations, UNDER_WAY):
+                unwanted = [file for file in found if file.location not in wanted]
+                await self._let_go(unwanted)
+                given_up += len(unwanted)
+        await self._requests.let_go(request)
+        await self._datasets.note_news(pid)
+        log.info("request cancelled", request_id=request["_id"], files_given_up=given_up)
+        self._ring()
+        return True
+
+    async def _let_go(self, files: list[FileRow]) -> None:
+        """On tape again; the archive is told, as well as may be."""
+        by_batch: dict[str, list[FileRow]] = {}
+        for file in files:
+            await self._batches.let_go(file)
+            if file.batch:
+                by_batch.setdefault(file.batch, []).append(file)
+        await self._files.move_all(
+            [f.id for f in files], {}, UNDER_WAY, "archived", batch=None, stage_id=None
+        )
+        for batch, ours in by_batch.items():
+            stage_id = await self._batches.stage_id(batch)
+            if stage_id is None:
+                continue
+            try:
+                await self._tape.cancel(stage_id, [f.path for f in ours])
+            except PortalError as error:  # it restores what nobody fetches: a pin runs out
+                log.warning("recall not cancelled", stage_id=stage_id, reason=str(error))

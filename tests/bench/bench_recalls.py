@@ -1,0 +1,215 @@
+"""In which order files come from tape: ours against first come first served and physical order.
+
+Simulated drives on a clock of their own, so that the figures are those of the order alone.
+"""
+
+import asyncio
+import random
+import selectors
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from portal_downloader.batching import Batching, Share, group_of, lead
+from portal_downloader.batching import Place as Told
+from portal_local.tape.drives import Drives, Order
+from portal_local.tape.physics import Physics, Place
+from portal_local.tape.shelves import Shelves
+from typing_extensions import override
+
+FILES, SIZE, TAPES, DRIVES, READERS = 600, 2 * 10**9, 20, 4, 30
+TAPES_UNDER_WAY = DRIVES + 1
+WINDOW = 300.0  # seconds, as FTS has it
+SPREAD = 600.0  # seconds within which all ask
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+PHYSICS = Physics(mount=16 + 56 + 62, seek=65, rate=400e6, files_per_tape=400, tapes=TAPES,
+                  speed_factor=1)  # fmt: skip
+
+
+class _Clock(selectors.DefaultSelector):
+    """Nothing waits: time passes to the next thing that is due."""
+
+    now = 0.0
+
+    @override
+    def select(self, timeout: float | None = None) -> list[Any]:
+        if timeout:
+            self.now += timeout
+        return super().select(0)
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self.clock = _Clock()
+        super().__init__(self.clock)
+
+    @override
+    def time(self) -> float:
+        return self.clock.now
+
+
+@dataclass(frozen=True)
+class Asked:
+    path: str
+    place: Place
+    requester: str
+    at: float
+
+
+def asked() -> list[Asked]:
+    """Files at random of all tapes, by readers at random, as they ask one after the other.
+
+    A folder was written in the order of its names, as the simulator writes: so that names tell
+    something of positions even where those are not known.
+    """
+    dice = random.Random(6)  # noqa: S311
+    places = dice.sample([Place(f"VT{t:02d}", p) for t in range(TAPES) for p in range(400)], FILES)
+    files = [(f"/{p.tape}.{p.position // 100}/{p.position:04d}", p) for p in places]
+    dice.shuffle(files)
+    moments = sorted(dice.uniform(0, SPREAD) for _ in files)
+    return [
+        Asked(path, place, f"r{dice.randrange(READERS)}", at)
+        for (path, place), at in zip(files, moments, strict=True)
+    ]
+
+
+@dataclass
+class Queue:
+    """What our downloader has in its database: the same decisions, by the same core."""
+
+    known: str  # nothing, tapes or positions
+    batching: Batching
+    waiting: list[Asked] = field(default_factory=list[Asked])
+    under_way: dict[str, Asked] = field(default_factory=dict[str, Asked])
+
+    def group(self, file: Asked) -> str:
+        told = None if self.known == "nothing" else Told(file.place.tape, 0)
+        return group_of(file.path, told)
+
+    def next_batch(self, now: float) -> list[Asked]:
+        most = self.batching.admitted(len(self.under_way))
+        oldest = min((f.at for f in self.waiting), default=now)
+        if now - oldest < self.batching.window:
+            return []
+        found: list[Asked] = []
+        groups = {self.group(f) for f in self.under_way.values()}
+        shut: set[str] = set()
+        while len(found) < most and (leading := lead(self._shares(found, shut))) is not None:
+            left = [f for f in self.waiting if f not in found]
+            mine = [f for f in left if f.requester == leading.requester]
+            mine = [f for f in mine if self.batching.admits(self.group(f), groups)]
+            if not mine:
+                shut.add(leading.requester)
+                continue
+            first = min(mine, key=lambda f: f.at)
+            groups.add(self.group(first))
+            together = [f for f in left if self.group(f) == self.group(first)]
+            known = self.known == "positions"
+            together.sort(key=lambda f: (f.place.position if known else 0, f.path))
+            found += together[: most - len(found)]
+        self.waiting = [f for f in self.waiting if f not in found]
+        self.under_way |= {f.path: f for f in found}
+        return found
+
+    def _shares(self, taken: Sequence[Asked], shut: set[str]) -> list[Share]:
+        shares: dict[str, Share] = {}
+        for file in self.waiting:
+            if file not in taken and file.requester not in shut:
+                at = NOW + timedelta(seconds=file.at)
+                share = shares.setdefault(file.requester, Share(file.requester, 0, 0, at))
+                share.waiting += 1
+        for file in [*taken, *self.under_way.values()]:
+            if file.requester in shares:
+                shares[file.requester].under_way += 1
+        return list(shares.values())
+
+
+Feed = Callable[[Drives, dict[str, Asked]], Awaitable[None]]
+
+
+def seconds(feed: Feed, order: Order) -> float:
+    """Until the last file has come."""
+    files = {file.path: file for file in asked()}
+    loop = _Loop()
+
+    async def run() -> float:
+        left = set(files)
+        done = asyncio.Event()
+
+        async def read(path: str, wind: Callable[[int], Awaitable[None]]) -> None:
+            await wind(SIZE)
+            left.discard(path)
+            came(path)
+            if not left:
+                done.set()
+
+        came: Callable[[str], None] = lambda _: None  # noqa: E731
+        shelves = Shelves(sqlite3.connect(":memory:", isolation_level=None), Path("/none"), PHYSICS)
+        drives = Drives(
+            PHYSICS, shelves, count=DRIVES, order=order, wanted=left.__contains__, read=read
+        )
+        feeding = asyncio.create_task(feed(drives, files))  # type: ignore[arg-type]
+        if isinstance(feed, Ours):
+            came = feed.came
+        working = asyncio.create_task(drives.run())
+        await done.wait()
+        working.cancel()
+        feeding.cancel()
+        await asyncio.gather(working, feeding, return_exceptions=True)
+        return loop.time()
+
+    try:
+        return loop.run_until_complete(run())
+    finally:
+        loop.close()
+
+
+async def at_once(drives: Drives, files: dict[str, Asked]) -> None:
+    """As each is asked for: the archive decides alone."""
+    loop = asyncio.get_running_loop()
+    for file in files.values():
+        await asyncio.sleep(max(0.0, file.at - loop.time()))
+        drives.enqueue(file.path, file.place)
+
+
+class Ours:
+    """Windows, fair turns and groups; the next batch when there is room for it."""
+
+    def __init__(self, known: str) -> None:
+        self._queue = Queue(
+            known,
+            Batching(window=WINDOW, most=300, most_under_way=5000, most_tapes=TAPES_UNDER_WAY),
+        )
+        self._free = asyncio.Event()
+
+    def came(self, path: str) -> None:
+        self._queue.under_way.pop(path, None)
+        self._free.set()
+
+    async def __call__(self, drives: Drives, files: dict[str, Asked]) -> None:
+        loop = asyncio.get_running_loop()
+        coming = list(files.values())
+        while coming or self._queue.waiting:
+            await asyncio.sleep(20)
+            while coming and coming[0].at <= loop.time():
+                self._queue.waiting.append(coming.pop(0))
+            for file in self._queue.next_batch(loop.time()):
+                drives.enqueue(file.path, file.place)
+
+
+def test_order_of_recalls() -> None:
+    rows = {
+        "first come, first served": seconds(at_once, "asked"),
+        "ours, nothing known, archive as asked": seconds(Ours("nothing"), "asked"),
+        "ours, tapes known, archive as asked": seconds(Ours("tapes"), "asked"),
+        "ours, positions known, archive as asked": seconds(Ours("positions"), "asked"),
+        "physical order (the archive's own)": seconds(at_once, "position"),
+        "ours, positions known, archive as it lies": seconds(Ours("positions"), "position"),
+    }
+    slowest, best = rows["first come, first served"], rows["physical order (the archive's own)"]
+    print(f"\nrecall of {FILES} files of 2 GB, {TAPES} tapes, {DRIVES} drives, {READERS} readers")
+    for name, took in rows.items():
+        print(f"  {name:45} {took:9.0f} s  x{slowest / took:5.2f} of the first  {best / took:5.2f}")

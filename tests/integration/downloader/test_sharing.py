@@ -1,0 +1,102 @@
+"""Many readers at once: one recall for all, fair turns, cancelling, and an honest estimate."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+
+def folder(tape: Any, count: int, name: str = "d", size: int = 3000) -> list[Any]:
+    return [tape.write(f"{name}/{n:03}.bin", size) for n in range(count)]
+
+
+async def test_two_hundred_overlapping_requests_cause_one_recall_of_each_file(
+    downloader: Any, tape: Any
+) -> None:
+    files = folder(tape, 20)
+    await downloader.register("p", files)
+    wishes = [tuple(f.name for f in files[n % 20 :: 3]) for n in range(200)]
+    requests = await asyncio.gather(*(downloader.ask("p", *wish) for wish in wishes))
+    await downloader.until(
+        lambda: len(downloader.told("download.ready.v1")) == len(requests), seconds=120
+    )
+    wanted = {name for wish in wishes for name in wish}
+    assert tape.recalls == {f"d/{name}": 1 for name in wanted}
+
+
+async def test_what_is_cancelled_is_not_recalled(downloader: Any, gateway: Any, tape: Any) -> None:
+    files = folder(tape, 6)
+    await downloader.register("p", files)
+    pid = downloader.pid("p")
+    await gateway.index(pid, files)
+    tape.fault(effect="status", kind="POST /stage", status=503, times=3)
+    async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
+        body = {"pid": pid}
+        one = (await client.post("/api/downloads", json=body)).json()
+        body = {"pid": pid, "files": ["000.bin"]}
+        other = (await client.post("/api/downloads", json=body)).json()
+        cancelled = (await client.delete(one["self"])).json()
+        assert (cancelled["state"], cancelled["done"]) == ("CANCELLED", True)
+        again = (await client.delete(one["self"])).json()
+        assert again["state"] == "CANCELLED"
+        assert (await client.delete("/api/downloads/nobody")).status_code == 404
+        async with asyncio.timeout(60):
+            while not (told := (await client.get(other["self"])).json())["done"]:
+                await asyncio.sleep(0.1)
+        assert told["state"] == "ONLINE"
+        assert (told["seconds_left"], told["place"]) == (0.0, None)
+        assert (await client.get(one["self"])).json()["state"] == "CANCELLED"
+    assert set(tape.recalls) >= {"d/000.bin"}
+    states = {f["name"]: f["state"] for f in (await downloader.get("p")).json()["files"]}
+    assert states["000.bin"] == "ONLINE"
+    assert set(states.values()) <= {"ONLINE", "ARCHIVED"}
+
+
+async def test_what_is_staged_is_told_to_all_without_who_asked(
+    downloader: Any, gateway: Any, tape: Any
+) -> None:
+    files = folder(tape, 3)
+    await downloader.register("p", files)
+    pid = downloader.pid("p")
+    await gateway.index(pid, files)
+    tape.fault(effect="status", kind="POST /stage", status=503, times=5)
+    async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
+        made = [(await client.post("/api/downloads", json={"pid": pid})).json() for _ in range(2)]
+        told = (await client.get("/api/staging")).json()
+        mine = next(d for d in told["datasets"] if d["pid"] == pid)
+        assert (mine["requests"], mine["files"]) == (2, 3)
+        text = str(told)
+        assert not any(m["id"] in text for m in made)
+        assert "requester" not in text
+        assert "127.0.0.1" not in text
+
+
+async def test_more_than_a_reader_may_wait_for_is_refused_with_figures(
+    downloader: Any, gateway: Any, tape: Any
+) -> None:
+    files = folder(tape, 2)
+    await downloader.register("p", files)
+    pid = downloader.pid("p")
+    await gateway.index(pid, files)
+    tape.fault(effect="status", kind="POST /stage", status=503, times=4)
+    async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
+        answers = [await client.post("/api/downloads", json={"pid": pid}) for _ in range(60)]
+    refused = [a for a in answers if a.status_code == 429]
+    assert refused
+    assert "at most 50" in refused[0].json()["error"]["message"]
+    assert int(refused[0].headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize("dialect", ["eos", "dcache", "storm"])
+async def test_every_dialect_of_the_archive_is_understood(
+    alone: Any, dialect: str, tape: Any, tapes: Any
+) -> None:
+    archive = tapes("--dialect", dialect)
+    downloader = await alone(tape_url=archive.url)
+    archive.belong_to(tape.name)
+    await downloader.register("p", folder(archive, 5))
+    archive.fault(effect="fail", path="d/003.bin", reason="drive ate it", times=None)
+    failed = await downloader.ended(await downloader.ask("p"))
+    assert (failed["files_online"], failed["files_failed"]) == (4, 1)
+    assert archive.recalls == {f"d/{n:03}.bin": 1 for n in (0, 1, 2, 4)}

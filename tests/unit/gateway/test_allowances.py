@@ -1,0 +1,37 @@
+"""How much one reader may be waiting for."""
+
+import pytest
+from portal_gateway.allowing import Allowance, Waiting, requester
+from portal_shared.errors import TooMany
+
+ALLOWANCE = Allowance(downloads=3, files=100, bytes=1000)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "files", "size", "said"),
+    [
+        (Waiting(3, 0, 0), 1, 1, "waiting for 3 downloads and ask for 1 more; at most 3"),
+        (Waiting(1, 95, 0), 6, 1, "waiting for 95 files and ask for 6 more; at most 100"),
+        (Waiting(1, 1, 900), 1, 101, "waiting for 900 bytes and ask for 101 more; at most 1000"),
+    ],
+)
+def test_what_is_too_much_is_said_with_its_figures(
+    waiting: Waiting, files: int, size: int, said: str
+) -> None:
+    with pytest.raises(TooMany, match=said):
+        ALLOWANCE.judge(waiting, files=files, size=size)
+
+
+def test_as_much_as_is_allowed_is_allowed() -> None:
+    ALLOWANCE.judge(Waiting(2, 99, 999), files=1, size=1)
+
+
+def test_a_reader_is_a_network_that_nobody_can_read_from_the_name() -> None:
+    name = requester("192.0.2.7", b"k")
+    assert name == requester("192.0.2.7", b"k")
+    assert "192" not in name
+    assert name != requester("192.0.2.8", b"k")
+    assert name != requester("192.0.2.7", b"other")
+    assert requester("2001:db8::1", b"k") == requester("2001:db8::ffff", b"k")
+    assert requester("2001:db8::1", b"k") != requester("2001:db8:0:1::1", b"k")
+    assert requester(None, b"k") == requester("no address", b"k")
