@@ -14,6 +14,7 @@ setup:  ## get uv if missing, install what uv.lock says
 
 servers:
 	@deploy/get-rabbitmq
+	@deploy/get-tools
 
 demo: setup servers  ## the whole portal on this machine, with the Human Organ Atlas in it
 	@$(RUN) portal demo
