@@ -6,7 +6,7 @@ a command that has more says so in its --help.
 
 import typer
 
-from portal_cli import dead_letters, demo, doi, get, jobs, operating
+from portal_cli import dead_letters, demo, doi, get, jobs, operating, tape
 from portal_cli.curate import curate
 from portal_cli.importing import import_hoa, import_panosc
 from portal_cli.submitting import submit
@@ -30,6 +30,7 @@ app.command()(operating.wait)
 app.command()(get.get)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(doi.app, name="doi")
+app.add_typer(tape.app, name="tape")
 app.command()(operating.reindex)
 
 

@@ -12,7 +12,7 @@ from portal_shared.service import Service
 from portal_shared.workers import Worker
 from starlette.exceptions import HTTPException
 
-from portal_downloader import handlers, problems, serving
+from portal_downloader import handlers, problems, reporting, serving
 from portal_downloader.adopting import Adopting
 from portal_downloader.batches import Batches
 from portal_downloader.bundling import Bundling
@@ -106,6 +106,8 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
     selected = Selected(files)
     app.state.delivery = Delivery(store, selected, Bundling(selected, contents, cache))
     app.state.requests = requests
+    app.state.reporting = reporting.Reporting(files, cache)
+    app.include_router(reporting.router)
     app.include_router(serving.router)
     for kind in (PortalError, HTTPException):
         app.add_exception_handler(kind, problems.refused)

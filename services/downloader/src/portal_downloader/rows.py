@@ -352,6 +352,13 @@ class Files:
                 return row
         return None
 
+    async def troubled(self, most: int) -> list[Doc]:
+        """Those that cannot be had, or are tried again because something went wrong."""
+        which: Doc = {"state": {"$ne": "online"}, "reason": {"$type": "string"}}
+        with translated():
+            rows = self.rows.find(which).sort([("pid", ASCENDING), ("location", ASCENDING)])
+            return [row async for row in rows.limit(most)]
+
     async def select(
         self, pid: str, locations: Sequence[str] | None, states: Sequence[State]
     ) -> list[FileRow]:

@@ -1,0 +1,77 @@
+"""The downloader's sending alone: one file and one zip of a cache, without broker or database."""
+
+import os
+from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from fastapi import FastAPI, Request, Response
+from portal_downloader import answering
+from portal_downloader.answering import Shown
+from portal_downloader.bundles import bags, pieces
+from portal_downloader.bundles.bags import About, Member
+from portal_downloader.bundles.pieces import Stored
+from portal_downloader.bundles.zips import Zip
+from portal_downloader.cache import Cache
+from starlette.responses import FileResponse
+
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+FOLDER = Path(os.environ.get("BENCH_FOLDER", "."))
+
+
+class _Store:
+    """As the real one, of what is there for certain."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def opened(self, stored: Stored) -> int | None:
+        return self._cache.open(stored.sha256, stored.size)
+
+    def place(self, stored: Stored) -> str:
+        return self._cache.place_name(stored.sha256)
+
+    def reading(self, _digests: Collection[str]) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+def members(folder: Path) -> list[Member]:
+    """As `listed` wrote them down."""
+    found: list[Member] = []
+    for line in (folder / "members").read_text("utf-8").splitlines():
+        name, size, sha256, crc32 = line.split("\t")
+        found.append(Member(name, int(size), sha256, int(crc32)))
+    return found
+
+
+def build() -> FastAPI:
+    app = FastAPI()
+    cache = Cache(FOLDER / "cache")
+    store: Any = _Store(cache)
+    large, *small = members(FOLDER)
+    about = About("bench", created=MOMENT)
+    entries = bags.bag(about, small)
+    layout = Zip(entries, about.moment)
+    tag = bags.tag("zip", about, entries)
+
+    @app.get("/file")
+    async def file(request: Request) -> Response:
+        stored = Stored(large.sha256, large.size)
+        shown = Shown(pieces.of([stored]), f'"{large.sha256}"', MOMENT, [large.sha256], stored)
+        return answering.answer(
+            request, shown, answering.headers("application/octet-stream"), cast("Any", store)
+        )
+
+    @app.get("/zip")
+    async def archive(request: Request) -> Response:
+        shown = Shown(layout.pieces, tag, MOMENT, ())
+        headers = answering.headers("application/zip")
+        return answering.answer(request, shown, headers, cast("Any", store))
+
+    @app.get("/stock")
+    async def stock() -> Response:
+        return FileResponse(FOLDER / "cache" / "objects" / cache.place_name(large.sha256))
+
+    return app

@@ -1,0 +1,52 @@
+"""What went wrong is told to the operator, file by file."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from portal_cli import tape as tape_command
+from typer.testing import CliRunner
+
+
+@pytest.fixture
+def addresses(downloader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ingest", "doi", "indexer", "downloader", "gateway"):
+        monkeypatch.setenv(f"PORTAL_{name.upper()}_URL", downloader.process.url)
+
+
+async def told(*options: str) -> tuple[int, Any]:
+    result = await asyncio.to_thread(
+        CliRunner().invoke, tape_command.app, ["failures", "--json", *options]
+    )
+    return result.exit_code, json.loads(result.stdout)
+
+
+async def test_a_wrong_checksum_on_tape_is_told_with_its_file(
+    downloader: Any, tape: Any, addresses: None
+) -> None:
+    files = [tape.write(f"d/{n}", 2000) for n in range(2)]
+    await downloader.register("p", files)
+    tape.fault(effect="corrupt", path="d/1", times=None)
+    await downloader.ended(await downloader.ask("p"))
+    code, found = await told("--state", "failed")
+    mine = [f for f in found["files"] if f["pid"] == downloader.pid("p")]
+    assert code == 1
+    assert [(f["location"], f["mismatches"]) for f in mine] == [("1", 2)]
+    assert "checksum" in mine[0]["reason"]
+    assert len(found["quarantine"]) >= 2
+
+
+async def test_a_file_that_never_ends_ends_by_its_deadline(alone: Any, tape: Any) -> None:
+    downloader = await alone(deadline_seconds="3")
+    await downloader.register("p", [tape.write("d/x", 2000), tape.write("d/y", 2000)])
+    tape.fault(effect="stuck", path="d/x")
+    failed = await downloader.ended(await downloader.ask("p"))
+    assert (failed["files_online"], failed["files_failed"]) == (1, 1)
+    assert "not here 3 s after it was asked for" in failed["reason"]
+
+
+async def test_a_file_left_out_of_the_answer_is_looked_for(downloader: Any, tape: Any) -> None:
+    await downloader.register("p", [tape.write(f"d/{n}", 2000) for n in range(3)])
+    tape.fault(effect="hidden", path="d/1")
+    assert (await downloader.ended(await downloader.ask("p")))["files"] == 3
