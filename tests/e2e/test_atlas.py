@@ -52,6 +52,32 @@ def test_every_dataset_and_document_has_a_doi(atlas: Portal) -> None:
     assert told.get("failed", 0) == 0
 
 
+def test_registry_datacite_and_icat_agree_on_every_doi(atlas: Portal) -> None:
+    told = json.loads(atlas.done("doi", "audit", "--json"))
+    assert told["differences"] == []
+    assert (told["at_datacite"], told["in_icat"]) == (88 + 6, 378 + 88)
+
+
+def test_all_events_said_again_cause_no_call_to_datacite(atlas: Portal) -> None:
+    calls = httpx.get(atlas.part("datacite") + "/_calls").json()
+    assert calls["answers"]["PUT /dois/{doi} 201"] == 88 + 6  # none was made twice
+    said = httpx.post(atlas.part("ingest") + "/republish", timeout=120).json()
+    assert said["events"] > 378
+    atlas.done("wait", "--timeout", "300")
+    assert httpx.get(atlas.part("datacite") + "/_calls").json() == calls
+
+
+def test_the_atlas_is_cited_by_its_own_doi(atlas: Portal) -> None:
+    (told,) = json.loads(atlas.done("doi", "show", "human-organ-atlas", "--json"))
+    accept = {"Accept": "application/vnd.datacite.datacite+json"}
+    metadata = httpx.get(f"{atlas.url}/doi/{told['doi']}", headers=accept).json()
+    parts = [r for r in metadata["relatedIdentifiers"] if r["relationType"] == "HasPart"]
+    assert len(parts) == 83
+    accept = {"Accept": "text/x-bibliography; style=apa"}
+    text = httpx.get(f"{atlas.url}/doi/{told['doi']}", headers=accept).text
+    assert text.startswith("The Human Organ Atlas Collaboration")
+
+
 def test_no_date_of_death_is_anywhere(atlas: Portal) -> None:
     text = json.dumps(atlas.api("/Documents", filter={"include": [{"relation": "datasets"}]}))
     assert "date_of_death" not in text
