@@ -35,6 +35,9 @@ WORDS = {
     "manifest": "Filled in by portal curate where a job could not hold the list of files.",
     "funding": "funder, funder_id (ROR), award, award_title of each.",
     "related": "relation (DataCite's word, as IsSupplementTo), identifier, title, type of each.",
+    "relations": "type (DataCite's word, as IsDerivedFrom) and pid of a record of this portal.",
+    "language": "of its texts, as en; the profile's if it is missing.",
+    "documents": "pids of documents that are its parts: it is an atlas.",
     "other_datasets": "pids of datasets that belong to it but are registered by other jobs.",
     "details": "The community's own metadata, any JSON object.",
 }
