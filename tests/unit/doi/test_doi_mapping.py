@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from portal_doi.datacite import refused_by_schema
 from portal_doi.registration import Registration
@@ -192,6 +192,7 @@ RECORDS = st.builds(
 )
 
 
+@settings(deadline=None)  # what is tested is no speed
 @given(RECORDS)
 def test_the_schema_takes_whatever_has_a_title_and_a_creator(record: Dataset) -> None:
     made = told(record)
