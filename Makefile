@@ -3,7 +3,7 @@ UV := $(shell deploy/get-uv --where)
 RUN := $(UV) run --no-sync
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo test unit it e2e icat-suite kills check fmt contracts bench up down logs image
+.PHONY: help setup servers demo test unit it e2e icat-suite kills check fuzz fmt contracts bench up down logs image
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -43,6 +43,11 @@ check: setup  ## format, lint, types, import contracts, contract drift
 	$(RUN) basedpyright
 	$(RUN) lint-imports
 	$(RUN) pytest -q tests/contract
+
+fuzz: setup servers  ## hostile requests and random filters, for long
+	PORTAL_TEST_FUZZ=20000 PORTAL_TEST_FILTERS=200000 $(RUN) pytest -o timeout=7200 \
+		tests/integration/gateway/test_hostile_requests.py \
+		tests/unit/gateway/test_compiled_is_brute_force.py
 
 fmt: setup  ## format and mend what can be mended
 	$(RUN) ruff format .

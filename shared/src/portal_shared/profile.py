@@ -82,6 +82,13 @@ class ParameterRule(Part):
     minimum: float | None = None  # in `unit`
     maximum: float | None = None
     required: bool = False  # of every dataset
+    free_text: bool = False  # prose: searched, but never counted, suggested or quoted
+
+
+class SearchRules(Part):
+    read_as: dict[str, str] = {}  # phrases that do not mean their words, and what they do mean
+    numbered: tuple[str, ...] = ()  # words whose numbers may have zeros before them
+    empty_words: tuple[str, ...] = ()  # of questions: they say nothing of what is sought
 
 
 class Facets(Part):
@@ -108,7 +115,8 @@ class Profile(Part):
     techniques: dict[str, TechniqueRule] = {}
     parameters: dict[str, ParameterRule] = {}
     vocabularies: dict[str, Vocabulary] = {}  # by the name of a parameter
-    synonyms: tuple[tuple[str, ...], ...] = ()
+    synonyms: tuple[tuple[str, ...], ...] = ()  # words and phrases meant alike
+    search: SearchRules = SearchRules()
     facets: Facets = Facets()
 
 

@@ -1,7 +1,7 @@
 """Techniques as terms of an ontology: a term's set is the term and all its descendants.
 
-The table is an excerpt of PaNET 1.3 (https://github.com/pan-ontologies/PaNET, CC-BY-4.0), cut to
-the terms the portal's records use; what a community's profile says of a term is added to it.
+The table is PaNET's (https://github.com/pan-ontologies/PaNET, CC-BY-4.0; the version is in
+data/panet.json), made by portal_shared.panet; what a community's profile says of a term is added.
 """
 
 import csv

@@ -1,32 +1,14 @@
 """The conformance kit of the search API, on both of its corpora; skipped where there is no kit."""
 
 import asyncio
-import contextlib
 import json
 import sys
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from fastapi import FastAPI
 
-
-@contextlib.asynccontextmanager
-async def served(app: FastAPI) -> AsyncGenerator[int]:
-    """The application over a socket; its lifespan is entered already."""
-    config = uvicorn.Config(app, port=0, lifespan="off", log_level="warning", log_config=None)
-    server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    try:
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        await task
+from .serving import served
 
 
 @pytest.mark.parametrize("name", ["panosc", "pan"])

@@ -5,7 +5,8 @@ from portal_gateway.wording import Word
 
 
 def test_empty_words_are_left_out_unless_there_are_no_others() -> None:
-    assert [w.text for w in wording.words("scans of the human ear?")] == ["scans", "human", "ear"]
+    assert [w.text for w in wording.words("scans of the human ear?")] == ["ear"]
+    assert [w.text for w in wording.words("human scans")] == ["human", "scans"]
     assert [w.text for w in wording.words("the who")] == ["the", "who"]
     assert wording.words(' "" , ( ') == []
 
@@ -16,7 +17,8 @@ def test_identifiers_and_numbers_are_asked_for_exactly() -> None:
 
 
 def test_spellings_that_a_profile_knows_are_no_identifiers() -> None:
-    assert [w.exact for w in wording.words("COVID-19 sars-cov2")] == [False, False]
+    assert wording.words("COVID-19") == wording.words("SARS-CoV2") == [Word("covid", exact=False)]
+    assert [w.text for w in wording.words("disease-free lungs")] == ["control", "lungs"]
 
 
 def test_the_most_telling_words_come_first_and_unknown_ones_are_dropped() -> None:

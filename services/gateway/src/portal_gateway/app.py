@@ -18,9 +18,11 @@ from portal_gateway.catalogue import Catalogue
 from portal_gateway.citing.records import Records
 from portal_gateway.downloads import Downloads
 from portal_gateway.engine import Engine
+from portal_gateway.exporting import Exporting
 from portal_gateway.faceting import Faceting
 from portal_gateway.files import FilePages
 from portal_gateway.listing import Listing
+from portal_gateway.quoting import Quoting
 from portal_gateway.refusals import NothingThere, Refused
 from portal_gateway.routes import downloads, history
 from portal_gateway.routes.citation import Citation
@@ -28,6 +30,7 @@ from portal_gateway.routes.landing import Landing
 from portal_gateway.routes.panosc import PanoscApi
 from portal_gateway.searching import Searching
 from portal_gateway.settings import GatewaySettings
+from portal_gateway.suggesting import Suggesting
 
 EXPOSED = (  # what a page of another origin may read: totals, and what readers of ranges need
     "X-Total-Count",
@@ -82,8 +85,15 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
     app.state.catalogue = catalogue
     app.include_router(downloads.router)
     app.include_router(history.router)
+    faceting, listing = Faceting(searching), Listing(searching, engine)
     api = PanoscApi(
-        searching, Listing(searching, engine), FilePages(catalogue), Faceting(searching)
+        searching=searching,
+        listing=listing,
+        files=FilePages(catalogue),
+        faceting=faceting,
+        suggesting=Suggesting(faceting),
+        quoting=Quoting(engine),
+        exporting=Exporting(searching, listing),
     )
     records = Records(catalogue, site_url=settings.site_url)
     app.router.routes.extend(Citation(catalogue, records).routes())

@@ -235,6 +235,8 @@ def _exists(node: Node, leaf: Callable[[Compare | Text], Filter]) -> Filter:
     if _negative(node):
         return ANY
     found = _tree(node, leaf)
+    if found.text is None and not found.nothing:
+        return ANY  # true of every row: whether there is a row is not known
     return found if _single(node) else loose(found)
 
 

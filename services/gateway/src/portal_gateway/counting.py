@@ -2,30 +2,52 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from portal_shared import prepared, profile, units
 
 from portal_gateway.searching import Plan, Searching
 
-PLAIN = ("techniques", "instrument", "keywords", "samples")
+_BELOW = ("techniques", "instrument", "samples")
+PLAIN = {  # what is counted of each entity besides parameters
+    "Dataset": (*_BELOW, "keywords", "license", "availability"),
+    "Document": (*_BELOW, "keywords", "type", "license"),
+    "Instrument": ("name", "facility"),
+}
 PARAMETER = re.compile(r"parameter:([^\[\]]+)(?:\[([^\[\]]*)\])?")
 Answer = Mapping[str, Any]
 
 
-async def counted(
-    searching: Searching, plan: Plan, wanted: Sequence[str]
-) -> tuple[int, dict[str, Any] | None]:
-    """How many rows, and each facet; None where one of them has to be looked at row by row."""
+@dataclass(frozen=True)
+class Facets:
+    total: int
+    told: dict[str, Any]
+    missing: dict[str, int]  # rows that have no value at all
+
+
+async def counted(searching: Searching, plan: Plan, wanted: Sequence[str]) -> Facets | None:
+    """Each facet as the engine counts it; None where one has to be looked at row by row."""
     fields = [field for name in wanted for field in _fields(name, plan.below)]
     answer = await searching.facets(plan, fields)
     told: dict[str, Any] = {}
     for name in wanted:
         found = await _told(searching, plan, name, answer)
         if found is None:
-            return answer["totalHits"], None
+            return None
         told[name] = found
-    return answer["totalHits"], told
+    missing = await searching.counts(plan, [_without(name, plan.below) for name in wanted])
+    return Facets(answer["totalHits"], told, dict(zip(wanted, missing, strict=True)))
+
+
+def _without(name: str, below: str) -> str:
+    """Rows that have no value of it, in the engine's words."""
+    parameter = PARAMETER.fullmatch(name)
+    if parameter is None:
+        return f"(facet.{name} NOT EXISTS OR facet.{name} IS EMPTY)"
+    digest = prepared.digest(parameter[1])
+    names = dict.fromkeys(f"{prefix}pn" for prefix in ("", below))
+    return " AND ".join(f'NOT {field} = "{digest}"' for field in names)
 
 
 def _fields(name: str, below: str) -> list[str]:

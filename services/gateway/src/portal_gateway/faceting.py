@@ -4,11 +4,11 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from portal_shared import prepared, units
+from portal_shared import prepared, search_words, units
 
 from portal_gateway import counting
 from portal_gateway.filters import operands, quantities
-from portal_gateway.filters.entities import DATASET
+from portal_gateway.filters.entities import DATASET, INSTRUMENT, Entity
 from portal_gateway.filters.reading import Reader
 from portal_gateway.filters.tree import Include, Row, Search, Shape
 from portal_gateway.refusals import Refused
@@ -26,17 +26,21 @@ class Faceting:
         wanted = list(dict.fromkeys(n.strip() for n in names.split(",") if n.strip()))
         if len(wanted) > MOST:
             raise Refused(f"More than {MOST} facets are asked for")
-        counters = {name: _facet(name) for name in wanted}
+        counters = {name: _facet(search.entity, name) for name in wanted}
         search = replace(search, shape=Shape())
         plan = await self._searching.plan(search)
         total = 0
         if plan is not None and plan.filter.exact:
-            total, told = await counting.counted(self._searching, plan, wanted)
-            if told is not None:
-                return {"total": total, "facets": told}
+            found = await counting.counted(self._searching, plan, wanted)
+            if found is not None:
+                return {"total": found.total, "facets": found.told, "missing": found.missing}
         if plan is not None:
             total = await self._looked_at(search, list(counters.values()))
-        return {"total": total, "facets": {n: c.told() for n, c in counters.items()}}
+        return {
+            "total": total,
+            "facets": {n: c.told() for n, c in counters.items()},
+            "missing": {n: total - c.rows for n, c in counters.items()},
+        }
 
     async def _looked_at(self, search: Search, counters: "list[Values | Parameters]") -> int:
         """Every row that is selected, one by one."""
@@ -56,6 +60,8 @@ class Faceting:
 def _relations(search: Search) -> tuple[Include, ...]:
     """Without conditions: what the values are read from."""
     below = Reader().includes(DATASET, ["techniques", "instrument", "samples", "parameters"], 1)
+    if search.entity is INSTRUMENT:
+        return ()
     if search.entity is DATASET:
         return below
     relations = search.entity.relations
@@ -68,13 +74,17 @@ class Values:
     def __init__(self, name: str) -> None:
         self._name = name
         self._counts: Counter[str] = Counter()
+        self.rows = 0  # that have any value
 
     def add(self, row: Row) -> None:
-        self._counts.update(set(self._of(row)))
+        values = set(self._of(row))
+        self._counts.update(values)
+        self.rows += bool(values)
 
     def _of(self, row: Row) -> list[str]:
-        if self._name == "keywords":
-            return list(row.get("keywords", ()))
+        if self._name not in ("techniques", "instrument", "samples"):
+            value: Any = row.get(self._name, ())
+            return [value] if isinstance(value, str) else list(value)
         found: list[str] = []
         for dataset in _datasets(row):
             related = dataset.get(self._name, ())
@@ -97,7 +107,8 @@ class Parameters:
         self._unit = unit
         self._texts: Counter[str] = Counter()
         self._numbers: list[float] = []
-        self._rows = 0
+        self._numeric_rows = 0
+        self.rows = 0  # that have any value
 
     def add(self, row: Row) -> None:
         rows = list(row.get("parameters", ()))
@@ -109,7 +120,8 @@ class Parameters:
         numbers = [self._number(p) for p in mine if operands.is_number(p["value"])]
         known = [n for n in numbers if n is not None]
         self._numbers += known
-        self._rows += bool(known)
+        self._numeric_rows += bool(known)
+        self.rows += bool(mine)
 
     def _number(self, parameter: Row) -> float | None:
         """In the unit of the answer: the one asked for, else the first one seen."""
@@ -132,19 +144,22 @@ class Parameters:
             "min": min(self._numbers),
             "max": max(self._numbers),
             "unit": self._unit or "",
-            "count": self._rows,
+            "count": self._numeric_rows,
         }
 
 
-def _facet(name: str) -> Values | Parameters:
-    if name in counting.PLAIN:
+def _facet(entity: Entity, name: str) -> Values | Parameters:
+    plain = counting.PLAIN[entity.name]
+    if name in plain:
         return Values(name)
-    found = counting.PARAMETER.fullmatch(name)
+    found = counting.PARAMETER.fullmatch(name) if entity is not INSTRUMENT else None
+    if found and found[1] in search_words.free_texts():
+        raise Refused(f"{found[1]} is free text: it has no facet")
     if found:
         return Parameters(found[1], found[2] or None)
     raise Refused(
-        f"Unknown facet {name[:100]!r}; known are {', '.join(counting.PLAIN)}, parameter:NAME and "
-        "parameter:NAME[unit]"
+        f"Unknown facet {name[:100]!r} of {entity.name}; known are {', '.join(plain)}"
+        + ("" if entity is INSTRUMENT else ", parameter:NAME and parameter:NAME[unit]")
     )
 
 

@@ -8,8 +8,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from portal_gateway import openapi_extensions
 from portal_gateway.citing.formats import FORMATS, NAMES, TEXT
 from portal_gateway.filters.entities import ENTITIES, Entity, Kind
+from portal_gateway.openapi_operations import get, parameter, refusal
 
 FILE = Path(__file__).parents[2] / "openapi.json"
 VERSION = "1"
@@ -51,25 +53,17 @@ def document(app: FastAPI) -> Json:
 def _paths(plural: str, entity: str) -> Json:
     listed = _listing(entity)
     one = {"$ref": f"#/components/schemas/{entity}"}
-    pid = _parameter("pid", "path", "Persistent identifier; slashes plain or as %2F")
+    pid = parameter("pid", "path", "Persistent identifier; slashes plain or as %2F")
     found: Json = {
-        f"/api/{plural}": _get(f"List {plural}", [_filter(), _query()], listed),
-        f"/api/{plural}/count": _get(f"Count {plural}", [_where(), _filter(), _query()], _count()),
-        f"/api/{plural}/{{pid}}": _get(f"One {entity}", [pid, _filter()], one, missing=True),
+        f"/api/{plural}": get(f"List {plural}", [_filter(), _query(), _snippets()], listed),
+        f"/api/{plural}/count": get(f"Count {plural}", [_where(), _filter(), _query()], _count()),
+        f"/api/{plural}/{{pid}}": get(f"One {entity}", [pid, _filter()], one, missing=True),
     }
-    if entity != "Instrument":
-        facets = _parameter(
-            "facets",
-            "query",
-            "techniques, instrument, keywords, samples, parameter:NAME, parameter:NAME[unit]",
-        )
-        found[f"/api/{plural}/facets"] = _get(
-            f"Values of {plural} with counts", [facets, _filter(), _query()], {"type": "object"}
-        )
+    found |= openapi_extensions.paths(plural, [_filter(), _query()])
     if entity == "Dataset":
         files = f"/api/{plural}/{{pid}}/files"
-        found[files] = _get("Files", [pid, _filter()], _listing("File"), missing=True)
-        found[f"{files}/count"] = _get("Count files", [pid, _where()], _count(), missing=True)
+        found[files] = get("Files", [pid, _filter()], _listing("File"), missing=True)
+        found[f"{files}/count"] = get("Count files", [pid, _where()], _count(), missing=True)
     return found
 
 
@@ -77,7 +71,7 @@ def _citations() -> Json:
     """A record as it is cited: by content negotiation, and by the name of a format."""
     content: Json = {f.media_type: {"schema": {"type": "string"}} for f in FORMATS}
     content |= {TEXT: {"schema": {"type": "string"}}}
-    missing, unfit = _refusal("There is no such record"), _refusal("Nothing of it is acceptable")
+    missing, unfit = refusal("There is no such record"), refusal("Nothing of it is acceptable")
     led: Json = {
         "200": {"description": "As accepted", "content": {**content, "application/json": {}}},
         "300": {"description": "Several records share the DOI"},
@@ -87,15 +81,15 @@ def _citations() -> Json:
     }
     cited: Json = {
         "200": {"description": "In that format", "content": content},
-        "400": _refusal("The format, style or language is not known"),
+        "400": refusal("The format, style or language is not known"),
         "404": missing,
     }
-    doi = _parameter("doi", "path", "With its slash")
+    doi = parameter("doi", "path", "With its slash")
     named = [
-        _parameter("pid", "path", "Persistent identifier or DOI of a record"),
-        _parameter("format", "query", f"{', '.join(NAMES)}, or the name of a CSL style"),
-        _parameter("style", "query", "Of a text: any style of citationstyles.org; apa if missing"),
-        _parameter("locale", "query", "Of a text: en-US if missing"),
+        parameter("pid", "path", "Persistent identifier or DOI of a record"),
+        parameter("format", "query", f"{', '.join(NAMES)}, or the name of a CSL style"),
+        parameter("style", "query", "Of a text: any style of citationstyles.org; apa if missing"),
+        parameter("locale", "query", "Of a text: en-US if missing"),
     ]
     resolve = {"summary": "Resolve a DOI", "parameters": [doi], "responses": led}
     cite = {"summary": "Cite a record", "parameters": named, "responses": cited}
@@ -105,44 +99,25 @@ def _citations() -> Json:
     }
 
 
-def _get(summary: str, parameters: list[Json], schema: Json, *, missing: bool = False) -> Json:
-    responses: Json = {
-        "200": {"description": "Found", "content": {"application/json": {"schema": schema}}},
-        "400": _refusal("The filter is not valid"),
-        "406": _refusal("The reader takes no JSON"),
-        "503": _refusal("The search engine or the database is out of reach"),
-    }
-    if missing:
-        responses["404"] = _refusal("There is no such record")
-    operation = {"summary": summary, "tags": ["search"], "parameters": parameters}
-    return {"get": {**operation, "responses": dict(sorted(responses.items()))}}
-
-
-def _refusal(description: str) -> Json:
-    schema = {"$ref": "#/components/schemas/Error"}
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
-
-
-def _parameter(name: str, place: str, description: str) -> Json:
-    return {
-        "name": name,
-        "in": place,
-        "required": place == "path",
-        "description": description,
-        "schema": {"type": "string"},
-    }
-
-
 def _filter() -> Json:
-    return _parameter("filter", "query", _ABOUT)
+    return parameter("filter", "query", _ABOUT)
 
 
 def _where() -> Json:
-    return _parameter("where", "query", "JSON object: the condition alone")
+    return parameter("where", "query", "JSON object: the condition alone")
 
 
 def _query() -> Json:
-    return _parameter("query", "query", "Keywords; the rows are then in the order of relevance")
+    return parameter("query", "query", "Keywords; the rows are then in the order of relevance")
+
+
+def _snippets() -> Json:
+    about = (
+        "true: each row has the pieces of its fields in which words of the query were found, as "
+        "HTML with <mark>. Free text about persons is never quoted. Pages of at most 250 rows."
+    )
+    schema = {"type": "string", "enum": ["true", "false"]}
+    return {**parameter("snippets", "query", about), "schema": schema}
 
 
 def _count() -> Json:

@@ -14,8 +14,10 @@ from portal_gateway.engine import Engine, Hit
 from portal_gateway.filters.deep import Names
 from portal_gateway.filters.entities import COLLECTIONS, ENTITIES, Entity, Relation
 from portal_gateway.filters.tree import Include, Row
+from portal_gateway.refusals import Refused
 
 OWN = ["json"]
+MOST_RELATED = 200_000  # rows of a relation for one batch of parents
 KEPT = ["json", "relations"]
 TOGETHER = 200  # parents in one request
 BATCH = 1000
@@ -78,6 +80,9 @@ class Relations:
             found = await self._catalogue.files(list(by_pid))
         else:
             found = await self._linked(entity, relation, list(by_pid), which)
+        made = sum(len(found.get(pid, ())) * len(ones) for pid, ones in by_pid.items())
+        if made > MOST_RELATED:
+            raise Refused(f"More than {MOST_RELATED} rows of {relation.name} would be told at once")
         for pid, ones in by_pid.items():
             for one in ones:
                 one[relation.name] = [dict(r) for r in found.get(pid, ())]

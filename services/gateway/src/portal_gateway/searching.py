@@ -5,7 +5,7 @@ judged here, by the same tree; only the doubtful ones, where some are certain.
 """
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -20,6 +20,7 @@ from portal_gateway.filters import deep, holding, joining
 from portal_gateway.filters.deep import Names
 from portal_gateway.filters.entities import COLLECTIONS
 from portal_gateway.filters.tree import Row, Search
+from portal_gateway.patience import Patience
 
 PLAIN_SCORE = 0.5
 BATCH = 1000
@@ -36,6 +37,7 @@ class Plan:
     filter: Filter
     question: str
     sort: tuple[str, ...] | None  # None: the engine cannot
+    patience: Patience = field(default_factory=Patience)
 
     @property
     def index(self) -> str:
@@ -110,6 +112,18 @@ class Searching:
             body["filter"] = f"({body['filter']}) AND {also}" if "filter" in body else also
         return await self.engine.search(plan.index, body)
 
+    async def counts(self, plan: Plan, also: Sequence[str]) -> list[int]:
+        """How many rows of an exact plan satisfy each of these besides."""
+        if not also:
+            return []
+        bodies: list[dict[str, Any]] = []
+        for one in also:
+            body = plan.body(hitsPerPage=0, page=1)
+            bodies.append(
+                {**body, "filter": f"({body['filter']}) AND {one}" if "filter" in body else one}
+            )
+        return [a["totalHits"] for a in await self.engine.searches(plan.index, bodies)]
+
     async def plan(self, search: Search) -> Plan | None:
         """None when nothing can satisfy it."""
         names = await self._catalogue.terms_named(deep.names_asked(search.include))
@@ -152,7 +166,9 @@ class Searching:
         """Those hits that satisfy the search, with the relations asked for."""
         search = plan.search
         candidates: list[tuple[Row, float]] = []
+        plan.patience.begin()
         for hit in hits:
+            await plan.patience.row()
             candidate = rows.row(hit)
             if holding.holds(search.entity, search.where, candidate):
                 candidates.append((candidate, score(hit)))
@@ -160,7 +176,9 @@ class Searching:
             search.entity, [c for c, _ in candidates], search.include, plan.names
         )
         found: list[Row] = []
+        plan.patience.begin()
         for candidate, its_score in candidates:
+            await plan.patience.row()
             related = joining.selected(
                 search.entity, candidate, search.include, plan.names, listed=True
             )

@@ -5,19 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from portal_shared import profile
+from portal_shared import search_words
 
 MOST_WORDS = 10  # the engine takes no more
 LONGEST = 500  # characters
 _TOKEN = re.compile(r"[^\s\"'“”„«»(),;:!?\[\]{}<>|\\/=*&^~`]+")
-_EMPTY = frozenset(
-    re.findall(
-        r"\w+",
-        "a an and are as at by can do does for from had has have in is it its me of on or please "
-        "show that the their them there these this those to was were what when where which who "
-        "whose with find all any give list",
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -32,9 +24,10 @@ class Word:
 
 def words(query: str) -> list[Word]:
     """What is worth searching of a query, in its order; a query of empty words alone stays."""
-    found = [t.strip(".-_%$#@") for t in _TOKEN.findall(query[:LONGEST])]
+    read = search_words.read_as(query[:LONGEST])
+    found = [t.strip(".-_%$#@") for t in _TOKEN.findall(read)]
     listed = [t for t in dict.fromkeys(found) if t]
-    telling = [t for t in listed if t.lower() not in _EMPTY] or listed
+    telling = [t for t in listed if t.lower() not in search_words.empty_words()] or listed
     return [Word(t, _identifies(t)) for t in telling][:MOST_WORDS]
 
 
@@ -45,8 +38,7 @@ def _identifies(text: str) -> bool:
 
 @cache
 def _synonyms() -> frozenset[str]:
-    groups = (group for name in profile.names() for group in profile.load(name).synonyms)
-    return frozenset(word.lower() for group in groups for word in group)
+    return frozenset(word.lower() for group in search_words.synonyms() for word in group)
 
 
 def asked(listed: Sequence[Word], counts: Mapping[Word, int], *, begun: int) -> str | None:

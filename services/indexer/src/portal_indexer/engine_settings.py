@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from portal_shared import prepared, profile
+from portal_shared import prepared, search_words
 
 SEARCHED = {
     prepared.DOCUMENTS: [
@@ -15,6 +15,7 @@ SEARCHED = {
         "samples",
         "techniques",
         "facts",
+        "forms",
         "identifiers",
         "numbers",
     ],
@@ -24,6 +25,7 @@ SEARCHED = {
         "techniques",
         "facts",
         "documents",
+        "forms",
         "identifiers",
         "numbers",
     ],
@@ -39,11 +41,11 @@ def settings(index: str) -> dict[str, Any]:
         "filterableAttributes": sorted(prepared.FILTERABLE),
         "sortableAttributes": sorted(prepared.SORTABLE),
         "rankingRules": ["words", "typo", "attribute", "proximity", "exactness", "sort"],
-        "synonyms": synonyms(_groups()),
+        "synonyms": synonyms(search_words.synonyms()),
         "typoTolerance": {
             "enabled": True,
             "minWordSizeForTypos": {"oneTypo": 5, "twoTypos": 9},
-            "disableOnAttributes": ["identifiers", "numbers"],
+            "disableOnAttributes": ["forms", "identifiers", "numbers"],
             "disableOnWords": [],
             "disableOnNumbers": True,
         },
@@ -62,7 +64,3 @@ def synonyms(groups: Iterable[tuple[str, ...]]) -> dict[str, list[str]]:
         for word in group:
             found.setdefault(word, set()).update(other for other in group if other != word)
     return {word: sorted(others) for word, others in sorted(found.items())}
-
-
-def _groups() -> list[tuple[str, ...]]:
-    return [group for name in profile.names() for group in profile.load(name).synonyms]

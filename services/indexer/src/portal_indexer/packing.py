@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from portal_shared import prepared, techniques
+from portal_shared import prepared, search_words, techniques
 from portal_shared.model import Dataset, Document, Instrument, key
 
+from portal_indexer import inflecting
 from portal_indexer import prepared_fields as fields
 from portal_indexer.records import (
     Told,
@@ -23,8 +24,10 @@ Packed = dict[str, Any]
 DATASET_TEXTS = ("pid", "title", "doi", "license", "keywords", "availability")
 DOCUMENT_TEXTS = ("pid", "type", "title", "summary", "doi", "license", "keywords")
 INSTRUMENT_TEXTS = ("pid", "name", "facility")
+DATASET_FACETS = ("keywords", "license", "availability")
+DOCUMENT_FACETS = ("keywords", "type", "license")
+INSTRUMENT_FACETS = ("name", "facility")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_COUNTED = re.compile(r"\b([A-Za-z]{2,})-0*(\d{1,2})(?!\d)")
 
 
 def dataset(
@@ -36,19 +39,23 @@ def dataset(
 ) -> Packed:
     told = told_dataset(record, doi, availability)
     relations = dataset_relations(record)
-    return {
-        **_answer(told, relations),
+    searched = {
         "title": record.title,
         "samples": _samples(relations),
         "techniques": _techniques(relations),
-        "facts": facts(relations["parameters"]),
+        "facts": facts(relations["parameters"], (record.title,)),
+    }
+    return {
+        **_answer(told, relations),
+        **searched,
+        "forms": _other_forms(searched),
         "documents": [t for d in documents for t in (d.title, *d.keywords)],
         "numbers": numbers(relations["parameters"]),
         "identifiers": [record.pid, record.name, *_dois(told)],
         **_dataset_fields(told, relations),
         **fields.patterned(told, prepared.PATTERNED[prepared.DATASETS]),
         "up": sorted(prepared.above(d.pid) for d in documents),
-        "facet": fields.facets(relations, told.get("keywords", ())),
+        "facet": fields.facets(told, DATASET_FACETS, relations),
     }
 
 
@@ -63,16 +70,20 @@ def document(
     rows = [*relations["parameters"], *(p for _, r in below for p in r["parameters"])]
     persons = [m["person"] for m in members if "person" in m]
     affiliations = [m["affiliation"] for m in members if "affiliation" in m]
-    return {
-        **_answer(told, relations),
+    searched = {
         "title": record.title,
         "keywords": list(record.keywords),
-        "summary": record.summary or "",
-        "members": _names(persons),
+        "summary": search_words.read_as(record.summary or ""),
         "datasets": sorted({d.title for d in datasets}),
         "samples": _distinct(t for _, r in below for t in _samples(r)),
         "techniques": _distinct(t for _, r in below for t in _techniques(r)),
-        "facts": facts(rows),
+        "facts": facts(rows, (record.title, *record.keywords)),
+    }
+    return {
+        **_answer(told, relations),
+        **searched,
+        "members": _names(persons),
+        "forms": _other_forms(searched),
         "numbers": numbers(rows),
         "identifiers": [record.pid, record.name, *_dois(told), *(d.pid for d in datasets)],
         "eq": fields.digests(told, DOCUMENT_TEXTS),
@@ -89,8 +100,8 @@ def document(
         "d": fields.united(_multiple(_dataset_fields(t, r)) for t, r in below),
         "facet": fields.united(
             [
-                fields.facets(relations, told.get("keywords", ())),
-                *(fields.facets(r, ()) for _, r in below),
+                fields.facets(told, DOCUMENT_FACETS, relations),
+                *(fields.facets({}, (), r) for _, r in below),
             ]
         ),
     }
@@ -105,6 +116,7 @@ def instrument(record: Instrument) -> Packed:
         "identifiers": [record.pid],
         "eq": fields.digests(told, INSTRUMENT_TEXTS),
         **fields.patterned(told, prepared.PATTERNED[prepared.INSTRUMENTS]),
+        "facet": fields.field_facets(told, INSTRUMENT_FACETS),
     }
 
 
@@ -113,19 +125,18 @@ def answers(packed: Packed) -> dict[str, str]:
     return {"json": packed["json"], "relations": packed["relations"]}
 
 
-def facts(rows: Iterable[Told]) -> list[str]:
-    """Text parameters as people search them: also with words apart, also without zeros."""
-    found: list[str] = []
+def facts(rows: Iterable[Told], others: Iterable[str] = ()) -> list[str]:
+    """Text parameters as people search them: also with words apart, with and without zeros.
+
+    Of other texts what they are read as, where that is not what they say.
+    """
+    found: list[str] = [r for t in others if (r := search_words.read_as(t)) != t]
     for row in rows:
         value = row["value"]
         if not isinstance(value, str) or not value.strip():
             continue
-        found.append(value)
-        apart = _CAMEL.sub(" ", value)
-        if apart != value:
-            found.append(apart)
-        for word, number in _COUNTED.findall(value):
-            found += [f"{word}-{int(number)}", f"{word}-{int(number):02d}"]
+        read = search_words.read_as(value)
+        found += [read, _CAMEL.sub(" ", read), *search_words.numbered(read)]
     return _distinct(found)
 
 
@@ -136,6 +147,11 @@ def numbers(rows: Iterable[Told]) -> list[str]:
         for row in rows
         if isinstance(row["value"], float) and not row["value"].is_integer()
     )
+
+
+def _other_forms(searched: Packed) -> list[str]:
+    texts = [[v] if isinstance(v, str) else v for v in searched.values()]
+    return inflecting.other_forms(text for listed in texts for text in listed)
 
 
 def _answer(told: Told, relations: Told) -> Packed:
@@ -192,12 +208,14 @@ def _techniques(relations: Told) -> list[str]:
 
 
 def _names(persons: Iterable[Told]) -> list[str]:
-    """As they are written, and with the last name first."""
+    """As they are written, with the last name first, and with initials."""
     found: list[str] = []
     for person in persons:
         found.append(person["fullName"])
-        if "lastName" in person and "firstName" in person:
-            found.append(f"{person['lastName']} {person['firstName']}")
+        first, _, last = person["fullName"].rpartition(" ")
+        last, first = person.get("lastName", last), person.get("firstName", first)
+        if first and last:
+            found += [f"{last} {first}", f"{last} {first[:1]}"]
     return _distinct(found)
 
 

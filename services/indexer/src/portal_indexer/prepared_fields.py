@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from portal_shared import prepared, techniques, units
+from portal_shared import prepared, search_words, techniques, units
 
 from portal_indexer.records import Told
 
@@ -70,18 +70,27 @@ def names(rows: Iterable[Told]) -> list[str]:
     return sorted({prepared.digest(row["name"]) for row in rows})
 
 
-def facets(relations: Told, keywords: Iterable[str]) -> dict[str, Any]:
-    """The values to count; of parameters the short texts."""
+def field_facets(told: Told, names: Iterable[str]) -> dict[str, list[str]]:
+    """The values of a record's own fields, to be counted."""
+    found = {name: told.get(name, []) for name in names}
+    return {n: _counted([v] if isinstance(v, str) else v) for n, v in found.items()}
+
+
+def facets(told: Told, names: Iterable[str], relations: Told) -> dict[str, Any]:
+    """The values to count; of parameters the short texts, unless they are prose."""
     instrument: Mapping[str, str] | None = relations.get("instrument")
     parameters: dict[str, set[str]] = {}
     for row in relations["parameters"]:
-        if isinstance(row["value"], str) and len(row["value"]) <= prepared.LONGEST_FACET_VALUE:
+        value = row["value"]
+        if not isinstance(value, str) or row["name"] in search_words.free_texts():
+            continue
+        if len(value) <= prepared.LONGEST_FACET_VALUE:
             parameters.setdefault(prepared.name(row["name"]), set()).add(row["value"])
     return {
         "techniques": _counted(t["name"] for t in relations.get("techniques", ())),
         "samples": _counted(s["name"] for s in relations.get("samples", ())),
         "instrument": _counted([instrument["name"]] if instrument else []),
-        "keywords": _counted(keywords),
+        **field_facets(told, names),
         "parameter": {name: _counted(values) for name, values in parameters.items()},
     }
 

@@ -8,7 +8,8 @@ import re2
 from portal_gateway.filters.tree import Test
 from portal_gateway.refusals import Refused
 
-LONGEST = 1000
+LONGEST = 1000  # characters
+MOST_MEMORY = 1 << 18  # bytes of an expression: larger ones are slow, too
 _FLAGS = {"i": "i", "m": "m", "s": "s", "g": "", "u": ""}
 
 
@@ -41,7 +42,7 @@ def _compiled(expression: str, told: str) -> Test:
         raise Refused(f"The expression is longer than {LONGEST} characters")
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = 1 << 20
+    options.max_mem = MOST_MEMORY
     try:
         found = cast("Any", re2.compile(expression, options)).search
     except (re2.error, ValueError, OverflowError) as error:

@@ -22,6 +22,7 @@ from portal_gateway.refusals import TOO_DEEP, Refused
 WHERE_LEVELS = 16  # of and/or; fourteen must do
 INCLUDE_LEVELS = 4
 MOST_CLAUSES = 2000
+MOST_PATTERNS = 100  # each is tried on the text of every candidate
 
 _PLAIN = {"eq", "neq", "gt", "gte", "lt", "lte"}
 _LISTS = {"inq", "nin"}
@@ -69,6 +70,12 @@ class Reader:
 
     def __init__(self) -> None:
         self._clauses = 0
+        self._patterns = 0
+
+    def _pattern(self) -> None:
+        self._patterns += 1
+        if self._patterns > MOST_PATTERNS:
+            raise Refused(f"The filter has more than {MOST_PATTERNS} patterns")
 
     def _spend(self, clauses: int = 1) -> None:
         self._clauses += clauses
@@ -110,10 +117,10 @@ class Reader:
         nodes = tuple(self._object(entity, member, level + 1) for member in members)
         return All(nodes) if key == "and" else Some(nodes)
 
-    @staticmethod
-    def _text(raw: Any) -> Node:
+    def _text(self, raw: Any) -> Node:
         if not isinstance(raw, str):
             raise Refused(f"The text property has invalid clause {shown(raw)}: expected a string")
+        self._pattern()
         return Text(raw, patterns.like(raw, case=False))
 
     def _property(self, name: str, kind: Kind, raw: Any) -> list[Node]:
@@ -153,6 +160,7 @@ class Reader:
                 raise Unfit("expected exactly two bounds")
             return Compare(name, op, tuple(operands.coerced(kind, v) for v in values))
         if op in _PATTERNS:
+            self._pattern()
             if not isinstance(raw, str):
                 if raw is None or isinstance(raw, dict | list):
                     raise Unfit("expected a string")

@@ -6,23 +6,26 @@ from typing import Any
 from portal_shared.errors import PortalError
 from portal_shared.observe import logger
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from portal_gateway import answering, arriving
+from portal_gateway import answering, arriving, exporting, quoting
+from portal_gateway.exporting import Exporting
 from portal_gateway.faceting import Faceting
 from portal_gateway.files import FilePages
 from portal_gateway.filters.entities import DATASET, DOCUMENT, FILE, INSTRUMENT, Entity
 from portal_gateway.filters.reading import FILTER_KEYS, Reader, known_keys, read_search
 from portal_gateway.filters.tree import All, Search
 from portal_gateway.listing import Listing, Page
+from portal_gateway.quoting import Quoting
 from portal_gateway.refusals import NOT_FOUND, NothingThere
 from portal_gateway.searching import Searching
+from portal_gateway.suggesting import Suggesting
 
 log = logger(__name__)
 
 ENTITIES = {"datasets": DATASET, "documents": DOCUMENT, "instruments": INSTRUMENT}
-FACETED = (DATASET, DOCUMENT)
+EXTENSIONS = ("facets", "suggest", "export")
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 Sent = list[tuple[str, str]]
 
@@ -33,7 +36,7 @@ class Asked:
 
     entity: Entity
     pid: str | None = None
-    action: str = ""  # count, facets, files, files/count
+    action: str = ""  # count, facets, suggest, export, files, files/count
 
 
 def asked(path: str) -> Asked | None:
@@ -46,7 +49,7 @@ def asked(path: str) -> Asked | None:
     if not rest:
         return Asked(entity)
     lower = rest.lower()
-    if lower == "count" or (lower == "facets" and entity in FACETED):
+    if lower == "count" or lower in EXTENSIONS:
         return Asked(entity, action=lower)
     if entity is DATASET:
         for action in ("files/count", "files"):
@@ -61,6 +64,9 @@ class PanoscApi:
     listing: Listing
     files: FilePages
     faceting: Faceting
+    suggesting: Suggesting
+    quoting: Quoting
+    exporting: Exporting
 
     def routes(self) -> list[Route]:
         return [Route("/api/{path:path}", self.serve, methods=METHODS)]
@@ -85,21 +91,36 @@ class PanoscApi:
             )
         if wanted is None or "\x00" in path:
             raise NothingThere(f"There is no method to handle {request.method} /{path[:300]}")
-        answering.must_accept_json(request)
+        if wanted.action != "export":
+            answering.must_accept_json(request)
         sent = arriving.parameters(request.scope["query_string"])
         if wanted.action.startswith("files"):
             return await self._files(request, wanted, sent)
         if wanted.action == "count":
             return await self._count(request, wanted, sent)
-        if wanted.action == "facets":
-            told = await self.faceting.told(
-                _search(wanted.entity, sent), arriving.text(sent, "facets") or ""
-            )
-            return answering.told(request, told)
+        if wanted.action in EXTENSIONS:
+            return await self._extension(request, wanted, sent)
         if wanted.pid is not None:
             return await self._record(request, wanted, sent)
-        page = await self.listing.page(_search(wanted.entity, sent), whole=False)
+        search = _search(wanted.entity, sent)
+        with_snippets = quoting.asked(arriving.text(sent, "snippets"))
+        page = await self.listing.page(search, whole=with_snippets)
+        if with_snippets:
+            page = await self.quoting.quoted(search, page)
         return _listed(request, page)
+
+    async def _extension(self, request: Request, wanted: Asked, sent: Sent) -> Response:
+        search = _search(wanted.entity, sent)
+        names = arriving.text(sent, "facets") or ""
+        if wanted.action == "facets":
+            return answering.told(request, await self.faceting.told(search, names))
+        if wanted.action == "suggest":
+            typed, limit = arriving.text(sent, "typed") or "", arriving.text(sent, "limit")
+            return answering.told(request, await self.suggesting.told(search, typed, names, limit))
+        form = exporting.form(arriving.text(sent, "format"))
+        columns = exporting.columns(wanted.entity, arriving.text(sent, "columns"))
+        content = await self.exporting.begun(search, columns, form)
+        return StreamingResponse(content, headers=exporting.headers(wanted.entity, form))
 
     async def _record(self, request: Request, wanted: Asked, sent: Sent) -> Response:
         pid = wanted.pid or ""

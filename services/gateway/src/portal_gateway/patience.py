@@ -1,0 +1,32 @@
+"""How long one search may be judged row by row, so that none keeps the others waiting."""
+
+import asyncio
+import time
+
+from portal_gateway.refusals import Refused
+
+MOST_SECONDS = 5.0  # of the processor
+TURN = 0.05  # then others have theirs
+
+
+class Patience:
+    """One search's; measured in the processor's time, whatever else the machine does."""
+
+    def __init__(self) -> None:
+        self._used = 0.0
+        self._turn = 0.0
+
+    def begin(self) -> None:
+        """From here on it is this search that is worked for."""
+        self._turn = time.thread_time()
+
+    async def row(self) -> None:
+        """After each row. Raises Refused when the search costs too much."""
+        now = time.thread_time()
+        if now - self._turn < TURN:
+            return
+        self._used += now - self._turn
+        if self._used > MOST_SECONDS:
+            raise Refused("The filter takes too long to judge: narrow it, or ask for less at once")
+        await asyncio.sleep(0)
+        self._turn = time.thread_time()

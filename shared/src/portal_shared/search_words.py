@@ -1,0 +1,77 @@
+"""The words of searches as the profiles know them: what is meant alike, what is not meant. Pure.
+
+The indexer reads texts so, the gateway the queries: both by the rules of all profiles together.
+"""
+
+import re
+from functools import cache
+
+from portal_shared import profile
+
+
+def read_as(text: str) -> str:
+    """With the phrases that do not mean their words replaced by what they do mean."""
+    pattern, meanings = _phrases()
+    return pattern.sub(lambda m: meanings[_plain(m[0])], text) if pattern else text
+
+
+def numbered(text: str) -> list[str]:
+    """The text with its numbers in each way they are written: VOI-1.2 and VOI-01.2."""
+    pattern = _numbers()
+    if pattern is None or not pattern.search(text):
+        return []
+    return [
+        pattern.sub(lambda m: f"{m[1]}-{int(m[2])}", text),
+        pattern.sub(lambda m: f"{m[1]}-{int(m[2]):02d}", text),
+    ]
+
+
+@cache
+def empty_words() -> frozenset[str]:
+    """Words of questions that say nothing of what is sought."""
+    listed = (word for name in profile.names() for word in profile.load(name).search.empty_words)
+    return frozenset(word.lower() for word in listed)
+
+
+@cache
+def synonyms() -> tuple[tuple[str, ...], ...]:
+    """Groups of words and phrases that are meant alike."""
+    return tuple(group for name in profile.names() for group in profile.load(name).synonyms)
+
+
+@cache
+def free_texts() -> frozenset[str]:
+    """Parameters that are prose: searched, but never counted, suggested or quoted."""
+    return frozenset(
+        parameter
+        for name in profile.names()
+        for parameter, rule in profile.load(name).parameters.items()
+        if rule.free_text
+    )
+
+
+@cache
+def _phrases() -> tuple[re.Pattern[str] | None, dict[str, str]]:
+    meanings = {
+        _plain(phrase): meaning
+        for name in profile.names()
+        for phrase, meaning in profile.load(name).search.read_as.items()
+    }
+    if not meanings:
+        return None, {}
+    longest_first = sorted(meanings, key=len, reverse=True)
+    listed = "|".join(r"[\s-]+".join(map(re.escape, phrase.split())) for phrase in longest_first)
+    return re.compile(rf"\b(?:{listed})\b", re.IGNORECASE), meanings
+
+
+def _plain(phrase: str) -> str:
+    return " ".join(re.split(r"[\s-]+", phrase.strip().lower()))
+
+
+@cache
+def _numbers() -> re.Pattern[str] | None:
+    words = sorted({w for name in profile.names() for w in profile.load(name).search.numbered})
+    if not words:
+        return None
+    listed = "|".join(map(re.escape, words))
+    return re.compile(rf"\b({listed})[-_ ]?0*(\d{{1,2}})(?!\d)", re.IGNORECASE)

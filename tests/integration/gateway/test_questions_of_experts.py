@@ -1,0 +1,196 @@
+"""Questions that experts ask, over the published metadata of the Human Organ Atlas."""
+
+from collections import Counter
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from portal_cli.hoa import jobs
+from portal_cli.hoa.atlas import atlas
+from portal_cli.hoa.source import installed
+from portal_ingest import records
+from portal_shared.events import DatasetRegistered, DocumentRegistered, Event
+from portal_shared.jobs import DatasetIn, DocumentIn, Job
+from portal_shared.model import Dataset, Document, FileSummary
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+DONOR = "LADAF-2021-17"
+PROFILE = "human-organs"
+
+
+def events() -> list[Event]:
+    """The Atlas as ingest would register it, and a record with a disease that it lacks."""
+    published = atlas(installed().entries)
+    names = jobs.chosen(published)
+    found: list[Event] = []
+    for one in jobs.publications(published, names, release="t", files={}):
+        given = Job.model_validate_json(one.body)
+        assert given.document is not None
+        datasets = [dataset(d, given.document.name) for d in given.datasets]
+        found += [DatasetRegistered(dataset=d, version=1) for d in datasets]
+        found.append(DocumentRegistered(document=document(given.document, datasets), version=1))
+    return [*found, *remembered()]
+
+
+def dataset(given: DatasetIn, name: str) -> Dataset:
+    return records.dataset_record(given, FileSummary(), profile=PROFILE, document=name)
+
+
+def document(given: DocumentIn, datasets: list[Dataset]) -> Document:
+    pids = [d.pid for d in datasets]
+    return records.document_record(given, profile=PROFILE, datasets=pids)
+
+
+def remembered() -> list[Event]:
+    history = {"name": "medical_history", "value": "Alzheimer disease"}
+    one = DatasetIn(name="test-brain", title="Brain", created="2021-01-01T00:00:00Z",
+                    parameters=[history])  # pyright: ignore[reportArgumentType]  # fmt: skip
+    return [DatasetRegistered(dataset=dataset(one, "none"), version=1)]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def api(shared_portal: Any) -> AsyncGenerator[Any]:
+    await shared_portal.say(events())
+    await shared_portal.settled(seconds=240)
+    yield shared_portal
+
+
+async def first(api: Any, question: str, path: str = "Datasets", most: int = 3) -> list[str]:
+    return await api.pids(f"/api/{path}", filter={"query": question, "limit": most})
+
+
+LEFT_ZOOMS = {
+    f"{DONOR}_kidney_left_VOI-01_6.49um_bm05",
+    f"{DONOR}_kidney_left_VOI-01.1_2.6um_bm05",
+    f"{DONOR}_kidney_left_VOI-02_6.49um_bm05",
+    f"{DONOR}_kidney_left_VOI-02.1_2.6um_bm05",
+}
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        f"sub-region of the left kidney of the body donor {DONOR}",
+        f"zoom left kidney {DONOR}",
+        f"{DONOR} kidney left region of interest",
+        f"subregions of left kidneys {DONOR}",
+    ],
+)
+async def test_zooms_of_a_left_kidney_come_first(api: Any, question: str) -> None:
+    found = await first(api, question)
+    assert len(set(found)) == 3
+    assert set(found) <= LEFT_ZOOMS
+
+
+def of(name: str, value: Any, unit: str | None = None) -> dict[str, Any]:
+    parts = [{"name": name}, {"value": value}, *([{"unit": unit}] if unit else [])]
+    return {"relation": "parameters", "scope": {"where": {"and": parts}}}
+
+
+async def test_the_same_zooms_by_conditions(api: Any) -> None:
+    asked = [of("donor", DONOR), of("organ", "kidney"), of("organ_context", "left"),
+             of("dataset_type", "zoom"),
+             of("voxel_size", {"between": [0.002, 0.0065]}, "mm")]  # fmt: skip
+    assert set(await api.pids("/api/Datasets", filter={"include": asked})) == LEFT_ZOOMS
+    below = {"relation": "datasets", "scope": {"include": asked}}
+    assert await api.pids("/api/Documents", filter={"include": [below]}) == [f"{DONOR}_kidney"]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        f"overview of the testis of donor {DONOR} with precision at 9.595 micrometers",
+        f"overview testis {DONOR} 9.595",
+        f"whole organ testes {DONOR}",
+    ],
+)
+async def test_overviews_of_the_testes_come_first(api: Any, question: str) -> None:
+    found = await first(api, question, most=2)
+    assert len(found) == 2
+    assert all("testis" in pid and "9.595um" in pid and DONOR in pid for pid in found)
+
+
+async def test_there_is_no_ear(api: Any) -> None:
+    for path in ("Datasets", "Documents"):
+        assert await first(api, "scans of the human ear", path) == []
+        assert await first(api, "ear", path) == []
+
+
+async def test_a_misspelt_disease_is_found(api: Any) -> None:
+    for question in ("Alzeihmer disease", "alzeihmer", "Alzheimer's disease"):
+        assert (await first(api, question))[0] == "test-brain"
+
+
+async def test_five_spellings_of_covid_are_one(api: Any) -> None:
+    spellings = ("Covid", "COVID", "COVID19", "COVID-19", "SARS-CoV2", "SARS-CoV-2")
+    found = [set(await first(api, s, most=0)) for s in spellings]
+    assert len(found[0]) > 20
+    assert found == [found[0]] * len(found)
+
+
+async def test_disease_free_is_no_disease(api: Any) -> None:
+    free = set(await api.pids("/api/Datasets", filter={"include": [of("pathology", "control")]}))
+    assert free
+    assert not free & set(await first(api, "disease", most=0))
+    for question in ("disease free", "disease-free", "control"):
+        assert set(await first(api, question, most=len(free))) == free, question
+
+
+async def test_numbers_of_regions_may_have_zeros(api: Any) -> None:
+    for question in (f"VOI-1 left kidney {DONOR}", f"VOI-01 left kidney {DONOR}"):
+        assert (await first(api, question, most=1))[0].startswith(f"{DONOR}_kidney_left_VOI-01")
+    found = [set(await first(api, q, most=0)) for q in ("VOI-1", "VOI-01", "voi 1")]
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("question", "organ"),
+    [
+        ("achilles tendon", "achillesTendon"),
+        ("achillesTendon", "achillesTendon"),
+        ("Achilles tendons", "achillesTendon"),
+        ("eyes", "eye"),
+        ("hearts", "heart"),
+        ("renal", "kidney"),
+        ("female genitalia", "femaleGenitalia"),
+        ("testes", "testis"),
+        ("spleens", "spleen"),
+        ("placentas", "placenta"),
+    ],
+)
+async def test_organs_are_found_by_their_other_names(api: Any, question: str, organ: str) -> None:
+    found = await first(api, question)
+    assert found
+    assert all(f"_{organ}_" in pid or f"_{organ.lower()}_" in pid.lower() for pid in found)
+
+
+async def test_an_author_is_found_in_each_way_of_writing(api: Any) -> None:
+    include = {"include": [{"relation": "members", "scope": {"include": ["person"]}}]}
+    by_author: dict[tuple[str, str], set[str]] = {}
+    for one in (await api.get("/api/Documents", filter=include)).json():
+        for person in (m["person"] for m in one["members"] if "lastName" in m["person"]):
+            name = person["firstName"], person["lastName"]
+            by_author.setdefault(name, set()).add(one["pid"])
+    families = Counter(family for _, family in by_author)
+    some = sorted(
+        (name, documents)
+        for name, documents in by_author.items()
+        if 2 <= len(documents) <= 40 and families[name[1]] == 1 and " " not in "".join(name)
+    )
+    assert len(some) > 10
+    for (given, family), documents in some[::6]:
+        for question in (f"{family} {given[0]}.", f"{family}, {given[0]}", f"{given} {family}",
+                         f"{family} {given}"):  # fmt: skip
+            found = await first(api, question, "Documents", most=len(documents))
+            assert set(found) == documents, question
+
+
+@pytest.mark.parametrize(("value", "unit"), [(152.72, "mA"), (0.15272, "A"), (152720, "uA")])
+async def test_a_current_is_the_same_in_each_unit(api: Any, value: float, unit: str) -> None:
+    asked = {"between": [value * 0.999, value * 1.001]}
+    expected = {"between": [152.72 * 0.999, 152.72 * 1.001]}
+    found = await api.pids("/api/Datasets", filter={"include": [of("ring_current", asked, unit)]})
+    assert found == await api.pids(
+        "/api/Datasets", filter={"include": [of("ring_current", expected, "mA")]}
+    )
