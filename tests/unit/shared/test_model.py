@@ -53,7 +53,7 @@ def test_only_what_can_never_succeed_is_not_tried_again() -> None:
 
 
 def test_every_profile_loads() -> None:
-    assert profile.names() == ["human-organs", "panosc"]
+    assert profile.names() == ["esrf", "human-organs", "panosc"]
     for name in profile.names():
         assert profile.load(name).name == name
 
