@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 from portal_gateway import listing
+from portal_indexer import engine_settings
+from portal_indexer.engine import Engine as IndexerEngine
+from portal_indexer.settings import IndexerSettings
 from portal_shared.errors import Unavailable
 from portal_shared.events import DatasetRegistered, DocumentRegistered, Event
 from portal_shared.model import Dataset, Document
@@ -143,3 +146,11 @@ async def test_a_long_list_is_sent_while_it_is_read(
     assert answer.headers["x-total-count"] == str(DOCUMENTS * DATASETS)
     assert answer.headers.get("content-encoding", "identity") == packed
     assert max(asked) == 50
+
+
+async def test_an_index_of_before_is_filled_again(portal: Any, asked: list[int]) -> None:
+    engine = IndexerEngine(IndexerSettings(**portal.indexer.state.service.settings.model_dump()))
+    settings = engine_settings.settings("datasets")
+    assert not await engine.ensure("datasets", settings)
+    await engine.ensure("datasets", {**settings, "filterableAttributes": ["id"]})
+    assert await engine.ensure("datasets", settings)

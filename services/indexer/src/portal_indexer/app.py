@@ -30,14 +30,14 @@ def build(settings: IndexerSettings | None = None) -> FastAPI:
     reindexing = Reindexing(service.database, catalogue, engine, indexing)
 
     async def indexes_there() -> None:
-        """An engine that lost its indexes is given everything again."""
+        """An engine that lost its indexes, or whose fields are of before, is given everything."""
         made = [
             name
             for name in prepared.INDEXES
             if await engine.ensure(name, engine_settings.settings(name))
         ]
         if made:
-            log.info("indexes made", indexes=made)
+            log.info("indexes to be filled", indexes=made)
             await catalogue.mark_all()
 
     async def facts() -> dict[str, Any]:

@@ -41,7 +41,9 @@ class Engine:
         await self._do(self._client.health)
 
     async def ensure(self, index: str, settings: dict[str, Any]) -> bool:
-        """The index with these settings; tells whether it had to be made."""
+        """The index with these settings; tells whether it has to be filled: it is new, or its
+        records lack fields that filters ask for.
+        """
         return await self._do(lambda: self._ensure(self._prefix + index, settings))
 
     def _ensure(self, uid: str, settings: dict[str, Any]) -> bool:
@@ -57,7 +59,7 @@ class Engine:
         changed = {k: v for k, v in settings.items() if _plain(there.get(k)) != _plain(v)}
         if changed:
             self._done(self._client.index(uid).update_settings(changed))
-        return made
+        return made or "filterableAttributes" in changed
 
     async def put(self, index: str, documents: Sequence[dict[str, Any]]) -> None:
         """Replace these documents. Raises Invalid when the engine will never take them."""
