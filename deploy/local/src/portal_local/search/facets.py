@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from portal_local.search.docsets import Members, added, bits, removed
+from portal_local.search.docsets import Members, added, bits, numbers_in, removed, union
 from portal_local.search.text import facet_form
 
 
@@ -21,6 +21,7 @@ class Field:
         self.empty = 0
         self._sorted_numbers: list[float] | None = None
         self._sorted_strings: list[str] | None = None
+        self._ranks: dict[bool, dict[int, tuple[int, Any]]] = {}
 
     def sorted_numbers(self) -> list[float]:
         if self._sorted_numbers is None:
@@ -33,6 +34,7 @@ class Field:
         return self._sorted_strings
 
     def add(self, number: int, value: Any) -> None:
+        self._ranks.clear()
         if isinstance(value, bool):
             self._add_string(number, "true" if value else "false")
         elif isinstance(value, str):
@@ -53,6 +55,7 @@ class Field:
             self.labels[key] = value
 
     def drop(self, number: int, value: Any) -> None:
+        self._ranks.clear()
         if isinstance(value, bool):
             self._drop_string(number, "true" if value else "false")
         elif isinstance(value, str):
@@ -95,14 +98,13 @@ class Field:
         high_number = None if high is None else parsed_number(high)
         if (low is None or low_number is not None) and (high is None or high_number is not None):
             keys = self.sorted_numbers()
-            for key in _slice(keys, low_number, high_number, open_ends=open_ends):
-                found |= bits(self.numbers[key])
+            inside = _slice(keys, low_number, high_number, open_ends=open_ends)
+            found |= union(self.numbers[key] for key in inside)
         texts = self.sorted_strings()
         low_text = None if low is None else facet_form(low)
         high_text = None if high is None else facet_form(high)
-        for text in _slice(texts, low_text, high_text, open_ends=open_ends):
-            found |= bits(self.strings[text])
-        return found
+        inside = _slice(texts, low_text, high_text, open_ends=open_ends)
+        return found | union(self.strings[text] for text in inside)
 
     def beginning(self, start: str) -> int:
         found = 0
@@ -122,6 +124,20 @@ class Field:
         texts = self.sorted_strings()
         for text in reversed(texts) if descending else texts:
             yield text, self.strings[text]
+
+    def size(self) -> int:
+        """How many values it has."""
+        return len(self.numbers) + len(self.strings)
+
+    def ranks(self, *, descending: bool) -> dict[int, tuple[int, Any]]:
+        """By document the place of its first value in sorting order, and that value."""
+        found = self._ranks.get(descending)
+        if found is None:
+            found = self._ranks[descending] = {}
+            for rank, (value, members) in enumerate(self.ordered(descending=descending)):
+                for number in numbers_in(members) if isinstance(members, int) else members:
+                    found.setdefault(number, (rank, value))
+        return found
 
 
 def _slice(keys: list[Any], low: Any, high: Any, *, open_ends: bool) -> Iterable[Any]:

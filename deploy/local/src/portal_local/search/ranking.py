@@ -8,6 +8,8 @@ from portal_local.search.docsets import bitmap, bits, numbers_in
 from portal_local.search.index import Index
 from portal_local.search.matching import Matching
 
+FEW = 8  # values of a field to a document of a group: such a group is sorted by itself
+
 
 @dataclass(frozen=True, slots=True)
 class Grade:
@@ -100,6 +102,9 @@ class Sort:
 
     def groups(self, group: Group) -> Iterator[Group]:
         left = group.bits
+        if left.bit_count() * FEW < self._field.size():
+            yield from self._few(group)
+            return
         for value, members in self._field.ordered(descending=self._descending):
             found = bits(members) & left
             if found:
@@ -109,6 +114,16 @@ class Sort:
                     return
         if left:
             yield group.graded(left, Grade(self._rule, 0, 0, None))
+
+    def _few(self, group: Group) -> Iterator[Group]:
+        """A small group by its documents' values, rather than all values by their documents."""
+        ranks = self._field.ranks(descending=self._descending)
+        last = (self._field.size(), None)
+        alike: dict[tuple[int, Any], list[int]] = {}
+        for number in numbers_in(group.bits):
+            alike.setdefault(ranks.get(number, last), []).append(number)
+        for place in sorted(alike, key=lambda p: p[0]):
+            yield group.graded(bitmap(alike[place]), Grade(self._rule, 0, 0, place[1]))
 
 
 def levels(matching: Matching, strategy: str) -> list[tuple[int, ...]]:
