@@ -18,6 +18,7 @@ log = logger(__name__)
 Hit = dict[str, Any]
 CONNECTIONS = 100
 CONNECT_SECONDS = 3
+KEPT_SECONDS = 3  # less than the engine keeps a connection that is not used
 READ_AT_ONCE = 1 << 18  # bytes: an answer in few pieces
 JSON = {"Content-Type": "application/json"}
 
@@ -36,7 +37,7 @@ class Engine:
             if self._key:
                 headers["Authorization"] = f"Bearer {self._key}"
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=CONNECTIONS),
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=KEPT_SECONDS),
                 timeout=aiohttp.ClientTimeout(total=self._seconds, connect=CONNECT_SECONDS),
                 headers=headers,
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -75,13 +76,12 @@ class Engine:
 
     async def ask(self, method: str, path: str, body: Any) -> dict[str, Any]:
         """Raises Unavailable, Refused, or Missing for a document that is not there."""
-        data, headers = (None, None) if body is None else (orjson.dumps(body), JSON)
+        data = None if body is None else orjson.dumps(body)
         try:
-            async with self._opened().request(
-                method, self._url + path, data=data, headers=headers, allow_redirects=False
-            ) as response:
-                content = await response.read()
-                status = response.status
+            try:
+                content, status = await self._sent(method, path, data)
+            except aiohttp.ServerDisconnectedError:  # it gave up a connection that we kept
+                content, status = await self._sent(method, path, data)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(f"The search engine is out of reach: {error!r}") from error
         try:
@@ -97,6 +97,16 @@ class Engine:
             raise Missing("No such document")
         # no index yet, overload, fault
         raise Unavailable(f"The search engine answers {status}: {told.get('code', '')}")
+
+    async def _sent(self, method: str, path: str, data: bytes | None) -> tuple[bytes, int]:
+        async with self._opened().request(
+            method,
+            self._url + path,
+            data=data,
+            headers=JSON if data else None,
+            allow_redirects=False,
+        ) as response:
+            return await response.read(), response.status
 
 
 class Missing(Unavailable):
