@@ -29,6 +29,7 @@ from tests.bench.search_corpus import PANET, Corpus
 
 ROUNDS, LONGEST = 200, 8.0  # of one case: times, or seconds
 SIZES = tuple(int(n) for n in os.environ.get("PORTAL_BENCH_SIZES", "1000 10000").split())
+GROWTH = tuple(int(n) for n in os.environ.get("PORTAL_BENCH_GROWTH", "100 1000").split())
 TOGETHER = 8  # connections
 TECHNIQUE = {"relation": "techniques", "scope": {"where": {"pid": f"{PANET}PaNET01200"}}}
 PARAMETER = {
@@ -113,7 +114,7 @@ async def test_searches_beside_the_bare_engine(loading: Loading) -> None:
 
 async def test_growth(loading: Loading) -> None:
     """Ten datasets to a document: nothing may grow faster than its answer."""
-    for size in (100, 1000, 10_000):
+    for size in GROWTH:
         await table(loading, Corpus(size, datasets_each=10))
 
 
