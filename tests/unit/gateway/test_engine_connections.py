@@ -1,0 +1,43 @@
+"""The gateway's connections to its engine."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+from portal_gateway.engine import Engine
+from portal_gateway.settings import GatewaySettings
+from portal_shared.errors import Unavailable
+
+ANSWER = (
+    b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"hits":[]}'
+)
+
+
+@pytest.fixture
+async def address() -> AsyncGenerator[str]:
+    """A server that promises to keep a connection, and closes it when it is used again."""
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(ANSWER)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(once, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_a_connection_that_the_engine_gave_up_is_no_outage(address: str) -> None:
+    engine = Engine(GatewaySettings(meilisearch_url=address))
+    for _ in range(2):
+        assert await engine.search("documents", {}) == {"hits": []}
+        await asyncio.sleep(0)
+    await engine.close()
+
+
+async def test_an_engine_that_is_not_there_is_out_of_reach(unused_tcp_port: int) -> None:
+    engine = Engine(GatewaySettings(meilisearch_url=f"http://127.0.0.1:{unused_tcp_port}"))
+    with pytest.raises(Unavailable):
+        await engine.ready()
+    await engine.close()
