@@ -160,7 +160,8 @@ def patched(
 ) -> tuple[dict[str, Any], list[Problem]]:
     """The record as a job would give it, with these fields; and what cannot be patched. Pure."""
     model = DatasetIn if isinstance(record, Dataset) else DocumentIn
-    raw = record.model_dump(mode="json", exclude=OURS | {"files", "folder"})
+    given = set(model.model_fields) - OURS - {"files", "folder", "manifest"}  # as jobs give them
+    raw = record.model_dump(mode="json", include=given)
     raw["is_public"] = asked_public
     problems: list[Problem] = []
     open_ = set(model.model_fields) - FIXED - OURS
