@@ -78,7 +78,7 @@ def outcomes(suite: Path, tmp_path_factory: pytest.TempPathFactory, running: Any
         copy = folder / "suite"
         shutil.copytree(suite, copy)
         with running(folder / "icat", *OPTIONS) as server:
-            return _run(copy / "tests", files, f"{server.url}/ICATService/ICAT?wsdl", folder)
+            return _run(copy / "tests", files, server.url, folder)
 
     names = sorted(path.name for path in (suite / "tests").glob("test_*.py"))
     dumping = [name for name in names if name.startswith("test_05_dump")]  # half of the time
@@ -89,7 +89,8 @@ def outcomes(suite: Path, tmp_path_factory: pytest.TempPathFactory, running: Any
 
 def _run(tests: Path, files: list[str], url: str, folder: Path) -> Outcomes:
     sections = (
-        f"[{name}]\nurl = {url}\nauth = {how}\nusername = {user}\npassword = {user}\n"
+        f"[{name}]\nurl = {url}/ICATService/ICAT?wsdl\nidsurl = {url}/ids\n"
+        f"auth = {how}\nusername = {user}\npassword = {user}\n"
         for name, (how, user) in USERS.items()
     )
     (tests / "data" / "icat.cfg").write_text("\n".join(sections), encoding="utf-8")

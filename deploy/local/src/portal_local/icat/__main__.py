@@ -31,6 +31,7 @@ def main() -> None:
             lifetime_minutes=options.lifetime_minutes,
             max_entities=options.max_entities,
             zone=options.server_tz,
+            restore_seconds=options.restore_seconds,
             strict_nested=options.strict_nested_errors,
         ),
     )
@@ -72,6 +73,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--lifetime-minutes", type=_seconds, default=120.0, help="of a session")
     parser.add_argument("--max-entities", type=_count, default=10_000, help="in one answer")
     parser.add_argument("--server-tz", type=_zone, default="UTC", help="zone of dates without one")
+    parser.add_argument(
+        "--restore-seconds", type=_seconds, default=0.0, help="that IDS takes to restore a dataset"
+    )
     parser.add_argument(
         "--strict-nested-errors",
         action="store_true",

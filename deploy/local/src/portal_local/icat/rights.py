@@ -73,7 +73,7 @@ class Gate:
         self._connection = connection
         self._planner = planner
         self._user = user
-        self._root = root
+        self.root = root
         self._known: list[_Rule] | None = None
 
     def readable(self, bean: Bean) -> Fragment | None:
@@ -99,11 +99,15 @@ class Gate:
         if not changed:
             self.require("UPDATE", bean, [number])
 
+    def among(self, bean: Bean, ids: set[int]) -> set[int]:
+        """Those of these beans that may be read."""
+        return self._among(self.readable(bean), ids)
+
     def steps(self, origin: Bean, field: Field, target: Bean, ids: set[int]) -> set[int]:
         """Of the beans that INCLUDE leads to by this field: those that may be seen."""
-        if self._root or not ids or self._is_public(target) or self._is_step(origin, field):
+        if self.root or not ids or self._is_public(target) or self._is_step(origin, field):
             return ids
-        return self._among(self.readable(target), ids)
+        return self.among(target, ids)
 
     def _rules(self) -> list[_Rule]:
         if self._known is None:
@@ -116,7 +120,7 @@ class Gate:
 
     def _granted(self, access: Access, bean: Bean, attribute: str | None = None) -> Fragment | None:
         """The ids of the beans (or beans whose attribute) the access is granted to; None: all."""
-        if self._root:
+        if self.root:
             return None
         found = [
             rule.governed

@@ -1,4 +1,4 @@
-"""The simulator over HTTP: SOAP at /ICATService/ICAT, /health, and knobs for tests.
+"""The simulator over HTTP: SOAP at /ICATService/ICAT, IDS at /ids, /health, and knobs for tests.
 
 `GET /_calls` counts the calls of each operation. `POST /_faults` takes a JSON object:
 
@@ -20,7 +20,8 @@ import re
 import socket
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
@@ -29,13 +30,15 @@ from urllib.parse import urlsplit
 
 from typing_extensions import override
 
-from portal_local.icat import knobs, soap
+from portal_local.icat import body, knobs, soap
 from portal_local.icat.errors import IcatError
+from portal_local.icat.ids import http as ids
 from portal_local.icat.knobs import Fault, Knobs
 from portal_local.icat.service import Service
 from portal_local.icat.wsdl import wsdl
 
 PATH = "/ICATService/ICAT"
+IDS = "/ids/"
 _LARGEST = 256 << 20
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?")
 _PAGE = b"<html><head><title>Sign in</title></head><body>Please sign in.</body></html>"
@@ -48,6 +51,7 @@ class Reply:
     status: int
     body: bytes = b""
     content_type: str = "text/xml; charset=utf-8"
+    headers: dict[str, str] = field(default_factory=dict[str, str])
     cut: bool = False  # end the connection in the middle of the body
     silent: bool = False  # end the connection instead of answering
 
@@ -123,6 +127,10 @@ def _text(status: int, message: str) -> Reply:
     return Reply(status, message.encode(errors="replace"), "text/plain; charset=utf-8")
 
 
+def _wsdl(address: str) -> Reply:
+    return Reply(200, wsdl(f"{address}{PATH}").encode())
+
+
 def _json(status: int, value: object) -> Reply:
     return Reply(status, json.dumps(value).encode(), "application/json")
 
@@ -138,6 +146,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
+        if url.path.startswith(IDS) and url.path != f"{IDS}getIcatUrl":
+            self._serve_ids()
+            return
         match url.path, url.query.lower():
             case "/health", _:
                 self._reply(_text(200, "ready\n"))
@@ -146,13 +157,44 @@ class Handler(BaseHTTPRequestHandler):
             case "/_faults", _:
                 self._reply(_json(200, self.server.knobs.waiting()))
             case str(path), "wsdl" if path == PATH:
-                self._reply(self._wsdl())
+                self._reply(self._addressed(_wsdl))
+            case "/ids/getIcatUrl", _:
+                self._reply(self._addressed(lambda address: _text(200, address)))
             case str(path), "xsd=1" if path == PATH:
                 self._reply(Reply(200, self.server.xsd))
             case _:
                 self._reply(_text(404, "there is nothing here\n"))
 
+    def do_PUT(self) -> None:
+        self._serve_ids()
+
+    def do_DELETE(self) -> None:
+        self._serve_ids()
+
+    def _serve_ids(self) -> None:
+        url = urlsplit(self.path)
+        content = body.chunks(self.headers, self.rfile)
+        try:
+            answer = ids.answer(
+                self.server.service.ids,
+                self.command,
+                url.path.removeprefix(IDS),
+                query=url.query,
+                body=content,
+                wanted=self.headers.get("Range", ""),
+            )
+            for _ in content:  # what nobody wanted to read
+                pass
+        except body.Malformed as error:
+            self.close_connection = True
+            self._reply(_text(400, str(error)))
+            return
+        self._reply(Reply(answer.status, answer.body, answer.type, answer.headers))
+
     def do_POST(self) -> None:
+        if urlsplit(self.path).path.startswith(IDS):
+            self._serve_ids()
+            return
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or len(length) > len(str(_LARGEST)):
             self.close_connection = True
@@ -162,20 +204,21 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._reply(_text(413, f"the body is longer than {_LARGEST} bytes\n"))
             return
-        body = self.rfile.read(int(length))
+        content = self.rfile.read(int(length))
         match urlsplit(self.path).path:
             case "/_faults":
-                self._reply(self._order(body))
+                self._reply(self._order(content))
             case path if path == PATH:
-                self._reply(self.server.call(body))
+                self._reply(self.server.call(content))
             case _:
                 self._reply(_text(404, "there is nothing here\n"))
 
-    def _wsdl(self) -> Reply:
+    def _addressed(self, answer: Callable[[str], Reply]) -> Reply:
+        """The answer, given the server's address as the client knows it."""
         host = self.headers.get("Host") or "{}:{}".format(*self.server.server_address[:2])
         if not _HOST.fullmatch(host):
             return _text(400, "Host: not a host name with a port\n")
-        return Reply(200, wsdl(f"http://{host}{PATH}").encode())
+        return answer(f"http://{host}")
 
     def _order(self, body: bytes) -> Reply:
         try:
@@ -196,6 +239,7 @@ class Handler(BaseHTTPRequestHandler):
             f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}",
             f"Content-Type: {reply.content_type}",
             f"Content-Length: {len(reply.body)}",
+            *(f"{name}: {value}" for name, value in reply.headers.items()),
             "Connection: close" if self.close_connection else "Connection: keep-alive",
         ]
         body = reply.body[: len(reply.body) // 2] if reply.cut else reply.body

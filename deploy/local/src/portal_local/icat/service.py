@@ -10,6 +10,8 @@ from typing import get_args
 from portal_local.icat.beans import BeanReader, Record
 from portal_local.icat.describing import authenticator_info, entity_info
 from portal_local.icat.errors import IcatError, bad_parameter
+from portal_local.icat.ids.service import Catalogue, Ids
+from portal_local.icat.ids.shelf import Shelf
 from portal_local.icat.jpql.plan import Planner
 from portal_local.icat.reading import Reader
 from portal_local.icat.rights import Access, Rights
@@ -34,6 +36,7 @@ class Options:
     max_entities: int = 10_000
     zone: tzinfo = UTC
     strict_nested: bool = False
+    restore_seconds: float = 0.0  # of IDS, from the archive
 
 
 class Service:
@@ -49,6 +52,10 @@ class Service:
         self._beans = BeanReader(schema, values)
         self._reader = Reader(schema, values, planner, rights, options.max_entities)
         self._writer = Writer(schema, rights.checks(), strict_nested=options.strict_nested)
+        self.ids = Ids(
+            Catalogue(schema, self._store, self._sessions, planner, rights, self._writer),
+            Shelf(options.folder / "ids", options.restore_seconds),
+        )
         self._operations: dict[str, Callable[[Node], list[str]]] = {
             "login": self._login,
             "logout": self._logout,
