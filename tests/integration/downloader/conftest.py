@@ -17,10 +17,12 @@ import aio_pika
 import httpx
 import pytest
 import uvicorn
+from aiosmtpd.controller import Controller
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from portal_gateway import download_handlers
 from portal_gateway.downloads import Downloads
+from portal_gateway.notices import Noticing
 from portal_gateway.routes import downloads
 from portal_gateway.settings import GatewaySettings
 from portal_local.children import Child
@@ -38,6 +40,7 @@ from portal_shared.events import (
 from portal_shared.model import Dataset, File, FileSummary, files_digest
 from portal_shared.service import Service
 from portal_shared.settings import Settings
+from portal_shared.workers import Worker
 
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 SITE = "http://portal.example"
@@ -352,11 +355,33 @@ async def alone(
         yield made
 
 
+class Mailbox:
+    """A mail server that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.mails: list[Any] = []
+        self.port = free_port()
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
+        self.mails.append(envelope)
+        return "250 kept"
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    made = Mailbox()
+    controller = Controller(made, hostname="127.0.0.1", port=made.port)
+    controller.start()
+    yield made
+    controller.stop()
+
+
 class Gateway:
     """The gateway's part in downloads, as an application of its own on a real socket."""
 
     def __init__(self, settings: GatewaySettings) -> None:
         self.service = Service("gateway", settings)
+        self.settings = settings
         self.catalogue = mongo.database(self.service.client, settings, "catalogue")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -370,8 +395,10 @@ class Gateway:
 
         app = self.service.app(FastAPI(lifespan=lifespan))
         app.state.service = self.service
-        app.state.downloads = Downloads(self.service, self.catalogue)
+        app.state.downloads = Downloads(self.service, self.catalogue, self.settings)
         self.service.subscribe(download_handlers.router, downloads=app.state.downloads)
+        noticing = Noticing(self.settings, app.state.downloads)
+        self.service.work(Worker("notices", noticing.step))
         app.include_router(downloads.router)
 
         @app.exception_handler(PortalError)
@@ -398,7 +425,7 @@ class Gateway:
 
 @pytest.fixture
 async def gateway(
-    environment: dict[str, str], process: Process, tape: Tape
+    environment: dict[str, str], process: Process, tape: Tape, mailbox: "Mailbox"
 ) -> AsyncIterator[Gateway]:
     settings = GatewaySettings.model_validate(
         {
@@ -407,6 +434,9 @@ async def gateway(
             "database_prefix": environment["PORTAL_DATABASE_PREFIX"],
             "retry_delays": (0.2, 0.4),
             "downloader_url": process.url,
+            "smtp_host": "127.0.0.1",
+            "smtp_port": mailbox.port,
+            "webhook_private": True,
         }
     )
     made = Gateway(settings)

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from portal_shared import mongo
 from portal_shared.errors import PortalError
 from portal_shared.service import Service
+from portal_shared.workers import Worker
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -22,6 +23,7 @@ from portal_gateway.exporting import Exporting
 from portal_gateway.faceting import Faceting
 from portal_gateway.files import FilePages
 from portal_gateway.listing import Listing
+from portal_gateway.notices import Noticing
 from portal_gateway.quoting import Quoting
 from portal_gateway.refusals import NothingThere, Refused
 from portal_gateway.routes import downloads, history
@@ -82,6 +84,7 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
     app.state.engine = engine
     app.state.downloads = Downloads(service, database, settings)
     service.subscribe(download_handlers.router, downloads=app.state.downloads)
+    service.work(Worker("notices", Noticing(settings, app.state.downloads).step))
     app.state.catalogue = catalogue
     app.include_router(downloads.router)
     app.include_router(history.router)

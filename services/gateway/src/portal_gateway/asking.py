@@ -13,6 +13,8 @@ MOST_FILES = 10_000
 LONGEST_LOCATION = 4096
 LONGEST_KEY = 255
 _KEY = re.compile(r"[\x21-\x7e]+")
+_EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}")
+_URL = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(?:/[\x21-\x7e]*)?")
 _PIDS: TypeAdapter[str] = TypeAdapter(Pid)
 
 
@@ -21,6 +23,8 @@ class Wish(BaseModel):
 
     pid: str  # or a DOI
     files: tuple[str, ...] | None = None  # locations; None: all
+    email: str | None = None  # told there when it has ended
+    webhook: str | None = None  # called then
 
 
 class TooLarge(PortalError):
@@ -39,10 +43,24 @@ def wish(body: bytes) -> Wish:
     if not isinstance(sent, dict):
         raise Invalid("is not an object", field="body")
     given = cast("dict[str, Any]", sent)
-    unknown = sorted(given.keys() - {"pid", "files"})
+    unknown = sorted(given.keys() - set(Wish.model_fields))
     if unknown:
-        raise Invalid("is not known; there are pid and files", field=unknown[0][:100])
-    return Wish(pid=_pid(given.get("pid")), files=_files(given.get("files")))
+        known = ", ".join(Wish.model_fields)
+        raise Invalid(f"is not known; there are {known}", field=unknown[0][:100])
+    return Wish(
+        pid=_pid(given.get("pid")),
+        files=_files(given.get("files")),
+        email=_matching(given.get("email"), _EMAIL, "is no e-mail address", field="email"),
+        webhook=_matching(given.get("webhook"), _URL, "is no https address", field="webhook"),
+    )
+
+
+def _matching(given: object, pattern: re.Pattern[str], refusal: str, *, field: str) -> str | None:
+    if given is None:
+        return None
+    if not isinstance(given, str) or len(given) > LONGEST_KEY or not pattern.fullmatch(given):
+        raise Invalid(refusal, field=field)
+    return given
 
 
 def _pid(given: object) -> str:

@@ -28,6 +28,7 @@ from portal_gateway.asking import Wish
 from portal_gateway.settings import GatewaySettings
 
 KEPT = timedelta(days=30)  # after the last change
+NOTICE_LEASE = timedelta(seconds=120)
 LOOKED_UP_AT_ONCE = 1000
 CANCELLED_VERSION = 1_000_000_000  # above all that is told of a request: nothing follows
 
@@ -42,6 +43,7 @@ class Downloads:
         self._allowance = Allowance(
             told.most_downloads_waiting, told.most_files_waiting, told.most_bytes_waiting
         )
+        self._sends_mail = told.smtp_host is not None
         self._keys = service.database["keys"]
         self._key: bytes | None = None
         self._client = service.client
@@ -57,6 +59,7 @@ class Downloads:
         with translated():
             await self._rows.create_index([("requester", 1), ("done", 1)])
             await self._rows.create_index([("done", 1), ("created_at", 1)])
+            await self._rows.create_index("notify_at", sparse=True)
             await self._rows.create_index(
                 "updated_at", expireAfterSeconds=int(KEPT.total_seconds())
             )
@@ -108,6 +111,7 @@ class Downloads:
             "asked": wish.pid,
             "locations": None if wish.files is None else list(wish.files),
             "requester": requester,
+            **self._notify(wish, now),
             "state": "ARCHIVED",
             "done": False,
             "version": 0,
@@ -186,6 +190,32 @@ class Downloads:
             raise NotFound(f"no download {request_id[:100]!r}")
         return row
 
+    def _notify(self, wish: Wish, now: datetime) -> Doc:
+        """Where to tell when it has ended. Raises Invalid where that cannot be."""
+        if wish.email and not self._sends_mail:
+            raise Invalid("this portal sends no e-mail", field="email")
+        ways = {"email": wish.email, "webhook": wish.webhook}
+        notify = {way: where for way, where in ways.items() if where}
+        return {"notify": notify, "notify_at": now} if notify else {}
+
+    async def claim_notice(self) -> Doc | None:
+        """One that has ended and whose reader wants to know; not given to another for a while."""
+        now = datetime.now(UTC)
+        with translated():
+            return await self._rows.find_one_and_update(
+                {"done": True, "notify_at": {"$lte": now}},
+                {"$set": {"notify_at": now + NOTICE_LEASE}},
+            )
+
+    async def noticed(self, row: Doc, left: Doc, *, pause: float) -> None:
+        """What was told is erased; what is left is tried later."""
+        change: Doc = {"$unset": {"notify": "", "notify_at": ""}}
+        if left:
+            later = datetime.now(UTC) + timedelta(seconds=pause)
+            change = {"$set": {"notify": left, "notify_at": later}, "$inc": {"notice_tries": 1}}
+        with translated():
+            await self._rows.update_one({"_id": row["_id"]}, change)
+
     async def cancel(self, request_id: str) -> Doc:
         """Not wanted any more; one that has ended stays as it is. Raises NotFound."""
         row = await self.find(request_id)
@@ -197,10 +227,11 @@ class Downloads:
             "reason": "cancelled by its reader",
             "updated_at": datetime.now(UTC),
         }
+        silent = {"notify": "", "notify_at": ""}
 
         async def work(session: Session) -> None:
             which = {"_id": request_id, "done": False}
-            change = {"$set": fields, "$inc": {"version": CANCELLED_VERSION}}
+            change = {"$set": fields, "$unset": silent, "$inc": {"version": CANCELLED_VERSION}}
             result = await self._rows.update_one(which, change, session=session)
             if result.matched_count:
                 await self._outbox.add(session, [DownloadCancelled(request_id=request_id)])

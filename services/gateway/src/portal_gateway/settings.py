@@ -9,6 +9,13 @@ class GatewaySettings(Settings):
     meilisearch_key: SecretStr = SecretStr("")
     index_prefix: str = ""  # before the names of the indexes: several instances on one engine
     downloader_url: str = "http://localhost:8003"
+    smtp_host: str | None = None  # None: no e-mail is sent
+    smtp_port: int = 25
+    smtp_starttls: bool = False
+    smtp_user: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    smtp_from: str = "portal@localhost"
+    webhook_private: bool = False  # whether hosts that are not public may be called
     most_files_waiting: int = 100_000  # of one reader, asked for and not yet here
     most_bytes_waiting: int = 50 * 10**12
     most_downloads_waiting: int = 50

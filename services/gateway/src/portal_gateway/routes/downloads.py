@@ -30,6 +30,11 @@ REQUEST_BODY: dict[str, Any] = {
                         "maxItems": asking.MOST_FILES,
                         "description": "locations; all files when left out",
                     },
+                    "email": {"type": "string", "description": "told when it has ended"},
+                    "webhook": {
+                        "type": "string",
+                        "description": "called by POST when it has ended, with its state",
+                    },
                 },
             }
         }

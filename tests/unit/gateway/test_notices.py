@@ -1,0 +1,38 @@
+"""What a notice says, and which hosts are never called."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from portal_gateway.notices import _is_public, message
+from portal_gateway.settings import GatewaySettings
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def row(**more: Any) -> dict[str, Any]:
+    counts = {"files": 3, "files_online": 2, "files_failed": 1, "bytes": 30, "bytes_online": 20}
+    fixed = {"_id": "r1", "pid": "a/b", "state": "ONLINE", "done": True, "reason": None}
+    return {**fixed, **counts, "created_at": NOW, "updated_at": NOW, **more}
+
+
+def test_a_mail_says_what_is_ready_and_where() -> None:
+    mail = message(row(), "x@example.org", GatewaySettings(site_url="https://p.example"))
+    assert mail["Subject"] == "Your download of a/b is ready"
+    assert "https://p.example/data/a%2Fb/" in mail.get_content()
+
+
+def test_a_mail_says_what_is_not_ready_and_why() -> None:
+    mail = message(row(state="FAILED", reason="lost: x"), "x@example.org", GatewaySettings())
+    text = mail.get_content()
+    assert "2 of 3 files are ready" in text
+    assert "lost: x" in text
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [("127.0.0.1", False), ("10.1.2.3", False), ("169.254.169.254", False), ("::1", False),
+     ("::ffff:10.0.0.1", False), ("fd00::1", False), ("8.8.8.8", True)],
+)  # fmt: skip
+def test_hosts_that_are_not_public_are_not_called(address: str, public: bool) -> None:  # noqa: FBT001
+    assert _is_public(address) is public
