@@ -1,0 +1,62 @@
+"""The dialects of real archives, as they answer those who poll; and what they refuse."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("dialect", "api", "told"),
+    [
+        ("spec", "/api/v1", {"state": "COMPLETED"}),
+        ("eos", "/api/v1", {"onDisk": True}),
+        ("dcache", "/api/v1/tape", {"state": "COMPLETED"}),
+        ("storm", "/api/v1", {"state": "COMPLETED"}),
+    ],
+)
+def test_each_dialect_tells_progress_its_own_way(
+    start: Callable[..., Any], until: Callable[..., None], dialect: str, api: str, told: Any
+) -> None:
+    tape = start("--dialect", dialect)
+    tape.write("/d/x")
+    endpoints = tape.http.get("/.well-known/wlcg-tape-rest-api").json()["endpoints"]
+    assert endpoints[0]["uri"].endswith(api)
+    asked = tape.http.post(f"{api}/stage", json={"files": [{"path": "/d/x"}]}).json()
+
+    def file() -> dict[str, Any]:
+        found: dict[str, Any] = tape.http.get(f"{api}/stage/{asked['requestId']}").json()
+        return {**found["files"][0], "request": found}
+
+    until(lambda: told.items() <= file().items())
+    request = file()["request"]
+    if dialect == "storm":
+        assert request["completed_at"] > 0
+        assert set(request["files"][0]) == {"path", "state"}
+    if dialect == "dcache":
+        assert request["createdAt"] > 10**11
+    if dialect == "eos":
+        assert "state" not in request["files"][0]
+
+
+def test_dcache_refuses_keys_it_does_not_know_and_too_many_files(start: Callable[..., Any]) -> None:
+    tape = start("--dialect", "dcache", "--most-files", "2", "--most-told", "1")
+    api = "/api/v1/tape"
+    strange = {"files": [{"path": "/x"}], "unknown": 1}
+    assert tape.http.post(f"{api}/stage", json=strange).status_code == 400
+    many = {"files": [{"path": f"/{n}"} for n in range(3)]}
+    refused = tape.http.post(f"{api}/stage", json=many)
+    assert refused.status_code == 413
+    assert "retry-after" not in refused.headers
+    told = tape.http.post(f"{api}/archiveinfo", json={"paths": ["/a", "/b"]}).json()
+    assert [t["path"] for t in told] == ["/a"]
+
+
+def test_places_are_told_for_many_paths_at_once(start: Callable[..., Any]) -> None:
+    tape = start()
+    for name in ("a", "b"):
+        tape.write(f"/d/{name}")
+    told = tape.http.post("/_tape", json={"paths": ["/d/a", "/d/b", "/d/none"]}).json()
+    assert [t["path"] for t in told] == ["/d/a", "/d/b"]
+    assert all(t["tape"].startswith("VT") for t in told)
+    assert tape.http.post("/_tape", json={"paths": 3}).status_code == 400
