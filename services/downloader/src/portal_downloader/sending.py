@@ -19,7 +19,8 @@ from typing_extensions import override
 from portal_downloader.bundles.pieces import Cut, Pieces, Stored
 from portal_downloader.ranges import Span, content_range
 
-SMALLEST, FIRST, LARGEST = 65_536, 262_144, 1_048_576
+SMALLEST, FIRST, LARGEST = 65_536, 131_072, 1_048_576
+EARNED = 64  # portions of a size are sent before they grow: a line's own buffers take the first
 SLOW, QUICK = 0.2, 0.02  # seconds until a portion was taken
 
 Opens = Callable[[Stored], int | None]
@@ -138,15 +139,16 @@ async def _send_all(reader: Reader, send: Send, gone: asyncio.Task[None]) -> Non
 
 
 async def _portions(reader: Reader) -> AsyncGenerator[bytes]:
-    """Larger ones when they are taken quickly, smaller ones when they are not."""
-    most = FIRST
+    """Larger ones when they are taken quickly for long, smaller ones when they are not."""
+    most, sent = FIRST, 0
     while portion := await asyncio.to_thread(reader.read, most):
         began = time.monotonic()
         yield portion
         took = time.monotonic() - began
+        sent += len(portion)
         if took > SLOW:
-            most = max(SMALLEST, most // 2)
-        elif took < QUICK:
+            most, sent = max(SMALLEST, most // 2), 0
+        elif took < QUICK and sent > EARNED * most:
             most = min(LARGEST, most * 2)
 
 
