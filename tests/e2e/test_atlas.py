@@ -10,6 +10,8 @@ import pytest
 
 from .conftest import Portal
 
+pytestmark = pytest.mark.timeout(1200)  # the first test waits for the whole import
+
 KIDNEY = "LADAF-2021-17_kidney"
 
 

@@ -16,6 +16,8 @@ import pytest
 
 from .conftest import Portal
 
+pytestmark = pytest.mark.timeout(900)  # its portal starts within the first test
+
 AUTHOR = {"role": "author", "person": {"id": "ab", "full_name": "Ada Byron"}}
 DATASET = {
     "name": "E2E",
@@ -27,7 +29,8 @@ DATASET = {
 
 def job(job_id: str, *datasets: dict[str, Any]) -> dict[str, Any]:
     document = {"name": "E2E_document", "title": "A document", "members": [AUTHOR]}
-    return {"version": 1, "job_id": job_id, "document": document, "datasets": list(datasets)}
+    told = {"document": document, "datasets": list(datasets)}
+    return {"version": 1, "job_id": job_id, "profile": "panosc", **told}
 
 
 def test_a_job_with_faults_says_which_and_registers_the_rest(small: Portal, tmp_path: Path) -> None:
@@ -54,6 +57,7 @@ def test_why_a_record_has_no_doi_is_shown_with_its_job(small: Portal, tmp_path: 
             {
                 "version": 1,
                 "job_id": "e2e-2",
+                "profile": "panosc",
                 "datasets": [{**DATASET, "name": "E2E_nobody", "members": []}],
             }
         ),

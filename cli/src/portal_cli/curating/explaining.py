@@ -39,9 +39,6 @@ WORDS = {
     "language": "of its texts, as en; the profile's if it is missing.",
     "documents": "pids of documents that are its parts: it is an atlas.",
     "other_datasets": "pids of datasets that belong to it but are registered by other jobs.",
-    "relations": "type (DataCite's word) and pid of other records of this portal.",
-    "language": "BCP 47, as en.",
-    "documents": "pids of the documents that a collection of documents is made of.",
     "details": "The community's own metadata, any JSON object.",
 }
 
