@@ -132,6 +132,10 @@ class Process:
         self.child = Child("downloader", command, log=self._log, environment=self._environment)
         wait_until(self._is_healthy, self.child, 60)
 
+    def stop(self) -> None:
+        """The one that runs now, whichever that is."""
+        self.child.stop()
+
     def _is_healthy(self) -> bool:
         try:
             return httpx.get(f"{self.url}/health").status_code == httpx.codes.OK
@@ -349,7 +353,7 @@ async def alone(
             named = {f"PORTAL_{name.upper()}": value for name, value in settings.items()}
             told = {**environment, "PORTAL_TAPE_URL": tape.url, **named}
             process = Process(tmp_path, told)
-            stack.callback(process.child.stop)
+            stack.callback(process.stop)
             return await stack.enter_async_context(_view(environment, process, tape))
 
         yield made
