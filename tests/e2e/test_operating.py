@@ -19,18 +19,25 @@ from .conftest import Portal
 pytestmark = pytest.mark.timeout(900)  # its portal starts within the first test
 
 AUTHOR = {"role": "author", "person": {"id": "ab", "full_name": "Ada Byron"}}
-DATASET = {
+DATASET: dict[str, Any] = {
     "name": "E2E",
     "title": "A volume",
     "created": "2021-01-01T00:00:00Z",
     "members": [AUTHOR],
+    "instrument": {"pid": "ESRF-BM18", "name": "BM18", "facility": "ESRF"},
+    "techniques": [{"pid": "http://purl.org/pan-science/PaNET/PaNET01333", "name": "HiP-CT"}],
+    "samples": [{"pid": "E2E_heart", "name": "E2E heart"}],
+    "parameters": [
+        {"name": "organ", "value": "heart"},
+        {"name": "voxel_size", "value": 20, "unit": "um"},
+    ],
 }
 
 
 def job(job_id: str, *datasets: dict[str, Any]) -> dict[str, Any]:
     document = {"name": "E2E_document", "title": "A document", "members": [AUTHOR]}
     told = {"document": document, "datasets": list(datasets)}
-    return {"version": 1, "job_id": job_id, "profile": "panosc", **told}
+    return {"version": 1, "job_id": job_id, **told}
 
 
 def test_a_job_with_faults_says_which_and_registers_the_rest(small: Portal, tmp_path: Path) -> None:
@@ -38,7 +45,7 @@ def test_a_job_with_faults_says_which_and_registers_the_rest(small: Portal, tmp_
     wrong = {
         **DATASET,
         "name": "E2E_wrong",
-        "parameters": [{"name": "a", "value": 1, "unit": "furlong"}],
+        "parameters": [{"name": "a", "value": 1, "unit": "furlong"}, *DATASET["parameters"]],
     }
     path.write_text(json.dumps(job("e2e-1", DATASET, wrong)), "utf-8")
     result = small.run("submit", str(path))
@@ -57,7 +64,6 @@ def test_why_a_record_has_no_doi_is_shown_with_its_job(small: Portal, tmp_path: 
             {
                 "version": 1,
                 "job_id": "e2e-2",
-                "profile": "panosc",
                 "datasets": [{**DATASET, "name": "E2E_nobody", "members": []}],
             }
         ),
