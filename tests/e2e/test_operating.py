@@ -102,8 +102,9 @@ def test_a_dead_letter_is_shown_replayed_and_discarded(small: Portal) -> None:
             await exchange.publish(message, routing_key="dataset.availability.v1")
 
     def letters() -> list[dict[str, Any]]:
+        """Ours: what DataCite would refuse, of another test here, lies there too."""
         found: list[dict[str, Any]] = json.loads(small.done("dead-letters", "list", "--json"))
-        return found
+        return [letter for letter in found if letter["id"] == "poison"]
 
     asyncio.run(poison())
     until(lambda: len(letters()) == 1)
@@ -169,7 +170,7 @@ def test_each_part_killed_once_in_the_middle_of_an_import_changes_nothing(small:
     minted = httpx.get(
         small.part("datacite") + "/dois", params={"page[size]": 1}, auth=("DEMO.PORTAL", "demo")
     ).json()["meta"]["total"]
-    assert minted == identifiers["minted"]
+    assert minted == identifiers["minted"] + without  # whose DOI is reserved, as a draft
     restarted = small.status()["restarts"]
     assert set(victims) <= set(restarted)
 
