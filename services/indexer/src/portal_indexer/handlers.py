@@ -59,14 +59,7 @@ async def keep_dataset(
 )
 async def keep_document(event: DocumentRegistered, catalogue: Kept, worker: Waiting) -> None:
     record = event.document
-    before = await catalogue.find(prepared.DOCUMENTS, {"_id": record.pid}, {"record.datasets": 1})
-    with_it: Doc = {"record.document": record.pid}
-    rows = await catalogue.find(prepared.DATASETS, with_it, {"_id": 1})
-    datasets = {
-        *record.datasets,
-        *(pid for r in before for pid in r.get("record", {}).get("datasets", ())),
-        *(r["_id"] for r in rows),
-    }
+    datasets = {*record.datasets, *await _datasets_of(catalogue, record.pid)}
     await catalogue.put(prepared.DOCUMENTS, record, event.version, history=event.history)
     await catalogue.mark(documents=[record.pid], datasets=datasets)
     worker.wake.set()
@@ -92,15 +85,17 @@ async def withdraw_dataset(event: DatasetWithdrawn, catalogue: Kept, worker: Wai
 )
 async def withdraw_document(event: DocumentWithdrawn, catalogue: Kept, worker: Waiting) -> None:
     if await catalogue.withdraw(prepared.DOCUMENTS, event):
-        rows = await catalogue.find(prepared.DATASETS, {"record.document": event.pid}, {"_id": 1})
-        before = await catalogue.find(
-            prepared.DOCUMENTS, {"_id": event.pid}, {"record.datasets": 1}
-        )
-        named = {pid for r in before for pid in r.get("record", {}).get("datasets", ())}
-        await catalogue.mark(
-            documents=[event.pid], datasets={*named, *(row["_id"] for row in rows)}
-        )
+        datasets = await _datasets_of(catalogue, event.pid)
+        await catalogue.mark(documents=[event.pid], datasets=datasets)
         worker.wake.set()
+
+
+async def _datasets_of(catalogue: Catalogue, pid: str) -> set[str]:
+    """Datasets that a document names, as the catalogue has it, and those that name it."""
+    kept = await catalogue.find(prepared.DOCUMENTS, {"_id": pid}, {"record.datasets": 1})
+    rows = await catalogue.find(prepared.DATASETS, {"record.document": pid}, {"_id": 1})
+    named = {one for row in kept for one in row.get("record", {}).get("datasets", ())}
+    return {*named, *(row["_id"] for row in rows)}
 
 
 @router.subscriber(
