@@ -2,7 +2,8 @@
 
 A row is removed after the broker confirmed it, so what is there is what is to be sent. A row sent
 twice is harmless (consumers compare versions), a row never sent would not be; so a lease that ran
-out is taken by the next relay.
+out is taken by the next relay. Rows leave in the order they were added; only one that had to be
+sent again comes later.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ BATCH = 100
 LEASE = timedelta(seconds=60)
 IDLE_SECONDS = 1.0
 COLLECT_SECONDS = 0.1  # what is said within it leaves as one batch
+ORDER = [("until", ASCENDING), ("created_at", ASCENDING)]  # that of adding
 NEVER = datetime.fromtimestamp(0, UTC)
 
 
@@ -35,7 +37,7 @@ class Outbox:
     async def prepare(self) -> None:
         """Make the indexes."""
         with translated():
-            await self._rows.create_index([("until", ASCENDING)])
+            await self._rows.create_index(ORDER)
             await self._rows.create_index([("created_at", ASCENDING)])
 
     async def add(self, session: Session, events: Sequence[Event]) -> None:
@@ -147,15 +149,15 @@ class Outbox:
         now = datetime.now(UTC)
         free = {"until": {"$lt": now}}
         with translated():
-            ids = [
-                r["_id"] async for r in self._rows.find(free, {"_id": 1}).sort("until").limit(BATCH)
-            ]
+            found = self._rows.find(free, {"_id": 1}).sort(ORDER)
+            ids = [r["_id"] async for r in found.limit(BATCH)]
             if not ids:
                 return 0
             lease = {"owner": owner, "until": now + LEASE}
             await self._rows.update_many({"_id": {"$in": ids}, **free}, {"$set": lease})
             mine = {"_id": {"$in": ids}, "owner": owner}
             rows = [row async for row in self._rows.find(mine)]
+        rows.sort(key=lambda row: ids.index(row["_id"]))
         results = await asyncio.gather(*(self._send(publisher, r) for r in rows))
         sent = [r["_id"] for r, done in zip(rows, results, strict=True) if done]
         left = [r["_id"] for r, done in zip(rows, results, strict=True) if not done]

@@ -161,6 +161,24 @@ async def test_an_event_leaves_with_its_transaction_or_not_at_all(
     assert rows == 1
 
 
+async def test_events_leave_in_the_order_they_were_added(
+    notebook: tuple[Service, Notebook],
+) -> None:
+    service, book = notebook
+    outbox = Outbox(service.database, "doi")
+    for number in range(20):
+        event = FAILED.model_copy(update={"version": number})
+
+        async def add(session: mongo.Session, event: DoiFailed = event) -> None:
+            await outbox.add(session, [event])
+
+        await mongo.transaction(service.client, add)
+        await asyncio.sleep(0.002)  # created_at is kept in milliseconds
+    await outbox.relay_batch(service.publisher, "a relay")
+    await until(lambda: len(book.heard) == 20)
+    assert [event.version for event in book.heard] == list(range(20))
+
+
 async def test_all_queues_are_quorum_queues(
     notebook: tuple[Service, Notebook], rabbitmq_node: tuple[str, str | None], amqp_url: str
 ) -> None:
