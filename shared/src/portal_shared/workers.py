@@ -5,6 +5,7 @@ something outside is down is tried again with growing pauses, and shows in /heal
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 from portal_shared.errors import PortalError
@@ -18,13 +19,26 @@ COLLECT_SECONDS = 0.05  # messages come in crowds: one look for all of them
 
 
 class Worker:
-    """Runs `step` until it finds nothing, then waits for `wake` or a second."""
+    """Runs `step` until it finds nothing, then waits for `wake` or a second.
 
-    def __init__(self, name: str, step: Callable[[], Awaitable[bool]]) -> None:
+    Woken, it waits until nothing woke it for `quiet` seconds, but no longer than `patience`: what
+    changes often is worked on once.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        step: Callable[[], Awaitable[bool]],
+        *,
+        quiet: float = COLLECT_SECONDS,
+        patience: float = COLLECT_SECONDS,
+    ) -> None:
         self.name = name
         self.wake = asyncio.Event()
         self.trouble: str | None = None  # why it cannot work now
         self._step = step
+        self._quiet = quiet
+        self._patience = patience
 
     async def run(self) -> None:
         pause = IDLE_SECONDS
@@ -51,4 +65,10 @@ class Worker:
                         await self.wake.wait()
                 except TimeoutError:
                     continue
-                await asyncio.sleep(COLLECT_SECONDS)
+                await self._collect()
+
+    async def _collect(self) -> None:
+        end = time.monotonic() + self._patience
+        while self.wake.is_set() and (left := end - time.monotonic()) > 0:
+            self.wake.clear()
+            await asyncio.sleep(min(self._quiet, left))

@@ -20,6 +20,8 @@ from portal_indexer.settings import IndexerSettings
 
 log = logger(__name__)
 
+QUIET, PATIENCE = 0.3, 2.0  # seconds: a record that is registered is heard of several times
+
 
 def build(settings: IndexerSettings | None = None) -> FastAPI:
     settings = settings or IndexerSettings()
@@ -55,7 +57,7 @@ def build(settings: IndexerSettings | None = None) -> FastAPI:
     service.prepare(catalogue.prepare)
     service.prepare(files.prepare)
     service.prepare(indexes_there)
-    worker = service.work(Worker("indexing", indexing.step))
+    worker = service.work(Worker("indexing", indexing.step, quiet=QUIET, patience=PATIENCE))
     rebuilding = service.work(Worker("reindexing", reindexing.step))
     service.check("search", engine.ready)
     service.facts(facts)

@@ -28,14 +28,14 @@ class Indexing:
         self.refused = 0  # by the engine, for good
 
     async def step(self) -> bool:
-        """One batch of each kind; whether there was any."""
-        found = False
+        """One batch of each kind; whether there may be more."""
+        more = False
         for name in (prepared.INSTRUMENTS, prepared.DATASETS, prepared.DOCUMENTS):
             rows = await self._catalogue.dirty(name, self.most(name))
             if rows:
                 await self.index(name, name, rows)
-                found = True
-        return found
+                more = more or len(rows) >= self.most(name)
+        return more
 
     def most(self, name: str) -> int:
         few = max(1, self.batch // FEWER_DOCUMENTS)

@@ -13,18 +13,23 @@ from portal_ingest.registry import Registry, Stored
 
 log = logger(__name__)
 
+AT_ONCE = 50  # looked for together
 
-async def note_minted(event: DoiMinted, registry: Registry) -> None:
+
+async def note_minted(event: DoiMinted, registry: Registry) -> bool:
+    """Whether ICAT has to be told: a dataset's own DOI was entered with it."""
+    due = not (event.adopted and event.level == "dataset")
     fields = {
         "doi": event.doi,
         "doi_state": event.state,
         "doi_adopted": event.adopted,
         "doi_problem": None,
-        "icat_due": datetime.now(UTC),
+        **({"icat_due": datetime.now(UTC)} if due else {}),
     }
-    await registry.note_doi(
+    newer = await registry.note_doi(
         event.pid, version=event.version, fields=fields, revision=event.revision
     )
+    return newer and due
 
 
 async def note_failed(event: DoiFailed, registry: Registry) -> None:
@@ -32,7 +37,7 @@ async def note_failed(event: DoiFailed, registry: Registry) -> None:
 
 
 class Writeback:
-    """Tells ICAT the DOIs that it does not know yet, one record a step."""
+    """Tells ICAT the DOIs that it does not know yet, those that wait longest first."""
 
     def __init__(self, registry: Registry, icat: Icat) -> None:
         self._registry = registry
@@ -40,13 +45,15 @@ class Writeback:
 
     async def step(self) -> bool:
         """False when ICAT knows all. Raises Unavailable; the record stays due."""
-        stored = await self._registry.claim_due()
-        if stored is None:
-            return False
-        if stored.doi:
-            await self.tell(stored, stored.doi)
-        await self._registry.told_icat(stored.pid, stored.doi)
-        return True
+        due = await self._registry.due(AT_ONCE)
+        for pid, since in due:
+            stored = await self._registry.claim_due(pid, since)
+            if stored is None:
+                continue
+            if stored.doi:
+                await self.tell(stored, stored.doi)
+            await self._registry.told_icat(stored.pid, stored.doi)
+        return bool(due)
 
     async def _datasets(self, document: Document) -> list[str]:
         """Its own, and those of the documents that are its parts."""

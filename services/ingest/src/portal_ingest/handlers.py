@@ -71,8 +71,8 @@ async def note_doi(
     registry: Annotated[Registry, Context()],
     writing_back: Annotated[Worker, Context()],
 ) -> None:
-    await doi_notes.note_minted(event, registry)
-    writing_back.wake.set()
+    if await doi_notes.note_minted(event, registry):
+        writing_back.wake.set()
 
 
 @router.subscriber(bus.queue("ingest", DoiFailed), channel=bus.channel(10), no_reply=True)

@@ -50,14 +50,16 @@ class Registering:
         # An instrument's pid may be that of a record of another kind, so it has a key of its own.
         pid = f"instrument:{instrument.pid}"
         for _ in range(5):
-            old = await self._registry.find(pid)
+            old = task.instruments.get(pid) or await self._registry.find(pid)
             if old and old.hash == content_hash(instrument):
+                task.instruments[pid] = old
                 ours = old.job_id == task.claim.job_id
                 return outcome(part, instrument.pid, old.version, changed=ours)
-            if old is None:
-                await self._registry.intend(pid, "instrument", task.claim.job_id)
+            old = old or await self._registry.intend(pid, "instrument", task.claim.job_id)
             stored = following(old, "instrument", pid, instrument, task.claim)
+            task.instruments.pop(pid, None)
             if await self._registry.save(saving(stored)):
+                task.instruments[pid] = stored
                 return outcome(part, instrument.pid, stored.version, changed=True)
         raise Conflict(f"{pid} changes faster than it can be kept")
 
@@ -105,17 +107,14 @@ class Registering:
         if record.instrument:
             seen = Part("instrument", record.instrument.name)
             await self._instrument_seen(record.instrument, task, seen)
-        tried = old is not None or await self._registry.intend(
-            record.pid, "dataset", task.claim.job_id
-        )
-        old = old or await self._registry.find(record.pid)
+        old = old or await self._registry.intend(record.pid, "dataset", task.claim.job_id)
         if problem := unfit(old, "dataset", "pid"):
             raise Invalid(problem.reason, field="pid")
         files = None if listed.kept and old and old.icat_id else listed.logical(record.folder)
         icat_id = await self._icat.register(
             dataset_entry(record, files, task.profile),
             known=old.icat_id if old else None,
-            tried=tried,
+            tried=old is not None,
             take_over=task.take_over,
         )
         record = record.model_copy(update={"icat_id": icat_id})

@@ -12,7 +12,6 @@ from portal_shared.mongo import (
     Database,
     Doc,
     DuplicateKeyError,
-    ReturnDocument,
     Session,
     transaction,
     translated,
@@ -160,8 +159,8 @@ class Registry:
             rows = self._records.find({"brought_doi": doi}, {"_id": 1}).limit(6)
             return [row["_id"] async for row in rows if row["_id"] != pid]
 
-    async def intend(self, pid: str, kind: Kind, job_id: str) -> bool:
-        """Note that it will be written outside; returns whether that may have happened before."""
+    async def intend(self, pid: str, kind: Kind, job_id: str) -> Stored | None:
+        """Note that it will be written outside; the record, if that may have happened before."""
         row: Doc = {
             "_id": pid,
             "kind": kind,
@@ -174,8 +173,8 @@ class Registry:
             try:
                 await self._records.insert_one({**row, "intended_at": datetime.now(UTC)})
             except DuplicateKeyError:
-                return True
-        return False
+                return await self.find(pid)
+        return None
 
     async def save(self, *savings: Saving) -> bool:
         """Keep these versions and say the events; False when another came between: nothing is."""
@@ -261,17 +260,21 @@ class Registry:
             )
         return bool(result.matched_count)
 
-    async def claim_due(self) -> Stored | None:
-        """A record whose DOI ICAT has not been told; not given to another for a while."""
-        now = datetime.now(UTC)
+    async def due(self, most: int) -> list[tuple[str, datetime]]:
+        """Records whose DOI ICAT has not been told, with the moment since when that waits."""
         with translated():
-            row = await self._records.find_one_and_update(
-                {"icat_due": {"$lt": now}},
-                {"$set": {"icat_due": now + LEASE}},
-                sort=[("icat_due", ASCENDING)],
-                return_document=ReturnDocument.AFTER,
+            rows = self._records.find({"icat_due": {"$lt": datetime.now(UTC)}}, {"icat_due": 1})
+            found = rows.sort("icat_due", ASCENDING).limit(most)
+            return [(row["_id"], row["icat_due"]) async for row in found]
+
+    async def claim_due(self, pid: str, since: datetime) -> Stored | None:
+        """One of those, not given to another for a while; None when it was."""
+        with translated():
+            claimed = await self._records.update_one(
+                {"_id": pid, "icat_due": since},
+                {"$set": {"icat_due": datetime.now(UTC) + LEASE}},
             )
-        return _stored(row) if row else None
+        return await self.find(pid) if claimed.matched_count else None
 
     async def told_icat(self, pid: str, doi: str | None) -> None:
         """ICAT has it; unless the DOI changed meanwhile."""

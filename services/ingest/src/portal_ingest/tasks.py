@@ -1,6 +1,6 @@
 """What the doing of a job hands around: the task, the next version of a record, outcomes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from portal_shared.jobs import DocumentIn, Outcome, Problem
@@ -22,6 +22,7 @@ class Task:
     profile: Profile
     take_over: bool = False
     document: DocumentIn | None = None  # that the datasets are registered with
+    instruments: dict[str, Stored] = field(default_factory=dict)  # seen in this job, by pid
 
 
 def following(

@@ -1,0 +1,74 @@
+"""A worker works when it is woken, and once for what comes in a crowd."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from portal_shared.errors import Unavailable
+from portal_shared.workers import Worker
+
+
+class Steps:
+    """Counts; finds nothing after as many as it was given."""
+
+    def __init__(self, work: int = 0) -> None:
+        self.taken = 0
+        self.work = work
+        self.fails = False
+
+    async def step(self) -> bool:
+        self.taken += 1
+        if self.fails:
+            raise Unavailable("the database is away")
+        self.work -= 1
+        return self.work >= 0
+
+
+@contextlib.asynccontextmanager
+async def running(worker: Worker) -> AsyncIterator[None]:
+    task = asyncio.create_task(worker.run())
+    try:
+        await asyncio.sleep(0.01)
+        yield
+    finally:
+        task.cancel()
+
+
+async def test_it_works_until_there_is_nothing() -> None:
+    steps = Steps(work=3)
+    async with running(Worker("w", steps.step)):
+        assert steps.taken == 4
+
+
+async def test_woken_in_a_crowd_it_works_once() -> None:
+    steps = Steps()
+    worker = Worker("w", steps.step, quiet=0.1, patience=10)
+    async with running(worker):
+        for _ in range(10):
+            worker.wake.set()
+            await asyncio.sleep(0.01)
+        assert steps.taken == 1  # when it began
+        await asyncio.sleep(0.4)
+        assert steps.taken == 2
+
+
+async def test_it_does_not_wait_for_ever_for_quiet() -> None:
+    steps = Steps()
+    worker = Worker("w", steps.step, quiet=0.1, patience=0.2)
+    async with running(worker):
+        for _ in range(60):
+            worker.wake.set()
+            await asyncio.sleep(0.01)
+        assert steps.taken > 1
+
+
+async def test_its_trouble_is_told_and_passes() -> None:
+    steps = Steps()
+    steps.fails = True
+    worker = Worker("w", steps.step)
+    async with running(worker):
+        assert worker.trouble == "the database is away"
+        steps.fails = False
+        async with asyncio.timeout(10):
+            while worker.trouble:
+                await asyncio.sleep(0.02)
