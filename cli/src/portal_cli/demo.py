@@ -21,6 +21,7 @@ from portal_cli.instance import DEFAULT, Data, NoInstance, fail
 from portal_cli.operating import launcher
 
 READY_SECONDS = 300
+LOOK_SECONDS = 2.0  # each look counts in every service
 STAGES = ("jobs answered", "registered", "DOIs", "indexed")
 
 
@@ -102,7 +103,7 @@ def _import(data: Path, limit: int | None, console: Console) -> None:
                 progress.update(bars[name], completed=done, total=total or None)
             if not sending.is_alive() and not found.waiting:
                 break
-            time.sleep(0.5)
+            time.sleep(LOOK_SECONDS)
     if result and result[0].returncode:
         raise fail(f"the import failed:\n{result[0].stderr or result[0].stdout}", 1)
 

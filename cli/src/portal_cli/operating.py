@@ -176,7 +176,7 @@ async def settled(data: Path, timeout: float) -> conditions.Condition:  # noqa: 
         if (idle and before == found.handled) or time.monotonic() > end:
             return found
         before = found.handled if idle else None
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5 if idle else 1.5)  # each look counts in every service
 
 
 def reindex(

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from portal_shared.errors import Unavailable
 from portal_shared.workers import Worker
@@ -25,7 +25,7 @@ class Steps:
 
 
 @contextlib.asynccontextmanager
-async def running(worker: Worker) -> AsyncIterator[None]:
+async def running(worker: Worker) -> AsyncGenerator[None]:
     task = asyncio.create_task(worker.run())
     try:
         await asyncio.sleep(0.01)

@@ -47,9 +47,9 @@ def start(folder: Path, *, port: int | None = None) -> Server:
         command = [mongod, "--port", str(port), "--dbpath", str(data), "--bind_ip", "127.0.0.1",
                    "--replSet", REPLICA_SET]  # fmt: skip
     else:
-        command = [secantusd(), "--host", "127.0.0.1", "--port", str(port), "--storage-path",
-                   str(data), "--cache-size", "128M", "--sync-on-commit", "--standalone",
-                   "--log-level", "WARNING"]  # fmt: skip
+        command = [sys.executable, "-m", "portal_local.secantus", "--host", "127.0.0.1",
+                   "--port", str(port), "--storage-path", str(data), "--cache-size", "128M",
+                   "--sync-on-commit", "--standalone", "--log-level", "WARNING"]  # fmt: skip
     environment = {} if mongod else {"WIREDTIGER_CONFIG": WIREDTIGER}
     child = Child("mongodb", command, log=folder / "mongodb.log", environment=environment)
     try:
@@ -63,15 +63,6 @@ def start(folder: Path, *, port: int | None = None) -> Server:
         child.kill()
         raise
     return Server(child, port, url)
-
-
-def secantusd() -> str:
-    """The command of the same environment that this runs in."""
-    beside = Path(sys.executable).with_name("secantusd-py")
-    found = str(beside) if beside.exists() else shutil.which("secantusd-py")
-    if not found:
-        raise NotStarted("neither mongod nor secantusd-py is installed")
-    return found
 
 
 def initiate(url: str, port: int) -> None:

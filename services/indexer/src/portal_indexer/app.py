@@ -20,7 +20,7 @@ from portal_indexer.settings import IndexerSettings
 
 log = logger(__name__)
 
-QUIET, PATIENCE = 0.3, 2.0  # seconds: a record that is registered is heard of several times
+QUIET, PATIENCE = 0.5, 10.0  # seconds: of a record that is registered several events tell
 
 
 def build(settings: IndexerSettings | None = None) -> FastAPI:

@@ -24,6 +24,7 @@ from portal_shared.mongo import (
 
 COLLECTIONS = prepared.INDEXES
 MARKED_AT_ONCE = 1000
+CLEANED_AT_ONCE = 100  # SecantusDB compares each with all
 MARKS_A_RECORD = 20  # read at most, on average
 LEVELS: dict[Level, str] = {"document": prepared.DOCUMENTS, "dataset": prepared.DATASETS}
 
@@ -153,7 +154,9 @@ class Catalogue:
         if kept:
             with translated():
                 await self.database[name].bulk_write(kept, ordered=False)
-                await self.database["dirty"].delete_many({"_id": {"$in": done}})
+                for start in range(0, len(done), CLEANED_AT_ONCE):
+                    few = done[start : start + CLEANED_AT_ONCE]
+                    await self.database["dirty"].delete_many({"_id": {"$in": few}})
 
     async def every(self, name: str, since: datetime | None = None) -> AsyncGenerator[Doc]:
         """All rows that have a record, or those packed since a moment."""
