@@ -1,12 +1,16 @@
 """The local database: what it acknowledged is there after it was killed."""
 
+import shutil
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
 from portal_local import mongodb
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 WRITERS = 4
 
@@ -41,3 +45,35 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
         assert not set(acknowledged) - there
     finally:
         again.stop()
+
+
+@pytest.mark.timeout(120)
+def test_who_died_within_a_transaction_holds_up_nobody_for_ever(tmp_path: Path) -> None:
+    """Nor does who waits for it: a write of many, and a transaction that needs its collection."""
+    if shutil.which("mongod"):
+        pytest.skip("it waits for the others' end, and holds up nobody else")
+    server = mongodb.start(tmp_path)
+    with MongoClient[dict[str, Any]](server.url) as client, client.start_session() as dead:
+        rows = client.ledger.rows
+        rows.insert_many([{"_id": number, "times": 0} for number in range(3)])
+        dead.start_transaction()
+        rows.update_one({"_id": 0}, {"$inc": {"times": 1}}, session=dead)
+
+        def write_all() -> str:
+            with pytest.raises(OperationFailure) as refused:
+                rows.update_many({}, {"$inc": {"times": 1}})
+            return str(refused.value)
+
+        with ThreadPoolExecutor(1) as others:
+            many = others.submit(write_all)
+            time.sleep(1)  # it is waiting by then
+            with client.start_session() as alive:
+                alive.with_transaction(
+                    lambda session: rows.update_one(
+                        {"_id": 2}, {"$set": {"done": True}}, session=session
+                    )
+                )
+            assert "WriteConflict" in many.result(60)
+        assert rows.count_documents({"done": True}) == 1
+        dead.abort_transaction()
+    server.stop()

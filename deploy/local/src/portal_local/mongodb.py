@@ -47,7 +47,7 @@ def start(folder: Path, *, port: int | None = None) -> Server:
         command = [mongod, "--port", str(port), "--dbpath", str(data), "--bind_ip", "127.0.0.1",
                    "--replSet", REPLICA_SET]  # fmt: skip
     else:
-        command = [sys.executable, "-m", "portal_local.secantus", "--host", "127.0.0.1",
+        command = [sys.executable, "-m", "portal_local.secantusd", "--host", "127.0.0.1",
                    "--port", str(port), "--storage-path", str(data), "--cache-size", "128M",
                    "--sync-on-commit", "--standalone", "--log-level", "WARNING"]  # fmt: skip
     environment = {} if mongod else {"WIREDTIGER_CONFIG": WIREDTIGER}
