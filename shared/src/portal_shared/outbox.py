@@ -133,6 +133,10 @@ class Outbox:
                 log.warning("outbox waits", reason=str(error))
                 sent = 0
                 await asyncio.sleep(IDLE_SECONDS)
+            except Exception:  # of the driver, unforeseen: who waits for the rows waits for ever
+                log.exception("outbox failed")
+                sent = 0
+                await asyncio.sleep(IDLE_SECONDS)
             if sent == BATCH:
                 continue
             try:

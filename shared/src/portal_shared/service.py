@@ -149,6 +149,8 @@ class Service:
                         )
                     except PortalError as error:
                         log.warning("canary not sent", queue=queue, reason=str(error))
+                    except Exception:  # the next one may be: without any we look dead
+                        log.exception("canary failed", queue=queue)
 
     async def problems(self) -> dict[str, str]:
         """What is not well now, by name; empty when ready."""
