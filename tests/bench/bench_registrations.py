@@ -16,9 +16,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from portal_doi.claims import Claims
 from portal_doi.clock import Clock
 from portal_doi.datacite import DataCite
-from portal_doi.intending import keep_intent
+from portal_doi.keeping import Keeping
 from portal_doi.meaning import meant
 from portal_doi.minting import Minting
 from portal_doi.pacing import Pace
@@ -78,7 +79,7 @@ async def service(settings: DoiSettings) -> AsyncIterator[Parts]:
     relations = Relations(registry, quiet=1, patience=1)
     pace = Pace(database, clock, rate=settings.datacite_rate, burst=settings.datacite_burst)
     minting = Minting(
-        registry,
+        Claims(registry),
         relations,
         datacite,
         pace,
@@ -132,11 +133,10 @@ async def test_registrations_are_limited_by_the_calls_that_may_be_under_way(
     )
     async with service(doi_settings) as parts:
         alone = await bare(parts)
+        keeping = Keeping(parts.registry, prefix=PREFIX)
         for start in range(0, COUNT, 100):
             batch = range(start, min(start + 100, COUNT))
-            await asyncio.gather(
-                *(keep_intent(record(n), 1, parts.registry, prefix=PREFIX) for n in batch)
-            )
+            await asyncio.gather(*(keeping.intent(record(n), 1) for n in batch))
         started, cpu = time.perf_counter(), time.process_time()
         while (await parts.registry.counts())["pending"]:
             await parts.minting.step()

@@ -42,21 +42,19 @@ class Outbox:
 
     async def add(self, session: Session, events: Sequence[Event]) -> None:
         """Say these when the transaction commits."""
-        for event in events:
-            if type(event) not in PRODUCED[self._service]:
-                raise TypeError(f"{self._service} does not say {event.key}: events.PRODUCED")
-        await self._insert(
-            session,
-            [
-                {
-                    "exchange": topology.EVENTS,
-                    "routing_key": e.key,
-                    "kind": e.key,
-                    "body": e.model_dump_json().encode(),
-                }
-                for e in events
-            ],
-        )
+        await self.put(session, [self.saying(event) for event in events])
+
+    def saying(self, event: Event, *, follows: str | None = None) -> Doc:
+        """The row that says it; `follows`: the correlation id, where it is not the caller's."""
+        if type(event) not in PRODUCED[self._service]:
+            raise TypeError(f"{self._service} does not say {event.key}: events.PRODUCED")
+        return {
+            "exchange": topology.EVENTS,
+            "routing_key": event.key,
+            "kind": event.key,
+            "body": event.model_dump_json().encode(),
+            "correlation_id": follows or correlation_id(),
+        }
 
     async def reply(self, session: Session, queue: str, correlation: str, body: bytes) -> None:
         """Answer into a queue that somebody named; it may be gone by then, which is no fault."""
@@ -68,10 +66,12 @@ class Outbox:
             "correlation_id": correlation,
             "may_be_gone": True,
         }
-        await self._insert(session, [row])
+        await self.put(session, [row])
 
-    async def bury(self, session: Session, event: Event, *, reason: str, message_id: str) -> None:
-        """Lay an event that was heard with the dead letters: it can be replayed from there."""
+    def burying(
+        self, event: Event, *, reason: str, message_id: str, follows: str | None = None
+    ) -> Doc:
+        """The row that lays an event that was heard with the dead letters, to be replayed."""
         now = datetime.now(UTC).isoformat()
         headers = {
             "x-queue": topology.queue_name(self._service, type(event)),
@@ -81,31 +81,22 @@ class Outbox:
             "x-first-failed": now,
             "x-last-failed": now,
         }
-        row: Doc = {
+        return {
             "exchange": topology.DEAD,
             "routing_key": self._service,
             "kind": event.key,
             "body": event.model_dump_json().encode(),
             "headers": headers,
             "message_id": message_id,
+            "correlation_id": follows or correlation_id(),
         }
-        await self._insert(session, [row])
 
-    async def _insert(self, session: Session, rows: list[Doc]) -> None:
+    async def put(self, session: Session, rows: Sequence[Doc]) -> None:
+        """Send these when the transaction commits, in this order."""
         if not rows:
             return
-        now = datetime.now(UTC)
-        following = correlation_id()
-        filled = [
-            {
-                "_id": str(uuid.uuid4()),
-                "until": NEVER,
-                "created_at": now,
-                "correlation_id": following,
-                **row,
-            }
-            for row in rows
-        ]
+        new: Doc = {"until": NEVER, "created_at": datetime.now(UTC)}
+        filled = [{"_id": str(uuid.uuid4()), **new, **row} for row in rows]
         await self._rows.insert_many(filled, session=session)
         self.wake.set()
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from portal_doi.registry import Registry
+from portal_doi.claims import Claims
 from portal_doi.settings import DoiSettings
 from portal_shared import mongo
 
@@ -118,7 +118,7 @@ async def test_killed_between_the_answer_and_the_record_it_is_the_same_doi(
         await asyncio.Event().wait()
 
     with monkeypatch.context() as patched:
-        patched.setattr(Registry, "settle", never)
+        patched.setattr(Claims, "settle", never)
         async with run(doi_settings) as service:
             await service.say(dataset("a"))
             await service.until(lambda _: datacite.calls().get(PUT, 0) == 1)

@@ -23,10 +23,12 @@ from portal_shared import topology
 from portal_shared.events import Event
 from portal_shared.settings import Settings
 from pydantic import SecretStr
+from pymongo import MongoClient
 
 KILLS = int(os.environ.get("PORTAL_KILLS", "4"))
 SEED = int(os.environ.get("PORTAL_SEED", str(time.time_ns() % 10**6)))
 DOCUMENTS, PARTS = 6, 10
+SETTLED_SECONDS = 400
 PREFIX = "10.5072"
 Records = Callable[..., Any]
 
@@ -66,6 +68,9 @@ class Machine:
         child = Child(name, [sys.executable, *command], log=log, environment=self._environment)
         self._children[name] = child
         wait_until(lambda: listens(int(port)), child, 60)
+
+    def log(self, name: str) -> str:
+        return (self._folder / f"{name}.log").read_text(errors="replace")
 
     def kill(self, name: str) -> None:
         """At once, and up again."""
@@ -115,7 +120,7 @@ async def test_the_same_dois_whoever_is_killed_whenever(
             await asyncio.sleep(chance.uniform(0.1, 1.5))
             victim = chance.choice(["doi", "datacite", "mongodb"])
             await asyncio.to_thread(machine.kill, victim)
-        told = await _settled(machine, len(expected))
+        told = await _settled(machine, amqp_url, len(expected))
     assert told["identifiers"]["failed"] == 0
     async with httpx.AsyncClient(base_url=machine.url("datacite"), timeout=30) as datacite:
         asked = {"prefix": PREFIX, "page[size]": 1000}
@@ -134,16 +139,42 @@ def _pid(event: Any) -> str:
     return str((getattr(event, "dataset", None) or event.document).pid)
 
 
-async def _settled(machine: Machine, count: int) -> dict[str, Any]:
+async def _settled(machine: Machine, amqp_url: str, count: int) -> dict[str, Any]:
     """Once all are minted and nothing waits; what a killed one held comes free with its lease."""
+    end = time.monotonic() + SETTLED_SECONDS
     async with httpx.AsyncClient(base_url=machine.url("doi"), timeout=30) as doi:
-        async with asyncio.timeout(400):
-            while True:
-                try:
-                    told: dict[str, Any] = (await doi.get("/status")).json()
-                except (httpx.HTTPError, ValueError):
-                    told = {}
-                done = told.get("identifiers", {}).get("minted") == count
-                if done and not told["pending"] and not told["outbox"]:
-                    return told
-                await asyncio.sleep(0.5)
+        while time.monotonic() < end:
+            told = await _asked(doi, "/status")
+            done = told.get("identifiers", {}).get("minted") == count
+            if done and not told["pending"] and not told["outbox"]:
+                return told
+            await asyncio.sleep(0.5)
+        sys.stdout.write(await _what_hangs(machine, amqp_url, doi))
+    pytest.fail(f"not settled after {SETTLED_SECONDS} s: what was printed says where it hangs")
+
+
+async def _asked(doi: httpx.AsyncClient, path: str) -> dict[str, Any]:
+    try:
+        told: dict[str, Any] = (await doi.get(path)).json()
+    except (httpx.HTTPError, ValueError) as error:
+        return {"no answer": repr(error)}
+    return told
+
+
+async def _what_hangs(machine: Machine, amqp_url: str, doi: httpx.AsyncClient) -> str:
+    """For who reads the failure: what doi says, its open rows, its queues, the end of its log."""
+    told: list[object] = [f"{path}: {await _asked(doi, path)}" for path in ("/status", "/health")]
+    async with await aio_pika.connect(amqp_url) as connection:
+        queues = [*topology.queues_of("doi"), topology.dead_queue("doi")]
+        told += await topology.depths(await connection.channel(), queues)
+        delays = [topology.retry_exchange(delay) for delay in Settings().retry_delays]
+        told += await topology.depths(await connection.channel(), delays)
+    with MongoClient[dict[str, Any]](machine.mongo.url, serverSelectionTimeoutMS=10_000) as client:
+        shown = dict.fromkeys(
+            ("state", "version", "waiting", "due", "since", "until", "fence", "rev", "unsure",
+             "tries", "asked", "telling", "problem"), 1,
+        )  # fmt: skip
+        open_ones = {"$or": [{"waiting": True}, {"telling": True}, {"state": {"$ne": "minted"}}]}
+        told += client["doi"]["identifiers"].find(open_ones, shown).limit(20)
+        told += client["doi"]["outbox"].find({}, {"body": 0}).limit(20)
+    return "\n".join(map(str, [*told, machine.log("doi")[-8000:], ""]))

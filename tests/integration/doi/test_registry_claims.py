@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from portal_doi import outcomes, suffixes
+from portal_doi.claims import Claim, Claims
 from portal_doi.clock import Clock
-from portal_doi.intending import keep_intent
+from portal_doi.keeping import Keeping
 from portal_doi.pacing import Pace
-from portal_doi.registry import Claim, Registry
+from portal_doi.registry import Registry
 from portal_shared import mongo
 from portal_shared.errors import Unavailable
 from portal_shared.outbox import Outbox
@@ -30,12 +31,11 @@ async def registry(mongo_server: str, settings: Settings) -> AsyncIterator[Regis
 
 
 async def intend(registry: Registry, event: Any) -> bool:
-    return await keep_intent(event.dataset, event.version, registry, prefix=PREFIX)
+    return await Keeping(registry, prefix=PREFIX).intent(event.dataset, event.version)
 
 
 async def claim(registry: Registry, pid: str) -> Claim:
-    found = await registry.claim(pid)
-    assert found is not None
+    (found,) = await Claims(registry).take(1, only=pid)
     return found
 
 
@@ -47,11 +47,14 @@ async def test_what_is_claimed_is_not_given_to_another(
     registry: Registry, dataset: Records
 ) -> None:
     await intend(registry, dataset("a"))
-    assert await registry.due(10) == ["a"]
-    first = await claim(registry, "a")
+    claims = Claims(registry)
+    (first,) = await claims.take(10)
+    assert first.pid == "a"
     assert not first.row["unsure"]
-    assert await registry.due(10) == []
-    assert await registry.claim("a") is None
+    assert await Claims(registry).take(10) == []
+    await claims.give_back([first])
+    (again,) = await Claims(registry).take(10)
+    assert not again.row["unsure"]
 
 
 async def test_who_lost_its_claim_while_asleep_writes_nothing(
@@ -63,8 +66,8 @@ async def test_who_lost_its_claim_while_asleep_writes_nothing(
     await registry.rows.update_one({"_id": "a"}, {"$set": {"until": long_ago}})
     awake = await claim(registry, "a")
     assert awake.row["unsure"]  # what the other did is not known
-    assert await registry.settle(awake, outcomes.adopted(awake.row, "10.1/x", "findable"))
-    assert not await registry.settle(asleep, outcomes.failed(asleep.row, "late"))
+    assert await Claims(registry).settle(awake, outcomes.adopted(awake.row, "10.1/x", "findable"))
+    assert not await Claims(registry).settle(asleep, outcomes.failed(asleep.row, "late"))
     row = await registry.find("a")
     assert row is not None
     assert (row["state"], row["doi"]) == ("adopted", "10.1/x")
@@ -78,7 +81,7 @@ async def test_a_version_that_comes_during_the_work_is_worked_on_after(
     await intend(registry, dataset("a"))
     first = await claim(registry, "a")
     await intend(registry, dataset("a", version=2, title="Changed"))
-    assert not await registry.settle(first, outcomes.failed(first.row, "the first was bad"))
+    assert not await Claims(registry).settle(first, outcomes.failed(first.row, "the first was bad"))
     assert await said(registry) == 0
     second = await claim(registry, "a")
     assert second.row["version"] == 2

@@ -11,8 +11,10 @@ from portal_shared.workers import Worker
 
 from portal_doi import handlers, routes
 from portal_doi.auditing import Auditing
+from portal_doi.claims import Claims
 from portal_doi.clock import Clock
 from portal_doi.datacite import CONNECT_SECONDS, DataCite
+from portal_doi.keeping import Keeping
 from portal_doi.minting import Minting
 from portal_doi.operating import Operating
 from portal_doi.pacing import LONGEST_WAIT, Pace
@@ -29,33 +31,28 @@ def build(settings: DoiSettings | None = None) -> FastAPI:
     service = Service("doi", settings)
     clock = Clock(service.database)
     longest = LONGEST_WAIT + CALLS_A_ROW * (CONNECT_SECONDS + settings.datacite_timeout)
-    registry = Registry(
-        service.client,
-        service.database,
-        service.outbox,
-        clock,
-        lease=timedelta(seconds=SLACK * longest),
-    )
+    registry = Registry(service.client, service.database, service.outbox, clock)
+    claims = Claims(registry, lease=timedelta(seconds=SLACK * longest))
     datacite = DataCite(settings)
     relations = Relations(
         registry, quiet=settings.relations_quiet, patience=settings.relations_patience
     )
     pace = Pace(service.database, clock, rate=settings.datacite_rate, burst=settings.datacite_burst)
     minting = Minting(
-        registry,
+        claims,
         relations,
         datacite,
         pace,
         site_url=settings.site_url,
         parallelism=settings.parallelism,
+        begin_within=(SLACK - 1) * longest,
     )
     worker = service.work(Worker("identifiers", minting.step))
     service.prepare(registry.prepare)
     service.check("DataCite", datacite.check_health)
     service.facts(registry.counts)
-    service.subscribe(
-        handlers.router, registry=registry, prefix=settings.datacite_prefix, minting=worker
-    )
+    keeping = Keeping(registry, prefix=settings.datacite_prefix)
+    service.subscribe(handlers.router, keeping=keeping, minting=worker)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:

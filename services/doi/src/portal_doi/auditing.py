@@ -14,7 +14,7 @@ from portal_doi.minting import Minting
 from portal_doi.pacing import Pace
 from portal_doi.registration import Answer, Registration
 from portal_doi.registry import Registry
-from portal_doi.relations import Relations
+from portal_doi.relations import Relations, Relatives
 
 LISTED_AT_ONCE = 500
 ASKED_AT_ONCE = 50
@@ -49,18 +49,20 @@ class Auditing:
                 {"own": {"$in": dois}}, {"$set": {"audited": run}}
             )
         found: list[Difference] = []
+        relatives = await self._relations.relatives(rows)
         for doi, answer in page.found.items():
             row = by_doi.get(doi)
             if row is None:
                 found += await self._unknown(doi, answer)
             else:
-                found += await self._compared(row, answer)
+                found += await self._compared(row, answer, relatives)
         return await self._answer(found, len(dois), page.cursor, repair=repair)
 
     async def unlisted(self, run: str, after: str, *, repair: bool) -> dict[str, Any]:
         """One page of our DOIs that the list did not show."""
         which: Doc = {"own": {"$ne": None}, "audited": {"$ne": run}, "_id": {"$gt": after}}
         rows = await self._rows(which, ASKED_AT_ONCE)
+        relatives = await self._relations.relatives(rows)
         found: list[Difference] = []
         for row in rows:
             if _begun(row):
@@ -70,7 +72,7 @@ class Auditing:
             if answer is None:
                 found.append(_difference(row, "missing", "DataCite does not have it"))
             else:
-                found += await self._compared(row, answer)
+                found += await self._compared(row, answer, relatives)
         more = rows[-1]["_id"] if len(rows) == ASKED_AT_ONCE else None
         return await self._answer(found, len(rows), more, repair=repair)
 
@@ -86,10 +88,10 @@ class Auditing:
         reason = f"{answer.state} at DataCite, leads to {answer.url}: no record has it"
         return [{"pid": None, "doi": doi, "what": "unknown", "reason": reason}]
 
-    async def _compared(self, row: Doc, answer: Answer) -> list[Difference]:
+    async def _compared(self, row: Doc, answer: Answer, relatives: Relatives) -> list[Difference]:
         if _begun(row):
             return []
-        related, _ = await self._relations.related(row) if row["version"] else ([], False)
+        related, _ = relatives.of(row)
         meant, _ = await self._minting.meant(row, related, answer.state)
         found = _differs(row, meant, answer)
         return [_difference(row, *found)] if found else []

@@ -93,9 +93,9 @@ class DataCite:
         except Unavailable as error:
             raise Unsure(error.reason) from error
 
-    async def problems(self, meant: Registration) -> dict[str, str]:
+    def problems(self, meant: Registration) -> dict[str, str]:
         """Why schema 4.5 refuses it, by property: DataCite itself would not, once it is public."""
-        return await self._threaded(lambda: refused_by_schema(meant.attributes))
+        return refused_by_schema(meant.attributes)
 
     async def page(self, cursor: str | None, size: int) -> Page:
         """What it holds under our prefix, oldest first."""

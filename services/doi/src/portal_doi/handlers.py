@@ -13,12 +13,11 @@ from portal_shared.events import (
 )
 from portal_shared.workers import Worker
 
-from portal_doi.intending import keep_intent, keep_withdrawal
-from portal_doi.registry import Registry
+from portal_doi.keeping import Keeping
 
 router = RabbitRouter()
 
-AT_ONCE = 10
+AT_ONCE = 50  # they only write to the database, and do that together
 
 
 @router.subscriber(
@@ -26,44 +25,38 @@ AT_ONCE = 10
 )
 async def identify_document(
     event: DocumentRegistered,
-    registry: Annotated[Registry, Context()],
-    prefix: Annotated[str, Context()],
+    keeping: Annotated[Keeping, Context()],
     minting: Annotated[Worker, Context()],
 ) -> None:
-    if await keep_intent(
-        event.document, event.version, registry, prefix=prefix, history=event.history
-    ):
+    if await keeping.intent(event.document, event.version, history=event.history):
         minting.wake.set()
 
 
 @router.subscriber(bus.queue("doi", DatasetRegistered), channel=bus.channel(AT_ONCE), no_reply=True)
 async def identify_dataset(
     event: DatasetRegistered,
-    registry: Annotated[Registry, Context()],
-    prefix: Annotated[str, Context()],
+    keeping: Annotated[Keeping, Context()],
     minting: Annotated[Worker, Context()],
 ) -> None:
-    if await keep_intent(
-        event.dataset, event.version, registry, prefix=prefix, history=event.history
-    ):
+    if await keeping.intent(event.dataset, event.version, history=event.history):
         minting.wake.set()
 
 
 @router.subscriber(bus.queue("doi", DatasetWithdrawn), channel=bus.channel(AT_ONCE), no_reply=True)
 async def withdraw_dataset(
     event: DatasetWithdrawn,
-    registry: Annotated[Registry, Context()],
+    keeping: Annotated[Keeping, Context()],
     minting: Annotated[Worker, Context()],
 ) -> None:
-    if await keep_withdrawal(event, registry):
+    if await keeping.withdrawal(event):
         minting.wake.set()
 
 
 @router.subscriber(bus.queue("doi", DocumentWithdrawn), channel=bus.channel(AT_ONCE), no_reply=True)
 async def withdraw_document(
     event: DocumentWithdrawn,
-    registry: Annotated[Registry, Context()],
+    keeping: Annotated[Keeping, Context()],
     minting: Annotated[Worker, Context()],
 ) -> None:
-    if await keep_withdrawal(event, registry):
+    if await keeping.withdrawal(event):
         minting.wake.set()

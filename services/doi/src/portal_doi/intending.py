@@ -1,27 +1,22 @@
-"""From a record to a row of the registry: what is meant to become of its identifier."""
+"""From a record to a row of the registry: what is meant to become of its identifier. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from portal_shared import profile as profiles
 from portal_shared.citation.related import named
-from portal_shared.errors import PortalError, Unavailable
+from portal_shared.errors import PortalError
 from portal_shared.events import DatasetWithdrawn, DocumentWithdrawn
 from portal_shared.model import Change, Dataset, Document, Level, doi_level
-from portal_shared.mongo import Doc, DuplicateKeyError
-from portal_shared.observe import correlation_id, logger
 
 from portal_doi import outcomes, suffixes
 from portal_doi.deciding import Adopt, Ask, Decision, Leave, decide
 from portal_doi.outcomes import Outcome
-from portal_doi.registry import Registry, new_row
 from portal_doi.standing import OURS, why_closed
 
-log = logger(__name__)
-
-MOST_ATTEMPTS = 20
+Doc: TypeAlias = dict[str, Any]
 
 
 def intended(
@@ -107,59 +102,3 @@ def withdrawn(
     if not before["record"].get("title"):
         fields["record"] = {"pid": event.pid, "title": event.title}
     return Outcome(fields)
-
-
-async def keep_intent(
-    record: Document | Dataset,
-    version: int,
-    registry: Registry,
-    *,
-    prefix: str,
-    history: Sequence[Change] = (),
-) -> bool:
-    """Keep what is meant, durably; False for a version that is not newer than what is kept.
-
-    One that failed before is newer by being sent again.
-    """
-
-    def change(before: Doc, attempt: int, now: datetime) -> Outcome | None:
-        again = before["version"] == version and before["state"] == "failed"
-        if before["version"] >= version and not again:
-            return None
-        return intended(
-            record, version, before, prefix=prefix, attempt=attempt, now=now, history=history
-        )
-
-    return await _kept(record.pid, registry, change)
-
-
-async def keep_withdrawal(event: DatasetWithdrawn | DocumentWithdrawn, registry: Registry) -> bool:
-    """Keep it, durably; False when something newer is kept."""
-
-    def change(before: Doc, _attempt: int, now: datetime) -> Outcome | None:
-        return withdrawn(event, before, now=now) if before["version"] < event.version else None
-
-    return await _kept(event.pid, registry, change)
-
-
-Decided = Callable[[Doc, int, datetime], Outcome | None]
-
-
-async def _kept(pid: str, registry: Registry, change: Decided) -> bool:
-    attempt = 0
-    for _ in range(MOST_ATTEMPTS):
-        now = await registry.clock.now()
-        before = await registry.find(pid) or new_row(pid, now)
-        outcome = change(before, attempt, now)
-        if outcome is None:
-            return False
-        followed = replace(outcome, fields={**outcome.fields, "correlation_id": correlation_id()})
-        try:
-            if await registry.keep(followed, before):
-                return True
-        except DuplicateKeyError:
-            own = outcome.fields.get("own")
-            if own and await registry.has_doi(own, but=pid):
-                log.warning("another record has this DOI", doi=own, pid=pid)
-                attempt += 1
-    raise Unavailable(f"the identifier of {pid} changes faster than it can be kept")

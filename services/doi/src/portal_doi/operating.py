@@ -11,13 +11,13 @@ from portal_shared import profile as profiles
 from portal_shared.errors import Conflict, Invalid, NotFound
 from portal_shared.model import Level, Pid
 from portal_shared.mongo import Doc, DuplicateKeyError
-from portal_shared.observe import logger
+from portal_shared.observe import correlation_id, logger
 from portal_shared.workers import Worker
 from pydantic import TypeAdapter, ValidationError
 
 from portal_doi import suffixes
 from portal_doi.outcomes import Outcome
-from portal_doi.registry import Registry, new_row
+from portal_doi.registry import Intent, Registry, new_row
 from portal_doi.standing import OURS, PUBLIC_ONCE, released_at, why_closed
 
 log = logger(__name__)
@@ -107,11 +107,11 @@ class Operating:
         record = {"pid": pid, "profile": self._profile}
         fields: Doc = {
             "level": level, "version": 0, "record": record, "own": own, "doi": own,
-            "waiting": True, "due": now, "since": now, "correlation_id": None,
+            "waiting": True, "due": now, "since": now,
         }  # fmt: skip
         before = new_row(pid, now)
         try:
-            await self._registry.keep(Outcome(fields), before)
+            await self._registry.keep([Intent(before, Outcome(fields), correlation_id())])
         except DuplicateKeyError as error:
             raise Conflict(f"{pid} came meanwhile; look and ask again", field="id") from error
         self._worker.wake.set()

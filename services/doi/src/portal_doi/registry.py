@@ -1,7 +1,7 @@
 """What is known of every record's identifier, in MongoDB: intents, claims, outcomes.
 
 A row is written before DataCite is asked for anything, with the DOI that is meant; the outcome and
-the event about it are one transaction. A claim is a lease with a fence, checked when it commits.
+the event about it are one transaction. How rows are worked on: claims.py.
 
 _id, level, version, record   the newest record heard of; version 0: reserved, no record yet
 links, names                  the records it names: relation and pid; pid alone
@@ -10,29 +10,34 @@ withdrawn, hold, open         why and when; hidden or reserved by hand; may it b
 doi, url, doi_state, state    what it has now; state: pending, minted, adopted, failed, none
 own, own_state, told          the DOI that is ours, where it stands, hash of what DataCite was told
 waiting, due, since           is it to be worked on, when, since when that waits
-until, fence                  how long it is held, and by which claim
+until, owner, fence           how long it is held, and by which claim
 said, revision                what was last said of it, and how often something was
 rev                           counts the reasons to work on it: one that came meanwhile is not lost
-unsure                        DataCite may have done more than we know
+unsure, doubt                 DataCite may have done more than we know; and when it was taken?
 telling, tell, left           its relatives are to hear of it (relations.py)
 """
 
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from portal_shared.mongo import (
     ASCENDING,
+    BulkWriteError,
     Client,
     Database,
     Doc,
     DuplicateKeyError,
-    ReturnDocument,
+    InsertOne,
     Session,
+    UpdateMany,
+    UpdateOne,
+    Write,
     transaction,
     translated,
+    write_all,
 )
 from portal_shared.outbox import Outbox
 
@@ -40,39 +45,34 @@ from portal_doi.clock import Clock
 from portal_doi.outcomes import Outcome, said_event
 from portal_doi.standing import left_behind, relatives_see_change
 
-LEASE = timedelta(seconds=180)
+DUPLICATE_KEY = 11000
 NEW = -1  # the version of a record of which nothing is kept
 STATES = ("pending", "minted", "adopted", "failed", "none")
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A row as it was when it was taken, and the fence it was taken with."""
+class Intent:
+    """A newer version of a record: its row before (or a new one), and what becomes of it."""
 
-    row: Mapping[str, Any]
-    fence: int
+    before: Doc
+    outcome: Outcome
+    follows: str  # correlation id
 
-    @property
-    def pid(self) -> str:
-        return str(self.row["_id"])
+
+@dataclass(frozen=True)
+class Said:
+    """An outcome whose events leave with the transaction."""
+
+    outcome: Outcome
+    follows: str
 
 
 class Registry:
-    def __init__(
-        self,
-        client: Client,
-        database: Database,
-        outbox: Outbox,
-        clock: Clock,
-        *,
-        lease: timedelta = LEASE,
-    ) -> None:
-        self._client = client
-        self._lease = lease  # longer than any work on one row
+    def __init__(self, client: Client, database: Database, outbox: Outbox, clock: Clock) -> None:
+        self.client = client
         self._outbox = outbox
         self.clock = clock
         self.rows = database["identifiers"]
-        self._owner = str(uuid.uuid4())
 
     async def prepare(self) -> None:
         """Make the indexes: one of them is the promise that no DOI of ours is given twice."""
@@ -81,146 +81,75 @@ class Registry:
             await self.rows.create_index("own", unique=True, partialFilterExpression={"own": there})
             await self.rows.create_index([("waiting", ASCENDING), ("due", ASCENDING)])
             await self.rows.create_index([("telling", ASCENDING)])
-            await self.rows.create_index("tell", partialFilterExpression={"tell": there})
             await self.rows.create_index([("names", ASCENDING)])
             await self.rows.create_index([("doi", ASCENDING)])
-            await self.rows.create_index([("state", ASCENDING)])
 
     async def find(self, pid: str) -> Doc | None:
+        return (await self.find_all([pid])).get(pid)
+
+    async def find_all(self, pids: Sequence[str]) -> dict[str, Doc]:
+        """By pid; without those that are not known."""
         with translated():
-            return await self.rows.find_one({"_id": pid})
+            return {row["_id"]: row async for row in self.rows.find({"_id": {"$in": list(pids)}})}
 
     async def has_doi(self, doi: str, but: str) -> bool:
         """Another record has it as our DOI."""
         with translated():
             return await self.rows.find_one({"own": doi, "_id": {"$ne": but}}) is not None
 
-    async def keep(self, outcome: Outcome, before: Doc) -> bool:
-        """Write a newer version of a record (`before` is its row, or a new one), and say what
-        follows at once.
+    async def keep(self, intents: Sequence[Intent], *, most_tries: int | None = None) -> bool:
+        """Write newer versions of records, one of each, and say what follows at once: all or none.
 
-        False when another version came between; raises DuplicateKeyError when the DOI is taken, or
-        the row was made meanwhile.
-        """
-        fields = outcome.fields
-        row = {**before, **fields}
-        known = None if before["version"] == NEW else before
-        changes: Doc = {**fields, **_telling(known, row), "updated_at": await self.clock.now()}
-
-        async def work(session: Session) -> bool:
-            if known is None:
-                await self.rows.insert_one({**row, **changes}, session=session)
-            else:
-                result = await self.rows.update_one(
-                    {"_id": known["_id"], "version": known["version"]},
-                    {"$set": changes, "$inc": {"rev": 1}},
-                    session=session,
-                )
-                if not result.matched_count:
-                    return False
-            await self._say(session, outcome)
-            return True
-
-        return await transaction(self._client, work)
-
-    async def _say(self, session: Session, outcome: Outcome) -> None:
-        await self._outbox.add(session, outcome.events)
-        if outcome.dead:
-            dead = outcome.dead
-            await self._outbox.bury(
-                session, dead.event, reason=dead.reason, message_id=dead.message_id
-            )
-
-    async def due(self, limit: int) -> list[str]:
-        """Pids that may be worked on now, those that wait longest first."""
-        now = await self.clock.now()
-        with translated():
-            rows = self.rows.find(_free(now), {"_id": 1}).sort("due", ASCENDING).limit(limit)
-            return [row["_id"] async for row in rows]
-
-    async def claim(self, pid: str) -> Claim | None:
-        """None when it is not due any more, or another has it.
-
-        From here on it is unsure what DataCite did, until this claim says so: it may be killed.
+        False when another version of one came between; raises DuplicateKeyError when a DOI is
+        taken, or a row was made meanwhile, Contended after so many tries.
         """
         now = await self.clock.now()
-        with translated():
-            row: Doc | None = await self.rows.find_one_and_update(
-                {"_id": pid, **_free(now)},
-                {
-                    "$set": {"until": now + self._lease, "owner": self._owner, "unsure": True},
-                    "$inc": {"fence": 1},
-                },
-                return_document=ReturnDocument.BEFORE,
-            )
-        return Claim(row, row["fence"] + 1) if row else None
+        inserts = [InsertOne(_first(i, now)) for i in intents if i.before["version"] == NEW]
+        updates = [_next(i, now) for i in intents if i.before["version"] != NEW]
 
-    async def let_go(
-        self, claim: Claim, *, due: datetime, unsure: bool, counted: str | None = None
-    ) -> None:
-        """Not done: to be taken again when due; `counted` names a counter to raise."""
-        change: Doc = {"$set": {"until": None, "waiting": True, "due": due, "unsure": unsure}}
-        if counted:
-            change["$inc"] = {counted: 1}
-        with translated():
-            await self.rows.update_one({"_id": claim.pid, "fence": claim.fence}, change)
+        async def work(session: Session) -> None:
+            matched = await write_all(self.rows, [*inserts, *updates], session=session)
+            if matched != len(updates):
+                raise _CameBetween
+            await self.say(session, [Said(i.outcome, i.follows) for i in intents])
 
-    async def take_own(self, claim: Claim, doi: str) -> bool:
-        """Note that this DOI will be registered for it.
-
-        False when another record has it, or the claim is of no use any more.
-        """
-        with translated():
-            try:
-                result = await self.rows.update_one(
-                    {"_id": claim.pid, "fence": claim.fence, "version": claim.row["version"]},
-                    {"$set": {"own": doi, "doi": doi}},
-                )
-            except DuplicateKeyError:
-                return False
-        return bool(result.matched_count)
-
-    async def settle(
-        self, claim: Claim, outcome: Outcome, *, again: datetime | None = None
-    ) -> bool:
-        """Keep the outcome and say it; False when the claim was lost or a newer version came.
-
-        Then nothing is said, and what DataCite holds is looked at anew. `again` is when to look at
-        it once more in any case: the end of an embargo.
-        """
-        fields = outcome.fields
-        now = await self.clock.now()
-        mine: Doc = {"_id": claim.pid, "fence": claim.fence}
-        changes: Doc = {
-            **fields,
-            **_telling(claim.row, {**claim.row, **fields}),
-            "until": None,
-            "tries": 0,
-            "asked": 0,
-            "updated_at": now,
-        }
-        done: Doc = {
-            **changes,
-            "waiting": again is not None,
-            "due": again,
-            "since": None,
-            "unsure": False,
-        }
-
-        async def work(session: Session) -> bool:
-            for asked, change in (
-                ({**mine, "rev": claim.row["rev"]}, done),
-                ({**mine, "version": claim.row["version"]}, {**changes, "since": now}),
-            ):
-                found = await self.rows.update_one(asked, {"$set": change}, session=session)
-                if found.matched_count:
-                    await self._say(session, outcome)
-                    return True
-            await self.rows.update_one({"_id": claim.pid}, _again(now), session=session)
-            await self.rows.update_one(mine, {"$set": {"until": None}}, session=session)
+        try:
+            await transaction(self.client, work, most_tries=most_tries)
+        except _CameBetween:
             return False
+        except BulkWriteError as error:
+            if any(e.get("code") == DUPLICATE_KEY for e in error.details["writeErrors"]):
+                raise DuplicateKeyError(str(error), DUPLICATE_KEY) from error
+            raise
+        return True
 
-        return await transaction(self._client, work)
+    async def write(self, writes: Sequence[Write], *, most_tries: int | None = None) -> None:
+        """Changes of many rows, all or none. Raises Contended after so many tries.
+
+        In a transaction, since without they would wait for the writes of others: for a minute where
+        those died meanwhile, and for ever in SecantusDB.
+        """
+
+        async def work(session: Session) -> None:
+            await write_all(self.rows, writes, session=session)
+
+        await transaction(self.client, work, most_tries=most_tries)
+
+    async def say(self, session: Session, said: Sequence[Said]) -> None:
+        """What follows of these, when the transaction commits."""
+        rows: list[Doc] = []
+        for one in said:
+            rows += [self._outbox.saying(e, follows=one.follows) for e in one.outcome.events]
+            if dead := one.outcome.dead:
+                rows.append(
+                    self._outbox.burying(
+                        dead.event,
+                        reason=dead.reason,
+                        message_id=dead.message_id,
+                        follows=one.follows,
+                    )
+                )
+        await self._outbox.put(session, rows)
 
     async def wish(self, pid: str, *, version: int, fields: Doc) -> bool:
         """Change what an operator may, and look at it; False when a newer version came."""
@@ -254,15 +183,14 @@ class Registry:
         async def work(session: Session) -> None:
             await self._outbox.add(session, [said_event(row) for row in rows])
 
-        await transaction(self._client, work)
+        await transaction(self.client, work)
         return len(rows)
 
     async def look_again(self, pids: Sequence[str]) -> None:
         """What DataCite holds of these is looked at anew, and mended."""
         now = await self.clock.now()
         which: Doc = {"_id": {"$in": list(pids)}, "own": {"$ne": None}}
-        with translated():
-            await self.rows.update_many(which, _again(now))
+        await self.write([UpdateMany(which, again(now))])
 
     async def counts(self) -> dict[str, Any]:
         """How many identifiers stand where, and how many are to be worked on."""
@@ -280,17 +208,31 @@ class Registry:
 _BEGUN: Doc = {"waiting": True, "since": {"$ne": None}}  # not those that wait for a date
 
 
-def _again(now: datetime) -> Doc:
-    told: Doc = {"unsure": True, "waiting": True, "due": now, "since": now}
+class _CameBetween(Exception):
+    """Another version did."""
+
+
+def _first(intent: Intent, now: datetime) -> Doc:
+    fields = intent.outcome.fields
+    row = {**intent.before, **fields, "updated_at": now, "correlation_id": intent.follows}
+    return {**row, **telling(None, row)}
+
+
+def _next(intent: Intent, now: datetime) -> UpdateOne:
+    before, fields = intent.before, intent.outcome.fields
+    changes = {**fields, "updated_at": now, "correlation_id": intent.follows}
+    changes |= telling(before, {**before, **fields})
+    asked = {"_id": before["_id"], "version": before["version"]}
+    return UpdateOne(asked, {"$set": changes, "$inc": {"rev": 1}})
+
+
+def again(now: datetime) -> Doc:
+    """The change that has a row looked at anew."""
+    told: Doc = {"unsure": True, "doubt": True, "waiting": True, "due": now, "since": now}
     return {"$set": told, "$inc": {"rev": 1}}
 
 
-def _free(now: datetime) -> Doc:
-    """Due, and nobody has it."""
-    return {"waiting": True, "due": {"$lte": now}, "until": {"$not": {"$gt": now}}}
-
-
-def _telling(before: Doc | Mapping[str, Any] | None, after: Mapping[str, Any]) -> Doc:
+def telling(before: Doc | Mapping[str, Any] | None, after: Mapping[str, Any]) -> Doc:
     """A mark that nobody else makes: it is taken off only by who acted on this very one."""
     if not relatives_see_change(before, after):
         return {}
@@ -327,8 +269,10 @@ def new_row(pid: str, now: datetime) -> Doc:
         "due": None,
         "since": None,
         "until": None,
+        "owner": None,
         "fence": 0,
         "unsure": False,
+        "doubt": False,
         "tries": 0,
         "asked": 0,
         "telling": False,

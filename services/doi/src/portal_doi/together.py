@@ -1,0 +1,85 @@
+"""Calls that come together are answered together: one trip to the database for all of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from portal_shared.errors import PortalError
+from portal_shared.mongo import Contended
+
+Asked = TypeVar("Asked")
+Told = TypeVar("Told")
+
+
+class Together(Generic[Asked, Told]):
+    """`answer` is given what was asked within `collect` seconds, and gives as many answers."""
+
+    def __init__(
+        self,
+        answer: Callable[[Sequence[Asked]], Awaitable[Sequence[Told]]],
+        *,
+        collect: float,
+        most: int,
+    ) -> None:
+        self._answer = answer
+        self._collect = collect
+        self._most = most
+        self._waiting: list[tuple[Asked, asyncio.Future[Told]]] = []
+        self._running: asyncio.Task[None] | None = None
+        self._alone: set[asyncio.Task[None]] = set()
+
+    async def ask(self, asked: Asked) -> Told:
+        """Raises what `answer` raised.
+
+        What one of several does (a write of others met, a fault nobody foresaw) is not the
+        others' trouble: each is answered alone then. Who is cancelled meanwhile does not hear the
+        answer; it is done all the same.
+        """
+        future: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
+        self._waiting.append((asked, future))
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        return await future
+
+    async def drained(self) -> None:
+        """All that was asked so far is answered."""
+        tasks = [*self._alone, *([self._running] if self._running else [])]
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                await asyncio.sleep(self._collect)
+                company, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                await self._answered(company)
+        except asyncio.CancelledError:  # we are stopped: nobody is to wait for ever
+            for _, future in self._waiting:
+                future.cancel()
+            self._waiting = []
+            raise
+        finally:
+            self._running = None
+
+    async def _answered(self, company: Sequence[tuple[Asked, asyncio.Future[Told]]]) -> None:
+        try:
+            answers = await self._answer([asked for asked, _ in company])
+        except asyncio.CancelledError:
+            for _, future in company:
+                future.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001  # for who asked
+            shared = isinstance(error, PortalError) and not isinstance(error, Contended)
+            if len(company) > 1 and not shared:
+                for one in company:
+                    task = asyncio.create_task(self._answered([one]))
+                    self._alone.add(task)
+                    task.add_done_callback(self._alone.discard)
+                return
+            for _, future in company:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future), told in zip(company, answers, strict=True):
+            if not future.done():
+                future.set_result(told)
