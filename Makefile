@@ -31,8 +31,9 @@ it: setup servers  ## against real servers and simulators
 icat-suite: setup  ## python-icat's own tests against the ICAT simulator
 	PORTAL_REQUIRE_SERVICES=1 $(RUN) pytest tests/integration/icat_sim/suite -q -rP
 
-kills: setup servers  ## doi, DataCite, MongoDB killed at 50 random instants: the same DOIs
-	PORTAL_KILLS=50 $(RUN) pytest -s tests/integration/doi/test_killed_at_random.py
+kills: setup servers  ## doi, DataCite, MongoDB killed at 50 random instants, twice: the same DOIs
+	PORTAL_REQUIRE_SERVICES=1 PORTAL_KILLS=50 $(RUN) pytest -s \
+		tests/integration/doi/test_killed_at_random.py tests/e2e/test_killed_during_import.py
 
 e2e: setup servers  ## journeys through the running portal
 	$(RUN) pytest tests/e2e

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +67,22 @@ def started(folder: Path, *options: str) -> Portal:
         log = folder / "portal.log"
         pytest.fail(f"{result.stderr}\n{log.read_text('utf-8')[-3000:] if log.exists() else ''}")
     return portal
+
+
+def until(condition: Any, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "not within the time allowed"
+        time.sleep(0.2)
+
+
+def killed(portal: Portal, name: str) -> None:
+    """SIGKILL, and its descendants too; return when it is running again."""
+    running = portal.instance()
+    kind = "servers" if name in running["servers"] else "services"
+    before = running[kind][name]
+    os.killpg(before["pid"], signal.SIGKILL)
+    until(lambda: portal.instance()[kind][name]["restarts"] > before["restarts"], 120)
 
 
 @pytest.fixture(scope="session")

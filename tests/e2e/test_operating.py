@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -14,7 +12,7 @@ import aio_pika
 import httpx
 import pytest
 
-from .conftest import Portal
+from .conftest import Portal, killed, until
 
 pytestmark = pytest.mark.timeout(900)  # its portal starts within the first test
 
@@ -115,13 +113,6 @@ def test_a_dead_letter_is_shown_replayed_and_discarded(small: Portal) -> None:
     assert letters() == []
 
 
-def until(condition: Any, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "not within the time allowed"
-        time.sleep(0.2)
-
-
 @pytest.mark.timeout(1500)  # retries may wait minutes
 def test_each_part_killed_once_in_the_middle_of_an_import_changes_nothing(small: Portal) -> None:
     """The ledger is outside the portal: what ICAT and DataCite have, by their own count."""
@@ -146,7 +137,7 @@ def test_each_part_killed_once_in_the_middle_of_an_import_changes_nothing(small:
                "tape", "rabbitmq", "mongodb"]  # fmt: skip
     for victim in victims:
         time.sleep(1.5)
-        kill(small, victim)
+        killed(small, victim)
     sending.wait(600)
     small.done("import", "hoa", "--limit", "30", "--json", timeout=900)  # its sender may have died
     small.done("wait", "--timeout", "600", timeout=700)
@@ -171,15 +162,6 @@ def test_each_part_killed_once_in_the_middle_of_an_import_changes_nothing(small:
     assert minted == identifiers["minted"] + without  # whose DOI is reserved, as a draft
     restarted = small.status()["restarts"]
     assert set(victims) <= set(restarted)
-
-
-def kill(portal: Portal, name: str) -> None:
-    """SIGKILL, and its descendants too; return when it is running again."""
-    running = portal.instance()
-    kind = "servers" if name in running["servers"] else "services"
-    before = running[kind][name]
-    os.killpg(before["pid"], signal.SIGKILL)
-    until(lambda: portal.instance()[kind][name]["restarts"] > before["restarts"], 120)
 
 
 def test_a_second_start_finds_its_data_again(small: Portal) -> None:

@@ -16,6 +16,7 @@ from portal_local.ports import NotStarted, listens, wait_until
 
 READY_SECONDS = 120
 WATCH_SECONDS = 0.5
+SETTLED_SECONDS = 10.0  # who lived so long is not broken
 LONGEST_PAUSE = 30.0
 
 Say = Callable[[str], None]
@@ -43,6 +44,8 @@ class Supervisor:
         self._running: dict[str, tuple[Part, Child]] = {}
         self._restarts: dict[str, int] = {}
         self._again_at: dict[str, float] = {}
+        self._launched: dict[str, float] = {}  # when it was started again
+        self._soon: dict[str, int] = {}  # how often it died soon after that, without a break
         self._servers: dict[str, int] = {}  # port of broker and database: kept over a restart
         self._urls: dict[str, str] = {}
 
@@ -156,17 +159,20 @@ class Supervisor:
         self._watch_servers()
 
     def _may_restart(self, name: str, code: int | None) -> bool:
-        """At once the first time; later ones wait longer, so that a broken part does not spin."""
+        """At once; of one that dies soon again and again, later each time: it does not spin."""
         now = time.monotonic()
         due = self._again_at.get(name)
         if due is None:
-            count = self._restarts[name] = self._restarts.get(name, 0) + 1
-            pause = 0.0 if count == 1 else min(2.0 ** (count - 2), LONGEST_PAUSE)
+            self._restarts[name] = self._restarts.get(name, 0) + 1
+            lived = now - self._launched.get(name, 0.0)
+            soon = self._soon[name] = 0 if lived > SETTLED_SECONDS else self._soon.get(name, 0) + 1
+            pause = 0.0 if soon < 2 else min(2.0 ** (soon - 2), LONGEST_PAUSE)  # noqa: PLR2004
             self._say(f"{name} ended with code {code}; starting it again in {pause:.0f} s")
             due = self._again_at[name] = now + pause
         if now < due:
             return False
         del self._again_at[name]
+        self._launched[name] = now
         return True
 
     def _watch_servers(self) -> None:

@@ -1,0 +1,98 @@
+"""doi, DataCite and MongoDB killed at random instants while the Atlas is imported: the same DOIs.
+
+`make kills` says how often (PORTAL_KILLS); without, it is not run. PORTAL_SEED repeats one that
+failed, PORTAL_KILLS_RECORDS imports less. What DataCite has is counted by DataCite itself.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from portal_doi import suffixes
+
+from .conftest import Portal, killed, started
+
+KILLS = int(os.environ.get("PORTAL_KILLS", "0"))
+SEED = int(os.environ.get("PORTAL_SEED", str(time.time_ns() % 10**6)))
+LIMIT = os.environ.get("PORTAL_KILLS_RECORDS")
+VICTIMS = ("doi", "datacite", "mongodb")
+MADE = "PUT /dois/{doi} 201"
+
+pytestmark = [
+    pytest.mark.skipif(not KILLS, reason="takes minutes: make kills"),
+    pytest.mark.timeout(7200),
+]
+
+
+@pytest.fixture
+def portal(tmp_path: Path) -> Iterator[Portal]:
+    made = started(tmp_path)
+    try:
+        yield made
+    finally:
+        made.run("down")
+
+
+def test_the_atlas_is_given_the_same_dois_whoever_is_killed(portal: Portal) -> None:
+    sys.stdout.write(f"PORTAL_SEED={SEED}\n")
+    chance = random.Random(SEED)  # noqa: S311  # to be repeated
+    time.sleep(2)  # a quorum queue's first moments on one node are not what is tested here
+    which = ["import", "hoa", "--no-files", *(["--limit", LIMIT] if LIMIT else [])]
+    command = [sys.executable, "-m", "portal_cli.main", *which, "--data", str(portal.data)]
+    sending = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    calls: dict[str, int] = {}  # DataCite's own count ends with it: added up before each kill
+    for _ in range(KILLS):
+        time.sleep(chance.uniform(0.1, 2))
+        victim = chance.choice(VICTIMS)
+        if victim == "datacite":
+            _add(calls, portal)
+        killed(portal, victim)
+    sending.wait(1800)
+    portal.done(*which, timeout=1800)  # who sent it may have given up
+    portal.done("wait", "--timeout", "1800", timeout=1900)
+    _add(calls, portal)
+    audited = portal.run("doi", "audit", timeout=900)
+    assert audited.returncode == 0, audited.stdout + audited.stderr
+    records = _records(portal)
+    brought = {r["doi"] for r in records if not r["doi"].startswith("10.5072/")}
+    expected = {f"10.5072/{suffixes.suffix(r['pid'])}" for r in records if r["doi"] not in brought}
+    assert {r["doi"] for r in records} - brought == expected
+    assert _at_datacite(portal) == expected
+    assert calls.get(MADE, 0) <= len(expected)  # each made once; some answers died with DataCite
+    sys.stdout.write(f"{KILLS} kills: {len(records)} records, {len(expected)} DOIs made; {calls}\n")
+
+
+def _add(calls: dict[str, int], portal: Portal) -> None:
+    answers = httpx.get(portal.part("datacite") + "/_calls", timeout=30).json()["answers"]
+    for name, count in answers.items():
+        calls[name] = calls.get(name, 0) + count
+
+
+def _records(portal: Portal) -> list[dict[str, Any]]:
+    """Every record with the DOI that doi knows of it."""
+    jobs = json.loads(portal.done("jobs", "--json", "--limit", "1000"))["jobs"]
+    assert jobs
+    assert {job["answer"]["result"] for job in jobs} == {"done"}
+    pids = sorted({o["pid"] for job in jobs for o in job["answer"]["outcomes"] if o.get("pid")})
+    found: dict[str, str] = {}
+    for start in range(0, len(pids), 500):
+        names = {"pids": pids[start : start + 500]}
+        found |= httpx.post(portal.part("doi") + "/identifiers", json=names, timeout=60).json()
+    assert found.keys() == set(pids)
+    return [{"pid": pid, "doi": doi} for pid, doi in found.items()]
+
+
+def _at_datacite(portal: Portal) -> set[str]:
+    asked = {"prefix": "10.5072", "page[size]": 1000}
+    answer = httpx.get(
+        portal.part("datacite") + "/dois", params=asked, auth=("DEMO.PORTAL", "demo"), timeout=60
+    )
+    return {one["id"] for one in answer.raise_for_status().json()["data"]}
