@@ -19,7 +19,7 @@ COLLECT_SECONDS = 0.05  # messages come in crowds: one look for all of them
 
 
 class Worker:
-    """Runs `step` until it finds nothing, then waits for `wake` or a second.
+    """Runs `step` until it finds nothing, then waits for `wake` or for `idle` seconds.
 
     Woken, it waits until nothing woke it for `quiet` seconds, but no longer than `patience`: what
     changes often is worked on once.
@@ -32,6 +32,7 @@ class Worker:
         *,
         quiet: float = COLLECT_SECONDS,
         patience: float = COLLECT_SECONDS,
+        idle: float = IDLE_SECONDS,
     ) -> None:
         self.name = name
         self.wake = asyncio.Event()
@@ -39,6 +40,7 @@ class Worker:
         self._step = step
         self._quiet = quiet
         self._patience = patience
+        self._idle = idle
 
     async def run(self) -> None:
         pause = IDLE_SECONDS
@@ -61,7 +63,7 @@ class Worker:
             self.trouble, pause = None, IDLE_SECONDS
             if not worked:
                 try:
-                    async with asyncio.timeout(IDLE_SECONDS):
+                    async with asyncio.timeout(self._idle):
                         await self.wake.wait()
                 except TimeoutError:
                     continue
