@@ -52,6 +52,7 @@ QUICK = {
     "PORTAL_LEASE_SECONDS": "2",
     "PORTAL_UNKNOWN_SECONDS": "1",
     "PORTAL_PROGRESS_SECONDS": "0.1",
+    "PORTAL_GATHER_SECONDS": "0.05",
     "PORTAL_SITE_URL": SITE,
 }
 
@@ -123,13 +124,13 @@ class Process:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder / "downloader.log"
-        self._environment = {**environment, "PORTAL_CACHE_DIR": str(self.cache)}
+        self.environment = {**environment, "PORTAL_CACHE_DIR": str(self.cache)}
         self.start()
 
     def start(self) -> None:
         command = [sys.executable, "-m", "uvicorn", "--factory", "portal_downloader.app:build",
                    "--port", str(self.port), "--no-access-log"]  # fmt: skip
-        self.child = Child("downloader", command, log=self._log, environment=self._environment)
+        self.child = Child("downloader", command, log=self._log, environment=self.environment)
         wait_until(self._is_healthy, self.child, 60)
 
     def stop(self) -> None:
@@ -174,6 +175,16 @@ class Downloader:
         folder: str | None = "d",
     ) -> None:  # fmt: skip
         """As ingest says it: the record, then the list of its files in parts."""
+        said = self.events_of(pid, files, version=version, public=public, folder=folder)
+        await self.say(*said)
+        if version == 1:
+            full = self.pid(pid)
+            await self.until(lambda: [e for e in self.events if e[1].get("pid") == full])
+
+    def events_of(
+        self, pid: str, files: list[File], *, version: int = 1, public: bool = True,
+        folder: str | None = "d",
+    ) -> list[Event]:  # fmt: skip
         pid, place = self.pid(pid), f"{self.name}/{folder}" if folder else None
         digest = files_digest(files)
         summary = FileSummary(
@@ -186,7 +197,7 @@ class Downloader:
         parts = [files[i : i + FILES_PER_PART] for i in range(0, len(files), FILES_PER_PART)] or [
             []
         ]
-        await self.say(
+        return [
             DatasetRegistered(dataset=dataset, version=version),
             *(
                 DatasetFilesListed(
@@ -195,9 +206,7 @@ class Downloader:
                 )
                 for n, part in enumerate(parts)
             ),
-        )  # fmt: skip
-        if version == 1:
-            await self.until(lambda: [e for e in self.events if e[1].get("pid") == pid])
+        ]  # fmt: skip
 
     async def ask(self, pid: str, *locations: str, request: str | None = None) -> str:
         made = request or str(uuid.uuid4())
@@ -233,6 +242,21 @@ class Downloader:
         ends = ("download.ready.v1", "download.failed.v1")
         await self.until(lambda: [b for e in ends for b in self.told(e, request_id=request)])
         return next(b for e in ends for b in self.told(e, request_id=request))
+
+    async def until_idle(self) -> None:
+        """Everything said was heard, and what follows from it was said."""
+        depths = [
+            topology.queue_name("downloader", e) for e in (DatasetRegistered, DatasetFilesListed)
+        ]
+        async with asyncio.timeout(60):
+            while True:
+                queues = [await self.channel.declare_queue(d, passive=True) for d in depths]
+                waiting = sum(q.declaration_result.message_count or 0 for q in queues)
+                told = await self.status()
+                if not waiting and not told["pending"] and not told["outbox"]:
+                    break
+                await asyncio.sleep(0.1)
+        await self.hear()
 
     async def status(self) -> dict[str, Any]:
         told: dict[str, Any] = (await self.http.get("/status")).json()

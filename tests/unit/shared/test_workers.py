@@ -72,3 +72,11 @@ async def test_its_trouble_is_told_and_passes() -> None:
         async with asyncio.timeout(10):
             while worker.trouble:
                 await asyncio.sleep(0.02)
+
+
+async def test_how_seldom_it_looks_unwoken_is_its_own() -> None:
+    often, seldom = Steps(), Steps()
+    async with running(Worker("o", often.step, idle=0.02)), running(Worker("s", seldom.step)):
+        while often.taken < 5:
+            await asyncio.sleep(0.01)
+    assert seldom.taken == 1

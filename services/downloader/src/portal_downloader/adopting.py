@@ -1,4 +1,4 @@
-"""Makes a complete list of files the dataset's: one row per file, older ones gone.
+"""Makes complete lists of files their datasets': one row per file, older ones gone.
 
 Rows whose content is the same keep their state; changed ones begin again. Can be cut off anywhere
 and done again: rows carry the version of their list, and only a newer list changes them.
@@ -6,75 +6,97 @@ and done again: rows carry the version of their list, and only a newer list chan
 # pyright: reportUnknownMemberType=false
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from portal_shared.mongo import Doc, InsertOne, UpdateOne, translated
+from portal_shared.errors import Unavailable
+from portal_shared.events import DatasetFilesListed
+from portal_shared.mongo import BulkWriteError, Doc, InsertOne, UpdateOne, translated
 from portal_shared.observe import logger
 
 from portal_downloader import listing
-from portal_downloader.batches import Batches
-from portal_downloader.cache import Cache
-from portal_downloader.datasets import Datasets, Listing
-from portal_downloader.requests import Requests
-from portal_downloader.rows import FileRow, Files, file_id
+from portal_downloader.datasets import Listing
+from portal_downloader.rows import FileRow, file_id
+from portal_downloader.stores import Stores
 
 log = logger(__name__)
 
 
 class Adopting:
-    def __init__(
-        self,
-        *,
-        datasets: Datasets,
-        files: Files,
-        requests: Requests,
-        batches: Batches,
-        cache: Cache,
-        ring: Callable[[], None],
-    ) -> None:
-        self._datasets = datasets
-        self._files = files
-        self._requests = requests
-        self._batches = batches
-        self._cache = cache
-        self._ring = ring
+    def __init__(self, stores: Stores) -> None:
+        self._datasets = stores.datasets
+        self._files = stores.files
+        self._requests = stores.requests
+        self._batches = stores.batches
+        self._cache = stores.cache
 
     async def step(self) -> bool:
-        """Claim a complete list and adopt it; False when there is none."""
+        """Claim a list that came in parts and adopt it; False when there is none."""
         found = await self._datasets.claim_list()
         if found is None:
             return False
-        known = (await self._datasets.find(found.pid) or {}).get("list_version", -1)
-        if known < found.version:
-            async for part in self._datasets.parts(found):
-                await self._write(found, part)
-            if known >= 0 or found.version > 1:
-                await self._drop_older(found)
-            await self._datasets.listed(found)
-            if known >= 0:  # of a first list, no request has been planned
-                await self._requests.plan_again({"pid": found.pid})
-            log.info("files listed", pid=found.pid, version=found.version)
-        await self._datasets.drop_lists(found)
-        self._ring()
+        await self.adopt([found])
         return True
 
-    async def _write(self, found: Listing, part: list[Doc]) -> None:
-        """The rows of one part, as they follow from what is there."""
-        by_id = {file_id(found.pid, listing.location_of(f)): f for f in part}
+    async def hear(self, events: Sequence[DatasetFilesListed]) -> None:
+        """Adopt lists that came whole."""
+        newest = {e.pid: e for e in sorted(events, key=lambda e: e.version)}
+        await self.adopt(
+            [
+                Listing(
+                    id="",
+                    pid=event.pid,
+                    version=event.version,
+                    folder=event.folder,
+                    files=[f.model_dump() for f in event.files],
+                )
+                for event in newest.values()
+            ]
+        )
+
+    async def adopt(self, found: Sequence[Listing]) -> None:
+        """These of different datasets, where they are newer than what is known."""
+        known = await self._datasets.list_versions([f.pid for f in found])
+        newer = [f for f in found if known.get(f.pid, -1) < f.version]
+        await self._write([(f, f.files) for f in newer if f.files is not None])
+        for one in newer:
+            if one.files is None:
+                async for part in self._datasets.parts(one):
+                    await self._write([(one, part)])
+        made = await self._datasets.listed(newer)
+        if made < len(newer):  # others were quicker, with lists that are newer still
+            now = await self._datasets.list_versions([f.pid for f in newer])
+            newer = [replace(f, version=max(f.version, now.get(f.pid, 0))) for f in newer]
+        await self._drop_older([f for f in newer if f.pid in known or f.version > 1])
+        again = [f.pid for f in newer if f.pid in known]
+        if again:  # of a first list, no request has been planned
+            await self._requests.plan_again({"pid": {"$in": again}})
+        log.info("files listed", datasets=[(f.pid, f.version) for f in newer])
+        kept = [f for f in found if f.id or f.version > 1]
+        if kept:
+            await self._datasets.drop_lists(kept)
+
+    async def _write(self, lists: Sequence[tuple[Listing, list[Doc]]]) -> None:
+        """The rows of these files, as they follow from what is there."""
+        by_id = {
+            file_id(found.pid, listing.location_of(file)): (found, file)
+            for found, files in lists
+            for file in files
+        }
+        if not by_id:
+            return
         with translated():
             cursor = self._files.rows.find({"_id": {"$in": list(by_id)}})
             there = {row["_id"]: row async for row in cursor}
-        told = {id_: listing.content(file, found.folder) for id_, file in by_id.items()}
+        told = {id_: listing.content(file, of.folder) for id_, (of, file) in by_id.items()}
         changed = [id_ for id_ in told if not listing.is_same(there.get(id_), told[id_])]
         cached = await asyncio.to_thread(self._cached, [told[id_] for id_ in changed])
         now = datetime.now(UTC)
-        version = {"version": found.version}
-        older: Doc = {"version": {"$lt": found.version}}
         writes: list[Any] = []
-        for id_, file in by_id.items():
-            row = there.get(id_)
+        for id_, (found, file) in by_id.items():
+            row, version = there.get(id_), {"version": found.version}
             fields: Doc = {}
             if id_ in changed:
                 in_cache = told[id_]["sha256"] in cached
@@ -86,10 +108,14 @@ class Adopting:
             elif row["version"] < found.version:
                 if fields:
                     await self._batches.let_go(FileRow.of(row))
-                writes.append(UpdateOne({"_id": id_, **older}, {"$set": {**fields, **version}}))
+                older: Doc = {"_id": id_, "version": {"$lt": found.version}}
+                writes.append(UpdateOne(older, {"$set": {**fields, **version}}))
         if writes:
             with translated():
-                await self._files.rows.bulk_write(writes, ordered=False)
+                try:
+                    await self._files.rows.bulk_write(writes, ordered=False)
+                except BulkWriteError as error:  # another writes rows of the same files
+                    raise Unavailable(f"MongoDB: {error}") from error
 
     def _cached(self, told: list[dict[str, Any]]) -> set[str]:
         return {
@@ -98,9 +124,11 @@ class Adopting:
             if listing.is_verifiable(t) and self._cache.holds(t["sha256"], t["size"])
         }
 
-    async def _drop_older(self, found: Listing) -> None:
+    async def _drop_older(self, found: Sequence[Listing]) -> None:
         """Files that are no more, and their pins."""
-        older: Doc = {"pid": found.pid, "version": {"$lt": found.version}}
+        if not found:
+            return
+        older: Doc = {"$or": [{"pid": f.pid, "version": {"$lt": f.version}} for f in found]}
         with translated():
             gone = [row async for row in self._files.rows.find({**older, "state": "staged"})]
         for row in gone:

@@ -1,7 +1,7 @@
 """Composition root of the downloader: settings in, a running service out."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from portal_downloader import handlers, problems, reporting, serving
 from portal_downloader.adopting import Adopting
 from portal_downloader.batches import Batches
+from portal_downloader.bells import Bell, Bells
 from portal_downloader.bundling import Bundling
 from portal_downloader.cache import Cache
 from portal_downloader.cancelling import Cancelling
@@ -23,6 +24,8 @@ from portal_downloader.datasets import Datasets
 from portal_downloader.delivering import Delivery
 from portal_downloader.estimating import Pace
 from portal_downloader.fetching import Fetching
+from portal_downloader.gathering import Gathering
+from portal_downloader.looking import LOOK_SECONDS, UNRUNG_SECONDS, Looking
 from portal_downloader.places import Places
 from portal_downloader.planning import Planning
 from portal_downloader.polling import Polling
@@ -34,6 +37,7 @@ from portal_downloader.rows import Files
 from portal_downloader.selecting import Selected
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.store import Store
+from portal_downloader.stores import Stores
 from portal_downloader.submitting import Submitting
 from portal_downloader.tape import Tape
 from portal_downloader.telling import Telling
@@ -42,51 +46,99 @@ from portal_downloader.telling import Telling
 def build(settings: DownloaderSettings | None = None) -> FastAPI:
     settings = settings or DownloaderSettings()
     service = Service("downloader", settings)
-    cache, tape = Cache(settings.cache_dir), Tape(settings)
-    lease = settings.lease_seconds
-    datasets, files = Datasets(service.database, lease), Files(service.database, lease)
-    requests, batches = Requests(service.database, lease), Batches(service.database, lease)
-    contents = Contents(service.database)
-    room = Room(settings, contents=contents, files=files, cache=cache)
-    for part in (datasets, files, requests, batches, contents):
-        service.prepare(part.prepare)
-    keep = settings.keep_seconds
-    service.prepare(Recovering(files, contents, cache, keep_seconds=keep).recover)
-    adopting, planning, cancelling = _workers(
-        settings,
-        service,
-        datasets=datasets,
-        files=files,
-        requests=requests,
-        batches=batches,
-        cache=cache,
-        contents=contents,
-        room=room,
-        tape=tape,
-    )
+    bells, tape = Bells(), Tape(settings)
+    stores = _stores(service, settings, bells)
+    room = Room(settings, contents=stores.contents, files=stores.files, cache=stores.cache)
+    adopting = _work(service, settings, stores, bells, room=room, tape=tape)
+    seconds, most = settings.gather_seconds, handlers.GATHERED
+    records = Gathering(stores.datasets.registered, seconds=seconds, most=most)
+    lists = Gathering(adopting.hear, seconds=seconds, most=most)
 
     async def facts() -> Mapping[str, Any]:
-        lists = await datasets.counts()
+        found = await stores.datasets.counts()
+        coming = records.pending + lists.pending
         return {
-            **lists,
-            "pending": lists["lists_unfinished"] + lists["availability_untold"],
-            "files": await files.counts(),
-            "requests": await requests.counts(),
-            **await batches.counts(),
+            **found,
+            "pending": coming + found["lists_unfinished"] + found["availability_untold"],
+            "files": await stores.files.counts(),
+            "requests": await stores.requests.counts(),
+            **await stores.batches.counts(),
             "cache": await room.facts(),
         }
 
-    service.check("cache", partial(asyncio.to_thread, cache.check))
+    service.check("cache", partial(asyncio.to_thread, stores.cache.check))
     service.facts(facts)
     service.subscribe(
         handlers.router,
-        datasets=datasets,
-        requests=requests,
-        adopting=adopting,
-        planning=planning,
-        cancelling=cancelling,
+        datasets=stores.datasets,
+        requests=stores.requests,
+        records=records,
+        lists=lists,
     )
+    return _application(service, settings, stores, room=room, tape=tape)
 
+
+def _stores(service: Service, settings: DownloaderSettings, bells: Bells) -> Stores:
+    """Made ready before anything is heard."""
+    database, lease = service.database, settings.lease_seconds
+    stores = Stores(
+        datasets=Datasets(database, lease, bells),
+        files=Files(database, lease, bells),
+        requests=Requests(database, lease, bells),
+        batches=Batches(database, lease, bells),
+        contents=Contents(database),
+        cache=Cache(settings.cache_dir),
+    )
+    for part in (stores.datasets, stores.files, stores.requests, stores.batches, stores.contents):
+        service.prepare(part.prepare)
+    service.prepare(Recovering(stores, keep_seconds=settings.keep_seconds).recover)
+    return stores
+
+
+def _work(
+    service: Service,
+    settings: DownloaderSettings,
+    stores: Stores,
+    bells: Bells,
+    *,
+    room: Room,
+    tape: Tape,
+) -> Adopting:
+    """All workers, in the order a file passes them."""
+    pace, client, outbox = Pace(), service.client, service.outbox
+    places = Places(settings.tape_places_url, timeout=settings.tape_timeout)
+    adopting = Adopting(stores)
+    fetching = Fetching(settings, stores=stores, tape=tape, room=room, pace=pace)
+    planning = Planning(settings, stores, client=client, outbox=outbox, places=places)
+    telling = Telling(
+        stores, client=client, outbox=outbox, pause=settings.progress_seconds, pace=pace
+    )
+    looking = Looking(stores, bells)
+    steps: list[tuple[str, Bell, Callable[[], Awaitable[bool]]]] = [
+        ("listing", bells.listing, adopting.step),
+        ("planning", bells.planning, planning.step),
+        ("submitting", bells.submitting, Submitting(settings, stores, tape=tape, room=room).step),
+        ("polling", bells.polling, Polling(settings, stores, tape).step),
+        ("releasing", bells.releasing, Releasing(stores.batches, tape).step),
+        *(
+            (f"fetching {number}", bells.fetching, fetching.step)
+            for number in range(settings.fetches_at_once)
+        ),
+        ("telling", bells.telling, telling.step),
+        ("cancelling", bells.cancelling, Cancelling(stores, tape).step),
+    ]
+    for name, bell, step in steps:
+        watched = bell in looking.watched
+        idle = UNRUNG_SECONDS if watched else LOOK_SECONDS
+        worker = service.work(Worker(name, step, idle=idle))
+        bell.wakes(worker.wake, *([looking.stirred] if watched else ()))
+    service.work(Worker("looking", looking.step))
+    return adopting
+
+
+def _application(
+    service: Service, settings: DownloaderSettings, stores: Stores, *, room: Room, tape: Tape
+) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
         async with service.running():
@@ -94,110 +146,14 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
         await tape.close()
 
     app = service.app(FastAPI(title="portal downloader", lifespan=lifespan))
-    store = Store(
-        settings.site_url,
-        datasets=datasets,
-        files=files,
-        contents=contents,
-        cache=cache,
-        room=room,
-        read_seconds=settings.read_seconds,
-    )
-    selected = Selected(files)
-    app.state.delivery = Delivery(store, selected, Bundling(selected, contents, cache))
-    app.state.requests = requests
-    app.state.reporting = reporting.Reporting(files, cache)
+    store = Store(settings.site_url, stores, room, read_seconds=settings.read_seconds)
+    selected = Selected(stores.files)
+    bundling = Bundling(selected, stores.contents, stores.cache)
+    app.state.delivery = Delivery(store, selected, bundling)
+    app.state.requests = stores.requests
+    app.state.reporting = reporting.Reporting(stores.files, stores.cache)
     app.include_router(reporting.router)
     app.include_router(serving.router)
     for kind in (PortalError, HTTPException):
         app.add_exception_handler(kind, problems.refused)
     return app
-
-
-def _workers(
-    settings: DownloaderSettings,
-    service: Service,
-    *,
-    datasets: Datasets,
-    files: Files,
-    requests: Requests,
-    batches: Batches,
-    cache: Cache,
-    contents: Contents,
-    room: Room,
-    tape: Tape,
-) -> tuple[Worker, Worker, Worker]:
-    """All of them, in the order a file passes them; those that events wake."""
-    ring = _bell(service.workers)
-    pace = Pace()
-    places = Places(settings.tape_places_url, timeout=settings.tape_timeout)
-
-    adopting = service.work(
-        Worker(
-            "listing",
-            Adopting(
-                datasets=datasets,
-                files=files,
-                requests=requests,
-                batches=batches,
-                cache=cache,
-                ring=ring,
-            ).step,
-        )
-    )
-    planner = Planning(
-        settings,
-        client=service.client,
-        outbox=service.outbox,
-        datasets=datasets,
-        files=files,
-        requests=requests,
-        cache=cache,
-        contents=contents,
-        places=places,
-        ring=ring,
-    )
-    planning = service.work(Worker("planning", planner.step))
-    submitting = Submitting(settings, files=files, batches=batches, tape=tape, room=room, ring=ring)
-    service.work(Worker("submitting", submitting.step))
-    polling = Polling(settings, files=files, batches=batches, tape=tape, ring=ring)
-    service.work(Worker("polling", polling.step))
-    service.work(Worker("releasing", Releasing(batches, tape).step))
-    fetching = Fetching(
-        settings,
-        files=files,
-        batches=batches,
-        tape=tape,
-        cache=cache,
-        contents=contents,
-        room=room,
-        pace=pace,
-        ring=ring,
-    )
-    for number in range(settings.fetches_at_once):
-        service.work(Worker(f"fetching {number}", fetching.step))
-    telling = Telling(
-        client=service.client,
-        outbox=service.outbox,
-        datasets=datasets,
-        files=files,
-        requests=requests,
-        pause=settings.progress_seconds,
-        pace=pace,
-    )
-    service.work(Worker("telling", telling.step))
-    canceller = Cancelling(
-        datasets=datasets, files=files, requests=requests, batches=batches, tape=tape, ring=ring
-    )
-    cancelling = service.work(Worker("cancelling", canceller.step))
-    return adopting, planning, cancelling
-
-
-def _bell(workers: list[Worker]) -> Callable[[], None]:
-    """Wakes all workers: one's result is another's work."""
-
-    def ring() -> None:
-        for worker in workers:
-            worker.wake.set()
-
-    return ring

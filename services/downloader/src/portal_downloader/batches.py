@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from portal_shared.mongo import ASCENDING, Database, Doc, ReturnDocument, translated
 
+from portal_downloader.bells import Bells
 from portal_downloader.rows import FileRow
 
 PINS_AT_ONCE = 500
@@ -24,7 +25,8 @@ class Batch:
 
 
 class Batches:
-    def __init__(self, database: Database, lease: float) -> None:
+    def __init__(self, database: Database, lease: float, bells: Bells) -> None:
+        self._bells = bells
         self._rows = database["batches"]
         self._pins = database["pins"]
         self._lease = timedelta(seconds=lease)
@@ -48,12 +50,14 @@ class Batches:
         fields = {"state": "submitted", "stage_id": stage_id, "due": due, "pause": pause}
         with translated():
             await self._rows.update_one({"_id": batch}, {"$set": fields}, upsert=True)
+        self._bells.polling.ring()
 
     async def doubtful(self, batch: str) -> None:
         """Nobody knows whether it was accepted: found out next."""
         now = datetime.now(UTC)
         with translated():
             await self._rows.update_one({"_id": batch, "state": "intended"}, {"$set": {"due": now}})
+        self._bells.submitting.ring()
 
     async def stage_id(self, batch: str) -> str | None:
         """None when it was never told, or the batch has ended."""
@@ -111,6 +115,16 @@ class Batches:
             await self._pins.update_one(
                 {"_id": f"{file.stage_id}/{file.id}"}, {"$set": pin}, upsert=True
             )
+        self._bells.releasing.ring()
+
+    async def any(self) -> bool:
+        with translated():
+            return await self._rows.find_one({}, {"_id": 1}) is not None
+
+    async def any_pins(self) -> bool:
+        """Whether one is to be let go."""
+        with translated():
+            return await self._pins.find_one({}, {"_id": 1}) is not None
 
     async def pins_to_release(self) -> tuple[str, list[Doc]] | None:
         """The id of a stage request, and rows of it."""

@@ -1,37 +1,23 @@
 """Lets go of what was asked for and is wanted by nobody any more."""
 
-from collections.abc import Callable
-
 from portal_shared.errors import PortalError
 from portal_shared.observe import logger
 
-from portal_downloader.batches import Batches
-from portal_downloader.datasets import Datasets
-from portal_downloader.requests import Requests
-from portal_downloader.rows import FileRow, Files
+from portal_downloader.rows import FileRow
 from portal_downloader.states import UNDER_WAY
+from portal_downloader.stores import Stores
 from portal_downloader.tape import Tape
 
 log = logger(__name__)
 
 
 class Cancelling:
-    def __init__(
-        self,
-        *,
-        datasets: Datasets,
-        files: Files,
-        requests: Requests,
-        batches: Batches,
-        tape: Tape,
-        ring: Callable[[], None],
-    ) -> None:
-        self._datasets = datasets
-        self._files = files
-        self._requests = requests
-        self._batches = batches
+    def __init__(self, stores: Stores, tape: Tape) -> None:
+        self._datasets = stores.datasets
+        self._files = stores.files
+        self._requests = stores.requests
+        self._batches = stores.batches
         self._tape = tape
-        self._ring = ring
 
     async def step(self) -> bool:
         """One request that was cancelled; False when there is none."""
@@ -49,7 +35,6 @@ class Cancelling:
         await self._requests.let_go(request)
         await self._datasets.note_news(pid)
         log.info("request cancelled", request_id=request["_id"], files_given_up=given_up)
-        self._ring()
         return True
 
     async def _let_go(self, files: list[FileRow]) -> None:

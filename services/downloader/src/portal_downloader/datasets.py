@@ -1,30 +1,35 @@
 """Datasets as the downloader knows them, and the parts of lists of files that are on their way."""
 # pyright: reportUnknownMemberType=false
 
-from collections.abc import AsyncGenerator, Iterable
+import uuid
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from portal_shared.events import DatasetAvailability, DatasetFilesListed
-from portal_shared.model import Dataset, key
+from portal_shared.events import DatasetAvailability, DatasetFilesListed, DatasetRegistered
+from portal_shared.model import key
 from portal_shared.mongo import (
     ASCENDING,
+    BulkWriteError,
     Database,
     Doc,
-    DuplicateKeyError,
     ReturnDocument,
     Session,
     UpdateOne,
     translated,
 )
 
+from portal_downloader.bells import Bells
+
+DUPLICATE_KEY = 11000
+
 
 @dataclass(frozen=True)
 class Listing:
     """All parts of a list are there."""
 
-    id: str
+    id: str  # empty for one that came whole
     pid: str
     version: int
     folder: str | None
@@ -35,8 +40,18 @@ def _listing(row: Doc) -> Listing:
     return Listing(row["_id"], row["pid"], row["version"], row["folder"], row.get("files"))
 
 
+def _as_read(row: Doc) -> Doc:
+    """That row, unless it has changed since."""
+    return {
+        "_id": row["_id"],
+        "changes": row.get("changes"),
+        "availability_version": row.get("availability_version"),
+    }
+
+
 class Datasets:
-    def __init__(self, database: Database, lease: float) -> None:
+    def __init__(self, database: Database, lease: float, bells: Bells) -> None:
+        self._bells = bells
         self.rows = database["datasets"]
         self._parts = database["parts"]
         self._lists = database["lists"]
@@ -53,60 +68,73 @@ class Datasets:
         with translated():
             return await self.rows.find_one({"_id": pid})
 
-    async def registered(self, record: Dataset, version: int) -> None:
-        """Keep what is said of it, if it is newer."""
-        fields: Doc = {
-            "version": version,
-            "is_public": record.is_public,
-            "title": record.title,
-            "doi": record.doi,
-            "license": record.license,
-            "created": record.created,
-        }
-        await self._newer(record.pid, "version", version, {"$set": fields})
+    async def list_versions(self, pids: Sequence[str]) -> dict[str, int]:
+        """Of those whose files are listed."""
+        which: Doc = {"_id": {"$in": list(pids)}, "list_version": {"$exists": True}}
+        with translated():
+            rows = self.rows.find(which, {"list_version": 1})
+            return {row["_id"]: row["list_version"] async for row in rows}
+
+    async def registered(self, events: Sequence[DatasetRegistered]) -> None:
+        """Keep what is said of each, where it is newer."""
+        newest = {e.dataset.pid: e for e in sorted(events, key=lambda e: e.version)}
+        changes: dict[str, tuple[int, Doc]] = {}
+        for pid, event in newest.items():
+            record = event.dataset
+            fields: Doc = {
+                "version": event.version,
+                "is_public": record.is_public,
+                "title": record.title,
+                "doi": record.doi,
+                "license": record.license,
+                "created": record.created,
+            }
+            changes[pid] = event.version, {"$set": fields}
+        await self._newer("version", changes)
 
     async def withdrawn(self, pid: str, version: int, reason: str) -> None:
         """Serve no byte of it any more, and say why."""
         fields: Doc = {"version": version, "is_public": False, "withdrawn": reason}
-        await self._newer(pid, "version", version, {"$set": fields})
+        await self._newer("version", {pid: (version, {"$set": fields})})
 
-    async def _newer(self, pid: str, counter: str, version: int, change: Doc) -> bool:
-        older: Doc = {
-            "_id": pid,
-            counter: {"$not": {"$gte": version}},
-        }
+    async def _newer(self, counter: str, changes: Mapping[str, tuple[int, Doc]]) -> int:
+        """Make these changes, by pid, where the counter is behind; how many were made."""
+        writes: list[Any] = [
+            UpdateOne({"_id": pid, counter: {"$not": {"$gte": version}}}, change, upsert=True)
+            for pid, (version, change) in changes.items()
+        ]
+        if not writes:
+            return 0
         with translated():
             try:
-                result = await self.rows.update_one(older, change, upsert=True)
-            except DuplicateKeyError:  # there, and not older
-                return False
-        return bool(result.matched_count or result.upserted_id)
+                result = await self.rows.bulk_write(writes, ordered=False)
+            except BulkWriteError as error:
+                details: Any = error.details or {}
+                if any(e.get("code") != DUPLICATE_KEY for e in details.get("writeErrors", [])):
+                    raise
+                return int(details["nMatched"] + details["nUpserted"])  # the others are newer
+        return result.matched_count + result.upserted_count
 
-    async def keep_part(self, event: DatasetFilesListed) -> bool:
-        """Returns whether the list is complete now."""
+    async def keep_part(self, event: DatasetFilesListed) -> None:
+        """Of a list in several parts: together they are claimed as a list."""
+        if await self._is_known(event):
+            return
         name = f"{key(event.pid)}-{event.version}"
         ours: Doc = {"pid": event.pid, "version": event.version}
         files = [f.model_dump() for f in event.files]
         told: Doc = {**ours, "folder": event.folder, "parts": event.parts}
         whole: Doc = {**told, "complete": True, "until": datetime.now(UTC)}
-        if event.parts == 1:
-            await self._keep_list(name, {"$set": {**whole, "files": files}})
-            return True
-        if await self._is_known(event):
-            return False
         part = {**ours, "part": event.part, "files": files}
         with translated():
             await self._parts.replace_one({"_id": f"{name}-{event.part}"}, part, upsert=True)
             complete = await self._parts.count_documents(ours) >= event.parts
-        fresh = {"$setOnInsert": {**told, "complete": False}}
-        await self._keep_list(name, {"$set": whole} if complete else fresh)
-        if await self._is_known(event):  # meanwhile
-            await self.drop_lists(_listing({"_id": name, **told}))
-        return complete
-
-    async def _keep_list(self, name: str, change: Doc) -> None:
+        change = {"$set": whole} if complete else {"$setOnInsert": {**told, "complete": False}}
         with translated():
             await self._lists.update_one({"_id": name}, change, upsert=True)
+        if await self._is_known(event):  # meanwhile
+            await self.drop_lists([_listing({"_id": name, **told})])
+        elif complete:
+            self._bells.listing.ring()
 
     async def _is_known(self, event: DatasetFilesListed) -> bool:
         known = await self.find(event.pid)
@@ -133,26 +161,28 @@ class Datasets:
             async for row in self._parts.find(which).sort("part", ASCENDING):
                 yield row["files"]
 
-    async def listed(self, listing: Listing) -> bool:
-        """The list is the dataset's; False when a newer one is already."""
-        change: Doc = {
-            "$set": {
+    async def listed(self, listings: Sequence[Listing]) -> int:
+        """These lists are their datasets', where no newer one is; how many are."""
+        now = datetime.now(UTC).replace(microsecond=0)
+        changes: dict[str, tuple[int, Doc]] = {}
+        for listing in listings:
+            fields: Doc = {
                 "list_version": listing.version,
-                "listed_at": datetime.now(UTC).replace(microsecond=0),
+                "listed_at": now,
                 "folder": listing.folder,
                 "news": True,
-            },
-            "$inc": {"changes": 1},
-        }
-        return await self._newer(listing.pid, "list_version", listing.version, change)
+            }
+            changes[listing.pid] = listing.version, {"$set": fields, "$inc": {"changes": 1}}
+        made = await self._newer("list_version", changes)
+        self._bells.telling.ring()
+        return made
 
-    async def drop_lists(self, listing: Listing) -> None:
-        """This one and all older ones, with their parts."""
-        which: Doc = {"pid": listing.pid, "version": {"$lte": listing.version}}
+    async def drop_lists(self, listings: Sequence[Listing]) -> None:
+        """These and all older ones, with their parts."""
+        older: list[Doc] = [{"pid": f.pid, "version": {"$lte": f.version}} for f in listings]
         with translated():
-            if listing.files is None or listing.version > 1:
-                await self._parts.delete_many(which)
-            await self._lists.delete_many(which)
+            await self._parts.delete_many({"$or": older})
+            await self._lists.delete_many({"$or": older})
 
     async def with_news(self, most: int) -> list[Doc]:
         with translated():
@@ -161,31 +191,50 @@ class Datasets:
     async def note_news(self, pid: str) -> Doc | None:
         """Its files or requests have changed; the row as it is then."""
         with translated():
-            return await self.rows.find_one_and_update(
+            row = await self.rows.find_one_and_update(
                 {"_id": pid},
                 {"$set": {"news": True}, "$inc": {"changes": 1}},
                 return_document=ReturnDocument.AFTER,
             )
+        self._bells.telling.ring()
+        return row
 
     async def news_told(self, rows: Iterable[Doc]) -> None:
         """Unless there is more since a row was read."""
-        seen: list[Any] = [
-            UpdateOne({"_id": row["_id"], "changes": row["changes"]}, {"$unset": {"news": ""}})
-            for row in rows
-        ]
-        with translated():
-            await self.rows.bulk_write(seen, ordered=False)
+        seen: list[Any] = [UpdateOne(_as_read(row), {"$unset": {"news": ""}}) for row in rows]
+        if seen:
+            with translated():
+                await self.rows.bulk_write(seen, ordered=False)
 
-    async def available(self, row: Doc, event: DatasetAvailability, session: Session) -> bool:
-        """Keep it within a transaction; False when somebody else told something since."""
-        was: Doc = {"_id": row["_id"], "availability_version": row.get("availability_version")}
-        fields = {
-            "availability": event.availability,
-            "availability_version": event.version,
-            "files": event.files,
-        }
-        result = await self.rows.update_one(was, {"$set": fields}, session=session)
-        return bool(result.matched_count)
+    async def available(
+        self, told: Sequence[tuple[Doc, DatasetAvailability]], session: Session
+    ) -> list[DatasetAvailability]:
+        """Keep these within a transaction, which ends the news; those that hold.
+
+        Of a row that has changed since it was read, nothing holds: its news is told the next time.
+        """
+        teller = uuid.uuid4().hex
+        writes: list[Any] = [
+            UpdateOne(
+                _as_read(row),
+                {
+                    "$set": {
+                        "availability": event.availability,
+                        "availability_version": event.version,
+                        "files": event.files,
+                        "teller": teller,
+                    },
+                    "$unset": {"news": ""},
+                },
+            )
+            for row, event in told
+        ]
+        result = await self.rows.bulk_write(writes, ordered=False, session=session)
+        if result.matched_count == len(told):
+            return [event for _, event in told]
+        which: Doc = {"_id": {"$in": [row["_id"] for row, _ in told]}, "teller": teller}
+        ours = {row["_id"] async for row in self.rows.find(which, {"_id": 1}, session=session)}
+        return [event for row, event in told if row["_id"] in ours]
 
     async def counts(self) -> dict[str, int]:
         with translated():

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import errno
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -16,14 +15,13 @@ import httpx
 from portal_shared.errors import Unavailable
 from portal_shared.observe import logger
 
-from portal_downloader.batches import Batches
-from portal_downloader.cache import CHUNK, Cache, Incoming, InUse
-from portal_downloader.contents import Contents
+from portal_downloader.cache import CHUNK, Incoming, InUse
 from portal_downloader.estimating import Pace
 from portal_downloader.room import Room, TooLarge
-from portal_downloader.rows import FileRow, Files
+from portal_downloader.rows import FileRow
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.states import Patience, State, after_failure
+from portal_downloader.stores import Stores
 from portal_downloader.tape import Tape
 
 log = logger(__name__)
@@ -42,28 +40,23 @@ class Fetching:
         self,
         settings: DownloaderSettings,
         *,
-        files: Files,
-        batches: Batches,
+        stores: Stores,
         tape: Tape,
-        cache: Cache,
-        contents: Contents,
         room: Room,
         pace: Pace,
-        ring: Callable[[], None],
     ) -> None:
         self._patience = Patience(
             settings.most_attempts, settings.retry_seconds, settings.poll_longest
         )
         self._renew_after = settings.lease_seconds / 3
-        self._files = files
-        self._batches = batches
+        self._files = stores.files
+        self._batches = stores.batches
         self._tape = tape
-        self._cache = cache
-        self._contents = contents
+        self._cache = stores.cache
+        self._contents = stores.contents
         self._room = room
         self._pace = pace
         self._keep_seconds = settings.keep_seconds
-        self._ring = ring
 
     async def step(self) -> bool:
         """Claim a staged file and copy it; False when there is none."""
@@ -81,7 +74,6 @@ class Fetching:
                 raise Unavailable(f"the cache: {error}") from error
             raise
         await self._after(file, outcome, reason)
-        self._ring()
         return True
 
     async def _after(self, file: FileRow, outcome: Outcome, reason: str) -> None:

@@ -12,20 +12,24 @@ from portal_shared.events import (
     DownloadCancelled,
     DownloadRequested,
 )
-from portal_shared.workers import Worker
 
 from portal_downloader.datasets import Datasets
+from portal_downloader.gathering import Gathering
 from portal_downloader.requests import Requests
+
+GATHERED = 50  # messages of one kind at once: they are kept in portions
 
 router = RabbitRouter()
 Known = Annotated[Datasets, Context("datasets")]
 
 
 @router.subscriber(
-    bus.queue("downloader", DatasetRegistered), channel=bus.channel(20), no_reply=True
+    bus.queue("downloader", DatasetRegistered), channel=bus.channel(GATHERED), no_reply=True
 )
-async def keep_dataset(event: DatasetRegistered, datasets: Known) -> None:
-    await datasets.registered(event.dataset, event.version)
+async def keep_dataset(
+    event: DatasetRegistered, records: Annotated[Gathering[DatasetRegistered], Context()]
+) -> None:
+    await records.do(event)
 
 
 @router.subscriber(
@@ -36,13 +40,17 @@ async def withdraw_dataset(event: DatasetWithdrawn, datasets: Known) -> None:
 
 
 @router.subscriber(
-    bus.queue("downloader", DatasetFilesListed), channel=bus.channel(10), no_reply=True
+    bus.queue("downloader", DatasetFilesListed), channel=bus.channel(GATHERED), no_reply=True
 )
 async def keep_files(
-    event: DatasetFilesListed, datasets: Known, adopting: Annotated[Worker, Context()]
+    event: DatasetFilesListed,
+    datasets: Known,
+    lists: Annotated[Gathering[DatasetFilesListed], Context()],
 ) -> None:
-    if await datasets.keep_part(event):
-        adopting.wake.set()
+    if event.parts == 1:
+        await lists.do(event)
+    else:
+        await datasets.keep_part(event)
 
 
 @router.subscriber(
@@ -51,10 +59,8 @@ async def keep_files(
 async def keep_request(
     event: DownloadRequested,
     requests: Annotated[Requests, Context()],
-    planning: Annotated[Worker, Context()],
 ) -> None:
     await requests.keep(event)
-    planning.wake.set()
 
 
 @router.subscriber(
@@ -63,7 +69,5 @@ async def keep_request(
 async def cancel_request(
     event: DownloadCancelled,
     requests: Annotated[Requests, Context()],
-    cancelling: Annotated[Worker, Context()],
 ) -> None:
     await requests.cancel(event.request_id)
-    cancelling.wake.set()

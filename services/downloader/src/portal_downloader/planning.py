@@ -1,7 +1,7 @@
 """Asks for the files of a request: those that are on tape are queued, once for all who ask."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from portal_shared.events import DownloadFailed
@@ -10,14 +10,12 @@ from portal_shared.observe import follow, logger
 from portal_shared.outbox import Outbox
 
 from portal_downloader import listing
-from portal_downloader.cache import Cache
-from portal_downloader.contents import Contents
-from portal_downloader.datasets import Datasets
 from portal_downloader.places import Places
-from portal_downloader.requests import Requests
-from portal_downloader.rows import FileRow, Files
+from portal_downloader.rows import FileRow
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.states import ASKABLE, BROKEN, UNDER_WAY
+from portal_downloader.stores import Stores
+from portal_downloader.waiting import Waiting
 
 log = logger(__name__)
 
@@ -28,27 +26,22 @@ class Planning:
     def __init__(
         self,
         settings: DownloaderSettings,
+        stores: Stores,
         *,
         client: Client,
         outbox: Outbox,
-        datasets: Datasets,
-        files: Files,
-        requests: Requests,
-        cache: Cache,
-        contents: Contents,
         places: Places,
-        ring: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._client = client
         self._outbox = outbox
-        self._datasets = datasets
-        self._files = files
-        self._requests = requests
-        self._cache = cache
-        self._contents = contents
+        self._datasets = stores.datasets
+        self._files = stores.files
+        self._waiting = Waiting(stores.files)
+        self._requests = stores.requests
+        self._cache = stores.cache
+        self._contents = stores.contents
         self._places = places
-        self._ring = ring
 
     async def step(self) -> bool:
         """Claim a request and plan it; False when there is none."""
@@ -67,7 +60,6 @@ class Planning:
         await self._ask(request)
         await self._requests.planned(request)
         await self._datasets.note_news(request["pid"])
-        self._ring()
         return True
 
     async def _wait_for_dataset(self, request: Doc) -> None:
@@ -133,7 +125,7 @@ class Planning:
             cached = await asyncio.to_thread(self._in_cache, found)
             empty = {f.id for f in found if f.size == 0} - cached  # no archive has these on tape
             tape = [f for f in found if f.id not in cached | empty]
-            await self._files.place(await self._places.of([f.path for f in tape]), tape)
+            await self._waiting.place(await self._places.of([f.path for f in tape]), tape)
             in_cache += await self._files.move_all(
                 sorted(cached), {}, ASKABLE, "online", reason=None
             )

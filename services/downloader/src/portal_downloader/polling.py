@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from portal_shared.errors import PortalError
@@ -10,10 +11,11 @@ from portal_shared.observe import logger
 from portal_shared.workers import IDLE_SECONDS
 
 from portal_downloader.archive_answers import ON_DISK, FileTold, Locality
-from portal_downloader.batches import Batch, Batches
-from portal_downloader.rows import FileRow, Files
+from portal_downloader.batches import Batch
+from portal_downloader.rows import FileRow
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.states import AT_ARCHIVE, UNDER_WAY, Patience, after_failure
+from portal_downloader.stores import Stores
 from portal_downloader.tape import Busy, Tape
 
 log = logger(__name__)
@@ -22,25 +24,17 @@ SLOWER = 1.5
 
 
 class Polling:
-    def __init__(
-        self,
-        settings: DownloaderSettings,
-        *,
-        files: Files,
-        batches: Batches,
-        tape: Tape,
-        ring: Callable[[], None],
-    ) -> None:
+    def __init__(self, settings: DownloaderSettings, stores: Stores, tape: Tape) -> None:
         self._first_pause = settings.poll_seconds
         self._longest_pause = settings.poll_longest
         self._patience = Patience(
             settings.most_attempts, settings.retry_seconds, settings.poll_longest
         )
         self._deadline_seconds = settings.deadline_seconds
-        self._files = files
-        self._batches = batches
+        self._files = stores.files
+        self._batches = stores.batches
         self._tape = tape
-        self._ring = ring
+        self._expired_at = 0.0
 
     async def step(self) -> bool:
         """One batch that is due; False when there is none."""
@@ -65,8 +59,6 @@ class Polling:
         else:
             pause = self._first_pause if moved else self._slower(batch)
             await self._batches.look_again(batch.id, pause)
-        if moved:
-            self._ring()
         return True
 
     def _slower(self, batch: Batch) -> float:
@@ -155,6 +147,9 @@ class Polling:
 
     async def _expire(self) -> None:
         """Nothing waits for ever."""
+        if time.monotonic() < self._expired_at + IDLE_SECONDS:
+            return
+        self._expired_at = time.monotonic()
         overdue = await self._files.overdue(datetime.now(UTC), UNDER_WAY)
         for file in overdue:
             reason = f"not here {self._deadline_seconds:.0f} s after it was asked for"
@@ -162,5 +157,3 @@ class Polling:
             await self._files.move(
                 {"_id": file.id}, UNDER_WAY, "failed", reason=reason, batch=None, stage_id=None
             )
-        if overdue:
-            self._ring()

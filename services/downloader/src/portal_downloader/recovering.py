@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 
 from portal_shared.observe import logger
 
-from portal_downloader.cache import Cache
-from portal_downloader.contents import Contents
-from portal_downloader.rows import FileRow, Files
+from portal_downloader.rows import FileRow
+from portal_downloader.stores import Stores
 
 log = logger(__name__)
 
@@ -19,12 +18,10 @@ AT_ONCE = 1000
 
 
 class Recovering:
-    def __init__(
-        self, files: Files, contents: Contents, cache: Cache, *, keep_seconds: float
-    ) -> None:
-        self._files = files
-        self._contents = contents
-        self._cache = cache
+    def __init__(self, stores: Stores, *, keep_seconds: float) -> None:
+        self._files = stores.files
+        self._contents = stores.contents
+        self._cache = stores.cache
         self._keep_seconds = keep_seconds
 
     async def recover(self) -> None:

@@ -16,14 +16,16 @@ from portal_shared.mongo import (
 )
 from portal_shared.observe import correlation_id
 
+from portal_downloader.bells import Bells
 from portal_downloader.estimating import Extent
 
 KEPT = timedelta(days=30)
 
 
 class Requests:
-    def __init__(self, database: Database, lease: float) -> None:
+    def __init__(self, database: Database, lease: float, bells: Bells) -> None:
         self._rows = database["requests"]
+        self._bells = bells
         self._lease = timedelta(seconds=lease)
 
     async def prepare(self) -> None:
@@ -58,6 +60,7 @@ class Requests:
                 await self._rows.insert_one(row)
             except DuplicateKeyError:
                 return
+        self._bells.planning.ring()
 
     async def locations(self, request_id: str, pid: str) -> tuple[tuple[str, ...] | None] | None:
         """What a request of this dataset names, None within for all; None: there is none."""
@@ -86,6 +89,15 @@ class Requests:
                 )
             except DuplicateKeyError:  # it has ended
                 return
+        self._bells.cancelling.ring()
+
+    async def any_open(self) -> bool:
+        """Whether one has not ended, or its files have not been let go."""
+        for which in ({"open": True}, {"let_go": False}):
+            with translated():
+                if await self._rows.find_one(which, {"_id": 1}) is not None:
+                    return True
+        return False
 
     async def next_cancelled(self) -> Doc | None:
         """One whose files have not been let go."""
@@ -154,7 +166,9 @@ class Requests:
         """Open requests, to have their files asked for again."""
         change = {"$set": {"planned": False, "look_at": datetime.now(UTC)}}
         with translated():
-            await self._rows.update_many({**which, "open": True}, change)
+            result = await self._rows.update_many({**which, "open": True}, change)
+        if result.modified_count:
+            self._bells.planning.ring()
 
     async def open_of(self, pids: Sequence[str]) -> list[Doc]:
         """Open requests for these datasets whose files have been asked for."""

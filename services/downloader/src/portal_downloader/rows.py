@@ -8,7 +8,7 @@ whose change their dataset's readers have not been told.
 
 import time
 import uuid
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,16 +16,15 @@ from typing import Any
 from portal_shared.model import key
 from portal_shared.mongo import (
     ASCENDING,
-    DESCENDING,
     Database,
     Doc,
     ReturnDocument,
-    UpdateOne,
     translated,
 )
 
-from portal_downloader.batching import TAPE, Place, Share, group_of
-from portal_downloader.states import AT_ARCHIVE, MOVES, State, Tally
+from portal_downloader.batching import group_of
+from portal_downloader.bells import Bells
+from portal_downloader.states import AT_ARCHIVE, MOVES, UNDER_WAY, State, Tally
 
 IDS_AT_ONCE = 1000
 COUNTS_COST = 50  # so many times as long as counting took, the counts are good
@@ -77,8 +76,9 @@ class FileRow:
 
 
 class Files:
-    def __init__(self, database: Database, lease: float) -> None:
+    def __init__(self, database: Database, lease: float, bells: Bells) -> None:
         self.rows = database["files"]
+        self._bells = bells
         self._lease = timedelta(seconds=lease)
         self._counts: dict[str, int] = {}
         self._counts_good_until = 0.0
@@ -136,7 +136,17 @@ class Files:
         change: Doc = {"$set": {"state": to, "news": True, **fields}}
         with translated():
             result = await self.rows.update_many({**which, "state": {"$in": list(was)}}, change)
+        if result.modified_count:
+            self._ring(was, to)
         return int(result.modified_count)
+
+    def _ring(self, was: Sequence[State], to: State) -> None:
+        """For those to whom such a move gives work."""
+        self._bells.telling.ring()
+        if to == "queued" or (to not in AT_ARCHIVE and set(was) & set(AT_ARCHIVE)):  # room there
+            self._bells.submitting.ring()
+        if to == "staged":
+            self._bells.fetching.ring()
 
     async def move_all(
         self, ids: Sequence[str], which: Doc, was: Sequence[State], to: State, **fields: Any
@@ -186,100 +196,11 @@ class Files:
                 found += await self.rows.count_documents({**which, "state": {"$in": list(states)}})
         return found
 
-    async def place(self, places: Mapping[str, Place], files: Sequence[FileRow]) -> None:
-        """Where the archive says that these lie."""
-        writes: list[Any] = [
-            UpdateOne(
-                {"_id": file.id},
-                {
-                    "$set": {
-                        "group": group_of(file.path, place),
-                        "position": place.position,
-                        "on_tape": True,
-                    }
-                },
-            )
-            for file in files
-            if (place := places.get(file.path)) is not None
-        ]
-        if writes:
-            with translated():
-                await self.rows.bulk_write(writes, ordered=False)
-
-    async def shares(self, now: datetime) -> list[Share]:
-        """Who has what waiting that may be staged now, and what under way."""
-        waiting: Doc = {"state": "queued", "not_before": {"$lte": now}}
-        group: Doc = {
-            "_id": "$requester",
-            "n": {"$sum": 1},
-            "priority": {"$max": "$priority"},
-            "oldest": {"$min": "$not_before"},
-        }
-        under_way: dict[str, int] = {}
+    async def any_under_way(self) -> bool:
+        """Whether one of them was asked for and has not come."""
         with translated():
-            steps = [{"$match": waiting}, {"$group": group}]
-            rows = [row async for row in self.rows.aggregate(steps)]
-            busy: Doc = {"state": {"$in": list(AT_ARCHIVE)}}
-            counted: Doc = {"_id": "$requester", "n": {"$sum": 1}}
-            async for row in self.rows.aggregate([{"$match": busy}, {"$group": counted}]):
-                under_way[row["_id"] or ""] = row["n"]
-        return [
-            Share(
-                requester=row["_id"] or "",
-                priority=int(row["priority"] or 0),
-                waiting=row["n"],
-                oldest=row["oldest"],
-                under_way=under_way.get(row["_id"] or "", 0),
-            )
-            for row in rows
-        ]
-
-    async def groups_under_way(self) -> set[str]:
-        """Of what the archive has been asked for."""
-        which: Doc = {"state": {"$in": list(AT_ARCHIVE)}}
-        with translated():
-            return {str(group) for group in await self.rows.distinct("group", which)}
-
-    async def next_group(
-        self, requester: str, now: datetime, *, besides: Collection[str], tapes: bool
-    ) -> str | None:
-        """That of his file that waits longest, of the highest priority; of tapes only if asked."""
-        which: Doc = {"state": "queued", "not_before": {"$lte": now}, "requester": requester}
-        which["group"] = {"$nin": [group for group in besides if group.startswith(TAPE)]}
-        if not tapes:
-            which["on_tape"] = {"$ne": True}
-        order = [("priority", DESCENDING), ("not_before", ASCENDING), ("path", ASCENDING)]
-        with translated():
-            row = await self.rows.find_one(which, {"group": 1}, sort=order)
-        return row["group"] if row else None
-
-    async def of_group(self, group: str, now: datetime, most: int) -> list[tuple[str, str]]:
-        """Ids and requesters of those that wait, in the order in which they lie."""
-        which: Doc = {"state": "queued", "not_before": {"$lte": now}, "group": group}
-        with translated():
-            rows = self.rows.find(which, {"requester": 1})
-            order = [("position", ASCENDING), ("path", ASCENDING)]
-            return [
-                (row["_id"], row.get("requester") or "")
-                async for row in rows.sort(order).limit(most)
-            ]
-
-    async def waiting(self, now: datetime, most: int) -> int:
-        """How many may be staged now; no more are counted than that."""
-        which: Doc = {"state": "queued", "not_before": {"$lte": now}}
-        with translated():
-            return await self.rows.count_documents(which, limit=most)
-
-    async def under_way(self) -> int:
-        """How many the archive has been asked for."""
-        with translated():
-            return await self.rows.count_documents({"state": {"$in": list(AT_ARCHIVE)}})
-
-    async def next_queued(self) -> datetime | None:
-        """When the first of those queued may be staged."""
-        with translated():
-            row = await self.rows.find_one({"state": "queued"}, sort=[("not_before", ASCENDING)])
-        return row["not_before"] if row else None
+            row = await self.rows.find_one({"state": {"$in": list(UNDER_WAY)}}, {"_id": 1})
+        return row is not None
 
     async def claim_staged(self) -> FileRow | None:
         """One to copy, ours until the lease ends; the owner is in the row."""

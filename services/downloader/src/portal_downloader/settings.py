@@ -29,5 +29,6 @@ class DownloaderSettings(Settings):
     deadline_seconds: float = 7 * 86_400  # of a file asked for, and of a request
     unknown_seconds: float = 600  # a request waits so long for its dataset to become known
     fetches_at_once: int = Field(default=3, ge=1)
+    gather_seconds: float = Field(default=0.5, ge=0)  # news of datasets is kept in portions
     lease_seconds: float = 30  # work that was cut off is taken up again after that
     progress_seconds: float = 0.5  # between two words on the progress of a request

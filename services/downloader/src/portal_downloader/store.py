@@ -9,12 +9,9 @@ from portal_shared.errors import Gone, NotFound
 from portal_shared.mongo import Doc
 
 from portal_downloader.bundles.pieces import Stored
-from portal_downloader.cache import Cache
-from portal_downloader.contents import Contents
-from portal_downloader.datasets import Datasets
 from portal_downloader.listing import LONG_AGO
 from portal_downloader.room import Room
-from portal_downloader.rows import Files
+from portal_downloader.stores import Stores
 
 NOTED_AGAIN = 60.0  # seconds until the same is noted as wanted once more
 AT_ONCE = 1000
@@ -24,19 +21,16 @@ class Store:
     def __init__(
         self,
         site_url: str,
-        *,
-        datasets: Datasets,
-        files: Files,
-        contents: Contents,
-        cache: Cache,
+        stores: Stores,
         room: Room,
+        *,
         read_seconds: float,
     ) -> None:
         self.site_url = site_url
-        self._datasets = datasets
-        self._files = files
-        self._contents = contents
-        self._cache = cache
+        self._datasets = stores.datasets
+        self._files = stores.files
+        self._contents = stores.contents
+        self._cache = stores.cache
         self._room = room
         self._read_seconds = read_seconds
         self._noted: dict[str, float] = {}

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from portal_shared.errors import Unavailable
@@ -10,13 +9,14 @@ from portal_shared.observe import logger
 from portal_shared.workers import IDLE_SECONDS
 
 from portal_downloader.archive_answers import ON_DISK
-from portal_downloader.batches import Batches
 from portal_downloader.batching import Batching, lead
 from portal_downloader.room import Room
-from portal_downloader.rows import FileRow, Files
+from portal_downloader.rows import FileRow
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.states import AT_ARCHIVE
+from portal_downloader.stores import Stores
 from portal_downloader.tape import Busy, Tape, TooMuch
+from portal_downloader.waiting import Waiting
 
 log = logger(__name__)
 
@@ -27,12 +27,10 @@ class Submitting:
     def __init__(
         self,
         settings: DownloaderSettings,
+        stores: Stores,
         *,
-        files: Files,
-        batches: Batches,
         tape: Tape,
         room: Room,
-        ring: Callable[[], None],
     ) -> None:
         self._batching = Batching(
             settings.window_seconds,
@@ -42,11 +40,11 @@ class Submitting:
         )
         self._most = settings.batch_files  # less after a request was too much
         self._poll_seconds = settings.poll_seconds
-        self._files = files
-        self._batches = batches
+        self._files = stores.files
+        self._waiting = Waiting(stores.files)
+        self._batches = stores.batches
         self._tape = tape
         self._room = room
-        self._ring = ring
         self._reconciled = False
         self._leave_alone_until = 0.0
 
@@ -69,13 +67,13 @@ class Submitting:
 
     async def _submit_next(self) -> bool:
         now = datetime.now(UTC)
-        oldest = await self._files.next_queued()
+        oldest = await self._waiting.next_queued()
         if oldest is None:
             return False
-        most = min(self._most, self._batching.admitted(await self._files.under_way()))
+        most = min(self._most, self._batching.admitted(await self._waiting.under_way()))
         if not most or self._room.full:
             return False  # woken when something has come, or gone
-        waiting = await self._files.waiting(now, self._batching.most)
+        waiting = await self._waiting.waiting(now, self._batching.most)
         left = self._batching.seconds_left(oldest=oldest, waiting=waiting, now=now)
         if left:
             await asyncio.sleep(min(left, IDLE_SECONDS))
@@ -89,17 +87,17 @@ class Submitting:
 
     async def _gather(self, batch: str, now: datetime, most: int) -> int:
         """Whole groups into this batch, each that of whoever leads then; how many files."""
-        shares = await self._files.shares(now)
-        groups = await self._files.groups_under_way()
+        shares = await self._waiting.shares(now)
+        groups = await self._waiting.groups_under_way()
         by_requester = {share.requester: share for share in shares}
         gathered = 0
         while gathered < most and (leading := lead(shares)) is not None:
             tapes = self._batching.has_room_for_tapes(groups)
-            group = await self._files.next_group(
+            group = await self._waiting.next_group(
                 leading.requester, now, besides=groups, tapes=tapes
             )
             groups.add(group or "")
-            found = await self._files.of_group(group, now, most - gathered) if group else []
+            found = await self._waiting.of_group(group, now, most - gathered) if group else []
             ids = [file for file, _ in found]
             moved = await self._files.move_all(
                 ids, {"batch": None}, ("queued",), "submitted", batch=batch
@@ -132,7 +130,6 @@ class Submitting:
         await self._batches.accepted(batch, stage_id, self._poll_seconds)
         self._most = min(self._most * 2, self._batching.most)
         log.info("stage request accepted", stage_id=stage_id, files=len(ours))
-        self._ring()
 
     async def _divide(self, batch: str, files: list[FileRow], reason: str) -> None:
         """Smaller requests, until what is wrong stands alone: it must not block the others."""
@@ -145,7 +142,6 @@ class Submitting:
             self._most = max(1, len(files) // 2)
             await self._files.move({"batch": batch}, AT_ARCHIVE, "queued", batch=None)
         await self._batches.end(batch)
-        self._ring()
 
     async def _reconcile(self, batch: str) -> None:
         """Accepted or not: what is on disk is staged, the rest is asked for again."""
@@ -154,7 +150,6 @@ class Submitting:
         await self._files.move({"batch": batch}, AT_ARCHIVE, "queued", batch=None)
         await self._batches.end(batch)
         log.info("doubtful stage request reconciled", files=len(ours))
-        self._ring()
 
     async def _reconcile_all(self) -> None:
         """Before any new work: what came to the archive's disk while we were away."""
@@ -177,5 +172,3 @@ class Submitting:
             await self._files.move_all(
                 there, which, AT_ARCHIVE, "staged", batch=None, stage_id=stage_id
             )
-        if there:
-            self._ring()

@@ -21,37 +21,34 @@ from portal_shared.mongo import Client, Doc, Session, transaction
 from portal_shared.observe import follow, logger
 from portal_shared.outbox import Outbox
 
-from portal_downloader.datasets import Datasets
 from portal_downloader.estimating import Extent, Pace, seconds_left
-from portal_downloader.requests import Requests
-from portal_downloader.rows import Files
 from portal_downloader.states import BROKEN, Tally, availability, request_state
+from portal_downloader.stores import Stores
 
 log = logger(__name__)
 
-DATASETS_AT_ONCE = 20
+DATASETS_AT_ONCE = 100
 REQUESTS_AT_ONCE = 50
 UNTOLD_SECONDS = 15.0
+UNWATCHED = 2  # times the pause where nobody waits for files
 GUESSED = ("place", "seconds_left")  # said with what is new, but no news by themselves
 
 
 class Telling:
     def __init__(
         self,
+        stores: Stores,
         *,
         client: Client,
         outbox: Outbox,
-        datasets: Datasets,
-        files: Files,
-        requests: Requests,
         pause: float,
         pace: Pace,
     ) -> None:
         self._client = client
         self._outbox = outbox
-        self._datasets = datasets
-        self._files = files
-        self._requests = requests
+        self._datasets = stores.datasets
+        self._files = stores.files
+        self._requests = stores.requests
         self._pause = pause
         self._pace = pace
 
@@ -63,16 +60,17 @@ class Telling:
             return await self._tell_untold()
         pids = list(datasets)
         tallies = await self._files.tallies(pids)
-        await self._tell_availability(datasets, tallies)
-        for request in await self._requests.open_of(pids):
+        requests = await self._requests.open_of(pids)
+        for request in requests:
             pid, locations = request["pid"], request["locations"]
             tally = tallies[pid] if locations is None else await self._files.tally(pid, locations)
             if tally.count("archived"):  # given up by the cache, or of a newer list
                 await self._requests.plan_again({"_id": request["_id"]})
             else:
                 await self._tell_request(request, tally)
-        await self._datasets.news_told(datasets.values())
-        await asyncio.sleep(max(self._pause, time.monotonic() - started))
+        await self._tell_availability(datasets, tallies)
+        pause = self._pause if requests else UNWATCHED * self._pause
+        await asyncio.sleep(max(pause, time.monotonic() - started))
         return True
 
     async def _with_news(self) -> dict[str, Doc]:
@@ -88,23 +86,23 @@ class Telling:
     async def _tell_availability(
         self, datasets: Mapping[str, Doc], tallies: Mapping[str, Tally]
     ) -> None:
-        """All that changed, in one transaction."""
-        changed = {
-            pid: event
-            for pid, row in datasets.items()
-            if (event := _availability(row, tallies[pid])) is not None
-        }
+        """All that changed, in one transaction; and that the news is told."""
+        changed: list[tuple[Doc, DatasetAvailability]] = []
+        same: list[Doc] = []
+        for pid, row in datasets.items():
+            event = _availability(row, tallies[pid])
+            if event is None:
+                same.append(row)
+            else:
+                changed.append((row, event))
 
         async def work(session: Session) -> None:
-            said: list[Event] = [
-                event
-                for pid, event in changed.items()
-                if await self._datasets.available(datasets[pid], event, session)
-            ]
+            said = await self._datasets.available(changed, session)
             await self._outbox.add(session, said)
 
         if changed:
             await transaction(self._client, work)
+        await self._datasets.news_told(same)
 
     async def _tell_untold(self) -> bool:
         """Those that have waited long: their place has changed, and what is left."""
