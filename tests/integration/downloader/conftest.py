@@ -96,6 +96,22 @@ class Tape:
         target.write_bytes(content)
         return File(name=target.name, size=size, sha256=hashlib.sha256(content).hexdigest())
 
+    def listed(self, path: str) -> list[File]:
+        """All files below a folder that others wrote, as those of a dataset."""
+        folder = self.archive / self.name / path
+        found: list[File] = []
+        for file in sorted(f for f in folder.rglob("*") if f.is_file()):
+            body, place = file.read_bytes(), str(file.parent.relative_to(folder))
+            found.append(
+                File(
+                    name=file.name,
+                    path=None if place == "." else place,
+                    size=len(body),
+                    sha256=hashlib.sha256(body).hexdigest(),
+                )
+            )
+        return found
+
     def content(self, path: str) -> bytes:
         return (self.archive / self.name / path).read_bytes()
 

@@ -20,6 +20,7 @@ from portal_downloader.bundling import Bundling
 from portal_downloader.cache import Cache
 from portal_downloader.cancelling import Cancelling
 from portal_downloader.contents import Contents
+from portal_downloader.cropping import Cropping
 from portal_downloader.datasets import Datasets
 from portal_downloader.delivering import Delivery
 from portal_downloader.estimating import Pace
@@ -150,6 +151,9 @@ def _application(
     selected = Selected(stores.files)
     bundling = Bundling(selected, stores.contents, stores.cache)
     app.state.delivery = Delivery(store, selected, bundling)
+    app.state.cropping = Cropping(
+        store, stores.files, most_voxels=settings.crop_voxels, at_once=settings.crops_at_once
+    )
     app.state.requests = stores.requests
     app.state.reporting = reporting.Reporting(stores.files, stores.cache)
     app.include_router(reporting.router)

@@ -103,6 +103,24 @@ class Files:
         with translated():
             return await self.rows.find_one({"_id": file_id(pid, location)})
 
+    async def named(self, pid: str, locations: Sequence[str]) -> list[Doc]:
+        """Those of these locations that the dataset has."""
+        found: list[Doc] = []
+        for which in _selections(pid, locations):
+            with translated():
+                found += [row async for row in self.rows.find(which)]
+        return found
+
+    async def volumes(self, pid: str) -> list[str]:
+        """Folders of OME-Zarrs, by their names: empty for the dataset's own, else with a slash."""
+        inside = r"^(.*\.zarr/)?(zarr\.json|\.zattrs)$"
+        which: Doc = {"pid": pid, "location": {"$regex": inside}}
+        with translated():
+            rows = self.rows.find(which, {"location": 1})
+            names = [row["location"] async for row in rows]
+        found = {name[: name.rfind("/") + 1] for name in names}
+        return sorted(f for f in found if not any(f != g and f.startswith(g) for g in found))
+
     async def page(self, pid: str, after: str, limit: int) -> list[Doc]:
         """In the order of their locations, from the one after `after`."""
         with translated():

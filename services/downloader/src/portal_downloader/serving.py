@@ -11,10 +11,11 @@ from portal_shared.data_paths import named
 from portal_shared.errors import NotFound
 from portal_shared.mongo import Doc
 
-from portal_downloader import answering, browsing, media
+from portal_downloader import answering, browsing, cropping, media
 from portal_downloader.answering import CORS, Shown, problem
 from portal_downloader.bundles import pieces
 from portal_downloader.bundles.pieces import Stored
+from portal_downloader.cropping import Cropping
 from portal_downloader.delivering import Delivery
 from portal_downloader.listing import tag_of
 from portal_downloader.requests import Requests
@@ -38,16 +39,25 @@ def _requests(request: Request) -> Requests:
     return requests
 
 
+def _cropping(request: Request) -> Cropping:
+    cropping: Cropping = request.app.state.cropping
+    return cropping
+
+
 Delivers = Annotated[Delivery, Depends(_delivery)]
 Known = Annotated[Requests, Depends(_requests)]
+Crops = Annotated[Cropping, Depends(_cropping)]
 
 
 @router.api_route("/data/{rest:path}", methods=["GET", "HEAD"], include_in_schema=False)
-async def read(request: Request, delivery: Delivers, requests: Known) -> Response:
+async def read(request: Request, delivery: Delivers, requests: Known, crops: Crops) -> Response:
     found = named(bytes(request.scope["raw_path"]))
     if found is None:
         raise NotFound("this names no dataset")
     pid, location = found
+    if location == cropping.NAME and not await delivery.store.has(pid, location):
+        dataset = await delivery.store.dataset(pid)
+        return await crops.answer(request, dataset)
     if location and not location.endswith("/"):
         return await _file(request, delivery.store, pid, location)
     dataset = await delivery.store.dataset(pid)

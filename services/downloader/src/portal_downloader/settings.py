@@ -31,4 +31,6 @@ class DownloaderSettings(Settings):
     fetches_at_once: int = Field(default=3, ge=1)
     gather_seconds: float = Field(default=0.5, ge=0)  # news of datasets is kept in portions
     lease_seconds: float = 30  # work that was cut off is taken up again after that
+    crop_voxels: int = Field(default=2**26, ge=1)  # of a sub-volume; as many may be in memory
+    crops_at_once: int = Field(default=2, ge=1)  # being cut; others wait for their turn
     progress_seconds: float = 0.5  # between two words on the progress of a request

@@ -46,6 +46,10 @@ class Store:
         row["listed_at"] = row.get("listed_at") or row.get("created") or LONG_AGO
         return row
 
+    async def has(self, pid: str, location: str) -> bool:
+        """Whether there is a file of this name, be it for everybody or not."""
+        return await self._files.find(pid, location) is not None
+
     async def file(self, pid: str, location: str) -> Doc:
         await self.dataset(pid)
         row = await self._files.find(pid, location)

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from portal_gateway import openapi_extensions
+from portal_gateway import openapi_data, openapi_extensions
 from portal_gateway.citing.formats import FORMATS, NAMES, TEXT
 from portal_gateway.filters.entities import ENTITIES, Entity, Kind
 from portal_gateway.openapi_operations import get, parameter, refusal
@@ -43,6 +43,7 @@ def document(app: FastAPI) -> Json:
     for name in ("Documents", "Datasets", "Instruments"):
         paths.update(_paths(name, name.removesuffix("s")))
     paths.update(_citations())
+    paths.update(openapi_data.paths())
     schemas: Json = made.setdefault("components", {}).setdefault("schemas", {})
     schemas.update({e.name: _schema(e) for e in ENTITIES.values()})
     schemas["Error"] = _error()

@@ -1,0 +1,241 @@
+"""A box out of an OME-Zarr, in each format, read by the formats' own readers: voxel for voxel."""
+
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import nrrd
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from portal_downloader.bundles.pieces import Stored
+from portal_downloader.crops import boxes, containers, volumes
+from portal_downloader.crops.arrays import Cached, Voxels
+from portal_downloader.crops.boxes import BadBox, Box, TooLarge
+from portal_downloader.crops.volumes import NoVolume
+
+SHAPE = (50, 60, 70)
+WHOLE = Box((0, 0, 0), SHAPE)
+ODD = Box((3, 17, 30), (41, 44, 69))
+STEP = (2.5, 5.0, 10.0)
+
+
+def written(
+    folder: Path, *, version: int = 3, axes: str = "zyx", dtype: str = "uint16", **more: Any
+) -> np.ndarray[Any, Any]:
+    """A volume of one level whose first voxel is half a step from the origin; as z, y, x."""
+    voxels = np.random.default_rng(1).integers(0, 200, SHAPE).astype(dtype)
+    scale = dict(zip("zyx", STEP, strict=True))
+    ome: dict[str, Any] = {
+        "version": "0.5",
+        "multiscales": [
+            {
+                "axes": [
+                    {"name": a, "type": "space", "unit": "micrometer"}
+                    if a in scale
+                    else {"name": a}
+                    for a in axes
+                ],
+                "datasets": [
+                    {
+                        "path": "s0",
+                        "coordinateTransformations": [
+                            {"type": "scale", "scale": [scale.get(a, 1) for a in axes]},
+                            {
+                                "type": "translation",
+                                "translation": [scale.get(a, 0) / 2 for a in axes],
+                            },
+                        ],
+                    }
+                ],
+            }
+        ],
+    }
+    attributes = {"ome": ome} if version == 3 else ome
+    order = [a for a in axes if a in scale]
+    told = voxels.transpose(["zyx".index(a) for a in order])
+    told = told.reshape([told.shape[order.index(a)] if a in scale else 1 for a in axes])
+    group = zarr.create_group(folder, zarr_format=version, attributes=attributes)  # type: ignore[arg-type]
+    array = group.create_array("s0", shape=told.shape, dtype=dtype, fill_value=7, **more)
+    array[...] = told
+    return voxels
+
+
+def opened(folder: Path) -> tuple[Voxels, volumes.Level]:
+    files = {
+        str(p.relative_to(folder)): Stored(str(p), p.stat().st_size)
+        for p in folder.rglob("*")
+        if p.is_file()
+    }
+    name = "zarr.json" if (folder / "zarr.json").exists() else ".zattrs"
+    level = volumes.levels(json.loads((folder / name).read_text()))[0]
+    store = Cached(files, lambda stored: os.open(stored.sha256, os.O_RDONLY))
+    return Voxels(store, level), level
+
+
+def cut(folder: Path, box: Box, kind: str) -> bytes:
+    voxels, level = opened(folder)
+    crop = containers.Crop(voxels, box, level.frame.of(box), "a crop", "of a test")
+    made = containers.FORMATS[kind](crop)
+    content = b"".join(made.portions())
+    assert made.length in (None, len(content))
+    return content
+
+
+def tiffed(content: bytes) -> np.ndarray[Any, Any]:
+    return tifffile.imread(io.BytesIO(content))
+
+
+def nrrded(content: bytes) -> np.ndarray[Any, Any]:
+    file = io.BytesIO(content)
+    header = nrrd.read_header(file)
+    return nrrd.read_data(header, file, index_order="C")
+
+
+def zarred(content: bytes, tmp_path: Path) -> zarr.Array[Any]:
+    place = tmp_path / "crop.zip"
+    place.write_bytes(content)
+    return zarr.open_array(zarr.storage.ZipStore(place, mode="r"), path="0", mode="r")
+
+
+STORED: list[dict[str, Any]] = [
+    {"chunks": (16, 16, 16)},
+    {"chunks": (16, 16, 16), "shards": (32, 32, 32)},
+    {"version": 2, "chunks": (20, 20, 20)},
+    {"version": 2, "chunks": (20, 20, 20), "axes": "xyz", "dtype": ">i2"},
+    {"axes": "tczyx", "chunks": (1, 1, 9, 9, 9), "dtype": "float32"},
+]
+
+
+@pytest.mark.parametrize("stored", STORED, ids=str)
+@pytest.mark.parametrize("box", [WHOLE, ODD, Box((7, 7, 7), (8, 8, 8))], ids=str)
+def test_each_format_has_the_voxels_of_the_box(
+    tmp_path: Path, stored: dict[str, Any], box: Box
+) -> None:
+    voxels = written(tmp_path / "v", **stored)
+    (z0, y0, x0), (z1, y1, x1) = box.start, box.stop
+    expected = voxels[z0:z1, y0:y1, x0:x1]
+    assert np.array_equal(tiffed(cut(tmp_path / "v", box, "tiff")).reshape(box.shape), expected)
+    assert np.array_equal(nrrded(cut(tmp_path / "v", box, "nrrd")), expected)
+    assert np.array_equal(zarred(cut(tmp_path / "v", box, "zarr"), tmp_path)[...], expected)
+
+
+def test_each_format_says_where_the_box_lies(tmp_path: Path) -> None:
+    written(tmp_path / "v", chunks=(16, 16, 16))
+    first = [s / 2 + s * n for s, n in zip(STEP, ODD.start, strict=True)]
+    with tifffile.TiffFile(io.BytesIO(cut(tmp_path / "v", ODD, "tiff"))) as tiff:
+        told = tifffile.xml2dict(tiff.ome_metadata or "")["OME"]["Image"]["Pixels"]
+    assert [told[f"PhysicalSize{a}"] for a in "ZYX"] == list(STEP)
+    assert told["PhysicalSizeZUnit"] == "µm"
+    assert [told["Plane"][0][f"Position{a}"] for a in "ZYX"] == first
+    assert told["Plane"][5]["PositionZ"] == first[0] + 5 * STEP[0]
+    header = nrrd.read_header(io.BytesIO(cut(tmp_path / "v", ODD, "nrrd")))
+    assert np.diag(header["space directions"]).tolist() == list(reversed(STEP))
+    assert header["space origin"].tolist() == list(reversed(first))
+    content = cut(tmp_path / "v", ODD, "zarr")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        told = json.loads(archive.read("zarr.json"))
+    frame = volumes.levels(told)[0].frame
+    assert (list(frame.scale), list(frame.offset)) == (list(STEP), first)
+
+
+def test_the_same_box_gives_the_same_bytes(tmp_path: Path) -> None:
+    written(tmp_path / "v", chunks=(16, 16, 16))
+    for kind in containers.FORMATS:
+        assert cut(tmp_path / "v", ODD, kind) == cut(tmp_path / "v", ODD, kind)
+
+
+def test_chunks_that_are_not_stored_have_the_fill_value(tmp_path: Path) -> None:
+    written(tmp_path / "v", chunks=(16, 16, 16))
+    (tmp_path / "v" / "s0" / "c" / "0" / "0" / "0").unlink()
+    found = nrrded(cut(tmp_path / "v", Box((0, 0, 0), (16, 16, 17)), "nrrd"))
+    assert set(found[:, :, :16].flat) == {7}
+
+
+def test_the_files_of_a_box_are_named_and_no_others(tmp_path: Path) -> None:
+    written(tmp_path / "v", chunks=(16, 16, 16), shards=(32, 32, 32))
+    voxels, _ = opened(tmp_path / "v")
+    names = set(voxels.keys(Box((31, 0, 0), (33, 1, 1))))
+    assert names == {"s0/c/0/0/0", "s0/c/1/0/0"}
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "reason"),
+    [
+        ({"x": "9"}, "x", "no range"),
+        ({"y": "-1:4"}, "y", "no range"),
+        ({"z": "5:5"}, "z", "empty"),
+        ({"x": "60:10"}, "x", "empty"),
+        ({"x": "0:71"}, "x", "ends at 70"),
+        ({"x": "0:" + "9" * 13}, "x", "no range"),
+    ],
+)
+def test_a_bad_range_is_named_with_the_reason(
+    query: dict[str, str], field: str, reason: str
+) -> None:
+    with pytest.raises(BadBox, match=reason) as raised:
+        boxes.box(query, SHAPE)
+    assert (raised.value.field, raised.value.status) == (field, 400)
+
+
+def test_an_end_left_out_is_the_volumes() -> None:
+    assert boxes.box({"x": ":5", "y": "50:"}, SHAPE) == Box((0, 50, 0), (50, 60, 5))
+
+
+def test_no_more_is_cut_or_read_than_may_be() -> None:
+    with pytest.raises(TooLarge, match="210000 voxels are asked for, at most 1000"):
+        boxes.check(WHOLE, (8, 8, 8), most=1000, decoded=10**9)
+    with pytest.raises(TooLarge, match="have to be read"):
+        boxes.check(Box((0, 0, 0), (1, 60, 70)), (64, 64, 64), most=10**6, decoded=10**5)
+
+
+BAD_METADATA: list[Any] = [
+    {},
+    {"attributes": {"ome": 3}},
+    {"multiscales": []},
+    {"multiscales": [{"axes": ["z"], "datasets": []}]},
+    {"multiscales": [{"axes": [{"name": "x"}, {"name": "y"}], "datasets": []}]},
+    {"multiscales": [{"axes": [{"name": a} for a in "zyx"], "datasets": []}]},
+    {
+        "multiscales": [
+            {
+                "axes": [{"name": a} for a in "zyx"],
+                "datasets": [{"path": "../x", "coordinateTransformations": []}],
+            }
+        ]
+    },
+    {
+        "multiscales": [
+            {
+                "axes": [{"name": a} for a in "zyx"],
+                "datasets": [
+                    {
+                        "path": "0",
+                        "coordinateTransformations": [{"type": "scale", "scale": ["a", 1, 1]}],
+                    }
+                ],
+            }
+        ]
+    },
+]
+
+
+@pytest.mark.parametrize("metadata", BAD_METADATA, ids=lambda m: json.dumps(m)[:60])
+def test_metadata_that_tell_of_no_volume_are_refused(metadata: Any) -> None:
+    with pytest.raises(NoVolume):
+        volumes.levels(metadata)
+
+
+def test_an_array_that_cannot_be_cut_is_refused_with_the_reason(tmp_path: Path) -> None:
+    written(tmp_path / "v", chunks=(16, 16, 16))
+    (tmp_path / "v" / "s0" / "zarr.json").write_text("{}")
+    with pytest.raises(NoVolume, match="s0"):
+        opened(tmp_path / "v")
+    written(tmp_path / "w", chunks=(16, 16, 16), dtype="complex64")
+    with pytest.raises(NoVolume, match="complex64"):
+        opened(tmp_path / "w")
