@@ -15,7 +15,15 @@ Timeout = Annotated[float, typer.Option(help="Seconds to wait for the answers.",
 
 
 def submit(
-    files: Files, data: Data = DEFAULT, timeout: Timeout = 120, *, as_json: Json = False
+    files: Files,
+    data: Data = DEFAULT,
+    timeout: Timeout = 120,
+    *,
+    take_over: Annotated[
+        bool,
+        typer.Option("--take-over", help="Also change datasets that ICAT holds from others."),
+    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Send jobs and show their answers.
 
@@ -24,7 +32,7 @@ def submit(
     4 no answer in time.
     """
     try:
-        jobs = [job_files.outgoing(str(file), file.read_bytes()) for file in files]
+        jobs = [job_files.outgoing(str(f), f.read_bytes(), take_over=take_over) for f in files]
     except (OSError, Invalid) as error:
         raise fail(str(error), USAGE) from error
     sent = dispatch(data, jobs, total=len(jobs), seconds=timeout, quiet=as_json)

@@ -1,5 +1,7 @@
 """Job files are checked before they are sent, and sent as they are."""
 
+import json
+
 import pytest
 from portal_cli.outgoing import LONGEST_ID, outgoing
 from portal_cli.sending import job_files, telling
@@ -28,6 +30,24 @@ def test_the_bytes_stay_as_they_are() -> None:
     body = b'{ "job_id" : "a",\n "unknown": 1.50, "datasets": [{}, {}] }\n'
     found = job_files.outgoing("my.json", body)
     assert (found.body, found.job_id, found.datasets) == (body, "a", 2)
+
+
+def test_to_take_over_is_another_job() -> None:
+    body = b'{"job_id": "a", "datasets": [{}]}'
+    found = job_files.outgoing("my.json", body, take_over=True)
+    assert json.loads(found.body) == {
+        "job_id": "a-take-over",
+        "datasets": [{}],
+        "take_over": True,
+    }
+    assert found.job_id == "a-take-over"
+    again = job_files.outgoing("my.json", found.body, take_over=True)
+    assert again == found
+
+
+def test_the_longest_id_can_take_over() -> None:
+    body = json.dumps({"job_id": "x" * LONGEST_ID}).encode()
+    assert len(job_files.outgoing("f", body, take_over=True).job_id) == LONGEST_ID
 
 
 @pytest.mark.parametrize("job_id", ["null", "5", '""', f'"{"x" * 300}"'])

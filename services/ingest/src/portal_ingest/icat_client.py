@@ -19,10 +19,13 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, cast
 
 import icat
+import icat.entity
 import icat.exception
+import suds.mx.literal
 import suds.xsd.sxbase
 from portal_shared.errors import Invalid, Unavailable
 from portal_shared.observe import logger
+from suds.sudsobject import Object
 from typing_extensions import override
 
 from portal_ingest.settings import IngestSettings
@@ -57,7 +60,19 @@ def _remembered_child(self: Any, name: str) -> tuple[Any, list[Any]]:
     return child, list(ancestry)
 
 
+_ordering = suds.mx.literal.Typed.ordering
+
+
+def _remembered_ordering(self: Any, type: Any) -> list[str]:  # noqa: A002  # the name there
+    """The names of a type's parts in their order, which suds collects for every object."""
+    memory: dict[str, list[str]] = type.__dict__
+    if "_remembered_ordering" not in memory:
+        memory["_remembered_ordering"] = _ordering(self, type)
+    return memory["_remembered_ordering"]
+
+
 suds.xsd.sxbase.SchemaObject.get_child = _remembered_child
+suds.mx.literal.Typed.ordering = _remembered_ordering
 
 
 class QuickClient(icat.Client):
@@ -81,6 +96,10 @@ class QuickClient(icat.Client):
             with self._schema_lock:
                 self._schema[key] = known
         return known
+
+    @override
+    def create(self, bean: Any) -> Any:
+        return super().create(_sparse(icat.entity.Entity.getInstance(bean)))
 
     @override
     def get(self, query: str, primaryKey: int) -> Any:  # the library's name
@@ -122,6 +141,21 @@ def _copied(template: Any) -> Any:
         value = getattr(template, name)
         if isinstance(value, list):
             setattr(made, name, list(value))
+    return made
+
+
+def _sparse(value: Any) -> Any:
+    """The object and those in it without what is not set: suds looks at each, to leave it out."""
+    if isinstance(value, list):
+        return [_sparse(one) for one in value]
+    if not isinstance(value, Object):
+        return value
+    made = copy.copy(value)
+    made.__keylist__ = []
+    for name in value.__keylist__:
+        held = made.__dict__.pop(name)
+        if held is not None and held != []:
+            setattr(made, name, _sparse(held))
     return made
 
 
