@@ -2,6 +2,7 @@
 
 PORTAL_BENCH_REGISTRATIONS (10 000) and PORTAL_BENCH_PARALLELISM (4) change its size. The ideal is
 parallelism / latency; beside it stands what bare calls of the same adapter reach in the same run.
+Commands to the database are counted by the driver, for hearing of a record and for registering it.
 """
 
 import asyncio
@@ -32,6 +33,7 @@ from portal_shared import mongo
 from portal_shared.model import Dataset, Member, Person
 from portal_shared.outbox import Outbox
 from portal_shared.settings import Settings
+from pymongo import monitoring
 
 LATENCY = 0.05
 COUNT = int(os.environ.get("PORTAL_BENCH_REGISTRATIONS", "10000"))
@@ -58,6 +60,26 @@ def datacite_url(tmp_path: Path) -> Iterator[str]:
     wait_until(lambda: listens(port), child, 60)
     yield f"http://127.0.0.1:{port}"
     child.stop()
+
+
+class Commands(monitoring.CommandListener):
+    """How many were sent since last asked."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        self._count += event.command_name != "hello"
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        pass
+
+    def asked(self) -> int:
+        count, self._count = self._count, 0
+        return count
 
 
 @dataclass
@@ -131,16 +153,21 @@ async def test_registrations_are_limited_by_the_calls_that_may_be_under_way(
         datacite_burst=100_000,
         parallelism=PARALLELISM,
     )
+    commands = Commands()
+    monitoring.register(commands)  # of clients made from here on
     async with service(doi_settings) as parts:
         alone = await bare(parts)
+        commands.asked()
         keeping = Keeping(parts.registry, prefix=PREFIX)
         for start in range(0, COUNT, 100):
             batch = range(start, min(start + 100, COUNT))
             await asyncio.gather(*(keeping.intent(record(n), 1) for n in batch))
+        hearing = commands.asked()
         started, cpu = time.perf_counter(), time.process_time()
         while (await parts.registry.counts())["pending"]:
             await parts.minting.step()
         seconds, burnt = time.perf_counter() - started, time.process_time() - cpu
+        registering = commands.asked()
         found = (await parts.registry.counts())["identifiers"]
         calls = await counted(datacite_url)
     assert found["minted"] == COUNT
@@ -151,3 +178,5 @@ async def test_registrations_are_limited_by_the_calls_that_may_be_under_way(
     print(f"  bare calls of the adapter       {alone:8.1f} /s  {alone / ideal:5.2f} of the ideal")
     print(f"  the service                     {rate:8.1f} /s  {rate / ideal:5.2f} of the ideal")
     print(f"  CPU of the service              {1000 * burnt / COUNT:8.2f} ms a registration")
+    print(f"  commands to the database        {hearing / COUNT:8.2f} a record heard of")
+    print(f"                                  {registering / COUNT:8.2f} a registration")

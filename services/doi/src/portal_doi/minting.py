@@ -80,7 +80,7 @@ class Minting:
             for hand in hands:
                 hand.cancel()
             await asyncio.gather(*hands, return_exceptions=True)
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(TimeoutError, PortalError):
                 async with asyncio.timeout(STOP_SECONDS):
                     await self._claims.drained()
                     await self._claims.give_back([due.claim for due in await supply.close()])
