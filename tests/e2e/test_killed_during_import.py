@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -81,7 +82,10 @@ def _records(portal: Portal) -> list[dict[str, Any]]:
     jobs = json.loads(portal.done("jobs", "--json", "--limit", "1000"))["jobs"]
     assert jobs
     assert {job["answer"]["result"] for job in jobs} == {"done"}
-    pids = sorted({o["pid"] for job in jobs for o in job["answer"]["outcomes"] if o.get("pid")})
+    with httpx.Client(base_url=portal.part("ingest"), timeout=60) as ingest:
+        told = [ingest.get(f"/jobs/{quote(job['job_id'], safe='')}").json() for job in jobs]
+    outcomes = [o for one in told for o in one["answer"]["outcomes"]]
+    pids = sorted({o["pid"] for o in outcomes if o["kind"] in ("document", "dataset")})
     found: dict[str, str] = {}
     for start in range(0, len(pids), 500):
         names = {"pids": pids[start : start + 500]}

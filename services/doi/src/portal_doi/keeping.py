@@ -1,5 +1,7 @@
 """What was heard of records is kept in the registry; what is heard together, together."""
 
+import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +23,8 @@ MOST_ATTEMPTS = 20
 TOGETHER = 100  # records in a transaction, at most
 TRIES = 3  # of a transaction of many; then each has its own
 COLLECT_SECONDS = 0.02
+PATIENCE_SECONDS = 60.0  # with a database that is away; it is asked every
+PAUSE_SECONDS = 1.0
 
 Decide = Callable[[Doc, int, datetime], Outcome | None]  # row before, attempt at a suffix, now
 
@@ -60,7 +64,7 @@ class Keeping:
                 history=history,
             )
 
-        return await self._together.ask(Heard(record.pid, decide, correlation_id()))
+        return await self._patiently(Heard(record.pid, decide, correlation_id()))
 
     async def withdrawal(self, event: DatasetWithdrawn | DocumentWithdrawn) -> bool:
         """Keep it, durably; False when something newer is kept."""
@@ -68,7 +72,18 @@ class Keeping:
         def decide(before: Doc, _attempt: int, now: datetime) -> Outcome | None:
             return withdrawn(event, before, now=now) if before["version"] < event.version else None
 
-        return await self._together.ask(Heard(event.pid, decide, correlation_id()))
+        return await self._patiently(Heard(event.pid, decide, correlation_id()))
+
+    async def _patiently(self, heard: Heard) -> bool:
+        """A database that is back soon costs no attempt of the message."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return await self._together.ask(heard)
+            except Unavailable:
+                if time.monotonic() > end:
+                    raise
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _kept(self, heard: Sequence[Heard]) -> Sequence[bool]:
         """Those of different records in one transaction. Raises Contended: each is to go alone."""
