@@ -224,12 +224,12 @@ class Minting:
 
         Raises Unavailable for a claim that waited so long that it might run out.
         """
+        await self._pace.take()  # before: nobody under way waits for the database to allow more
         async with self._under_way:
             if self._trouble is not None:
                 raise Unavailable(self._trouble.reason)
             if time.monotonic() - claim.since > self._begin_within:
                 raise Unavailable("DataCite: answers too slowly for all that was begun")
-            await self._pace.take()
             return await call()
 
     async def _fail(self, claim: Claim, reason: str) -> None:
