@@ -27,8 +27,9 @@ T = TypeVar("T")
 
 MOST_TRIES = 5  # of a record that fails for a reason nobody foresaw
 LONGEST_PAUSE = 60.0
-AHEAD = 8  # rows taken ahead, for each call that may be under way
-HANDS = 8  # for each call: while one waits for DataCite, others wait for the database
+AHEAD = 16  # rows taken ahead, for each call that may be under way
+HANDS = 16  # for each call: while one waits for DataCite, others wait for the database
+HANDED_OVER = 2  # for each call: the adapter has a thread for one, which finds the next at once
 BEGIN_WITHIN = 60.0
 STOP_SECONDS = 5.0
 
@@ -53,7 +54,7 @@ class Minting:
         self._site_url = site_url
         self._parallelism = parallelism
         self._begin_within = begin_within  # seconds; begun later, a claim would run out
-        self._under_way = asyncio.Semaphore(parallelism)
+        self._under_way = asyncio.Semaphore(parallelism * HANDED_OVER)
         self._trouble: Unavailable | None = None  # why nothing more is begun in this step
 
     async def step(self) -> bool:
@@ -220,7 +221,7 @@ class Minting:
         return await self._call(claim, lambda: self._datacite.find(claim.row["own"]))
 
     async def _call(self, claim: Claim, call: Callable[[], Awaitable[T]]) -> T:
-        """As many at a time as may be under way; none once DataCite is out of reach.
+        """As many at a time as the adapter makes, or soon will; none once DataCite is out of reach.
 
         Raises Unavailable for a claim that waited so long that it might run out.
         """
