@@ -44,12 +44,14 @@ async def test_a_call_is_made_again_until_it_is_taken(
     downloader: Any, gateway: Any, tape: Any
 ) -> None:
     heard: list[bytes] = []
+    answers = [b"", b"HTTP/1.1 503 Busy\r\nConnection: close\r\n\r\n"]  # hangs up, then is busy
 
     async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
         heard.append(await reader.readexactly(length))
-        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        taken = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
+        writer.write(answers.pop(0) if answers else taken)
         await writer.drain()
         writer.close()
 
@@ -60,7 +62,13 @@ async def test_a_call_is_made_again_until_it_is_taken(
     pid = downloader.pid("p")
     await gateway.index(pid, files)
     answer = await asked(gateway, {"pid": pid, "webhook": f"http://127.0.0.1:{port}/done"})
-    await until(lambda: heard)
+    await until(lambda: len(heard) == 3)
+    assert len(set(heard)) == 1
+    rows = gateway.service.database["downloads"]
+    async with asyncio.timeout(30):
+        while "notify" in (await rows.find_one({"_id": answer.json()["id"]})):
+            await asyncio.sleep(0.05)
+    assert len(heard) == 3
     told = json.loads(heard[0])
     assert (told["id"], told["state"]) == (answer.json()["id"], "ONLINE")
     server.close()

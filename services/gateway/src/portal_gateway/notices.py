@@ -20,7 +20,6 @@ from portal_gateway.settings import GatewaySettings
 log = logger(__name__)
 
 MOST_TRIES = 6
-FIRST_PAUSE = 10.0  # seconds, doubled each time
 
 
 class Noticing:
@@ -46,7 +45,9 @@ class Noticing:
         tries = row.get("notice_tries", 0) + 1
         if tries >= MOST_TRIES:
             left = {}
-        await self._downloads.noticed(row, left, pause=FIRST_PAUSE * 2 ** (tries - 1))
+        await self._downloads.noticed(
+            row, left, pause=self._settings.notice_pause * 2 ** (tries - 1)
+        )
         return True
 
     async def _mail(self, row: Doc, address: str) -> None:

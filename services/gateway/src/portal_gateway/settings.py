@@ -1,7 +1,7 @@
 """Settings of the gateway."""
 
 from portal_shared.settings import Settings
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 
 class GatewaySettings(Settings):
@@ -15,6 +15,7 @@ class GatewaySettings(Settings):
     smtp_user: str = ""
     smtp_password: SecretStr = SecretStr("")
     smtp_from: str = "portal@localhost"
+    notice_pause: float = Field(default=10, gt=0)  # seconds to the second try, doubled each time
     webhook_private: bool = False  # whether hosts that are not public may be called
     most_files_waiting: int = 100_000  # of one reader, asked for and not yet here
     most_bytes_waiting: int = 50 * 10**12
