@@ -6,7 +6,7 @@ import json
 import random
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -96,6 +96,10 @@ class Tape:
         target.write_bytes(content)
         return File(name=target.name, size=size, sha256=hashlib.sha256(content).hexdigest())
 
+    def described(self, name: str, content: bytes) -> File:
+        """A file that lies elsewhere."""
+        return File(name=name, size=len(content), sha256=hashlib.sha256(content).hexdigest())
+
     def listed(self, path: str) -> list[File]:
         """All files below a folder that others wrote, as those of a dataset."""
         folder = self.archive / self.name / path
@@ -135,8 +139,11 @@ class Tape:
 class Process:
     """A downloader that can be killed and started again."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, environment: dict[str, str], *, started_by: Sequence[str] = ()
+    ) -> None:
         self.cache = folder / "cache"
+        self._started_by = started_by
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder / "downloader.log"
@@ -144,7 +151,8 @@ class Process:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "uvicorn", "--factory", "portal_downloader.app:build",
+        command = [*self._started_by,
+                   sys.executable, "-m", "uvicorn", "--factory", "portal_downloader.app:build",
                    "--port", str(self.port), "--no-access-log"]  # fmt: skip
         self.child = Child("downloader", command, log=self._log, environment=self.environment)
         wait_until(self._is_healthy, self.child, 60)
@@ -202,6 +210,7 @@ class Downloader:
         folder: str | None = "d",
     ) -> list[Event]:  # fmt: skip
         pid, place = self.pid(pid), f"{self.name}/{folder}" if folder else None
+        place = folder if folder and folder.startswith("/") else place
         digest = files_digest(files)
         summary = FileSummary(
             count=len(files), bytes=sum(f.size or 0 for f in files), digest=digest
@@ -273,6 +282,21 @@ class Downloader:
                     break
                 await asyncio.sleep(0.1)
         await self.hear()
+
+    async def rows(self, collection: str) -> list[dict[str, Any]]:
+        """All that it remembers of one kind: of a downloader of the test's own."""
+        settings = Settings.model_validate(
+            {
+                "mongo_url": self.process.environment["PORTAL_MONGO_URL"],
+                "database_prefix": self.process.environment["PORTAL_DATABASE_PREFIX"],
+            }
+        )
+        client = mongo.connect(settings)
+        try:
+            found = mongo.database(client, settings, "downloader")[collection].find({})
+            return [row async for row in found]
+        finally:
+            client.close()
 
     async def status(self) -> dict[str, Any]:
         told: dict[str, Any] = (await self.http.get("/status")).json()
@@ -386,13 +410,13 @@ async def alone(
     """Makes a downloader of the test's own, with settings of its own."""
     async with AsyncExitStack() as stack:
 
-        async def made(**settings: str) -> Downloader:
+        async def made(*, started_by: Sequence[str] = (), **settings: str) -> Downloader:
             own = own_environment(rabbitmq_node, mongo_server)
             environment = await asyncio.to_thread(own.__enter__)  # it has a loop of its own
             stack.push(own.__exit__)
             named = {f"PORTAL_{name.upper()}": value for name, value in settings.items()}
             told = {**environment, "PORTAL_TAPE_URL": tape.url, **named}
-            process = Process(tmp_path, told)
+            process = Process(tmp_path, told, started_by=started_by)
             stack.callback(process.stop)
             return await stack.enter_async_context(_view(environment, process, tape))
 
@@ -481,6 +505,7 @@ async def gateway(
             "smtp_host": "127.0.0.1",
             "smtp_port": mailbox.port,
             "webhook_private": True,
+            "notice_pause": 0.1,
         }
     )
     made = Gateway(settings)

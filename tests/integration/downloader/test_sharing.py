@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from portal_shared.data_paths import data_path
 
 
 def folder(tape: Any, count: int, name: str = "d", size: int = 3000) -> list[Any]:
@@ -100,3 +101,40 @@ async def test_every_dialect_of_the_archive_is_understood(
     failed = await downloader.ended(await downloader.ask("p"))
     assert (failed["files_online"], failed["files_failed"]) == (4, 1)
     assert archive.recalls == {f"d/{n:03}.bin": 1 for n in (0, 1, 2, 4)}
+
+
+async def test_files_are_asked_for_by_tape_where_somebody_tells_the_places(
+    alone: Any, tape: Any
+) -> None:
+    downloader = await alone(tape_places_url=f"{tape.url}/_tape")
+    files = [tape.write(f"d/{n}", 1000) for n in range(4)]
+    await downloader.register("p", files)
+    paths = [f"/{tape.name}/d/{n}" for n in range(4)]
+    told = tape.http.post("/_tape", json={"paths": paths}).json()
+    assert (await downloader.ended(await downloader.ask("p")))["files"] == 4
+    rows = await downloader.rows("files")
+    placed = {row["path"]: (row["group"], row["position"]) for row in rows}
+    assert placed == {t["path"]: (f"tape {t['tape']}", t["position"]) for t in told}
+
+
+async def test_files_go_by_folder_while_nobody_tells_their_places(alone: Any, tape: Any) -> None:
+    downloader = await alone(tape_places_url=f"{tape.url}/no-such-thing")
+    await downloader.register("p", [tape.write("d/x", 1000)])
+    assert (await downloader.ended(await downloader.ask("p")))["files"] == 1
+    assert [row["group"] for row in await downloader.rows("files")] == [f"folder /{tape.name}/d"]
+
+
+async def test_what_is_read_for_long_is_kept_while_it_is_read(alone: Any, tape: Any) -> None:
+    downloader = await alone(read_seconds="1.5", keep_seconds="0.1")
+    file = tape.write("d/x", 30_000_000)
+    await downloader.register("p", [file])
+    await downloader.ended(await downloader.ask("p"))
+    path = data_path(downloader.pid("p"), "x")
+    kept: list[Any] = []
+    async with downloader.http.stream("GET", path) as answer:
+        async for _ in answer.aiter_raw():
+            if len(kept) < 8:
+                kept += [row["kept_until"] for row in await downloader.rows("contents")]
+                await asyncio.sleep(0.4)
+    assert len(set(kept)) >= 3
+    assert kept == sorted(kept)

@@ -14,6 +14,8 @@ from starlette.exceptions import HTTPException
 
 from portal_downloader import handlers, problems, reporting, serving
 from portal_downloader.adopting import Adopting
+from portal_downloader.archives.archive import Archive
+from portal_downloader.archives.choosing import archive
 from portal_downloader.batches import Batches
 from portal_downloader.bells import Bell, Bells
 from portal_downloader.bundling import Bundling
@@ -40,14 +42,13 @@ from portal_downloader.settings import DownloaderSettings
 from portal_downloader.store import Store
 from portal_downloader.stores import Stores
 from portal_downloader.submitting import Submitting
-from portal_downloader.tape import Tape
 from portal_downloader.telling import Telling
 
 
 def build(settings: DownloaderSettings | None = None) -> FastAPI:
     settings = settings or DownloaderSettings()
     service = Service("downloader", settings)
-    bells, tape = Bells(), Tape(settings)
+    bells, tape = Bells(), archive(settings)
     stores = _stores(service, settings, bells)
     room = Room(settings, contents=stores.contents, files=stores.files, cache=stores.cache)
     adopting = _work(service, settings, stores, bells, room=room, tape=tape)
@@ -103,7 +104,7 @@ def _work(
     bells: Bells,
     *,
     room: Room,
-    tape: Tape,
+    tape: Archive,
 ) -> Adopting:
     """All workers, in the order a file passes them."""
     pace, client, outbox = Pace(), service.client, service.outbox
@@ -138,7 +139,7 @@ def _work(
 
 
 def _application(
-    service: Service, settings: DownloaderSettings, stores: Stores, *, room: Room, tape: Tape
+    service: Service, settings: DownloaderSettings, stores: Stores, *, room: Room, tape: Archive
 ) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:

@@ -3,16 +3,16 @@
 from portal_shared.errors import PortalError
 from portal_shared.observe import logger
 
+from portal_downloader.archives.archive import Archive
 from portal_downloader.rows import FileRow
 from portal_downloader.states import UNDER_WAY
 from portal_downloader.stores import Stores
-from portal_downloader.tape import Tape
 
 log = logger(__name__)
 
 
 class Cancelling:
-    def __init__(self, stores: Stores, tape: Tape) -> None:
+    def __init__(self, stores: Stores, tape: Archive) -> None:
         self._datasets = stores.datasets
         self._files = stores.files
         self._requests = stores.requests

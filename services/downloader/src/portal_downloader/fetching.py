@@ -11,10 +11,10 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-import httpx
 from portal_shared.errors import Unavailable
 from portal_shared.observe import logger
 
+from portal_downloader.archives.archive import Archive, Body, CutOff, NotThere
 from portal_downloader.cache import CHUNK, Incoming, InUse
 from portal_downloader.estimating import Pace
 from portal_downloader.room import Room, TooLarge
@@ -22,14 +22,12 @@ from portal_downloader.rows import FileRow
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.states import Patience, State, after_failure
 from portal_downloader.stores import Stores
-from portal_downloader.tape import Tape
 
 log = logger(__name__)
 
 STUMBLES = 5  # times the bytes of a file may be cut off before it is staged again
 MISMATCHES = 2
 IN_USE_SECONDS = 1.0
-PARTIAL = 206
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Outcome = Literal["here", "other", "gone", "cut", "not ours", "too large"]
@@ -41,7 +39,7 @@ class Fetching:
         settings: DownloaderSettings,
         *,
         stores: Stores,
-        tape: Tape,
+        tape: Archive,
         room: Room,
         pace: Pace,
     ) -> None:
@@ -147,29 +145,26 @@ class Fetching:
     async def _read(self, file: FileRow, incoming: Incoming) -> tuple[Outcome, str]:
         """From where it was to the end, or until more comes than the file has."""
         try:
-            async with self._tape.reading(file.path, incoming.size) as answer:
-                if answer.status_code in (404, 409, 410):
-                    return "gone", f"the archive answers {answer.status_code} to a read"
-                if answer.status_code not in (200, PARTIAL):
-                    return "cut", f"the archive answers {answer.status_code} to a read"
-                if answer.status_code != PARTIAL and incoming.size:
+            async with self._tape.reading(file.path, incoming.size) as body:
+                if body.start != incoming.size:
                     await asyncio.to_thread(incoming.restart)
-                return await self._pour(file, incoming, answer)
-        except httpx.HTTPError as error:
-            return "cut", f"reading from the archive: {error!r}"
+                return await self._pour(file, incoming, body)
+        except NotThere as error:
+            return "gone", error.reason
+        except CutOff as error:
+            return "cut", error.reason
 
-    async def _pour(
-        self, file: FileRow, incoming: Incoming, answer: httpx.Response
-    ) -> tuple[Outcome, str]:
+    async def _pour(self, file: FileRow, incoming: Incoming, body: Body) -> tuple[Outcome, str]:
         renewed = time.monotonic()
         waiting = bytearray()
         try:
-            async for chunk in answer.aiter_raw():
+            async for chunk in body.chunks:
                 waiting += chunk
                 if len(waiting) < CHUNK:
                     continue
-                await asyncio.to_thread(incoming.write, bytes(waiting))
-                waiting.clear()
+                portion = bytes(waiting)
+                waiting.clear()  # also where there is no room for it: not written twice
+                await asyncio.to_thread(incoming.write, portion)
                 if incoming.size > file.size:
                     break
                 if time.monotonic() - renewed > self._renew_after:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from portal_shared.errors import PortalError
@@ -11,12 +11,12 @@ from portal_shared.observe import logger
 from portal_shared.workers import IDLE_SECONDS
 
 from portal_downloader.archive_answers import ON_DISK, FileTold, Locality
+from portal_downloader.archives.archive import Archive, Busy
 from portal_downloader.batches import Batch
 from portal_downloader.rows import FileRow
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.states import AT_ARCHIVE, UNDER_WAY, Patience, after_failure
 from portal_downloader.stores import Stores
-from portal_downloader.tape import Busy, Tape
 
 log = logger(__name__)
 
@@ -24,7 +24,7 @@ SLOWER = 1.5
 
 
 class Polling:
-    def __init__(self, settings: DownloaderSettings, stores: Stores, tape: Tape) -> None:
+    def __init__(self, settings: DownloaderSettings, stores: Stores, tape: Archive) -> None:
         self._first_pause = settings.poll_seconds
         self._longest_pause = settings.poll_longest
         self._patience = Patience(
@@ -70,7 +70,7 @@ class Polling:
         files = await self._files.of_batch(batch.id, AT_ARCHIVE)
         if not files:
             return 0
-        told = await self._tape.progress(batch.stage_id)
+        told = await self._tape.progress(batch.stage_id, [f.path for f in files])
         if told is None:
             return await self._forgotten(batch, files)
         by_progress: dict[str, list[FileRow]] = {}
@@ -120,7 +120,7 @@ class Polling:
         return moved
 
     async def _failed(
-        self, batch: Batch, files: Sequence[FileRow], told: dict[str, FileTold]
+        self, batch: Batch, files: Sequence[FileRow], told: Mapping[str, FileTold]
     ) -> int:
         if not files:
             return 0

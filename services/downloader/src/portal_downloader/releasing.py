@@ -2,14 +2,14 @@
 
 from portal_shared.observe import logger
 
+from portal_downloader.archives.archive import Archive, TooMuch
 from portal_downloader.batches import Batches
-from portal_downloader.tape import Tape, TooMuch
 
 log = logger(__name__)
 
 
 class Releasing:
-    def __init__(self, batches: Batches, tape: Tape) -> None:
+    def __init__(self, batches: Batches, tape: Archive) -> None:
         self._batches = batches
         self._tape = tape
 

@@ -5,6 +5,7 @@ in, and `full` says so.
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from portal_downloader.settings import DownloaderSettings
 log = logger(__name__)
 
 LOOKED_AT_ONCE = 200
+TRIED_AGAIN = 30.0  # seconds after which what was full may not be any more
 
 
 class TooLarge(Invalid):
@@ -39,6 +41,7 @@ class Room:
         self._reading: Counter[str] = Counter()
         self._one_at_a_time = asyncio.Lock()
         self.full: str | None = None  # why nothing more is let in
+        self._full_at = 0.0
         self.evicted = 0
 
     @contextmanager
@@ -65,8 +68,9 @@ class Room:
                 lacking -= await self._evict(lacking)
             if lacking > 0:
                 pinned = await self._contents.pinned_bytes()
-                self.full = f"the cache is full: {pinned} bytes are kept for readers"
-                raise Unavailable(self.full)
+                reason = f"the cache is full: {pinned} bytes are kept for readers"
+                self._found_full(reason)
+                raise Unavailable(reason)
             self.full = None
             self._reserved[key] = size
 
@@ -75,7 +79,15 @@ class Room:
 
     def disk_full(self) -> None:
         """The disk said so, whatever our sums say."""
-        self.full = "the disk of the cache is full"
+        self._found_full("the disk of the cache is full")
+
+    def _found_full(self, reason: str) -> None:
+        self.full, self._full_at = reason, time.monotonic()
+
+    @property
+    def admits(self) -> bool:
+        """Whether more may be asked for; found out by trying, when it was full a while ago."""
+        return self.full is None or time.monotonic() > self._full_at + TRIED_AGAIN
 
     async def _lacking(self, size: int) -> int:
         """Bytes that must go before so many can come."""

@@ -1,12 +1,21 @@
 """Settings of the downloader: the archive, the cache, and how patient it is with both."""
 
 from pathlib import Path
+from typing import Literal
 
 from portal_shared.settings import Settings
 from pydantic import Field, SecretStr
 
 
 class DownloaderSettings(Settings):
+    archive: Literal["wlcg", "ids", "command"] = "wlcg"  # by what files are recalled
+    archive_command: tuple[str, ...] = ()  # of `command`: the program and its first arguments
+    archive_root: Path | None = None  # of `command`: where its files are once they are recalled
+    icat_url: str = "http://localhost:8181"  # of `ids`: where files are found by location
+    icat_authenticator: str = "simple"
+    icat_user: str = "ingest"
+    icat_password: SecretStr = SecretStr("ingest")
+    ids_url: str | None = None  # of `ids`; /ids beside ICAT if missing
     tape_url: str = "http://localhost:8091"  # where the archive tells of its API, and is read
     tape_files_url: str | None = None  # where its files are read, if elsewhere
     tape_token: SecretStr | None = None  # sent as a bearer token

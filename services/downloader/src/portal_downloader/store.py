@@ -1,12 +1,13 @@
 """What can be read, and whether it may be."""
 
 import asyncio
-from collections.abc import Collection
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
 from typing import Any
 
-from portal_shared.errors import Gone, NotFound
+from portal_shared.errors import Gone, NotFound, Unavailable
 from portal_shared.mongo import Doc
+from portal_shared.observe import logger
 
 from portal_downloader.bundles.pieces import Stored
 from portal_downloader.listing import LONG_AGO
@@ -15,6 +16,9 @@ from portal_downloader.stores import Stores
 
 NOTED_AGAIN = 60.0  # seconds until the same is noted as wanted once more
 AT_ONCE = 1000
+RENEWALS = 3  # within the time that what is read is kept
+
+log = logger(__name__)
 
 
 class Store:
@@ -97,8 +101,24 @@ class Store:
         """Below the folder of the cache's objects: for a server that sends it for us."""
         return self._cache.place_name(stored.sha256)
 
-    def reading(self, digests: Collection[str]) -> AbstractContextManager[None]:
-        return self._room.reading(frozenset(digests))
+    @contextmanager
+    def reading(self, digests: Collection[str]) -> Generator[None]:
+        """They stay while they are read, here and as all replicas see it."""
+        renewing = asyncio.create_task(self._renew(list(digests)))
+        try:
+            with self._room.reading(frozenset(digests)):
+                yield
+        finally:
+            renewing.cancel()
+
+    async def _renew(self, digests: list[str]) -> None:
+        """What is read for long is kept for longer."""
+        while True:
+            await asyncio.sleep(self._read_seconds / RENEWALS)
+            try:
+                await self._note(digests)
+            except Unavailable as error:  # the next renewal may succeed
+                log.warning("not kept for longer", files=len(digests), reason=str(error))
 
     def ask(self, wish: dict[str, Any]) -> dict[str, Any]:
         """How to ask for what is on tape."""

@@ -9,13 +9,13 @@ from portal_shared.observe import logger
 from portal_shared.workers import IDLE_SECONDS
 
 from portal_downloader.archive_answers import ON_DISK
+from portal_downloader.archives.archive import Archive, Busy, TooMuch
 from portal_downloader.batching import Batching, lead
 from portal_downloader.room import Room
 from portal_downloader.rows import FileRow
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.states import AT_ARCHIVE
 from portal_downloader.stores import Stores
-from portal_downloader.tape import Busy, Tape, TooMuch
 from portal_downloader.waiting import Waiting
 
 log = logger(__name__)
@@ -29,7 +29,7 @@ class Submitting:
         settings: DownloaderSettings,
         stores: Stores,
         *,
-        tape: Tape,
+        tape: Archive,
         room: Room,
     ) -> None:
         self._batching = Batching(
@@ -71,7 +71,7 @@ class Submitting:
         if oldest is None:
             return False
         most = min(self._most, self._batching.admitted(await self._waiting.under_way()))
-        if not most or self._room.full:
+        if not most or not self._room.admits:
             return False  # woken when something has come, or gone
         waiting = await self._waiting.waiting(now, self._batching.most)
         left = self._batching.seconds_left(oldest=oldest, waiting=waiting, now=now)

@@ -5,34 +5,25 @@ stage request that ended so may have been accepted all the same.
 """
 
 import json
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
-from portal_shared.errors import Invalid, Unavailable
+from portal_shared.errors import Unavailable
 
 from portal_downloader import archive_answers
 from portal_downloader.archive_answers import FileTold, Locality
+from portal_downloader.archives.archive import Body, Busy, CutOff, NotThere, TooMuch
 from portal_downloader.batching import disk_lifetime
 from portal_downloader.settings import DownloaderSettings
 
 LARGEST_ANSWER = 32 * 2**20
 PATHS_AT_ONCE = 500
 DISCOVERY = "/.well-known/wlcg-tape-rest-api"
-OK, BAD_REQUEST, NOT_FOUND, SERVER_ERROR = 200, 400, 404, 500
+OK, PARTIAL, BAD_REQUEST, NOT_FOUND, SERVER_ERROR = 200, 206, 400, 404, 500
 T = TypeVar("T")
-
-
-class TooMuch(Invalid):
-    """This request will never be accepted: too many files, or something in it is wrong."""
-
-
-class Busy(Unavailable):
-    def __init__(self, reason: str, *, seconds: float) -> None:
-        super().__init__(reason)
-        self.seconds = seconds  # to leave it alone, if it said so
 
 
 class Tape:
@@ -57,8 +48,9 @@ class Tape:
         files = [{"path": path, "diskLifetime": self._lifetime} for path in paths]
         return await self._call("POST", "stage", archive_answers.request_id, {"files": files}) or ""
 
-    async def progress(self, stage_id: str) -> dict[str, FileTold] | None:
-        """By path; None when the archive does not know the request any more."""
+    async def progress(self, stage_id: str, paths: Sequence[str]) -> dict[str, FileTold] | None:
+        """Of all files of the request, and so of these."""
+        del paths
         return await self._call(
             "GET", f"stage/{quote(stage_id, safe='')}", archive_answers.progress
         )
@@ -91,16 +83,23 @@ class Tape:
         await self._call("POST", path, lambda body: body, {"paths": list(paths)})
 
     @asynccontextmanager
-    async def reading(self, path: str, start: int) -> AsyncGenerator[httpx.Response]:
-        """The answer to a GET of the file from a byte on, its body still to come."""
+    async def reading(self, path: str, start: int) -> AsyncGenerator[Body]:
+        """By a GET, of the rest where it can."""
         headers = {"Range": f"bytes={start}-"} if start else {}
         try:
             async with self._client.stream(
                 "GET", f"{self._files}{quote(path)}", headers=headers
             ) as answer:
-                yield answer
+                told = f"the archive answers {answer.status_code} to a read"
+                if answer.status_code in (404, 409, 410):
+                    raise NotThere(told)
+                if answer.status_code not in (OK, PARTIAL):
+                    raise CutOff(told)
+                yield Body(start if answer.status_code == PARTIAL else 0, _chunks(answer))
         except httpx.ConnectError as error:
             raise Unavailable(f"the archive's files: {error!r}") from error
+        except httpx.HTTPError as error:
+            raise CutOff(f"reading from the archive: {error!r}") from error
 
     async def _call(
         self,
@@ -151,6 +150,14 @@ class Tape:
         except (ValueError, RecursionError):
             told = None
         return answer.status_code, answer.headers, told
+
+
+async def _chunks(answer: httpx.Response) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in answer.aiter_raw():
+            yield chunk
+    except httpx.HTTPError as error:
+        raise CutOff(f"reading from the archive: {error!r}") from error
 
 
 def _refusal(what: str, status: int, headers: httpx.Headers, told: object) -> Exception:
