@@ -60,6 +60,9 @@ class BadPortal:
     corrupt: bool = False
     ignores_range: bool = False
     ranges: list[str] = field(default_factory=list)
+    slow: float = 0  # seconds before each answer
+    open: int = 0
+    most_open: int = 0
 
     async def listing(self, _request: Request) -> Response:
         told = [
@@ -82,17 +85,23 @@ class BadPortal:
             return Response(status_code=503, headers={"Retry-After": "0"})
         content = self.files[found[1]]
         sent = request.headers.get("range")
-        start, status = 0, 200
+        start, end, status = 0, len(content), 200
         if sent and not self.ignores_range:
             assert request.headers["if-range"] == f'"{hashlib.sha256(content).hexdigest()}"'
             self.ranges.append(sent)
-            start, status = int(sent.removeprefix("bytes=").rstrip("-")), 206
-        body = content[start:]
+            first, _, last = sent.removeprefix("bytes=").partition("-")
+            start, end, status = int(first), int(last) + 1 if last else len(content), 206
+        body = content[start:end]
+        told = {"Content-Range": f"bytes {start}-{end - 1}/{len(content)}"} if status == 206 else {}
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
+        await asyncio.sleep(self.slow)
+        self.open -= 1
         if self.corrupt:
             body = bytes([body[0] ^ 1]) + body[1:]
         if self.cut_after is not None and len(body) > self.cut_after:
-            return Cut(body[: self.cut_after], status)
-        return Response(body, status)
+            return Cut(body[: self.cut_after], status, told)
+        return Response(body, status, told)
 
 
 @pytest.fixture
@@ -236,3 +245,39 @@ def test_a_second_run_asks_for_nothing(portal: BadPortal, tmp_path: Path) -> Non
     portal.busy = 1000
     receipt = got(portal, tmp_path)
     assert [r.result for r in receipt.results] == ["present"]
+
+
+LARGE = 50_000_000
+
+
+@pytest.mark.parametrize("before", [0, 9_000_000])
+def test_a_large_file_comes_in_several_ranges_at_once(
+    portal: BadPortal, tmp_path: Path, before: int
+) -> None:
+    content = random.Random(2).randbytes(LARGE)  # noqa: S311
+    portal.files, portal.slow = {"a": content}, 0.05
+    (tmp_path / "a.part").write_bytes(content[:before])
+    display = Silent()
+    assert got(portal, tmp_path, display).failed == []
+    assert (tmp_path / "a").read_bytes() == content
+    assert portal.most_open > 1
+    asked = [tuple(map(int, r.removeprefix("bytes=").split("-"))) for r in portal.ranges]
+    assert min(asked)[0] == before
+    assert sum(last - first + 1 for first, last in asked) == LARGE - before
+    assert display.bytes == LARGE
+
+
+def test_ranges_that_are_cut_off_still_bring_the_file(portal: BadPortal, tmp_path: Path) -> None:
+    portal.files = {"a": random.Random(2).randbytes(LARGE)}  # noqa: S311
+    portal.cut_after = 6_000_000
+    assert got(portal, tmp_path).failed == []
+    assert (tmp_path / "a").read_bytes() == portal.files["a"]
+
+
+def test_a_large_file_that_has_no_ranges_comes_as_a_whole(
+    portal: BadPortal, tmp_path: Path
+) -> None:
+    portal.files = {"a": random.Random(2).randbytes(LARGE)}  # noqa: S311
+    portal.ignores_range = True
+    assert got(portal, tmp_path).failed == []
+    assert (tmp_path / "a").read_bytes() == portal.files["a"]

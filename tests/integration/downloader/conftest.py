@@ -19,7 +19,7 @@ import pytest
 import uvicorn
 from aiosmtpd.controller import Controller
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from portal_gateway import download_handlers
 from portal_gateway.downloads import Downloads
 from portal_gateway.notices import Noticing
@@ -454,6 +454,7 @@ class Gateway:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.dois: dict[str, list[dict[str, str]]] = {}
+        self.found: dict[str, list[str]] = {}  # pids by the words of a search
 
     def app(self) -> FastAPI:
         @asynccontextmanager
@@ -473,6 +474,17 @@ class Gateway:
         async def refused(_request: Request, error: PortalError) -> JSONResponse:
             later = {"Retry-After": "60"} if error.status == TooMany.status else None
             return JSONResponse({"error": {"message": str(error)}}, error.status, later)
+
+        @app.get("/api/Datasets")
+        async def search(query: str, request: Request) -> list[dict[str, str]]:
+            most: int = json.loads(request.query_params["filter"])["limit"]
+            return [{"pid": pid} for pid in self.found[query][:most]]
+
+        @app.get("/api/records/{pid:path}/citation")
+        async def cite(pid: str, request: Request) -> Response:
+            if request.query_params["format"] == "text":
+                return PlainTextResponse(f"Someone (2026). {pid}.\n")
+            return JSONResponse({"DOI": f"10.1234/{pid}"})
 
         @app.get("/doi/{doi:path}")
         async def doi(doi: str) -> JSONResponse:

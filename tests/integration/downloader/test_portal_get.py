@@ -5,12 +5,14 @@ import json
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
-from portal_cli.get import get
+from portal_cli.get import get, staging_line
+from portal_cli.getting.portal import Progress
 from portal_shared.model import File
 from typer.testing import CliRunner
 
@@ -162,3 +164,66 @@ async def test_without_an_instance_or_address_nothing_is_in_reach(
     monkeypatch.delenv("PORTAL_URL", raising=False)
     result = CliRunner().invoke(COMMAND, ["x", "--data", str(tmp_path), "--json"])
     assert (result.exit_code, "portal up" in result.stderr) == (3, True)
+
+
+async def several(downloader: Any, gateway: Any, tape: Any) -> dict[str, File]:
+    found: dict[str, File] = {}
+    for name in ("p", "q", "r"):
+        file = tape.write(f"d/{name}.bin", 2000)
+        await downloader.register(name, [file])
+        await gateway.index(downloader.pid(name), [file])
+        found[downloader.pid(name)] = file
+    return found
+
+
+async def test_several_datasets_come_into_folders_of_their_own_with_a_receipt(
+    downloader: Any, gateway: Any, tape: Any, tmp_path: Path
+) -> None:
+    files = await several(downloader, gateway, tape)
+    first, second, third = files
+    listing = tmp_path / "list"
+    listing.write_text(f"# mine\n{second}\n\n{third}  \n{first}\n")
+    out = tmp_path / "out"
+    code, text, err = await run(gateway, first, "--list", str(listing), "-o", str(out), "--json")
+    assert code == 0, err
+    told = json.loads(text)
+    assert [d["pid"] for d in told["datasets"]] == [first, second, third]
+    receipt = json.loads((out / "portal-get.receipt.json").read_text())
+    assert told["receipt"] == str(out / "portal-get.receipt.json")
+    assert receipt["portal"] == gateway.url
+    for dataset in receipt["datasets"]:
+        file = files[dataset["pid"]]
+        there = Path(dataset["folder"]) / file.location
+        assert there.parent.parent == out
+        assert there.read_bytes() == tape.content(f"d/{file.location}")
+        assert dataset["doi"] == f"10.1234/{dataset['pid']}"
+        assert dataset["citation"] == f"Someone (2026). {dataset['pid']}."
+        (one,) = dataset["files"]
+        assert (one["sha256"], one["bytes"], one["result"]) == (file.sha256, 2000, "downloaded")
+        assert receipt["began"] <= one["verified"] <= receipt["ended"]
+        path = one["url"].removeprefix(gateway.url)
+        assert (await downloader.http.get(path)).content == there.read_bytes()
+
+
+async def test_what_a_search_finds_is_downloaded_but_no_more_than_allowed(
+    downloader: Any, gateway: Any, tape: Any, tmp_path: Path
+) -> None:
+    files = await several(downloader, gateway, tape)
+    gateway.found = {"a lung": list(files), "nothing": []}
+    told = tmp_path / "r.json"
+    arguments = ("--search", "a lung", "-o", str(tmp_path / "out"), "--receipt", str(told))
+    code, _, err = await run(gateway, *arguments, "--most", "2")
+    assert (code, "more than 2" in err, told.exists()) == (2, True, False)
+    code, _, err = await run(gateway, *arguments, "--most", "3")
+    assert code == 0, err
+    assert {d["pid"] for d in json.loads(told.read_text())["datasets"]} == set(files)
+    code, _, err = await run(gateway, "--search", "nothing")
+    assert (code, "nothing fits" in err) == (2, True)
+
+
+def test_the_line_of_staging_says_place_and_time() -> None:
+    progress = Progress("ARCHIVED", False, 9, 0, 0, 9, 0, None, place=3, seconds_left=50)  # noqa: FBT003
+    assert staging_line(progress) == "ARCHIVED, place 3 in the queue, about 50 s left"
+    later = replace(progress, state="RESTORING", place=None, seconds_left=900)
+    assert staging_line(later) == "RESTORING, about 15 min left"
+    assert staging_line(replace(later, state="ONLINE", done=True)) == "ONLINE"

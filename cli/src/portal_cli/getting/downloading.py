@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from portal_cli.getting.fetching import Fetcher, Interrupted, Result
+from portal_cli.getting.fetching import Fetcher, Result, verified
 from portal_cli.getting.places import Folder, Refused, folder_name, parts_of
 from portal_cli.getting.portal import NotGiven, Portal, Progress, RemoteFile, Unknown
+from portal_cli.getting.ranges import Interrupted
 
-AT_ONCE = 2
+AT_ONCE = 4
 NAMED_AT_MOST = 5000  # files in a request; above, the whole dataset is asked for
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 3.0
 
@@ -49,45 +50,78 @@ def chosen(files: Sequence[RemoteFile], names: Sequence[str]) -> list[RemoteFile
 
 
 class Download:
-    def __init__(self, portal: Portal, root: Path | None, display: Display) -> None:
+    """Of one dataset: asked for first, so that several are recalled at once, fetched then."""
+
+    def __init__(
+        self,
+        portal: Portal,
+        root: Path | None,
+        display: Display,
+        *,
+        at_once: int = AT_ONCE,
+        ranges: int = AT_ONCE,
+    ) -> None:
         self._portal = portal
         self._root = root
         self._display = display
+        self._at_once = at_once
+        self._ranges = ranges
+        self._missing: list[RemoteFile] = []
+        self._names: frozenset[str] = frozenset()
+        self._size = 0
+        self._files = 0
+        self._request: str | None = None
+        self._here = 0  # bytes that were there
+        self.receipt = Receipt("")
         self.stop = threading.Event()
 
-    def run(self, named: str, names: Sequence[str]) -> Receipt:
+    def run(self, pid: str, names: Sequence[str]) -> Receipt:
         """Raises Unknown, OutOfReach, Interrupted; what fails by file is in the receipt."""
-        pid = self._portal.dataset(named)
+        self.ask(pid, names)
+        return self.finish()
+
+    def ask(self, pid: str, names: Sequence[str]) -> None:
+        """Find out what is missing, and ask for what of it is on tape."""
         everything = list(self._portal.files(pid))
         wanted = chosen(everything, names)
-        receipt = Receipt(pid)
-        self._display.begin(len(wanted), sum(f.size for f in wanted))
-        receipt.folder = self._root or Path(folder_name(pid))
-        folder = Folder(receipt.folder)
+        self.receipt = Receipt(pid, self._root or Path(folder_name(pid)))
+        self._names = frozenset(f.location for f in everything)
+        self._files, self._size = len(wanted), sum(f.size for f in wanted)
+        folder = Folder(self.receipt.folder)
         try:
-            fetcher = Fetcher(
-                self._portal,
-                pid,
-                folder,
-                names=frozenset(f.location for f in everything),
-                advance=self._display.advance,
-                stop=self.stop,
-            )
-            missing = self._missing(fetcher, wanted, receipt)
-            there = self._recalled(pid, missing, receipt, whole=len(missing) == len(everything))
-            self._note(receipt, self._fetched(fetcher, there))
+            self._missing = self._sorted_out(self._fetcher(folder), wanted)
         finally:
             folder.close()
-        return receipt
+        self._ask(whole=len(self._missing) == len(everything))
 
-    def _note(self, receipt: Receipt, results: Iterable[Result]) -> None:
+    def finish(self) -> Receipt:
+        """Wait for what was asked for, and fetch it all."""
+        self._display.begin(self._files, self._size)
+        self._display.advance(self._here)
+        folder = Folder(self.receipt.folder)
+        try:
+            self._note(self._fetched(self._fetcher(folder), self._recalled()))
+        finally:
+            folder.close()
+        return self.receipt
+
+    def _fetcher(self, folder: Folder) -> Fetcher:
+        return Fetcher(
+            self._portal,
+            self.receipt.pid,
+            folder,
+            names=self._names,
+            advance=self._display.advance,
+            stop=self.stop,
+            ranges=self._ranges,
+        )
+
+    def _note(self, results: Iterable[Result]) -> None:
         for result in results:
-            receipt.results.append(result)
+            self.receipt.results.append(result)
             self._display.finished(result)
 
-    def _missing(
-        self, fetcher: Fetcher, wanted: Sequence[RemoteFile], receipt: Receipt
-    ) -> list[RemoteFile]:
+    def _sorted_out(self, fetcher: Fetcher, wanted: Sequence[RemoteFile]) -> list[RemoteFile]:
         """What is not here yet, of what can be had at all."""
         found: list[RemoteFile] = []
         for file in wanted:
@@ -95,36 +129,41 @@ class Download:
                 raise Interrupted
             reason = _hindrance(file)
             if reason:
-                self._note(receipt, [Result(file.location, "failed", reason=reason)])
+                self._note([Result(file.location, "failed", reason=reason)])
             elif fetcher.present(file):
-                self._display.advance(file.size)
-                self._note(receipt, [Result(file.location, "present", file.size)])
+                self._here += file.size
+                self._note([verified(file, "present")])
             else:
                 found.append(file)
         return found
 
-    def _recalled(
-        self, pid: str, files: list[RemoteFile], receipt: Receipt, *, whole: bool
-    ) -> list[RemoteFile]:
-        """Those that can be fetched, after those on tape have been asked for and waited for."""
+    def _ask(self, *, whole: bool) -> None:
+        """For those on tape; what the portal refuses has failed."""
+        files = self._missing
         away = [f.location for f in files if f.state != "ONLINE"]
         if not away:
-            return files
+            return
         all_of_it = (whole and len(away) == len(files)) or len(away) > NAMED_AT_MOST
         try:
-            request = self._portal.ask(pid, None if all_of_it else away)
+            self._request = self._portal.ask(self.receipt.pid, None if all_of_it else away)
         except NotGiven as error:
             reason = f"the portal refuses: {error}"
-            self._note(receipt, [Result(name, "failed", reason=reason) for name in away])
-            return [f for f in files if f.state == "ONLINE"]
-        ended = self._wait(request)
+            self._note([Result(name, "failed", reason=reason) for name in away])
+            self._missing = [f for f in files if f.state == "ONLINE"]
+
+    def _recalled(self) -> list[RemoteFile]:
+        """Those that can be fetched, once all have been waited for."""
+        files = self._missing
+        if self._request is None:
+            return files
+        ended = self._wait(self._request)
         if ended.state == "ONLINE":
             return files
-        now = {f.location: f.state for f in self._portal.files(pid)}
+        now = {f.location: f.state for f in self._portal.files(self.receipt.pid)}
         reason = ended.reason or "not restored from tape"
-        absent = [f.location for f in files if now.get(f.location) != "ONLINE"]
-        self._note(receipt, [Result(name, "failed", reason=reason) for name in absent])
-        return [f for f in files if f.location not in set(absent)]
+        absent = {f.location for f in files if now.get(f.location) != "ONLINE"}
+        self._note([Result(name, "failed", reason=reason) for name in sorted(absent)])
+        return [f for f in files if f.location not in absent]
 
     def _wait(self, request: str) -> Progress:
         pause = FIRST_PAUSE
@@ -138,7 +177,7 @@ class Download:
             pause = min(pause * 1.15, LONGEST_PAUSE)
 
     def _fetched(self, fetcher: Fetcher, files: Sequence[RemoteFile]) -> Iterable[Result]:
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with ThreadPoolExecutor(self._at_once) as pool:
             try:
                 for future in as_completed([pool.submit(fetcher.fetch, f) for f in files]):
                     yield future.result()

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal
 
 import httpx
@@ -14,14 +15,18 @@ from portal_shared.data_paths import data_path
 
 from portal_cli.getting.places import Folder, Refused, opened, part_name, parts_of
 from portal_cli.getting.portal import Portal, RemoteFile
+from portal_cli.getting.ranges import (
+    LARGE,
+    LATER,
+    Interrupted,
+    Later,
+    NoRanges,
+    Ranged,
+    seconds,
+)
 
 CHUNK = 1_048_576
 TRIES = 5  # in a row without a byte
-LATER = (429, 500, 502, 503, 504)
-
-
-class Interrupted(Exception):
-    """The user has had enough; what came is kept for the next time."""
 
 
 class Failed(Exception):
@@ -34,6 +39,14 @@ class Result:
     result: Literal["downloaded", "present", "failed"]
     bytes: int = 0
     reason: str | None = None
+    sha256: str | None = None  # of what is there now, computed here
+    verified: str | None = None  # when
+
+
+def verified(file: RemoteFile, result: Literal["downloaded", "present"]) -> Result:
+    """It is there, and is what the portal says."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return Result(file.location, result, file.size, sha256=file.sha256, verified=now)
 
 
 @dataclass
@@ -46,6 +59,7 @@ class Fetcher:
     names: AbstractSet[str] = frozenset()  # all locations of the dataset
     advance: Callable[[int], None] = lambda _: None
     stop: threading.Event = field(default_factory=threading.Event)
+    ranges: int = 4  # of a large file at once
 
     def present(self, file: RemoteFile) -> bool:
         """Whether it is there already, verified by its content."""
@@ -75,7 +89,7 @@ class Fetcher:
             return Result(file.location, "failed", reason=str(error))
         except OSError as error:
             return Result(file.location, "failed", reason=f"cannot be written: {error}")
-        return Result(file.location, "downloaded", file.size)
+        return verified(file, "downloaded")
 
     def _fetched(self, file: RemoteFile, here: int, name: str, part: str) -> None:
         descriptor = opened(here, part, os.O_RDWR | os.O_CREAT)
@@ -104,7 +118,7 @@ class Fetcher:
         while arriving.size < file.size:
             before = arriving.size
             try:
-                pause = self._once(file, arriving)
+                pause = self._some(file, arriving, alone=fruitless > 0)
             except httpx.HTTPError as error:
                 pause, trouble = None, str(error) or repr(error)
             else:
@@ -117,6 +131,26 @@ class Fetcher:
             ):
                 raise Interrupted
 
+    def _some(self, file: RemoteFile, arriving: "_Arriving", *, alone: bool) -> float | None:
+        """All that comes by one try; seconds to wait when the portal said "later".
+
+        Of a range that is cut off nothing counts: after that, one `alone`, of which all does.
+        """
+        if not alone and self.ranges > 1 and file.size - arriving.size >= LARGE:
+            address = data_path(self.pid, file.location)
+            whole = Ranged(self.portal.client, address, file.etag, file.size, self.stop)
+            try:
+                with whole.from_(arriving.size, self.ranges) as chunks:
+                    for chunk in chunks:
+                        arriving.write(chunk)
+                        self.advance(len(chunk))
+            except Later as later:
+                return later.seconds
+            except NoRanges:
+                return self._once(file, arriving)
+            return None
+        return self._once(file, arriving)
+
     def _once(self, file: RemoteFile, arriving: "_Arriving") -> float | None:
         """One answer as far as it goes; seconds to wait when it said "later"."""
         headers = {}
@@ -125,7 +159,7 @@ class Fetcher:
         address = data_path(self.pid, file.location)
         with self.portal.client.stream("GET", address, headers=headers) as answer:
             if answer.status_code in LATER:
-                return _seconds(answer.headers.get("retry-after"))
+                return seconds(answer.headers.get("retry-after"))
             if answer.status_code not in (200, 206):
                 raise Failed(f"the portal answers {answer.status_code}")
             if answer.status_code != 206 and arriving.size:  # noqa: PLR2004  # it changed
@@ -184,7 +218,3 @@ def _chunks(descriptor: int) -> Iterator[bytes]:
     while chunk := os.pread(descriptor, CHUNK, at):
         at += len(chunk)
         yield chunk
-
-
-def _seconds(sent: str | None) -> float:
-    return min(float(sent), 30.0) if sent and sent.isascii() and sent.isdigit() else 1.0

@@ -1,5 +1,6 @@
 """The portal's public interface, as far as a download needs it; patient where that may help."""
 
+import json
 import re
 import time
 import uuid
@@ -50,6 +51,8 @@ class Progress:
     bytes: int
     bytes_online: int
     reason: str | None
+    place: int | None = None  # in the queue
+    seconds_left: float | None = None  # as far as the portal can tell
 
 
 class Portal:
@@ -59,7 +62,7 @@ class Portal:
             base_url=self.url,
             timeout=httpx.Timeout(60, connect=10),
             headers={"Accept-Encoding": "identity", "User-Agent": "portal-get"},
-            limits=httpx.Limits(max_connections=8),
+            limits=httpx.Limits(max_connections=64),
         )
         self._sleep = sleep
 
@@ -120,7 +123,30 @@ class Portal:
                 bytes=int(told["bytes"]),
                 bytes_online=int(told["bytes_online"]),
                 reason=told.get("reason"),
+                place=None if told.get("place") is None else int(told["place"]),
+                seconds_left=(
+                    None if told.get("seconds_left") is None else float(told["seconds_left"])
+                ),
             )
+
+    def search(self, words: str, most: int) -> list[str]:
+        """Pids of the datasets that fit best, so many at most."""
+        condition = json.dumps({"limit": most, "fields": ["pid"]})
+        query = {"query": words, "filter": condition}
+        answer = _fine(self._asked("GET", "/api/Datasets", params=query))
+        with self._understood():
+            return [str(row["pid"]) for row in answer.json()]
+
+    def citation(self, pid: str) -> tuple[str | None, str | None]:
+        """The DOI of a record, and a line to cite it by; None for what the portal does not tell."""
+        place = f"/api/records/{quote(pid, safe='')}/citation"
+        try:
+            told = self._asked("GET", place, params={"format": "csl-json"})
+            line = self._asked("GET", place, params={"format": "text"})
+            doi = told.json().get("DOI") if told.is_success else None
+        except (OutOfReach, ValueError, AttributeError):
+            return None, None
+        return (str(doi) if doi else None), (line.text.strip() if line.is_success else None)
 
     def _asked(self, method: str, path: str, **more: Any) -> httpx.Response:
         """An answer that is not "later"; raises OutOfReach when there is none."""
