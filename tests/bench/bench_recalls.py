@@ -7,6 +7,7 @@ import asyncio
 import random
 import selectors
 import sqlite3
+import statistics
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from portal_downloader.batching import Batching, Share, group_of, lead
 from portal_downloader.batching import Place as Told
+from portal_downloader.estimating import Extent, Pace, seconds_left
 from portal_local.tape.drives import Drives, Order
 from portal_local.tape.physics import Physics, Place
 from portal_local.tape.shelves import Shelves
@@ -185,8 +187,10 @@ class Ours:
             Batching(window=WINDOW, most=300, most_under_way=5000, most_tapes=TAPES_UNDER_WAY),
         )
         self._free = asyncio.Event()
+        self.arrived: dict[str, float] = {}
 
     def came(self, path: str) -> None:
+        self.arrived[path] = asyncio.get_running_loop().time()
         self._queue.under_way.pop(path, None)
         self._free.set()
 
@@ -218,3 +222,39 @@ def test_order_of_recalls(spread: float) -> None:
     for name, took in rows.items():
         faster, share = rows[first] / took, rows[physical] / took
         print(f"  {name:45} {took:9.0f} s  {faster:6.2f} of the first  {share:5.2f} of physical")
+
+
+@pytest.mark.parametrize("known", ["nothing", "tapes", "positions"])
+def test_estimates_at_half_way(known: str) -> None:
+    """By how much the time left is guessed wrong when half of a request's files have come."""
+    ours = Ours(known)
+    seconds(ours, "asked", SPREADS[0])
+    errors: list[float] = []
+    for reader in range(READERS):
+        mine = [f for f in asked(SPREADS[0]) if f.requester == f"r{reader}"]
+        came = sorted(ours.arrived[f.path] for f in mine)
+        half = len(came) // 2
+        left = len(came) - half
+        guess = seconds_left(
+            left=Extent(left, left * SIZE),
+            came=Extent(half - 1, (half - 1) * SIZE),
+            since=came[half - 1] - came[0],
+            ahead=Extent(0, 0),
+            pace=_pace(ours.arrived, until=came[half - 1]),
+        )
+        assert guess is not None
+        errors.append(abs(guess - (came[-1] - came[half - 1])) / (came[-1] - came[half - 1]))
+    errors.sort()
+    print(
+        f"\ntime left at half-way, {known} known: wrong by {statistics.median(errors):.0%} "
+        f"(median of {READERS}), by {errors[int(len(errors) * 0.9)]:.0%} at most of nine in ten"
+    )
+
+
+def _pace(arrived: dict[str, float], *, until: float) -> Pace:
+    """What had come by then, whoever asked."""
+    pace = Pace()
+    for moment in sorted(arrived.values()):
+        if moment <= until:
+            pace.note(moment, SIZE)
+    return pace

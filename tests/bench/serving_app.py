@@ -15,6 +15,7 @@ from portal_downloader.bundles.bags import About, Member
 from portal_downloader.bundles.pieces import Stored
 from portal_downloader.bundles.zips import Zip
 from portal_downloader.cache import Cache
+from portal_downloader.lines import Application
 from starlette.responses import FileResponse
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -47,7 +48,7 @@ def members(folder: Path) -> list[Member]:
 
 
 def build() -> FastAPI:
-    app = FastAPI()
+    app = Application()
     cache = Cache(FOLDER / "cache")
     store: Any = _Store(cache)
     large, *small = members(FOLDER)

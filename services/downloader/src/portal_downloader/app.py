@@ -28,6 +28,7 @@ from portal_downloader.delivering import Delivery
 from portal_downloader.estimating import Pace
 from portal_downloader.fetching import Fetching
 from portal_downloader.gathering import Gathering
+from portal_downloader.lines import Application
 from portal_downloader.looking import LOOK_SECONDS, UNRUNG_SECONDS, Looking
 from portal_downloader.places import Places
 from portal_downloader.planning import Planning
@@ -147,7 +148,7 @@ def _application(
             yield
         await tape.close()
 
-    app = service.app(FastAPI(title="portal downloader", lifespan=lifespan))
+    app = service.app(Application(title="portal downloader", lifespan=lifespan))
     store = Store(settings.site_url, stores, room, read_seconds=settings.read_seconds)
     selected = Selected(stores.files)
     bundling = Bundling(selected, stores.contents, stores.cache)

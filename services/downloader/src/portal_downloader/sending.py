@@ -1,4 +1,6 @@
-"""Sends pieces in large portions, read in a thread; smaller ones to readers who are slow.
+"""Sends pieces by the kernel where there is a line for it, else in large portions.
+
+Portions are read in a thread; readers who are slow get smaller ones.
 
 The stock file response spends nine times the processor on it, in chunks of 64 KiB. A portion that a
 slow reader has not taken yet waits in memory, so that his are small.
@@ -17,10 +19,12 @@ from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from portal_downloader.bundles.pieces import Cut, Pieces, Stored
+from portal_downloader.lines import line
 from portal_downloader.ranges import Span, content_range
 
 SMALLEST, FIRST, LARGEST = 65_536, 131_072, 1_048_576
 EARNED = 64  # portions of a size are sent before they grow: a line's own buffers take the first
+GONE_SECONDS = 1.0
 SLOW, QUICK = 0.2, 0.02  # seconds until a portion was taken
 
 Opens = Callable[[Stored], int | None]
@@ -55,12 +59,12 @@ class Reader:
         start = cut.start + self._done
         if isinstance(cut.piece, bytes):
             return cut.piece[start : start + length]
-        found = os.pread(self._descriptor(cut.piece), length, start)
+        found = os.pread(self.descriptor(cut.piece), length, start)
         if not found:
             raise EOFError("a file of the cache was cut short")  # ends the connection
         return found
 
-    def _descriptor(self, stored: Stored) -> int:
+    def descriptor(self, stored: Stored) -> int:
         if self._open is None or self._open[0] != stored.sha256:
             self.close()
             descriptor = self._opens(stored)
@@ -112,16 +116,34 @@ class PiecesResponse(Response):
             with self._holding:
                 await send({**start, "headers": self.raw_headers})
                 if scope["method"] != "HEAD":
-                    await _send_all(reader, send, gone)
+                    await self._send_body(scope, reader, send, gone)
                 if not gone.done():
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except OSError:  # the reader went away
-            return
+        except OSError:  # the reader went away: the server learns it too
+            await asyncio.wait((gone,), timeout=GONE_SECONDS)
         finally:
             reader.close()
             gone.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await gone
+
+    async def _send_body(
+        self, scope: Scope, reader: Reader, send: Send, gone: asyncio.Task[None]
+    ) -> None:
+        straight = line(scope, gone)
+        if straight is None:
+            await _send_all(reader, send, gone)
+            return
+        try:
+            await straight.begin()
+            for cut in self._cuts():
+                if isinstance(cut.piece, bytes):
+                    await straight.bytes(cut.piece[cut.start : cut.start + cut.length])
+                else:
+                    await straight.file(reader.descriptor(cut.piece), cut.start, cut.length)
+            straight.end()
+        finally:
+            straight.close()
 
     def _cuts(self) -> Iterator[Cut]:
         for part in self._parts:
