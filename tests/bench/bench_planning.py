@@ -1,8 +1,9 @@
-"""A request of 100 000 files: how long until all are queued, and what memory it takes.
+"""A request of many files: how long until all are queued, and what memory it takes.
 
 Beside it what the database needs to read the same rows once and to change them once.
 """
 
+import os
 import resource
 import time
 import uuid
@@ -25,7 +26,7 @@ from portal_shared import mongo
 from portal_shared.events import DownloadRequested
 from portal_shared.outbox import Outbox
 
-FILES, AT_ONCE = 100_000, 5000
+FILES, AT_ONCE = int(os.environ.get("PORTAL_BENCH_FILES", "10000")), 2500
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
