@@ -20,7 +20,7 @@ from portal_indexer.settings import IndexerSettings
 
 log = logger(__name__)
 
-QUIET, PATIENCE = 0.5, 10.0  # seconds: of a record that is registered several events tell
+QUIET, PATIENCE = 0.5, 2.0  # seconds: of a record that is registered several events tell
 
 
 def build(settings: IndexerSettings | None = None) -> FastAPI:

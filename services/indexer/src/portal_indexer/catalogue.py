@@ -22,6 +22,8 @@ from portal_shared.mongo import (
     translated,
 )
 
+from portal_indexer.marks import ready
+
 COLLECTIONS = prepared.INDEXES
 MARKED_AT_ONCE = 1000
 CLEANED_AT_ONCE = 100  # SecantusDB compares each with all
@@ -113,8 +115,9 @@ class Catalogue:
 
     async def mark(self, **pids: Iterable[str | None]) -> None:
         """These records, by kind, have to be packed again. To be called after their change."""
+        now = datetime.now(UTC)
         marks: list[Doc] = [
-            {"kind": kind, "pid": pid}
+            {"kind": kind, "pid": pid, "at": now}
             for kind, wanted in pids.items()
             for pid in sorted({p for p in wanted if p})
         ]
@@ -130,13 +133,10 @@ class Catalogue:
             await self.mark(**{name: [row["_id"] for row in rows]})
 
     async def dirty(self, name: str, most: int) -> list[Doc]:
-        """Rows that have to be packed; each with its `marks`."""
-        marks: dict[str, list[Any]] = {}
+        """Rows that are to be packed now; each with its `marks`."""
         with translated():
             cursor = self.database["dirty"].find({"kind": name}).limit(most * MARKS_A_RECORD)
-            async for mark in cursor:
-                if mark["pid"] in marks or len(marks) < most:
-                    marks.setdefault(mark["pid"], []).append(mark["_id"])
+            marks = ready([mark async for mark in cursor], datetime.now(UTC), most)
         answers: Doc = {"json": 0, "relations": 0}
         found = await self.find(name, {"_id": {"$in": list(marks)}}, answers)
         there = {row["_id"] for row in found}
