@@ -77,3 +77,23 @@ def test_who_died_within_a_transaction_holds_up_nobody_for_ever(tmp_path: Path) 
         assert rows.count_documents({"done": True}) == 1
         dead.abort_transaction()
     server.stop()
+
+
+def test_a_transaction_left_open_does_not_stop_the_writes_of_others(tmp_path: Path) -> None:
+    """The cache has to keep what it sees for as long: more than a tenth of it here."""
+    server = mongodb.start(tmp_path)
+    left: MongoClient[dict[str, Any]] = MongoClient(server.url)
+    other: MongoClient[dict[str, Any]] = MongoClient(server.url, socketTimeoutMS=30_000)
+    try:
+        rows = other["t"]["rows"]
+        rows.insert_many([{"_id": n, "text": ""} for n in range(20)])
+        with left.start_session() as session, session.start_transaction():
+            left["t"]["rows"].find_one({"_id": 0}, session=session)
+            for number in range(600):
+                text = str(number) * 40_000
+                rows.update_one({"_id": number % 20}, {"$set": {"text": text[:100_000]}})
+        assert rows.count_documents({}) == 20
+    finally:
+        left.close()
+        other.close()
+        server.kill()

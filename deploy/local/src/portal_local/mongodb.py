@@ -19,7 +19,14 @@ REPLICA_SET = "portal"
 # the end of the process (tested by killing it), not of the machine, and costs a third.
 # Standalone it writes no oplog, which nobody here follows: a fifth of what a write costs. Unlike
 # mongod it has transactions all the same.
-WIREDTIGER = "transaction_sync=(enabled=true,method=none)"
+# A write that finds the cache full of what open transactions still see waits for them, and they for
+# it: so that is allowed nearly all of the cache, more than can be written before they expire.
+WIREDTIGER = (
+    "transaction_sync=(enabled=true,method=none),"
+    "eviction_dirty_target=50,eviction_dirty_trigger=95,"
+    "eviction_updates_target=50,eviction_updates_trigger=95"
+)
+CACHE = "512M"  # at most; an Atlas takes a tenth
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ def start(folder: Path, *, port: int | None = None) -> Server:
                    "--replSet", REPLICA_SET]  # fmt: skip
     else:
         command = [sys.executable, "-m", "portal_local.secantusd", "--host", "127.0.0.1",
-                   "--port", str(port), "--storage-path", str(data), "--cache-size", "128M",
+                   "--port", str(port), "--storage-path", str(data), "--cache-size", CACHE,
                    "--sync-on-commit", "--standalone", "--log-level", "WARNING"]  # fmt: skip
     environment = {} if mongod else {"WIREDTIGER_CONFIG": WIREDTIGER}
     child = Child("mongodb", command, log=folder / "mongodb.log", environment=environment)
