@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,31 +49,18 @@ monitoring.register(LISTENER)
 
 
 @pytest.fixture
-def settings(
-    rabbitmq_node: tuple[str, str | None], mongo_server: str, tmp_path: Path
-) -> Iterator[DownloaderSettings]:
-    url, management = rabbitmq_node
-    name = f"operations-{uuid.uuid4().hex[:8]}"
-    if management is not None:
-        with httpx.Client(base_url=management, timeout=20) as client:
-            client.put(f"/api/vhosts/{name}").raise_for_status()
-            everything = {"configure": ".*", "write": ".*", "read": ".*"}
-            user = httpx.URL(url).username
-            client.put(f"/api/permissions/{name}/{user}", json=everything).raise_for_status()
-        url = f"{url.rstrip('/')}/{name}"
+def settings(amqp_url: str, mongo_server: str, tmp_path: Path) -> DownloaderSettings:
     made = DownloaderSettings.model_validate(
         {
-            "amqp_url": url,
+            "amqp_url": amqp_url,
             "mongo_url": mongo_server,
-            "database_prefix": f"{name}_",
+            "database_prefix": f"operations-{uuid.uuid4().hex[:8]}_",
             "cache_dir": str(tmp_path / "cache"),
             "log_level": "WARNING",
         }
     )
     asyncio.run(topology.declare(made))
-    yield made
-    if management is not None:
-        httpx.delete(f"{management}/api/vhosts/{name}", timeout=90)
+    return made
 
 
 @contextlib.asynccontextmanager
