@@ -85,8 +85,6 @@ async def _again(there: Doc, row: Doc, reply: ReplyTo | None, jobs: JobLog) -> N
         )
         log.warning("job refused", job_id=row["_id"], reason=reason)
         await jobs.answer_now(refusal, reply)
-    elif there["state"] == "finished":
-        await jobs.answer_now(JobAnswer.model_validate(there["answer"]), reply)
     elif reply is not None:
         await jobs.answer_too(row["_id"], reply)
 

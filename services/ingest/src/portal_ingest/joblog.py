@@ -99,9 +99,20 @@ class JobLog:
         return None
 
     async def answer_too(self, job_id: str, reply: ReplyTo) -> None:
-        """The same answer also to this queue, when the job is done."""
+        """The job's answer also to this queue: with the others, or now where it is done.
+
+        Asked in one step, as it may be done between a look and a note.
+        """
         with translated():
-            await self._jobs.update_one({"_id": job_id}, {"$addToSet": {"replies": vars(reply)}})
+            noted = await self._jobs.update_one(
+                {"_id": job_id, "state": {"$in": UNFINISHED}},
+                {"$addToSet": {"replies": vars(reply)}},
+            )
+            if noted.matched_count:
+                return
+            row: Doc | None = await self._jobs.find_one({"_id": job_id, "state": "finished"})
+        if row:
+            await self.answer_now(JobAnswer.model_validate(row["answer"]), reply)
 
     async def answer_now(self, answer: JobAnswer, reply: ReplyTo | None) -> None:
         """An answer for a job that is not done: because it was before, or cannot be."""

@@ -1,0 +1,164 @@
+"""The log of jobs alone: who may do what, in which order, and who hears of it."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from portal_ingest import joblog
+from portal_ingest.joblog import Claim, JobLog, ReplyTo
+from portal_shared import mongo
+from portal_shared.errors import Unavailable
+from portal_shared.jobs import JobAnswer
+from portal_shared.mongo import Client, Database, Doc
+from portal_shared.outbox import Outbox
+from portal_shared.settings import Settings
+
+Replica = Callable[[], JobLog]
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[Client]:
+    with contextlib.closing(mongo.connect(settings)) as made:
+        yield made
+
+
+@pytest.fixture
+def database(client: Client, settings: Settings) -> Database:
+    return mongo.database(client, settings, "ingest")
+
+
+@pytest.fixture
+async def replica(client: Client, database: Database) -> Replica:
+    def made() -> JobLog:
+        return JobLog(client, database, Outbox(database, "ingest"))
+
+    await made().prepare()
+    return made
+
+
+def row(job_id: str, *subjects: str) -> Doc:
+    return {
+        "_id": job_id,
+        "subjects": list(subjects),
+        "kind": "register",
+        "profile": "human-organs",
+        "hash": "h",
+        "correlation_id": "c",
+        "dropped": 0,
+        "datasets": 1,
+    }
+
+
+async def claimed(log: JobLog) -> Claim:
+    claim = await log.claim()
+    assert claim is not None
+    return claim
+
+
+def done(claim: Claim) -> JobAnswer:
+    return JobAnswer(job_id=claim.job_id, result="done")
+
+
+async def heard(database: Database, queue: str) -> int:
+    """How many answers are on their way to it."""
+    return await database["outbox"].count_documents({"routing_key": queue})
+
+
+async def patiently(log: JobLog, reply: ReplyTo) -> None:
+    """As the queue does it: a write that met another's is tried again."""
+    while True:
+        try:
+            await log.answer_too("a", reply)
+        except Unavailable:
+            await asyncio.sleep(0.01)
+        else:
+            return
+
+
+async def test_who_asks_while_a_job_ends_has_one_answer(
+    replica: Replica, database: Database
+) -> None:
+    log = replica()
+    for turn in range(15):
+        await database["jobs"].delete_many({})
+        await log.accept(row("a", "x"), "{}", ReplyTo("first", "a"))
+        claim = await claimed(log)
+
+        async def ask(claim: Claim = claim, turn: int = turn) -> None:
+            await asyncio.sleep(turn / 1000)
+            await patiently(log, ReplyTo(f"second-{turn}", claim.job_id))
+
+        await asyncio.gather(log.finish(claim, done(claim)), ask())
+        assert await heard(database, f"second-{turn}") == 1
+    assert await heard(database, "first") == 15
+
+
+async def test_who_asks_after_a_job_has_ended_has_its_answer(
+    replica: Replica, database: Database
+) -> None:
+    log = replica()
+    await log.accept(row("a", "x"), "{}", None)
+    claim = await claimed(log)
+    await log.finish(claim, done(claim))
+    await log.answer_too("a", ReplyTo("late", "a"))
+    assert await heard(database, "late") == 1
+
+
+async def test_replicas_do_the_jobs_of_one_document_in_order_and_others_meanwhile(
+    replica: Replica,
+) -> None:
+    one, two = replica(), replica()
+    for job_id, document in (("a1", "a"), ("a2", "a"), ("b1", "b"), ("a3", "a")):
+        await one.accept(row(job_id, document), "{}", None)
+    first, second = await claimed(one), await claimed(two)
+    assert (first.job_id, second.job_id) == ("a1", "b1")
+    assert await one.claim() is None
+    assert await two.claim() is None
+    await two.finish(second, done(second))
+    assert await two.claim() is None
+    await one.finish(first, done(first))
+    third = await claimed(two)
+    assert third.job_id == "a2"
+    await two.put_back(third, pause=60, failed=True)
+    assert await one.claim() is None  # a3 does not overtake it
+
+
+async def test_replicas_that_ask_at_once_are_never_given_one_job(replica: Replica) -> None:
+    replicas = [replica() for _ in range(4)]
+    for number in range(12):
+        await replicas[0].accept(row(f"j{number:02}", f"d{number}"), "{}", None)
+
+    async def all_of(log: JobLog) -> list[str]:
+        taken: list[str] = []
+        while claim := await log.claim():
+            taken.append(claim.job_id)
+        return taken
+
+    taken = await asyncio.gather(*(all_of(log) for log in replicas))
+    assert sorted(job_id for some in taken for job_id in some) == [
+        f"j{number:02}" for number in range(12)
+    ]
+
+
+async def test_who_slept_through_its_lease_finishes_nothing(
+    replica: Replica, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asleep, awake = replica(), replica()
+    await asleep.accept(row("a", "x"), "{}", ReplyTo("answers", "a"))
+    monkeypatch.setattr(joblog, "LEASE", timedelta(seconds=0))
+    late = await claimed(asleep)
+    monkeypatch.undo()
+    await asyncio.sleep(0.01)
+    again = await claimed(awake)
+    assert again.fence > late.fence
+    assert not await asleep.extend(late)
+    await asleep.finish(late, JobAnswer(job_id="a", result="refused"))
+    assert await heard(database, "answers") == 0
+    await awake.finish(again, done(again))
+    assert await heard(database, "answers") == 1
+    there = await awake.find("a")
+    assert there is not None
+    assert there["result"] == "done"
+    assert there["finished_at"] <= datetime.now(UTC)
