@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from portal_gateway.filters import joining
 from portal_gateway.filters.entities import DATASET, DOCUMENT
 from portal_gateway.filters.reading import read_search
@@ -75,6 +76,20 @@ def test_parameters_of_a_listed_dataset_are_all_told_and_the_matching_ones_conve
     assert [(p["name"], p["value"]) for p in told] == [("energy", 10000), ("state", "solid")]
     cut = kept(dataset("a"), condition, listed_row=False)["parameters"]
     assert [p["name"] for p in cut] == ["energy"]
+
+
+@pytest.mark.parametrize("listed_row", [True, False])
+def test_a_row_is_told_in_the_unit_of_the_first_include_that_asks_for_one(
+    listed_row: bool,  # noqa: FBT001  # a case
+) -> None:
+    plain = {"relation": "parameters"}
+    in_ev, in_mev = (
+        where("parameters", name="energy", value={"gt": 0}, unit=unit) for unit in ("eV", "MeV")
+    )
+    found = kept(dataset("a"), plain, in_ev, in_mev, listed_row=listed_row)
+    assert [p.get("unit") for p in found["parameters"]] == ["eV", None]
+    found = kept(dataset("a"), in_mev, in_ev, plain, listed_row=listed_row)
+    assert [p.get("unit") for p in found["parameters"]] == ["MeV", None]
 
 
 def test_conditions_under_datasets_hold_of_one_and_the_same_dataset() -> None:

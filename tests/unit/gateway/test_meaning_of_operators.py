@@ -71,6 +71,13 @@ def test_a_missing_field_satisfies_no_positive_operator(op: str) -> None:
     assert not holds({field: {op: "1"}}, row)
 
 
+def test_a_long_text_is_found_by_itself_as_a_pattern() -> None:
+    """Names of techniques run over many lines, with the wildcard _ in each."""
+    long = "photon_and_neutron_technique.defined_by_purpose;\n" * 40
+    assert holds({"title": {"ilike": long.upper()}}, {**ROW, "title": long})
+    assert not holds({"title": {"like": long}}, {**ROW, "title": long[1:]})
+
+
 @pytest.mark.parametrize("op", ["neq", "nlike", "nilike"])
 def test_a_missing_field_satisfies_the_negative_ones(op: str) -> None:
     assert holds({"doi": {op: "1"}}, {"pid": "a"})

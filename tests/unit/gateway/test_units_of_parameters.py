@@ -33,6 +33,12 @@ def test_rows_are_answered_in_the_unit_that_was_asked_for() -> None:
     assert matching(asked("energy", 21), ENERGY) == [(21, "keV")]
 
 
+def test_of_the_branches_that_hold_the_first_with_a_unit_tells_it() -> None:
+    branches = [{"name": "energy"}, {"value": 21000, "unit": "eV"}, {"value": 0.021, "unit": "MeV"}]
+    assert matching({"or": branches}, ENERGY) == [(21000, "eV")]
+    assert matching({"or": branches[:1]}, ENERGY) == [(21, "keV")]
+
+
 @pytest.mark.parametrize(
     ("value", "unit"),
     [(152.72, "mA"), (0.15272, "A"), (152720, "uA"), ({"between": [152720, 152720]}, "uA")],

@@ -35,6 +35,8 @@ def selected(
             if satisfying is None and not kept:
                 return None
             matched.append((one, satisfying or []))
+        if relation.entity == PARAMETER.name and len(matched) > 1:
+            matched = _in_one_unit(matched, related)
         if listed and entity is DATASET and relation.name == "parameters":
             matched = _all_of_them(matched, related)
         found: dict[int, Row] = {}
@@ -50,13 +52,25 @@ def selected(
     return told
 
 
+def _in_one_unit(
+    matched: Sequence[tuple[Include, Matched]], related: list[Row]
+) -> list[tuple[Include, Matched]]:
+    """Each row as the first include tells it that asked for a unit."""
+    told: dict[int, Row] = {}
+    for _, satisfying in matched:
+        for index, row in satisfying:
+            if index not in told or told[index].get("unit") == related[index].get("unit"):
+                told[index] = row
+    return [(one, [(i, told[i]) for i, _ in satisfying]) for one, satisfying in matched]
+
+
 def _all_of_them(
     matched: Sequence[tuple[Include, Matched]], related: list[Row]
 ) -> list[tuple[Include, Matched]]:
-    """Every row for each include; those that matched in the unit that was first asked for."""
+    """Every row for each include; those that matched as they are to be told."""
     told: dict[int, Row] = {}
     for _, satisfying in matched:
-        told = {**dict(satisfying), **told}
+        told.update(satisfying)
     every = [(i, told.get(i, r)) for i, r in enumerate(related)]
     return [(one, every) for one, _ in matched]
 

@@ -8,7 +8,7 @@ import re2
 from portal_gateway.filters.tree import Test
 from portal_gateway.refusals import Refused
 
-LONGEST = 1000  # characters
+LONGEST_LIKE, LONGEST_REGEXP = 4000, 1000  # characters
 MOST_MEMORY = 1 << 18  # bytes of an expression: larger ones are slow, too
 _FLAGS = {"i": "i", "m": "m", "s": "s", "g": "", "u": ""}
 
@@ -22,8 +22,11 @@ def like(pattern: str, *, case: bool) -> Test:
         return lambda text: wanted in text.casefold()
     parts = {"%": ".*", "_": "."}
     expression = "(?s)" + "".join(parts.get(c) or str(re2.escape(c)) for c in wanted)
-    found = _compiled(expression, pattern)
-    return found if case else lambda text: found(text.casefold())
+    found = _compiled(expression, pattern, LONGEST_LIKE)
+    least = len(wanted) - wanted.count("%")
+    if case:
+        return lambda text: len(text) >= least and found(text)
+    return lambda text: len(folded := text.casefold()) >= least and found(folded)
 
 
 def regexp(expression: str) -> Test:
@@ -34,12 +37,12 @@ def regexp(expression: str) -> Test:
         body, slash, tail = expression[1:].rpartition("/")
         if slash and all(c in _FLAGS for c in tail):
             plain, flags = body, "".join(sorted({_FLAGS[c] for c in tail}))
-    return _compiled(f"(?{flags})" + plain if flags else plain, expression)
+    return _compiled(f"(?{flags})" + plain if flags else plain, expression, LONGEST_REGEXP)
 
 
-def _compiled(expression: str, told: str) -> Test:
-    if len(told) > LONGEST:
-        raise Refused(f"The expression is longer than {LONGEST} characters")
+def _compiled(expression: str, told: str, longest: int) -> Test:
+    if len(told) > longest:
+        raise Refused(f"The expression is longer than {longest} characters")
     options = re2.Options()
     options.log_errors = False
     options.max_mem = MOST_MEMORY

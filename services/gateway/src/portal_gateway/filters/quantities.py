@@ -5,7 +5,7 @@ are. Rows that matched are answered in that unit.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -117,7 +117,7 @@ def _held(node: Node, row: Row) -> Held:
             units_asked.append(unit)
         return True, next((u for u in units_asked if u), None)
     if isinstance(node, Some):
-        return next((h for n in node.nodes if (h := _held(n, row))[0]), _NO)
+        return _any_of(_held(n, row) for n in node.nodes)
     if isinstance(node, Compare) and node.field == "value":
         return _value_holds(node, row), node.unit
     if isinstance(node, Compare) and node.field == "unit" and node.op in holding.EQUALITIES:
@@ -125,6 +125,16 @@ def _held(node: Node, row: Row) -> Held:
             node.op, node.operand, lambda unit: _same_unit(row.get("unit"), unit, row["name"])
         ), None
     return holding.holds(PARAMETER, node, row), None
+
+
+def _any_of(branches: Iterable[Held]) -> Held:
+    """Of the branches that hold the first that asks for a unit, else the first."""
+    held = _NO
+    for branch in branches:
+        if branch[0] and branch[1]:
+            return branch
+        held = held if held[0] else branch
+    return held
 
 
 def _same_unit(stored: str | None, asked: str | None, name: str) -> bool:
@@ -228,7 +238,7 @@ def _range_held(node: Node, name: str, low: Row, high: Row) -> Held:
         parts = [_range_held(n, name, low, high) for n in node.nodes]
         return all(h for h, _ in parts), next((u for _, u in parts if u), None)
     if isinstance(node, Some):
-        return next((h for n in node.nodes if (h := _range_held(n, name, low, high))[0]), _NO)
+        return _any_of(_range_held(n, name, low, high) for n in node.nodes)
     if isinstance(node, Compare) and node.field == "value":
         a, b = _in_unit(low, node.unit), _in_unit(high, node.unit)
         return (a is not None and b is not None and _meets(node, a, b)), node.unit
