@@ -154,3 +154,29 @@ async def test_an_index_of_before_is_filled_again(portal: Any, asked: list[int])
     assert not await engine.ensure("datasets", settings)
     await engine.ensure("datasets", {**settings, "filterableAttributes": ["id"]})
     assert await engine.ensure("datasets", settings)
+
+
+LONG: dict[str, dict[str, Any]] = {
+    "a text's order": {"order": "title DESC", "skip": 3, "include": ["techniques"]},
+    "an order of a query": {"query": "lung", "order": ["title", "pid DESC"]},
+    "what only reading tells": {"where": {"title": {"regexp": "^L.*[123]"}}, "skip": 7},
+}
+
+
+@pytest.mark.parametrize("kind", LONG)
+async def test_a_long_list_that_is_made_here_is_read_again_piece_by_piece(
+    kind: str, portal: Any, asked: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = LONG[kind]
+    whole = await portal.get("/api/Datasets", filter=wanted)
+    monkeypatch.setattr(listing, "STREAMED", 20)
+    monkeypatch.setattr(listing, "TOGETHER", 30)
+    asked.clear()
+    answer = await portal.get("/api/Datasets", filter=wanted)
+    assert len(answer.json()) > 150
+    assert answer.json() == whole.json()
+    assert answer.headers["x-total-count"] == whole.headers["x-total-count"]
+    assert asked[-1] <= 30 < len(answer.json())
+    page = await portal.get("/api/Datasets", filter={**wanted, "skip": 100, "limit": 9})
+    start = 100 - wanted.get("skip", 0)
+    assert page.json() == whole.json()[start : start + 9]

@@ -1,7 +1,8 @@
 """Lists: of the rows that a search selects, those of its page, and how many there are.
 
 Where the filter is exact, or exact but for a few doubtful rows, and the engine can sort, it pages
-and counts. Else all candidates are judged, and order and page are made here.
+and counts. Else all candidates are judged, and order and page are made here: of the places of the
+rows, as the rows themselves may be more than fit into memory.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -22,7 +23,7 @@ ALL_HITS = 10_000_000
 STREAMED = 5000  # rows: a longer list is sent while it is read
 BATCH = 1000
 IN_ORDER = ("order:asc",)
-TOGETHER = 200  # documents in one request
+TOGETHER = 200  # rows named in one request
 FEW = 20  # doubtful documents, where their datasets could be asked instead
 DOUBTFUL = 200  # judged one by one, so that the engine can page the rest
 
@@ -57,7 +58,7 @@ class Listing:
             page = await self._lifted(plan)
             if page is not None:
                 return page
-        return await self._judged(plan)
+        return await self._judged(plan, whole=whole)
 
     async def _paged(self, plan: Plan) -> Page:
         return await self._told(plan, await self._engine.searches(plan.index, _questions(plan)))
@@ -130,24 +131,55 @@ class Listing:
         found = await self._searching.judge(plan, hits)
         return Page([_json(r, plan) for r in found], total)
 
-    async def _judged(self, plan: Plan) -> Page:
-        """Every candidate is looked at; order and page are made here."""
-        shape = plan.search.shape
+    async def _judged(self, plan: Plan, *, whole: bool) -> Page:
+        """Every candidate is looked at; beyond the first rows of a long list places are kept."""
         if plan.sort is None:
-            found = [row async for batch in self._searching.selected(plan) for row in batch]
-            found.sort(key=lambda r: r["pid"])
-            order = joining.in_order(found, shape.order, plan.search.entity)
-            page = [found[i] for i in order[shape.skip :][: shape.limit]]
-            return Page([_json(r, plan) for r in page], len(found))
+            return await self._sorted_here(plan, whole=whole)
+        shape = plan.search.shape
         items: list[bytes] = []
+        later: list[Row] = []
         total = 0
         async for batch in self._searching.selected(plan):
             wanted = batch[max(0, shape.skip - total) :]
             if shape.limit is not None:
                 wanted = wanted[: shape.limit - len(items)]
-            items += [_json(r, plan) for r in wanted]
             total += len(batch)
-        return Page(items, total)
+            room = len(wanted) if whole or shape.limit else STREAMED - len(items)
+            items += [_json(r, plan) for r in wanted[:room]]
+            later += [_place(r) for r in wanted[room:]]
+        return Page(items, total, self._again(plan, later) if later else None)
+
+    async def _sorted_here(self, plan: Plan, *, whole: bool) -> Page:
+        """Of all rows the places are kept, and those of the page read again in their order."""
+        search, shape = plan.search, plan.search.shape
+        conditions = tuple(i for i in search.include if i.conditional)
+        lean = replace(plan, search=replace(search, include=conditions))
+        by = [name for name, _ in shape.order]
+        places = [_place(r, by) async for batch in self._searching.selected(lean) for r in batch]
+        places.sort(key=lambda p: p["pid"])
+        order = joining.in_order(places, shape.order, search.entity)
+        page = [places[i] for i in order[shape.skip :][: shape.limit]]
+        first = page if whole or shape.limit else page[:STREAMED]
+        items = [item async for some in self._again(plan, first) for item in some]
+        rest = page[len(first) :]
+        return Page(items, len(places), self._again(plan, rest) if rest else None)
+
+    async def _again(self, plan: Plan, places: Sequence[Row]) -> AsyncGenerator[list[bytes]]:
+        """The rows of these places; one that has gone meanwhile is left out."""
+        for start in range(0, len(places), TOGETHER):
+            some = places[start : start + TOGETHER]
+            named = lifting.named([p["pid"] for p in some], compiling.ALL)
+            asked = replace(plan, filter=named, question="")
+            body = asked.body(limit=TOGETHER, attributesToRetrieve=plan.wanted)
+            hits = (await self._engine.search(plan.index, body))["hits"]
+            found = {row["pid"]: row for row in await self._searching.judge(plan, hits)}
+            there = [{**found[p["pid"]], "score": p["score"]} for p in some if p["pid"] in found]
+            yield [_json(row, plan) for row in there]
+
+
+def _place(row: Row, by: Sequence[str] = ()) -> Row:
+    """As much of a row as it takes to sort it and to find it again."""
+    return {name: row[name] for name in ("pid", "score", *by) if name in row}
 
 
 def _questions(plan: Plan) -> list[dict[str, Any]]:
