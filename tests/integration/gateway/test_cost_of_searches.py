@@ -160,16 +160,23 @@ LONG: dict[str, dict[str, Any]] = {
     "a text's order": {"order": "title DESC", "skip": 3, "include": ["techniques"]},
     "an order of a query": {"query": "lung", "order": ["title", "pid DESC"]},
     "what only reading tells": {"where": {"title": {"regexp": "^L.*[123]"}}, "skip": 7},
+    "a large limit": {"limit": 163, "skip": 5},
+    "a large limit of a text's order": {"order": "title", "limit": 163},
+    "a large limit of what only reading tells": {
+        "where": {"title": {"regexp": "^L.*[0123]"}},
+        "limit": 163,
+    },
 }
 
 
 @pytest.mark.parametrize("kind", LONG)
-async def test_a_long_list_that_is_made_here_is_read_again_piece_by_piece(
+async def test_any_long_list_is_sent_piece_by_piece(
     kind: str, portal: Any, asked: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = LONG[kind]
     whole = await portal.get("/api/Datasets", filter=wanted)
     monkeypatch.setattr(listing, "STREAMED", 20)
+    monkeypatch.setattr(listing, "BATCH", 30)
     monkeypatch.setattr(listing, "TOGETHER", 30)
     asked.clear()
     answer = await portal.get("/api/Datasets", filter=wanted)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from portal_gateway import files as filing
 from portal_shared.events import (
     DatasetAvailability,
     DatasetFilesListed,
@@ -270,6 +271,43 @@ async def test_files_come_in_pages_of_the_newest_complete_list(atlas: Any) -> No
     assert cut.json()[0]["size"] == 6
     included = {"include": [{"relation": "files", "scope": {"where": {"text": "SLICE_003"}}}]}
     assert await atlas.pids("/api/Datasets", filter=included) == [pid]
+
+
+async def test_a_long_list_of_files_is_sent_while_it_is_read(
+    atlas: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = HEART.pid
+    files = [File(name=f"s_{n:03d}.tif", path="slices", size=n % 10) for n in range(100)]
+    listed = DatasetFilesListed(
+        pid=pid,
+        version=3,
+        digest=files_digest(files),
+        folder="f",
+        part=0,
+        parts=1,
+        files=tuple(files),
+    )
+    await atlas.say([listed])
+    await atlas.settled()
+    asked: list[dict[str, Any]] = [
+        {},
+        {"skip": 7},
+        {"skip": 3, "limit": 60},
+        {"where": {"size": {"gte": 3}}},
+        {"where": {"size": {"gte": 3}}, "skip": 11, "limit": 40},
+        {"order": "size DESC", "skip": 2, "limit": 30},
+        {"order": "size", "fields": ["name"]},
+    ]
+    url = f"/api/Datasets/{pid}/files"
+    whole = [await atlas.get(url, filter=given) for given in asked]
+    assert [len(answer.json()) for answer in whole] == [100, 93, 60, 70, 40, 30, 100]
+    monkeypatch.setattr(filing, "STREAMED", 10)
+    monkeypatch.setattr(filing, "BATCH", 8)
+    for given, before in zip(asked, whole, strict=True):
+        answer = await atlas.get(url, filter=given)
+        assert answer.json() == before.json()
+        assert answer.headers["x-total-count"] == before.headers["x-total-count"]
+        assert (answer.headers.get("etag") is None) == ("order" not in given)
 
 
 async def test_a_doi_leads_to_its_records(atlas: Any) -> None:

@@ -1,6 +1,6 @@
 """The catalogue that the indexer keeps: records by pid, their relations, files. Read only."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import Any
 
 from portal_shared.model import bare_doi
@@ -76,11 +76,25 @@ class Catalogue:
         """The files of each dataset, by path and name, to a ceiling."""
         return {pid: await self.files_page({"pid": pid}, 0, FILES_A_PARENT) for pid in pids}
 
-    async def files_page(self, which: Doc, skip: int, limit: int | None) -> list[Doc]:
-        order = [("pid", 1), ("path", 1), ("name", 1), ("_id", 1)]
+    async def files_page(self, which: Doc, skip: int, limit: int) -> list[Doc]:
         with translated():
-            cursor = self.database["files"].find(which).sort(order).skip(skip)
-            return [told_file(row) async for row in (cursor.limit(limit) if limit else cursor)]
+            return [told_file(row) async for row in self._files(which, skip).limit(limit)]
+
+    async def files_in_batches(self, pid: str, skip: int, size: int) -> AsyncGenerator[list[Doc]]:
+        """All of them from there on, by path and name, as they come from the database."""
+        batch: list[Doc] = []
+        with translated():
+            async for row in self._files({"pid": pid}, skip).batch_size(size):
+                batch.append(told_file(row))
+                if len(batch) == size:
+                    yield batch
+                    batch = []
+        if batch:
+            yield batch
+
+    def _files(self, which: Doc, skip: int) -> Any:
+        order = [("pid", 1), ("path", 1), ("name", 1), ("_id", 1)]
+        return self.database["files"].find(which).sort(order).skip(skip)
 
     async def files_count(self, pid: str) -> int:
         with translated():

@@ -1,4 +1,9 @@
-"""Files of a dataset, page by page out of the catalogue."""
+"""Files of a dataset out of the catalogue, which may hold millions of them.
+
+Only a page, or a batch of a longer answer, is in memory; of an ordered answer without limit all.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
 
 import orjson
 
@@ -9,6 +14,7 @@ from portal_gateway.filters.tree import EVERYTHING, Node, Row, Shape
 from portal_gateway.listing import Page
 
 BATCH = 2000
+STREAMED = 5000  # files: a longer list is sent while it is read
 
 
 class FilePages:
@@ -18,37 +24,72 @@ class FilePages:
     async def count(self, pid: str, where: Node) -> int:
         if where == EVERYTHING:
             return await self._catalogue.files_count(pid)
-        return (await self._walk(pid, where, 0, 0))[1]
+        return sum([len(batch) async for batch in self._satisfying(pid, where)])
 
     async def page(self, pid: str, where: Node, shape: Shape) -> Page:
-        """Without condition or order the database pages; else all are looked at, in batches."""
-        which = {"pid": pid}
-        if shape.order:
-            found, total = await self._walk(pid, where, 0, None)
-            order = joining.in_order(found, shape.order, FILE)
-            found = [found[i] for i in order][shape.skip :][: shape.limit]
-        elif where == EVERYTHING:
-            found = await self._catalogue.files_page(which, shape.skip, shape.limit)
-            last = shape.limit is None or len(found) < shape.limit
-            known = last and (found or not shape.skip)  # the end was seen
-            total = shape.skip + len(found) if known else await self._catalogue.files_count(pid)
-        else:
-            found, total = await self._walk(pid, where, shape.skip, shape.limit)
-        return Page([orjson.dumps(joining.projected(f, shape, FILE)) for f in found], total)
+        """Without condition or order the database pages; else all are looked at, in batches.
 
-    async def _walk(
-        self, pid: str, where: Node, skip: int, limit: int | None
-    ) -> tuple[list[Row], int]:
-        """The page of those that satisfy it, and how many there are."""
-        found: list[Row] = []
-        total, read = 0, 0
-        while batch := await self._catalogue.files_page({"pid": pid}, read, BATCH):
-            for file in batch:
-                if holding.holds(FILE, where, file):
-                    if total >= skip and (limit is None or len(found) < limit):
-                        found.append(file)
-                    total += 1
-            read += len(batch)
-            if len(batch) < BATCH:
-                break
-        return found, total
+        Of a long list the first files are there, the rest as it is asked for.
+        """
+        if shape.order:
+            files, total = await self._ordered(pid, where, shape)
+            return Page(_told(files, shape), total)
+        most = min(shape.limit or STREAMED, STREAMED)
+        if where == EVERYTHING:
+            files = await self._catalogue.files_page({"pid": pid}, shape.skip, most)
+            end_seen = len(files) < most and (files or not shape.skip)
+            total = shape.skip + len(files) if end_seen else await self._catalogue.files_count(pid)
+        else:
+            files, total = await self._first(pid, where, shape.skip, most)
+        begun = shape.skip + len(files)
+        end = total if shape.limit is None else min(total, shape.skip + shape.limit)
+        rest = self._rest(pid, where, shape, begun, end) if begun < end else None
+        return Page(_told(files, shape), total, rest)
+
+    async def _satisfying(self, pid: str, where: Node, skip: int = 0) -> AsyncGenerator[list[Row]]:
+        """All that satisfy it, in the default order, batch by batch; `skip` counts all files."""
+        async for batch in self._catalogue.files_in_batches(pid, skip, BATCH):
+            if where == EVERYTHING:
+                yield batch
+            else:
+                yield [file for file in batch if holding.holds(FILE, where, file)]
+
+    async def _first(self, pid: str, where: Node, skip: int, most: int) -> tuple[list[Row], int]:
+        """That many after the skipped ones, and how many satisfy it."""
+        files: list[Row] = []
+        total = 0
+        async for batch in self._satisfying(pid, where):
+            files += batch[max(0, skip - total) :][: most - len(files)]
+            total += len(batch)
+        return files, total
+
+    async def _rest(
+        self, pid: str, where: Node, shape: Shape, begun: int, end: int
+    ) -> AsyncGenerator[list[bytes]]:
+        """From there to there; conditions are asked again of those before."""
+        seen = begun if where == EVERYTHING else 0
+        async for batch in self._satisfying(pid, where, seen):
+            yield _told(batch[max(0, begun - seen) : end - seen], shape)
+            seen += len(batch)
+            if seen >= end:
+                return
+
+    async def _ordered(self, pid: str, where: Node, shape: Shape) -> tuple[list[Row], int]:
+        """The page in the order asked for: no more are kept than may be on it or before it."""
+        most = None if shape.limit is None else shape.skip + shape.limit
+        kept: list[Row] = []
+        total = 0
+        async for batch in self._satisfying(pid, where):
+            kept += batch
+            total += len(batch)
+            if most is not None and len(kept) > most + BATCH:
+                kept = _in_order(kept, shape)[:most]
+        return _in_order(kept, shape)[shape.skip : most], total
+
+
+def _in_order(files: Sequence[Row], shape: Shape) -> list[Row]:
+    return [files[i] for i in joining.in_order(files, shape.order, FILE)]
+
+
+def _told(files: Sequence[Row], shape: Shape) -> list[bytes]:
+    return [orjson.dumps(joining.projected(f, shape, FILE)) for f in files]

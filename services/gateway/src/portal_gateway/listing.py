@@ -43,13 +43,14 @@ class Listing:
     async def page(self, search: Search, *, whole: bool = True) -> Page:
         """The rows of a list, and how many there are without paging.
 
-        Unless it is to be `whole`, of a list without limit the first rows alone may be there.
+        Unless it is to be `whole`, of a long list the first rows alone may be there.
         """
         plan = await self._searching.plan(search)
         if plan is None:
             return Page([], 0)
         if plan.sort is not None and plan.filter.exact:
-            return await (self._paged(plan) if whole or search.shape.limit else self._begun(plan))
+            long = search.shape.limit is None or search.shape.limit > STREAMED
+            return await (self._begun(plan) if long and not whole else self._paged(plan))
         if plan.sort is not None and plan.filter.sure:
             page = await self._settled(plan, plan.filter.sure)
             if page is not None:
@@ -65,19 +66,20 @@ class Listing:
 
     async def _begun(self, plan: Plan) -> Page:
         """The first rows, and the rest batch by batch as it is asked for."""
-        skip = plan.search.shape.skip
+        skip, limit = plan.search.shape.skip, plan.search.shape.limit
         first = plan.body(offset=skip, limit=STREAMED, attributesToRetrieve=plan.wanted)
         counted = plan.body(hitsPerPage=0, page=1)
         answers = await self._engine.searches(plan.index, [first, counted])
         page = await self._told(plan, answers, skip=0)
-        rest = page.total > skip + STREAMED
-        return replace(page, more=self._rest(plan, page.total)) if rest else page
+        end = page.total if limit is None else min(page.total, skip + limit)
+        return replace(page, more=self._rest(plan, end)) if end > skip + STREAMED else page
 
-    async def _rest(self, plan: Plan, total: int) -> AsyncGenerator[list[bytes]]:
-        for start in range(plan.search.shape.skip + STREAMED, total, BATCH):
-            body = plan.body(offset=start, limit=BATCH, attributesToRetrieve=plan.wanted)
+    async def _rest(self, plan: Plan, end: int) -> AsyncGenerator[list[bytes]]:
+        for start in range(plan.search.shape.skip + STREAMED, end, BATCH):
+            size = min(BATCH, end - start)
+            body = plan.body(offset=start, limit=size, attributesToRetrieve=plan.wanted)
             answer = await self._engine.search(plan.index, body)
-            yield (await self._told(plan, [{**answer, "totalHits": total}], skip=0)).items
+            yield (await self._told(plan, [{**answer, "totalHits": end}], skip=0)).items
 
     async def _settled(self, plan: Plan, sure: str) -> Page | None:
         """As if it were exact, after the doubtful rows were judged; None where they are many."""
@@ -142,9 +144,9 @@ class Listing:
         async for batch in self._searching.selected(plan):
             wanted = batch[max(0, shape.skip - total) :]
             if shape.limit is not None:
-                wanted = wanted[: shape.limit - len(items)]
+                wanted = wanted[: max(0, shape.limit - len(items) - len(later))]
             total += len(batch)
-            room = len(wanted) if whole or shape.limit else STREAMED - len(items)
+            room = len(wanted) if whole else max(0, STREAMED - len(items))
             items += [_json(r, plan) for r in wanted[:room]]
             later += [_place(r) for r in wanted[room:]]
         return Page(items, total, self._again(plan, later) if later else None)
@@ -159,7 +161,7 @@ class Listing:
         places.sort(key=lambda p: p["pid"])
         order = joining.in_order(places, shape.order, search.entity)
         page = [places[i] for i in order[shape.skip :][: shape.limit]]
-        first = page if whole or shape.limit else page[:STREAMED]
+        first = page if whole else page[:STREAMED]
         items = [item async for some in self._again(plan, first) for item in some]
         rest = page[len(first) :]
         return Page(items, len(places), self._again(plan, rest) if rest else None)
