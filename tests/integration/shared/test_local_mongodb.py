@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from portal_local import mongodb
 from pymongo import MongoClient
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 WRITERS = 4
 
@@ -97,3 +97,30 @@ def test_a_transaction_left_open_does_not_stop_the_writes_of_others(tmp_path: Pa
         left.close()
         other.close()
         server.kill()
+
+
+def test_an_index_is_in_force_for_every_statement_that_follows(tmp_path: Path) -> None:
+    """Whoever made it, and within a transaction, too."""
+    server = mongodb.start(tmp_path)
+    with (
+        MongoClient[dict[str, Any]](server.url) as one,
+        MongoClient[dict[str, Any]](server.url) as other,
+    ):
+        rows, theirs = one["t"]["rows"], other["t"]["rows"]
+        rows.insert_many([{"_id": 1, "name": "a"}, {"_id": 2, "name": "b"}])
+        assert theirs.count_documents({"name": "a"}) == 1
+        made = theirs.create_index("name", unique=True)
+        with pytest.raises(DuplicateKeyError):
+            rows.insert_one({"_id": 3, "name": "a"})
+        with (
+            pytest.raises(DuplicateKeyError),
+            one.start_session() as session,
+            session.start_transaction(),
+        ):
+            rows.update_one({"_id": 2}, {"$set": {"name": "a"}}, session=session)
+        rows.insert_one({"_id": 4, "name": ["c", "d"]})
+        assert [row["_id"] for row in theirs.find({"name": "d"})] == [4]
+        theirs.drop_index(made)
+        rows.insert_one({"_id": 3, "name": "a"})
+        assert sorted(row["_id"] for row in theirs.find({"name": "a"})) == [1, 3]
+    server.stop()

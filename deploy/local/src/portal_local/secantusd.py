@@ -6,6 +6,10 @@ died and another one needs it, nothing moves again. mongod holds no collection. 
 gives up after a while, as mongod's drivers may be told to expect (WriteConflict), and is repeated
 by who asked for it. `tests/integration/shared/test_local_mongodb.py` notices when it is not needed.
 
+Every statement of a transaction waits for those of all others, to see whether they are too old:
+here only for one that is. What indexes there are is read and decoded two dozen times for each
+document that is written: here once for each statement.
+
 Its threads share one interpreter and give it away at every call of the storage engine; one that
 computes keeps it for a whole turn, so that short requests wait a dozen turns behind a long one. Its
 turns are made short.
@@ -15,16 +19,20 @@ turns are made short.
 
 import functools
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 from secantus import cli, storage
 from secantus.storage import Storage, WriteConflictError
+from secantus.transactions import Transaction, TransactionRegistry, TxnState
 
 PATIENCE_SECONDS = 5.0
 PAUSE_SECONDS = 0.01
 TURN_SECONDS = 0.0005  # the interpreter's own is ten times that
+STATEMENTS = ("insert", "find_matching", "count_matching", "update_matching", "delete_matching")
+_STATEMENT = threading.local()
 MANY = ("_update_chunk", "_delete_chunk")  # what waits with the collection held
 
 
@@ -56,8 +64,62 @@ def _in_transaction(there: Storage) -> bool:
     return getattr(there._tls, "user_txn", None) is not None  # noqa: SLF001
 
 
+def remembering(statement: Callable[..., Any]) -> Callable[..., Any]:
+    """`statement`, during which the indexes of a collection are read once."""
+
+    @functools.wraps(statement)
+    def remembers(there: Storage, *args: Any, **kwargs: Any) -> Any:
+        if hasattr(_STATEMENT, "indexes"):
+            return statement(there, *args, **kwargs)
+        _STATEMENT.indexes = {}
+        try:
+            return statement(there, *args, **kwargs)
+        finally:
+            del _STATEMENT.indexes
+
+    return remembers
+
+
+def remembered(indexes: Callable[..., Any]) -> Callable[..., Any]:
+    """`indexes` of a collection, read once in a statement that remembers them."""
+
+    @functools.wraps(indexes)
+    def told(there: Storage, db: str, coll: str) -> Any:
+        known = getattr(_STATEMENT, "indexes", None)
+        if known is None:
+            return indexes(there, db, coll)
+        if (db, coll) not in known:
+            known[db, coll] = list(indexes(there, db, coll))
+        return known[db, coll]
+
+    return told
+
+
+def end_those_left(there: TransactionRegistry) -> int:
+    """Roll back the transactions that nobody has used for too long; how many."""
+    too_old = there._time() - there._lifetime  # noqa: SLF001
+    ended = 0
+    for txn in there._txns.values():  # noqa: SLF001
+        if not _is_left(txn, too_old):
+            continue
+        with txn.mutex:
+            if _is_left(txn, too_old):
+                there._rollback_quietly(txn)  # noqa: SLF001
+                txn.state = TxnState.ABORTED
+                ended += 1
+    return ended
+
+
+def _is_left(txn: Transaction, too_old: float) -> bool:
+    return txn.state is TxnState.IN_PROGRESS and txn.last_use < too_old
+
+
 def main() -> int:
     sys.setswitchinterval(TURN_SECONDS)
+    for name in STATEMENTS:
+        setattr(Storage, name, remembering(getattr(Storage, name)))
+    Storage._iter_indexes = remembered(Storage._iter_indexes)  # noqa: SLF001
+    TransactionRegistry._prune_locked = end_those_left  # type: ignore[method-assign]  # noqa: SLF001
     for name in MANY:
         setattr(Storage, name, give_up_in_the_end(getattr(Storage, name)))
     return cli.main(sys.argv[1:])
