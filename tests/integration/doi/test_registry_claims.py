@@ -57,6 +57,19 @@ async def test_what_is_claimed_is_not_given_to_another(
     assert not again.row["unsure"]
 
 
+async def test_what_others_took_meanwhile_is_passed_over(
+    registry: Registry, dataset: Records
+) -> None:
+    """Both have seen all of it as due."""
+    for number in range(6):
+        await intend(registry, dataset(f"a{number}"))
+    one, other = Claims(registry), Claims(registry)
+    taken = [*await one.take(2), *await other.take(2)]
+    taken += [claim for _ in range(4) for claims in (one, other) for claim in await claims.take(1)]
+    assert sorted(claim.pid for claim in taken) == [f"a{number}" for number in range(6)]
+    assert await one.take(1) == await other.take(1) == []
+
+
 async def test_who_lost_its_claim_while_asleep_writes_nothing(
     registry: Registry, dataset: Records
 ) -> None:

@@ -28,9 +28,11 @@ from portal_shared.observe import correlation_id
 
 from portal_doi.outcomes import Outcome
 from portal_doi.registry import Registry, Said, again, telling
+from portal_doi.sighted import Sighted
 from portal_doi.together import Together
 
 LEASE = timedelta(seconds=180)
+SIGHTED = 1000  # rows that one look for what is due finds, at most
 TOGETHER = 100  # outcomes in a transaction, at most
 COLLECT_SECONDS = 0.1  # for who waits for DataCite it is nothing, for the database half the work
 TRIES = 3  # of a transaction of many; then each has its own
@@ -64,6 +66,7 @@ class Claims:
         self._rows = registry.rows
         self._clock = registry.clock
         self._lease = lease  # longer than any work on one row
+        self._sighted = Sighted(self._due)
         self._settling = Together(self._settled, collect=COLLECT_SECONDS, most=TOGETHER)
         self._releasing = Together(self._released, collect=COLLECT_SECONDS, most=TOGETHER)
 
@@ -72,13 +75,26 @@ class Claims:
 
         From here on it is unsure what DataCite did, until the claim says so: it may be killed.
         """
+        if only:
+            return await self._tried([only])
+        if self._sighted.left:
+            claims = await self._tried(await self._sighted.some(most))
+            if claims:
+                return claims
+            self._sighted.forget()  # others are at them
+        return await self._tried(await self._sighted.some(most))
+
+    async def _due(self) -> list[str]:
         now = await self._clock.now()
-        which = {**_free(now), "_id": only} if only else _free(now)
         with translated():
-            found = self._rows.find(which, {"_id": 1}).sort("due", ASCENDING).limit(most)
-            pids = [row["_id"] async for row in found]
+            found = self._rows.find(_free(now), {"_id": 1}).sort("due", ASCENDING).limit(SIGHTED)
+            return [row["_id"] async for row in found]
+
+    async def _tried(self, pids: Sequence[str]) -> list[Claim]:
+        """Those of them that are due and that nobody has."""
         if not pids:
             return []
+        now = await self._clock.now()
         try:
             return await self._taken(pids, now, most_tries=TRIES)
         except Contended:
@@ -98,7 +114,7 @@ class Claims:
         taken: Doc = {"until": now + self._lease, "owner": owner, "unsure": True}
         writes = [
             UpdateMany(
-                {**asked, "unsure": unsure},
+                {"unsure": unsure, **asked},
                 {"$set": {**taken, "doubt": unsure}, "$inc": {"fence": 1}},
             )
             for unsure in (True, False)

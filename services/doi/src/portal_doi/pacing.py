@@ -12,7 +12,8 @@ from portal_shared.mongo import Database, Doc, DuplicateKeyError, translated
 
 from portal_doi.clock import Clock
 
-AT_ONCE = 8  # calls taken from the bucket together: one trip to the database for so many
+AT_ONCE = 8  # calls taken from the bucket together, at least: one trip to the database for so many
+PORTION = 0.25  # or those of so many seconds: no more are lost when a replica is killed
 LONGEST_WAIT = 10.0  # seconds; for longer the caller lets go of its work
 
 
@@ -31,6 +32,7 @@ class Pace:
         self._clock = clock
         self._rate = rate
         self._burst = burst
+        self._portion = min(burst, max(AT_ONCE, int(rate * PORTION)))
         self._left = 0
         self._lock = asyncio.Lock()
 
@@ -38,7 +40,7 @@ class Pace:
         """Return when one call may be made; raises Unavailable when that is not soon."""
         async with self._lock:
             if self._left == 0:
-                await self._fetch(min(AT_ONCE, self._burst))
+                await self._fetch(self._portion)
             self._left -= 1
 
     async def pause(self, seconds: float) -> None:

@@ -12,11 +12,13 @@ from typing import Any
 
 from portal_shared import profile as profiles
 from portal_shared.citation.related import COUNTERPARTS, Related
-from portal_shared.mongo import Contended, Doc, UpdateMany, translated
+from portal_shared.mongo import Contended, Doc, UpdateMany, UpdateOne, translated
 
 from portal_doi.registry import Registry
+from portal_doi.sighted import Sighted
 from portal_doi.standing import OURS, is_undecided, level_of, names, visible_doi
 
+SIGHTED = 1000  # marks that one look finds, at most
 MARKS_AT_ONCE = 200
 TRIES = 3  # of a transaction of many; then each mark has its own
 _SEEN = {
@@ -60,6 +62,7 @@ class Relations:
         self._rows = registry.rows
         self._quiet = timedelta(seconds=quiet)
         self.patience = timedelta(seconds=patience)
+        self._marked = Sighted(self._look)
 
     async def relatives(self, rows: Sequence[Mapping[str, Any]]) -> Relatives:
         """Of all these rows, by two looks."""
@@ -78,10 +81,7 @@ class Relations:
 
     async def tell(self) -> bool:
         """Make relatives of what changed due; False when nothing had."""
-        shown = {"tell": 1, "left": 1, "names": 1}
-        with translated():
-            marked = self._rows.find({"telling": True}, shown).limit(MARKS_AT_ONCE)
-            rows = [row async for row in marked]
+        rows = await self._marked.some(MARKS_AT_ONCE)
         if not rows:
             return False
         try:
@@ -90,6 +90,11 @@ class Relations:
             done = [await self._told_alone(row) for row in rows]
             return any(done)
         return True
+
+    async def _look(self) -> list[Doc]:
+        shown = {"tell": 1, "left": 1, "names": 1}
+        with translated():
+            return [r async for r in self._rows.find({"telling": True}, shown).limit(SIGHTED)]
 
     async def _told_alone(self, row: Doc) -> bool:
         """False when others are at it: the mark stays."""
@@ -106,9 +111,9 @@ class Relations:
             relatives = {row["_id"] async for row in naming}
         relatives.update(pid for row in rows for pid in (*row["names"], *row["left"]))
         now = await self._registry.clock.now()
-        marks: Doc = {"_id": {"$in": changed}, "tell": {"$in": [row["tell"] for row in rows]}}
-        taken_off = UpdateMany(marks, {"$set": {"telling": False, "tell": None, "left": []}})
-        writes = [*self._making_due(sorted(relatives), now), taken_off]
+        gone: Doc = {"$set": {"telling": False, "tell": None, "left": []}}
+        taken_off = [UpdateOne({"_id": r["_id"], "tell": r["tell"]}, gone) for r in rows]
+        writes = [*self._making_due(sorted(relatives), now), *taken_off]
         await self._registry.write(writes, most_tries=most_tries)
 
     def _making_due(self, relatives: Sequence[str], now: datetime) -> Sequence[UpdateMany]:
