@@ -8,6 +8,7 @@ import asyncio
 import json
 import socket
 import sqlite3
+import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -216,7 +217,10 @@ class Faults:
 
 
 class Simulated:
-    """The outermost layer of a simulator: counts each call, then lets the faults have it."""
+    """The outermost layer of a simulator: counts each call, then lets the faults have it.
+
+    It answers `latency` seconds after it was called, and does the work halfway.
+    """
 
     def __init__(
         self,
@@ -242,13 +246,15 @@ class Simulated:
         kind = self._kind_of(scope["method"], scope["path"])
         self._calls.count(kind)
 
+        answered_at = time.monotonic() + self._latency
+
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._calls.count(f"{kind} {message['status']}")
+                await asyncio.sleep(max(0.0, answered_at - time.monotonic()))
             await send(message)
 
-        if self._latency:
-            await asyncio.sleep(self._latency)
+        await asyncio.sleep(self._latency / 2)
         fault = self._faults.take(CallFault, lambda f: f.kind in (None, kind))
         if fault is None:
             await self._app(scope, receive, counted)

@@ -12,7 +12,7 @@ def main() -> None:
     parser.add_argument("--prefix", nargs="+", action="extend", help="those of the account")
     parser.add_argument("--user", default="DEMO.PORTAL")
     parser.add_argument("--password", default="demo")
-    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds that a call takes")
     parser.add_argument("--lag", type=float, default=0.0, help="seconds the list is behind")
     given = parser.parse_args()
     account = Account(given.user, given.password, given.prefix or ["10.5072"])

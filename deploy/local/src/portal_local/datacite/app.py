@@ -210,7 +210,7 @@ async def _unrouted(_request: Request, error: Exception) -> Response:
 
 
 def build(directory: Path, account: Account, *, latency: float = 0.0, lag: float = 0.0) -> ASGIApp:
-    """The simulator whose state is kept in `directory`; `latency` seconds before each answer.
+    """The simulator whose state is kept in `directory`; a call takes `latency` seconds.
 
     `lag`: so many seconds the list does not show what was written, as DataCite's search index.
     """
