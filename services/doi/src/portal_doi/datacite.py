@@ -67,14 +67,17 @@ class Page:
 
 class DataCite:
     def __init__(self, settings: DoiSettings) -> None:
+        # Twice as many threads as calls: while one waits for its answer, the next is written.
+        most = settings.parallelism
         self._client = _Client(
+            threading.BoundedSemaphore(most),
             settings.datacite_user,
             settings.datacite_password.get_secret_value(),
             settings.datacite_prefix,
             url=settings.datacite_url,
             timeout=(CONNECT_SECONDS, settings.datacite_timeout),
         )
-        self._threads = ThreadPoolExecutor(settings.parallelism, thread_name_prefix="datacite")
+        self._threads = ThreadPoolExecutor(2 * most, thread_name_prefix="datacite")
         self.refused: str | None = None  # why, when our credentials were not taken
 
     def close(self) -> None:
@@ -155,9 +158,14 @@ def _reason(error: Any) -> str:
 
 
 class _Client(DataCiteRESTClient):
+    def __init__(self, slots: threading.BoundedSemaphore, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._slots = slots
+
     @override
     def _create_request(self) -> "_Request":
         return _Request(
+            self._slots,
             base_url=self.api_url,
             username=self.username,
             password=self.password,
@@ -202,23 +210,32 @@ def _attributes(response: Any) -> Any:
 _KEPT = threading.local()  # a connection for each thread: one handshake, not one for each call
 
 
-def _session() -> requests.Session:
+def _session(url: str) -> requests.Session:
+    """What the environment says of proxies and certificates is read once, not for each call."""
     found: requests.Session | None = getattr(_KEPT, "session", None)
     if found is None:
         found = requests.Session()
+        told = found.merge_environment_settings(url, {}, None, None, None)
+        found.proxies, found.verify, found.cert = told["proxies"], told["verify"], told["cert"]
+        found.trust_env = False
         _KEPT.session = found
     return found
 
 
 class _Request(DataCiteRequest):
+    def __init__(self, slots: threading.BoundedSemaphore, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._slots = slots  # as many as calls may be under way
+
     @override
     def request(
         self, url: str, method: str = "GET", body: Any = None, params: Any = None,
         headers: Any = None,
     ) -> Any:  # fmt: skip
         """As the package does it, but over a connection that stays."""
+        session = _session(str(self.base_url))
         try:
-            response = _session().request(
+            request = requests.Request(
                 method,
                 f"{self.base_url}{url}",
                 data=body,
@@ -227,8 +244,10 @@ class _Request(DataCiteRequest):
                 auth=HTTPBasicAuth(
                     str(self.username).encode(), self.password
                 ),  # bytes: as the package
-                timeout=self.timeout,
             )
+            prepared = session.prepare_request(request)
+            with self._slots:
+                response = session.send(prepared, timeout=self.timeout)
         except requests.RequestException as error:
             raise _lost(error) from error
         status: int = response.status_code

@@ -29,7 +29,7 @@ MOST_TRIES = 5  # of a record that fails for a reason nobody foresaw
 LONGEST_PAUSE = 60.0
 AHEAD = 16  # rows taken ahead, for each call that may be under way
 HANDS = 16  # for each call: while one waits for DataCite, others wait for the database
-HANDED_OVER = 2  # for each call: the adapter has a thread for one, which finds the next at once
+HANDED_OVER = 3  # for each call: the adapter makes one and writes the next; another waits for it
 BEGIN_WITHIN = 60.0
 STOP_SECONDS = 5.0
 
