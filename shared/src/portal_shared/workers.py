@@ -21,6 +21,9 @@ COLLECT_SECONDS = 0.05  # messages come in crowds: one look for all of them
 class Worker:
     """Runs `step` until it finds nothing, then waits for `wake` or for `idle` seconds.
 
+    As long as it finds nothing it waits twice as long each time, up to `longest_idle`: what becomes
+    due by itself after a while is found after no more than about twice that while.
+
     Woken, it waits until nothing woke it for `quiet` seconds, but no longer than `patience`: what
     changes often is worked on once.
     """
@@ -33,6 +36,7 @@ class Worker:
         quiet: float = COLLECT_SECONDS,
         patience: float = COLLECT_SECONDS,
         idle: float = IDLE_SECONDS,
+        longest_idle: float | None = None,  # None: always `idle`
     ) -> None:
         self.name = name
         self.wake = asyncio.Event()
@@ -41,9 +45,10 @@ class Worker:
         self._quiet = quiet
         self._patience = patience
         self._idle = idle
+        self._longest_idle = longest_idle or idle
 
     async def run(self) -> None:
-        pause = IDLE_SECONDS
+        pause, rest = IDLE_SECONDS, self._idle
         while True:
             self.wake.clear()
             try:
@@ -61,13 +66,21 @@ class Worker:
                 pause = min(pause * 2, LONGEST_PAUSE)
                 continue
             self.trouble, pause = None, IDLE_SECONDS
-            if not worked:
-                try:
-                    async with asyncio.timeout(self._idle):
-                        await self.wake.wait()
-                except TimeoutError:
-                    continue
+            if worked:
+                rest = self._idle
+            elif await self._woken(rest):
+                rest = self._idle
                 await self._collect()
+            else:
+                rest = min(rest * 2, self._longest_idle)
+
+    async def _woken(self, within: float) -> bool:
+        try:
+            async with asyncio.timeout(within):
+                await self.wake.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def _collect(self) -> None:
         end = time.monotonic() + self._patience

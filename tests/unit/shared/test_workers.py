@@ -80,3 +80,17 @@ async def test_how_seldom_it_looks_unwoken_is_its_own() -> None:
         while often.taken < 5:
             await asyncio.sleep(0.01)
     assert seldom.taken == 1
+
+
+async def test_as_long_as_there_is_nothing_it_looks_less_and_less_often() -> None:
+    always, less = Steps(), Steps()
+    worker = Worker("l", less.step, idle=0.02, longest_idle=60)
+    async with running(Worker("a", always.step, idle=0.02)), running(worker):
+        while always.taken < 20:
+            await asyncio.sleep(0.01)
+        assert less.taken < 10
+        before = less.taken
+        worker.wake.set()
+        async with asyncio.timeout(10):
+            while less.taken < before + 2:  # woken, and soon after
+                await asyncio.sleep(0.01)

@@ -23,6 +23,7 @@ from portal_doi.relations import Relations
 from portal_doi.settings import DoiSettings
 
 CALLS_A_ROW = 3  # to DataCite, for one row, at most
+LONGEST_IDLE = 10.0  # seconds between looks for what nobody woke us for: an embargo that ends
 SLACK = 1.5  # a killed replica's rows come free after this many times the longest work
 
 
@@ -47,7 +48,7 @@ def build(settings: DoiSettings | None = None) -> FastAPI:
         parallelism=settings.parallelism,
         begin_within=(SLACK - 1) * longest,
     )
-    worker = service.work(Worker("identifiers", minting.step))
+    worker = service.work(Worker("identifiers", minting.step, longest_idle=LONGEST_IDLE))
     service.prepare(registry.prepare)
     service.check("DataCite", datacite.check_health)
     service.facts(registry.counts)
@@ -65,7 +66,9 @@ def build(settings: DoiSettings | None = None) -> FastAPI:
     app.state.operating = Operating(
         registry, worker, prefix=settings.datacite_prefix, profile=settings.profile
     )
-    app.state.auditing = Auditing(registry, relations, datacite, minting, pace)
+    app.state.auditing = Auditing(
+        registry, relations, datacite, minting, pace, wake=worker.wake.set
+    )
     app.include_router(routes.router)
     app.add_exception_handler(PortalError, routes.refused)
     return app

@@ -4,7 +4,7 @@ DataCite's list is gone through first; every DOI of ours that it did not show is
 name, since a list may lag behind. A run has a name, kept on the rows it has seen.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from portal_shared.mongo import ASCENDING, Doc, translated
@@ -30,12 +30,15 @@ class Auditing:
         datacite: DataCite,
         minting: Minting,
         pace: Pace,
+        *,
+        wake: Callable[[], None],
     ) -> None:
         self._registry = registry
         self._relations = relations
         self._datacite = datacite
         self._minting = minting
         self._pace = pace
+        self._wake = wake  # who mends
 
     async def listed(self, run: str, cursor: str | None, *, repair: bool) -> dict[str, Any]:
         """One page of what DataCite lists: those we do not know, and those it holds otherwise."""
@@ -102,6 +105,7 @@ class Auditing:
         mended = [d["pid"] for d in found if d["pid"] is not None]
         if repair and mended:
             await self._registry.look_again(mended)
+            self._wake()
         return {"compared": compared, "differences": found, "next": more}
 
 
