@@ -18,9 +18,11 @@ from portal_shared.profile import ParameterRule, Profile
 DOI = re.compile(r"10\.\d{4,9}/\S+")
 ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
 HIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")  # in names: lines too
 MARKS = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
+QUANTITY = re.compile(r"\s*+([-+]?\d++(?:[.,]\d++)?)\s*+([^\d\s]*+)\s*+")
 LONGEST_TEXT = 20_000  # characters
 MOST_SHOWN = 80  # characters of a refused value repeated in the reason
 
@@ -71,7 +73,7 @@ def leaves_folder(path: str) -> str | None:
     """Why a path may not be used below a folder; None when it may."""
     if path.startswith("/") or re.match(r"[A-Za-z]:", path):
         return f"{path!r} is absolute: name it from the folder"
-    if "\\" in path or HIDDEN.search(path):
+    if "\\" in path or CONTROL.search(path):
         return f"{path!r} holds a backslash or control character"
     parts = path.split("/")
     if ".." in parts:
@@ -157,7 +159,7 @@ def _by_rule(parameter: ParameterIn, rule: ParameterRule, where: str) -> list[Pr
 
 
 def _number_in(text: str) -> str | None:
-    found = re.match(r"\s*([-+]?\d+(?:[.,]\d+)?)\s*([^\d\s]*)\s*$", text)
+    found = QUANTITY.fullmatch(text)
     if not found:
         return None
     number = found[1].replace(",", ".")

@@ -5,7 +5,15 @@ The same models as the records, but closed: a field that is not known is refused
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+)
 
 from portal_shared.model import (
     Affiliation,
@@ -185,12 +193,17 @@ class Told(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+def _shortened(most: int) -> AfterValidator:
+    """Values of a job are repeated in what is told of it: not those of a million characters."""
+    return AfterValidator(lambda text: text if len(text) <= most else f"{text[: most - 1]}…")
+
+
 class Problem(Told):
     """What is wrong with a job, said so that its sender can mend it."""
 
-    field: str
-    reason: str
-    suggestion: str | None = None  # what was probably meant
+    field: Annotated[str, _shortened(300)]
+    reason: Annotated[str, _shortened(1000)]
+    suggestion: Annotated[str, _shortened(200)] | None = None  # what was probably meant
 
 
 class Outcome(Told):

@@ -5,14 +5,14 @@ document that is refused takes its datasets with it, for they would belong to no
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from portal_shared import checking
-from portal_shared.checking import HIDDEN, MOST_SHOWN, leaves_folder, nearest, valid_orcid
+from portal_shared.checking import CONTROL, HIDDEN, MOST_SHOWN, leaves_folder, nearest, valid_orcid
 from portal_shared.jobs import (
     DatasetIn,
     DocumentIn,
@@ -30,6 +30,8 @@ from portal_shared.reading import place_of
 M = TypeVar("M", bound=BaseModel)
 Kind = Literal["document", "dataset", "instrument"]
 RecordIn = PatchIn | WithdrawalIn | ReleaseIn
+MOST_PARTS = 10_000  # records of a job
+MOST_PROBLEMS = 200  # told of one part; how many more there are is told too
 RECORDS: dict[str, type[RecordIn]] = {
     "patch": PatchIn,
     "withdraw": WithdrawalIn,
@@ -81,6 +83,8 @@ class Judged:
 
 def judge(job: Envelope, profile: Profile) -> Judged:
     """Check every part by its model and by the profile."""
+    if flood := _flood(job):
+        return Judged(None, [], [], problems=flood)
     if job.kind != "register":
         return _judge_records(job)
     document = judge_document(job.document, profile) if job.document is not None else None
@@ -97,6 +101,24 @@ def judge(job: Envelope, profile: Profile) -> Judged:
         reason = "holds neither a document, nor datasets, nor instruments"
         judged.problems.append(Problem(field="job", reason=reason))
     return judged
+
+
+def _flood(job: Envelope) -> list[Problem]:
+    counts = {n: len(getattr(job, n)) for n in ("datasets", "instruments", "records")}
+    return [
+        Problem(field=name, reason=f"are {count}: a job has at most {MOST_PARTS}, send several")
+        for name, count in counts.items()
+        if count > MOST_PARTS
+    ]
+
+
+def few(problems: Sequence[Problem], place: str) -> list[Problem]:
+    """The first ones, and how many more there are: an answer has to fit into a message."""
+    more = len(problems) - MOST_PROBLEMS
+    if more <= 0:
+        return list(problems)
+    rest = Problem(field=place, reason=f"{more} more problems: mend these first")
+    return [*problems[:MOST_PROBLEMS], rest]
 
 
 def _judge_records(job: Envelope) -> Judged:
@@ -130,7 +152,11 @@ def _model(model: type[M], raw: Any, place: str, part: Part) -> M | None:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        part.problems += [_problem(dict(e), place, model) for e in error.errors()]
+        found = [_problem(dict(e), place, model) for e in error.errors()[:MOST_PROBLEMS]]
+        part.problems += found
+        if (more := error.error_count() - len(found)) > 0:
+            reason = f"{more} more problems: mend these first"
+            part.problems.append(Problem(field=place, reason=reason))
         return None
 
 
@@ -235,7 +261,8 @@ def _common(
     found: DatasetIn | DocumentIn, raw: Any, place: str, profile: Profile, part: Part
 ) -> None:
     part.problems += checking.doi_problem(found.doi, f"{place}.doi")
-    hidden = [n for n in ("name", "title") if HIDDEN.search(getattr(found, n))]
+    marks = {"name": CONTROL, "title": HIDDEN}
+    hidden = [n for n in marks if marks[n].search(getattr(found, n))]
     told = checking.texts(raw, place, marks=profile.strict)
     part.problems += told
     for name in hidden:

@@ -168,13 +168,17 @@ def _compound(name: str) -> Unit | None:
     return Unit(factor, tuple(sorted((b, e) for b, e in powers.items() if e)))
 
 
-@lru_cache(maxsize=4096)
 def find(name: str | None, parameter: str = "") -> Unit | None:
     """The unit of that name, or None. `C`, `F` of a parameter named …temperature… are degrees."""
     if not name or len(name) > MOST_CHARACTERS:
         return None
+    return _found(name, warm="temperature" in parameter.lower())
+
+
+@lru_cache(maxsize=4096)
+def _found(name: str, *, warm: bool) -> Unit | None:
     plain = normalised(name)
-    if plain in ("C", "F") and "temperature" in parameter.lower():
+    if warm and plain in ("C", "F"):
         return _TEMPERATURES["celsius" if plain == "C" else "fahrenheit"]
     return _simple(plain) or _compound(plain)
 

@@ -6,6 +6,7 @@ curates it releases it.
 
 import hashlib
 import json
+import math
 import re
 from typing import Any, cast
 
@@ -20,7 +21,7 @@ FACILITY = "ESRF"
 INGEST, UPDATE = "icatIngest", "icatUpdateDatasetMetadata"
 QUEUES = (INGEST, UPDATE)
 LONGEST_PID = 255
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_NUMBER = re.compile(r"[-+]?(?:\d++\.?+\d*+|\.\d++)(?:[eE][-+]?\d++)?")
 
 
 def job(queue: str, body: bytes) -> dict[str, Any]:
@@ -123,9 +124,10 @@ def _investigation(root: Any) -> dict[str, Any]:
 def _parameter(name: str, value: str) -> dict[str, Any]:
     """A number with its unit where a profile's name in ICAT says that it is one."""
     unit = _units().get(name)
-    if unit is None or not _NUMBER.fullmatch(value):
+    number = float(value) if unit is not None and _NUMBER.fullmatch(value) else math.inf
+    if not math.isfinite(number):
         return {"name": name, "value": value}
-    return {"name": name, "value": float(value), "unit": unit}
+    return {"name": name, "value": number, "unit": unit}
 
 
 def _units() -> dict[str, str]:

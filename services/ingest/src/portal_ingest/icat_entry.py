@@ -192,19 +192,32 @@ class LogicalFiles:
     def __init__(self, base: str) -> None:
         self._base = base
         self._sizes: dict[str, int] = {}
-        self._single: dict[str, str | None] = {}
+        self._single: dict[str, File] = {}  # of things that are one file so far
 
     def add(self, file: File) -> None:
-        top, inside, _ = file.location.partition("/")
-        name = top if inside else _NUMBERS.sub("#", top)
-        self._single[name] = file.sha256 if name not in self._sizes and name == top else None
+        name = _thing(file.location)
+        if name in self._sizes:
+            self._single.pop(name, None)
+        else:
+            self._single[name] = file
         self._sizes[name] = self._sizes.get(name, 0) + (file.size or 0)
 
     def entries(self) -> tuple[FileEntry, ...]:
-        return tuple(
-            FileEntry(cut_name(name), cut(self._base + name, LOCATION), size, self._single[name])
-            for name, size in sorted(self._sizes.items())
-        )
+        return tuple(self._entry(name, size) for name, size in sorted(self._sizes.items()))
+
+    def _entry(self, name: str, size: int) -> FileEntry:
+        file = self._single.get(name)
+        place, checksum = (file.location, file.sha256) if file else (name, None)
+        return FileEntry(cut_name(place), cut(self._base + place, LOCATION), size, checksum)
+
+
+def _thing(location: str) -> str:
+    """The folder that a file is in, else its name without numbers (but that of .jp2)."""
+    top, inside, _ = location.partition("/")
+    if inside:
+        return top
+    stem, dot, ending = top.rpartition(".")
+    return _NUMBERS.sub("#", stem) + dot + ending
 
 
 def publication_entry(

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from portal_shared.jobs import DocumentIn, Outcome, Problem
-from portal_shared.judging import Kind, Part
+from portal_shared.judging import Kind, Part, few
 from portal_shared.model import Dataset, Document
 from portal_shared.mongo import Doc
 from portal_shared.profile import Profile
@@ -111,7 +111,7 @@ def refused(part: Part, *problems: Problem) -> Outcome:
         kind=part.kind,
         name=part.name,
         result="refused",
-        problems=(*part.problems, *problems),
+        problems=tuple(few([*part.problems, *problems], part.name)),
         warnings=tuple(part.warnings),
     )
 

@@ -22,6 +22,7 @@ log = logger(__name__)
 
 MOST_ATTEMPTS = 3  # of a job that fails for a reason nobody foresaw
 PAUSE = 5.0
+MOST_TOLD = 5_000  # problems in an answer
 
 
 class Working:
@@ -99,6 +100,7 @@ class Working:
     def _answer(claim: Claim, outcomes: list[Outcome], problems: list[Problem]) -> JobAnswer:
         refused = [o for o in outcomes if o.result == "refused"]
         result = "done" if not refused else "partial" if len(refused) < len(outcomes) else "refused"
+        outcomes = _told_within(outcomes)
         return JobAnswer(
             job_id=claim.job_id,
             result="refused" if problems else result,
@@ -106,3 +108,13 @@ class Working:
             problems=tuple(problems),
             dropped=claim.dropped,
         )
+
+
+def _told_within(outcomes: list[Outcome]) -> list[Outcome]:
+    """Each with its first problem at least; all of them as long as the answer fits into a row."""
+    left = MOST_TOLD
+    found: list[Outcome] = []
+    for one in outcomes:
+        left -= len(one.problems)
+        found.append(one if left >= 0 else one.model_copy(update={"problems": one.problems[:1]}))
+    return found

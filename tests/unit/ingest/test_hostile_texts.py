@@ -1,0 +1,148 @@
+"""Jobs whose texts are made to hurt: refused by field, and soon, however long they are."""
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+from portal_ingest import esrf_messages
+from portal_ingest.icat_entry import LogicalFiles
+from portal_shared.errors import Invalid
+from portal_shared.judging import judge
+from portal_shared.model import File
+from portal_shared.privacy import without_private
+from portal_shared.reading import envelope, parsed
+
+from .test_judging import ANY, DATASET, HOA, job
+
+MILLION = 10**6
+PERSON = {"id": "p", "full_name": "A B", "orcid": "0000-0003-0907-0315"}
+PLACE = {"id": "i", "name": "n", "ror": "https://ror.org/02550n020"}
+FULL: dict[str, Any] = {
+    **DATASET,
+    "parameters": [*DATASET["parameters"], {"name": "donor_age", "value": "40", "unit": "a"}],
+    "pid": "p",
+    "summary": "s",
+    "proposal": "p",
+    "doi": "10.1234/a",
+    "license": "x",
+    "keywords": ["k"],
+    "folder": "f",
+    "files": [{"name": "n", "path": "p", "sha256": "0" * 64}],
+    "language": "en",
+    "funding": [{"funder": "f", "funder_id": "g", "award": "a", "award_title": "t"}],
+    "related": [{"relation": "IsSupplementTo", "identifier": "10.1234/a", "title": "t"}],
+    "relations": [{"type": "IsDerivedFrom", "pid": "z"}],
+    "members": [{"role": "r", "roles": ["a"], "person": PERSON, "affiliation": PLACE}],
+    "details": {"a": "b", "donor": {"id": "x"}},
+}
+TEXTS = {
+    "letters": "a" * MILLION,
+    "a number": "1" * (MILLION - 2) + " 1",
+    "blanks": "1" + " " * MILLION + "1",
+    "products": "m/" * (MILLION // 2),
+    "a DOI": "10.1234/" + "\\" * MILLION,
+    "an address": "http://" + "a." * (MILLION // 2),
+}
+Path = tuple[str | int, ...]
+
+
+def places(value: Any, path: Path = ()) -> Iterator[Path]:
+    """Where a text stands."""
+    if isinstance(value, str):
+        yield path
+    if isinstance(value, list):
+        for number, inner in enumerate(cast("list[Any]", value)):
+            yield from places(inner, (*path, number))
+    if isinstance(value, dict):
+        for name, inner in cast("dict[str, Any]", value).items():
+            yield from places(inner, (*path, name))
+
+
+def put(path: Path, text: str) -> dict[str, Any]:
+    whole = copy.deepcopy(FULL)
+    here: Any = whole
+    for name in path[:-1]:
+        here = here[name]
+    here[path[-1]] = text
+    return whole
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+def test_a_million_of_characters_is_refused_wherever_it_stands(text: str) -> None:
+    """In every field of the strict and of the lenient profile; a hang would be the end of it."""
+    for place in places(FULL):
+        for profile in (HOA, ANY):
+            raw, _ = without_private(job(put(place, text)), profile)
+            part = judge(envelope(raw), profile).datasets[0]
+            fields = " ".join(p.field for p in part.problems)
+            assert str(place[0]) in fields, (place, fields)
+            assert all(len(p.reason) <= 1000 for p in part.problems)
+            assert all(len(p.suggestion or "") <= 200 for p in part.problems)
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+def test_a_message_of_pyicat_plus_of_that_length_becomes_a_job_that_is_refused(text: str) -> None:
+    message = {"datasetPaths": ["/a"], "metadataName": "SamplePatient_age", "metadataValue": text}
+    made = esrf_messages.job("icatUpdateDatasetMetadata", json.dumps(message).encode())
+    value = made["records"][0]["fields"]["parameters.SamplePatient_age"]["value"]
+    assert value == text
+    raw = {**DATASET, "parameters": [{"name": "SamplePatient_age", "value": value}]}
+    assert judge(envelope(job(raw)), ANY).datasets[0].problems
+
+
+@pytest.mark.parametrize("name", ["L'ESRF", 'say "hi"', "a/b", "über 心", "'; DROP TABLE x; --"])
+def test_a_name_with_quotes_and_slashes_is_a_name(name: str) -> None:
+    told = judge(envelope(job({**DATASET, "name": name, "pid": "p"})), HOA)
+    assert told.datasets[0].problems == []
+
+
+@pytest.mark.parametrize(
+    "name", ["a\x07b", "a\u202eb", "a\u2066b", "a\nb", "a\tb", "a\x7fb", "", " ", "a" * 256]
+)
+@pytest.mark.parametrize("profile", [HOA, ANY], ids=["strict", "lenient"])
+def test_a_name_that_hides_or_breaks_is_refused_by_its_field(name: str, profile: Any) -> None:
+    told = judge(envelope(job({**DATASET, "name": name, "pid": "p"})), profile)
+    assert [p.field for p in told.datasets[0].problems] == ["datasets[0].name"]
+
+
+def test_a_right_to_left_mark_in_prose_is_named_and_taken_out_of_the_suggestion() -> None:
+    told = judge(envelope(job({**DATASET, "summary": "safe\u200ftxt"})), HOA)
+    found = told.datasets[0].problems
+    assert [(p.field, p.suggestion) for p in found] == [("datasets[0].summary", "safetxt")]
+    assert "U+200F" in found[0].reason
+
+
+def test_a_flood_of_keys_and_depth_is_refused_with_its_place() -> None:
+    deep: Any = "x"
+    for _ in range(40):
+        deep = {"a": deep}
+    with pytest.raises(Invalid, match="nested deeper"):
+        parsed(json.dumps(job({**DATASET, "details": deep})).encode())
+    flood = {f"k{n}": "v" for n in range(100_000)}
+    told = judge(envelope(job({**DATASET, **flood})), HOA).datasets[0]
+    assert len(told.problems) == 201
+    assert told.problems[-1].reason == "99800 more problems: mend these first"
+
+
+def test_a_job_of_more_records_than_an_answer_could_tell_is_refused_as_a_whole() -> None:
+    told = judge(envelope(job(*[{}] * 10_001)), HOA)
+    assert [(p.field, p.reason) for p in told.problems] == [
+        ("datasets", "are 10001: a job has at most 10000, send several")
+    ]
+    assert told.datasets == []
+
+
+def test_things_of_one_file_keep_its_name_and_checksum() -> None:
+    grouped = LogicalFiles("b/")
+    for location in ("s_1.jp2", "s_2.jp2", "v1.h5", "x.zarr/0", "x.zarr/1", "y/z.txt"):
+        path, _, name = location.rpartition("/")
+        grouped.add(File(name=name, path=path or None, size=1, sha256="0" * 64))
+    told = [(e.name, e.location, e.size, bool(e.checksum)) for e in grouped.entries()]
+    assert told == [
+        ("s_#.jp2", "b/s_#.jp2", 2, False),
+        ("v1.h5", "b/v1.h5", 1, True),
+        ("x.zarr", "b/x.zarr", 2, False),
+        ("y/z.txt", "b/y/z.txt", 1, True),
+    ]
