@@ -4,6 +4,7 @@
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from portal_shared import units
+from portal_shared.checking import leaves_folder
 
 MICROMETRE = "um"
 IMAGE = 2  # axes
 _CENTIMETRE, _INCH = 3, 2  # TIFF's ResolutionUnit
+MOST_FRAMES = 10**7  # that the XML of an OME-TIFF may claim: memory is taken for each
+LONGEST_METADATA = 16_000_000  # bytes of JSON of a zarr
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,18 @@ def reader(name: str) -> Callable[[Path], Facts | None] | None:
 def _zarr(path: Path) -> Facts | None:
     import zarr  # noqa: PLC0415  # slow to load, and only wanted for some folders
 
+    _not_too_long(path)
     group = zarr.open_group(path, mode="r")
     attributes: Mapping[str, Any] = dict(group.attrs)
     found = attributes.get("ome", attributes).get("multiscales")
     if not found:
         return None
     levels = found[0]["datasets"]
-    array: Any = group[levels[0]["path"]]
+    first = levels[0]["path"]
+    if reason := leaves_folder(first):
+        raise ValueError(f"its first level is none: {reason}")
+    _not_too_long(path / first)
+    array: Any = group[first]
     steps = levels[0].get("coordinateTransformations") or []
     scale = next((s["scale"] for s in steps if s.get("type") == "scale"), None)
     voxel = None
@@ -61,20 +70,25 @@ def _zarr(path: Path) -> Facts | None:
     return Facts("OME-Zarr", tuple(array.shape), str(array.dtype), voxel, len(levels))
 
 
+def _not_too_long(folder: Path) -> None:
+    for name in ("zarr.json", ".zgroup", ".zattrs", ".zarray"):
+        file = folder / name
+        if file.is_file() and file.stat().st_size > LONGEST_METADATA:
+            raise ValueError(f"{name} has more than {LONGEST_METADATA} bytes")
+
+
 def _tiff(path: Path) -> Facts | None:
     import tifffile  # noqa: PLC0415
 
     with tifffile.TiffFile(path) as file:
+        pixels = _ome_pixels(file.ome_metadata) if file.is_ome and file.ome_metadata else None
         series = file.series[0]
         kind = "OME-TIFF" if file.is_ome else "TIFF"
-        return Facts(
-            kind, tuple(series.shape), str(series.dtype), _tiff_voxel(file), len(series.levels)
-        )
+        voxel = _imagej_voxel(file) if pixels is None else _ome_voxel(pixels)
+        return Facts(kind, tuple(series.shape), str(series.dtype), voxel, len(series.levels))
 
 
-def _tiff_voxel(file: Any) -> tuple[float, ...] | None:
-    if file.is_ome and file.ome_metadata:
-        return _ome_voxel(file.ome_metadata)
+def _imagej_voxel(file: Any) -> tuple[float, ...] | None:
     if file.is_imagej and (meta := file.imagej_metadata):
         page = file.pages[0].tags
         if meta.get("unit") in ("um", "µm", "\\u00B5m", "micron") and "XResolution" in page:
@@ -89,18 +103,24 @@ def _rational(value: Any) -> float:
     return value[0] / value[1] if value[1] else 0.0
 
 
-def _ome_voxel(xml: str) -> tuple[float, ...] | None:
+def _ome_pixels(xml: str) -> Any:
+    """What the XML says of the first image. Raises ValueError for what no file could hold."""
     from defusedxml import ElementTree  # noqa: PLC0415
 
-    for element in ElementTree.fromstring(xml).iter():
-        if element.tag.endswith("}Pixels"):
-            sizes = [
-                _um(float(size), element.get(f"PhysicalSize{axis}Unit", "µm"))
-                for axis in "ZYX"
-                if (size := element.get(f"PhysicalSize{axis}"))
-            ]
-            return tuple(s for s in sizes if s) or None
-    return None
+    found = [e for e in ElementTree.fromstring(xml).iter() if e.tag.endswith("}Pixels")]
+    frames = sum(math.prod(int(e.get(f"Size{axis}", "1")) for axis in "ZCT") for e in found)
+    if frames > MOST_FRAMES:
+        raise ValueError(f"its XML claims {frames} frames")
+    return found[0] if found else None
+
+
+def _ome_voxel(pixels: Any) -> tuple[float, ...] | None:
+    sizes = [
+        _um(float(size), pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+        for axis in "ZYX"
+        if (size := pixels.get(f"PhysicalSize{axis}"))
+    ]
+    return tuple(s for s in sizes if s) or None
 
 
 def _jp2(path: Path) -> Facts | None:

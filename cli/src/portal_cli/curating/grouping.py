@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-NUMBER = re.compile(r"\d+(?=\D*$)")  # the last number of a name
+NUMBER = re.compile(r"\d+(?=\D*$)")  # the last one
 STACKED = (".tif", ".tiff", ".jp2", ".j2k", ".png", ".edf", ".dcm")
 
 
@@ -34,8 +34,9 @@ def _belongs(location: str) -> tuple[str, str]:
     for number, part in enumerate(parts[:-1], start=1):
         if part.lower().endswith(".zarr"):
             return "/".join(parts[:number]), "zarr"
-    if parts[-1].lower().endswith(STACKED) and NUMBER.search(parts[-1]):
-        return "/".join([*parts[:-1], NUMBER.sub("#", parts[-1])]), "stack"
+    stem, dot, ending = parts[-1].rpartition(".")  # the 2 of .jp2 is no number of a slice
+    if parts[-1].lower().endswith(STACKED) and NUMBER.search(stem):
+        return "/".join([*parts[:-1], NUMBER.sub("#", stem) + dot + ending]), "stack"
     return location, "file"
 
 

@@ -6,6 +6,7 @@ Errors name line and column; nothing is guessed that the judge could not check a
 import csv
 import io
 import json
+import math
 import re
 from typing import Any, cast
 
@@ -17,8 +18,8 @@ from portal_shared.profile import Profile
 from portal_shared.reading import parsed
 
 MOST_ALIASES = 100  # of YAML: each may stand for much
-COLUMN = re.compile(r"\s*([^\[\]]+?)\s*(?:\[([^\[\]]*)\])?\s*")
-QUANTITY = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?:\s*([^\d\s].*))?")
+COLUMN = re.compile(r"([^\[\]]++)(?:\[([^\[\]]*+)\])?")
+QUANTITY = re.compile(r"([-+]?(?:\d++\.?+\d*+|\.\d++)(?:[eE][-+]?\d++)?)(?:\s*+([^\d\s].*))?")
 LISTS = {"keywords"}
 WHOLE = {"size"}
 YES_NO = {"true": True, "yes": True, "false": False, "no": False}
@@ -114,8 +115,8 @@ def _parameter(name: str, unit: str | None, value: Any, profile: Profile) -> dic
     rule = profile.parameters.get(name)
     if isinstance(value, str) and (unit is not None or (rule and rule.unit is not None)):
         found = QUANTITY.fullmatch(value.strip())
-        if found:
-            number = float(found[1])
+        number = float(found[1]) if found else math.inf
+        if found and math.isfinite(number):
             value = int(number) if number.is_integer() and "." not in found[1] else number
             unit = found[2] or unit or (rule.unit if rule and rule.unit == "" else None)
     if rule and rule.unit == "" and not isinstance(value, str):
@@ -161,8 +162,8 @@ def _columns(header: list[str], profile: Profile) -> list[Problem]:
 
 
 def _named(cell: str) -> tuple[str, str | None]:
-    found = COLUMN.fullmatch(cell)
-    return (found[1], found[2]) if found else (cell.strip(), None)
+    found = COLUMN.fullmatch(cell.strip())
+    return (found[1].rstrip(), found[2]) if found else (cell.strip(), None)
 
 
 def _row(

@@ -1,0 +1,188 @@
+"""portal curate on folders and metadata that are made to hurt: refused by name, nothing is hung."""
+
+import json
+import os
+import warnings
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+import yaml
+import zarr
+from PIL import Image
+from portal_cli.curating import formats, metadata
+from portal_shared import profile as profiles
+
+from .test_curating import described, run
+
+HOA = profiles.load("human-organs")
+MILLION = 10**6
+TENFOLD = "".join(f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefgh", "bcdefghi"))  # noqa: B905
+BOMB = f'<!DOCTYPE OME [<!ENTITY a "aaaaaaaaaa">{TENFOLD}]>'
+OME = '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="i">\
+<Pixels ID="p" SizeX="4" SizeY="3" SizeZ="{z}" SizeC="1" SizeT="1" DimensionOrder="XYZCT"\
+ Type="uint8">{inside}<TiffData/></Pixels></Image></OME>'
+
+
+def problems(tmp_path: Path, **more: object) -> dict[str, str]:
+    """Field and reason of each problem that a run finds in tmp_path/data."""
+    (tmp_path / "data/metadata.yaml").write_text(yaml.safe_dump(described(**more)))
+    code, told = run(tmp_path / "data", "--output", tmp_path / "job.json")
+    assert (code == 0) == (told["problems"] == [])
+    assert (told["job"] is None) == (code != 0)
+    return {p["field"]: p["reason"] for p in told["problems"]}
+
+
+def test_a_jpeg_2000_tells_shape_type_and_levels(tmp_path: Path) -> None:
+    Image.new("I;16", (60, 50)).save(tmp_path / "a.jp2", num_resolutions=4)
+    Image.new("L", (7, 9)).save(tmp_path / "b.j2k")
+    told = [formats.reader(name) for name in ("a.jp2", "b.j2k")]
+    facts = [read(tmp_path / name) for name, read in zip(("a.jp2", "b.j2k"), told, strict=True)
+             if read]  # fmt: skip
+    assert facts[0] == formats.Facts("JPEG 2000", (50, 60), "uint16", None, 4)
+    assert facts[1]
+    assert (facts[1].shape, facts[1].dtype) == ((9, 7), "uint8")
+
+
+def test_a_stack_of_jpeg_2000_is_compared_with_what_the_metadata_claim(tmp_path: Path) -> None:
+    place = tmp_path / "data/overview"
+    place.mkdir(parents=True)
+    for number in range(3):
+        Image.new("I;16", (6, 5)).save(place / f"slice_{number:04d}.jp2")
+    size = {"shape_z": 4, "shape_y": 5, "shape_x": 6}
+    told = problems(tmp_path, parameters={"voxel_size": "25.14 um", "organ": "kidney", **size})
+    assert list(told) == ["datasets[0].parameters[3].value"]
+    assert "slice_#.jp2 (JPEG 2000) has 3" in told["datasets[0].parameters[3].value"]
+
+
+def test_a_nexus_file_is_known_by_its_classes(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "v.nxs", "w") as file:
+        file.create_group("entry").attrs["NX_class"] = "NXentry"
+        data = file.create_dataset("entry/data", data=np.zeros((2, 3, 4), "uint16"))
+        data.attrs["element_size_um"] = [5, 2.5, 2.5]
+    read = formats.reader("v.nxs")
+    assert read
+    assert read(tmp_path / "v.nxs") == formats.Facts("NeXus", (2, 3, 4), "uint16", (5, 2.5, 2.5))
+
+
+@pytest.mark.parametrize(
+    ("description", "reason"),
+    [
+        (BOMB + OME.format(z=1, inside="&i;"), "EntitiesForbidden"),
+        (OME.format(z=10**12, inside=""), "claims 1000000000000 frames"),
+        (OME.format(z=10**9, inside=""), "claims 1000000000 frames"),
+    ],
+)
+def test_an_xml_bomb_in_a_tiff_is_a_header_that_cannot_be_read(
+    tmp_path: Path, description: str, reason: str
+) -> None:
+    place = tmp_path / "data/overview"
+    place.mkdir(parents=True)
+    page = np.zeros((3, 4), "uint8")
+    tifffile.imwrite(place / "v.ome.tif", page, description=description, metadata=None)
+    assert reason in problems(tmp_path)["overview/v.ome.tif"]
+
+
+def test_a_zip_bomb_is_a_file_like_any_other(tmp_path: Path) -> None:
+    """Nothing is unpacked: it is kept as it is, by its own size."""
+    place = tmp_path / "data/overview"
+    place.mkdir(parents=True)
+    with zipfile.ZipFile(place / "v.zarr.zip", "w", zipfile.ZIP_DEFLATED) as bomb:
+        for number in range(4):
+            bomb.writestr(f"{number}", bytes(50_000_000))
+    with h5py.File(place / "v.h5", "w") as file:  # as gzip within: 8 TB that were never written
+        file.create_dataset("d", (20_000, 20_000, 20_000), "u1", chunks=(64, 64, 64),
+                            compression="gzip")  # fmt: skip
+    (tmp_path / "data/metadata.yaml").write_text(yaml.safe_dump(described(
+        parameters={"voxel_size": "25.14 um", "organ": "kidney"})))  # fmt: skip
+    code, told = run(tmp_path / "data", "--output", tmp_path / "job.json")
+    assert (code, told["files"]) == (0, 2)
+    assert told["bytes"] < 1_000_000
+
+
+def test_a_zarr_whose_metadata_are_a_flood_or_lead_out_is_a_problem(tmp_path: Path) -> None:
+    place = tmp_path / "data/overview"
+    place.mkdir(parents=True)
+    levels = [{"path": "../../other"}]
+    group = zarr.create_group(store=place / "out.zarr", zarr_format=3)
+    group.attrs["ome"] = {"multiscales": [{"datasets": levels}]}
+    flood = place / "flood.zarr/zarr.json"
+    flood.parent.mkdir()
+    flood.write_bytes(b'{"zarr_format": 3, "attributes": "' + b"a" * 17_000_000 + b'"}')
+    told = problems(tmp_path)
+    assert "leaves its folder" in told["overview/out.zarr"]
+    assert "16000000 bytes" in told["overview/flood.zarr"]
+
+
+def test_names_are_kept_as_they_are_or_refused_by_what_they_hide(tmp_path: Path) -> None:
+    place = tmp_path / "data/overview"
+    place.mkdir(parents=True)
+    for name in ("L'ESRF.txt", 'say "hi".txt', "über 心.txt", "$(rm -rf).txt", "a;b&c.txt"):
+        (place / name).write_text("x")
+    assert problems(tmp_path) == {}
+    for name in ("turned\u202e.txt", "bell\x07.txt", "line\nbreak.txt", "back\\slash.txt"):
+        (place / name).write_text("x")
+    os.close(os.open(bytes(place) + b"/latin\xff.txt", os.O_CREAT))
+    told = problems(tmp_path)
+    assert set(told) == {
+        "overview/turned\u202e.txt",
+        "overview/bell\x07.txt",
+        "overview/line\nbreak.txt",
+        "overview/back\\slash.txt",
+        "overview/latin\\udcff.txt",
+    }
+
+
+def test_links_and_dots_that_lead_out_are_told_and_not_followed(tmp_path: Path) -> None:
+    place = tmp_path / "data/overview"
+    place.mkdir(parents=True)
+    (place / "a.txt").write_text("x")
+    (place / "out").symlink_to(tmp_path)
+    (place / "round").symlink_to(place)
+    (place / "dangling").symlink_to("nowhere")
+    (place / "near").symlink_to("a.txt")
+    os.mkfifo(place / "pipe")
+    told = problems(tmp_path)
+    assert set(told) == {f"overview/{n}" for n in ("out", "round", "dangling", "near", "pipe")}
+    assert "out of its folder" in told["overview/out"]
+    assert "neither a file nor a folder" in told["overview/pipe"]
+    for folder in ("../data/overview", "/etc", "overview/..", "a\\b"):
+        assert "datasets[0].folder" in problems(tmp_path, folder=folder)
+    (tmp_path / "data/linked").symlink_to("/etc")
+    assert "linked" in problems(tmp_path, folder="linked")
+
+
+@pytest.mark.parametrize("text", ["1" * MILLION + " 1", "1" + " " * MILLION + "1", "[" * MILLION])
+def test_no_million_of_characters_keeps_the_reader_busy_for_ever(text: str) -> None:
+    """Time that grows with the square of the length would end at the time limit of a test."""
+    given = {"datasets": [{"name": "a", "parameters": {"voxel_size": text}}]}
+    for name in ("m.json", "m.yaml"):  # JSON is YAML too
+        parts, _ = metadata.read(name, json.dumps(given).encode(), HOA)
+        assert len(parts["datasets"][0]["parameters"][0]["value"]) >= MILLION
+    table = f"name,{text[:50_000]}{text[-50_000:]},voxel_size\na,,{text[:50_000]}{text[-50_000:]}\n"
+    _, problems_ = metadata.read("m.csv", table.encode(), HOA)
+    assert [p.field for p in problems_] == ["line 1, column 2"]
+
+
+@pytest.mark.parametrize("value", ["1e999", "-1e999 um", "9" * 400])
+def test_a_number_too_large_for_one_stays_text_and_is_refused(value: str) -> None:
+    given = {"datasets": [{"parameters": {"voxel_size": value}}]}
+    parts, _ = metadata.read("m.yaml", yaml.safe_dump(given).encode(), HOA)
+    assert parts["datasets"][0]["parameters"] == [{"name": "voxel_size", "value": value}]
+
+
+def test_headers_that_are_noise_are_problems_and_warn_nobody(tmp_path: Path) -> None:
+    place = tmp_path / "data/overview"
+    (place / "n.zarr").mkdir(parents=True)
+    noise = os.urandom(300)
+    names = ["a.tif", "b.jp2", "c.h5", "n.zarr/zarr.json"]
+    for name in names:
+        start = {"a.tif": b"II*\0\x08\0\0\0", "c.h5": b"\x89HDF\r\n\x1a\n"}.get(name, b"")
+        (place / name).write_bytes(start + noise)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        told = problems(tmp_path)
+    assert set(told) >= {"overview/b.jp2", "overview/c.h5", "overview/n.zarr"}
