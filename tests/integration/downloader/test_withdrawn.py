@@ -1,0 +1,36 @@
+"""A dataset that was withdrawn gives nothing away any more, and says why."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from portal_shared.events import DatasetWithdrawn
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [("v.bin", {}), ("", {"format": "zip"}), ("", {"format": "tar"}), ("", {})],
+    ids=["a file", "zip", "tar", "the list"],
+)
+async def test_files_of_a_withdrawn_dataset_are_gone(
+    downloader: Any, tape: Any, asked: tuple[str, dict[str, str]]
+) -> None:
+    location, params = asked
+    await downloader.register("p", [tape.write("d/v.bin")])
+    await downloader.ended(await downloader.ask("p"))
+    before = await downloader.get("p", location, params=params)
+    assert before.status_code == 200, before.text
+    await downloader.say(
+        DatasetWithdrawn(pid=downloader.pid("p"), version=2, reason="consent was withdrawn",
+                         withdrawn_at=datetime.now(UTC), title="P", history=())
+    )  # fmt: skip
+    answers: list[Any] = []
+
+    async def gone() -> bool:
+        answers.append(await downloader.get("p", location, params=params))
+        return answers[-1].status_code != 200
+
+    while not await gone():
+        await downloader.hear()
+    assert answers[-1].status_code == 410
+    assert "consent was withdrawn" in answers[-1].text
