@@ -42,7 +42,7 @@ def start_icat(folder: Path, port: int) -> Child:
 class Ingest:
     """What a data manager has: a queue to drop jobs onto, and one for the answers."""
 
-    app: FastAPI
+    app: FastAPI | None  # None: processes of their own
     http: httpx.AsyncClient
     channel: aio_pika.abc.AbstractChannel
     answers: aio_pika.abc.AbstractQueue

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from portal_ingest import joblog
 from portal_ingest.joblog import Claim, JobLog, ReplyTo
 from portal_shared import mongo
 from portal_shared.errors import Unavailable
@@ -143,13 +142,12 @@ async def test_replicas_that_ask_at_once_are_never_given_one_job(replica: Replic
 
 
 async def test_who_slept_through_its_lease_finishes_nothing(
-    replica: Replica, database: Database, monkeypatch: pytest.MonkeyPatch
+    replica: Replica, database: Database
 ) -> None:
     asleep, awake = replica(), replica()
     await asleep.accept(row("a", "x"), "{}", ReplyTo("answers", "a"))
-    monkeypatch.setattr(joblog, "LEASE", timedelta(seconds=0))
+    asleep.lease = timedelta(seconds=0)
     late = await claimed(asleep)
-    monkeypatch.undo()
     await asyncio.sleep(0.01)
     again = await claimed(awake)
     assert again.fence > late.fence

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 from fastapi import FastAPI
@@ -25,7 +26,8 @@ from portal_ingest.working import Working
 def build(settings: IngestSettings | None = None) -> FastAPI:
     settings = settings or IngestSettings()
     service = Service("ingest", settings)
-    jobs = JobLog(service.client, service.database, service.outbox)
+    lease = timedelta(seconds=settings.job_lease)
+    jobs = JobLog(service.client, service.database, service.outbox, lease=lease)
     registry = Registry(service.client, service.database, service.outbox)
     icat = Icat(settings)
     registering = Registering(registry, icat, Intake(settings.intake_root))

@@ -51,8 +51,11 @@ class Claim:
 
 
 class JobLog:
-    def __init__(self, client: Client, database: Database, outbox: Outbox) -> None:
+    def __init__(
+        self, client: Client, database: Database, outbox: Outbox, *, lease: timedelta = LEASE
+    ) -> None:
         self._client = client
+        self.lease = lease  # after it a job of one who was killed goes to another
         self._outbox = outbox
         self._jobs = database["jobs"]
         self._contents = database["job_contents"]  # apart: looking for work reads no megabytes
@@ -147,7 +150,7 @@ class JobLog:
         await transaction(self._client, work)
 
     async def claim(self) -> Claim | None:
-        """The oldest job that may be done now, for this long (LEASE); None when there is none."""
+        """The oldest job that may be done now, leased to us; None when there is none."""
         now = datetime.now(UTC)
         busy: set[str] = set()
         after = -1
@@ -185,7 +188,7 @@ class JobLog:
                 "$or": [{"state": "accepted"}, {"state": "working", "until": {"$lt": now}}],
             },
             {
-                "$set": {"state": "working", "owner": self._owner, "until": now + LEASE},
+                "$set": {"state": "working", "owner": self._owner, "until": now + self.lease},
                 "$inc": {"fence": 1},
             },
             return_document=ReturnDocument.AFTER,
@@ -205,11 +208,11 @@ class JobLog:
         )
 
     async def extend(self, claim: Claim) -> bool:
-        """Still ours? Then for another LEASE."""
+        """Still ours? Then for another lease."""
         with translated():
             result = await self._jobs.update_one(
                 {"_id": claim.job_id, "fence": claim.fence, "state": "working"},
-                {"$set": {"until": datetime.now(UTC) + LEASE}},
+                {"$set": {"until": datetime.now(UTC) + self.lease}},
             )
         return bool(result.matched_count)
 

@@ -1,9 +1,10 @@
 """Settings of ingest: where ICAT is, and where the files of a job are found."""
 
 from pathlib import Path
+from typing import Annotated
 
 from portal_shared.settings import Settings
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 
 class IngestSettings(Settings):
@@ -17,5 +18,6 @@ class IngestSettings(Settings):
     esrf_stomp: str | None = None  # host:port of RabbitMQ's stomp plugin, to open a door before it
     esrf_stomp_door: str = "127.0.0.1:61613"  # where that door is
     esrf_stomp_vhost: str = "/"
+    job_lease: Annotated[float, Field(gt=0)] = 60  # seconds until a killed replica's job is free
     jobs_at_once: int = 8  # of different documents: most of the time each waits for a commit
     intake_root: Path | None = None  # None: no files can be named by folder

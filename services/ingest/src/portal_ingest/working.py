@@ -14,7 +14,7 @@ from portal_shared.observe import follow, logger
 from portal_shared.reading import envelope
 
 from portal_ingest.changing import Changing
-from portal_ingest.joblog import LEASE, Claim, JobLog
+from portal_ingest.joblog import Claim, JobLog
 from portal_ingest.registering import Registering
 from portal_ingest.tasks import Task
 
@@ -60,7 +60,7 @@ class Working:
 
         async def extend() -> None:
             while True:
-                await asyncio.sleep(LEASE.total_seconds() / 3)
+                await asyncio.sleep(self._jobs.lease.total_seconds() / 3)
                 with contextlib.suppress(Unavailable):
                     await self._jobs.extend(claim)
 
