@@ -5,6 +5,7 @@ Each gives the problems it finds, with what was probably meant where that can be
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, cast
 
@@ -123,11 +124,36 @@ def parameters(found: Sequence[ParameterIn], place: str, profile: Profile) -> li
         if profile.strict and not known:
             told.append(_unknown_unit(unit or "", where, profile.parameters.get(parameter.name)))
         elif rule := profile.parameters.get(parameter.name):
-            told += _by_rule(parameter, rule, where)
+            if rule.date:
+                told += _no_instant(parameter, where) if profile.strict else []
+            else:
+                told += _by_rule(parameter, rule, where)
         elif profile.strict and (meant := nearest(parameter.name, profile.parameters)):
             reason = f"{parameter.name!r} is no parameter of profile {profile.name}"
             told.append(Problem(field=f"{where}.name", reason=reason, suggestion=meant))
     return told
+
+
+def instant(value: object) -> datetime | None:
+    """The moment that a text tells, with its time zone; None of anything else."""
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return found if found and found.tzinfo else None
+
+
+def _no_instant(parameter: ParameterIn, where: str) -> list[Problem]:
+    value, name = parameter.value, parameter.name
+    if parameter.unit:
+        return [Problem(field=f"{where}.unit", reason=f"{name} is an instant: it has none")]
+    if instant(value):
+        return []
+    shown = repr(value)[:MOST_SHOWN]
+    reason = f"{name} is an instant, RFC 3339 with a time zone, not {shown}"
+    plain = instant(f"{value}Z") or instant(f"{value}T00:00:00Z")
+    meant = f"{plain.isoformat().removesuffix('+00:00')}Z if it is UTC" if plain else None
+    return [Problem(field=f"{where}.value", reason=reason, suggestion=meant)]
 
 
 def _unknown_unit(unit: str, where: str, rule: ParameterRule | None) -> Problem:

@@ -73,10 +73,11 @@ class TechniqueRule(Part):
 
 
 class ParameterRule(Part):
-    """With a unit ("": a plain number) the value is a number, else text."""
+    """With a unit ("": a plain number) the value is a number, with `date` an instant, else text."""
 
     label: str
     unit: str | None = None
+    date: bool = False  # RFC 3339 with a time zone
     icat: str | None = None
     values: tuple[str, ...] = ()  # a vocabulary: nothing else is taken
     minimum: float | None = None  # in `unit`

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import icat
@@ -99,6 +100,22 @@ async def test_a_job_is_registered_said_and_answered(
         ("voi", "", "L'organe"),
     }
     assert [(f.name, f.location, f.fileSize) for f in found.datafiles] == [("0/c", "hoa/a/0/c", 6)]
+
+
+async def test_an_instant_is_one_in_icat_and_no_text(
+    ingest: Ingest, catalogue: icat.Client
+) -> None:
+    rows = dataset("a")["parameters"]
+    rows.append({"name": "scan_start", "value": "2026-11-20T09:30:00+01:00"})
+    for title in ("first", "changed"):
+        given = dataset("a", title=title, parameters=rows)
+        assert (await ingest.do(job(title, given))).result == "done"
+    found = catalogue.assertedSearch(
+        "SELECT o FROM DatasetParameter o WHERE o.type.name = 'startDate' INCLUDE o.type"
+    )[0]
+    assert found.type.valueType == "DATE_AND_TIME"
+    assert found.dateTimeValue == datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
+    assert found.stringValue is None
 
 
 async def test_the_same_job_again_gives_the_same_answer_and_no_work(ingest: Ingest) -> None:

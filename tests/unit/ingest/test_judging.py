@@ -87,6 +87,26 @@ def test_a_known_parameter_without_its_unit_is_refused() -> None:
     assert not judge(envelope(job(given_)), ANY).datasets[0].problems
 
 
+@pytest.mark.parametrize(
+    ("value", "suggestion"),
+    [
+        ("2026-11-20T09:30:00", "2026-11-20T09:30:00Z if it is UTC"),
+        ("2026-11-20", "2026-11-20T00:00:00Z if it is UTC"),
+        ("yesterday", None),
+        (20261120, "2026-11-20T00:00:00Z if it is UTC"),
+    ],
+)
+def test_a_parameter_that_is_an_instant_has_a_zone(value: Any, suggestion: str | None) -> None:
+    def told(given_: Any, rules: profile.Profile) -> list[Any]:
+        rows = [*DATASET["parameters"], {"name": "scan_start", "value": given_}]
+        found = judge(envelope(job({**DATASET, "parameters": rows})), rules).datasets[0].problems
+        return [(p.field, p.suggestion) for p in found]
+
+    assert told(value, HOA) == [("datasets[0].parameters[2].value", suggestion)]
+    assert told(value, ANY) == []
+    assert told("2026-11-20T09:30:00+01:00", HOA) == []
+
+
 def test_a_refused_document_takes_its_datasets_with_it() -> None:
     raw = job(DATASET, document={"name": "d", "title": "", "type": "poem"})
     judged = judge(envelope(raw), HOA)

@@ -67,7 +67,8 @@ def _parameter(name: str, profile: Profile) -> Iterator[str]:
     rule = profile.parameters.get(name)
     if rule is None:
         return
-    kind = "text" if rule.unit is None else f"number in {rule.unit}" if rule.unit else "number"
+    text = "an instant: RFC 3339 with a time zone" if rule.date else "text"
+    kind = text if rule.unit is None else f"number in {rule.unit}" if rule.unit else "number"
     yield f"  parameter{', required' if rule.required else ''}: {rule.label} ({kind})"
     yield from _limits(rule)
     if rule.icat:

@@ -4,6 +4,7 @@
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import icat.exception
@@ -149,6 +150,8 @@ class Datasets:
         made.type = self._known.parameter_type(client, facility, entry)
         if isinstance(entry.value, str):
             made.stringValue = entry.value
+        elif isinstance(entry.value, datetime):
+            made.dateTimeValue = entry.value
         else:
             made.numericValue = entry.value
         return made
@@ -236,7 +239,7 @@ def _attributes(entry: DatasetEntry) -> dict[str, Any]:
         "location": entry.location,
         "doi": entry.doi,
         "startDate": entry.start,
-        "endDate": entry.start,
+        "endDate": entry.end,
         "fileCount": entry.file_count,
         "fileSize": entry.file_size,
     }

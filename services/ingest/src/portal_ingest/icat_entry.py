@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from portal_shared.checking import instant
 from portal_shared.model import Dataset, Document, File, Funding, Member, RelatedItem, Technique
-from portal_shared.profile import Profile
+from portal_shared.profile import ParameterRule, Profile
 
 SHORT, LONG = 255, 4000
 LOCATION = 511
@@ -23,7 +24,7 @@ MOST_FILES = 500  # more are entered as one logical file per folder
 class ParameterEntry:
     name: str
     units: str
-    value: float | str
+    value: float | str | datetime
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class DatasetEntry:
     location: str | None
     doi: str | None
     start: datetime
+    end: datetime
     file_count: int
     file_size: int
     sample: Named | None
@@ -129,6 +131,7 @@ def dataset_entry(
         location=dataset.folder if dataset.folder and len(dataset.folder) <= LOCATION else None,
         doi=dataset.doi,
         start=dataset.created,
+        end=instant(dataset.details.get("end_date")) or dataset.created,
         file_count=dataset.files.count,
         file_size=dataset.files.bytes,
         sample=Named(cut_name(sample.name), cut_name(sample.pid)) if sample else None,
@@ -148,13 +151,12 @@ def _technique(technique: Technique) -> Named:
 
 
 def parameter_entries(dataset: Dataset, profile: Profile) -> tuple[ParameterEntry, ...]:
-    """Under ICAT's names, numbers as numbers; a name that comes again is numbered."""
+    """Under ICAT's names, each value as its kind; a name that comes again is numbered."""
     found: dict[tuple[str, str], ParameterEntry] = {}
     for parameter in dataset.parameters:
         rule = profile.parameters.get(parameter.name)
         plain = rule.icat if rule and rule.icat else profile.icat.parameter_prefix + parameter.name
-        value = parameter.value
-        kept = cut(value, LONG) if isinstance(value, str) else float(value)
+        kept = _value(parameter.value, rule)
         units = cut_name(parameter.unit or "")
         name, number = cut_name(plain), 1
         while (name, units) in found:
@@ -162,6 +164,12 @@ def parameter_entries(dataset: Dataset, profile: Profile) -> tuple[ParameterEntr
             name = cut_name(f"{plain}#{number}")
         found[name, units] = ParameterEntry(name, units, kept)
     return tuple(found.values())
+
+
+def _value(value: float | str, rule: ParameterRule | None) -> float | str | datetime:
+    if not isinstance(value, str):
+        return float(value)
+    return (instant(value) if rule and rule.date else None) or cut(value, LONG)
 
 
 def _edition_name(dataset: Dataset) -> str:

@@ -6,6 +6,7 @@
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import icat.exception
@@ -38,6 +39,7 @@ JUDGED_BY = {
     "applicableToSample",
     "verified",
 }
+VALUE_TYPES = {str: "STRING", float: "NUMERIC", datetime: "DATE_AND_TIME"}
 OF_FACILITY = {
     bean: f"SELECT o.id FROM {bean} o"  # noqa: S608  # our own names
     " WHERE o.facility.id = {owner} AND o.name = {name}"
@@ -173,7 +175,7 @@ class Known:
 
         A name and unit that ICAT already holds for another kind of value gets a second type.
         """
-        wanted = "STRING" if isinstance(entry.value, str) else "NUMERIC"
+        wanted = VALUE_TYPES[type(entry.value)]
         for name in (entry.name, f"{entry.name} ({wanted.lower()})"):
             found = self._type(client, facility, name, entry.units, wanted)
             if found.valueType == wanted:
