@@ -63,6 +63,7 @@ class IcatRules(Part):
     facility: str
     investigation_type: str
     dataset_type: str
+    derived: dict[str, str] = {}  # other types, by the parameter that only datasets of such have
     parameter_prefix: str = ""  # before names that `parameters` gives no ICAT name
 
 

@@ -84,7 +84,10 @@ def send(port: int, location: Path) -> None:
     from pyicat_plus.client.main import IcatClient  # noqa: PLC0415  # heavy
 
     urls = [f"127.0.0.1:{port}"]
-    client = IcatClient(metadata_urls=urls, update_metadata_urls=urls)
+    client = IcatClient(
+        metadata_urls=urls, update_metadata_urls=urls, add_files_urls=urls,
+        archive_urls=urls, reschedule_investigation_urls=urls,
+    )  # fmt: skip
     client.start_investigation(beamline="bm18", proposal="md1290")
     client.store_dataset(
         beamline="bm18",
@@ -93,6 +96,30 @@ def send(port: int, location: Path) -> None:
         path=str(location),
         metadata={"Sample_name": "LADAF-2021-17_heart", "TOMOAcquisition_energy": "113"},
     )
+    client.store_processed_data(
+        beamline="bm18",
+        proposal="md1290",
+        dataset="volume",
+        path=str(location / "processed"),
+        metadata={"Sample_name": "LADAF-2021-17_heart"},
+        raw=[str(location)],
+    )
+    client.disconnect()
+
+
+def send_what_is_refused(port: int) -> None:
+    from pyicat_plus.client.main import IcatClient  # noqa: PLC0415  # heavy
+    from pyicat_plus.client.types import ArchiveStatusType  # noqa: PLC0415
+
+    urls = [f"127.0.0.1:{port}"]
+    client = IcatClient(
+        add_files_urls=urls, archive_urls=urls, reschedule_investigation_urls=urls
+    )  # fmt: skip
+    client.add_files(dataset_id=12)
+    client.update_archive_restore_status(
+        dataset_id=12, type=ArchiveStatusType.ARCHIVING, message="done"
+    )
+    client.reschedule_investigation("34")
     client.disconnect()
 
 
@@ -100,20 +127,40 @@ async def test_its_client_unmodified_registers_a_dataset(
     http: httpx.AsyncClient, door: int, catalogue: icat.Client, tmp_path: Path
 ) -> None:
     await asyncio.to_thread(send, door, tmp_path)
-    jobs = await finished(http, 2)
+    jobs = await finished(http, 3)
     told = [(j["sender"], j["answer"]["result"]) for j in jobs]
-    assert told == [("pyicat-plus", "done")] * 2, jobs
+    assert told == [("pyicat-plus", "done")] * 3, jobs
     found = catalogue.assertedSearch(
-        "SELECT o FROM Dataset o INCLUDE o.parameters AS p, p.type, o.sample,"
-        " o.investigation AS i, o.type"
+        "SELECT o FROM Dataset o WHERE o.name = 'scan_0001' INCLUDE o.parameters AS p, p.type,"
+        " o.sample, o.investigation AS i, o.type"
     )[0]
     assert (found.name, found.investigation.name) == ("scan_0001", "md1290")
     assert found.investigation.visitId == "BM18"
     assert found.sample.name == "LADAF-2021-17_heart"
+    assert (found.startDate, found.endDate) != (None, None)
+    assert found.startDate <= found.endDate
+    processed = catalogue.assertedSearch(
+        "SELECT p.stringValue, p.dataset.type.name FROM DatasetParameter p"
+        " WHERE p.dataset.name = 'volume' AND p.type.name = 'input_datasets'"
+    )
+    assert [tuple(row) for row in processed] == [(str(tmp_path), "processed")]
+    assert found.type.name == "acquisition"
     energy = next(p for p in found.parameters if p.type.name == "TOMOAcquisition_energy")
     assert (energy.numericValue, energy.type.units) == (113, "keV")
     history = await http.get(f"/records/{esrf_messages.pid_of(str(tmp_path))}/history")
     assert history.json()["history"][0]["sender"] == "pyicat-plus"
+
+
+async def test_what_it_may_send_and_is_not_taken_is_refused_where_jobs_are_shown(
+    http: httpx.AsyncClient, door: int
+) -> None:
+    await asyncio.to_thread(send_what_is_refused, door)
+    jobs = await finished(http, 3)
+    told = {j["answer"]["problems"][0]["field"]: j["answer"]["problems"][0] for j in jobs}
+    assert set(told) == set(esrf_messages.REFUSED)
+    for queue, problem in told.items():
+        assert esrf_messages.REFUSED[queue] in problem["reason"]
+    assert '"datasetId": 12' in told["icatDataFiles"]["reason"]
 
 
 def test_an_xml_bomb_or_broken_xml_is_refused_with_its_place() -> None:

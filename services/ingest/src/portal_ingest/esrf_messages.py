@@ -19,8 +19,17 @@ from portal_shared.jobs import JOB_VERSION, MAX_JOB_BYTES
 PROFILE = "esrf"
 FACILITY = "ESRF"
 INGEST, UPDATE = "icatIngest", "icatUpdateDatasetMetadata"
-QUEUES = (INGEST, UPDATE)
+REFUSED = {  # what the portal does not do for such a message, and what is done instead
+    "icatDataFiles": "files are registered with their checksums: prepare a job with portal curate,"
+    " and send it for the dataset of this place",
+    "icatArchiveRestoreStatus": "the portal asks the archive itself where files are: configure it"
+    " with PORTAL_ARCHIVE of the downloader",
+    "rescheduleInvestigation": "the portal has no user office to ask: send the investigation with"
+    " its dates, by start_investigation or as a job",
+}
+QUEUES = (INGEST, UPDATE, *REFUSED)
 LONGEST_PID = 255
+MOST_SHOWN = 200  # bytes of a message
 _NUMBER = re.compile(r"[-+]?(?:\d++\.?+\d*+|\.\d++)(?:[eE][-+]?\d++)?")
 
 
@@ -28,6 +37,8 @@ def job(queue: str, body: bytes) -> dict[str, Any]:
     """The job that a message of this queue asks for. Raises Invalid with what is wrong."""
     if len(body) > MAX_JOB_BYTES:
         raise Invalid(f"{len(body)} bytes are more than the {MAX_JOB_BYTES} of a job")
+    if queue in REFUSED:
+        raise Invalid(f"{_told(body)}: {REFUSED[queue]}")
     parts = _update(body) if queue == UPDATE else _from_xml(body)
     digest = hashlib.sha256(body).hexdigest()[:24]
     return {
@@ -37,6 +48,11 @@ def job(queue: str, body: bytes) -> dict[str, Any]:
         "sender": "pyicat-plus",
         **parts,
     }
+
+
+def _told(body: bytes) -> str:
+    """As much of a message as lets its sender know it again."""
+    return f"{body[:MOST_SHOWN].decode('utf-8', 'replace')!r} is not taken"
 
 
 def _from_xml(body: bytes) -> dict[str, Any]:

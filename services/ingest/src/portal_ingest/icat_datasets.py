@@ -171,6 +171,8 @@ class Datasets:
         dataset = client.get("Dataset INCLUDE 1", dataset_id)
         investigation = self._known.investigation(client, entry.facility, entry.investigation)
         dataset.investigation = client.stub("investigation", investigation)
+        kind = self._known.of_facility(client, "DatasetType", entry.facility, entry.type)
+        dataset.type = client.stub("datasetType", kind)
         if entry.sample:
             sample = self._known.sample(client, investigation, entry.sample)
             dataset.sample = client.stub("sample", sample)

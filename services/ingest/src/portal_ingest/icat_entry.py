@@ -120,12 +120,13 @@ def dataset_entry(
     visit = instrument.name if instrument else "none"
     proposal = dataset.proposal or dataset.document or "unassigned"
     sample = dataset.samples[0] if dataset.samples else None
+    names = [p.name for p in dataset.parameters]
     return DatasetEntry(
         facility=rules.facility,
         investigation=InvestigationEntry(
             cut_name(proposal), cut_name(visit), cut(proposal, SHORT), rules.investigation_type
         ),
-        type=rules.dataset_type,
+        type=next((rules.derived[n] for n in names if n in rules.derived), rules.dataset_type),
         name=cut_name(_edition_name(dataset)),
         description=cut(dataset.title, SHORT),
         location=dataset.folder if dataset.folder and len(dataset.folder) <= LOCATION else None,
