@@ -160,7 +160,9 @@ async def test_what_it_may_send_and_is_not_taken_is_refused_where_jobs_are_shown
     assert set(told) == set(esrf_messages.REFUSED)
     for queue, problem in told.items():
         assert esrf_messages.REFUSED[queue] in problem["reason"]
-    assert '"datasetId": 12' in told["icatDataFiles"]["reason"]
+    for queue in ("icatDataFiles", "icatArchiveRestoreStatus"):
+        assert told[queue]["reason"].startswith("ICAT's dataset 12 ")
+    assert "investigation 34 " in told["rescheduleInvestigation"]["reason"]
 
 
 def test_an_xml_bomb_or_broken_xml_is_refused_with_its_place() -> None:

@@ -29,7 +29,7 @@ REFUSED = {  # what the portal does not do for such a message, and what is done 
 }
 QUEUES = (INGEST, UPDATE, *REFUSED)
 LONGEST_PID = 255
-MOST_SHOWN = 200  # bytes of a message
+_ICAT_ID = re.compile(rb'\b(dataset|investigation)Id"?\s*+[:>]\s*+(\d{1,19})(?!\d)')
 _NUMBER = re.compile(r"[-+]?(?:\d++\.?+\d*+|\.\d++)(?:[eE][-+]?\d++)?")
 
 
@@ -38,7 +38,7 @@ def job(queue: str, body: bytes) -> dict[str, Any]:
     if len(body) > MAX_JOB_BYTES:
         raise Invalid(f"{len(body)} bytes are more than the {MAX_JOB_BYTES} of a job")
     if queue in REFUSED:
-        raise Invalid(f"{_told(body)}: {REFUSED[queue]}")
+        raise Invalid(f"{_about(body)} is not taken: {REFUSED[queue]}")
     parts = _update(body) if queue == UPDATE else _from_xml(body)
     digest = hashlib.sha256(body).hexdigest()[:24]
     return {
@@ -50,9 +50,10 @@ def job(queue: str, body: bytes) -> dict[str, Any]:
     }
 
 
-def _told(body: bytes) -> str:
-    """As much of a message as lets its sender know it again."""
-    return f"{body[:MOST_SHOWN].decode('utf-8', 'replace')!r} is not taken"
+def _about(body: bytes) -> str:
+    """ICAT's number in a message, by which its sender knows it again; nothing else is repeated."""
+    found = _ICAT_ID.search(body)
+    return f"ICAT's {found[1].decode()} {found[2].decode()}" if found else "a message"
 
 
 def _from_xml(body: bytes) -> dict[str, Any]:
