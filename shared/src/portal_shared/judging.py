@@ -179,14 +179,15 @@ def _fields_at(model: type[BaseModel], path: Iterable[int | str]) -> list[str]:
     here = model
     for part in path:
         if isinstance(part, str) and part in here.model_fields:
-            here = _model_in(here.model_fields[part].annotation) or here
+            here = model_in(here.model_fields[part].annotation) or here
     return list(here.model_fields)
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that a field's type names, alone or in a list."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    inner = (_model_in(a) for a in get_args(annotation))
+    inner = (model_in(a) for a in get_args(annotation))
     return next((found for found in inner if found), None)
 
 

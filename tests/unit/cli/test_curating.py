@@ -279,11 +279,45 @@ def test_a_field_is_explained_and_a_mistyped_one_guessed() -> None:
     assert "voxel_size" in wrong.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("members.person.orcid", "check digit"),
+        ("datasets[0].samples[1].pid", "the same sample"),
+        ("document.members[0].affiliation.ror", "ror.org"),
+        ("datasets[0].parameters[3].unit", "keV"),
+        ("parameters.voxel_size", "um"),
+        ("document.title", "cite"),
+        ("details.donor", "cause_of_death"),
+        ("scan_start", "time zone"),
+    ],
+)
+def test_a_field_within_a_field_is_explained_as_a_problem_names_it(name: str, told: str) -> None:
+    assert told in CliRunner().invoke(app, ["curate", "--explain", name]).stdout
+
+
 def test_every_field_of_a_job_can_be_explained() -> None:
     from portal_cli.curating.explaining import WORDS  # noqa: PLC0415
     from portal_shared.jobs import DatasetIn, DocumentIn  # noqa: PLC0415
 
     assert set(WORDS) == set(DatasetIn.model_fields) | set(DocumentIn.model_fields)
+    missing = [p for m in (DatasetIn, DocumentIn) for p in _paths(m) if not _is_explained(p)]
+    assert missing == []
+
+
+def _paths(model: Any, prefix: str = "") -> list[str]:
+    from portal_cli.curating.explaining import _model_of  # noqa: PLC0415
+
+    found: list[str] = []
+    for name in model.model_fields:
+        found.append(prefix + name)
+        inner = _model_of(model, name)
+        found += _paths(inner, f"{prefix}{name}.") if inner else []
+    return found
+
+
+def _is_explained(path: str) -> bool:
+    return CliRunner().invoke(app, ["curate", "--explain", path]).exit_code == 0
 
 
 def test_a_long_list_goes_into_a_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,14 +1,19 @@
 """What a field means, from the models and the profile. Pure."""
 
+import re
 from collections.abc import Iterator
 
 from portal_shared.checking import nearest
 from portal_shared.errors import NotFound
 from portal_shared.jobs import DatasetIn, DocumentIn
+from portal_shared.judging import model_in
 from portal_shared.model import Level
 from portal_shared.profile import ParameterRule, Profile
 from pydantic import BaseModel
 
+from portal_cli.curating.inner_words import INNER
+
+INDEX = re.compile(r"\[\d+\]")  # of a problem's place: datasets[0].samples[1].pid
 WORDS = {
     "name": "What you call it; in a dataset, also its folder below the one that is curated.",
     "pid": "Its identifier, given once and kept for ever; the name if it is missing.",
@@ -44,9 +49,15 @@ WORDS = {
 
 
 def explain(name: str, profile: Profile) -> str:
-    """Raises NotFound with the field that was probably meant."""
-    plain = name.removeprefix("document.").removeprefix("parameters.")
-    lines = [*_field(plain, profile), *_parameter(plain, profile)]
+    """A field, a field within one, or a parameter, also as a problem names it.
+
+    Raises NotFound with the field that was probably meant.
+    """
+    plain = INDEX.sub("", name)
+    for start in ("datasets.", "document.", "parameters."):
+        if plain.partition(".")[2] not in ("", *INNER["Parameter"]):
+            plain = plain.removeprefix(start)
+    lines = [*_field(plain, profile), *_parameter(plain, profile), *_inner(plain, profile)]
     if not lines:
         meant = nearest(plain, [*WORDS, *profile.parameters])
         hint = f"; did you mean {meant}?" if meant else ""
@@ -61,6 +72,26 @@ def _field(name: str, profile: Profile) -> Iterator[str]:
             found = model.model_fields[name]
             needed = found.is_required() or name in profile.required.get(label, ())
             yield f"  of a {label}{', required' if needed else ''}: {WORDS[name]}"
+
+
+def _inner(path: str, profile: Profile) -> Iterator[str]:
+    """Of a field within a field: members.person.orcid."""
+    top, *rest = path.split(".")
+    if top == "details" and len(rest) == 1 and rest[0] in profile.details_allowed:
+        yield f"  may hold, all else is left out: {', '.join(profile.details_allowed[rest[0]])}"
+    here = _model_of(DatasetIn, top) or _model_of(DocumentIn, top)
+    for name in rest[:-1]:
+        here = _model_of(here, name) if here else None
+    if rest and here and rest[-1] in here.model_fields:
+        kind = here.__name__.removesuffix("In")
+        needed = ", required" if here.model_fields[rest[-1]].is_required() else ""
+        yield f"  of each {kind.lower()}{needed}: {INNER[kind][rest[-1]]}"
+
+
+def _model_of(model: type[BaseModel], name: str) -> type[BaseModel] | None:
+    """The model that a field holds, alone or in a list."""
+    found = model.model_fields.get(name)
+    return model_in(found.annotation) if found else None
 
 
 def _parameter(name: str, profile: Profile) -> Iterator[str]:
