@@ -1,6 +1,7 @@
-"""A request of many files: how long until all are queued, and what memory it takes.
+"""A request of many files: how long until it is planned, what memory that takes, and what follows.
 
-Beside it what the database needs to read the same rows once and to change them once.
+Planned is a request whose first files can be staged and whose readers are told how far it is.
+Beside it what the database needs to change as many rows as are queued then, and the pace of others.
 """
 
 import os
@@ -23,10 +24,12 @@ from portal_downloader.rows import Files, file_id
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.stores import Stores
 from portal_shared import mongo
-from portal_shared.events import DownloadRequested
+from portal_shared.events import FILES_PER_PART, DownloadRequested
+from portal_shared.mongo import Doc
 from portal_shared.outbox import Outbox
 
-FILES, AT_ONCE = int(os.environ.get("PORTAL_BENCH_FILES", "10000")), 2500
+FILES = int(os.environ.get("PORTAL_BENCH_FILES", "100000"))
+FOLLOWING = 5  # portions of which the pace is measured
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -42,47 +45,60 @@ async def test_planning(mongo_server: str, tmp_path: Path) -> None:
         Batches(database, 30, bells), Contents(database), Cache(tmp_path),
     )  # fmt: skip
     stores.cache.prepare()
+    await _fill(stores)
     for part in (stores.datasets, stores.files, stores.requests, stores.batches, stores.contents):
         await part.prepare()
-    await _fill(stores)
     planner = Planning(
         settings, stores, client=client, outbox=Outbox(database, "downloader"),
         places=Places(None, timeout=1),
     )  # fmt: skip
-    rows = stores.files.rows
-    began = time.monotonic()
-    async for _ in rows.find({"pid": "p"}):
-        pass
-    read = time.monotonic() - began
-    began = time.monotonic()
-    await rows.update_many({"pid": "p"}, {"$set": {"touched": True}})
-    changed = time.monotonic() - began
     await stores.requests.keep(DownloadRequested(request_id="r", pid="p", locations=None))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.monotonic()
     assert await planner.step()
     took = time.monotonic() - began
+    [request] = await stores.requests.open_of(["p"])
+    first = await stores.files.rows.count_documents({"state": "queued"})
+    began = time.monotonic()
+    for _ in range(FOLLOWING):
+        assert await planner.step()
+    followed = time.monotonic() - began
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    queued = await rows.count_documents({"state": "queued"})
+    more = await stores.files.rows.count_documents({"state": "queued"}) - first
+    changed = await _changed(stores, first)
+    assert request["next"]
     print(
-        f"\n{queued} files queued in {took:.1f} s, {grown:.0f} MB more at most; "
-        f"{took / (read + changed):.2f} of reading ({read:.1f} s) and changing ({changed:.1f} s) "
-        "the rows once"
+        f"\na request for {FILES} files is planned in {took:.2f} s, {first} of them queued: "
+        f"{took / changed:.2f} of changing as many rows by one command ({changed:.2f} s); others "
+        f"follow at {more / followed:.0f} files/s; {grown:.0f} MB more at most"
     )
     await client.drop_database(database.name)
     client.close()
 
 
+async def _changed(stores: Stores, files: int) -> float:
+    """Seconds that the database needs to change so many rows at once."""
+    last = f"{(FILES - 1 - files) // 1000:03}/{FILES - 1 - files:06}.tif"
+    which = {"pid": "p", "location": {"$gt": last, "$lte": "\U0010ffff"}}
+    began = time.monotonic()
+    result = await stores.files.rows.update_many(which, {"$set": {"state": "queued"}})
+    assert result.modified_count == files
+    return time.monotonic() - began
+
+
 async def _fill(stores: Stores) -> None:
     await stores.datasets.rows.insert_one(
-        {"_id": "p", "version": 1, "list_version": 1, "is_public": True, "changes": 0}
+        {"_id": "p", "version": 1, "list_version": 1, "is_public": True, "files": FILES}
     )
-    for start in range(0, FILES, AT_ONCE):
-        rows = []
-        for n in range(start, start + AT_ONCE):
+    borders: list[str] = []
+    for start in range(0, FILES, FILES_PER_PART):
+        rows: list[Doc] = []
+        for n in range(start, min(FILES, start + FILES_PER_PART)):
             location = f"{n // 1000:03}/{n:06}.tif"
             told = {"path": f"/d/{location}", "size": 10**8, "sha256": f"{n:064x}"}
             row = fresh(told, in_cache=False, now=NOW)
             named = {"_id": file_id("p", location), "pid": "p", "location": location, "version": 1}
             rows.append({**named, **row})
         await stores.files.rows.insert_many(rows)
+        borders.append(rows[-1]["location"])
+    await stores.datasets.keep_borders("p", borders)

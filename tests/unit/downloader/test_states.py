@@ -20,6 +20,13 @@ def tally(**files: int) -> Tally:
     return Tally(files, {state: 10 * n for state, n in files.items()})
 
 
+def test_what_is_asked_for_and_not_queued_yet_is_on_its_way() -> None:
+    assert availability(tally(online=1, archived=1), awaited=True) == "RESTORING"
+    assert availability(tally(online=1, failed=1), awaited=True) == "ARCHIVED"
+    assert request_state(tally(online=1, failed=1), unfinished=True) == "RESTORING"
+    assert request_state(tally(online=2), unfinished=True) == "ONLINE"
+
+
 @pytest.mark.parametrize(
     ("files", "of_dataset", "of_request"),
     [

@@ -63,8 +63,11 @@ class Adopting:
         await self._write([(f, f.files) for f in newer if f.files is not None])
         for one in newer:
             if one.files is None:
+                borders: list[str] = []
                 async for part in self._datasets.parts(one):
                     await self._write([(one, part)])
+                    borders.append(max(map(listing.location_of, part), default=""))
+                await self._datasets.keep_borders(one.pid, borders)
         made = await self._datasets.listed(newer)
         if made < len(newer):  # others were quicker, with lists that are newer still
             now = await self._datasets.list_versions([f.pid for f in newer])

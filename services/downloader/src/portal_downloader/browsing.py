@@ -10,13 +10,13 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from portal_shared.data_paths import data_path
 from portal_shared.errors import Invalid, NotFound
+from portal_shared.model import Availability
 from portal_shared.mongo import Doc
 
 from portal_downloader.answering import CORS
 from portal_downloader.delivering import FORMATS, Delivery
 from portal_downloader.listing import tag_of
 from portal_downloader.rows import Files
-from portal_downloader.states import shown
 
 ENTRIES_A_PAGE = 1000
 
@@ -44,14 +44,16 @@ async def answer(request: Request, delivery: Delivery, dataset: Doc, folder: str
         query = urlencode({"after": page.following, "limit": limit})
         following = f"{site}{data_path(pid, folder)}?{query}"
     headers = {**CORS, "Cache-Control": "no-cache", "Vary": "Accept"}
+    states = await delivery.store.shown(pid, page.files)
+    told = list(zip(page.files, states, strict=True))
     if page_wanted:
-        text = _html(dataset, folder, page, following)
+        text = _html(dataset, folder, page.folders, told, following)
         return HTMLResponse(text, headers={**headers, "Content-Security-Policy": _POLICY})
     body: dict[str, Any] = {
         "pid": pid,
         "availability": dataset.get("availability"),
         "total": dataset.get("files"),
-        "files": [_told(site, row) for row in page.files],
+        "files": [_told(site, row, state) for row, state in told],
         "next": following,
     }
     if folder:
@@ -115,28 +117,34 @@ def _prefers_page(request: Request) -> bool:
     return "text/html" in accepted and "application/json" not in accepted
 
 
-def _told(site: str, row: Doc) -> dict[str, Any]:
+def _told(site: str, row: Doc, state: Availability) -> dict[str, Any]:
     return {
         "name": row["location"],
         "size": row["size"],
         "sha256": row["sha256"],
         "etag": tag_of(row["sha256"]) if row["sha256"] else None,
-        "state": shown(row["state"]),
+        "state": state,
         "url": f"{site}{data_path(row['pid'], row['location'])}",
     }
 
 
-def _html(dataset: Doc, folder: str, page: Page, following: str | None) -> str:
+def _html(
+    dataset: Doc,
+    folder: str,
+    folders: Sequence[str],
+    files: Sequence[tuple[Doc, Availability]],
+    following: str | None,
+) -> str:
     title = html.escape(f"{dataset.get('title') or dataset['_id']}: /{folder}")
     rows = [
         f'<tr><td><a href="{quote(name)}/">{html.escape(name)}/</a></td><td></td><td></td></tr>'
-        for name in page.folders
+        for name in folders
     ]
     rows += [
         f'<tr><td><a href="{quote(row["location"][len(folder) :])}">'
         f"{html.escape(row['location'][len(folder) :])}</a></td><td>{row['size']}</td>"
-        f"<td>{shown(row['state'])}</td></tr>"
-        for row in page.files
+        f"<td>{state}</td></tr>"
+        for row, state in files
     ]
     up = '<p><a href="../">up</a></p>' if folder else ""
     more = f'<p><a href="{html.escape(following)}">more</a></p>' if following else ""

@@ -102,7 +102,7 @@ class Cropping:
         try:
             cut = await self._cut(dataset, wish)
         except Away as away:
-            return self._not_online(dataset["_id"], away.rows)
+            return await self._not_online(dataset["_id"], away.rows)
         except NoVolume as error:
             raise BadBox(f"nothing can be cut out of it: {error}", field="volume") from error
         told = {
@@ -210,8 +210,8 @@ class Cropping:
                 if portion:
                     yield portion
 
-    def _not_online(self, pid: str, rows: Sequence[Doc]) -> Response:
-        states = {shown(row["state"]) for row in rows}
+    async def _not_online(self, pid: str, rows: Sequence[Doc]) -> Response:
+        states = set(await self._store.shown(pid, rows))
         broken = next((r for r in rows if shown(r["state"]) in ("UNAVAILABLE", "LOST")), None)
         if broken is not None:
             detail = f"{broken['location']!r} cannot be read: {broken['reason']}"

@@ -2,6 +2,7 @@
 # pyright: reportUnknownMemberType=false
 
 import uuid
+from bisect import bisect_right
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from portal_shared.mongo import (
 from portal_downloader.bells import Bells
 
 DUPLICATE_KEY = 11000
+MOST_BORDERS = 2000  # of a dataset
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Datasets:
         self.rows = database["datasets"]
         self._parts = database["parts"]
         self._lists = database["lists"]
+        self._borders = database["borders"]
         self._lease = timedelta(seconds=lease)
 
     async def prepare(self) -> None:
@@ -160,6 +163,21 @@ class Datasets:
         with translated():
             async for row in self._parts.find(which).sort("part", ASCENDING):
                 yield row["files"]
+
+    async def keep_borders(self, pid: str, locations: Iterable[str]) -> None:
+        """Where its files can be divided, so that a portion of them is found without the others."""
+        borders = sorted(set(locations))
+        step = len(borders) // MOST_BORDERS + 1
+        row: Doc = {"locations": borders[step - 1 :: step]}
+        with translated():
+            await self._borders.replace_one({"_id": pid}, row, upsert=True)
+
+    async def border(self, pid: str, after: str) -> str | None:
+        """The first after this location, None where there is none: a hint, not more."""
+        with translated():
+            row = await self._borders.find_one({"_id": pid})
+        locations: list[str] = row["locations"] if row else []
+        return next(iter(locations[bisect_right(locations, after) :][:1]), None)
 
     async def listed(self, listings: Sequence[Listing]) -> int:
         """These lists are their datasets', where no newer one is; how many are."""

@@ -1,7 +1,10 @@
-"""Asks for the files of a request: those that are on tape are queued, once for all who ask."""
+"""Plans requests: whether they can be delivered, and which of their files are queued when.
 
-import asyncio
-from collections.abc import Sequence
+The first portion is queued at once, so that a small request is planned whole. What more a large one
+asks for follows while its reader has less in the queue than he may: what planning costs, and how
+much waits in the queue, does not grow with it.
+"""
+
 from datetime import UTC, datetime, timedelta
 
 from portal_shared.events import DownloadFailed
@@ -11,15 +14,15 @@ from portal_shared.outbox import Outbox
 
 from portal_downloader import listing
 from portal_downloader.places import Places
-from portal_downloader.rows import FileRow
+from portal_downloader.queueing import AFTER_NONE, Queueing
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.states import ASKABLE, BROKEN, UNDER_WAY
 from portal_downloader.stores import Stores
-from portal_downloader.waiting import Waiting
 
 log = logger(__name__)
 
 UNKNOWN_AGAIN = 1.0  # seconds between looks for a dataset that is not known yet
+FULL_AGAIN = 1.0  # seconds between looks whether a reader may have more in the queue
 
 
 class Planning:
@@ -37,30 +40,47 @@ class Planning:
         self._outbox = outbox
         self._datasets = stores.datasets
         self._files = stores.files
-        self._waiting = Waiting(stores.files)
         self._requests = stores.requests
-        self._cache = stores.cache
-        self._contents = stores.contents
-        self._places = places
+        self._queueing = Queueing(settings, stores, places)
 
     async def step(self) -> bool:
-        """Claim a request and plan it; False when there is none."""
+        """Plan a request, else queue more of one; False when there is none."""
         request = await self._requests.claim_unplanned()
-        if request is None:
-            return False
-        follow(request["correlation_id"], request_id=request["_id"])
+        if request is not None:
+            follow(request["correlation_id"], request_id=request["_id"])
+            await self._plan(request)
+            return True
+        request = await self._requests.claim_unfinished()
+        if request is not None:
+            follow(request["correlation_id"], request_id=request["_id"])
+            await self._go_on(request)
+            return True
+        return False
+
+    async def _plan(self, request: Doc) -> None:
         dataset = await self._datasets.find(request["pid"])
         if dataset is None or "list_version" not in dataset or "version" not in dataset:
             await self._wait_for_dataset(request)
-            return True
+            return
         reason = await self._hindrance(request, dataset)
         if reason:
             await self._refuse(request, reason)
-            return True
-        await self._ask(request)
-        await self._requests.planned(request)
+            return
+        following = await self._queueing.portion(request, AFTER_NONE)
+        await self._requests.planned(request, following)
         await self._datasets.note_news(request["pid"])
-        return True
+
+    async def _go_on(self, request: Doc) -> None:
+        """Once more when there is room for more; not for ever."""
+        seconds = self._settings.deadline_seconds
+        if datetime.now(UTC) > request["requested_at"] + timedelta(seconds=seconds):
+            reason = f"not all of it could be asked for {seconds:.0f} s after it was requested"
+            await self._refuse(request, reason)
+        elif await self._queueing.has_room(request):
+            following = await self._queueing.portion(request, request["next"])
+            await self._requests.queued_up_to(request, following)
+        else:
+            await self._requests.look_later(request, FULL_AGAIN)
 
     async def _wait_for_dataset(self, request: Doc) -> None:
         waited = datetime.now(UTC) - request["requested_at"]
@@ -73,24 +93,27 @@ class Planning:
         """Why it can never be delivered."""
         if not dataset["is_public"]:
             return f"the dataset {request['pid']!r} is not public"
-        locations: Sequence[str] | None = request["locations"]
+        pid, locations = request["pid"], request["locations"]
+        if locations is None:
+            listed = dataset.get("files") or await self._files.any(pid)
+            return None if listed else "the dataset has no files to download"
         states = (*ASKABLE, *UNDER_WAY, *BROKEN, "online")
-        there = await self._files.count(request["pid"], locations, states)
-        if locations is not None and there < len(locations):
-            found = await self._files.select(request["pid"], locations, states)
+        if await self._files.count(pid, locations, states) < len(locations):
+            found = await self._files.select(pid, locations, states)
             absent = listing.missing(locations, {file.location for file in found})
             return f"the dataset has no file {(absent or '')[:200]!r}"
-        return None if there else "the dataset has no files to download"
+        return None
 
     async def _refuse(self, request: Doc, reason: str) -> None:
         version = request["version"] + 1
+        files, online = request.get("files", 0), request.get("files_online", 0)
         failed = DownloadFailed(
             request_id=request["_id"],
             version=version,
             reason=reason,
-            files=request.get("files", 0),
-            files_online=0,
-            files_failed=request.get("files", 0),
+            files=files,
+            files_online=online,
+            files_failed=files - online,
         )
         fields: Doc = {
             "open": False,
@@ -98,6 +121,7 @@ class Planning:
             "version": version,
             "reason": reason,
             "ended_at": datetime.now(UTC),
+            "let_go": False,
         }
 
         async def work(session: Session) -> None:
@@ -106,35 +130,3 @@ class Planning:
 
         await transaction(self._client, work)
         log.info("request refused", reason=reason)
-
-    async def _ask(self, request: Doc) -> None:
-        """What nobody has asked for is queued; what is in the cache is online at once."""
-        pid, locations = request["pid"], request["locations"]
-        now = datetime.now(UTC)
-        fields = listing.asked(
-            now,
-            now + timedelta(seconds=self._settings.deadline_seconds),
-            requester=request.get("requester") or "",
-            priority=request.get("priority") or 0,
-        )
-        queued = in_cache = 0
-        async for online in self._files.portions(pid, locations, ("online",)):
-            digests = [f.sha256 for f in online]
-            await self._contents.used(digests, keep=self._settings.keep_seconds)
-        async for found in self._files.portions(pid, locations, ASKABLE):
-            cached = await asyncio.to_thread(self._in_cache, found)
-            empty = {f.id for f in found if f.size == 0} - cached  # no archive has these on tape
-            tape = [f for f in found if f.id not in cached | empty]
-            await self._waiting.place(await self._places.of([f.path for f in tape]), tape)
-            in_cache += await self._files.move_all(
-                sorted(cached), {}, ASKABLE, "online", reason=None
-            )
-            digests = [f.sha256 for f in found if f.id in cached]
-            await self._contents.used(digests, keep=self._settings.keep_seconds)
-            await self._files.move_all(sorted(empty), {}, ASKABLE, "staged", **fields)
-            ids = [f.id for f in tape]
-            queued += await self._files.move_all(ids, {}, ASKABLE, "queued", **fields)
-        log.info("files asked for", pid=pid, queued=queued, in_cache=in_cache)
-
-    def _in_cache(self, found: list[FileRow]) -> set[str]:
-        return {f.id for f in found if self._cache.holds(f.sha256, f.size)}

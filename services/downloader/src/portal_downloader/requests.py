@@ -1,6 +1,10 @@
-"""Download requests in MongoDB: who asks for which files, and what they have been told."""
+"""Download requests in MongoDB: who asks for which files, and what they have been told.
+
+`next` is there while files of a request are still to be queued: the location after which they are.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +24,19 @@ from portal_downloader.bells import Bells
 from portal_downloader.estimating import Extent
 
 KEPT = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """Files of a dataset that were asked for and are still to be queued."""
+
+    wishes: tuple[tuple[str, frozenset[str] | None], ...] = ()  # from where on, and which
+
+    def has(self, location: str) -> bool:
+        return any(
+            location > after and (named is None or location in named)
+            for after, named in self.wishes
+        )
 
 
 class Requests:
@@ -158,13 +175,59 @@ class Requests:
         with translated():
             await self._rows.update_one({"_id": request["_id"]}, {"$set": {"look_at": due}})
 
-    async def planned(self, request: Doc) -> None:
+    async def planned(self, request: Doc, following: str | None) -> None:
+        """Its first files are queued; others are to follow after this location."""
+        fields: Doc = {"planned": True}
+        if following is not None:
+            fields |= {"next": following, "look_at": datetime.now(UTC)}
+        await self._queued(request, {}, {"$set": fields})
+
+    async def claim_unfinished(self) -> Doc | None:
+        """One of which files are still to be queued; not given to another for a while."""
+        now = datetime.now(UTC)
+        which: Doc = {"open": True, "planned": True, "look_at": {"$lte": now}}
         with translated():
-            await self._rows.update_one({"_id": request["_id"]}, {"$set": {"planned": True}})
+            return await self._rows.find_one_and_update(
+                {**which, "next": {"$exists": True}},
+                {"$set": {"look_at": now + self._lease}},
+                sort=[("look_at", ASCENDING)],
+                return_document=ReturnDocument.AFTER,
+            )
+
+    async def queued_up_to(self, request: Doc, following: str | None) -> None:
+        """More of its files are queued; None: all are."""
+        change: Doc = {"$unset": {"next": ""}}
+        if following is not None:
+            change = {"$set": {"next": following, "look_at": datetime.now(UTC)}}
+        await self._queued(request, {"next": request["next"]}, change)
+
+    async def _queued(self, request: Doc, was: Doc, change: Doc) -> None:
+        """Where it was cancelled meanwhile, what was queued is let go."""
+        ours: Doc = {"_id": request["_id"]}
+        with translated():
+            result = await self._rows.update_one({**ours, **was, "open": True}, change)
+            if result.matched_count:
+                return
+            cancelled: Doc = {**ours, "open": False, "state": "CANCELLED"}
+            await self._rows.update_one(cancelled, {"$set": {"let_go": False}})
+        self._bells.cancelling.ring()
+
+    async def awaited(self, pid: str) -> Awaited:
+        """What open requests ask for of this dataset and have not got queued."""
+        which: Doc = {"open": True, "pid": pid, "next": {"$exists": True}}
+        with translated():
+            rows = [r async for r in self._rows.find(which, {"next": 1, "locations": 1})]
+        return Awaited(
+            tuple(
+                (row["next"], None if row["locations"] is None else frozenset(row["locations"]))
+                for row in rows
+            )
+        )
 
     async def plan_again(self, which: Doc) -> None:
         """Open requests, to have their files asked for again."""
-        change = {"$set": {"planned": False, "look_at": datetime.now(UTC)}}
+        again: Doc = {"planned": False, "look_at": datetime.now(UTC)}
+        change: Doc = {"$set": again, "$unset": {"next": ""}}
         with translated():
             result = await self._rows.update_many({**which, "open": True}, change)
         if result.modified_count:

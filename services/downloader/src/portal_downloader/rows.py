@@ -75,6 +75,18 @@ class FileRow:
         )
 
 
+@dataclass(frozen=True)
+class Within:
+    """Locations after one, and up to another where that is known."""
+
+    after: str
+    up_to: str | None
+
+    def which(self, pid: str) -> Doc:
+        bounds = {"$gt": self.after} | ({} if self.up_to is None else {"$lte": self.up_to})
+        return {"pid": pid, "location": bounds}
+
+
 class Files:
     def __init__(self, database: Database, lease: float, bells: Bells) -> None:
         self.rows = database["files"]
@@ -255,7 +267,7 @@ class Files:
 
     async def news_seen(self, pid: str) -> None:
         with translated():
-            await self.rows.update_many({"pid": pid, "news": True}, {"$unset": {"news": ""}})
+            await self.rows.update_many({"news": True, "pid": pid}, {"$unset": {"news": ""}})
 
     async def tallies(self, pids: Sequence[str]) -> dict[str, Tally]:
         """Of all files of each of these datasets."""
@@ -297,6 +309,23 @@ class Files:
         with translated():
             rows = self.rows.find(which).sort([("pid", ASCENDING), ("location", ASCENDING)])
             return [row async for row in rows.limit(most)]
+
+    async def portion(
+        self, pid: str, within: "Within", most: int
+    ) -> tuple[list[FileRow], str | None]:
+        """Files of a dataset in the order of their locations; the last one's when there are more.
+
+        Both bounds are given wherever they are known: not every database stops reading at a limit.
+        """
+        which = within.which(pid)
+        with translated():
+            rows = self.rows.find(which).sort("location", ASCENDING).limit(most)
+            found = [FileRow.of(row) async for row in rows]
+        return found, found[-1].location if len(found) == most else None
+
+    async def any(self, pid: str) -> bool:
+        with translated():
+            return await self.rows.find_one({"pid": pid}, {"_id": 1}) is not None
 
     async def select(
         self, pid: str, locations: Sequence[str] | None, states: Sequence[State]

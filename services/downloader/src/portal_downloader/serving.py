@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from portal_shared.data_paths import named
 from portal_shared.errors import NotFound
+from portal_shared.model import Availability
 from portal_shared.mongo import Doc
 
 from portal_downloader import answering, browsing, cropping, media
@@ -20,7 +21,6 @@ from portal_downloader.delivering import Delivery
 from portal_downloader.listing import tag_of
 from portal_downloader.requests import Requests
 from portal_downloader.selecting import selection
-from portal_downloader.states import shown
 from portal_downloader.store import Store
 
 router = APIRouter()
@@ -85,7 +85,8 @@ async def allow(rest: str) -> Response:  # noqa: ARG001  # the same for all
 async def _file(request: Request, store: Store, pid: str, location: str) -> Response:
     row = await store.file(pid, location)
     if not await store.is_here(row):
-        return _not_online(store, row)
+        [state] = await store.shown(pid, [row])
+        return _not_online(store, row, state)
     kind = media.media_type(location)
     digest = base64.b64encode(bytes.fromhex(row["sha256"])).decode()
     headers = {**answering.headers(kind), "Repr-Digest": f"sha-256=:{digest}:"}
@@ -98,9 +99,8 @@ async def _file(request: Request, store: Store, pid: str, location: str) -> Resp
     return answering.answer(request, told, headers, store)
 
 
-def _not_online(store: Store, row: Doc) -> Response:
+def _not_online(store: Store, row: Doc, state: Availability) -> Response:
     """Where it is, and how to ask for it."""
-    state = shown(row["state"])
     more: dict[str, Any] = {"state": state, "pid": row["pid"], "location": row["location"]}
     if row.get("reason"):
         more["reason"] = row["reason"]

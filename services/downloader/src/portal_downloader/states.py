@@ -81,22 +81,25 @@ class Tally:
         return self.sizes.get("online", 0)
 
 
-def availability(tally: Tally) -> Availability:
-    """Of a dataset: that of its worst file."""
+def availability(tally: Tally, *, awaited: bool = False) -> Availability:
+    """Of a dataset: that of its worst file; `awaited` if some on tape are asked for."""
     if not tally.all_files or tally.count("unverifiable"):
         return "UNAVAILABLE"
     if tally.count("online") == tally.all_files:
         return "ONLINE"
-    if tally.count(*UNDER_WAY):
+    if tally.count(*UNDER_WAY) or (awaited and tally.count("archived")):
         return "RESTORING"
     return "LOST" if tally.count("lost") else "ARCHIVED"
 
 
-def request_state(tally: Tally) -> RequestState:
-    """Done only when every file is online, failed only when no more is being tried."""
+def request_state(tally: Tally, *, unfinished: bool = False) -> RequestState:
+    """Done only when every file is online, failed only when no more is being tried.
+
+    `unfinished` while some are still to be queued: what failed before may be among them.
+    """
     if tally.all_files and tally.count("online") == tally.all_files:
         return "ONLINE"
-    if tally.count("online", *BROKEN) == tally.all_files:
+    if tally.count("online", *BROKEN) == tally.all_files and not unfinished:
         return "FAILED"
     return "RESTORING" if tally.count(*AT_ARCHIVE, "staged", "online") else "ARCHIVED"
 

@@ -1,17 +1,19 @@
 """What can be read, and whether it may be."""
 
 import asyncio
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from portal_shared.errors import Gone, NotFound, Unavailable
+from portal_shared.model import Availability
 from portal_shared.mongo import Doc
 from portal_shared.observe import logger
 
 from portal_downloader.bundles.pieces import Stored
 from portal_downloader.listing import LONG_AGO
 from portal_downloader.room import Room
+from portal_downloader.states import shown
 from portal_downloader.stores import Stores
 
 NOTED_AGAIN = 60.0  # seconds until the same is noted as wanted once more
@@ -33,6 +35,7 @@ class Store:
         self.site_url = site_url
         self._datasets = stores.datasets
         self._files = stores.files
+        self._requests = stores.requests
         self._contents = stores.contents
         self._cache = stores.cache
         self._room = room
@@ -72,6 +75,17 @@ class Store:
         await self._contents.forget(row["sha256"])
         row["state"] = "archived"
         return False
+
+    async def shown(self, pid: str, rows: Sequence[Doc]) -> list[Availability]:
+        """The states of these files of a dataset in their readers' words."""
+        found: list[Availability] = [shown(row["state"]) for row in rows]
+        if "ARCHIVED" not in found:
+            return found
+        awaited = await self._requests.awaited(pid)
+        return [
+            "RESTORING" if state == "ARCHIVED" and awaited.has(row["location"]) else state
+            for state, row in zip(found, rows, strict=True)
+        ]
 
     async def wanted(self, digests: Collection[str]) -> None:
         """They are kept for a while longer; said to the database now and then only."""

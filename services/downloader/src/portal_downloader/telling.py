@@ -6,7 +6,7 @@ time. A dataset is noted as having news before its files' marks are wiped.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,6 +30,7 @@ log = logger(__name__)
 DATASETS_AT_ONCE = 100
 REQUESTS_AT_ONCE = 50
 UNTOLD_SECONDS = 15.0
+RESTS = 2  # times as long as telling took: sums over many files are dear
 UNWATCHED = 2  # times the pause where nobody waits for files
 GUESSED = ("place", "seconds_left")  # said with what is new, but no news by themselves
 
@@ -59,18 +60,21 @@ class Telling:
         if not datasets:
             return await self._tell_untold()
         pids = list(datasets)
+        requests = await self._requests.open_of(pids)  # first: what it asked for is in the tallies
         tallies = await self._files.tallies(pids)
-        requests = await self._requests.open_of(pids)
         for request in requests:
             pid, locations = request["pid"], request["locations"]
             tally = tallies[pid] if locations is None else await self._files.tally(pid, locations)
-            if tally.count("archived"):  # given up by the cache, or of a newer list
+            if (
+                tally.count("archived") and "next" not in request
+            ):  # given up by the cache, or of a newer list
                 await self._requests.plan_again({"_id": request["_id"]})
             else:
                 await self._tell_request(request, tally)
-        await self._tell_availability(datasets, tallies)
+        awaited = {r["pid"] for r in requests if "next" in r}
+        await self._tell_availability(datasets, tallies, awaited)
         pause = self._pause if requests else UNWATCHED * self._pause
-        await asyncio.sleep(max(pause, time.monotonic() - started))
+        await asyncio.sleep(max(pause, RESTS * (time.monotonic() - started)))
         return True
 
     async def _with_news(self) -> dict[str, Doc]:
@@ -84,13 +88,13 @@ class Telling:
         return rows
 
     async def _tell_availability(
-        self, datasets: Mapping[str, Doc], tallies: Mapping[str, Tally]
+        self, datasets: Mapping[str, Doc], tallies: Mapping[str, Tally], awaited: Collection[str]
     ) -> None:
         """All that changed, in one transaction; and that the news is told."""
         changed: list[tuple[Doc, DatasetAvailability]] = []
         same: list[Doc] = []
         for pid, row in datasets.items():
-            event = _availability(row, tallies[pid])
+            event = _availability(row, tallies[pid], awaited=pid in awaited)
             if event is None:
                 same.append(row)
             else:
@@ -124,7 +128,7 @@ class Telling:
         progressed = DownloadProgressed(
             request_id=request["_id"],
             version=version,
-            state=request_state(tally),
+            state=request_state(tally, unfinished="next" in request),
             files=tally.all_files,
             files_online=tally.count("online"),
             files_failed=tally.count(*BROKEN),
@@ -181,9 +185,9 @@ class Telling:
         return f"{share}; {broken['location']}: {broken['reason']}"
 
 
-def _availability(row: Doc, tally: Tally) -> DatasetAvailability | None:
+def _availability(row: Doc, tally: Tally, *, awaited: bool) -> DatasetAvailability | None:
     """What is to be said of a dataset, None when that was said."""
-    found = availability(tally)
+    found = availability(tally, awaited=awaited)
     if "list_version" not in row:
         return None
     if (found, tally.all_files) == (row.get("availability"), row.get("files")):

@@ -100,6 +100,12 @@ class Waiting:
         with translated():
             return await self._rows.count_documents(which, limit=most)
 
+    async def queued_of(self, requester: str, most: int) -> int:
+        """How many wait that he asked for; no more are counted than that."""
+        which: Doc = {"requester": requester, "state": "queued"}
+        with translated():
+            return await self._rows.count_documents(which, limit=most)
+
     async def under_way(self) -> int:
         """How many the archive has been asked for."""
         with translated():

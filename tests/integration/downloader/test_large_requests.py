@@ -1,0 +1,84 @@
+"""A request of more files than wait at once: planned at once, queued portion by portion."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from portal_downloader.queueing import AT_ONCE
+from portal_shared.events import FILES_PER_PART, DownloadCancelled
+
+FILES = FILES_PER_PART + 20  # of a portion and a few
+MANY = AT_ONCE + 20  # more than are queued at once where they are named
+LAST = f"{FILES - 1:03}.bin"
+
+
+async def listed(downloader: Any, tape: Any, count: int = FILES) -> list[str]:
+    """A dataset of many small files; their names."""
+    files = [tape.write(f"d/{n:03}.bin", 20) for n in range(count)]
+    await downloader.register("p", files)
+    return [file.name for file in files]
+
+
+async def states(downloader: Any) -> dict[str, str]:
+    told = (await downloader.get("p", "", params={"limit": 1000})).json()
+    return {file["name"]: file["state"] for file in told["files"]}
+
+
+async def first_queued(downloader: Any) -> dict[str, int]:
+    async with asyncio.timeout(60):
+        while not (files := (await downloader.status())["files"]).get("queued"):
+            await asyncio.sleep(0.05)
+    return files
+
+
+async def test_what_is_not_queued_yet_is_said_to_come_and_comes_once_over_a_kill(
+    alone: Any, tape: Any
+) -> None:
+    downloader = await alone(most_queued="100", window_seconds="3")
+    await listed(downloader, tape)
+    request = await downloader.ask("p")
+    queued = await first_queued(downloader)
+    assert (queued["queued"], queued["archived"]) == (FILES_PER_PART, 20)
+    assert set((await states(downloader)).values()) == {"RESTORING"}
+    assert (await downloader.get("p", LAST)).json()["state"] == "RESTORING"
+    downloader.process.child.kill()
+    downloader.process.start()
+    async with asyncio.timeout(200):
+        while not downloader.told("download.ready.v1", request_id=request):
+            await downloader.hear()
+            await asyncio.sleep(0.2)
+    assert tape.recalls == {f"d/{n:03}.bin": 1 for n in range(FILES)}
+    await downloader.until(lambda: "ONLINE" in downloader.availability("p"))
+    assert downloader.availability("p") == ["ARCHIVED", "RESTORING", "ONLINE"]
+
+
+@pytest.mark.parametrize("named", [None, slice(1, None)], ids=["all", "named"])
+async def test_what_is_cancelled_is_let_go_whether_queued_or_not(
+    alone: Any, tape: Any, named: slice | None
+) -> None:
+    downloader = await alone(most_queued="1", window_seconds="60")
+    names = await listed(downloader, tape, MANY)
+    request = await downloader.ask("p", *(names[named] if named else ()))
+    queued = await first_queued(downloader)
+    assert queued["archived"] > 0
+    shown = await states(downloader)
+    assert shown[names[0]] == ("ARCHIVED" if named else "RESTORING")
+    assert {shown[name] for name in names[1:]} == {"RESTORING"}
+    await downloader.say(DownloadCancelled(request_id=request))
+    async with asyncio.timeout(60):
+        while set((await states(downloader)).values()) != {"ARCHIVED"}:
+            await asyncio.sleep(0.1)
+    assert await downloader.rows("pins") == []
+
+
+async def test_what_never_gets_room_in_the_queue_ends_with_the_reason(
+    alone: Any, tape: Any
+) -> None:
+    downloader = await alone(most_queued="1", window_seconds="60", deadline_seconds="3")
+    await listed(downloader, tape)
+    failed = await downloader.ended(await downloader.ask("p"))
+    assert "could be asked for" in failed["reason"]
+    assert failed["files_online"] == 0
+    async with asyncio.timeout(60):
+        while "RESTORING" in (await states(downloader)).values():
+            await asyncio.sleep(0.1)
