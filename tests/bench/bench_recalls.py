@@ -24,7 +24,7 @@ from portal_local.tape.shelves import Shelves
 from typing_extensions import override
 
 FILES, SIZE, TAPES, DRIVES, READERS = 600, 2 * 10**9, 20, 4, 30
-TAPES_UNDER_WAY = DRIVES + 1
+TAPES_UNDER_WAY = DRIVES  # as is recommended: what is asked for later than that has more company
 WINDOW = 300.0  # seconds, as FTS has it
 SPREADS = (300.0, 600.0)  # seconds within which all ask: one window, two
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -235,12 +235,15 @@ def test_estimates_at_half_way(known: str) -> None:
         came = sorted(ours.arrived[f.path] for f in mine)
         half = len(came) // 2
         left = len(came) - half
+        waiting = sum(moment > came[half - 1] for moment in ours.arrived.values())
         guess = seconds_left(
             left=Extent(left, left * SIZE),
             came=Extent(half - 1, (half - 1) * SIZE),
             since=came[half - 1] - came[0],
             ahead=Extent(0, 0),
+            everything=Extent(waiting, waiting * SIZE),
             pace=_pace(ours.arrived, until=came[half - 1]),
+            now=came[half - 1],
         )
         assert guess is not None
         errors.append(abs(guess - (came[-1] - came[half - 1])) / (came[-1] - came[half - 1]))

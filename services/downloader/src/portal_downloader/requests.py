@@ -143,7 +143,13 @@ class Requests:
 
     async def ahead(self, request: Doc) -> Extent:
         """Files and bytes of those before it that have not come."""
-        which: Doc = {"open": True, "requested_at": {"$lt": request["requested_at"]}}
+        return await self._left({"open": True, "requested_at": {"$lt": request["requested_at"]}})
+
+    async def left(self) -> Extent:
+        """Files and bytes that have not come of any: of some more than once, where they overlap."""
+        return await self._left({"open": True})
+
+    async def _left(self, which: Doc) -> Extent:
         sums: Doc = {"_id": None}
         for name in ("files", "bytes", "files_online", "bytes_online"):
             sums[name] = {"$sum": f"${name}"}

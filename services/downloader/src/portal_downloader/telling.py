@@ -173,7 +173,16 @@ class Telling:
         ahead = Extent(0, 0)
         if not told.files_online:
             ahead = await self._requests.ahead(request)
-        seconds = seconds_left(left=left, came=came, since=since, ahead=ahead, pace=self._pace)
+        everything = await self._requests.left() if came.files else left
+        seconds = seconds_left(
+            left=left,
+            came=came,
+            since=since,
+            ahead=ahead,
+            everything=everything,
+            pace=self._pace,
+            now=time.monotonic(),
+        )
         place = await self._requests.place(request) if not told.files_online else None
         return {"place": place, "seconds_left": None if seconds is None else round(seconds, 1)}
 
