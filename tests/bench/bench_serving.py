@@ -1,6 +1,6 @@
 """How fast files and zips are sent, and at what cost, against nginx alone and `zip -0`.
 
-Files are in the system's cache; the client throws away what it gets. Medians of three.
+Files are in the system's cache; the client throws away what it gets. All ways take turns; medians.
 """
 
 import asyncio
@@ -14,7 +14,6 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -22,11 +21,11 @@ import pytest
 from portal_local.children import Child
 from portal_local.ports import free_port, listens, wait_until
 
-GIB = 2**30
+from tests.bench.serving import GIB, Figures, fetched, in_turns, table
+
 LARGE, SMALL, COUNT = 2 * GIB, 2**20, 2000
 READERS, SECONDS, RATE = 500, 10, 100_000
-RUNS = 3
-TICKS = os.sysconf("SC_CLK_TCK")
+RUNS = 5
 HERE = Path(__file__).parent
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 FRONT = """
@@ -48,12 +47,6 @@ http {{
     }}
 }}
 """
-
-
-@dataclass
-class Figures:
-    mb_per_second: float
-    cpu_per_gib: float
 
 
 class Bench:
@@ -95,56 +88,27 @@ class Bench:
         place.write_bytes(data)
         return f"{name}\t{len(data)}\t{digest}\t{zlib.crc32(data)}"
 
-    def cpu(self) -> float:
-        """Seconds that the servers have spent."""
-        return sum(_spent(child.pid) for child in (self.server, self.nginx))
-
     def fetched(self, url: str, *options: str) -> Figures:
-        """The median of some runs of curl."""
-        runs: list[Figures] = []
-        for _ in range(RUNS):
-            before, began = self.cpu(), time.monotonic()
-            sizes = subprocess.run(
-                ["curl", "-fsS", "-o", "/dev/null", "-w", "%{size_download}", *options, url],
-                check=True, capture_output=True, text=True,
-            )  # fmt: skip
-            took, size = time.monotonic() - began, int(sizes.stdout)
-            runs.append(Figures(size / took / 1e6, (self.cpu() - before) / (size / GIB)))
-        return _median(runs)
+        return fetched(url, *options, servers=(self.server.pid, self.nginx.pid))
 
     def zipped(self) -> Figures:
         """`zip -0` of the same files to a pipe."""
-        runs: list[Figures] = []
-        for _ in range(RUNS):
-            began, before = time.monotonic(), os.times()
-            subprocess.run("zip -q -0 -r - . | cat > /dev/null", shell=True, check=True,  # noqa: S602
-                           cwd=self.folder / "plain")  # fmt: skip
-            took, after = time.monotonic() - began, os.times()
-            spent = after.children_user + after.children_system
-            spent -= before.children_user + before.children_system
-            runs.append(Figures(COUNT * SMALL / took / 1e6, spent / (COUNT * SMALL / GIB)))
-        return _median(runs)
+        began, before = time.monotonic(), os.times()
+        subprocess.run("zip -q -0 -r - . | cat > /dev/null", shell=True, check=True,  # noqa: S602
+                       cwd=self.folder / "plain")  # fmt: skip
+        took, after = time.monotonic() - began, os.times()
+        spent = after.children_user + after.children_system
+        spent -= before.children_user + before.children_system
+        return Figures(COUNT * SMALL / took / 1e6, spent / (COUNT * SMALL / GIB))
 
     def stop(self) -> None:
         self.nginx.stop()
         self.server.stop()
 
 
-def _spent(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
 def _memory(pid: int) -> int:
     pages = int(Path(f"/proc/{pid}/statm").read_text("utf-8").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def _median(runs: list[Figures]) -> Figures:
-    return Figures(
-        statistics.median(r.mb_per_second for r in runs),
-        statistics.median(r.cpu_per_gib for r in runs),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -169,16 +133,11 @@ def test_files_and_zips(bench: Bench) -> None:
         "zip: from the middle": lambda: bench.fetched(f"{here}/zip", "-H", f"Range: {middle}"),
         "zip: behind nginx": lambda: bench.fetched(f"{front}/zip"),
     }
-    rows = {name: way() for name, way in ways.items()}
-    print("\n                              MB/s   of base    CPU s/GiB   of base")
-    for name, found in rows.items():
-        base = rows["file: nginx alone" if name.startswith("file") else "zip: zip -0 to a pipe"]
-        faster = found.mb_per_second / base.mb_per_second
-        dearer = found.cpu_per_gib / max(base.cpu_per_gib, 1e-6)
-        print(
-            f"  {name:26} {found.mb_per_second:7.0f} {faster:8.2f}"
-            f" {found.cpu_per_gib:12.2f} {dearer:8.2f}"
-        )
+    files = "file: nginx alone"
+    table(
+        in_turns(ways, RUNS),
+        lambda name: files if name.startswith("file") else "zip: zip -0 to a pipe",
+    )
 
 
 def test_a_resumed_zip_starts(bench: Bench) -> None:
