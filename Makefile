@@ -3,7 +3,7 @@ UV := $(shell deploy/get-uv --where)
 RUN := $(UV) run --no-sync
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo test unit it e2e icat-suite kills check fuzz fmt contracts bench up down logs image
+.PHONY: help setup servers tools demo test unit it e2e icat-suite kills check fuzz fmt contracts bench up down logs image
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -14,18 +14,20 @@ setup:  ## get uv if missing, install what uv.lock says
 
 servers:
 	@deploy/get-rabbitmq
+
+tools:
 	@deploy/get-tools
 
 demo: setup servers  ## the whole portal on this machine, with the Human Organ Atlas in it
 	@$(RUN) portal demo
 
-test: setup servers  ## install what the tests need and run all of them
+test: setup servers tools  ## install what the tests need and run all of them
 	PORTAL_REQUIRE_SERVICES=1 $(RUN) pytest
 
 unit: setup  ## the quick ones
 	$(RUN) pytest tests/unit tests/contract
 
-it: setup servers  ## against real servers and simulators
+it: setup servers tools  ## against real servers and simulators
 	$(RUN) pytest tests/integration
 
 icat-suite: setup  ## python-icat's own tests against the ICAT simulator
@@ -35,7 +37,7 @@ kills: setup servers  ## doi, DataCite, MongoDB killed at 50 random instants, tw
 	PORTAL_REQUIRE_SERVICES=1 PORTAL_KILLS=50 $(RUN) pytest -s \
 		tests/integration/doi/test_killed_at_random.py tests/e2e/test_killed_during_import.py
 
-e2e: setup servers  ## journeys through the running portal
+e2e: setup servers tools  ## journeys through the running portal
 	$(RUN) pytest tests/e2e
 
 check: setup  ## format, lint, types, import contracts, contract drift
@@ -59,7 +61,7 @@ contracts: setup  ## write the generated contracts again
 	$(RUN) python -m portal_shared.citation.table
 	$(RUN) python -m portal_gateway.openapi
 
-bench: setup servers  ## how fast, as ratios against named baselines
+bench: setup servers tools  ## how fast, as ratios against named baselines
 	$(RUN) python -m pytest tests/bench -s -q -o python_files='bench_*.py' -o timeout=3600
 
 up:  ## docker compose up
