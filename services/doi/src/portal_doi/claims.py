@@ -25,11 +25,11 @@ from portal_shared.mongo import (
     write_all,
 )
 from portal_shared.observe import correlation_id
+from portal_shared.together import Together
 
 from portal_doi.outcomes import Outcome
 from portal_doi.registry import Registry, Said, again, telling
 from portal_doi.sighted import Sighted
-from portal_doi.together import Together
 
 LEASE = timedelta(seconds=180)
 SIGHTED = 1000  # rows that one look for what is due finds, at most

@@ -11,11 +11,11 @@ from portal_shared.events import DatasetWithdrawn, DocumentWithdrawn
 from portal_shared.model import Change, Dataset, Document
 from portal_shared.mongo import Contended, Doc, DuplicateKeyError
 from portal_shared.observe import correlation_id, logger
+from portal_shared.together import Together
 
 from portal_doi.intending import intended, withdrawn
 from portal_doi.outcomes import Outcome
 from portal_doi.registry import Intent, Registry, new_row
-from portal_doi.together import Together
 
 log = logger(__name__)
 

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from portal_shared.errors import PortalError
 from portal_shared.service import Service
+from portal_shared.together import done_together
 from portal_shared.workers import Worker
 from starlette.exceptions import HTTPException
 
@@ -27,7 +28,6 @@ from portal_downloader.datasets import Datasets
 from portal_downloader.delivering import Delivery
 from portal_downloader.estimating import Pace
 from portal_downloader.fetching import Fetching
-from portal_downloader.gathering import Gathering
 from portal_downloader.lines import Application
 from portal_downloader.looking import LOOK_SECONDS, UNRUNG_SECONDS, Looking
 from portal_downloader.places import Places
@@ -54,8 +54,8 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
     room = Room(settings, contents=stores.contents, files=stores.files, cache=stores.cache)
     adopting = _work(service, settings, stores, bells, room=room, tape=tape)
     seconds, most = settings.gather_seconds, handlers.GATHERED
-    records = Gathering(stores.datasets.registered, seconds=seconds, most=most)
-    lists = Gathering(adopting.hear, seconds=seconds, most=most)
+    records = done_together(stores.datasets.registered, collect=seconds, most=most)
+    lists = done_together(adopting.hear, collect=seconds, most=most)
 
     async def facts() -> Mapping[str, Any]:
         found = await stores.datasets.counts()

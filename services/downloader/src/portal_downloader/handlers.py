@@ -12,9 +12,9 @@ from portal_shared.events import (
     DownloadCancelled,
     DownloadRequested,
 )
+from portal_shared.together import Together
 
 from portal_downloader.datasets import Datasets
-from portal_downloader.gathering import Gathering
 from portal_downloader.requests import Requests
 
 GATHERED = 50  # messages of one kind at once: they are kept in portions
@@ -27,9 +27,9 @@ Known = Annotated[Datasets, Context("datasets")]
     bus.queue("downloader", DatasetRegistered), channel=bus.channel(GATHERED), no_reply=True
 )
 async def keep_dataset(
-    event: DatasetRegistered, records: Annotated[Gathering[DatasetRegistered], Context()]
+    event: DatasetRegistered, records: Annotated[Together[DatasetRegistered, None], Context()]
 ) -> None:
-    await records.do(event)
+    await records.ask(event)
 
 
 @router.subscriber(
@@ -45,10 +45,10 @@ async def withdraw_dataset(event: DatasetWithdrawn, datasets: Known) -> None:
 async def keep_files(
     event: DatasetFilesListed,
     datasets: Known,
-    lists: Annotated[Gathering[DatasetFilesListed], Context()],
+    lists: Annotated[Together[DatasetFilesListed, None], Context()],
 ) -> None:
     if event.parts == 1:
-        await lists.do(event)
+        await lists.ask(event)
     else:
         await datasets.keep_part(event)
 

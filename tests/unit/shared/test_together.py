@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from portal_doi.together import Together
-from portal_shared.errors import Unavailable
+from portal_shared.errors import Invalid, Unavailable
 from portal_shared.mongo import Contended
+from portal_shared.together import Together, done_together
 
 
 async def test_what_comes_together_is_answered_by_one_trip() -> None:
@@ -21,7 +21,9 @@ async def test_what_comes_together_is_answered_by_one_trip() -> None:
     assert trips == [[0, 1, 2], [3, 4]]
 
 
-@pytest.mark.parametrize("trouble", [Contended("met another"), KeyError("unforeseen")])
+@pytest.mark.parametrize(
+    "trouble", [Contended("met another"), Invalid("bad"), KeyError("unforeseen")]
+)
 async def test_each_is_answered_alone_where_the_company_is_in_trouble(trouble: Exception) -> None:
     async def answer(asked: Sequence[int]) -> Sequence[int]:
         if 3 in asked:
@@ -62,4 +64,18 @@ async def test_who_is_cancelled_takes_nobody_along() -> None:
     one.cancel()
     assert await other == 2
     await keeping.drained()
-    assert kept == [1, 2]
+    assert (kept, keeping.pending) == ([1, 2], 0)
+
+
+async def test_work_without_an_answer_is_waited_for() -> None:
+    done: list[Sequence[int]] = []
+
+    async def work(asked: Sequence[int]) -> None:
+        done.append(asked)
+
+    working = done_together(work, collect=0.01, most=3)
+    waiting = [asyncio.create_task(working.ask(n)) for n in range(5)]
+    await asyncio.sleep(0)
+    assert working.pending == 5
+    await asyncio.gather(*waiting)
+    assert (done, working.pending) == ([[0, 1, 2], [3, 4]], 0)

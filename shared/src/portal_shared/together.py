@@ -1,10 +1,10 @@
-"""Calls that come together are answered together: one trip to the database for all of them."""
+"""What comes together is answered together: one trip to the database for all of it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from portal_shared.errors import PortalError
+from portal_shared.errors import Unavailable
 from portal_shared.mongo import Contended
 
 Asked = TypeVar("Asked")
@@ -27,19 +27,24 @@ class Together(Generic[Asked, Told]):
         self._waiting: list[tuple[Asked, asyncio.Future[Told]]] = []
         self._running: asyncio.Task[None] | None = None
         self._alone: set[asyncio.Task[None]] = set()
+        self.pending = 0  # of those who asked, how many wait
 
     async def ask(self, asked: Asked) -> Told:
         """Raises what `answer` raised.
 
-        What one of several does (a write of others met, a fault nobody foresaw) is not the
-        others' trouble: each is answered alone then. Who is cancelled meanwhile does not hear the
-        answer; it is done all the same.
+        What is wrong with one of several (it met a write of others, it cannot be done) is not the
+        others' trouble: each is answered alone then. What is out of reach is so for all. Who is
+        cancelled meanwhile does not hear the answer; it is done all the same.
         """
         future: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
         self._waiting.append((asked, future))
+        self.pending += 1
         if self._running is None:
             self._running = asyncio.create_task(self._run())
-        return await future
+        try:
+            return await future
+        finally:
+            self.pending -= 1
 
     async def drained(self) -> None:
         """All that was asked so far is answered."""
@@ -69,7 +74,7 @@ class Together(Generic[Asked, Told]):
                 future.cancel()
             raise
         except Exception as error:  # noqa: BLE001  # for who asked
-            shared = isinstance(error, PortalError) and not isinstance(error, Contended)
+            shared = isinstance(error, Unavailable) and not isinstance(error, Contended)
             if len(company) > 1 and not shared:
                 for one in company:
                     task = asyncio.create_task(self._answered([one]))
@@ -83,3 +88,15 @@ class Together(Generic[Asked, Told]):
         for (_, future), told in zip(company, answers, strict=True):
             if not future.done():
                 future.set_result(told)
+
+
+def done_together(
+    work: Callable[[Sequence[Asked]], Awaitable[None]], *, collect: float, most: int
+) -> Together[Asked, None]:
+    """For work that has no answer but that it is done."""
+
+    async def answer(asked: Sequence[Asked]) -> Sequence[None]:
+        await work(asked)
+        return [None] * len(asked)
+
+    return Together(answer, collect=collect, most=most)

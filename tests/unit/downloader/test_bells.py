@@ -1,0 +1,14 @@
+"""A bell wakes who waits for its kind of work."""
+
+import asyncio
+
+from portal_downloader.bells import Bell
+
+
+def test_a_bell_wakes_its_own_and_nobody_else() -> None:
+    ours, theirs = asyncio.Event(), asyncio.Event()
+    bell, other = Bell(), Bell()
+    bell.wakes(ours)
+    other.wakes(theirs)
+    bell.ring()
+    assert (ours.is_set(), theirs.is_set()) == (True, False)
