@@ -2,21 +2,25 @@
 
 PORTAL_BENCH_REGISTRATIONS (10 000) and PORTAL_BENCH_PARALLELISM (4) change its size. The ideal is
 parallelism / latency; beside it stands what bare calls of the same adapter reach in the same run.
+As many calls under way as may be: then it is not the service that limits, however slow the machine.
 Commands to the database are counted by the driver, for hearing of a record and for registering it.
 """
 
 import asyncio
 import os
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import requests
 from portal_doi.claims import Claims
 from portal_doi.clock import Clock
 from portal_doi.datacite import DataCite
@@ -82,6 +86,29 @@ class Commands(monitoring.CommandListener):
         return count
 
 
+class UnderWay:
+    """How long calls to DataCite were under way, of all of them together."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._seconds = 0.0
+        self._lock = threading.Lock()
+        send = requests.Session.send
+
+        def timed(session: requests.Session, *args: Any, **kwargs: Any) -> requests.Response:
+            started = time.perf_counter()
+            try:
+                return send(session, *args, **kwargs)
+            finally:
+                with self._lock:
+                    self._seconds += time.perf_counter() - started
+
+        patch.setattr(requests.Session, "send", timed)
+
+    def asked(self) -> float:
+        seconds, self._seconds = self._seconds, 0.0
+        return seconds
+
+
 @dataclass
 class Parts:
     registry: Registry
@@ -141,7 +168,7 @@ async def counted(url: str) -> dict[str, int]:
 
 
 async def test_registrations_are_limited_by_the_calls_that_may_be_under_way(
-    settings: Settings, datacite_url: str
+    settings: Settings, datacite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     doi_settings = DoiSettings(
         mongo_url=settings.mongo_url,
@@ -154,6 +181,7 @@ async def test_registrations_are_limited_by_the_calls_that_may_be_under_way(
     )
     commands = Commands()
     monitoring.register(commands)  # of clients made from here on
+    under_way = UnderWay(monkeypatch)
     async with service(doi_settings) as parts:
         alone = await bare(parts)
         commands.asked()
@@ -162,11 +190,12 @@ async def test_registrations_are_limited_by_the_calls_that_may_be_under_way(
             batch = range(start, min(start + 100, COUNT))
             await asyncio.gather(*(keeping.intent(record(n), 1) for n in batch))
         hearing = commands.asked()
+        under_way.asked()
         started, cpu = time.perf_counter(), time.process_time()
         while await parts.minting.step():
             pass
         seconds, burnt = time.perf_counter() - started, time.process_time() - cpu
-        registering = commands.asked()
+        registering, busy = commands.asked(), under_way.asked()
         found = (await parts.registry.counts())["identifiers"]
         calls = await counted(datacite_url)
     assert found["minted"] == COUNT
@@ -176,6 +205,7 @@ async def test_registrations_are_limited_by_the_calls_that_may_be_under_way(
     print(f"  ideal (parallelism / latency)   {ideal:8.1f} /s")
     print(f"  bare calls of the adapter       {alone:8.1f} /s  {alone / ideal:5.2f} of the ideal")
     print(f"  the service                     {rate:8.1f} /s  {rate / ideal:5.2f} of the ideal")
+    print(f"  calls under way, on average     {busy / seconds:8.2f}")
     print(f"  CPU of the service              {1000 * burnt / COUNT:8.2f} ms a registration")
     print(f"  commands to the database        {hearing / COUNT:8.2f} a record heard of")
     print(f"                                  {registering / COUNT:8.2f} a registration")
