@@ -81,10 +81,18 @@ class QuickClient(icat.Client):
     _schema: ClassVar[dict[tuple[str, str], Any]] = {}
     _schema_lock: ClassVar[threading.Lock] = threading.Lock()
 
-    def __init__(self, url: str, **arguments: Any) -> None:
+    def __init__(self, url: str, *, timeout: float, **arguments: Any) -> None:
         self._templates: dict[str, Any] = {}
         self._server = url
+        self._timeout = timeout
         super().__init__(url, **arguments)
+
+    @override
+    def set_options(self, **options: Any) -> None:
+        """With our timeout from the first request on: a new transport waits 90 s for each."""
+        super().set_options(**options)
+        if "transport" in options:
+            super().set_options(timeout=self._timeout)
 
     @override
     def getEntityInfo(self, beanname: str) -> Any:
@@ -162,9 +170,8 @@ def _sparse(value: Any) -> Any:
 def connect(settings: IngestSettings) -> QuickClient:
     """A client that is logged in. Raises Unavailable, or Invalid when ICAT refuses us."""
     with translated():
-        client = QuickClient(settings.icat_url)
+        client = QuickClient(settings.icat_url, timeout=settings.icat_timeout)
         client.autoLogout = False
-        client.set_options(timeout=settings.icat_timeout)
         client.login(
             settings.icat_authenticator,
             {
