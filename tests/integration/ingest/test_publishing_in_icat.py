@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 QUERY = (
     "SELECT o FROM DataPublication o INCLUDE o.users AS u, u.affiliations, u.user, o.dates,"
     " o.fundingReferences AS f, f.funding, o.relatedItems, o.subjects, o.type,"
-    " o.content AS c, c.dataCollectionDatasets"
+    " o.content AS c, c.dataCollectionDatasets, c.parameters AS p, p.type"
 )
 
 
@@ -66,6 +66,10 @@ async def test_a_document_is_published_with_people_dates_funding_and_relations(
     assert (found.pid, found.type.name) == ("10.5072/d", "Collection")
     assert found.content.doi == "10.5072/d"
     assert len(found.content.dataCollectionDatasets) == 1
+    assert {p.type.name: p.stringValue for p in found.content.parameters} == {
+        "title": "Kidney of donor D1",
+        "abstract": "Kidney of donor D1",
+    }
     user = found.users[0]
     assert (user.fullName, user.user.orcidId) == ("Ada O'Lovelace", "0000-0002-1825-0097")
     assert user.affiliations[0].pid == "https://ror.org/02jx3x895"
@@ -81,6 +85,8 @@ async def test_a_document_is_published_with_people_dates_funding_and_relations(
         while {s.name for s in renewed.subjects} != {"kidney"}:
             await asyncio.sleep(0.3)
             renewed = await published(catalogue, "Corrected")
+    told = {p.type.name: p.stringValue for p in renewed.content.parameters}
+    assert told["title"] == "Corrected"
     assert {(r.relationType, r.identifier) for r in renewed.relatedItems} == {
         ("HasPart", "10.5072/a")
     }

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from portal_ingest import icat_collections
 from portal_ingest.icat_client import QuickClient
 from portal_ingest.icat_entry import SHORT, PublicationEntry, UserEntry, cut
 from portal_ingest.icat_known import Known
@@ -19,10 +20,11 @@ def publish(client: QuickClient, known: Known, entry: PublicationEntry, datasets
     )
     if found:
         return _renew(client, known, found[0], entry, datasets)
+    made = icat_collections.made(client, known, entry, datasets)
     publication = client.make(
         "dataPublication",
         facility=client.stub("facility", known.facility(client, entry.facility)),
-        content=client.stub("dataCollection", _collection(client, entry, datasets)),
+        content=client.stub("dataCollection", made),
         type=client.stub("dataPublicationType", _type(client, known, entry)),
         pid=entry.doi,
         internalId=entry.internal_id,
@@ -137,39 +139,11 @@ def _key(row: Any, part: Part) -> str:
     return str(value)
 
 
-def _collection(client: QuickClient, entry: PublicationEntry, datasets: list[int]) -> int:
-    """One left by a try that ended here is used again."""
-    found = client.read("SELECT o.id FROM DataCollection o WHERE o.doi = {doi}", doi=entry.doi)
-    if found:
-        _add_missing(client, int(found[0]), datasets)
-        return int(found[0])
-    collection = client.make("dataCollection", doi=entry.doi)
-    collection.dataCollectionDatasets = [
-        client.make("dataCollectionDataset", dataset=client.stub("dataset", d)) for d in datasets
-    ]
-    collection.create()
-    return int(collection.id)
-
-
-def _add_missing(client: QuickClient, collection: int, datasets: list[int]) -> None:
-    rows = client.read(
-        "SELECT o.dataset.id FROM DataCollectionDataset o WHERE o.dataCollection.id = {owner}",
-        owner=collection,
-    )
-    there = {int(row) for row in rows}
-    for missing in [d for d in datasets if d not in there]:
-        client.make(
-            "dataCollectionDataset",
-            dataCollection=client.stub("dataCollection", collection),
-            dataset=client.stub("dataset", missing),
-        ).create()
-
-
 def _renew(
     client: QuickClient, known: Known, found: Any, entry: PublicationEntry, datasets: list[int]
 ) -> int:
     if found.content is not None:
-        _add_missing(client, int(found.content.id), datasets)
+        icat_collections.bring_up_to(client, known, int(found.content.id), entry, datasets)
     publication = client.get("DataPublication INCLUDE 1", int(found.id))
     if (publication.title, publication.description) != (entry.title, entry.description):
         publication.title, publication.description = entry.title, entry.description
