@@ -1,6 +1,7 @@
 """Ingest beside the bare work: python-icat creating the same datasets, sha256sum on the same files.
 
-PORTAL_BENCH_DATASETS says how many are registered, PORTAL_BENCH_FILES how many files a job lists.
+PORTAL_BENCH_DATASETS says how many are registered (python-icat alone, which takes as long for each,
+does at most a thousand of them), PORTAL_BENCH_FILES how many files a job lists.
 """
 
 import asyncio
@@ -24,7 +25,8 @@ from portal_local.ports import free_port, listens, wait_until
 from portal_shared import topology
 from portal_shared.settings import Settings
 
-DATASETS = int(os.environ.get("PORTAL_BENCH_DATASETS", "2000"))
+DATASETS = int(os.environ.get("PORTAL_BENCH_DATASETS", "10000"))
+FEWER = min(DATASETS, 1000)
 FILES = int(os.environ.get("PORTAL_BENCH_FILES", "100000"))
 A_JOB = 50
 PANET = "http://purl.org/pan-science/PaNET/PaNET01333"
@@ -158,16 +160,17 @@ def job(*datasets: dict[str, Any]) -> dict[str, Any]:
 
 def test_registration_beside_python_icat_alone(running: Running) -> None:
     url = f"http://127.0.0.1:{running.icat_port}"
-    command = [sys.executable, "-c", ALONE, url, str(DATASETS)]
+    command = [sys.executable, "-c", ALONE, url, str(FEWER)]
     alone = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     jobs = [
         job(*(dataset(f"d{n + m:06d}") for m in range(A_JOB))) for n in range(0, DATASETS, A_JOB)
     ]
     ours = asyncio.run(running.do(jobs))
-    print(f"\n{DATASETS} datasets registered")
-    print(f"{'python-icat alone':34}{alone:8.1f} s{DATASETS / alone:8.1f} datasets/s")
-    print(f"{'ingest: ICAT, MongoDB, outbox':34}{ours:8.1f} s{DATASETS / ours:8.1f} datasets/s")
-    print(f"{'ingest / python-icat alone':34}{ours / alone:8.2f}  (at most 1.3 is wanted)")
+    print("\ndatasets registered")
+    print(f"{'python-icat alone':30}{FEWER:6} {alone:8.1f} s{FEWER / alone:8.1f} datasets/s")
+    print(f"{'ingest: ICAT, MongoDB, outbox':30}{DATASETS:6} {ours:8.1f} s{DATASETS / ours:8.1f}")
+    ratio = (ours / DATASETS) / (alone / FEWER)
+    print(f"{'time for each, ingest / alone':37}{ratio:8.2f}  (at most 1.3 is wanted)")
 
 
 def test_memory_while_a_job_with_many_files_passes(running: Running) -> None:

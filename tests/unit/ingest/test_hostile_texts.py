@@ -8,7 +8,9 @@ from typing import Any, cast
 import pytest
 from portal_ingest import esrf_messages
 from portal_ingest.icat_entry import LogicalFiles
+from portal_ingest.working import told_within
 from portal_shared.errors import Invalid
+from portal_shared.jobs import JobAnswer, Outcome, Problem
 from portal_shared.judging import judge
 from portal_shared.model import File
 from portal_shared.privacy import without_private
@@ -132,6 +134,16 @@ def test_a_job_of_more_records_than_an_answer_could_tell_is_refused_as_a_whole()
         ("datasets", "are 10001: a job has at most 10000, send several")
     ]
     assert told.datasets == []
+
+
+def test_an_answer_of_many_problems_fits_into_a_row_and_tells_one_of_each_at_least() -> None:
+    problem = Problem(field="f" * 1000, reason="r" * 5000, suggestion="s" * 5000)
+    refused = Outcome(kind="dataset", name="n", result="refused", problems=(problem,) * 200)
+    told = told_within([refused] * 1000)
+    assert {len(o.problems) for o in told} == {200, 1}
+    assert [len(o.problems) for o in told[:26]] == [200] * 25 + [1]
+    answer = JobAnswer(job_id="j", result="refused", outcomes=tuple(told))
+    assert len(answer.model_dump_json()) < 16_000_000  # a document of MongoDB
 
 
 def test_things_of_one_file_keep_its_name_and_checksum() -> None:

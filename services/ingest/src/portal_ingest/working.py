@@ -100,7 +100,7 @@ class Working:
     def _answer(claim: Claim, outcomes: list[Outcome], problems: list[Problem]) -> JobAnswer:
         refused = [o for o in outcomes if o.result == "refused"]
         result = "done" if not refused else "partial" if len(refused) < len(outcomes) else "refused"
-        outcomes = _told_within(outcomes)
+        outcomes = told_within(outcomes)
         return JobAnswer(
             job_id=claim.job_id,
             result="refused" if problems else result,
@@ -110,7 +110,7 @@ class Working:
         )
 
 
-def _told_within(outcomes: list[Outcome]) -> list[Outcome]:
+def told_within(outcomes: list[Outcome]) -> list[Outcome]:
     """Each with its first problem at least; all of them as long as the answer fits into a row."""
     left = MOST_TOLD
     found: list[Outcome] = []
