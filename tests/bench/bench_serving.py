@@ -126,6 +126,7 @@ def test_files_and_zips(bench: Bench) -> None:
     ways: dict[str, Callable[[], Figures]] = {
         "file: nginx alone": lambda: bench.fetched(f"{front}/alone/{bench.large}"),
         "file: behind nginx": lambda: bench.fetched(f"{front}/file"),
+        "file: Python's part of that": lambda: fetched(f"{front}/file", servers=[bench.server.pid]),
         "file: standing alone": lambda: bench.fetched(f"{here}/file"),
         "file: stock FileResponse": lambda: bench.fetched(f"{here}/stock"),
         "zip: zip -0 to a pipe": bench.zipped,

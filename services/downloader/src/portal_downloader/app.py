@@ -35,6 +35,7 @@ from portal_downloader.planning import Planning
 from portal_downloader.polling import Polling
 from portal_downloader.recovering import Recovering
 from portal_downloader.releasing import Releasing
+from portal_downloader.renewing import Renewing
 from portal_downloader.requests import Requests
 from portal_downloader.room import Room
 from portal_downloader.rows import Files
@@ -116,7 +117,7 @@ def _work(
     telling = Telling(
         stores, client=client, outbox=outbox, pause=settings.progress_seconds, pace=pace
     )
-    looking = Looking(stores, bells)
+    looking, renewing = Looking(stores, bells), Renewing(settings, stores, tape)
     steps: list[tuple[str, Bell, Callable[[], Awaitable[bool]]]] = [
         ("listing", bells.listing, adopting.step),
         ("planning", bells.planning, planning.step),
@@ -136,6 +137,7 @@ def _work(
         worker = service.work(Worker(name, step, idle=idle))
         bell.wakes(worker.wake, *([looking.stirred] if watched else ()))
     service.work(Worker("looking", looking.step))
+    service.work(Worker("renewing", renewing.step, idle=renewing.idle))
     return adopting
 
 

@@ -163,6 +163,8 @@ class Files:
         wrong = [state for state in was if to not in MOVES[state]]
         if wrong:
             raise ValueError(f"no file goes from {wrong} to {to}")
+        if to == "staged" and "stage_id" in fields:
+            fields["pinned_at"] = datetime.now(UTC)
         change: Doc = {"$set": {"state": to, "news": True, **fields}}
         with translated():
             result = await self.rows.update_many({**which, "state": {"$in": list(was)}}, change)
@@ -254,6 +256,20 @@ class Files:
                 {"_id": file.id, "owner": file.owner, "state": "staged"},
                 {"$set": {"until": until}},
             )
+        return bool(result.matched_count)
+
+    async def pinned_before(self, moment: datetime, most: int) -> list[FileRow]:
+        """Those on the archive's disk since then, as far as they are not copied."""
+        which: Doc = {"state": "staged", "pinned_at": {"$lte": moment}, "size": {"$gt": 0}}
+        with translated():
+            return [FileRow.of(row) async for row in self.rows.find(which).limit(most)]
+
+    async def renewed(self, file: FileRow, stage_id: str | None, now: datetime) -> bool:
+        """Another stage request pins it from now on; False where it is not staged any more."""
+        which = {"_id": file.id, "state": "staged", "stage_id": file.stage_id}
+        change = {"$set": {"stage_id": stage_id, "pinned_at": now}}
+        with translated():
+            result = await self.rows.update_one(which, change)
         return bool(result.matched_count)
 
     async def overdue(self, now: datetime, states: Sequence[State]) -> list[FileRow]:

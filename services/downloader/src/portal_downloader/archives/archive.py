@@ -52,6 +52,8 @@ class Archive(Protocol):
     """Paths are absolute and normal. Raises Unavailable (Busy, if it says for how long) for what
     may pass."""
 
+    pins_run_out: bool  # unless they are renewed, by asking again; each is let go by its request
+
     async def stage(self, paths: Sequence[str]) -> str:
         """Ask for these, best in this order; the id of the request. Raises TooMuch."""
         ...

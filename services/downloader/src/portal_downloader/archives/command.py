@@ -33,6 +33,8 @@ LARGEST_TOLD = 32 * 2**20
 
 
 class CommandArchive:
+    pins_run_out = False  # a release is of the path, not of one request
+
     def __init__(self, settings: DownloaderSettings) -> None:
         if not settings.archive_command or settings.archive_root is None:
             raise ValueError("archive: command needs PORTAL_ARCHIVE_COMMAND and _ARCHIVE_ROOT")

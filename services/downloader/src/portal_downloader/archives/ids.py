@@ -56,6 +56,8 @@ class Stumbled(Unavailable):
 
 
 class IdsArchive:
+    pins_run_out = False  # it has none
+
     def __init__(self, settings: DownloaderSettings) -> None:
         self._icat_url = settings.icat_url
         self._ids_url = settings.ids_url or f"{settings.icat_url.rstrip('/')}/ids"

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 
 class Tape:
+    pins_run_out = True
+
     def __init__(self, settings: DownloaderSettings) -> None:
         self._base = settings.tape_url.rstrip("/")
         self._files = (settings.tape_files_url or settings.tape_url).rstrip("/")

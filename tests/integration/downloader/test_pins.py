@@ -1,0 +1,33 @@
+"""Pins at the archive last until the copy is made, and are let go however that ended."""
+
+import asyncio
+from typing import Any
+
+
+async def test_a_pin_is_renewed_while_a_copy_waits_for_room_and_all_are_let_go(
+    alone: Any, tape: Any
+) -> None:
+    downloader = await alone(
+        cache_bytes="1500000", keep_seconds="6", read_seconds="0", pin_seconds="2"
+    )
+    files = [tape.write(f"d/{n}", 1_000_000) for n in range(2)]
+    await downloader.register("p", files)
+    first = await downloader.ask("p", "0")
+    await downloader.ended(first)
+    before = calls(tape)["POST /stage 201"]
+    other = await downloader.ask("p", "1")  # there is no room as long as the first is kept
+    async with asyncio.timeout(60):
+        while calls(tape)["POST /stage 201"] < before + 3:
+            await asyncio.sleep(0.1)
+    assert (await downloader.ended(other))["files"] == 1
+    assert tape.recalls == {"d/0": 1, "d/1": 1}
+    async with asyncio.timeout(60):
+        while (await downloader.status())["pins_to_release"]:
+            await asyncio.sleep(0.1)
+    told = calls(tape)
+    assert told["POST /release/{id} 200"] >= told["POST /stage 201"]
+
+
+def calls(tape: Any) -> dict[str, int]:
+    answers: dict[str, int] = tape.http.get("/_calls").json()["answers"]
+    return answers
