@@ -5,10 +5,14 @@ from http import HTTPStatus
 from typing import Any
 
 from portal_shared.errors import PortalError
+from portal_shared.observe import logger
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+log = logger(__name__)
+
+MOST_LOGGED = 200  # characters of what a reader sent
 CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": (
@@ -26,9 +30,12 @@ def problem(
     return JSONResponse(body, status, told, media_type="application/problem+json")
 
 
-async def refused(_request: Request, error: Exception) -> JSONResponse:
+async def refused(request: Request, error: Exception) -> JSONResponse:
     """For PortalError and for what the router refuses by itself."""
     if isinstance(error, PortalError):
+        path = request.scope["path"][:MOST_LOGGED]
+        reason = error.reason[:MOST_LOGGED]
+        log.info("refused", status=error.status, path=path, field=error.field, reason=reason)
         retry = {"Retry-After": "10"} if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
         return problem(error.status, error.reason, retry, **_field(error.field))
     if isinstance(error, HTTPException):

@@ -55,6 +55,29 @@ def choice(doi: str, records: Iterable[Mapping[str, str]]) -> str:
     return page(f"Records of {doi}", f"<ul>\n{items}</ul>")
 
 
+def staging(datasets: Iterable[Mapping[str, Any]]) -> str:
+    """What is on its way from tape, by dataset."""
+    rows = "".join(
+        f'<tr><td><a href="{escape(d["data"])}">{escape(d["pid"])}</a></td>'
+        f"<td>{escape(d['state'])}</td><td>{d['files_online']} of {d['files']}</td>"
+        f"<td>{d['bytes_online']} of {d['bytes']}</td><td>{_lasting(d['seconds_left'])}</td>"
+        f"<td>{escape(d['since'])}</td></tr>\n"
+        for d in datasets
+    )
+    if not rows:
+        return page("On their way from tape", "<p>Nothing is awaited.</p>")
+    names = ("dataset", "state", "files", "bytes", "time left", "asked for since")
+    head = "".join(f"<th>{name}</th>" for name in names)
+    table = f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table>"
+    return page("On their way from tape", table)
+
+
+def _lasting(seconds: float | None) -> str:
+    if seconds is None:
+        return "not known"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.0f} h"  # noqa: PLR2004
+
+
 def links(title: str, addresses: Mapping[str, str]) -> str:
     items = "".join(
         f'<li><a href="{escape(address)}">{escape(name)}</a></li>\n'

@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 from portal_shared.service import Service
 
-from portal_gateway import allowing, asking, event_stream
+from portal_gateway import allowing, asking, event_stream, pages
 from portal_gateway.data_proxy import DataProxy
 from portal_gateway.downloads import Downloads, staging, told
 from portal_gateway.settings import GatewaySettings
@@ -92,8 +92,12 @@ async def ask(request: Request) -> Response:
 async def being_staged(request: Request) -> Response:
     """What is on its way from tape for anybody, by dataset; without who asked for it."""
     rows = await _downloads(request).under_way(MOST_SHOWN)
-    body = {"datasets": staging(rows), "downloads": len(rows)}
-    return JSONResponse(body, headers={"Cache-Control": "public, max-age=5"})
+    headers = {"Cache-Control": "public, max-age=5", "Vary": "Accept"}
+    accepted = request.headers.get("accept", "")
+    if "text/html" in accepted and "application/json" not in accepted:  # a browser
+        text = pages.staging(staging(rows))
+        return HTMLResponse(text, headers={**headers, **pages.HEADERS})
+    return JSONResponse({"datasets": staging(rows), "downloads": len(rows)}, headers=headers)
 
 
 @router.delete("/api/downloads/{request_id}", tags=["downloads"])

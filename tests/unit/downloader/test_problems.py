@@ -1,0 +1,16 @@
+"""What is refused is told to the reader, and written down for the operator."""
+
+from portal_downloader import problems
+from portal_shared.errors import NotFound
+from starlette.requests import Request
+from structlog.testing import capture_logs
+
+
+async def test_what_is_refused_is_logged_with_no_more_than_a_little_of_what_was_sent() -> None:
+    request = Request({"type": "http", "path": "/data/" + "x" * 9000, "headers": []})
+    with capture_logs() as logs:
+        answer = await problems.refused(request, NotFound("no such thing", field="pid"))
+    assert answer.status_code == 404
+    [line] = logs
+    assert (line["event"], line["status"], line["field"]) == ("refused", 404, "pid")
+    assert len(line["path"]) == problems.MOST_LOGGED
