@@ -17,7 +17,7 @@ from portal_local.children import Child
 from portal_local.ports import free_port, listens, wait_until
 
 from tests.bench.bench_serving import HERE, LARGE, NGINX, Bench
-from tests.bench.serving import Figures, fetched, in_turns, table
+from tests.bench.serving import Figures, fetched, in_turns, serve_apart, table
 
 RUNS = 3
 COMMANDS = {
@@ -63,4 +63,5 @@ def _started(name: str, folder: Path, logs: Path) -> tuple[Child, str]:
     command = [sys.executable, "-m", *COMMANDS[name], where]
     server = Child(name, command, log=logs / f"{name}.log", environment=environment)
     wait_until(lambda: listens(port), server, 60)
+    serve_apart(server.pid)
     return server, f"http://127.0.0.1:{port}"

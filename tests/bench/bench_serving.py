@@ -21,11 +21,11 @@ import pytest
 from portal_local.children import Child
 from portal_local.ports import free_port, listens, wait_until
 
-from tests.bench.serving import GIB, Figures, fetched, in_turns, table
+from tests.bench.serving import GIB, Figures, fetched, in_turns, serve_apart, table
 
 LARGE, SMALL, COUNT = 2 * GIB, 2**20, 2000
 READERS, SECONDS, RATE = 500, 10, 100_000
-RUNS = 5
+RUNS = 3
 HERE = Path(__file__).parent
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 FRONT = """
@@ -67,6 +67,8 @@ class Bench:
         self.nginx = Child("nginx", [NGINX, "-p", str(folder), "-c", str(configuration)],
                            log=folder / "nginx.log", environment={})  # fmt: skip
         wait_until(lambda: listens(self.front), self.nginx, 30)
+        for child in (self.server, self.nginx):
+            serve_apart(child.pid)
 
     def _written(self) -> str:
         """A large file and many small ones; the large one's place."""
