@@ -3,7 +3,8 @@
 archived -> queued -> submitted -> staging -> staged -> online. `queued` waits for the window,
 `submitted` and `staging` are the archive's business, `staged` is on its disk and pinned, `online`
 is verified in our cache. What nobody wants any more is `archived`
-again, from wherever it was. A failure goes back to `queued` as long as attempts are left.
+again, from wherever it was: released, or cancelled. A failure goes back to `queued` as long as
+attempts are left; what has expired, its deadline being over, is `failed` with that reason.
 """
 
 from collections.abc import Mapping
