@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from portal_shared import topology
 from portal_shared.bus import Publisher
-from portal_shared.errors import PortalError, Unavailable
+from portal_shared.errors import Invalid, PortalError, Unavailable
 from portal_shared.events import PRODUCED, Event
 from portal_shared.mongo import ASCENDING, Database, Doc, Session, translated
 from portal_shared.observe import correlation_id, logger
@@ -22,6 +22,7 @@ log = logger(__name__)
 
 BATCH = 100
 LEASE = timedelta(seconds=60)
+LAID_ASIDE = timedelta(hours=1)  # of what the bus will not take as it is
 IDLE_SECONDS = 1.0
 COLLECT_SECONDS = 0.1  # what is said within it leaves as one batch
 ORDER = [("until", ASCENDING), ("created_at", ASCENDING)]  # that of adding
@@ -155,16 +156,21 @@ class Outbox:
         rows.sort(key=lambda row: ids.index(row["_id"]))
         results = await asyncio.gather(*(self._send(publisher, r) for r in rows))
         sent = [r["_id"] for r, done in zip(rows, results, strict=True) if done]
-        left = [r["_id"] for r, done in zip(rows, results, strict=True) if not done]
+        left = [r["_id"] for r, done in zip(rows, results, strict=True) if done is False]
         with translated():
             await self._rows.delete_many({"_id": {"$in": sent}, "owner": owner})
+            for row, done in zip(rows, results, strict=True):
+                if done is None:
+                    aside = {"until": now + LAID_ASIDE}
+                    await self._rows.update_one({"_id": row["_id"]}, {"$set": aside})
             if left:
                 await self._rows.update_many({"_id": {"$in": left}}, {"$set": {"until": NEVER}})
         if left:
             raise Unavailable(f"{len(left)} of {len(rows)} rows could not be sent")
         return len(sent)
 
-    async def _send(self, publisher: Publisher, row: Doc) -> bool:
+    async def _send(self, publisher: Publisher, row: Doc) -> bool | None:
+        """Whether the broker has it; None when it will not be taken as it is."""
         try:
             await publisher.send(
                 row["body"],
@@ -180,4 +186,7 @@ class Outbox:
                 log.info("reply queue is gone", queue=row["routing_key"])
                 return True
             return False
+        except Invalid as error:  # kept for operators, and out of the way of the others
+            log.error("event cannot be said", row=row["_id"], reason=error.reason)  # noqa: TRY400
+            return None
         return True

@@ -2,14 +2,16 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from portal_ingest.joblog import Claim, JobLog, ReplyTo
-from portal_shared import mongo
+from portal_shared import bus, mongo
 from portal_shared.errors import Unavailable
-from portal_shared.jobs import JobAnswer
+from portal_shared.events import JobFinished
+from portal_shared.jobs import JobAnswer, Outcome
 from portal_shared.mongo import Client, Database, Doc
 from portal_shared.outbox import Outbox
 from portal_shared.settings import Settings
@@ -160,3 +162,19 @@ async def test_who_slept_through_its_lease_finishes_nothing(
     assert there is not None
     assert there["result"] == "done"
     assert there["finished_at"] <= datetime.now(UTC)
+
+
+async def test_an_answer_larger_than_an_event_is_kept_whole_and_said_in_brief(
+    replica: Replica, database: Database
+) -> None:
+    log = replica()
+    await log.accept(row("a", "x"), "{}", ReplyTo("answers", "a"))
+    claim = await claimed(log)
+    each = Outcome(kind="dataset", name="n" * 60, pid="p" * 60, result="registered", version=1)
+    await log.finish(claim, JobAnswer(job_id="a", result="done", outcomes=(each,) * 6000))
+    there = await log.find("a")
+    assert there is not None
+    assert len(there["answer"]["outcomes"]) == 6000
+    rows = {r["routing_key"]: r["body"] async for r in database["outbox"].find({})}
+    assert len(rows["answers"]) > bus.MAX_EVENT_BYTES > len(rows[JobFinished.key])
+    assert "have no room" in json.loads(rows[JobFinished.key])["answer"]["problems"][0]["reason"]

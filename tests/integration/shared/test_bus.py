@@ -179,6 +179,23 @@ async def test_events_leave_in_the_order_they_were_added(
     assert [event.version for event in book.heard] == list(range(20))
 
 
+async def test_an_event_too_large_for_the_bus_is_kept_and_holds_up_no_other(
+    notebook: tuple[Service, Notebook],
+) -> None:
+    service, book = notebook
+    outbox = Outbox(service.database, "doi")
+    large = FAILED.model_copy(update={"reason": "r" * bus.MAX_EVENT_BYTES})
+
+    async def add(session: mongo.Session) -> None:
+        await outbox.add(session, [FAILED, large, FAILED])
+
+    await mongo.transaction(service.client, add)
+    for _ in range(2):
+        await outbox.relay_batch(service.publisher, "a relay")
+    await until(lambda: len(book.heard) == 2)
+    assert await outbox.pending() == 1
+
+
 async def test_all_queues_are_quorum_queues(
     notebook: tuple[Service, Notebook], rabbitmq_node: tuple[str, str | None], amqp_url: str
 ) -> None:

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 from portal_ingest import esrf_messages
+from portal_ingest.answers import briefly, told_within
 from portal_ingest.icat_entry import LogicalFiles
-from portal_ingest.working import told_within
 from portal_shared.errors import Invalid
 from portal_shared.jobs import JobAnswer, Outcome, Problem
 from portal_shared.judging import judge
@@ -144,6 +144,19 @@ def test_an_answer_of_many_problems_fits_into_a_row_and_tells_one_of_each_at_lea
     assert [len(o.problems) for o in told[:26]] == [200] * 25 + [1]
     answer = JobAnswer(job_id="j", result="refused", outcomes=tuple(told))
     assert len(answer.model_dump_json()) < 16_000_000  # a document of MongoDB
+
+
+def test_an_answer_that_has_no_room_says_how_much_more_there_is() -> None:
+    done = Outcome(kind="dataset", name="n" * 100, pid="p" * 100, result="registered", version=1)
+    wrong = Problem(field="job", reason="r")
+    answer = JobAnswer(job_id="j", result="partial", outcomes=(done,) * 9000, problems=(wrong,))
+    told = briefly(answer, 100_000)
+    assert 90_000 < len(told.model_dump_json()) <= 100_000
+    assert told.result == "partial"
+    assert told.problems[0] == wrong
+    more = 9000 - len(told.outcomes)
+    assert told.problems[-1].reason == f"{more} more outcomes and 0 problems have no room"
+    assert briefly(answer, 10_000_000) is answer
 
 
 def test_things_of_one_file_keep_its_name_and_checksum() -> None:

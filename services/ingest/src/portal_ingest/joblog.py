@@ -26,10 +26,14 @@ from portal_shared.mongo import (
 )
 from portal_shared.outbox import Outbox
 
+from portal_ingest.answers import briefly
+
 LEASE = timedelta(seconds=60)
 LOOK_AHEAD = 500
 PAGES = 20
 UNFINISHED = ("accepted", "working")
+MOST_KEPT = 8_000_000  # bytes of an answer: half of what a row may have
+MOST_SAID = 1_000_000  # and of its event, which has to fit into MAX_EVENT_BYTES
 
 
 @dataclass(frozen=True)
@@ -232,6 +236,7 @@ class JobLog:
 
     async def finish(self, claim: Claim, answer: JobAnswer) -> None:
         """Keep the answer, send it to all who asked, tell everybody; nothing when not ours."""
+        answer = briefly(answer, MOST_KEPT)
 
         async def work(session: Session) -> None:
             row: Doc | None = await self._jobs.find_one_and_update(
@@ -258,7 +263,7 @@ class JobLog:
     async def _announce(
         self, answer: JobAnswer, replies: Sequence[ReplyTo], session: Session
     ) -> None:
-        await self._outbox.add(session, [JobFinished(answer=answer)])
+        await self._outbox.add(session, [JobFinished(answer=briefly(answer, MOST_SAID))])
         body = answer.model_dump_json().encode()
         for reply in replies:
             await self._outbox.reply(session, reply.queue, reply.correlation, body)

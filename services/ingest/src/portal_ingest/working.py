@@ -13,6 +13,7 @@ from portal_shared.judging import Judged, judge
 from portal_shared.observe import follow, logger
 from portal_shared.reading import envelope
 
+from portal_ingest.answers import told_within
 from portal_ingest.changing import Changing
 from portal_ingest.joblog import Claim, JobLog
 from portal_ingest.registering import Registering
@@ -22,7 +23,6 @@ log = logger(__name__)
 
 MOST_ATTEMPTS = 3  # of a job that fails for a reason nobody foresaw
 PAUSE = 5.0
-MOST_TOLD = 5_000  # problems in an answer
 
 
 class Working:
@@ -108,13 +108,3 @@ class Working:
             problems=tuple(problems),
             dropped=claim.dropped,
         )
-
-
-def told_within(outcomes: list[Outcome]) -> list[Outcome]:
-    """Each with its first problem at least; all of them as long as the answer fits into a row."""
-    left = MOST_TOLD
-    found: list[Outcome] = []
-    for one in outcomes:
-        left -= len(one.problems)
-        found.append(one if left >= 0 else one.model_copy(update={"problems": one.problems[:1]}))
-    return found
