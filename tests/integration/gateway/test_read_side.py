@@ -308,6 +308,12 @@ async def test_a_long_list_of_files_is_sent_while_it_is_read(
         assert answer.json() == before.json()
         assert answer.headers["x-total-count"] == before.headers["x-total-count"]
         assert (answer.headers.get("etag") is None) == ("order" not in given)
+    monkeypatch.setattr(filing, "MOST_ORDERED", 50)
+    for given in ({"order": "name"}, {"order": "name", "skip": 30, "limit": 21}):
+        refused = await atlas.get(url, filter=given)
+        assert refused.status_code == 400
+        assert "leave the order out" in refused.text
+    assert len((await atlas.get(url, filter={"order": "name", "limit": 50})).json()) == 50
 
 
 async def test_a_doi_leads_to_its_records(atlas: Any) -> None:

@@ -100,6 +100,7 @@ def test_a_date_without_zone_is_utc_and_without_time_midnight() -> None:
         ({"nope": 1}, "known are where, include, limit"),
         ({"where": nested(40)}, "exceeds maximum depth"),
         ({"where": {"title": {"inq": ["x"] * 3000}}}, "more than 2000 clauses"),
+        ({"where": {"or": [{"text": "_a" * 30}] * 40}}, "more than 1000 wildcards"),
     ],
 )
 def test_what_is_not_understood_is_refused_by_name(raw: dict[str, Any], reason: str) -> None:
@@ -124,6 +125,11 @@ def test_a_lone_include_is_an_array_of_one() -> None:
     names = [i.relation.name for i in read_search(DATASET, {"include": "files"}).include]
     assert names == ["files"]
     assert read_search(DATASET, {"include": {"relation": "document"}}).include[0].relation.many
+
+
+def test_a_field_orders_once() -> None:
+    order = read_search(DATASET, {"order": ["size DESC", "title", *["size"] * 5000]}).shape.order
+    assert order == (("size", True), ("title", False))
 
 
 def test_zero_and_null_are_no_limit() -> None:

@@ -1,6 +1,7 @@
 """Files of a dataset out of the catalogue, which may hold millions of them.
 
-Only a page, or a batch of a longer answer, is in memory; of an ordered answer without limit all.
+Only a page, or a batch of a longer answer, is in memory. An order that is asked for is made here,
+so only of so many files as keep nobody waiting.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -12,9 +13,11 @@ from portal_gateway.filters import holding, joining
 from portal_gateway.filters.entities import FILE
 from portal_gateway.filters.tree import EVERYTHING, Node, Row, Shape
 from portal_gateway.listing import Page
+from portal_gateway.refusals import Refused
 
 BATCH = 2000
 STREAMED = 5000  # files: a longer list is sent while it is read
+MOST_ORDERED = 50_000  # files on a page in another order than the default, and before it
 
 
 class FilePages:
@@ -76,15 +79,24 @@ class FilePages:
 
     async def _ordered(self, pid: str, where: Node, shape: Shape) -> tuple[list[Row], int]:
         """The page in the order asked for: no more are kept than may be on it or before it."""
-        most = None if shape.limit is None else shape.skip + shape.limit
+        most = MOST_ORDERED if shape.limit is None else shape.skip + shape.limit
+        if most > MOST_ORDERED:
+            raise _unordered()
         kept: list[Row] = []
         total = 0
         async for batch in self._satisfying(pid, where):
             kept += batch
             total += len(batch)
-            if most is not None and len(kept) > most + BATCH:
+            if shape.limit is None and total > most:
+                raise _unordered()
+            if len(kept) > 2 * most + BATCH:
                 kept = _in_order(kept, shape)[:most]
         return _in_order(kept, shape)[shape.skip : most], total
+
+
+def _unordered() -> Refused:
+    reason = f"No more than {MOST_ORDERED} files are put into another order than their default"
+    return Refused(f"{reason}: ask for less, give a condition, or leave the order out")
 
 
 def _in_order(files: Sequence[Row], shape: Shape) -> list[Row]:

@@ -5,6 +5,7 @@ and counts. Else all candidates are judged, and order and page are made here: of
 rows, as the rows themselves may be more than fit into memory.
 """
 
+import math
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +18,7 @@ from portal_gateway.compiling import Filter
 from portal_gateway.engine import Engine, Hit
 from portal_gateway.filters import joining
 from portal_gateway.filters.tree import Row, Search, Shape
+from portal_gateway.patience import Patience
 from portal_gateway.searching import Plan, Searching, score
 
 ALL_HITS = 10_000_000
@@ -75,6 +77,7 @@ class Listing:
         return replace(page, more=self._rest(plan, end)) if end > skip + STREAMED else page
 
     async def _rest(self, plan: Plan, end: int) -> AsyncGenerator[list[bytes]]:
+        plan = replace(plan, patience=Patience(math.inf))
         for start in range(plan.search.shape.skip + STREAMED, end, BATCH):
             size = min(BATCH, end - start)
             body = plan.body(offset=start, limit=size, attributesToRetrieve=plan.wanted)
@@ -171,10 +174,10 @@ class Listing:
         for start in range(0, len(places), TOGETHER):
             some = places[start : start + TOGETHER]
             named = lifting.named([p["pid"] for p in some], compiling.ALL)
-            asked = replace(plan, filter=named, question="")
+            asked = replace(plan, filter=named, question="", patience=Patience(math.inf))
             body = asked.body(limit=TOGETHER, attributesToRetrieve=plan.wanted)
             hits = (await self._engine.search(plan.index, body))["hits"]
-            found = {row["pid"]: row for row in await self._searching.judge(plan, hits)}
+            found = {row["pid"]: row for row in await self._searching.judge(asked, hits)}
             there = [{**found[p["pid"]], "score": p["score"]} for p in some if p["pid"] in found]
             yield [_json(row, plan) for row in there]
 

@@ -10,9 +10,13 @@ TURN = 0.05  # then others have theirs
 
 
 class Patience:
-    """One search's; measured in the processor's time, whatever else the machine does."""
+    """One search's; measured in the processor's time, whatever else the machine does.
 
-    def __init__(self) -> None:
+    Without end for what is sent while it is read: it was begun, and waits for its reader anyhow.
+    """
+
+    def __init__(self, most: float = MOST_SECONDS) -> None:
+        self._most = most
         self._used = 0.0
         self._turn = 0.0
 
@@ -26,7 +30,7 @@ class Patience:
         if now - self._turn < TURN:
             return
         self._used += now - self._turn
-        if self._used > MOST_SECONDS:
+        if self._used > self._most:
             raise Refused("The filter takes too long to judge: narrow it, or ask for less at once")
         await asyncio.sleep(0)
         self._turn = time.thread_time()

@@ -15,6 +15,7 @@ from portal_gateway.filters.tree import (
     Node,
     Search,
     Some,
+    Test,
     Text,
 )
 from portal_gateway.refusals import TOO_DEEP, Refused
@@ -23,6 +24,7 @@ WHERE_LEVELS = 16  # of and/or; fourteen must do
 INCLUDE_LEVELS = 4
 MOST_CLAUSES = 2000
 MOST_PATTERNS = 100  # each is tried on the text of every candidate
+MOST_WILDCARDS = 1000  # of all of them: what they cost grows with these
 
 _PLAIN = {"eq", "neq", "gt", "gte", "lt", "lte"}
 _LISTS = {"inq", "nin"}
@@ -71,11 +73,18 @@ class Reader:
     def __init__(self) -> None:
         self._clauses = 0
         self._patterns = 0
+        self._wildcards = 0
 
     def _pattern(self) -> None:
         self._patterns += 1
         if self._patterns > MOST_PATTERNS:
             raise Refused(f"The filter has more than {MOST_PATTERNS} patterns")
+
+    def _like(self, pattern: str, *, case: bool) -> Test:
+        self._wildcards += pattern.count("_") + pattern.count("%")
+        if self._wildcards > MOST_WILDCARDS:
+            raise Refused(f"The patterns have more than {MOST_WILDCARDS} wildcards (% and _)")
+        return patterns.like(pattern, case=case)
 
     def _spend(self, clauses: int = 1) -> None:
         self._clauses += clauses
@@ -121,7 +130,7 @@ class Reader:
         if not isinstance(raw, str):
             raise Refused(f"The text property has invalid clause {shown(raw)}: expected a string")
         self._pattern()
-        return Text(raw, patterns.like(raw, case=False))
+        return Text(raw, self._like(raw, case=False))
 
     def _property(self, name: str, kind: Kind, raw: Any) -> list[Node]:
         operators: dict[str, Any] = (
@@ -167,7 +176,7 @@ class Reader:
                 raw = operands.text(raw)
             if op == "regexp":
                 return Compare(name, op, raw, patterns.regexp(raw))
-            return Compare(name, op, raw, patterns.like(raw, case=op in ("like", "nlike")))
+            return Compare(name, op, raw, self._like(raw, case=op in ("like", "nlike")))
         return Compare(name, op, operands.coerced(kind, raw))
 
     def includes(self, entity: Entity, raw: Any, level: int) -> tuple[Include, ...]:

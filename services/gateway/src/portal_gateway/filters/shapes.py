@@ -50,7 +50,10 @@ def _order(entity: Entity, raw: Any, *, top: bool) -> tuple[tuple[str, bool], ..
                 f"known are {', '.join(known)}"
             )
         found.append((words[0], direction == "DESC"))
-    return tuple(found)
+    first: dict[str, bool] = {}
+    for name, descending in found:
+        first.setdefault(name, descending)  # what comes again can order nothing more
+    return tuple(first.items())
 
 
 def _fields(entity: Entity, raw: Any) -> tuple[frozenset[str] | None, frozenset[str]]:
