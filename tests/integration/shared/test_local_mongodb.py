@@ -124,3 +124,24 @@ def test_an_index_is_in_force_for_every_statement_that_follows(tmp_path: Path) -
         rows.insert_one({"_id": 3, "name": "a"})
         assert sorted(row["_id"] for row in theirs.find({"name": "a"})) == [1, 3]
     server.stop()
+
+
+def test_an_index_made_while_others_write_has_all_that_they_wrote(tmp_path: Path) -> None:
+    server = mongodb.start(tmp_path)
+    try:
+        with MongoClient[dict[str, Any]](server.url) as client, ThreadPoolExecutor(2) as threads:
+            rows = client.ledger.rows
+            rows.insert_one({"_id": -1, "kind": 0})
+
+            def write(start: int) -> None:
+                rows.insert_many([{"_id": start + n, "kind": n % 7} for n in range(4000)])
+
+            writing = [threads.submit(write, start) for start in (0, 4000)]
+            time.sleep(0.1)
+            rows.create_index("kind")
+            for one in writing:
+                one.result(60)
+            found = sum(len(list(rows.find({"kind": kind}))) for kind in range(7))
+            assert found == rows.count_documents({}) == 8001
+    finally:
+        server.stop()

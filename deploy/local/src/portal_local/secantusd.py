@@ -8,7 +8,7 @@ by who asked for it. `tests/integration/shared/test_local_mongodb.py` notices wh
 
 Every statement of a transaction waits for those of all others, to see whether they are too old:
 here only for one that is. What indexes there are is read and decoded two dozen times for each
-document that is written: here once for each statement.
+document that is written: here once for each statement, unless they are being changed.
 
 Its threads share one interpreter and give it away at every call of the storage engine; one that
 computes keeps it for a whole turn, so that short requests wait a dozen turns behind a long one. Its
@@ -32,6 +32,7 @@ PATIENCE_SECONDS = 5.0
 PAUSE_SECONDS = 0.01
 TURN_SECONDS = 0.0005  # the interpreter's own is ten times that
 STATEMENTS = ("insert", "find_matching", "count_matching", "update_matching", "delete_matching")
+CHANGES = ("create_index", "drop_index", "drop_all_indexes", "drop_collection", "drop_database")
 _STATEMENT = threading.local()
 MANY = ("_update_chunk", "_delete_chunk")  # what waits with the collection held
 
@@ -80,17 +81,43 @@ def remembering(statement: Callable[..., Any]) -> Callable[..., Any]:
     return remembers
 
 
-def remembered(indexes: Callable[..., Any]) -> Callable[..., Any]:
+class Changes:
+    """Of indexes: how many have ended, and how many are under way."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.ended = 0
+        self.under_way = 0
+
+    def counting(self, change: Callable[..., Any]) -> Callable[..., Any]:
+        """`change`, of whose beginning and end all statements know."""
+
+        @functools.wraps(change)
+        def counted(there: Storage, *args: Any, **kwargs: Any) -> Any:
+            with self._lock:
+                self.under_way += 1
+            try:
+                return change(there, *args, **kwargs)
+            finally:
+                with self._lock:
+                    self.ended += 1
+                    self.under_way -= 1
+
+        return counted
+
+
+def remembered(indexes: Callable[..., Any], changes: Changes) -> Callable[..., Any]:
     """`indexes` of a collection, read once in a statement that remembers them."""
 
     @functools.wraps(indexes)
     def told(there: Storage, db: str, coll: str) -> Any:
         known = getattr(_STATEMENT, "indexes", None)
-        if known is None:
+        if known is None or changes.under_way:
             return indexes(there, db, coll)
-        if (db, coll) not in known:
-            known[db, coll] = list(indexes(there, db, coll))
-        return known[db, coll]
+        ended = changes.ended
+        if known.get((db, coll), (None,))[0] != ended:
+            known[db, coll] = ended, list(indexes(there, db, coll))
+        return known[db, coll][1]
 
     return told
 
@@ -118,7 +145,10 @@ def main() -> int:
     sys.setswitchinterval(TURN_SECONDS)
     for name in STATEMENTS:
         setattr(Storage, name, remembering(getattr(Storage, name)))
-    Storage._iter_indexes = remembered(Storage._iter_indexes)  # noqa: SLF001
+    changes = Changes()
+    for name in CHANGES:
+        setattr(Storage, name, changes.counting(getattr(Storage, name)))
+    Storage._iter_indexes = remembered(Storage._iter_indexes, changes)  # noqa: SLF001
     TransactionRegistry._prune_locked = end_those_left  # type: ignore[method-assign]  # noqa: SLF001
     for name in MANY:
         setattr(Storage, name, give_up_in_the_end(getattr(Storage, name)))
