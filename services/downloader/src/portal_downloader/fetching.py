@@ -76,13 +76,11 @@ class Fetching:
 
     async def _after(self, file: FileRow, outcome: Outcome, reason: str) -> None:
         if outcome == "here":
-            await self._batches.let_go(file)
             await self._settle(file, "online", reason=None)
             self._pace.note(time.monotonic(), file.size)
         elif outcome == "other":
             await self._mismatched(file, reason)
         elif outcome == "too large":
-            await self._batches.let_go(file)
             await self._settle(file, "failed", reason=reason)
         elif outcome == "gone":
             await self._stage_again(file, reason)
@@ -176,7 +174,6 @@ class Fetching:
         return "here", ""
 
     async def _mismatched(self, file: FileRow, reason: str) -> None:
-        await self._batches.let_go(file)
         if file.mismatches + 1 < MISMATCHES:
             await self._settle(
                 file, "queued", reason=reason, mismatches=file.mismatches + 1, not_before=_now()
@@ -186,7 +183,6 @@ class Fetching:
 
     async def _stage_again(self, file: FileRow, reason: str) -> None:
         """It is not where the archive said."""
-        await self._batches.let_go(file)
         verdict = after_failure(
             reason, attempt=file.attempt, locality="TAPE", patience=self._patience
         )
@@ -200,9 +196,16 @@ class Fetching:
         )
 
     async def _settle(self, file: FileRow, to: State, **fields: object) -> None:
-        """Unless it is not ours any more, or not the same file."""
-        ours = {"_id": file.id, "owner": file.owner}
-        await self._files.move(ours, ("staged",), to, batch=None, stage_id=None, **fields)
+        """Unless it is not ours any more, or not the same file.
+
+        Its pin is let go first, so that none is forgotten where this is cut off: the pin that it
+        has by now, for it may have been renewed meanwhile.
+        """
+        while (pinned := await self._files.ours(file)) is not None:
+            await self._batches.let_go(pinned)
+            ours = {"_id": file.id, "owner": file.owner, "stage_id": pinned.stage_id}
+            if await self._files.move(ours, ("staged",), to, batch=None, stage_id=None, **fields):
+                return
 
     async def _give_back(self, file: FileRow, *, pause: float, stumbled: bool = False) -> None:
         ours = {"_id": file.id, "owner": file.owner}

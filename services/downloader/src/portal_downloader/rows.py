@@ -258,6 +258,13 @@ class Files:
             )
         return bool(result.matched_count)
 
+    async def ours(self, file: FileRow) -> FileRow | None:
+        """As it is by now; None when it is not ours any more."""
+        which: Doc = {"_id": file.id, "owner": file.owner, "state": "staged"}
+        with translated():
+            row = await self.rows.find_one(which)
+        return FileRow.of(row) if row else None
+
     async def pinned_before(self, moment: datetime, most: int) -> list[FileRow]:
         """Those on the archive's disk since then, as far as they are not copied."""
         which: Doc = {"state": "staged", "pinned_at": {"$lte": moment}, "size": {"$gt": 0}}

@@ -1,0 +1,115 @@
+"""What one step leaves behind where others would hide it, on a real database and archive."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from portal_downloader.archives.archive import Body
+from portal_downloader.archives.wlcg import Tape
+from portal_downloader.batches import Batches
+from portal_downloader.bells import Bells
+from portal_downloader.cache import Cache
+from portal_downloader.contents import Contents
+from portal_downloader.datasets import Datasets
+from portal_downloader.estimating import Pace
+from portal_downloader.fetching import Fetching
+from portal_downloader.listing import LONG_AGO, fresh
+from portal_downloader.renewing import Renewing
+from portal_downloader.requests import Requests
+from portal_downloader.room import Room
+from portal_downloader.rows import Files, file_id
+from portal_downloader.settings import DownloaderSettings
+from portal_downloader.stores import Stores
+from portal_shared import mongo
+from portal_shared.mongo import Client, Database, Doc
+from portal_shared.settings import Settings
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a downloader remembers, without its workers."""
+
+    settings: DownloaderSettings
+    client: Client
+    database: Database
+    stores: Stores
+
+    async def add(self, *files: Doc, pid: str = "p", **fields: Any) -> None:
+        """Files of a dataset as their list has them, and what differs."""
+        rows: list[Doc] = []
+        for n, file in enumerate(files):
+            told = {"path": f"/d/{file['location']}", "size": 10, "sha256": f"{n:064x}", **file}
+            row = {**fresh(told, in_cache=False, now=NOW), **told, **fields}
+            rows.append({**row, "_id": file_id(pid, file["location"]), "pid": pid, "version": 1})
+        await self.stores.files.rows.insert_many(rows)
+
+    async def state(self, location: str, pid: str = "p") -> str:
+        row = await self.stores.files.find(pid, location)
+        assert row is not None
+        return str(row["state"])
+
+
+@pytest.fixture
+async def kept(settings: Settings, tape: Any, tmp_path: Path) -> AsyncIterator[Kept]:
+    told = DownloaderSettings.model_validate(
+        {
+            "mongo_url": settings.mongo_url,
+            "database_prefix": settings.database_prefix,
+            "tape_url": tape.url,
+        }
+    )
+    client, bells = mongo.connect(told), Bells()
+    database = mongo.database(client, told, "downloader")
+    stores = Stores(
+        Datasets(database, 30, bells), Files(database, 30, bells), Requests(database, 30, bells),
+        Batches(database, 30, bells), Contents(database), Cache(tmp_path / "cache"),
+    )  # fmt: skip
+    stores.cache.prepare()
+    for part in (stores.datasets, stores.files, stores.requests, stores.batches, stores.contents):
+        await part.prepare()
+    yield Kept(told, client, database, stores)
+    await client.drop_database(database.name)
+    client.close()
+
+
+class Interrupted(Tape):
+    """The archive's client; something else happens while a file is read."""
+
+    meanwhile: Callable[[], Awaitable[object]]
+
+    @asynccontextmanager
+    async def reading(self, path: str, start: int) -> AsyncGenerator[Body]:
+        async with super().reading(path, start) as body:
+            await self.meanwhile()
+            yield body
+
+
+async def test_a_pin_that_is_renewed_while_its_file_is_copied_is_let_go_as_the_old_one(
+    kept: Kept, tape: Any
+) -> None:
+    stores, archive = kept.stores, Interrupted(kept.settings)
+    file, path = tape.write("d/x", 3000), f"/{tape.name}/d/x"
+    old = await archive.stage([path])
+    async with asyncio.timeout(60):
+        while (await archive.localities([path]))[path] == "TAPE":
+            await asyncio.sleep(0.05)
+    await kept.add(
+        {"location": "x", "path": path, "size": file.size, "sha256": file.sha256},
+        state="staged", stage_id=old, pinned_at=LONG_AGO,
+    )  # fmt: skip
+    archive.meanwhile = Renewing(kept.settings, stores, archive).step
+    room = Room(kept.settings, contents=stores.contents, files=stores.files, cache=stores.cache)
+    fetching = Fetching(kept.settings, stores=stores, tape=archive, room=room, pace=Pace())
+    assert await fetching.step()
+    await archive.close()
+    assert await kept.state("x") == "online"
+    let_go = {pin["stage_id"] async for pin in kept.database["pins"].find({})}
+    assert old in let_go
+    assert len(let_go) == 2
