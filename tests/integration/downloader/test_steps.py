@@ -19,6 +19,9 @@ from portal_downloader.datasets import Datasets
 from portal_downloader.estimating import Pace
 from portal_downloader.fetching import Fetching
 from portal_downloader.listing import LONG_AGO, fresh
+from portal_downloader.places import Places
+from portal_downloader.planning import Planning
+from portal_downloader.queueing import AT_ONCE
 from portal_downloader.renewing import Renewing
 from portal_downloader.requests import Requests
 from portal_downloader.room import Room
@@ -26,7 +29,9 @@ from portal_downloader.rows import Files, file_id
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.stores import Stores
 from portal_shared import mongo
+from portal_shared.events import DownloadRequested
 from portal_shared.mongo import Client, Database, Doc
+from portal_shared.outbox import Outbox
 from portal_shared.settings import Settings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -49,6 +54,29 @@ class Kept:
             row = {**fresh(told, in_cache=False, now=NOW), **told, **fields}
             rows.append({**row, "_id": file_id(pid, file["location"]), "pid": pid, "version": 1})
         await self.stores.files.rows.insert_many(rows)
+
+    async def publish(self, *files: Doc, pid: str = "p") -> list[str]:
+        """A dataset that everybody may have; the locations of its files."""
+        row: Doc = {"_id": pid, "version": 1, "list_version": 1, "is_public": True}
+        await self.stores.datasets.rows.insert_one({**row, "files": len(files)})
+        await self.add(*files, pid=pid)
+        return [file["location"] for file in files]
+
+    async def ask(self, *locations: str, pid: str = "p") -> None:
+        """By the one request there is, named `r`."""
+        asked = DownloadRequested(request_id="r", pid=pid, locations=locations or None)
+        await self.stores.requests.keep(asked)
+
+    async def request(self) -> Doc:
+        row = await self.database["requests"].find_one({"_id": "r"})
+        assert row is not None
+        return row
+
+    def planning(self) -> Planning:
+        outbox, places = Outbox(self.database, "downloader"), Places(None, timeout=1)
+        return Planning(
+            self.settings, self.stores, client=self.client, outbox=outbox, places=places
+        )
 
     async def state(self, location: str, pid: str = "p") -> str:
         row = await self.stores.files.find(pid, location)
@@ -113,3 +141,17 @@ async def test_a_pin_that_is_renewed_while_its_file_is_copied_is_let_go_as_the_o
     let_go = {pin["stage_id"] async for pin in kept.database["pins"].find({})}
     assert old in let_go
     assert len(let_go) == 2
+
+
+async def test_no_more_is_queued_of_a_dataset_that_was_withdrawn_meanwhile(kept: Kept) -> None:
+    names = await kept.publish(*({"location": f"{n:04}"} for n in range(AT_ONCE + 1)))
+    await kept.ask(*names)
+    planning = kept.planning()
+    assert await planning.step()
+    assert (await kept.request())["next"] == names[-2]
+    await kept.stores.datasets.withdrawn("p", 2, "consent was withdrawn")
+    assert await planning.step()
+    request = await kept.request()
+    assert (request["open"], request["state"], request["let_go"]) == (False, "FAILED", False)
+    assert "consent was withdrawn" in request["reason"]
+    assert await kept.state(names[-1]) == "archived"

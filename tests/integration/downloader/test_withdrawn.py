@@ -1,10 +1,18 @@
 """A dataset that was withdrawn gives nothing away any more, and says why."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from portal_shared.events import DatasetWithdrawn
+
+
+async def withdraw(downloader: Any) -> None:
+    await downloader.say(
+        DatasetWithdrawn(pid=downloader.pid("p"), version=2, reason="consent was withdrawn",
+                         withdrawn_at=datetime.now(UTC), title="P", history=())
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -20,10 +28,7 @@ async def test_files_of_a_withdrawn_dataset_are_gone(
     await downloader.ended(await downloader.ask("p"))
     before = await downloader.get("p", location, params=params)
     assert before.status_code == 200, before.text
-    await downloader.say(
-        DatasetWithdrawn(pid=downloader.pid("p"), version=2, reason="consent was withdrawn",
-                         withdrawn_at=datetime.now(UTC), title="P", history=())
-    )  # fmt: skip
+    await withdraw(downloader)
     answers: list[Any] = []
 
     async def gone() -> bool:
@@ -34,3 +39,20 @@ async def test_files_of_a_withdrawn_dataset_are_gone(
         await downloader.hear()
     assert answers[-1].status_code == 410
     assert "consent was withdrawn" in answers[-1].text
+
+
+async def test_a_request_for_what_is_withdrawn_ends_with_the_reason_and_recalls_nothing(
+    alone: Any, tape: Any
+) -> None:
+    downloader = await alone(window_seconds="60")
+    await downloader.register("p", [tape.write("d/v.bin")])
+    request = await downloader.ask("p")
+    async with asyncio.timeout(60):
+        while not (await downloader.status())["files"].get("queued"):
+            await asyncio.sleep(0.05)
+        await withdraw(downloader)
+        failed = await downloader.ended(request)
+        assert "consent was withdrawn" in failed["reason"]
+        while (await downloader.status())["files"] != {"archived": 1}:
+            await asyncio.sleep(0.05)
+    assert tape.recalls == {}

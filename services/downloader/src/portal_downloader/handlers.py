@@ -35,8 +35,11 @@ async def keep_dataset(
 @router.subscriber(
     bus.queue("downloader", DatasetWithdrawn), channel=bus.channel(20), no_reply=True
 )
-async def withdraw_dataset(event: DatasetWithdrawn, datasets: Known) -> None:
+async def withdraw_dataset(
+    event: DatasetWithdrawn, datasets: Known, requests: Annotated[Requests, Context()]
+) -> None:
     await datasets.withdrawn(event.pid, event.version, event.reason)
+    await requests.plan_again({"pid": event.pid})  # which is refused, whatever was queued
 
 
 @router.subscriber(

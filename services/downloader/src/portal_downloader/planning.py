@@ -62,7 +62,7 @@ class Planning:
         if dataset is None or "list_version" not in dataset or "version" not in dataset:
             await self._wait_for_dataset(request)
             return
-        reason = await self._hindrance(request, dataset)
+        reason = _closed(dataset) or await self._hindrance(request, dataset)
         if reason:
             await self._refuse(request, reason)
             return
@@ -71,9 +71,12 @@ class Planning:
         await self._datasets.note_news(request["pid"])
 
     async def _go_on(self, request: Doc) -> None:
-        """Once more when there is room for more; not for ever."""
+        """Once more when there is room for more; not for ever, nor what nobody may have."""
         seconds = self._settings.deadline_seconds
-        if datetime.now(UTC) > request["requested_at"] + timedelta(seconds=seconds):
+        dataset = await self._datasets.find(request["pid"])
+        if dataset is not None and (reason := _closed(dataset)):
+            await self._refuse(request, reason)
+        elif datetime.now(UTC) > request["requested_at"] + timedelta(seconds=seconds):
             reason = f"not all of it could be asked for {seconds:.0f} s after it was requested"
             await self._refuse(request, reason)
         elif await self._queueing.has_room(request):
@@ -91,8 +94,6 @@ class Planning:
 
     async def _hindrance(self, request: Doc, dataset: Doc) -> str | None:
         """Why it can never be delivered."""
-        if not dataset["is_public"]:
-            return f"the dataset {request['pid']!r} is not public"
         pid, locations = request["pid"], request["locations"]
         if locations is None:
             listed = dataset.get("files") or await self._files.any(pid)
@@ -130,3 +131,10 @@ class Planning:
 
         await transaction(self._client, work)
         log.info("request refused", reason=reason)
+
+
+def _closed(dataset: Doc) -> str | None:
+    """Why nobody may have its files."""
+    if dataset.get("withdrawn"):
+        return f"the dataset {dataset['_id']!r} was withdrawn: {dataset['withdrawn']}"
+    return None if dataset["is_public"] else f"the dataset {dataset['_id']!r} is not public"
