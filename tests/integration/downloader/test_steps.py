@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from portal_downloader.room import Room
 from portal_downloader.rows import Files, file_id
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.stores import Stores
+from portal_downloader.telling import UNTOLD_SECONDS, Telling
 from portal_shared import mongo
 from portal_shared.events import DownloadRequested
 from portal_shared.mongo import Client, Database, Doc
@@ -77,6 +78,10 @@ class Kept:
         return Planning(
             self.settings, self.stores, client=self.client, outbox=outbox, places=places
         )
+
+    def telling(self) -> Telling:
+        outbox = Outbox(self.database, "downloader")
+        return Telling(self.stores, client=self.client, outbox=outbox, pause=0, pace=Pace())
 
     async def state(self, location: str, pid: str = "p") -> str:
         row = await self.stores.files.find(pid, location)
@@ -155,3 +160,36 @@ async def test_no_more_is_queued_of_a_dataset_that_was_withdrawn_meanwhile(kept:
     assert (request["open"], request["state"], request["let_go"]) == (False, "FAILED", False)
     assert "consent was withdrawn" in request["reason"]
     assert await kept.state(names[-1]) == "archived"
+
+
+async def test_a_request_whose_last_portion_moves_nothing_ends_with_the_next_word(
+    kept: Kept,
+) -> None:
+    *names, last = await kept.publish(*({"location": f"{n:04}"} for n in range(AT_ONCE + 1)))
+    rows, planning, telling = kept.stores.files.rows, kept.planning(), kept.telling()
+    await rows.update_many({"location": {"$in": names}}, {"$set": {"state": "online"}})
+    broken = {"state": "unverifiable", "reason": "it has no checksum"}
+    await rows.update_one({"location": last}, {"$set": broken})
+    await kept.ask(*names, last)
+    assert await planning.step()
+    assert await telling.step()
+    assert (await kept.request())["open"]
+    assert await planning.step()
+    assert await telling.step()
+    request = await kept.request()
+    assert (request["open"], request["state"]) == (False, "FAILED")
+    assert "it has no checksum" in request["reason"]
+
+
+async def test_what_the_cache_gave_up_is_asked_for_again_though_nobody_said_so(kept: Kept) -> None:
+    await kept.publish({"location": "x"})
+    await kept.ask()
+    planning, telling = kept.planning(), kept.telling()
+    assert await planning.step()
+    assert await telling.step()
+    await kept.stores.files.rows.update_one({"location": "x"}, {"$set": {"state": "archived"}})
+    long_ago = datetime.now(UTC) - timedelta(seconds=2 * UNTOLD_SECONDS)
+    await kept.database["requests"].update_one({"_id": "r"}, {"$set": {"told_at": long_ago}})
+    assert await telling.step()
+    assert await planning.step()
+    assert await kept.state("x") == "queued"

@@ -82,6 +82,8 @@ class Planning:
         elif await self._queueing.has_room(request):
             following = await self._queueing.portion(request, request["next"])
             await self._requests.queued_up_to(request, following)
+            if following is None:  # it may end now, and have moved no file
+                await self._datasets.note_news(request["pid"])
         else:
             await self._requests.look_later(request, FULL_AGAIN)
 

@@ -65,12 +65,7 @@ class Telling:
         for request in requests:
             pid, locations = request["pid"], request["locations"]
             tally = tallies[pid] if locations is None else await self._files.tally(pid, locations)
-            if (
-                tally.count("archived") and "next" not in request
-            ):  # given up by the cache, or of a newer list
-                await self._requests.plan_again({"_id": request["_id"]})
-            else:
-                await self._tell_request(request, tally)
+            await self._plan_again_or_tell(request, tally)
         awaited = {r["pid"] for r in requests if "next" in r}
         await self._tell_availability(datasets, tallies, awaited)
         pause = self._pause if requests else UNWATCHED * self._pause
@@ -118,8 +113,15 @@ class Telling:
                 tally = (await self._files.tallies([pid]))[pid]
             else:
                 tally = await self._files.tally(pid, locations)
-            await self._tell_request(request, tally, again=True)
+            await self._plan_again_or_tell(request, tally, again=True)
         return bool(waiting)
+
+    async def _plan_again_or_tell(self, request: Doc, tally: Tally, *, again: bool = False) -> None:
+        """What is on tape and not still to be queued was given up, or is of a newer list."""
+        if tally.count("archived") and "next" not in request:
+            await self._requests.plan_again({"_id": request["_id"]})
+        else:
+            await self._tell_request(request, tally, again=again)
 
     async def _tell_request(self, request: Doc, tally: Tally, *, again: bool = False) -> None:
         """What is new of it; or what is, where it was not told for long."""
