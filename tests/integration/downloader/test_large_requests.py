@@ -34,7 +34,7 @@ async def first_queued(downloader: Any) -> dict[str, int]:
 async def test_what_is_not_queued_yet_is_said_to_come_and_comes_once_over_a_kill(
     alone: Any, tape: Any
 ) -> None:
-    downloader = await alone(most_queued="100", window_seconds="3")
+    downloader = await alone(most_queued="100", window_seconds="3", batch_files="1000")
     await listed(downloader, tape)
     request = await downloader.ask("p")
     queued = await first_queued(downloader)
@@ -56,7 +56,7 @@ async def test_what_is_not_queued_yet_is_said_to_come_and_comes_once_over_a_kill
 async def test_what_is_cancelled_is_let_go_whether_queued_or_not(
     alone: Any, tape: Any, named: slice | None
 ) -> None:
-    downloader = await alone(most_queued="1", window_seconds="60")
+    downloader = await alone(most_queued="1", window_seconds="60", batch_files="1000")
     names = await listed(downloader, tape, MANY)
     request = await downloader.ask("p", *(names[named] if named else ()))
     queued = await first_queued(downloader)
@@ -74,7 +74,9 @@ async def test_what_is_cancelled_is_let_go_whether_queued_or_not(
 async def test_what_never_gets_room_in_the_queue_ends_with_the_reason(
     alone: Any, tape: Any
 ) -> None:
-    downloader = await alone(most_queued="1", window_seconds="60", deadline_seconds="3")
+    downloader = await alone(
+        most_queued="1", window_seconds="60", batch_files="1000", deadline_seconds="3"
+    )
     await listed(downloader, tape)
     failed = await downloader.ended(await downloader.ask("p"))
     assert "could be asked for" in failed["reason"]
