@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import bson
 import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
 from portal_downloader.archives.archive import Body
 from portal_downloader.archives.wlcg import Tape
 from portal_downloader.batches import Batches
@@ -34,6 +36,7 @@ from portal_shared.events import DownloadRequested
 from portal_shared.mongo import Client, Database, Doc
 from portal_shared.outbox import Outbox
 from portal_shared.settings import Settings
+from pymongo import monitoring
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -193,3 +196,47 @@ async def test_what_the_cache_gave_up_is_asked_for_again_though_nobody_said_so(k
     assert await telling.step()
     assert await planning.step()
     assert await kept.state("x") == "queued"
+
+
+class Replies(monitoring.CommandListener):
+    """How much the database sends."""
+
+    bytes = 0
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        pass
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        self.bytes += len(bson.encode(event.reply))
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        pass
+
+
+async def test_whether_files_are_on_their_way_is_asked_without_reading_all_that_others_named(
+    kept: Kept,
+) -> None:
+    names = [f"{'long ' * 20}{n:04}" for n in range(2000)]
+    row: Doc = {"open": True, "planned": True, "pid": "p", "look_at": NOW}
+    named = [{**row, "_id": f"r{n}", "locations": names, "next": names[99 + n]} for n in range(20)]
+    ended = {**row, "_id": "ended", "open": False, "locations": None, "next": ""}
+    other = {**row, "_id": "other", "pid": "q", "locations": None, "next": ""}
+    queued = {**row, "_id": "queued", "locations": None}
+    await kept.database["requests"].insert_many([*named, ended, other, queued])
+    replies = Replies()
+    client: Client = AsyncIOMotorClient(
+        kept.settings.mongo_url.get_secret_value(), tz_aware=True, event_listeners=[replies]
+    )
+    requests = Requests(mongo.database(client, kept.settings, "downloader"), 30, Bells())
+    assert await requests.awaited("p", []) == set()
+    assert await requests.awaited("p", [names[99]]) == set()
+    assert await requests.awaited("p", [names[100]]) == {names[100]}
+    assert await requests.awaited("p", [names[-1] + "0", "$next", "x"]) == set()
+    assert await requests.awaited("p", [names[0], *names[-3:]]) == set(names[-3:])
+    assert replies.bytes < len(bson.encode(named[0]))
+    page = names[:1100]
+    assert await requests.awaited("p", page) == set(page[100:])
+    whole = {**row, "_id": "whole", "locations": None, "next": "x"}
+    await kept.database["requests"].insert_one(whole)
+    assert await requests.awaited("p", ["w", "x", "y"]) == {"y"}
+    client.close()

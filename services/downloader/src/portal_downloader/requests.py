@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,19 +23,7 @@ from portal_downloader.bells import Bells
 from portal_downloader.estimating import Extent
 
 KEPT = timedelta(days=30)
-
-
-@dataclass(frozen=True)
-class Awaited:
-    """Files of a dataset that were asked for and are still to be queued."""
-
-    wishes: tuple[tuple[str, frozenset[str] | None], ...] = ()  # from where on, and which
-
-    def has(self, location: str) -> bool:
-        return any(
-            location > after and (named is None or location in named)
-            for after, named in self.wishes
-        )
+FEW = 8  # locations that are looked for one by one
 
 
 class Requests:
@@ -218,17 +205,42 @@ class Requests:
             await self._rows.update_one(cancelled, {"$set": {"let_go": False}})
         self._bells.cancelling.ring()
 
-    async def awaited(self, pid: str) -> Awaited:
-        """What open requests ask for of this dataset and have not got queued."""
+    async def awaited(self, pid: str, locations: Sequence[str]) -> set[str]:
+        """Those of these that open requests for a dataset ask for and have not got queued.
+
+        The database looks for a few: what requests name is too much to read for every file.
+        """
         which: Doc = {"open": True, "pid": pid, "next": {"$exists": True}}
+        least = [("next", ASCENDING)]
         with translated():
-            rows = [r async for r in self._rows.find(which, {"next": 1, "locations": 1})]
-        return Awaited(
-            tuple(
-                (row["next"], None if row["locations"] is None else frozenset(row["locations"]))
-                for row in rows
-            )
-        )
+            whole = await self._rows.find_one({**which, "locations": None}, {"next": 1}, sort=least)
+        found = {name for name in locations if whole is not None and name > whole["next"]}
+        others = set(locations) - found
+        if len(others) > FEW:
+            return found | await self._named(which, others)
+        for name in others:
+            names: Doc = {**which, "next": {"$lt": name}, "locations": name}
+            with translated():
+                if await self._rows.find_one(names, {"_id": 1}) is not None:
+                    found.add(name)
+        return found
+
+    async def _named(self, which: Doc, names: set[str]) -> set[str]:
+        """Those of these that come after the `next` of a request that names them.
+
+        One request is read after the other, until all are found: not every database intersects
+        lists in less than the product of their lengths.
+        """
+        found: set[str] = set()
+        fits: Doc = {**which, "next": {"$lt": max(names)}, "locations": {"$ne": None}}
+        with translated():
+            rows = self._rows.find(fits, {"next": 1, "locations": 1}, batch_size=1)
+            async for row in rows:
+                found |= {n for n in names.intersection(row["locations"]) if n > row["next"]}
+                if found == names:
+                    break
+            await rows.close()
+        return found
 
     async def plan_again(self, which: Doc) -> None:
         """Open requests, to have their files asked for again."""

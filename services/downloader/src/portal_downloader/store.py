@@ -79,11 +79,10 @@ class Store:
     async def shown(self, pid: str, rows: Sequence[Doc]) -> list[Availability]:
         """The states of these files of a dataset in their readers' words."""
         found: list[Availability] = [shown(row["state"]) for row in rows]
-        if "ARCHIVED" not in found:
-            return found
-        awaited = await self._requests.awaited(pid)
+        away = [r["location"] for r, s in zip(rows, found, strict=True) if s == "ARCHIVED"]
+        awaited = await self._requests.awaited(pid, away) if away else set[str]()
         return [
-            "RESTORING" if state == "ARCHIVED" and awaited.has(row["location"]) else state
+            "RESTORING" if state == "ARCHIVED" and row["location"] in awaited else state
             for state, row in zip(found, rows, strict=True)
         ]
 
