@@ -1,6 +1,7 @@
 """ESRF's own client, unmodified, registers a dataset: over STOMP, through the bridge, into ICAT."""
 
 import asyncio
+import json
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import httpx
 import icat
 import pytest
-from portal_ingest import esrf_messages
+from portal_ingest import bridge, esrf_messages
 from portal_ingest.app import build
 from portal_ingest.settings import IngestSettings
 from portal_local import rabbitmq
@@ -184,3 +185,18 @@ def test_changed_metadata_become_a_patch_of_the_datasets_at_these_places() -> No
             "fields": {"parameters.TOMOAcquisition_energy": {"value": 80.0, "unit": "keV"}},
         }
     ]
+
+
+def test_what_may_not_be_told_of_a_donor_does_not_reach_the_queue_of_jobs() -> None:
+    body = b"""<tns:dataset xmlns:tns="http://www.esrf.fr/icat" complete="true">
+    <tns:name>a</tns:name><tns:location>/data/a</tns:location>
+    <tns:instrument>BM18</tns:instrument><tns:investigation>md1</tns:investigation>
+    <tns:startDate>2024-01-01T00:00:00Z</tns:startDate><tns:sample><tns:name>s</tns:name></tns:sample>
+    <tns:parameter><tns:name>date_of_death</tns:name><tns:value>2020-02-03</tns:value></tns:parameter>
+    <tns:parameter><tns:name>TOMO_energy</tns:name><tns:value>80</tns:value></tns:parameter>
+    </tns:dataset>"""
+    assert "2020-02-03" in json.dumps(esrf_messages.job("icatIngest", body))
+    job, dropped = bridge.public_job("icatIngest", body)
+    assert dropped == 1
+    assert "TOMO_energy" in json.dumps(job)
+    assert "2020-02-03" not in json.dumps(job)

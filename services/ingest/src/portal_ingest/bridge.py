@@ -13,11 +13,13 @@ from faststream import Context
 from faststream.rabbit import RabbitQueue, RabbitRouter
 from faststream.rabbit.annotations import RabbitMessage
 from portal_shared import bus, topology
+from portal_shared import profile as profiles
 from portal_shared.bus import Publisher
 from portal_shared.errors import Invalid
 from portal_shared.jobs import JobAnswer, Problem
 from portal_shared.mongo import Doc
 from portal_shared.observe import correlation_id, logger
+from portal_shared.privacy import without_private
 
 from portal_ingest import esrf_messages
 from portal_ingest.joblog import JobLog
@@ -53,10 +55,12 @@ async def hear(
     """A job, once the broker has it; or a refusal that is kept."""
     queue = str(message.raw_message.routing_key or "")
     try:
-        job = esrf_messages.job(queue, body)
+        job, dropped = public_job(queue, body)
     except Invalid as error:
         await _refuse(queue, body, error, jobs)
         return
+    if dropped:
+        log.warning("private values dropped", job_id=job["job_id"], dropped=dropped)
     await publisher.send(
         json.dumps(job, ensure_ascii=False).encode(),
         exchange="",
@@ -66,6 +70,15 @@ async def hear(
         correlation_id=message.correlation_id,
     )
     log.info("message of pyicat-plus is a job", job_id=job["job_id"], queue=queue)
+
+
+def public_job(queue: str, body: bytes) -> tuple[dict[str, Any], int]:
+    """The job, without what may not be told of a donor, and how many values that were.
+
+    Raises Invalid with what is wrong with the message.
+    """
+    profile = profiles.load(esrf_messages.PROFILE)
+    return without_private(esrf_messages.job(queue, body), profile)
 
 
 async def _refuse(queue: str, body: bytes, error: Invalid, jobs: JobLog) -> None:
