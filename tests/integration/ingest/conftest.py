@@ -38,6 +38,11 @@ def start_icat(folder: Path, port: int) -> Child:
     return child
 
 
+Ends = tuple[  # of the bus: a channel, the queue of answers, the queue of all events
+    aio_pika.abc.AbstractChannel, aio_pika.abc.AbstractQueue, aio_pika.abc.AbstractQueue
+]
+
+
 @dataclass
 class Ingest:
     """What a data manager has: a queue to drop jobs onto, and one for the answers."""
@@ -107,15 +112,23 @@ class Ingest:
 
 
 @pytest.fixture
-async def ingest(settings: Settings, icat_url: str, tmp_path: Path) -> AsyncIterator[Ingest]:
-    root = tmp_path / "archive"
-    root.mkdir()
+async def ends(settings: Settings) -> AsyncIterator[Ends]:
     await topology.declare(settings)
     connection = await aio_pika.connect(settings.amqp_url.get_secret_value())
     channel = await connection.channel()
     answers = await channel.declare_queue(exclusive=True)
     events = await channel.declare_queue(exclusive=True)
     await events.bind(topology.EVENTS, routing_key="#")
+    yield channel, answers, events
+    await connection.close()
+
+
+@pytest.fixture
+async def ingest(
+    settings: Settings, icat_url: str, tmp_path: Path, ends: Ends
+) -> AsyncIterator[Ingest]:
+    root = tmp_path / "archive"
+    root.mkdir()
     app = build(
         IngestSettings(
             amqp_url=settings.amqp_url,
@@ -135,5 +148,4 @@ async def ingest(settings: Settings, icat_url: str, tmp_path: Path) -> AsyncIter
         async with asyncio.timeout(60):
             while (await client.get("/health")).status_code != httpx.codes.OK:
                 await asyncio.sleep(0.1)
-        yield Ingest(app, client, channel, answers, events, root)
-    await connection.close()
+        yield Ingest(app, client, *ends, root)

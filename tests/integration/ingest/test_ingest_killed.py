@@ -11,17 +11,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import aio_pika
 import httpx
 import icat
 import pytest
 from portal_local.children import Child
 from portal_local.ports import free_port, wait_until
-from portal_shared import topology
 from portal_shared.jobs import JobAnswer
 from portal_shared.settings import Settings
 
-from .conftest import Ingest
+from .conftest import Ends, Ingest
 from .test_ingest_jobs import catalogue, dataset, job
 
 __all__ = ["catalogue"]  # a fixture
@@ -76,17 +74,10 @@ def replicas(settings: Settings, icat_url: str, tmp_path: Path) -> Iterator[Call
 
 
 @pytest.fixture
-async def sender(settings: Settings, tmp_path: Path) -> AsyncIterator[Ingest]:
+async def sender(ends: Ends, tmp_path: Path) -> AsyncIterator[Ingest]:
     """Who sends jobs and hears what is said, whoever runs meanwhile."""
-    await topology.declare(settings)
-    connection = await aio_pika.connect(settings.amqp_url.get_secret_value())
-    channel = await connection.channel()
-    answers = await channel.declare_queue(exclusive=True)
-    events = await channel.declare_queue(exclusive=True)
-    await events.bind(topology.EVENTS, routing_key="#")
     async with httpx.AsyncClient() as client:
-        yield Ingest(None, client, channel, answers, events, tmp_path)
-    await connection.close()
+        yield Ingest(None, client, *ends, tmp_path)
 
 
 async def test_two_replicas_killed_at_random_register_each_dataset_once(
