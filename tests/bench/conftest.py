@@ -30,6 +30,7 @@ from portal_shared.events import DatasetFilesListed
 from portal_shared.settings import Settings
 
 from tests.bench.search_corpus import INSTRUMENTS, Corpus
+from tests.engines import StandIn
 
 BATCH = 250
 Doc = dict[str, Any]
@@ -56,11 +57,11 @@ def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, 
     if named:
         yield named.rstrip("/"), os.environ.get("PORTAL_TEST_MEILISEARCH_KEY", "")
         return
-    port = free_port()
-    command = [sys.executable, "-m", "portal_local.search", "--port", str(port)]
-    command += ["--data", str(tmp_path_factory.mktemp("engine"))]
-    with _process(command, f"http://127.0.0.1:{port}/health") as (url, _):
-        yield url, ""
+    stand_in = StandIn(tmp_path_factory.mktemp("engine"))
+    try:
+        yield stand_in.start().url, ""
+    finally:
+        stand_in.stop()
 
 
 @pytest.fixture

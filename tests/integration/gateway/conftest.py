@@ -4,10 +4,6 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
-import subprocess
-import sys
-import time
 import uuid
 from collections.abc import AsyncGenerator, Generator, Iterable
 from dataclasses import dataclass, field
@@ -34,6 +30,8 @@ from portal_shared.model import Dataset, Document, File, FileSummary, Instrument
 from portal_shared.service import Service
 from portal_shared.settings import Settings
 
+from tests.engines import StandIn
+
 CORPORA = Path(
     os.environ.get("PORTAL_CONFORMANCE") or Path(__file__).parents[4] / "shared" / "conformance"
 )
@@ -46,25 +44,11 @@ def search_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[str,
     if named:
         yield named.rstrip("/"), os.environ.get("PORTAL_TEST_MEILISEARCH_KEY", "")
         return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    command = [sys.executable, "-m", "portal_local.search", "--port", str(port)]
-    command += ["--data", str(tmp_path_factory.mktemp("search"))]
-    process = subprocess.Popen(command)
-    url = f"http://127.0.0.1:{port}"
+    stand_in = StandIn(tmp_path_factory.mktemp("search"))
     try:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            assert process.poll() is None, "the engine ended"
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{url}/health").is_success:
-                    break
-            time.sleep(0.05)
-        yield url, ""
+        yield stand_in.start().url, ""
     finally:
-        process.terminate()
-        process.wait(30)
+        stand_in.stop()
 
 
 @dataclass
@@ -113,6 +97,23 @@ class Portal:
 @pytest.fixture
 async def portal(settings: Settings, search_url: tuple[str, str]) -> AsyncGenerator[Portal]:
     async with running(settings, search_url) as portal:
+        yield portal
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Generator[StandIn]:
+    """One of the test's own, which it may kill and start again."""
+    made = StandIn(tmp_path / "engine")
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+async def portal_on_engine(settings: Settings, engine: StandIn) -> AsyncGenerator[Portal]:
+    async with running(settings, (engine.url, "")) as portal:
         yield portal
 
 

@@ -90,6 +90,32 @@ async def test_a_nested_search_asks_a_handful_and_reads_its_page(
     assert sum(asked) < DOCUMENTS
 
 
+async def test_of_a_record_its_relations_are_read_only_for_who_asks_for_them(
+    portal: Any, asked: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = portal.gateway.state.engine
+    ask = engine.ask
+    read: list[set[str]] = []
+
+    async def noted(method: str, path: str, body: Any) -> Any:
+        answer = await ask(method, path, body)
+        results = answer.get("results", [answer])
+        read.extend(h.keys() for r in results for h in r.get("hits", ()))
+        return answer
+
+    monkeypatch.setattr(engine, "ask", noted)
+    wanted = {"include": ["datasets"], "limit": 3}
+    told = (await portal.get("/api/Documents", filter=wanted)).json()
+    assert all(len(row["datasets"]) == DATASETS for row in told)
+    assert read
+    assert not any("relations" in keys for keys in read)
+    read.clear()
+    deeper = {"relation": "datasets", "scope": {"include": ["techniques"]}}
+    told = (await portal.get("/api/Documents", filter={"include": [deeper], "limit": 3})).json()
+    assert all(d["techniques"] for row in told for d in row["datasets"])
+    assert [("relations" in keys) for keys in read] == [False] * 3 + [True] * 3 * DATASETS
+
+
 async def test_a_condition_on_the_document_beside_it_costs_no_more(
     portal: Any, asked: list[int]
 ) -> None:

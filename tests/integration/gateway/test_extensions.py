@@ -235,13 +235,3 @@ async def test_what_cannot_be_exported_is_refused(api: Any) -> None:
         answer = await api.get("/api/Datasets/export", **asked)
         assert answer.status_code == 400
         assert answer.json()["error"]["message"]
-
-
-async def test_an_export_without_the_engine_is_unavailable_not_cut(api: Any) -> None:
-    engine = api.gateway.state.engine
-    there, engine._url = engine._url, "http://127.0.0.1:9"
-    try:
-        for path in ("export", "suggest", "facets?facets=techniques"):
-            assert (await api.reader.get(f"/api/Datasets/{path}")).status_code == 503
-    finally:
-        engine._url = there

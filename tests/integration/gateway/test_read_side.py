@@ -449,15 +449,3 @@ async def test_no_input_is_a_fault_of_ours(atlas: Any) -> None:
         "/api/Datasets/" + "x" * 9000,
     ):
         assert (await atlas.reader.get(path)).status_code == 404, path
-
-
-async def test_without_the_engine_lists_are_unavailable_and_records_are_not(atlas: Any) -> None:
-    engine = atlas.gateway.state.engine
-    there, engine._url = engine._url, "http://127.0.0.1:9"
-    answer = await atlas.get("/api/Datasets")
-    assert answer.status_code == 503
-    assert answer.json()["error"]["statusCode"] == 503
-    assert (await atlas.get("/health")).status_code == 503
-    assert (await atlas.get(f"/api/Datasets/{HEART.pid}")).status_code == 200
-    engine._url = there
-    assert (await atlas.get("/api/Datasets")).status_code == 200

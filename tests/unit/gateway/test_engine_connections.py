@@ -1,6 +1,7 @@
 """The gateway's connections to its engine."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -20,12 +21,15 @@ async def address() -> AsyncGenerator[str]:
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(ANSWER)
-        await reader.readuntil(b"\r\n\r\n")
+        with contextlib.suppress(asyncio.IncompleteReadError):  # it is not used again
+            await reader.readuntil(b"\r\n\r\n")
         writer.close()
+        await writer.wait_closed()
 
     server = await asyncio.start_server(once, "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        await asyncio.sleep(0.05)  # connections end
 
 
 async def test_a_connection_that_the_engine_gave_up_is_no_outage(address: str) -> None:
@@ -33,11 +37,11 @@ async def test_a_connection_that_the_engine_gave_up_is_no_outage(address: str) -
     for _ in range(2):
         assert await engine.search("documents", {}) == {"hits": []}
         await asyncio.sleep(0)
-    await engine.close()
+    engine.close()
 
 
 async def test_an_engine_that_is_not_there_is_out_of_reach(unused_tcp_port: int) -> None:
     engine = Engine(GatewaySettings(meilisearch_url=f"http://127.0.0.1:{unused_tcp_port}"))
     with pytest.raises(Unavailable):
         await engine.ready()
-    await engine.close()
+    engine.close()

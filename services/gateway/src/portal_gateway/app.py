@@ -29,7 +29,7 @@ from portal_gateway.refusals import NothingThere, Refused
 from portal_gateway.routes import downloads, history
 from portal_gateway.routes.citation import Citation
 from portal_gateway.routes.landing import Landing
-from portal_gateway.routes.panosc import PanoscApi
+from portal_gateway.routes.panosc import PanoscApi, SearchFirst
 from portal_gateway.searching import Searching
 from portal_gateway.settings import GatewaySettings
 from portal_gateway.suggesting import Suggesting
@@ -60,7 +60,7 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
             try:
                 yield
             finally:
-                await engine.close()
+                engine.close()
 
     app = FastAPI(
         title="Human Organs Open Data portal",
@@ -68,15 +68,6 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
         docs_url="/api/docs",
         redoc_url=None,
         openapi_url="/api/openapi.json",
-    )
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origin_regex=".*",
-        allow_credentials=True,
-        allow_methods=["GET", "HEAD", "POST", "DELETE", "OPTIONS"],
-        allow_headers=["*"],
-        expose_headers=EXPOSED,
-        max_age=DAY,
     )
     service.app(app)
     service.check("search", engine.ready)
@@ -102,6 +93,16 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
     app.router.routes.extend(Citation(catalogue, records).routes())
     app.router.routes.extend(Landing(searching, catalogue).routes())
     app.router.routes.extend(api.routes())
+    app.add_middleware(SearchFirst, api=api)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origin_regex=".*",
+        allow_credentials=True,
+        allow_methods=["GET", "HEAD", "POST", "DELETE", "OPTIONS"],
+        allow_headers=["*"],
+        expose_headers=EXPOSED,
+        max_age=DAY,
+    )
     app.openapi = partial(openapi.document, app)
     _errors(app)
     return app

@@ -44,6 +44,11 @@ _LINKS = {
 }
 
 
+def read(includes: Iterable[Include]) -> list[str]:
+    """The fields of a record's row that these includes need."""
+    return KEPT if any(i.relation.stored for i in includes) else OWN
+
+
 def row(kept: dict[str, Any]) -> Row:
     """Of a hit, with or without its relations, or of a catalogue row."""
     own: Row = orjson.loads(kept["json"])
@@ -65,13 +70,18 @@ class Relations:
             nested = [n for i in wanted if i.relation == relation for n in i.include]
             if not relation.stored:
                 which = _which([i for i in wanted if i.relation == relation], names)
-                await self._attach(entity, rows, relation, which)
+                await self._attach(entity, rows, relation, which, read(nested))
             if nested and rows:
                 below = list(_below(rows, relation.name))
                 await self.attach(ENTITIES[relation.entity], below, nested, names)
 
     async def _attach(
-        self, entity: Entity, rows: Sequence[Row], relation: Relation, which: Filter
+        self,
+        entity: Entity,
+        rows: Sequence[Row],
+        relation: Relation,
+        which: Filter,
+        fields: list[str],
     ) -> None:
         by_pid: dict[str, list[Row]] = {}
         for one in rows:
@@ -79,7 +89,7 @@ class Relations:
         if relation.entity == "File":
             found = await self._catalogue.files(list(by_pid))
         else:
-            found = await self._linked(entity, relation, list(by_pid), which)
+            found = await self._linked(entity, relation, list(by_pid), which, fields)
         made = sum(len(found.get(pid, ())) * len(ones) for pid, ones in by_pid.items())
         if made > MOST_RELATED:
             raise Refused(f"More than {MOST_RELATED} rows of {relation.name} would be told at once")
@@ -88,7 +98,12 @@ class Relations:
                 one[relation.name] = [dict(r) for r in found.get(pid, ())]
 
     async def _linked(
-        self, entity: Entity, relation: Relation, pids: Sequence[str], which: Filter
+        self,
+        entity: Entity,
+        relation: Relation,
+        pids: Sequence[str],
+        which: Filter,
+        fields: list[str],
     ) -> dict[str, list[Row]]:
         link = _LINKS[entity.name, relation.name]
         index = COLLECTIONS[relation.entity]
@@ -98,7 +113,7 @@ class Relations:
         for start in range(0, len(listed), TOGETHER):
             some = f"{link.field} IN [{', '.join(listed[start : start + TOGETHER])}]"
             narrowed = f"{some} AND {which.text}" if which.text else some
-            async for hit in self._hits(index, link.field, narrowed):
+            async for hit in self._hits(index, narrowed, [*fields, link.field]):
                 related = row(hit)
                 for named in link.named(hit):
                     if named in forms:
@@ -107,10 +122,10 @@ class Relations:
             related.sort(key=lambda r: r["pid"])
         return found
 
-    async def _hits(self, index: str, field: str, narrowed: str) -> AsyncGenerator[Hit]:
+    async def _hits(self, index: str, narrowed: str, fields: list[str]) -> AsyncGenerator[Hit]:
         body: dict[str, Any] = {
             "filter": narrowed,
-            "attributesToRetrieve": [*KEPT, field],
+            "attributesToRetrieve": fields,
             "limit": BATCH,
         }
         start = 0

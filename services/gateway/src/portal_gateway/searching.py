@@ -51,7 +51,7 @@ class Plan:
     @property
     def wanted(self) -> list[str]:
         """What is read of a candidate."""
-        return rows.KEPT if self.search.include else rows.OWN
+        return rows.read(self.search.include)
 
     def asking(self, other: Filter) -> "Plan":
         """The same search of other candidates."""

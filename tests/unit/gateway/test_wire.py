@@ -1,0 +1,241 @@
+"""What may go wrong on the line between gateway and engine, on real sockets."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from portal_gateway.wire import Answer, Broken, Wire
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@asynccontextmanager
+async def served(by: Serve, *, most: int = 10, seconds: float = 5) -> AsyncGenerator[Wire]:
+    served_now: set[asyncio.Task[None] | None] = set()
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served_now.add(asyncio.current_task())
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            await by(reader, writer)
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(one, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    wire = Wire(
+        f"http://127.0.0.1:{port}/base/",
+        {"Authorization": "Bearer key"},
+        most=most,
+        seconds=seconds,
+        connect_seconds=2,
+        kept_seconds=3,
+    )
+    try:
+        yield wire
+    finally:
+        wire.close()
+        server.close()
+        await asyncio.gather(*(t for t in served_now if t is not None))
+
+
+async def head(reader: asyncio.StreamReader) -> bytes:
+    return await reader.readuntil(b"\r\n\r\n")
+
+
+def answering(*answers: bytes, seen: list[bytes] | None = None) -> Serve:
+    """Each connection answers these, one by one, and then closes."""
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for answer in answers:
+            asked = await head(reader)
+            if seen is not None:
+                seen.append(asked)
+            writer.write(answer)
+            await writer.drain()
+
+    return one
+
+
+async def test_requests_follow_each_other_on_one_connection() -> None:
+    opened: list[int] = []
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.append(1)
+        await answering(*[OK] * 5)(reader, writer)
+
+    async with served(one) as wire:
+        for _ in range(5):
+            assert await wire.ask("GET", "/x") == Answer(200, b"{}")
+    assert len(opened) == 1
+
+
+async def test_a_request_is_sent_below_the_base_with_its_headers_and_length() -> None:
+    seen: list[bytes] = []
+    async with served(answering(OK, seen=seen)) as wire:
+        await wire.ask("POST", "/search?a=b", b"12345")
+    first, *lines = seen[0].decode().split("\r\n")
+    assert first == "POST /base/search?a=b HTTP/1.1"
+    assert {"Authorization: Bearer key", "Content-Length: 5"} <= set(lines)
+    assert any(line.startswith("Host: 127.0.0.1:") for line in lines)
+
+
+async def test_an_answer_in_chunks_and_pieces_is_put_together() -> None:
+    async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        started = b"HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n"
+        for byte in started + b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n":
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    async with served(slowly) as wire:
+        assert await wire.ask("GET", "/x") == Answer(404, b"abcde")
+
+
+async def test_a_large_answer_and_a_large_question_pass_whole() -> None:
+    size = 20_000_000
+
+    async def large(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        asked = await reader.readexactly(size)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + asked[::-1])
+
+    async with served(large) as wire:
+        body = b"a" + b"-" * (size - 2) + b"b"
+        answer = await wire.ask("POST", "/x", body)
+    assert answer.content == body[::-1]
+
+
+async def test_what_comes_before_the_answer_is_not_the_answer() -> None:
+    async with served(answering(b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n" + OK)) as wire:
+        assert await wire.ask("GET", "/x") == Answer(200, b"{}")
+
+
+async def test_a_kept_connection_that_ends_unheard_is_asked_once_more() -> None:
+    async def twice_asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        writer.write(OK)
+        await head(reader)  # and gives it up
+
+    async with served(twice_asked) as wire:
+        for _ in range(4):
+            assert (await wire.ask("GET", "/x")).status == 200
+
+
+async def test_a_new_connection_that_ends_unheard_is_broken() -> None:
+    async with served(answering(b"")) as wire:
+        with pytest.raises(Broken, match="ended before its answer"):
+            await wire.ask("GET", "/x")
+
+
+async def test_an_answer_cut_short_is_broken_and_not_asked_again() -> None:
+    seen: list[bytes] = []
+    cut = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"
+    async with served(answering(OK, cut, seen=seen)) as wire:
+        await wire.ask("GET", "/x")
+        with pytest.raises(Broken):
+            await wire.ask("GET", "/x")
+    assert len(seen) == 2
+
+
+async def test_what_is_no_http_is_broken() -> None:
+    async with served(answering(b"SSH-2.0-OpenSSH_9.2\r\n")) as wire:
+        with pytest.raises(Broken, match="no HTTP"):
+            await wire.ask("GET", "/x")
+
+
+async def test_a_connection_that_is_to_be_closed_is_not_asked_again() -> None:
+    async def closing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        writer.write(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        await reader.read()  # and hears no more
+
+    async with served(closing) as wire:
+        for _ in range(3):
+            assert (await wire.ask("GET", "/x")).content == b"{}"
+
+
+async def test_an_answer_nobody_asked_for_is_not_the_next_ones() -> None:
+    stray = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray"
+
+    async def stray_after(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        writer.write(OK)
+        await asyncio.sleep(0.05)
+        writer.write(stray)
+        await head(reader)
+        writer.write(OK)
+
+    async with served(stray_after) as wire:
+        assert (await wire.ask("GET", "/x")).content == b"{}"
+        await asyncio.sleep(0.1)
+        assert (await wire.ask("GET", "/x")).content == b"{}"
+
+
+async def test_more_than_was_asked_for_is_not_the_next_answer() -> None:
+    stray = OK.replace(b"{}", b"[]")
+    for more in (stray, stray[:20]):
+        async with served(answering(OK + more, stray[20:], OK)) as wire:
+            for _ in range(3):
+                assert (await wire.ask("GET", "/x")).content == b"{}"
+
+
+async def test_who_gives_up_leaves_no_answer_to_the_next() -> None:
+    async def slow_then_quick(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await head(reader)
+        if b"/slow" in asked:
+            await asyncio.sleep(0.2)
+        writer.write(OK.replace(b"{}", b"sl" if b"/slow" in asked else b"qu"))
+
+    async with served(slow_then_quick) as wire:
+        slow = asyncio.create_task(wire.ask("GET", "/slow"))
+        await asyncio.sleep(0.05)
+        slow.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await slow
+        assert (await wire.ask("GET", "/quick")).content == b"qu"
+
+
+async def test_a_server_that_says_nothing_is_waited_for_until_the_deadline() -> None:
+    async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with served(silent, seconds=0.2) as wire:
+        with pytest.raises(TimeoutError):
+            await wire.ask("GET", "/x")
+
+
+async def test_no_more_than_so_many_are_under_way() -> None:
+    now = most = 0
+
+    async def counting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal now, most
+        while True:
+            await head(reader)
+            now += 1
+            most = max(most, now)
+            await asyncio.sleep(0.01)
+            now -= 1
+            writer.write(OK)
+
+    async with served(counting, most=3) as wire:
+        answers = await asyncio.gather(*(wire.ask("GET", "/x") for _ in range(20)))
+    assert len(answers) == 20
+    assert most == 3
+
+
+@pytest.mark.parametrize("path", ["/a b", "/a\r\nHost: other", "/a\x00", "/é"])
+async def test_a_path_stays_in_its_line(path: str) -> None:
+    async with served(answering(OK)) as wire:
+        with pytest.raises(ValueError, match=r"no line of HTTP|not quoted"):
+            await wire.ask("GET", path)
+
+
+@pytest.mark.parametrize("url", ["localhost:7700", "ftp://host", "http://", ""])
+def test_a_url_of_no_server_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="no URL of a server"):
+        Wire(url, {}, most=1, seconds=1, connect_seconds=1, kept_seconds=1)
