@@ -7,6 +7,7 @@ are. Rows that matched are answered in that unit.
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 from portal_shared import units
@@ -78,7 +79,10 @@ def _mentions_value(node: Node) -> bool:
 def matching(node: Node, rows: Sequence[Row]) -> dict[int, str | None]:
     """The rows that satisfy it, by position, each with the unit it is to be told in."""
     found: dict[int, str | None] = {}
+    required = _required(node)
     for index, row in enumerate(rows):
+        if required is not None and row["name"] not in required:
+            continue  # most rows: spared the rest of the tree
         held, unit = _held(node, row)
         if held:
             found[index] = unit
@@ -222,6 +226,20 @@ def _names(node: Node) -> Iterator[str]:
             yield from _names(one)
     elif isinstance(node, Compare) and node.field == "name" and node.op in ("eq", "inq"):
         yield from (n for n in node.asked() if isinstance(n, str))
+
+
+def _required(node: Node) -> frozenset[str] | None:
+    """One of these names has every row that satisfies it; None: it may have any."""
+    if isinstance(node, Compare):
+        named = node.field == "name" and node.op in ("eq", "inq")
+        return frozenset(n for n in node.asked() if isinstance(n, str)) if named else None
+    if not isinstance(node, All | Some):
+        return None
+    below = [_required(n) for n in node.nodes]
+    known = [names for names in below if names is not None]
+    if isinstance(node, All):
+        return reduce(frozenset[str].intersection, known) if known else None
+    return frozenset[str]().union(*known) if len(known) == len(below) else None
 
 
 def _ranges(rows: Sequence[Row]) -> Iterator[tuple[str, int, int]]:
