@@ -175,11 +175,9 @@ async def in_turns(
     gc.disable()
     end = time.monotonic() + LONGEST
     while len(ours) < ROUNDS and (time.monotonic() < end or len(ours) < 5):
-        await gateway()
         before = _cpu(loaded)
         ours += [await _timed(gateway) for _ in range(some)]
         cpu += _cpu(loaded) - before
-        await bare()
         theirs += [await _timed(bare) for _ in range(some)]
     gc.enable()
     return (ours, theirs), cpu / len(ours)

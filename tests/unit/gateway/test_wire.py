@@ -184,20 +184,46 @@ async def test_more_than_was_asked_for_is_not_the_next_answer() -> None:
                 assert (await wire.ask("GET", "/x")).content == b"{}"
 
 
-async def test_who_gives_up_leaves_no_answer_to_the_next() -> None:
-    async def slow_then_quick(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked = await head(reader)
-        if b"/slow" in asked:
-            await asyncio.sleep(0.2)
-        writer.write(OK.replace(b"{}", b"sl" if b"/slow" in asked else b"qu"))
+async def test_who_gives_up_takes_the_connection_along() -> None:
+    ended = asyncio.Event()
 
-    async with served(slow_then_quick) as wire:
-        slow = asyncio.create_task(wire.ask("GET", "/slow"))
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if b"/slow" not in await head(reader):
+            writer.write(OK)
+            return
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        ended.set()
+
+    async with served(slow) as wire:
+        asked = asyncio.create_task(wire.ask("GET", "/slow"))
         await asyncio.sleep(0.05)
-        slow.cancel()
+        asked.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await slow
-        assert (await wire.ask("GET", "/quick")).content == b"qu"
+            await asked
+        async with asyncio.timeout(3):
+            await ended.wait()
+        assert (await wire.ask("GET", "/quick")).content == b"{}"
+
+
+async def test_what_is_under_way_when_it_is_closed_is_answered_and_not_kept() -> None:
+    ended = asyncio.Event()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        await asyncio.sleep(0.1)
+        writer.write(OK)
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        ended.set()
+
+    async with served(slow) as wire:
+        asked = asyncio.create_task(wire.ask("GET", "/x"))
+        await asyncio.sleep(0.05)
+        wire.close()
+        assert (await asked).content == b"{}"
+        async with asyncio.timeout(3):
+            await ended.wait()
 
 
 async def test_a_server_that_says_nothing_is_waited_for_until_the_deadline() -> None:
@@ -238,4 +264,21 @@ async def test_a_path_stays_in_its_line(path: str) -> None:
 @pytest.mark.parametrize("url", ["localhost:7700", "ftp://host", "http://", ""])
 def test_a_url_of_no_server_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="no URL of a server"):
-        Wire(url, {}, most=1, seconds=1, connect_seconds=1, kept_seconds=1)
+        made(url)
+
+
+@pytest.mark.parametrize("url", ["http://me:secret@host", "http://host/?key=secret", "http://h/#f"])
+def test_a_url_with_more_than_is_used_is_refused_and_not_told(url: str) -> None:
+    with pytest.raises(ValueError, match="more than a host, a port and a path") as refused:
+        made(url)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_key_that_is_no_line_is_refused_and_not_told() -> None:
+    with pytest.raises(ValueError, match="Authorization has characters") as refused:
+        made("http://host", {"Authorization": "Bearer secret\n"})
+    assert "secret" not in str(refused.value)
+
+
+def made(url: str, headers: dict[str, str] | None = None) -> Wire:
+    return Wire(url, headers or {}, most=1, seconds=1, connect_seconds=1, kept_seconds=1)

@@ -124,16 +124,21 @@ class Wire:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url[:100]!r} is no URL of a server")
+        if parts.query or parts.fragment or "@" in parts.netloc:
+            raise ValueError(f"The URL of {parts.hostname} has more than a host, a port and a path")
         self._secure = ssl.create_default_context() if parts.scheme == "https" else None
         self._host = parts.hostname
         self._port = parts.port or (443 if self._secure else 80)
         self._base = parts.path.rstrip("/")
-        named = {"Host": parts.netloc.rpartition("@")[2], **headers}
-        self._head = "".join(f"{_line(k)}: {_line(v)}\r\n" for k, v in named.items())
+        self._head = "".join(
+            f"{name}: {_line(value, name)}\r\n"
+            for name, value in {"Host": parts.netloc, **headers}.items()
+        )
         self._seconds, self._connect_seconds = seconds, connect_seconds
         self._kept_seconds = kept_seconds
         self._turn = asyncio.Semaphore(most)
         self._idle: list[Connection] = []
+        self._closed = False
 
     async def ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
         """Raises OSError (Broken among them) and TimeoutError.
@@ -142,9 +147,9 @@ class Wire:
         wrote. So only what may be asked twice is to be asked here.
         """
         length = "" if body is None else f"Content-Length: {len(body)}\r\n"
-        target = _line(self._base + path)
+        target = _line(self._base + path, "The path")
         if " " in target:
-            raise ValueError(f"{target[:100]!r} is not quoted")
+            raise ValueError("The path is not quoted")
         head = f"{method} {target} HTTP/1.1\r\n{self._head}{length}\r\n".encode("ascii")
         request = head if body is None else head + body
         async with asyncio.timeout(self._seconds), self._turn:
@@ -157,6 +162,8 @@ class Wire:
             return await self._asked(await self._opened(), request)
 
     def close(self) -> None:
+        """What is under way is answered, and its connection closed then."""
+        self._closed = True
         while self._idle:
             self._idle.pop().close()
 
@@ -166,7 +173,9 @@ class Wire:
         except BaseException:  # cancelled, too: what still comes would be taken for the next
             connection.close()
             raise
-        if connection.open:
+        if self._closed:
+            connection.close()
+        elif connection.open:
             connection.since = time.monotonic()
             self._idle.append(connection)
         return answer
@@ -188,8 +197,8 @@ class Wire:
         return connection
 
 
-def _line(text: str) -> str:
-    """Raises ValueError for what would not stay within its line of a head."""
+def _line(text: str, name: str) -> str:
+    """Raises ValueError for what would not stay within its line of a head; never tells a key."""
     if not (text.isascii() and text.isprintable()):
-        raise ValueError(f"{text[:100]!r} has characters that no line of HTTP has")
+        raise ValueError(f"{name} has characters that no line of HTTP has")
     return text
