@@ -29,7 +29,7 @@ from tests.bench.search_corpus import PANET, Corpus
 
 ROUNDS, LONGEST = 200, 8.0  # of one case: times, or seconds
 SIZES = tuple(int(n) for n in os.environ.get("PORTAL_BENCH_SIZES", "1000 10000").split())
-GROWTH = tuple(int(n) for n in os.environ.get("PORTAL_BENCH_GROWTH", "100 1000").split())
+GROWTH = tuple(int(n) for n in os.environ.get("PORTAL_BENCH_GROWTH", "100 1000 10000").split())
 TURN = 20  # answers of one, then of the other
 TOGETHER = 8  # connections
 TECHNIQUE = {"relation": "techniques", "scope": {"where": {"pid": f"{PANET}PaNET01200"}}}
