@@ -10,6 +10,11 @@ Every statement of a transaction waits for those of all others, to see whether t
 here only for one that is. What indexes there are is read and decoded two dozen times for each
 document that is written: here once for each statement, unless they are being changed.
 
+Conditions joined by `$and` or `$or` made it read a whole collection, also beside others for which
+there is an index, and it adds an `$and` itself wherever it finds and modifies a document. One that
+is asked for was found by reading all that have the same entry in an index. `index_reads.py` mends
+both.
+
 Its threads share one interpreter and give it away at every call of the storage engine; one that
 computes keeps it for a whole turn, so that short requests wait a dozen turns behind a long one. Its
 turns are made short.
@@ -27,6 +32,8 @@ from typing import Any
 from secantus import cli, storage
 from secantus.storage import Storage, WriteConflictError
 from secantus.transactions import Transaction, TransactionRegistry, TxnState
+
+from portal_local import index_reads
 
 PATIENCE_SECONDS = 5.0
 PAUSE_SECONDS = 0.01
@@ -143,6 +150,7 @@ def _is_left(txn: Transaction, too_old: float) -> bool:
 
 def main() -> int:
     sys.setswitchinterval(TURN_SECONDS)
+    index_reads.mend(Storage)
     for name in STATEMENTS:
         setattr(Storage, name, remembering(getattr(Storage, name)))
     changes = Changes()
