@@ -16,6 +16,7 @@ from portal_downloader.archives.wlcg import Tape
 from portal_downloader.batches import Batches
 from portal_downloader.bells import Bells
 from portal_downloader.cache import Cache
+from portal_downloader.claiming import Claiming
 from portal_downloader.contents import Contents
 from portal_downloader.datasets import Datasets
 from portal_downloader.estimating import Pace
@@ -30,7 +31,9 @@ from portal_downloader.room import Room
 from portal_downloader.rows import Files, file_id
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.stores import Stores
+from portal_downloader.submitting import Submitting
 from portal_downloader.telling import UNTOLD_SECONDS, Telling
+from portal_downloader.waiting import Waiting
 from portal_shared import mongo
 from portal_shared.events import DownloadRequested
 from portal_shared.mongo import Client, Database, Doc
@@ -240,3 +243,50 @@ async def test_whether_files_are_on_their_way_is_asked_without_reading_all_that_
     await kept.database["requests"].insert_one(whole)
     assert await requests.awaited("p", ["w", "x", "y"]) == {"y"}
     client.close()
+
+
+async def test_each_staged_file_is_claimed_by_one_and_not_once_it_is_let_go(kept: Kept) -> None:
+    names = [{"location": f"{n:02}"} for n in range(20)]
+    await kept.add(*names, state="staged", not_before=LONG_AGO)
+    files = kept.stores.files
+    one, other = Claiming(files, 30), Claiming(files, 30)
+    first = await one.next()
+    assert first is not None
+    assert first.location == "00"
+    await files.move({"_id": file_id("p", "01")}, ("staged",), "archived")
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    await files.move({"_id": file_id("p", "02")}, ("staged",), "staged", not_before=later)
+    claimed = [first.location]
+    while found := await asyncio.gather(one.next(), other.next(), one.next()):
+        claimed += [file.location for file in found if file is not None]
+        if None in found:
+            break
+    assert sorted(claimed) == ["00", *(f"{n:02}" for n in range(3, 20))]
+    await files.rows.update_one({"_id": first.id}, {"$set": {"until": LONG_AGO}})
+    again = await other.next()  # whose lease has ended
+    assert again is not None
+    assert (again.id, again.owner != first.owner) == (first.id, True)
+
+
+async def test_the_next_batch_is_found_by_as_many_looks_however_much_waits(kept: Kept) -> None:
+    """And of what is staged and not copied there is no more than may be under way."""
+    waiting = [{"location": f"{n // 10}/{n:03}", "requester": f"r{n % 3}"} for n in range(200)]
+    await kept.add(*waiting, state="queued", not_before=LONG_AGO)
+    staged = [{"location": f"staged/{n}"} for n in range(2)]
+    await kept.add(*staged, state="staged", pid="q")
+    queue = Waiting(kept.stores.files)
+    found = await queue.queue(NOW)
+    assert (found.oldest, found.files) == (LONG_AGO, 200)
+    assert sum(heap.files for heap in found.heaps if heap.requester == "r1") == 67
+    assert await queue.loads() == (2, [])
+    few = kept.settings.model_copy(update={"most_under_way": 5, "window_seconds": 0.0})
+    room = Room(
+        few, contents=kept.stores.contents, files=kept.stores.files, cache=kept.stores.cache
+    )
+    archive = Tape(few)
+    submitting = Submitting(few, kept.stores, tape=archive, room=room)
+    while await submitting.step():
+        pass
+    await archive.close()
+    at_archive = {"state": {"$in": ["submitted", "staging", "staged"]}}
+    assert await kept.stores.files.rows.count_documents(at_archive) == 5

@@ -16,6 +16,7 @@ from portal_shared.observe import logger
 
 from portal_downloader.archives.archive import Archive, Body, CutOff, NotThere
 from portal_downloader.cache import CHUNK, Incoming, InUse
+from portal_downloader.claiming import Claiming
 from portal_downloader.estimating import Pace
 from portal_downloader.room import Room, TooLarge
 from portal_downloader.rows import FileRow
@@ -48,6 +49,7 @@ class Fetching:
         )
         self._renew_after = settings.lease_seconds / 3
         self._files = stores.files
+        self._claiming = Claiming(stores.files, settings.lease_seconds)
         self._batches = stores.batches
         self._tape = tape
         self._cache = stores.cache
@@ -58,7 +60,7 @@ class Fetching:
 
     async def step(self) -> bool:
         """Claim a staged file and copy it; False when there is none."""
-        file = await self._files.claim_staged()
+        file = await self._claiming.next()
         if file is None:
             return False
         try:

@@ -5,6 +5,7 @@ asks for follows while its reader has less in the queue than he may: what planni
 much waits in the queue, does not grow with it.
 """
 
+import time
 from datetime import UTC, datetime, timedelta
 
 from portal_shared.events import DownloadFailed
@@ -23,6 +24,7 @@ log = logger(__name__)
 
 UNKNOWN_AGAIN = 1.0  # seconds between looks for a dataset that is not known yet
 FULL_AGAIN = 1.0  # seconds between looks whether a reader may have more in the queue
+LOOK_COST = 10  # times as long as such a look took, at least
 
 
 class Planning:
@@ -76,16 +78,20 @@ class Planning:
         dataset = await self._datasets.find(request["pid"])
         if dataset is not None and (reason := _closed(dataset)):
             await self._refuse(request, reason)
-        elif datetime.now(UTC) > request["requested_at"] + timedelta(seconds=seconds):
+            return
+        if datetime.now(UTC) > request["requested_at"] + timedelta(seconds=seconds):
             reason = f"not all of it could be asked for {seconds:.0f} s after it was requested"
             await self._refuse(request, reason)
-        elif await self._queueing.has_room(request):
+            return
+        began = time.monotonic()
+        if await self._queueing.has_room(request):
             following = await self._queueing.portion(request, request["next"])
             await self._requests.queued_up_to(request, following)
             if following is None:  # it may end now, and have moved no file
                 await self._datasets.note_news(request["pid"])
         else:
-            await self._requests.look_later(request, FULL_AGAIN)
+            pause = max(FULL_AGAIN, LOOK_COST * (time.monotonic() - began))
+            await self._requests.look_later(request, pause)
 
     async def _wait_for_dataset(self, request: Doc) -> None:
         waited = datetime.now(UTC) - request["requested_at"]

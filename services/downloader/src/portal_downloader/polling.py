@@ -21,6 +21,7 @@ from portal_downloader.stores import Stores
 log = logger(__name__)
 
 SLOWER = 1.5
+LOOK_COST = 20  # times as long as a look for what is overdue took, until the next
 
 
 class Polling:
@@ -34,7 +35,7 @@ class Polling:
         self._files = stores.files
         self._batches = stores.batches
         self._tape = tape
-        self._expired_at = 0.0
+        self._expire_at = 0.0
 
     async def step(self) -> bool:
         """One batch that is due; False when there is none."""
@@ -147,9 +148,9 @@ class Polling:
 
     async def _expire(self) -> None:
         """Nothing waits for ever."""
-        if time.monotonic() < self._expired_at + IDLE_SECONDS:
+        if time.monotonic() < self._expire_at:
             return
-        self._expired_at = time.monotonic()
+        began = time.monotonic()
         overdue = await self._files.overdue(datetime.now(UTC), UNDER_WAY)
         for file in overdue:
             reason = f"not here {self._deadline_seconds:.0f} s after it was asked for"
@@ -157,3 +158,5 @@ class Polling:
             await self._files.move(
                 {"_id": file.id}, UNDER_WAY, "failed", reason=reason, batch=None, stage_id=None
             )
+        now = time.monotonic()
+        self._expire_at = now + max(IDLE_SECONDS, LOOK_COST * (now - began))

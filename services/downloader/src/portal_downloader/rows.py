@@ -7,7 +7,6 @@ whose change their dataset's readers have not been told.
 # pyright: reportUnknownMemberType=false
 
 import time
-import uuid
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,15 +17,16 @@ from portal_shared.mongo import (
     ASCENDING,
     Database,
     Doc,
-    ReturnDocument,
     translated,
 )
 
 from portal_downloader.batching import group_of
 from portal_downloader.bells import Bells
-from portal_downloader.states import AT_ARCHIVE, MOVES, UNDER_WAY, State, Tally
+from portal_downloader.states import MOVES, THERE, UNDER_WAY, State, Tally
 
-IDS_AT_ONCE = 1000
+IDS_AT_ONCE = 200  # not every database compares a row with many in less than their number
+MOVED_AT_ONCE = 100
+ROWS_AT_ONCE = 1000
 COUNTS_COST = 50  # so many times as long as counting took, the counts are good
 _SUMS: Doc = {"files": {"$sum": 1}, "bytes": {"$sum": "$size"}}
 
@@ -166,8 +166,10 @@ class Files:
         if to == "staged" and "stage_id" in fields:
             fields["pinned_at"] = datetime.now(UTC)
         change: Doc = {"$set": {"state": to, "news": True, **fields}}
+        fitting = {**which, "state": {"$in": list(was)}}
+        one = isinstance(which.get("_id"), str)
         with translated():
-            result = await self.rows.update_many({**which, "state": {"$in": list(was)}}, change)
+            result = await (self.rows.update_one if one else self.rows.update_many)(fitting, change)
         if result.modified_count:
             self._ring(was, to)
         return int(result.modified_count)
@@ -175,7 +177,7 @@ class Files:
     def _ring(self, was: Sequence[State], to: State) -> None:
         """For those to whom such a move gives work."""
         self._bells.telling.ring()
-        if to == "queued" or (to not in AT_ARCHIVE and set(was) & set(AT_ARCHIVE)):  # room there
+        if to == "queued" or (to not in THERE and set(was) & set(THERE)):  # room at the archive
             self._bells.submitting.ring()
         if to == "staged":
             self._bells.fetching.ring()
@@ -184,8 +186,8 @@ class Files:
         self, ids: Sequence[str], which: Doc, was: Sequence[State], to: State, **fields: Any
     ) -> int:
         moved = 0
-        for start in range(0, len(ids), IDS_AT_ONCE):
-            here = {"_id": {"$in": list(ids[start : start + IDS_AT_ONCE])}, **which}
+        for start in range(0, len(ids), MOVED_AT_ONCE):
+            here = {"_id": {"$in": list(ids[start : start + MOVED_AT_ONCE])}, **which}
             moved += await self.move(here, was, to, **fields)
         return moved
 
@@ -211,11 +213,11 @@ class Files:
                 if locations is None:
                     here["location"] = {"$gt": after}
                 with translated():
-                    rows = self.rows.find(here).sort("location", ASCENDING).limit(IDS_AT_ONCE)
+                    rows = self.rows.find(here).sort("location", ASCENDING).limit(ROWS_AT_ONCE)
                     found = [FileRow.of(row) async for row in rows]
                 if found:
                     yield found
-                if locations is not None or len(found) < IDS_AT_ONCE:
+                if locations is not None or len(found) < ROWS_AT_ONCE:
                     break
                 after = found[-1].location
 
@@ -233,20 +235,6 @@ class Files:
         with translated():
             row = await self.rows.find_one({"state": {"$in": list(UNDER_WAY)}}, {"_id": 1})
         return row is not None
-
-    async def claim_staged(self) -> FileRow | None:
-        """One to copy, ours until the lease ends; the owner is in the row."""
-        now = datetime.now(UTC)
-        which: Doc = {"state": "staged", "not_before": {"$lte": now}, "until": {"$lte": now}}
-        claim = {"owner": uuid.uuid4().hex, "until": now + self._lease}
-        with translated():
-            row = await self.rows.find_one_and_update(
-                which,
-                {"$set": claim},
-                sort=[("not_before", ASCENDING), ("path", ASCENDING)],
-                return_document=ReturnDocument.AFTER,
-            )
-        return FileRow.of(row) if row else None
 
     async def extend(self, file: FileRow) -> bool:
         """Still ours? Then for another lease."""
@@ -282,7 +270,7 @@ class Files:
     async def overdue(self, now: datetime, states: Sequence[State]) -> list[FileRow]:
         with translated():
             rows = self.rows.find({"state": {"$in": list(states)}, "deadline": {"$lte": now}})
-            return [FileRow.of(row) async for row in rows.limit(IDS_AT_ONCE)]
+            return [FileRow.of(row) async for row in rows.limit(ROWS_AT_ONCE)]
 
     async def pids_with_news(self) -> list[str]:
         with translated():

@@ -28,7 +28,8 @@ RequestState = Literal["ARCHIVED", "RESTORING", "ONLINE", "FAILED"]
 
 ASKABLE: tuple[State, ...] = ("archived", "failed", "lost")
 AT_ARCHIVE: tuple[State, ...] = ("submitted", "staging")
-UNDER_WAY: tuple[State, ...] = ("queued", *AT_ARCHIVE, "staged")
+THERE: tuple[State, ...] = (*AT_ARCHIVE, "staged")  # for as much as this there is room
+UNDER_WAY: tuple[State, ...] = ("queued", *THERE)
 BROKEN: tuple[State, ...] = ("failed", "lost", "unverifiable")
 
 MOVES: Mapping[State, frozenset[State]] = {

@@ -10,17 +10,19 @@ from portal_shared.workers import IDLE_SECONDS
 
 from portal_downloader.archive_answers import ON_DISK
 from portal_downloader.archives.archive import Archive, Busy, TooMuch
-from portal_downloader.batching import Batching, lead
+from portal_downloader.batching import Batching
 from portal_downloader.room import Room
 from portal_downloader.rows import FileRow
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.states import AT_ARCHIVE
 from portal_downloader.stores import Stores
+from portal_downloader.turns import Turns
 from portal_downloader.waiting import Waiting
 
 log = logger(__name__)
 
 RECONCILED_AT_ONCE = 1000
+RESTS = 3  # times as long as a look took that found nothing to submit
 
 
 class Submitting:
@@ -66,49 +68,42 @@ class Submitting:
             raise
 
     async def _submit_next(self) -> bool:
-        now = datetime.now(UTC)
-        oldest = await self._waiting.next_queued()
-        if oldest is None:
-            return False
-        most = min(self._most, self._batching.admitted(await self._waiting.under_way()))
-        if not most or not self._room.admits:
-            return False  # woken when something has come, or gone
-        waiting = await self._waiting.waiting(now, self._batching.most)
-        left = self._batching.seconds_left(oldest=oldest, waiting=waiting, now=now)
+        began = time.monotonic()
+        if await self._submitted(datetime.now(UTC)):
+            return True
+        await asyncio.sleep(RESTS * (time.monotonic() - began))  # looks over much are dear
+        return False
+
+    async def _submitted(self, now: datetime) -> bool:
+        """The next batch; False while there is none, or no room for it."""
+        queue = await self._waiting.queue(now)
+        if queue.oldest is None or not self._room.admits:
+            return False  # woken when something is queued, or gone
+        staged, loads = await self._waiting.loads()
+        under_way = staged + sum(load.files for load in loads)
+        most = min(self._most, self._batching.admitted(under_way))
+        if not most:
+            return False  # woken when something has come
+        left = self._batching.seconds_left(oldest=queue.oldest, waiting=queue.files, now=now)
         if left:
             await asyncio.sleep(min(left, IDLE_SECONDS))
             return True
         batch = await self._batches.intend()
-        if await self._gather(batch, now, most):
+        if await self._gather(batch, now, most, Turns(self._batching, queue.heaps, loads)):
             await self._submit(batch)
             return True
         await self._batches.end(batch)
         return False
 
-    async def _gather(self, batch: str, now: datetime, most: int) -> int:
+    async def _gather(self, batch: str, now: datetime, most: int, turns: Turns) -> int:
         """Whole groups into this batch, each that of whoever leads then; how many files."""
-        shares = await self._waiting.shares(now)
-        groups = await self._waiting.groups_under_way()
-        by_requester = {share.requester: share for share in shares}
         gathered = 0
-        while gathered < most and (leading := lead(shares)) is not None:
-            tapes = self._batching.has_room_for_tapes(groups)
-            group = await self._waiting.next_group(
-                leading.requester, now, besides=groups, tapes=tapes
+        while gathered < most and (group := turns.next()) is not None:
+            found = await self._waiting.of_group(group, now, most - gathered)
+            gathered += await self._files.move_all(
+                [file for file, _ in found], {"batch": None}, ("queued",), "submitted", batch=batch
             )
-            groups.add(group or "")
-            found = await self._waiting.of_group(group, now, most - gathered) if group else []
-            ids = [file for file, _ in found]
-            moved = await self._files.move_all(
-                ids, {"batch": None}, ("queued",), "submitted", batch=batch
-            )
-            gathered += moved
-            if not moved:
-                leading.waiting = 0
-            for _, requester in found:
-                share = by_requester.get(requester, leading)
-                share.waiting -= 1
-                share.under_way += 1
+            turns.took(requester for _, requester in found)
         return gathered
 
     async def _submit(self, batch: str) -> None:

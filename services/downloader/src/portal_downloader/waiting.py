@@ -1,15 +1,29 @@
 """The files that wait for the archive, as rows in MongoDB: who has which, and what goes next."""
 # pyright: reportUnknownMemberType=false
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from portal_shared.mongo import ASCENDING, DESCENDING, Doc, UpdateOne, translated
+from portal_shared.mongo import ASCENDING, Doc, UpdateOne, translated
 
-from portal_downloader.batching import TAPE, Place, Share, group_of
+from portal_downloader.batching import Place, group_of
 from portal_downloader.rows import FileRow, Files
-from portal_downloader.states import AT_ARCHIVE
+from portal_downloader.states import THERE
+from portal_downloader.turns import Heap, Load
+
+
+@dataclass(frozen=True)
+class Queue:
+    """All that waits: since when the first may be staged, and what may be by now."""
+
+    oldest: datetime | None
+    heaps: tuple[Heap, ...]
+
+    @property
+    def files(self) -> int:
+        return sum(heap.files for heap in self.heaps)
 
 
 class Waiting:
@@ -36,52 +50,41 @@ class Waiting:
             with translated():
                 await self._rows.bulk_write(writes, ordered=False)
 
-    async def shares(self, now: datetime) -> list[Share]:
-        """Who has what waiting that may be staged now, and what under way."""
-        waiting: Doc = {"state": "queued", "not_before": {"$lte": now}}
-        group: Doc = {
-            "_id": "$requester",
-            "n": {"$sum": 1},
-            "priority": {"$max": "$priority"},
-            "oldest": {"$min": "$not_before"},
-        }
-        under_way: dict[str, int] = {}
+    async def queue(self, now: datetime) -> Queue:
+        """All that waits, looked at once."""
+        heap: Doc = {"requester": "$requester", "group": "$group", "priority": "$priority"}
+        heap["due"] = {"$lte": ["$not_before", now]}
+        sums: Doc = {"n": {"$sum": 1}, "oldest": {"$min": "$not_before"}, "path": {"$min": "$path"}}
+        steps: list[Doc] = [{"$match": {"state": "queued"}}, {"$group": {"_id": heap, **sums}}]
+        oldest: datetime | None = None
+        heaps: list[Heap] = []
         with translated():
-            steps = [{"$match": waiting}, {"$group": group}]
-            rows = [row async for row in self._rows.aggregate(steps)]
-            busy: Doc = {"state": {"$in": list(AT_ARCHIVE)}}
-            counted: Doc = {"_id": "$requester", "n": {"$sum": 1}}
-            async for row in self._rows.aggregate([{"$match": busy}, {"$group": counted}]):
-                under_way[row["_id"] or ""] = row["n"]
-        return [
-            Share(
-                requester=row["_id"] or "",
-                priority=int(row["priority"] or 0),
-                waiting=row["n"],
-                oldest=row["oldest"],
-                under_way=under_way.get(row["_id"] or "", 0),
-            )
-            for row in rows
-        ]
+            async for row in self._rows.aggregate(steps):
+                told = row["_id"]
+                oldest = min(oldest or row["oldest"], row["oldest"])
+                if told["due"]:
+                    who, priority = told.get("requester") or "", int(told.get("priority") or 0)
+                    heaps.append(
+                        Heap(who, told["group"], priority, row["n"], row["oldest"], row["path"])
+                    )
+        return Queue(oldest, tuple(heaps))
 
-    async def groups_under_way(self) -> set[str]:
-        """Of what the archive has been asked for."""
-        which: Doc = {"state": {"$in": list(AT_ARCHIVE)}}
+    async def loads(self) -> tuple[int, list[Load]]:
+        """How many are pinned on the archive's disk for us, and what else it was asked for."""
+        load: Doc = {"requester": "$requester", "group": "$group"}
+        load["staged"] = {"$eq": ["$state", "staged"]}
+        which: Doc = {"state": {"$in": list(THERE)}}
+        steps: list[Doc] = [{"$match": which}, {"$group": {"_id": load, "n": {"$sum": 1}}}]
+        staged = 0
+        loads: list[Load] = []
         with translated():
-            return {str(group) for group in await self._rows.distinct("group", which)}
-
-    async def next_group(
-        self, requester: str, now: datetime, *, besides: Collection[str], tapes: bool
-    ) -> str | None:
-        """That of his file that waits longest, of the highest priority; of tapes only if asked."""
-        which: Doc = {"state": "queued", "not_before": {"$lte": now}, "requester": requester}
-        which["group"] = {"$nin": [group for group in besides if group.startswith(TAPE)]}
-        if not tapes:
-            which["on_tape"] = {"$ne": True}
-        order = [("priority", DESCENDING), ("not_before", ASCENDING), ("path", ASCENDING)]
-        with translated():
-            row = await self._rows.find_one(which, {"group": 1}, sort=order)
-        return row["group"] if row else None
+            async for row in self._rows.aggregate(steps):
+                told = row["_id"]
+                if told["staged"]:
+                    staged += row["n"]
+                else:
+                    loads.append(Load(told.get("requester") or "", told["group"], row["n"]))
+        return staged, loads
 
     async def of_group(self, group: str, now: datetime, most: int) -> list[tuple[str, str]]:
         """Ids and requesters of those that wait, in the order in which they lie."""
@@ -94,25 +97,8 @@ class Waiting:
                 async for row in rows.sort(order).limit(most)
             ]
 
-    async def waiting(self, now: datetime, most: int) -> int:
-        """How many may be staged now; no more are counted than that."""
-        which: Doc = {"state": "queued", "not_before": {"$lte": now}}
-        with translated():
-            return await self._rows.count_documents(which, limit=most)
-
     async def queued_of(self, requester: str, most: int) -> int:
         """How many wait that he asked for; no more are counted than that."""
         which: Doc = {"requester": requester, "state": "queued"}
         with translated():
             return await self._rows.count_documents(which, limit=most)
-
-    async def under_way(self) -> int:
-        """How many the archive has been asked for."""
-        with translated():
-            return await self._rows.count_documents({"state": {"$in": list(AT_ARCHIVE)}})
-
-    async def next_queued(self) -> datetime | None:
-        """When the first of those queued may be staged."""
-        with translated():
-            row = await self._rows.find_one({"state": "queued"}, sort=[("not_before", ASCENDING)])
-        return row["not_before"] if row else None
