@@ -22,6 +22,7 @@ from portal_downloader.datasets import Datasets
 from portal_downloader.estimating import Pace
 from portal_downloader.fetching import Fetching
 from portal_downloader.listing import LONG_AGO, fresh
+from portal_downloader.naming import Naming
 from portal_downloader.places import Places
 from portal_downloader.planning import Planning
 from portal_downloader.queueing import AT_ONCE
@@ -202,18 +203,33 @@ async def test_what_the_cache_gave_up_is_asked_for_again_though_nobody_said_so(k
 
 
 class Replies(monitoring.CommandListener):
-    """How much the database sends."""
+    """How much the database sends, and how often."""
 
     bytes = 0
+    count = 0
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         pass
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
         self.bytes += len(bson.encode(event.reply))
+        self.count += event.command_name == "find"
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
         pass
+
+
+async def test_what_requests_name_is_remembered_only_as_far_as_there_is_room(kept: Kept) -> None:
+    rows = [{"_id": f"r{n}", "locations": [f"{n}/{i}" for i in range(10)]} for n in range(4)]
+    await kept.database["requests"].insert_many(rows)
+    naming = Naming(kept.database["requests"], most=25)
+    for _ in range(2):
+        told = await naming.of([f"r{n}" for n in range(4)])
+        assert {name: set(told[name]) for name in told} == {
+            row["_id"]: set(row["locations"]) for row in rows
+        }
+    await kept.database["requests"].delete_many({})
+    assert len(await naming.of([f"r{n}" for n in range(4)])) == 2
 
 
 async def test_whether_files_are_on_their_way_is_asked_without_reading_all_that_others_named(
@@ -239,6 +255,10 @@ async def test_whether_files_are_on_their_way_is_asked_without_reading_all_that_
     assert replies.bytes < len(bson.encode(named[0]))
     page = names[:1100]
     assert await requests.awaited("p", page) == set(page[100:])
+    replies.bytes = replies.count = 0
+    assert await requests.awaited("p", page) == set(page[100:])
+    assert replies.count == 2  # one for those that ask for all of it
+    assert replies.bytes < len(bson.encode(named[0])) / 10
     whole = {**row, "_id": "whole", "locations": None, "next": "x"}
     await kept.database["requests"].insert_one(whole)
     assert await requests.awaited("p", ["w", "x", "y"]) == {"y"}

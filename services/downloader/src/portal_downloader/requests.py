@@ -21,6 +21,7 @@ from portal_shared.observe import correlation_id
 
 from portal_downloader.bells import Bells
 from portal_downloader.estimating import Extent
+from portal_downloader.naming import Naming
 
 KEPT = timedelta(days=30)
 FEW = 8  # locations that are looked for one by one
@@ -29,6 +30,7 @@ FEW = 8  # locations that are looked for one by one
 class Requests:
     def __init__(self, database: Database, lease: float, bells: Bells) -> None:
         self._rows = database["requests"]
+        self._naming = Naming(self._rows)
         self._bells = bells
         self._lease = timedelta(seconds=lease)
 
@@ -226,21 +228,18 @@ class Requests:
         return found
 
     async def _named(self, which: Doc, names: set[str]) -> set[str]:
-        """Those of these that come after the `next` of a request that names them.
-
-        One request is read after the other, until all are found: not every database intersects
-        lists in less than the product of their lengths.
-        """
-        found: set[str] = set()
+        """Those of these that come after the `next` of a request that names them."""
         fits: Doc = {**which, "next": {"$lt": max(names)}, "locations": {"$ne": None}}
         with translated():
-            rows = self._rows.find(fits, {"next": 1, "locations": 1}, batch_size=1)
-            async for row in rows:
-                found |= {n for n in names.intersection(row["locations"]) if n > row["next"]}
-                if found == names:
-                    break
-            await rows.close()
-        return found
+            rows = self._rows.find(fits, {"next": 1})
+            following = {row["_id"]: row["next"] async for row in rows}
+        named = await self._naming.of(list(following))
+        return {
+            name
+            for request, locations in named.items()
+            for name in names & locations
+            if name > following[request]
+        }
 
     async def plan_again(self, which: Doc) -> None:
         """Open requests, to have their files asked for again."""
