@@ -16,6 +16,7 @@ from portal_downloader.archives.wlcg import Tape
 from portal_downloader.batches import Batches
 from portal_downloader.bells import Bells
 from portal_downloader.cache import Cache
+from portal_downloader.cancelling import Cancelling
 from portal_downloader.claiming import Claiming
 from portal_downloader.contents import Contents
 from portal_downloader.datasets import Datasets
@@ -26,10 +27,11 @@ from portal_downloader.naming import Naming
 from portal_downloader.places import Places
 from portal_downloader.planning import Planning
 from portal_downloader.queueing import AT_ONCE
+from portal_downloader.releasing import Releasing
 from portal_downloader.renewing import Renewing
 from portal_downloader.requests import Requests
 from portal_downloader.room import Room
-from portal_downloader.rows import Files, file_id
+from portal_downloader.rows import FileRow, Files, file_id
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.stores import Stores
 from portal_downloader.submitting import Submitting
@@ -153,6 +155,39 @@ async def test_a_pin_that_is_renewed_while_its_file_is_copied_is_let_go_as_the_o
     let_go = {pin["stage_id"] async for pin in kept.database["pins"].find({})}
     assert old in let_go
     assert len(let_go) == 2
+
+
+async def test_a_pin_that_is_renewed_while_its_request_is_cancelled_is_let_go_as_the_old_one(
+    kept: Kept, tape: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores, archive = kept.stores, Tape(kept.settings)
+    file, path = tape.write("d/x", 3000), f"/{tape.name}/d/x"
+    old = await archive.stage([path])
+    await kept.add(
+        {"location": "x", "path": path, "size": file.size, "sha256": file.sha256},
+        state="staged", stage_id=old, pinned_at=LONG_AGO,
+    )  # fmt: skip
+    await kept.ask("x")
+    await stores.requests.cancel("r")
+    renewing, let_go = Renewing(kept.settings, stores, archive), stores.batches.let_go
+    steps = iter([renewing.step])
+
+    async def meanwhile(row: FileRow) -> None:
+        await let_go(row)
+        for step in steps:
+            assert await step()
+
+    monkeypatch.setattr(stores.batches, "let_go", meanwhile)
+    assert await Cancelling(stores, archive).step()
+    assert await kept.state("x") == "archived"
+    released = {pin["stage_id"] async for pin in kept.database["pins"].find({})}
+    assert len(released) == 2
+    releasing = Releasing(stores.batches, archive)
+    while await releasing.step():
+        pass
+    await archive.close()
+    answers: dict[str, int] = tape.http.get("/_calls").json()["answers"]
+    assert answers["POST /release/{id} 200"] == answers["POST /stage 201"] == 2
 
 
 async def test_no_more_is_queued_of_a_dataset_that_was_withdrawn_meanwhile(kept: Kept) -> None:

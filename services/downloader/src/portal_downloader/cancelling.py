@@ -1,5 +1,7 @@
 """Lets go of what was asked for and is wanted by nobody any more."""
 
+from collections.abc import Sequence
+
 from portal_shared.errors import PortalError
 from portal_shared.observe import logger
 
@@ -37,16 +39,18 @@ class Cancelling:
         log.info("request cancelled", request_id=request["_id"], files_given_up=given_up)
         return True
 
-    async def _let_go(self, files: list[FileRow]) -> None:
-        """On tape again; the archive is told, as well as may be."""
+    async def _let_go(self, files: Sequence[FileRow]) -> None:
+        """On tape again, without the pin each has by then; the archive is told, as may be."""
         by_batch: dict[str, list[FileRow]] = {}
         for file in files:
-            await self._batches.let_go(file)
             if file.batch:
                 by_batch.setdefault(file.batch, []).append(file)
-        await self._files.move_all(
-            [f.id for f in files], {}, UNDER_WAY, "archived", batch=None, stage_id=None
-        )
+        left = list(files)
+        while left:
+            for file in left:
+                await self._batches.let_go(file)
+            moved = await self._unpinned(left)
+            left = [] if moved == len(left) else await self._files.pinned_anew(left)
         for batch, ours in by_batch.items():
             stage_id = await self._batches.stage_id(batch)
             if stage_id is None:
@@ -55,3 +59,15 @@ class Cancelling:
                 await self._tape.cancel(stage_id, [f.path for f in ours])
             except PortalError as error:  # it restores what nobody fetches: a pin runs out
                 log.warning("recall not cancelled", stage_id=stage_id, reason=str(error))
+
+    async def _unpinned(self, files: Sequence[FileRow]) -> int:
+        """How many are given up: not those that another stage request pins by now."""
+        by_pin: dict[str | None, list[str]] = {}
+        for file in files:
+            by_pin.setdefault(file.stage_id, []).append(file.id)
+        moved = 0
+        for stage_id, ids in by_pin.items():
+            moved += await self._files.move_all(
+                ids, {"stage_id": stage_id}, UNDER_WAY, "archived", batch=None, stage_id=None
+            )
+        return moved

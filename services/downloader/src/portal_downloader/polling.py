@@ -155,8 +155,9 @@ class Polling:
         for file in overdue:
             reason = f"not here {self._deadline_seconds:.0f} s after it was asked for"
             await self._batches.let_go(file)
+            ours = {"_id": file.id, "stage_id": file.stage_id}  # else it is found once more
             await self._files.move(
-                {"_id": file.id}, UNDER_WAY, "failed", reason=reason, batch=None, stage_id=None
+                ours, UNDER_WAY, "failed", reason=reason, batch=None, stage_id=None
             )
         now = time.monotonic()
         self._expire_at = now + max(IDLE_SECONDS, LOOK_COST * (now - began))

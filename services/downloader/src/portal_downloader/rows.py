@@ -267,6 +267,17 @@ class Files:
             result = await self.rows.update_one(which, change)
         return bool(result.matched_count)
 
+    async def pinned_anew(self, files: Sequence[FileRow]) -> list[FileRow]:
+        """Those of these that are under way, and pinned otherwise than when they were read."""
+        read = {file.id: file.stage_id for file in files}
+        found: list[FileRow] = []
+        for start in range(0, len(files), MOVED_AT_ONCE):
+            ids = [file.id for file in files[start : start + MOVED_AT_ONCE]]
+            which: Doc = {"_id": {"$in": ids}, "state": {"$in": list(UNDER_WAY)}}
+            with translated():
+                found += [FileRow.of(row) async for row in self.rows.find(which)]
+        return [file for file in found if file.stage_id != read[file.id]]
+
     async def overdue(self, now: datetime, states: Sequence[State]) -> list[FileRow]:
         with translated():
             rows = self.rows.find({"state": {"$in": list(states)}, "deadline": {"$lte": now}})
