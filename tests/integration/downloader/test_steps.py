@@ -11,6 +11,7 @@ from typing import Any
 import bson
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
+from portal_downloader import telling
 from portal_downloader.archives.archive import Body
 from portal_downloader.archives.wlcg import Tape
 from portal_downloader.batches import Batches
@@ -208,16 +209,16 @@ async def test_a_request_whose_last_portion_moves_nothing_ends_with_the_next_wor
     kept: Kept,
 ) -> None:
     *names, last = await kept.publish(*({"location": f"{n:04}"} for n in range(AT_ONCE + 1)))
-    rows, planning, telling = kept.stores.files.rows, kept.planning(), kept.telling()
+    rows, planning, teller = kept.stores.files.rows, kept.planning(), kept.telling()
     await rows.update_many({"location": {"$in": names}}, {"$set": {"state": "online"}})
     broken = {"state": "unverifiable", "reason": "it has no checksum"}
     await rows.update_one({"location": last}, {"$set": broken})
     await kept.ask(*names, last)
     assert await planning.step()
-    assert await telling.step()
+    assert await teller.step()
     assert (await kept.request())["open"]
     assert await planning.step()
-    assert await telling.step()
+    assert await teller.step()
     request = await kept.request()
     assert (request["open"], request["state"]) == (False, "FAILED")
     assert "it has no checksum" in request["reason"]
@@ -226,15 +227,39 @@ async def test_a_request_whose_last_portion_moves_nothing_ends_with_the_next_wor
 async def test_what_the_cache_gave_up_is_asked_for_again_though_nobody_said_so(kept: Kept) -> None:
     await kept.publish({"location": "x"})
     await kept.ask()
-    planning, telling = kept.planning(), kept.telling()
+    planning, teller = kept.planning(), kept.telling()
     assert await planning.step()
-    assert await telling.step()
+    assert await teller.step()
     await kept.stores.files.rows.update_one({"location": "x"}, {"$set": {"state": "archived"}})
     long_ago = datetime.now(UTC) - timedelta(seconds=2 * UNTOLD_SECONDS)
     await kept.database["requests"].update_one({"_id": "r"}, {"$set": {"told_at": long_ago}})
-    assert await telling.step()
+    assert await teller.step()
     assert await planning.step()
     assert await kept.state("x") == "queued"
+
+
+async def test_who_waits_for_few_files_hears_of_them_while_sums_over_many_rest(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "RESTS", 1e9)
+    await kept.publish({"location": "w"}, {"location": "x"})
+    await kept.publish({"location": "x"}, pid="q")
+    await kept.stores.datasets.note_news("p")
+    outbox = Outbox(kept.database, "downloader")
+    slow = Telling(kept.stores, client=kept.client, outbox=outbox, pause=0.01, pace=Pace(), many=2)
+    assert await slow.step()  # of p, which rests from now on
+    for pid in ("p", "q"):
+        await kept.stores.files.move({"pid": pid}, ("archived",), "online")
+        await kept.stores.datasets.note_news(pid)
+    assert await slow.step()
+
+    async def told() -> list[str | None]:
+        found = [await kept.stores.datasets.find(pid) for pid in ("p", "q")]
+        return [row.get("availability") if row else None for row in found]
+
+    assert await told() == ["ARCHIVED", "ONLINE"]  # the first says so later
+    assert await kept.telling().step()  # by one that is rested
+    assert await told() == ["ONLINE", "ONLINE"]
 
 
 class Replies(monitoring.CommandListener):

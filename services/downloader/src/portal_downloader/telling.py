@@ -6,6 +6,7 @@ time. A dataset is noted as having news before its files' marks are wiped.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,7 +31,8 @@ log = logger(__name__)
 DATASETS_AT_ONCE = 100
 REQUESTS_AT_ONCE = 50
 UNTOLD_SECONDS = 15.0
-RESTS = 2  # times as long as telling took: sums over many files are dear
+MANY = 2000  # files of a dataset: sums over so many are dear
+RESTS = 9.0  # times as long as these took
 UNWATCHED = 2  # times the pause where nobody waits for files
 GUESSED = ("place", "seconds_left")  # said with what is new, but no news by themselves
 
@@ -44,7 +46,10 @@ class Telling:
         outbox: Outbox,
         pause: float,
         pace: Pace,
+        many: int = MANY,
     ) -> None:
+        self._many = many
+        self._resting: dict[str, float] = {}  # until when, by pid
         self._client = client
         self._outbox = outbox
         self._datasets = stores.datasets
@@ -55,22 +60,41 @@ class Telling:
 
     async def step(self) -> bool:
         """All that is new; then nothing for a while, so that progress comes in portions."""
-        started = time.monotonic()
-        datasets = await self._with_news()
+        news = await self._with_news()
+        datasets = {pid: row for pid, row in news.items() if not self._rests(pid)}
         if not datasets:
-            return await self._tell_untold()
+            if news:
+                await asyncio.sleep(self._pause)
+            return bool(news) or await self._tell_untold()
+        started = time.monotonic()
         pids = list(datasets)
         requests = await self._requests.open_of(pids)  # first: what it asked for is in the tallies
         tallies = await self._files.tallies(pids)
+        summed = Counter({pid: tally.all_files for pid, tally in tallies.items()})
         for request in requests:
             pid, locations = request["pid"], request["locations"]
             tally = tallies[pid] if locations is None else await self._files.tally(pid, locations)
+            summed[pid] += len(locations or ())
             await self._plan_again_or_tell(request, tally)
         awaited = {r["pid"] for r in requests if "next" in r}
         await self._tell_availability(datasets, tallies, awaited)
-        pause = self._pause if requests else UNWATCHED * self._pause
-        await asyncio.sleep(max(pause, RESTS * (time.monotonic() - started)))
+        self._rest(summed, time.monotonic() - started)
+        await asyncio.sleep(self._pause if requests else UNWATCHED * self._pause)
         return True
+
+    def _rest(self, summed: Mapping[str, int], seconds: float) -> None:
+        """For longer the longer it took, each for its own part: small ones wait for none."""
+        now, whole = time.monotonic(), sum(summed.values()) or 1
+        for pid, files in summed.items():
+            if files >= self._many:
+                self._resting[pid] = now + RESTS * seconds * files / whole
+
+    def _rests(self, pid: str) -> bool:
+        """Whether it is told of later, for what it cost the last time."""
+        if self._resting.get(pid, 0.0) > time.monotonic():
+            return True
+        self._resting.pop(pid, None)
+        return False
 
     async def _with_news(self) -> dict[str, Doc]:
         """Datasets by pid; what comes after is news again."""
@@ -107,14 +131,17 @@ class Telling:
         """Those that have waited long: their place has changed, and what is left."""
         since = datetime.now(UTC) - timedelta(seconds=UNTOLD_SECONDS)
         waiting = await self._requests.untold(since, REQUESTS_AT_ONCE)
-        for request in waiting:
+        due = [request for request in waiting if not self._rests(request["pid"])]
+        for request in due:
+            started = time.monotonic()
             pid, locations = request["pid"], request["locations"]
             if locations is None:
                 tally = (await self._files.tallies([pid]))[pid]
             else:
                 tally = await self._files.tally(pid, locations)
             await self._plan_again_or_tell(request, tally, again=True)
-        return bool(waiting)
+            self._rest({pid: tally.all_files}, time.monotonic() - started)
+        return bool(due)
 
     async def _plan_again_or_tell(self, request: Doc, tally: Tally, *, again: bool = False) -> None:
         """What is on tape and not still to be queued was given up, or is of a newer list."""
