@@ -31,7 +31,8 @@ def tape() -> None:
 def failures(
     data: Data = DEFAULT,
     state: Annotated[
-        str | None, typer.Option("--state", help="Only those: failed, lost, unverifiable, queued.")
+        str | None,
+        typer.Option("--state", help="Only those: failed, expired, lost, unverifiable, queued."),
     ] = None,
     *,
     as_json: Json = False,

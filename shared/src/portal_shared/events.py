@@ -152,6 +152,7 @@ class DownloadProgressed(Event):
     files_failed: int
     bytes: int
     bytes_online: int
+    files_expired: int = 0  # of those that failed: they did not come before their deadline
     place: int | None = None  # in the queue, from 1; None once its files come
     seconds_left: float | None = None  # as far as that can be told
 
@@ -178,6 +179,7 @@ class DownloadFailed(Event):
     files: int
     files_online: int
     files_failed: int
+    files_expired: int = 0  # of those: they did not come before their deadline
 
 
 EVENTS: tuple[type[Event], ...] = (

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from portal_shared.events import DownloadProgressed, DownloadReady
+from portal_shared.events import DownloadFailed, DownloadProgressed, DownloadReady
 from portal_shared.model import File
 
 
@@ -165,6 +165,23 @@ async def test_what_is_told_late_or_twice_changes_nothing(
     told = (await reader.get(first["self"])).json()
     assert (told["state"], told["files_online"]) == ("ONLINE", 3)
     assert gateway.service.settling.settled["dead"] == 0
+
+
+async def test_how_many_files_expired_is_told_beside_those_that_failed(
+    downloader: Any, gateway: Any, tape: Any, reader: httpx.AsyncClient
+) -> None:
+    await listed(downloader, gateway, tape)
+    first = (await reader.post("/api/downloads", json={"pid": downloader.pid("p")})).json()
+    assert first["files_expired"] == 0
+    failed = DownloadFailed(
+        request_id=first["id"], version=90, reason="not here 3 s after it was asked for",
+        files=3, files_online=0, files_failed=3, files_expired=2,
+    )  # fmt: skip
+    await downloader.say(failed)
+    async with asyncio.timeout(30):
+        while (told := (await reader.get(first["self"])).json())["files_expired"] != 2:
+            await asyncio.sleep(0.05)
+    assert (told["state"], told["files_failed"]) == ("FAILED", 3)
 
 
 async def test_the_proxy_passes_on_what_the_downloader_says(

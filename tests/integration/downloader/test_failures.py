@@ -43,7 +43,16 @@ async def test_a_file_that_never_ends_ends_by_its_deadline(alone: Any, tape: Any
     tape.fault(effect="stuck", path="d/x")
     failed = await downloader.ended(await downloader.ask("p"))
     assert (failed["files_online"], failed["files_failed"]) == (1, 1)
-    assert "not here 3 s after it was asked for" in failed["reason"]
+    assert failed["files_expired"] == 1
+    assert "1 of these expired; x: not here 3 s after it was asked for" in failed["reason"]
+    read = (await downloader.get("p", "x")).json()
+    assert (read["state"], read["recall"]) == ("ARCHIVED", "expired")
+    listed = (await downloader.get("p")).json()["files"]
+    assert [(f["name"], f["recall"]) for f in listed] == [("x", "expired"), ("y", None)]
+    page = await downloader.get("p", headers={"accept": "text/html"})
+    assert "ARCHIVED (recall expired: not here 3 s after" in page.text
+    told = (await downloader.http.get("/failures")).json()["files"]
+    assert [(f["location"], f["state"]) for f in told] == [("x", "expired")]
 
 
 async def test_a_file_left_out_of_the_answer_is_looked_for(downloader: Any, tape: Any) -> None:

@@ -81,7 +81,7 @@ async def test_what_never_gets_room_in_the_queue_ends_with_the_reason(
     await listed(downloader, tape)
     failed = await downloader.ended(await downloader.ask("p"))
     assert "could be asked for" in failed["reason"]
-    assert failed["files_online"] == 0
+    assert (failed["files_online"], failed["files_expired"]) == (0, failed["files_failed"])
     async with asyncio.timeout(60):
         while "RESTORING" in (await states(downloader)).values():
             await asyncio.sleep(0.1)

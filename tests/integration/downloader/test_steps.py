@@ -27,6 +27,7 @@ from portal_downloader.listing import LONG_AGO, fresh
 from portal_downloader.naming import Naming
 from portal_downloader.places import Places
 from portal_downloader.planning import Planning
+from portal_downloader.polling import Polling
 from portal_downloader.queueing import AT_ONCE
 from portal_downloader.releasing import Releasing
 from portal_downloader.renewing import Renewing
@@ -235,6 +236,19 @@ async def test_what_the_cache_gave_up_is_asked_for_again_though_nobody_said_so(k
     await kept.database["requests"].update_one({"_id": "r"}, {"$set": {"told_at": long_ago}})
     assert await teller.step()
     assert await planning.step()
+    assert await kept.state("x") == "queued"
+
+
+async def test_what_expired_is_on_tape_and_is_queued_again_when_it_is_asked_for(kept: Kept) -> None:
+    await kept.publish({"location": "x"})
+    where = {"state": "queued", "deadline": LONG_AGO, "reason": None}
+    await kept.stores.files.rows.update_one({"location": "x"}, {"$set": where})
+    archive = Tape(kept.settings)
+    await Polling(kept.settings, kept.stores, archive).step()
+    await archive.close()
+    assert await kept.state("x") == "expired"
+    await kept.ask("x")
+    assert await kept.planning().step()
     assert await kept.state("x") == "queued"
 
 

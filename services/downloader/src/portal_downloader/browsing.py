@@ -17,6 +17,7 @@ from portal_downloader.answering import CORS
 from portal_downloader.delivering import FORMATS, Delivery
 from portal_downloader.listing import tag_of
 from portal_downloader.rows import Files
+from portal_downloader.states import given_up
 
 ENTRIES_A_PAGE = 1000
 
@@ -124,8 +125,14 @@ def _told(site: str, row: Doc, state: Availability) -> dict[str, Any]:
         "sha256": row["sha256"],
         "etag": tag_of(row["sha256"]) if row["sha256"] else None,
         "state": state,
+        "recall": given_up(row["state"]),
         "url": f"{site}{data_path(row['pid'], row['location'])}",
     }
+
+
+def _ended(row: Doc) -> str:
+    ended = given_up(row["state"])
+    return f" (recall {ended}: {html.escape(row['reason'] or '')})" if ended else ""
 
 
 def _html(
@@ -143,7 +150,7 @@ def _html(
     rows += [
         f'<tr><td><a href="{quote(row["location"][len(folder) :])}">'
         f"{html.escape(row['location'][len(folder) :])}</a></td><td>{row['size']}</td>"
-        f"<td>{state}</td></tr>"
+        f"<td>{state}{_ended(row)}</td></tr>"
         for row, state in files
     ]
     up = '<p><a href="../">up</a></p>' if folder else ""

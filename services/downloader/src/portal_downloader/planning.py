@@ -81,7 +81,7 @@ class Planning:
             return
         if datetime.now(UTC) > request["requested_at"] + timedelta(seconds=seconds):
             reason = f"not all of it could be asked for {seconds:.0f} s after it was requested"
-            await self._refuse(request, reason)
+            await self._refuse(request, reason, expired=True)
             return
         began = time.monotonic()
         if await self._queueing.has_room(request):
@@ -113,7 +113,7 @@ class Planning:
             return f"the dataset has no file {(absent or '')[:200]!r}"
         return None
 
-    async def _refuse(self, request: Doc, reason: str) -> None:
+    async def _refuse(self, request: Doc, reason: str, *, expired: bool = False) -> None:
         version = request["version"] + 1
         files, online = request.get("files", 0), request.get("files_online", 0)
         failed = DownloadFailed(
@@ -123,6 +123,7 @@ class Planning:
             files=files,
             files_online=online,
             files_failed=files - online,
+            files_expired=files - online if expired else 0,
         )
         fields: Doc = {
             "open": False,

@@ -157,7 +157,7 @@ class Polling:
             await self._batches.let_go(file)
             ours = {"_id": file.id, "stage_id": file.stage_id}  # else it is found once more
             await self._files.move(
-                ours, UNDER_WAY, "failed", reason=reason, batch=None, stage_id=None
+                ours, UNDER_WAY, "expired", reason=reason, batch=None, stage_id=None
             )
         now = time.monotonic()
         self._expire_at = now + max(IDLE_SECONDS, LOOK_COST * (now - began))

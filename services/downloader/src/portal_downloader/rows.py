@@ -22,7 +22,7 @@ from portal_shared.mongo import (
 
 from portal_downloader.batching import group_of
 from portal_downloader.bells import Bells
-from portal_downloader.states import MOVES, THERE, UNDER_WAY, State, Tally
+from portal_downloader.states import BROKEN, MOVES, THERE, UNDER_WAY, State, Tally
 
 IDS_AT_ONCE = 200  # not every database compares a row with many in less than their number
 MOVED_AT_ONCE = 100
@@ -318,7 +318,7 @@ class Files:
     async def first_broken(self, pid: str, locations: Sequence[str] | None) -> Doc | None:
         """One whose state says that no more is being tried, for its reason."""
         for which in _selections(pid, locations):
-            broken = {**which, "state": {"$in": ["lost", "failed", "unverifiable"]}}
+            broken = {**which, "state": {"$in": list(BROKEN)}}
             with translated():
                 row = await self.rows.find_one(broken, sort=[("location", ASCENDING)])
             if row:

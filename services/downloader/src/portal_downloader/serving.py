@@ -21,6 +21,7 @@ from portal_downloader.delivering import Delivery
 from portal_downloader.listing import tag_of
 from portal_downloader.requests import Requests
 from portal_downloader.selecting import selection
+from portal_downloader.states import given_up
 from portal_downloader.store import Store
 
 router = APIRouter()
@@ -104,6 +105,8 @@ def _not_online(store: Store, row: Doc, state: Availability) -> Response:
     more: dict[str, Any] = {"state": state, "pid": row["pid"], "location": row["location"]}
     if row.get("reason"):
         more["reason"] = row["reason"]
+    if (ended := given_up(row["state"])) is not None:
+        more["recall"] = ended
     if state in ("UNAVAILABLE", "LOST"):
         return problem(503, f"{row['location']!r} cannot be read: {row['reason']}", **more)
     more["request"] = store.ask({"pid": row["pid"], "files": [row["location"]]})

@@ -4,7 +4,7 @@ archived -> queued -> submitted -> staging -> staged -> online. `queued` waits f
 `submitted` and `staging` are the archive's business, `staged` is on its disk and pinned, `online`
 is verified in our cache. What nobody wants any more is `archived`
 again, from wherever it was: released, or cancelled. A failure goes back to `queued` as long as
-attempts are left; what has expired, its deadline being over, is `failed` with that reason.
+attempts are left; what did not come before its deadline is `expired`.
 """
 
 from collections.abc import Mapping
@@ -21,25 +21,29 @@ State = Literal[
     "staged",
     "online",
     "failed",  # until somebody asks again
+    "expired",  # its deadline is over; likewise
     "lost",  # the archive says so; likewise
     "unverifiable",  # no checksum, no size or no folder: never served
 ]
 RequestState = Literal["ARCHIVED", "RESTORING", "ONLINE", "FAILED"]
 
-ASKABLE: tuple[State, ...] = ("archived", "failed", "lost")
+ASKABLE: tuple[State, ...] = ("archived", "failed", "expired", "lost")
 AT_ARCHIVE: tuple[State, ...] = ("submitted", "staging")
 THERE: tuple[State, ...] = (*AT_ARCHIVE, "staged")  # for as much as this there is room
 UNDER_WAY: tuple[State, ...] = ("queued", *THERE)
-BROKEN: tuple[State, ...] = ("failed", "lost", "unverifiable")
+BROKEN: tuple[State, ...] = ("failed", "expired", "lost", "unverifiable")
 
 MOVES: Mapping[State, frozenset[State]] = {
     "archived": frozenset({"queued", "staged", "online"}),
-    "queued": frozenset({"archived", "submitted", "staged", "online", "failed", "lost"}),
-    "submitted": frozenset({"archived", "queued", "staging", "staged", "failed", "lost"}),
-    "staging": frozenset({"archived", "queued", "staged", "failed", "lost"}),
-    "staged": frozenset({"archived", "staged", "queued", "online", "failed"}),
+    "queued": frozenset({"archived", "submitted", "staged", "online", "failed", "expired", "lost"}),
+    "submitted": frozenset(
+        {"archived", "queued", "staging", "staged", "failed", "expired", "lost"}
+    ),
+    "staging": frozenset({"archived", "queued", "staged", "failed", "expired", "lost"}),
+    "staged": frozenset({"archived", "staged", "queued", "online", "failed", "expired"}),
     "online": frozenset({"archived"}),
     "failed": frozenset({"queued", "staged", "online"}),
+    "expired": frozenset({"queued", "staged", "online"}),
     "lost": frozenset({"queued", "staged", "online"}),
     "unverifiable": frozenset(),
 }
@@ -50,9 +54,15 @@ _SHOWN: Mapping[str, Availability] = {
     "online": "ONLINE",
     "archived": "ARCHIVED",
     "failed": "ARCHIVED",
+    "expired": "ARCHIVED",
     "lost": "LOST",
     "unverifiable": "UNAVAILABLE",
 }
+
+
+def given_up(state: str) -> str | None:
+    """How the last recall of a file ended that is on tape again: "failed", "expired"."""
+    return state if state in ("failed", "expired") else None
 
 
 def shown(state: str) -> Availability:

@@ -161,6 +161,7 @@ class Telling:
             files=tally.all_files,
             files_online=tally.count("online"),
             files_failed=tally.count(*BROKEN),
+            files_expired=tally.count("expired"),
             bytes=tally.all_bytes,
             bytes_online=tally.bytes_online,
         )
@@ -220,6 +221,8 @@ class Telling:
         if broken is None:
             return "the dataset has no such files any more"
         share = f"{progressed.files_failed} of {progressed.files} files failed"
+        if progressed.files_expired:
+            share += f", {progressed.files_expired} of these expired"
         return f"{share}; {broken['location']}: {broken['reason']}"
 
 
@@ -254,4 +257,5 @@ def _end(progressed: DownloadProgressed, reason: str | None) -> Event:
         files=progressed.files,
         files_online=progressed.files_online,
         files_failed=progressed.files_failed,
+        files_expired=progressed.files_expired,
     )

@@ -254,7 +254,8 @@ class Downloads:
         await self._apply(event.request_id, event.version, {**told, "expected_at": expected})
 
     async def ready(self, event: DownloadReady) -> None:
-        counts = {"files": event.files, "files_online": event.files, "files_failed": 0}
+        counts = {"files": event.files, "files_online": event.files}
+        counts |= {"files_failed": 0, "files_expired": 0}
         sizes = {"bytes": event.bytes, "bytes_online": event.bytes}
         await self._apply(
             event.request_id, event.version, {"state": "ONLINE", "done": True, **counts, **sizes}
@@ -299,6 +300,7 @@ def told(row: Doc) -> dict[str, Any]:
         "state": row["state"],
         "done": row["done"],
         **{name: row[name] for name in counts},
+        "files_expired": row.get("files_expired", 0),
         "reason": row["reason"],
         "place": None if row["done"] else row.get("place"),
         "seconds_left": _seconds_left(row),
