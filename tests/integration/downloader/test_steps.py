@@ -34,6 +34,7 @@ from portal_downloader.renewing import Renewing
 from portal_downloader.requests import Requests
 from portal_downloader.room import Room
 from portal_downloader.rows import FileRow, Files, file_id
+from portal_downloader.selecting import Selection
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.stores import Stores
 from portal_downloader.submitting import Submitting
@@ -291,6 +292,31 @@ class Replies(monitoring.CommandListener):
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
         pass
+
+
+async def test_whether_all_of_an_archive_is_there_is_one_look_where_the_dataset_is(
+    kept: Kept,
+) -> None:
+    names = await kept.publish(*({"location": f"{n // 10:02}/{n:03}"} for n in range(300)))
+    await kept.publish({"location": "other"}, pid="q")
+    await kept.stores.files.rows.update_many({"pid": "p"}, {"$set": {"state": "online"}})
+    replies = Replies()
+    client: Client = AsyncIOMotorClient(
+        kept.settings.mongo_url.get_secret_value(), tz_aware=True, event_listeners=[replies]
+    )
+    files = Files(mongo.database(client, kept.settings, "downloader"), 30, Bells())
+    whole, folder = Selection("p").which(), Selection("p", "03/").which()
+    for which, named in ((whole, None), (folder, None), (whole, names)):
+        assert not await files.any_away(which, named)
+    assert replies.count == 3
+    client.close()
+    files = kept.stores.files
+    await files.rows.update_one({"location": names[31]}, {"$set": {"state": "archived"}})
+    assert await files.any_away(whole, None)
+    assert await files.any_away(folder, None)
+    assert await files.any_away(whole, names)
+    assert not await files.any_away(Selection("p", "04/").which(), None)
+    assert not await files.any_away(whole, names[:31])
 
 
 async def test_what_requests_name_is_remembered_only_as_far_as_there_is_room(kept: Kept) -> None:

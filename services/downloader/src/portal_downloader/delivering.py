@@ -52,7 +52,7 @@ class Delivery:
                 bundle = await self.bundling.bundle(kind, dataset, chosen)
             except Away as away:
                 return self._not_online(chosen, away)
-            await self.store.wanted(bundle.digests)
+            await self.store.wanted(bundle.digests, tag=bundle.tag)
             headers = {
                 **answering.headers(TYPES[kind]),
                 **_attachment(dataset["_id"], f".{kind}"),

@@ -21,7 +21,7 @@ from portal_downloader.stores import Stores
 log = logger(__name__)
 
 SLOWER = 1.5
-LOOK_COST = 20  # times as long as a look for what is overdue took, until the next
+LOOK_COST = 50  # times as long as a look for what is overdue took, until the next
 
 
 class Polling:

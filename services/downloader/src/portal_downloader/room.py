@@ -38,7 +38,7 @@ class Room:
         self._files = files
         self._cache = cache
         self._reserved: Counter[str] = Counter()
-        self._reading: Counter[str] = Counter()
+        self._reading: dict[object, frozenset[str]] = {}  # by reader
         self._one_at_a_time = asyncio.Lock()
         self.full: str | None = None  # why nothing more is let in
         self._full_at = 0.0
@@ -47,12 +47,15 @@ class Room:
     @contextmanager
     def reading(self, digests: frozenset[str]) -> Generator[None]:
         """These stay while they are read."""
-        self._reading.update(digests)
+        reader = object()
+        self._reading[reader] = digests
         try:
             yield
         finally:
-            self._reading.subtract(digests)
-            self._reading += Counter()
+            del self._reading[reader]
+
+    def _is_read(self, sha256: str) -> bool:
+        return any(sha256 in digests for digests in self._reading.values())
 
     async def reserve(self, key: str, size: int) -> None:
         """Room for so many bytes under this name, until it is freed.
@@ -104,7 +107,7 @@ class Room:
         for content in await self._contents.evictable(LOOKED_AT_ONCE):
             if gone >= wanted:
                 break
-            if self._reading[content.sha256] or not await self._contents.let_go(content.sha256):
+            if self._is_read(content.sha256) or not await self._contents.let_go(content.sha256):
                 continue
             which = {"sha256": content.sha256}
             files = await self._files.move(which, ("online",), "archived")

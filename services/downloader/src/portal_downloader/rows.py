@@ -22,7 +22,7 @@ from portal_shared.mongo import (
 
 from portal_downloader.batching import group_of
 from portal_downloader.bells import Bells
-from portal_downloader.states import BROKEN, MOVES, THERE, UNDER_WAY, State, Tally
+from portal_downloader.states import BROKEN, MOVES, NOT_ONLINE, THERE, UNDER_WAY, State, Tally
 
 IDS_AT_ONCE = 200  # not every database compares a row with many in less than their number
 MOVED_AT_ONCE = 100
@@ -150,11 +150,17 @@ class Files:
                     yield row
 
     async def any_away(self, which: Doc, locations: Sequence[str] | None) -> bool:
-        """Whether one of them is not online."""
+        """Whether one of them is not online: where all of the dataset is, by one look."""
+        away = {"state": {"$in": list(NOT_ONLINE)}}
+        with translated():
+            if await self.rows.find_one({"pid": which["pid"], **away}, {"_id": 1}) is None:
+                return False
+        if which.keys() == {"pid"} and locations is None:
+            return True
         portions = [which] if locations is None else _selections(which["pid"], locations)
         for portion in portions:
             with translated():
-                if await self.rows.find_one({**portion, "state": {"$ne": "online"}}, {"_id": 1}):
+                if await self.rows.find_one({**portion, **away}, {"_id": 1}):
                     return True
         return False
 

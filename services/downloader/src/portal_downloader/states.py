@@ -33,6 +33,8 @@ THERE: tuple[State, ...] = (*AT_ARCHIVE, "staged")  # for as much as this there 
 UNDER_WAY: tuple[State, ...] = ("queued", *THERE)
 BROKEN: tuple[State, ...] = ("failed", "expired", "lost", "unverifiable")
 
+NOT_ONLINE: tuple[State, ...] = ("archived", *UNDER_WAY, *BROKEN)
+
 MOVES: Mapping[State, frozenset[State]] = {
     "archived": frozenset({"queued", "staged", "online"}),
     "queued": frozenset({"archived", "submitted", "staged", "online", "failed", "expired", "lost"}),

@@ -86,9 +86,16 @@ class Store:
             for state, row in zip(found, rows, strict=True)
         ]
 
-    async def wanted(self, digests: Collection[str]) -> None:
-        """They are kept for a while longer; said to the database now and then only."""
+    async def wanted(self, digests: Collection[str], *, tag: str = "") -> None:
+        """They are kept for a while longer; said to the database now and then only.
+
+        `tag` stands for all of them: what is wanted again is not looked through again.
+        """
         now = asyncio.get_running_loop().time()
+        if self._noted.get(tag, 0.0) > now:
+            return
+        if tag:
+            self._noted[tag] = now + NOTED_AGAIN
         new = [d for d in digests if self._noted.get(d, 0.0) <= now]
         if not new:
             return
@@ -117,19 +124,20 @@ class Store:
     @contextmanager
     def reading(self, digests: Collection[str]) -> Generator[None]:
         """They stay while they are read, here and as all replicas see it."""
-        renewing = asyncio.create_task(self._renew(list(digests)))
+        read = frozenset(digests)
+        renewing = asyncio.create_task(self._renew(read))
         try:
-            with self._room.reading(frozenset(digests)):
+            with self._room.reading(read):
                 yield
         finally:
             renewing.cancel()
 
-    async def _renew(self, digests: list[str]) -> None:
+    async def _renew(self, digests: frozenset[str]) -> None:
         """What is read for long is kept for longer."""
         while True:
             await asyncio.sleep(self._read_seconds / RENEWALS)
             try:
-                await self._note(digests)
+                await self._note(list(digests))
             except Unavailable as error:  # the next renewal may succeed
                 log.warning("not kept for longer", files=len(digests), reason=str(error))
 

@@ -22,7 +22,7 @@ from portal_downloader.waiting import Waiting
 log = logger(__name__)
 
 RECONCILED_AT_ONCE = 1000
-RESTS = 3  # times as long as a look took that found nothing to submit
+RESTS = 10  # times as long as a look took that found nothing to submit
 
 
 class Submitting:

@@ -87,8 +87,11 @@ class Waiting:
         return staged, loads
 
     async def of_group(self, group: str, now: datetime, most: int) -> list[tuple[str, str]]:
-        """Ids and requesters of those that wait, in the order in which they lie."""
-        which: Doc = {"state": "queued", "not_before": {"$lte": now}, "group": group}
+        """Ids and requesters of those that wait, in the order in which they lie.
+
+        The group comes first: the index of the first field is the one that some databases take.
+        """
+        which: Doc = {"group": group, "state": "queued", "not_before": {"$lte": now}}
         with translated():
             rows = self._rows.find(which, {"requester": 1})
             order = [("position", ASCENDING), ("path", ASCENDING)]
