@@ -42,6 +42,10 @@ from portal_shared.service import Service
 from portal_shared.settings import Settings
 from portal_shared.workers import Worker
 
+from tests.integration.downloader.keeping import kept
+
+__all__ = ["kept"]  # a fixture of these tests
+
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 SITE = "http://portal.example"
 QUICK = {

@@ -1,0 +1,104 @@
+"""What a downloader remembers, without its workers, for tests of single steps."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from portal_downloader.batches import Batches
+from portal_downloader.bells import Bells
+from portal_downloader.cache import Cache
+from portal_downloader.contents import Contents
+from portal_downloader.datasets import Datasets
+from portal_downloader.estimating import Pace
+from portal_downloader.listing import fresh
+from portal_downloader.places import Places
+from portal_downloader.planning import Planning
+from portal_downloader.requests import Requests
+from portal_downloader.rows import Files, file_id
+from portal_downloader.settings import DownloaderSettings
+from portal_downloader.stores import Stores
+from portal_downloader.telling import Telling
+from portal_shared import mongo
+from portal_shared.events import DownloadRequested
+from portal_shared.mongo import Client, Database, Doc
+from portal_shared.outbox import Outbox
+from portal_shared.settings import Settings
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a downloader remembers, without its workers."""
+
+    settings: DownloaderSettings
+    client: Client
+    database: Database
+    stores: Stores
+
+    async def add(self, *files: Doc, pid: str = "p", **fields: Any) -> None:
+        """Files of a dataset as their list has them, and what differs."""
+        rows: list[Doc] = []
+        for n, file in enumerate(files):
+            told = {"path": f"/d/{file['location']}", "size": 10, "sha256": f"{n:064x}", **file}
+            row = {**fresh(told, in_cache=False, now=NOW), **told, **fields}
+            rows.append({**row, "_id": file_id(pid, file["location"]), "pid": pid, "version": 1})
+        await self.stores.files.rows.insert_many(rows)
+
+    async def publish(self, *files: Doc, pid: str = "p") -> list[str]:
+        """A dataset that everybody may have; the locations of its files."""
+        row: Doc = {"_id": pid, "version": 1, "list_version": 1, "is_public": True}
+        await self.stores.datasets.rows.insert_one({**row, "files": len(files)})
+        await self.add(*files, pid=pid)
+        return [file["location"] for file in files]
+
+    async def ask(self, *locations: str, pid: str = "p") -> None:
+        """By the one request there is, named `r`."""
+        asked = DownloadRequested(request_id="r", pid=pid, locations=locations or None)
+        await self.stores.requests.keep(asked)
+
+    async def request(self) -> Doc:
+        row = await self.database["requests"].find_one({"_id": "r"})
+        assert row is not None
+        return row
+
+    def planning(self) -> Planning:
+        outbox, places = Outbox(self.database, "downloader"), Places(None, timeout=1)
+        return Planning(
+            self.settings, self.stores, client=self.client, outbox=outbox, places=places
+        )
+
+    def telling(self) -> Telling:
+        outbox = Outbox(self.database, "downloader")
+        return Telling(self.stores, client=self.client, outbox=outbox, pause=0, pace=Pace())
+
+    async def state(self, location: str, pid: str = "p") -> str:
+        row = await self.stores.files.find(pid, location)
+        assert row is not None
+        return str(row["state"])
+
+
+@pytest.fixture
+async def kept(settings: Settings, tape: Any, tmp_path: Path) -> AsyncIterator[Kept]:
+    told = DownloaderSettings.model_validate(
+        {
+            "mongo_url": settings.mongo_url,
+            "database_prefix": settings.database_prefix,
+            "tape_url": tape.url,
+        }
+    )
+    client, bells = mongo.connect(told), Bells()
+    database = mongo.database(client, told, "downloader")
+    stores = Stores(
+        Datasets(database, 30, bells), Files(database, 30, bells), Requests(database, 30, bells),
+        Batches(database, 30, bells), Contents(database), Cache(tmp_path / "cache"),
+    )  # fmt: skip
+    stores.cache.prepare()
+    for part in (stores.datasets, stores.files, stores.requests, stores.batches, stores.contents):
+        await part.prepare()
+    yield Kept(told, client, database, stores)
+    await client.drop_database(database.name)
+    client.close()

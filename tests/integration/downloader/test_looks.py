@@ -1,0 +1,158 @@
+"""What is looked up, and how often, on a real database."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import bson
+from motor.motor_asyncio import AsyncIOMotorClient
+from portal_downloader.archives.wlcg import Tape
+from portal_downloader.bells import Bells
+from portal_downloader.claiming import Claiming
+from portal_downloader.listing import LONG_AGO
+from portal_downloader.naming import Naming
+from portal_downloader.requests import Requests
+from portal_downloader.room import Room
+from portal_downloader.rows import Files, file_id
+from portal_downloader.selecting import Selection
+from portal_downloader.submitting import Submitting
+from portal_downloader.waiting import Waiting
+from portal_shared import mongo
+from portal_shared.mongo import Client, Doc
+from pymongo import monitoring
+
+from tests.integration.downloader.keeping import NOW, Kept
+
+
+class Replies(monitoring.CommandListener):
+    """How much the database sends, and how often."""
+
+    bytes = 0
+    count = 0
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        pass
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        self.bytes += len(bson.encode(event.reply))
+        self.count += event.command_name == "find"
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        pass
+
+
+async def test_whether_all_of_an_archive_is_there_is_one_look_where_the_dataset_is(
+    kept: Kept,
+) -> None:
+    names = await kept.publish(*({"location": f"{n // 10:02}/{n:03}"} for n in range(300)))
+    await kept.publish({"location": "other"}, pid="q")
+    await kept.stores.files.rows.update_many({"pid": "p"}, {"$set": {"state": "online"}})
+    replies = Replies()
+    client: Client = AsyncIOMotorClient(
+        kept.settings.mongo_url.get_secret_value(), tz_aware=True, event_listeners=[replies]
+    )
+    files = Files(mongo.database(client, kept.settings, "downloader"), 30, Bells())
+    whole, folder = Selection("p").which(), Selection("p", "03/").which()
+    for which, named in ((whole, None), (folder, None), (whole, names)):
+        assert not await files.any_away(which, named)
+    assert replies.count == 3
+    client.close()
+    files = kept.stores.files
+    await files.rows.update_one({"location": names[31]}, {"$set": {"state": "archived"}})
+    assert await files.any_away(whole, None)
+    assert await files.any_away(folder, None)
+    assert await files.any_away(whole, names)
+    assert not await files.any_away(Selection("p", "04/").which(), None)
+    assert not await files.any_away(whole, names[:31])
+
+
+async def test_what_requests_name_is_remembered_only_as_far_as_there_is_room(kept: Kept) -> None:
+    rows = [{"_id": f"r{n}", "locations": [f"{n}/{i}" for i in range(10)]} for n in range(4)]
+    await kept.database["requests"].insert_many(rows)
+    naming = Naming(kept.database["requests"], most=25)
+    for _ in range(2):
+        told = await naming.of([f"r{n}" for n in range(4)])
+        assert {name: set(told[name]) for name in told} == {
+            row["_id"]: set(row["locations"]) for row in rows
+        }
+    await kept.database["requests"].delete_many({})
+    assert len(await naming.of([f"r{n}" for n in range(4)])) == 2
+
+
+async def test_whether_files_are_on_their_way_is_asked_without_reading_all_that_others_named(
+    kept: Kept,
+) -> None:
+    names = [f"{'long ' * 20}{n:04}" for n in range(2000)]
+    row: Doc = {"open": True, "planned": True, "pid": "p", "look_at": NOW}
+    named = [{**row, "_id": f"r{n}", "locations": names, "next": names[99 + n]} for n in range(20)]
+    ended = {**row, "_id": "ended", "open": False, "locations": None, "next": ""}
+    other = {**row, "_id": "other", "pid": "q", "locations": None, "next": ""}
+    queued = {**row, "_id": "queued", "locations": None}
+    await kept.database["requests"].insert_many([*named, ended, other, queued])
+    replies = Replies()
+    client: Client = AsyncIOMotorClient(
+        kept.settings.mongo_url.get_secret_value(), tz_aware=True, event_listeners=[replies]
+    )
+    requests = Requests(mongo.database(client, kept.settings, "downloader"), 30, Bells())
+    assert await requests.awaited("p", []) == set()
+    assert await requests.awaited("p", [names[99]]) == set()
+    assert await requests.awaited("p", [names[100]]) == {names[100]}
+    assert await requests.awaited("p", [names[-1] + "0", "$next", "x"]) == set()
+    assert await requests.awaited("p", [names[0], *names[-3:]]) == set(names[-3:])
+    assert replies.bytes < len(bson.encode(named[0]))
+    page = names[:1100]
+    assert await requests.awaited("p", page) == set(page[100:])
+    replies.bytes = replies.count = 0
+    assert await requests.awaited("p", page) == set(page[100:])
+    assert replies.count == 2  # one for those that ask for all of it
+    assert replies.bytes < len(bson.encode(named[0])) / 10
+    whole = {**row, "_id": "whole", "locations": None, "next": "x"}
+    await kept.database["requests"].insert_one(whole)
+    assert await requests.awaited("p", ["w", "x", "y"]) == {"y"}
+    client.close()
+
+
+async def test_each_staged_file_is_claimed_by_one_and_not_once_it_is_let_go(kept: Kept) -> None:
+    names = [{"location": f"{n:02}"} for n in range(20)]
+    await kept.add(*names, state="staged", not_before=LONG_AGO)
+    files = kept.stores.files
+    one, other = Claiming(files, 30), Claiming(files, 30)
+    first = await one.next()
+    assert first is not None
+    assert first.location == "00"
+    await files.move({"_id": file_id("p", "01")}, ("staged",), "archived")
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    await files.move({"_id": file_id("p", "02")}, ("staged",), "staged", not_before=later)
+    claimed = [first.location]
+    while found := await asyncio.gather(one.next(), other.next(), one.next()):
+        claimed += [file.location for file in found if file is not None]
+        if None in found:
+            break
+    assert sorted(claimed) == ["00", *(f"{n:02}" for n in range(3, 20))]
+    await files.rows.update_one({"_id": first.id}, {"$set": {"until": LONG_AGO}})
+    again = await other.next()  # whose lease has ended
+    assert again is not None
+    assert (again.id, again.owner != first.owner) == (first.id, True)
+
+
+async def test_the_next_batch_is_found_by_as_many_looks_however_much_waits(kept: Kept) -> None:
+    """And of what is staged and not copied there is no more than may be under way."""
+    waiting = [{"location": f"{n // 10}/{n:03}", "requester": f"r{n % 3}"} for n in range(200)]
+    await kept.add(*waiting, state="queued", not_before=LONG_AGO)
+    staged = [{"location": f"staged/{n}"} for n in range(2)]
+    await kept.add(*staged, state="staged", pid="q")
+    queue = Waiting(kept.stores.files)
+    found = await queue.queue(NOW)
+    assert (found.oldest, found.files) == (LONG_AGO, 200)
+    assert sum(heap.files for heap in found.heaps if heap.requester == "r1") == 67
+    assert await queue.loads() == (2, [])
+    few = kept.settings.model_copy(update={"most_under_way": 5, "window_seconds": 0.0})
+    room = Room(
+        few, contents=kept.stores.contents, files=kept.stores.files, cache=kept.stores.cache
+    )
+    archive = Tape(few)
+    submitting = Submitting(few, kept.stores, tape=archive, room=room)
+    while await submitting.step():
+        pass
+    await archive.close()
+    at_archive = {"state": {"$in": ["submitted", "staging", "staged"]}}
+    assert await kept.stores.files.rows.count_documents(at_archive) == 5
