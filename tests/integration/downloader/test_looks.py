@@ -4,10 +4,13 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import bson
+import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
+from portal_downloader import room as room_module
 from portal_downloader.archives.wlcg import Tape
 from portal_downloader.bells import Bells
 from portal_downloader.claiming import Claiming
+from portal_downloader.contents import Contents
 from portal_downloader.listing import LONG_AGO
 from portal_downloader.naming import Naming
 from portal_downloader.requests import Requests
@@ -28,6 +31,7 @@ class Replies(monitoring.CommandListener):
 
     bytes = 0
     count = 0
+    sums = 0
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         pass
@@ -35,6 +39,7 @@ class Replies(monitoring.CommandListener):
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
         self.bytes += len(bson.encode(event.reply))
         self.count += event.command_name == "find"
+        self.sums += event.command_name == "aggregate"
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
         pass
@@ -63,6 +68,30 @@ async def test_whether_all_of_an_archive_is_there_is_one_look_where_the_dataset_
     assert await files.any_away(whole, names)
     assert not await files.any_away(Selection("p", "04/").which(), None)
     assert not await files.any_away(whole, names[:31])
+
+
+async def test_room_is_made_without_looking_at_all_that_the_cache_holds_for_each_file(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room_module, "SUM_COST", 1e9)
+    held = [{"_id": f"{n:064x}", "size": 100, "used_at": LONG_AGO, "kept_until": LONG_AGO}
+            for n in range(30)]  # fmt: skip
+    await kept.database["contents"].insert_many(held)
+    replies = Replies()
+    client: Client = AsyncIOMotorClient(
+        kept.settings.mongo_url.get_secret_value(), tz_aware=True, event_listeners=[replies]
+    )
+    contents = Contents(mongo.database(client, kept.settings, "downloader"))
+    budget = kept.settings.model_copy(update={"cache_bytes": 3100, "cache_spare_bytes": 0})
+    room = Room(budget, contents=contents, files=kept.stores.files, cache=kept.stores.cache)
+    for number in range(11):
+        await room.reserve(str(number), 100)
+        room.free(str(number), arrived=100)
+        await contents.arrived(f"new {number}", size=100, crc32=0, keep=99)
+    client.close()
+    assert room.evicted == 10
+    assert (replies.sums, replies.count) == (1, 1)
+    assert await kept.stores.contents.bytes() == 3100
 
 
 async def test_what_requests_name_is_remembered_only_as_far_as_there_is_room(kept: Kept) -> None:

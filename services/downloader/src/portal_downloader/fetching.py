@@ -102,16 +102,20 @@ class Fetching:
             await self._room.reserve(file.part, max(0, file.size - there))
         except TooLarge as error:
             return "too large", error.reason
+        arrived = 0
         try:
             incoming = await asyncio.to_thread(self._cache.incoming, file.part)
             try:
-                return await self._filled(file, incoming)
+                outcome, reason = await self._filled(file, incoming)
             finally:
                 incoming.close()
         except InUse:
             return "not ours", ""
+        else:
+            arrived = file.size if outcome == "here" else 0
+            return outcome, reason
         finally:
-            self._room.free(file.part)
+            self._room.free(file.part, arrived=arrived)
 
     async def _note_content(self, file: FileRow, crc32: int | None) -> None:
         """In the cache for all to see, before any file is said to be online."""

@@ -6,7 +6,7 @@ in, and `full` says so.
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -14,7 +14,7 @@ from portal_shared.errors import Invalid, Unavailable
 from portal_shared.observe import logger
 
 from portal_downloader.cache import Cache
-from portal_downloader.contents import Contents
+from portal_downloader.contents import Content, Contents
 from portal_downloader.rows import Files
 from portal_downloader.settings import DownloaderSettings
 
@@ -22,6 +22,11 @@ log = logger(__name__)
 
 LOOKED_AT_ONCE = 200
 TRIED_AGAIN = 30.0  # seconds after which what was full may not be any more
+SUM_COST = (
+    50  # so many times as long as summing took, the sum is good, with what came and went here
+)
+OLD_LASTS = 10.0  # seconds for which those that were wanted least are taken to be so
+SUM_LASTS = 60.0  # seconds at most: other replicas bring files, too
 
 
 class TooLarge(Invalid):
@@ -40,6 +45,10 @@ class Room:
         self._reserved: Counter[str] = Counter()
         self._reading: dict[object, frozenset[str]] = {}  # by reader
         self._one_at_a_time = asyncio.Lock()
+        self._held = 0
+        self._held_good_until = 0.0
+        self._old: deque[Content] = deque()  # those that may go next
+        self._old_good_until = 0.0
         self.full: str | None = None  # why nothing more is let in
         self._full_at = 0.0
         self.evicted = 0
@@ -70,6 +79,9 @@ class Room:
             if lacking > 0:
                 lacking -= await self._evict(lacking)
             if lacking > 0:
+                self._held_good_until = 0.0  # before it is said: may it not be as full as we think?
+                lacking = await self._lacking(size)
+            if lacking > 0:
                 pinned = await self._contents.pinned_bytes()
                 reason = f"the cache is full: {pinned} bytes are kept for readers"
                 self._found_full(reason)
@@ -77,8 +89,10 @@ class Room:
             self.full = None
             self._reserved[key] = size
 
-    def free(self, key: str) -> None:
+    def free(self, key: str, *, arrived: int = 0) -> None:
+        """It takes room no longer by this name; so many bytes have arrived in the cache."""
         self._reserved.pop(key, None)
+        self._held += arrived
 
     def disk_full(self) -> None:
         """The disk said so, whatever our sums say."""
@@ -97,22 +111,40 @@ class Room:
         coming = self._reserved.total() + size
         lacking = 0
         if self._budget is not None:
-            lacking = await self._contents.bytes() + coming - self._budget
+            lacking = await self._bytes_held() + coming - self._budget
         free = await asyncio.to_thread(self._cache.free_bytes)
         return max(lacking, coming + self._spare - free)
 
+    async def _bytes_held(self) -> int:
+        """By all contents; looking at all of them is dear."""
+        began = time.monotonic()
+        if began > self._held_good_until:
+            self._held = await self._contents.bytes()
+            now = time.monotonic()
+            self._held_good_until = now + min(SUM_LASTS, SUM_COST * (now - began))
+        return self._held
+
     async def _evict(self, wanted: int) -> int:
         """Bytes that went, as many as are wanted or as may go."""
-        gone = 0
-        for content in await self._contents.evictable(LOOKED_AT_ONCE):
-            if gone >= wanted:
-                break
+        gone, looked = 0, False
+        if time.monotonic() > self._old_good_until:
+            self._old.clear()
+        while gone < wanted:
+            if not self._old:
+                if looked:
+                    break
+                self._old.extend(await self._contents.evictable(LOOKED_AT_ONCE))
+                self._old_good_until = time.monotonic() + OLD_LASTS
+                looked = True
+                continue
+            content = self._old.popleft()  # not what was wanted since: that may not be let go
             if self._is_read(content.sha256) or not await self._contents.let_go(content.sha256):
                 continue
             which = {"sha256": content.sha256}
             files = await self._files.move(which, ("online",), "archived")
             await asyncio.to_thread(self._cache.remove, content.sha256)
             gone += content.size
+            self._held -= content.size
             self.evicted += 1
             log.info("evicted", sha256=content.sha256, bytes=content.size, files=files)
         return gone

@@ -27,7 +27,7 @@ class DownloaderSettings(Settings):
     read_seconds: float = 3600  # what is read stays at least so long after
     window_seconds: float = 1  # requests are collected so long before files are staged
     batch_files: int = Field(default=300, ge=1)  # of one stage request
-    most_under_way: int = Field(default=5000, ge=1)  # files at the archive at once
+    most_under_way: int = Field(default=5000, ge=1)  # files at the archive and on its disk for us
     most_queued: int = Field(default=5000, ge=1)  # files of one reader; more follow as these go
     most_tapes: int = Field(default=8, ge=1)  # at the archive at once: best as many as drives
     tape_places_url: str | None = None  # who tells on which tape, and where on it, a file lies

@@ -1,0 +1,66 @@
+"""Files recalled out of one request, of a few and of many: what each costs must not grow with it.
+
+A downloader in a process of its own, a tape simulator that has them at once, and the database.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from portal_shared.model import File
+
+from tests.integration.downloader.conftest import Tape, alone, tape
+
+__all__ = ["alone", "tape"]  # fixtures
+FEW = int(os.environ.get("PORTAL_BENCH_FEW", "2000"))
+MANY = int(os.environ.get("PORTAL_BENCH_MANY", "20000"))
+FIRST, COUNTED = 100, 600  # files that are waited for, and files whose time is taken after these
+A_FOLDER = 100
+LONGEST = 600.0  # seconds
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tape]:
+    quick = ("--mount", "0.01", "--seek", "0.01", "--speed-factor", "1000")
+    simulator = Tape(tmp_path_factory.mktemp("tape"), *quick)
+    yield simulator
+    simulator.stop()
+
+
+@pytest.mark.timeout(3 * LONGEST)
+async def test_large_requests(alone: Any, tape: Tape) -> None:
+    seconds: dict[int, float] = {}
+    for count in (FEW, MANY):
+        downloader = await alone(most_under_way="600", most_queued="1000", progress_seconds="0.5")
+        await downloader.register("p", [_written(tape, count, n) for n in range(count)])
+        seconds[count] = await _paced(downloader)
+        downloader.process.stop()
+    few, many = seconds[FEW], seconds[MANY]
+    print(
+        f"\n1000 files out of a request for {MANY} take {many:.1f} s, out of one for {FEW} "
+        f"{few:.1f} s: {many / few:.2f} times"
+    )
+
+
+def _written(tape: Tape, count: int, number: int) -> File:
+    folder, name = f"{number // A_FOLDER:04}", f"{number % A_FOLDER:03}.bin"
+    file = tape.write(f"d/{count}/{folder}/{name}", 20)
+    return file.model_copy(update={"path": f"{count}/{folder}"})
+
+
+async def _paced(downloader: Any) -> float:
+    """Seconds for 1000 files, once they come."""
+    request = await downloader.ask("p")
+    came: list[tuple[float, int]] = []
+
+    def enough() -> bool:
+        told = downloader.told("download.progressed.v1", request_id=request)
+        came.extend((time.monotonic(), t["files_online"]) for t in told[len(came) :])
+        return bool(came) and came[-1][1] >= FIRST + COUNTED
+
+    await downloader.until(enough, LONGEST)
+    began, before = next(told for told in came if told[1] >= FIRST)
+    ended, after = came[-1]
+    return 1000 * (ended - began) / (after - before)
