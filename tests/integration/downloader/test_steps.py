@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from portal_downloader import telling
+from portal_downloader.adopting import Adopting
 from portal_downloader.archives.archive import Body
 from portal_downloader.archives.wlcg import Tape
 from portal_downloader.cancelling import Cancelling
@@ -21,6 +22,7 @@ from portal_downloader.renewing import Renewing
 from portal_downloader.room import Room
 from portal_downloader.rows import FileRow
 from portal_downloader.telling import UNTOLD_SECONDS, Telling
+from portal_shared.events import DatasetFilesListed
 from portal_shared.outbox import Outbox
 
 from tests.integration.downloader.keeping import Kept
@@ -83,7 +85,7 @@ async def test_a_pin_that_is_renewed_while_its_request_is_cancelled_is_let_go_as
             assert await step()
 
     monkeypatch.setattr(stores.batches, "let_go", meanwhile)
-    assert await Cancelling(stores, archive).step()
+    assert await Cancelling(stores).step()
     assert await kept.state("x") == "archived"
     released = {pin["stage_id"] async for pin in kept.database["pins"].find({})}
     assert len(released) == 2
@@ -93,6 +95,36 @@ async def test_a_pin_that_is_renewed_while_its_request_is_cancelled_is_let_go_as
     await archive.close()
     answers: dict[str, int] = tape.http.get("/_calls").json()["answers"]
     assert answers["POST /release/{id} 200"] == answers["POST /stage 201"] == 2
+
+
+async def test_what_the_archive_still_brings_is_cancelled_there_once_it_is_no_file_any_more(
+    kept: Kept, tape: Any
+) -> None:
+    """Of a newer list, or expired: else it would be pinned when it has come."""
+    stores, archive = kept.stores, Tape(kept.settings)
+    for name in ("x", "y"):
+        tape.write(f"d/{name}")
+    paths = [f"/{tape.name}/d/{name}" for name in ("x", "y")]
+    tape.fault(effect="stuck", times=None)
+    stage_id = await archive.stage(paths)
+    batch = await stores.batches.intend()
+    await stores.batches.accepted(batch, str(stage_id), 3600)
+    files = [{"location": path[-1], "path": path} for path in paths]
+    await kept.add(*files, state="submitted", batch=batch)
+    await stores.files.rows.update_one({"location": "y"}, {"$set": {"deadline": LONG_AGO}})
+    await Polling(kept.settings, stores, archive).step()
+    listed = DatasetFilesListed(
+        pid="p", version=2, digest="", folder=None, part=0, parts=1, files=()
+    )
+    await Adopting(stores).hear([listed])
+    released = {pin["path"] async for pin in kept.database["pins"].find({})}
+    assert released == set(paths)
+    releasing = Releasing(stores.batches, archive)
+    while await releasing.step():
+        pass
+    await archive.close()
+    answers: dict[str, int] = tape.http.get("/_calls").json()["answers"]
+    assert answers["POST /stage/{id}/cancel 200"] == answers["POST /release/{id} 200"] == 1
 
 
 async def test_no_more_is_queued_of_a_dataset_that_was_withdrawn_meanwhile(kept: Kept) -> None:

@@ -19,6 +19,7 @@ from portal_shared.observe import logger
 from portal_downloader import listing
 from portal_downloader.datasets import Listing
 from portal_downloader.rows import FileRow, file_id
+from portal_downloader.states import THERE
 from portal_downloader.stores import Stores
 
 log = logger(__name__)
@@ -128,12 +129,13 @@ class Adopting:
         }
 
     async def _drop_older(self, found: Sequence[Listing]) -> None:
-        """Files that are no more, and their pins."""
+        """Files that are no more, and their pins and recalls."""
         if not found:
             return
         older: Doc = {"$or": [{"pid": f.pid, "version": {"$lt": f.version}} for f in found]}
         with translated():
-            gone = [row async for row in self._files.rows.find({**older, "state": "staged"})]
+            there = {**older, "state": {"$in": list(THERE)}}
+            gone = [row async for row in self._files.rows.find(there)]
         for row in gone:
             await self._batches.let_go(FileRow.of(row))
         with translated():

@@ -129,7 +129,7 @@ def _work(
             for number in range(settings.fetches_at_once)
         ),
         ("telling", bells.telling, telling.step),
-        ("cancelling", bells.cancelling, Cancelling(stores, tape).step),
+        ("cancelling", bells.cancelling, Cancelling(stores).step),
     ]
     for name, bell, step in steps:
         watched = bell in looking.watched

@@ -104,16 +104,19 @@ class Batches:
             await self._rows.delete_one({"_id": batch})
 
     async def let_go(self, file: FileRow) -> None:
-        """Its copy is made, or not wanted: the archive need not keep it on disk.
+        """Its copy is made, or not wanted: the archive need not keep it on disk, nor bring it.
 
         A request whose id we never got has pins that only run out.
         """
-        if file.stage_id is None:
+        stage_id, comes = file.stage_id, False
+        if stage_id is None and file.batch is not None:
+            stage_id, comes = await self.stage_id(file.batch), True
+        if stage_id is None:
             return
-        pin = {"stage_id": file.stage_id, "path": file.path}
+        pin = {"stage_id": stage_id, "path": file.path, "comes": comes}
         with translated():
             await self._pins.update_one(
-                {"_id": f"{file.stage_id}/{file.id}"}, {"$set": pin}, upsert=True
+                {"_id": f"{stage_id}/{file.id}"}, {"$set": pin}, upsert=True
             )
         self._bells.releasing.ring()
 

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-from portal_shared.errors import PortalError
 from portal_shared.observe import logger
 
-from portal_downloader.archives.archive import Archive
 from portal_downloader.rows import FileRow
 from portal_downloader.states import UNDER_WAY
 from portal_downloader.stores import Stores
@@ -14,12 +12,11 @@ log = logger(__name__)
 
 
 class Cancelling:
-    def __init__(self, stores: Stores, tape: Archive) -> None:
+    def __init__(self, stores: Stores) -> None:
         self._datasets = stores.datasets
         self._files = stores.files
         self._requests = stores.requests
         self._batches = stores.batches
-        self._tape = tape
 
     async def step(self) -> bool:
         """One request that was cancelled; False when there is none."""
@@ -40,25 +37,13 @@ class Cancelling:
         return True
 
     async def _let_go(self, files: Sequence[FileRow]) -> None:
-        """On tape again, without the pin each has by then; the archive is told, as may be."""
-        by_batch: dict[str, list[FileRow]] = {}
-        for file in files:
-            if file.batch:
-                by_batch.setdefault(file.batch, []).append(file)
-        left = list(files)
+        """On tape again, without the pin each has by then, nor the recall it waits for."""
+        left = files
         while left:
             for file in left:
                 await self._batches.let_go(file)
             moved = await self._unpinned(left)
             left = [] if moved == len(left) else await self._files.pinned_anew(left)
-        for batch, ours in by_batch.items():
-            stage_id = await self._batches.stage_id(batch)
-            if stage_id is None:
-                continue
-            try:
-                await self._tape.cancel(stage_id, [f.path for f in ours])
-            except PortalError as error:  # it restores what nobody fetches: a pin runs out
-                log.warning("recall not cancelled", stage_id=stage_id, reason=str(error))
 
     async def _unpinned(self, files: Sequence[FileRow]) -> int:
         """How many are given up: not those that another stage request pins by now."""

@@ -1,5 +1,9 @@
-"""Lets go of the pins of what has been copied: the archive's disk is not ours."""
+"""Lets go of the pins of what has been copied, or is not wanted: the archive's disk is not ours.
 
+What the archive is still bringing is cancelled first: else it would be pinned when it has come.
+"""
+
+from portal_shared.errors import PortalError
 from portal_shared.observe import logger
 
 from portal_downloader.archives.archive import Archive, TooMuch
@@ -19,9 +23,18 @@ class Releasing:
         if found is None:
             return False
         stage_id, pins = found
+        coming = [pin["path"] for pin in pins if pin.get("comes")]
+        if coming:
+            await self._cancel(stage_id, coming)
         try:
             await self._tape.release(stage_id, [pin["path"] for pin in pins])
         except TooMuch as error:  # they end by their lifetime
             log.warning("pins not released", stage_id=stage_id, reason=error.reason)
         await self._batches.released(pins)
         return True
+
+    async def _cancel(self, stage_id: str, paths: list[str]) -> None:
+        try:
+            await self._tape.cancel(stage_id, paths)
+        except PortalError as error:  # it brings what nobody fetches: a pin runs out
+            log.warning("recall not cancelled", stage_id=stage_id, reason=str(error))
