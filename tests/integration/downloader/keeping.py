@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from portal_downloader.archives.wlcg import Tape
 from portal_downloader.batches import Batches
 from portal_downloader.bells import Bells
 from portal_downloader.cache import Cache
@@ -17,9 +18,11 @@ from portal_downloader.listing import fresh
 from portal_downloader.places import Places
 from portal_downloader.planning import Planning
 from portal_downloader.requests import Requests
+from portal_downloader.room import Room
 from portal_downloader.rows import Files, file_id
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.stores import Stores
+from portal_downloader.submitting import Submitting
 from portal_downloader.telling import Telling
 from portal_shared import mongo
 from portal_shared.events import DownloadRequested
@@ -74,6 +77,12 @@ class Kept:
     def telling(self) -> Telling:
         outbox = Outbox(self.database, "downloader")
         return Telling(self.stores, client=self.client, outbox=outbox, pause=0, pace=Pace())
+
+    def submitting(self, archive: Tape, **settings: Any) -> Submitting:
+        told = self.settings.model_copy(update={"window_seconds": 0.0, **settings})
+        stores = self.stores
+        room = Room(told, contents=stores.contents, files=stores.files, cache=stores.cache)
+        return Submitting(told, stores, tape=archive, room=room)
 
     async def state(self, location: str, pid: str = "p") -> str:
         row = await self.stores.files.find(pid, location)

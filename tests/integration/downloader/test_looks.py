@@ -7,6 +7,7 @@ import bson
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 from portal_downloader import room as room_module
+from portal_downloader import submitting as submitting_step
 from portal_downloader.archives.wlcg import Tape
 from portal_downloader.bells import Bells
 from portal_downloader.claiming import Claiming
@@ -17,7 +18,6 @@ from portal_downloader.requests import Requests
 from portal_downloader.room import Room
 from portal_downloader.rows import Files, file_id
 from portal_downloader.selecting import Selection
-from portal_downloader.submitting import Submitting
 from portal_downloader.waiting import Waiting
 from portal_shared import mongo
 from portal_shared.mongo import Client, Doc
@@ -163,6 +163,31 @@ async def test_each_staged_file_is_claimed_by_one_and_not_once_it_is_let_go(kept
     assert (again.id, again.owner != first.owner) == (first.id, True)
 
 
+async def test_room_that_comes_file_by_file_is_not_asked_for_file_by_file(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await kept.add(*({"location": f"{n:02}"} for n in range(40)), state="queued")
+    stores, archive = kept.stores, Tape(kept.settings)
+    submitting = kept.submitting(archive, batch_files=10, most_under_way=12)
+
+    async def submitted() -> int:
+        """How many files, of requests that the archive has staged at once."""
+        while await submitting.step():
+            pass
+        return await stores.files.move({}, ("submitted",), "staged", batch=None)
+
+    asked_for = [await submitted()]
+    for _ in range(15):
+        copied = await stores.files.rows.find_one({"state": "staged"})
+        assert copied is not None
+        await stores.files.move({"_id": copied["_id"]}, ("staged",), "online")
+        asked_for.append(await submitted())
+    assert [n for n in asked_for if n] == [10, 5, 5, 5]  # room for two was there from the first
+    monkeypatch.setattr(submitting_step, "HELD_SECONDS", 0.0)  # what is staged may be stuck
+    assert await submitted() == 2
+    await archive.close()
+
+
 async def test_the_next_batch_is_found_by_as_many_looks_however_much_waits(kept: Kept) -> None:
     """And of what is staged and not copied there is no more than may be under way."""
     waiting = [{"location": f"{n // 10}/{n:03}", "requester": f"r{n % 3}"} for n in range(200)]
@@ -174,12 +199,8 @@ async def test_the_next_batch_is_found_by_as_many_looks_however_much_waits(kept:
     assert (found.oldest, found.files) == (LONG_AGO, 200)
     assert sum(heap.files for heap in found.heaps if heap.requester == "r1") == 67
     assert await queue.loads() == (2, [])
-    few = kept.settings.model_copy(update={"most_under_way": 5, "window_seconds": 0.0})
-    room = Room(
-        few, contents=kept.stores.contents, files=kept.stores.files, cache=kept.stores.cache
-    )
-    archive = Tape(few)
-    submitting = Submitting(few, kept.stores, tape=archive, room=room)
+    archive = Tape(kept.settings)
+    submitting = kept.submitting(archive, most_under_way=5)
     while await submitting.step():
         pass
     await archive.close()

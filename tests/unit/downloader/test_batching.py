@@ -21,6 +21,16 @@ def test_no_more_is_under_way_than_may_be() -> None:
     assert [batching.admitted(n) for n in (0, 800, 1000, 1300)] == [300, 200, 0, 0]
 
 
+def test_room_for_a_few_is_no_request_while_many_wait() -> None:
+    batching = Batching(window=0, most=300, most_under_way=500)
+    worth = [n for n in range(301) if batching.is_worth_it(n, most=300, waiting=4000)]
+    assert worth == list(range(150, 301))
+    assert batching.is_worth_it(1, most=300, waiting=3)
+    assert batching.is_worth_it(2, most=4, waiting=4000)  # after a request was too much
+    assert not batching.is_worth_it(0, most=1, waiting=1)
+    assert Batching(window=0, most=300, most_under_way=2).is_worth_it(1, most=300, waiting=9)
+
+
 def test_files_go_together_by_tape_or_else_by_folder() -> None:
     assert group_of("/a/b/c", None) == group_of("/a/b/d", None)
     assert group_of("/a/b/c", Place("T1", 1)) == group_of("/x/y", Place("T1", 9))

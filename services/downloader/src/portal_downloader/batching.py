@@ -42,6 +42,14 @@ class Batching:
         """How many files the next request may have."""
         return max(0, min(self.most, self.most_under_way - under_way))
 
+    def is_worth_it(self, files: int, *, most: int, waiting: int) -> bool:
+        """Whether as many make a request: half of what may go, were there room for all.
+
+        Room comes file by file: asked for file by file, each would cost a mount.
+        """
+        full = min(most, self.admitted(0), waiting)
+        return files >= max(1, full // 2)
+
     def admits(self, group: str, under_way: Collection[str]) -> bool:
         """Whether files of this group may go now.
 

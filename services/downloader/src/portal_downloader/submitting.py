@@ -23,6 +23,7 @@ log = logger(__name__)
 
 RECONCILED_AT_ONCE = 1000
 RESTS = 10  # times as long as a look took that found nothing to submit
+HELD_SECONDS = 60.0  # no longer is a small request held back: what is staged may be stuck
 
 
 class Submitting:
@@ -49,6 +50,7 @@ class Submitting:
         self._room = room
         self._reconciled = False
         self._leave_alone_until = 0.0
+        self._held_since: float | None = None  # for more room
 
     async def step(self) -> bool:
         """One batch; False when nothing is due."""
@@ -76,13 +78,15 @@ class Submitting:
 
     async def _submitted(self, now: datetime) -> bool:
         """The next batch; False while there is none, or no room for it."""
+        if not self._room.admits:
+            return False  # woken when something is gone
         queue = await self._waiting.queue(now)
-        if queue.oldest is None or not self._room.admits:
-            return False  # woken when something is queued, or gone
+        if queue.oldest is None:
+            return False  # woken when something is queued
         staged, loads = await self._waiting.loads()
         under_way = staged + sum(load.files for load in loads)
         most = min(self._most, self._batching.admitted(under_way))
-        if not most:
+        if self._is_held(most, queue.files):
             return False  # woken when something has come
         left = self._batching.seconds_left(oldest=queue.oldest, waiting=queue.files, now=now)
         if left:
@@ -90,10 +94,20 @@ class Submitting:
             return True
         batch = await self._batches.intend()
         if await self._gather(batch, now, most, Turns(self._batching, queue.heaps, loads)):
+            self._held_since = None
             await self._submit(batch)
             return True
         await self._batches.end(batch)
         return False
+
+    def _is_held(self, room: int, waiting: int) -> bool:
+        """Whether more room is to be waited for; not for long, where there is some."""
+        if self._batching.is_worth_it(room, most=self._most, waiting=waiting):
+            return False
+        now = time.monotonic()
+        if not room or self._held_since is None:
+            self._held_since = now
+        return not room or now < self._held_since + HELD_SECONDS
 
     async def _gather(self, batch: str, now: datetime, most: int, turns: Turns) -> int:
         """Whole groups into this batch, each that of whoever leads then; how many files."""
