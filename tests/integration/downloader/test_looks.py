@@ -1,6 +1,8 @@
 """What is looked up, and how often, on a real database."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import bson
@@ -18,9 +20,10 @@ from portal_downloader.requests import Requests
 from portal_downloader.room import Room
 from portal_downloader.rows import Files, file_id
 from portal_downloader.selecting import Selection
+from portal_downloader.settings import DownloaderSettings
 from portal_downloader.waiting import Waiting
 from portal_shared import mongo
-from portal_shared.mongo import Client, Doc
+from portal_shared.mongo import Client, Database, Doc
 from pymongo import monitoring
 
 from tests.integration.downloader.keeping import NOW, Kept
@@ -30,14 +33,25 @@ class Replies(monitoring.CommandListener):
     """How much the database sends, and how often."""
 
     bytes = 0
+    most_bytes = 0  # at once
     count = 0
     sums = 0
+
+    @asynccontextmanager
+    async def to(self, settings: DownloaderSettings) -> AsyncGenerator[Database]:
+        """The database, as one who is listened to."""
+        url = settings.mongo_url.get_secret_value()
+        client: Client = AsyncIOMotorClient(url, tz_aware=True, event_listeners=[self])
+        yield mongo.database(client, settings, "downloader")
+        client.close()
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         pass
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        self.bytes += len(bson.encode(event.reply))
+        size = len(bson.encode(event.reply))
+        self.bytes += size
+        self.most_bytes = max(self.most_bytes, size)
         self.count += event.command_name == "find"
         self.sums += event.command_name == "aggregate"
 
@@ -52,15 +66,12 @@ async def test_whether_all_of_an_archive_is_there_is_one_look_where_the_dataset_
     await kept.publish({"location": "other"}, pid="q")
     await kept.stores.files.rows.update_many({"pid": "p"}, {"$set": {"state": "online"}})
     replies = Replies()
-    client: Client = AsyncIOMotorClient(
-        kept.settings.mongo_url.get_secret_value(), tz_aware=True, event_listeners=[replies]
-    )
-    files = Files(mongo.database(client, kept.settings, "downloader"), 30, Bells())
     whole, folder = Selection("p").which(), Selection("p", "03/").which()
-    for which, named in ((whole, None), (folder, None), (whole, names)):
-        assert not await files.any_away(which, named)
+    async with replies.to(kept.settings) as database:
+        files = Files(database, 30, Bells())
+        for which, named in ((whole, None), (folder, None), (whole, names)):
+            assert not await files.any_away(which, named)
     assert replies.count == 3
-    client.close()
     files = kept.stores.files
     await files.rows.update_one({"location": names[31]}, {"$set": {"state": "archived"}})
     assert await files.any_away(whole, None)
@@ -78,33 +89,41 @@ async def test_room_is_made_without_looking_at_all_that_the_cache_holds_for_each
             for n in range(30)]  # fmt: skip
     await kept.database["contents"].insert_many(held)
     replies = Replies()
-    client: Client = AsyncIOMotorClient(
-        kept.settings.mongo_url.get_secret_value(), tz_aware=True, event_listeners=[replies]
-    )
-    contents = Contents(mongo.database(client, kept.settings, "downloader"))
-    budget = kept.settings.model_copy(update={"cache_bytes": 3100, "cache_spare_bytes": 0})
-    room = Room(budget, contents=contents, files=kept.stores.files, cache=kept.stores.cache)
-    for number in range(11):
-        await room.reserve(str(number), 100)
-        room.free(str(number), arrived=100)
-        await contents.arrived(f"new {number}", size=100, crc32=0, keep=99)
-    client.close()
+    async with replies.to(kept.settings) as database:
+        contents = Contents(database)
+        budget = kept.settings.model_copy(update={"cache_bytes": 3100, "cache_spare_bytes": 0})
+        room = Room(budget, contents=contents, files=kept.stores.files, cache=kept.stores.cache)
+        for number in range(11):
+            await room.reserve(str(number), 100)
+            room.free(str(number), arrived=100)
+            await contents.arrived(f"new {number}", size=100, crc32=0, keep=99)
     assert room.evicted == 10
     assert (replies.sums, replies.count) == (1, 1)
     assert await kept.stores.contents.bytes() == 3100
 
 
-async def test_what_requests_name_is_remembered_only_as_far_as_there_is_room(kept: Kept) -> None:
+async def test_what_requests_name_is_remembered_as_far_as_there_is_room_and_read_one_by_one(
+    kept: Kept,
+) -> None:
     rows = [{"_id": f"r{n}", "locations": [f"{n}/{i}" for i in range(10)]} for n in range(4)]
     await kept.database["requests"].insert_many(rows)
-    naming = Naming(kept.database["requests"], most=25)
-    for _ in range(2):
-        told = await naming.of([f"r{n}" for n in range(4)])
-        assert {name: set(told[name]) for name in told} == {
-            row["_id"]: set(row["locations"]) for row in rows
-        }
+    page = {f"{n}/{i}" for n in range(4) for i in (1, 2, 10)}
+    awaited = {f"{n}/2" for n in range(4)}
+    replies = Replies()
+    async with replies.to(kept.settings) as database:
+        naming = Naming(database["requests"], most=25)
+        following = {f"r{n}": f"{n}/1" for n in range(4)}
+        reads: list[int] = []
+        for wanted in (page, page, {"0/1", "1/2"}, {"1/2", "9/9"}):
+            replies.count = 0
+            assert await naming.awaited(following, wanted) == awaited & wanted
+            reads.append(replies.count)
+        assert reads == [4, 2, 0, 2]  # two stay; none is read once all is found
+        assert replies.most_bytes < 2 * len(bson.encode(rows[0]))
+        both = await asyncio.gather(*(naming.awaited({"r3": ""}, page) for _ in range(2)))
+        assert both == [{"3/1", "3/2"}] * 2
     await kept.database["requests"].delete_many({})
-    assert len(await naming.of([f"r{n}" for n in range(4)])) == 2
+    assert await naming.awaited({"r3": ""}, {"3/2"}) == {"3/2"}  # what is in use now stays
 
 
 async def test_whether_files_are_on_their_way_is_asked_without_reading_all_that_others_named(
@@ -118,26 +137,23 @@ async def test_whether_files_are_on_their_way_is_asked_without_reading_all_that_
     queued = {**row, "_id": "queued", "locations": None}
     await kept.database["requests"].insert_many([*named, ended, other, queued])
     replies = Replies()
-    client: Client = AsyncIOMotorClient(
-        kept.settings.mongo_url.get_secret_value(), tz_aware=True, event_listeners=[replies]
-    )
-    requests = Requests(mongo.database(client, kept.settings, "downloader"), 30, Bells())
-    assert await requests.awaited("p", []) == set()
-    assert await requests.awaited("p", [names[99]]) == set()
-    assert await requests.awaited("p", [names[100]]) == {names[100]}
-    assert await requests.awaited("p", [names[-1] + "0", "$next", "x"]) == set()
-    assert await requests.awaited("p", [names[0], *names[-3:]]) == set(names[-3:])
-    assert replies.bytes < len(bson.encode(named[0]))
-    page = names[:1100]
-    assert await requests.awaited("p", page) == set(page[100:])
-    replies.bytes = replies.count = 0
-    assert await requests.awaited("p", page) == set(page[100:])
-    assert replies.count == 2  # one for those that ask for all of it
-    assert replies.bytes < len(bson.encode(named[0])) / 10
-    whole = {**row, "_id": "whole", "locations": None, "next": "x"}
-    await kept.database["requests"].insert_one(whole)
-    assert await requests.awaited("p", ["w", "x", "y"]) == {"y"}
-    client.close()
+    async with replies.to(kept.settings) as database:
+        requests = Requests(database, 30, Bells())
+        assert await requests.awaited("p", []) == set()
+        assert await requests.awaited("p", [names[99]]) == set()
+        assert await requests.awaited("p", [names[100]]) == {names[100]}
+        assert await requests.awaited("p", [names[-1] + "0", "$next", "x"]) == set()
+        assert await requests.awaited("p", [names[0], *names[-3:]]) == set(names[-3:])
+        assert replies.bytes < len(bson.encode(named[0]))
+        page = names[:1100]
+        assert await requests.awaited("p", page) == set(page[100:])
+        replies.bytes = replies.count = 0
+        assert await requests.awaited("p", page) == set(page[100:])
+        assert replies.count == 2  # one for those that ask for all of it
+        assert replies.bytes < len(bson.encode(named[0])) / 10
+        whole = {**row, "_id": "whole", "locations": None, "next": "x"}
+        await kept.database["requests"].insert_one(whole)
+        assert await requests.awaited("p", ["w", "x", "y"]) == {"y"}
 
 
 async def test_each_staged_file_is_claimed_by_one_and_not_once_it_is_let_go(kept: Kept) -> None:

@@ -233,13 +233,7 @@ class Requests:
         with translated():
             rows = self._rows.find(fits, {"next": 1})
             following = {row["_id"]: row["next"] async for row in rows}
-        named = await self._naming.of(list(following))
-        return {
-            name
-            for request, locations in named.items()
-            for name in names & locations
-            if name > following[request]
-        }
+        return await self._naming.awaited(following, names)
 
     async def plan_again(self, which: Doc) -> None:
         """Open requests, to have their files asked for again."""
