@@ -1,7 +1,7 @@
 """What one step leaves behind where others would hide it, on a real database and archive."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -79,10 +79,11 @@ async def test_a_pin_that_is_renewed_while_its_request_is_cancelled_is_let_go_as
     renewing, let_go = Renewing(kept.settings, stores, archive), stores.batches.let_go
     steps = iter([renewing.step])
 
-    async def meanwhile(row: FileRow) -> None:
-        await let_go(row)
+    async def meanwhile(row: FileRow) -> bool:
+        known = await let_go(row)
         for step in steps:
             assert await step()
+        return known
 
     monkeypatch.setattr(stores.batches, "let_go", meanwhile)
     assert await Cancelling(stores).step()
@@ -125,6 +126,93 @@ async def test_what_the_archive_still_brings_is_cancelled_there_once_it_is_no_fi
     await archive.close()
     answers: dict[str, int] = tape.http.get("/_calls").json()["answers"]
     assert answers["POST /stage/{id}/cancel 200"] == answers["POST /release/{id} 200"] == 1
+
+
+class Slow(Tape):
+    """The archive's client; something else happens before its answer to a request is heard."""
+
+    meanwhile: Callable[[], Awaitable[object]]
+
+    async def stage(self, paths: Sequence[str]) -> str:
+        made = await super().stage(paths)
+        await self.meanwhile()
+        return made
+
+
+async def a_queued_file(kept: Kept, tape: Any) -> None:
+    """Asked for by a request that is cancelled, which nobody has seen to."""
+    file, path = tape.write("d/x", 3000), f"/{tape.name}/d/x"
+    found = {"location": "x", "path": path, "size": file.size, "sha256": file.sha256}
+    await kept.add(found, state="queued")
+    await kept.ask("x")
+    await kept.stores.requests.cancel("r")
+
+
+async def cancelled_and_let_go(kept: Kept, tape: Any, archive: Tape) -> tuple[int, int]:
+    """How often the archive was told so, when all who have to do with it are done."""
+    assert await kept.state("x") == "archived"
+    polling, releasing = (
+        Polling(kept.settings, kept.stores, archive),
+        Releasing(kept.stores.batches, archive),
+    )
+    while await polling.step() or await releasing.step():
+        pass
+    answers: dict[str, int] = tape.http.get("/_calls").json()["answers"]
+    assert answers["POST /stage 201"] == 1
+    cancels, releases = "POST /stage/{id}/cancel 200", "POST /release/{id} 200"
+    return answers.get(cancels, 0), answers.get(releases, 0)
+
+
+async def test_what_is_cancelled_while_the_archive_is_asked_for_it_is_called_off(
+    kept: Kept, tape: Any
+) -> None:
+    await a_queued_file(kept, tape)
+    archive = Slow(kept.settings)
+    archive.meanwhile = Cancelling(kept.stores).step
+    submitting = kept.submitting(archive)
+    while await submitting.step():
+        pass
+    assert await cancelled_and_let_go(kept, tape, archive) == (1, 1)
+    await archive.close()
+
+
+async def test_what_is_asked_for_while_it_is_cancelled_is_called_off(
+    kept: Kept, tape: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_queued_file(kept, tape)
+    archive = Tape(kept.settings)
+    submitting, let_go = kept.submitting(archive), kept.stores.batches.let_go
+
+    async def meanwhile(row: FileRow) -> bool:
+        known = await let_go(row)
+        while await submitting.step():
+            pass
+        return known
+
+    monkeypatch.setattr(kept.stores.batches, "let_go", meanwhile)
+    assert await Cancelling(kept.stores).step()
+    assert await cancelled_and_let_go(kept, tape, archive) == (1, 1)
+    await archive.close()
+
+
+async def test_what_is_cancelled_just_before_its_request_is_accepted_is_called_off(
+    kept: Kept, tape: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_queued_file(kept, tape)
+    archive, batches = Tape(kept.settings), kept.stores.batches
+    stage_id, batch = await archive.stage([f"/{tape.name}/d/x"]), await batches.intend()
+    await kept.stores.files.move({}, ("queued",), "submitted", batch=batch)
+    let_go = batches.let_go
+
+    async def meanwhile(row: FileRow) -> bool:
+        known = await let_go(row)
+        await batches.accepted(batch, str(stage_id), 0.01)
+        return known
+
+    monkeypatch.setattr(batches, "let_go", meanwhile)
+    assert await Cancelling(kept.stores).step()
+    assert await cancelled_and_let_go(kept, tape, archive) == (1, 1)
+    await archive.close()
 
 
 async def test_no_more_is_queued_of_a_dataset_that_was_withdrawn_meanwhile(kept: Kept) -> None:

@@ -103,16 +103,21 @@ class Batches:
         with translated():
             await self._rows.delete_one({"_id": batch})
 
-    async def let_go(self, file: FileRow) -> None:
+    async def let_go(self, file: FileRow) -> bool:
         """Its copy is made, or not wanted: the archive need not keep it on disk, nor bring it.
 
-        A request whose id we never got has pins that only run out.
+        False where no request for it is known: one whose id we never get has pins that run out.
         """
         stage_id, comes = file.stage_id, False
         if stage_id is None and file.batch is not None:
             stage_id, comes = await self.stage_id(file.batch), True
         if stage_id is None:
-            return
+            return False
+        await self.call_off(file, stage_id, comes=comes)
+        return True
+
+    async def call_off(self, file: FileRow, stage_id: str, *, comes: bool = True) -> None:
+        """This request for it; `comes` if the archive may be bringing it."""
         pin = {"stage_id": stage_id, "path": file.path, "comes": comes}
         with translated():
             await self._pins.update_one(

@@ -40,19 +40,21 @@ class Cancelling:
         """On tape again, without the pin each has by then, nor the recall it waits for."""
         left = files
         while left:
-            for file in left:
+            unknown = [file for file in left if not await self._batches.let_go(file)]
+            moved = await self._given_up(left)
+            for file in unknown:  # asked for meanwhile; who asks later sees that it is not wanted
                 await self._batches.let_go(file)
-            moved = await self._unpinned(left)
-            left = [] if moved == len(left) else await self._files.pinned_anew(left)
+            left = [] if moved == len(left) else await self._files.taken_meanwhile(left)
 
-    async def _unpinned(self, files: Sequence[FileRow]) -> int:
-        """How many are given up: not those that another stage request pins by now."""
-        by_pin: dict[str | None, list[str]] = {}
+    async def _given_up(self, files: Sequence[FileRow]) -> int:
+        """How many are: not those that another stage request has, or pins, by now."""
+        by_request: dict[tuple[str | None, str | None], list[str]] = {}
         for file in files:
-            by_pin.setdefault(file.stage_id, []).append(file.id)
+            by_request.setdefault((file.stage_id, file.batch), []).append(file.id)
         moved = 0
-        for stage_id, ids in by_pin.items():
+        for (stage_id, batch), ids in by_request.items():
+            which = {"stage_id": stage_id, "batch": batch}
             moved += await self._files.move_all(
-                ids, {"stage_id": stage_id}, UNDER_WAY, "archived", batch=None, stage_id=None
+                ids, which, UNDER_WAY, "archived", batch=None, stage_id=None
             )
         return moved

@@ -155,8 +155,8 @@ class Polling:
         for file in overdue:
             reason = f"not here {self._deadline_seconds:.0f} s after it was asked for"
             await self._batches.let_go(file)
-            ours = {"_id": file.id, "stage_id": file.stage_id}  # else it is found once more
-            await self._files.move(
+            ours = {"_id": file.id, "stage_id": file.stage_id, "batch": file.batch}
+            await self._files.move(  # else it is found once more
                 ours, UNDER_WAY, "expired", reason=reason, batch=None, stage_id=None
             )
         now = time.monotonic()

@@ -273,16 +273,20 @@ class Files:
             result = await self.rows.update_one(which, change)
         return bool(result.matched_count)
 
-    async def pinned_anew(self, files: Sequence[FileRow]) -> list[FileRow]:
-        """Those of these that are under way, and pinned otherwise than when they were read."""
-        read = {file.id: file.stage_id for file in files}
+    async def taken_meanwhile(self, files: Sequence[FileRow]) -> list[FileRow]:
+        """Those of these that are under way, by another stage request than they were read with."""
+        read = {file.id: (file.stage_id, file.batch) for file in files}
+        found = await self.by_id(list(read), UNDER_WAY)
+        return [file for file in found if (file.stage_id, file.batch) != read[file.id]]
+
+    async def by_id(self, ids: Sequence[str], states: Sequence[State]) -> list[FileRow]:
         found: list[FileRow] = []
-        for start in range(0, len(files), MOVED_AT_ONCE):
-            ids = [file.id for file in files[start : start + MOVED_AT_ONCE]]
-            which: Doc = {"_id": {"$in": ids}, "state": {"$in": list(UNDER_WAY)}}
+        for start in range(0, len(ids), MOVED_AT_ONCE):
+            here = {"_id": {"$in": list(ids[start : start + MOVED_AT_ONCE])}}
             with translated():
-                found += [FileRow.of(row) async for row in self.rows.find(which)]
-        return [file for file in found if file.stage_id != read[file.id]]
+                rows = self.rows.find({**here, "state": {"$in": list(states)}})
+                found += [FileRow.of(row) async for row in rows]
+        return found
 
     async def overdue(self, now: datetime, states: Sequence[State]) -> list[FileRow]:
         with translated():

@@ -14,7 +14,7 @@ from portal_downloader.batching import Batching
 from portal_downloader.room import Room
 from portal_downloader.rows import FileRow
 from portal_downloader.settings import DownloaderSettings
-from portal_downloader.states import AT_ARCHIVE
+from portal_downloader.states import AT_ARCHIVE, UNDER_WAY
 from portal_downloader.stores import Stores
 from portal_downloader.turns import Turns
 from portal_downloader.waiting import Waiting
@@ -139,6 +139,21 @@ class Submitting:
         await self._batches.accepted(batch, stage_id, self._poll_seconds)
         self._most = min(self._most * 2, self._batching.most)
         log.info("stage request accepted", stage_id=stage_id, files=len(ours))
+        await self._call_off_unwanted(batch, stage_id, ours)
+
+    async def _call_off_unwanted(self, batch: str, stage_id: str, files: list[FileRow]) -> None:
+        """What was given up while it was asked for: who did that knew no request to cancel.
+
+        From now on whoever gives up a file of this batch knows it.
+        """
+        wanted = {
+            file.id
+            for file in await self._files.by_id([file.id for file in files], UNDER_WAY)
+            if file.batch == batch or file.stage_id == stage_id
+        }
+        for file in files:
+            if file.id not in wanted:
+                await self._batches.call_off(file, stage_id)
 
     async def _divide(self, batch: str, files: list[FileRow], reason: str) -> None:
         """Smaller requests, until what is wrong stands alone: it must not block the others."""
