@@ -23,7 +23,7 @@ from portal_downloader.rows import Files, file_id
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.stores import Stores
 from portal_downloader.submitting import Submitting
-from portal_downloader.telling import Telling
+from portal_downloader.telling import MANY, Telling
 from portal_shared import mongo
 from portal_shared.events import DownloadRequested
 from portal_shared.mongo import Client, Database, Doc
@@ -74,9 +74,16 @@ class Kept:
             self.settings, self.stores, client=self.client, outbox=outbox, places=places
         )
 
-    def telling(self) -> Telling:
+    def telling(self, *, many: int = MANY) -> Telling:
         outbox = Outbox(self.database, "downloader")
-        return Telling(self.stores, client=self.client, outbox=outbox, pause=0, pace=Pace())
+        return Telling(
+            self.stores, client=self.client, outbox=outbox, pause=0, pace=Pace(), many=many
+        )
+
+    async def availability(self, *pids: str) -> list[str | None]:
+        """As it was told."""
+        found = [await self.stores.datasets.find(pid) for pid in pids]
+        return [row.get("availability") if row else None for row in found]
 
     def submitting(self, archive: Tape, **settings: Any) -> Submitting:
         told = self.settings.model_copy(update={"window_seconds": 0.0, **settings})

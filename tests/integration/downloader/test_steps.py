@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from portal_downloader import telling
 from portal_downloader.adopting import Adopting
 from portal_downloader.archives.archive import Body
 from portal_downloader.archives.wlcg import Tape
@@ -21,9 +20,8 @@ from portal_downloader.releasing import Releasing
 from portal_downloader.renewing import Renewing
 from portal_downloader.room import Room
 from portal_downloader.rows import FileRow
-from portal_downloader.telling import UNTOLD_SECONDS, Telling
+from portal_downloader.telling import UNTOLD_SECONDS
 from portal_shared.events import DatasetFilesListed
-from portal_shared.outbox import Outbox
 
 from tests.integration.downloader.keeping import Kept
 
@@ -273,27 +271,3 @@ async def test_what_expired_is_on_tape_and_is_queued_again_when_it_is_asked_for(
     await kept.ask("x")
     assert await kept.planning().step()
     assert await kept.state("x") == "queued"
-
-
-async def test_who_waits_for_few_files_hears_of_them_while_sums_over_many_rest(
-    kept: Kept, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(telling, "RESTS", 1e9)
-    await kept.publish({"location": "w"}, {"location": "x"})
-    await kept.publish({"location": "x"}, pid="q")
-    await kept.stores.datasets.note_news("p")
-    outbox = Outbox(kept.database, "downloader")
-    slow = Telling(kept.stores, client=kept.client, outbox=outbox, pause=0.01, pace=Pace(), many=2)
-    assert await slow.step()  # of p, which rests from now on
-    for pid in ("p", "q"):
-        await kept.stores.files.move({"pid": pid}, ("archived",), "online")
-        await kept.stores.datasets.note_news(pid)
-    assert await slow.step()
-
-    async def told() -> list[str | None]:
-        found = [await kept.stores.datasets.find(pid) for pid in ("p", "q")]
-        return [row.get("availability") if row else None for row in found]
-
-    assert await told() == ["ARCHIVED", "ONLINE"]  # the first says so later
-    assert await kept.telling().step()  # by one that is rested
-    assert await told() == ["ONLINE", "ONLINE"]

@@ -3,7 +3,7 @@
 `next` is there while files of a request are still to be queued: the location after which they are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -51,6 +51,7 @@ class Requests:
             "_id": event.request_id,
             "pid": event.pid,
             "locations": locations,
+            "named": None if locations is None else len(locations),
             "open": True,
             "planned": False,
             "look_at": now,
@@ -148,9 +149,14 @@ class Requests:
                 return Extent(max(0, files), max(0, size))
         return Extent(0, 0)
 
-    async def untold(self, since: datetime, most: int) -> list[Doc]:
-        """Open ones of which nothing was said for long: their place may have changed."""
+    async def untold(self, since: datetime, most: int, *, besides: Collection[str]) -> list[Doc]:
+        """Open ones of which nothing was said for long: their place may have changed.
+
+        Not those for the datasets `besides`.
+        """
         which: Doc = {"open": True, "planned": True, "told_at": {"$lte": since}}
+        if besides:
+            which["pid"] = {"$nin": list(besides)}
         with translated():
             return [row async for row in self._rows.find(which).limit(most)]
 
@@ -244,11 +250,16 @@ class Requests:
         if result.modified_count:
             self._bells.planning.ring()
 
-    async def open_of(self, pids: Sequence[str]) -> list[Doc]:
-        """Open requests for these datasets whose files have been asked for."""
+    async def open_of(self, pids: Sequence[str], *, fewer: int | None = None) -> list[Doc]:
+        """Open requests for these datasets whose files have been asked for.
+
+        With `fewer`, those that name fewer files than that.
+        """
+        which: Doc = {"open": True, "pid": {"$in": list(pids)}, "planned": True}
+        if fewer is not None:
+            which["named"] = {"$lt": fewer}
         with translated():
-            rows = self._rows.find({"open": True, "pid": {"$in": list(pids)}, "planned": True})
-            return [row async for row in rows]
+            return [row async for row in self._rows.find(which)]
 
     async def change(self, request: Doc, fields: dict[str, Any], session: Session) -> bool:
         """Keep what is told now, within a transaction; False when something newer was told."""

@@ -313,8 +313,8 @@ class Files:
                 sizes[row["_id"]["state"]] = row["bytes"]
         return {pid: Tally(*sums) for pid, sums in found.items()}
 
-    async def tally(self, pid: str, locations: Sequence[str]) -> Tally:
-        """Of these files of a dataset."""
+    async def tally(self, pid: str, locations: Sequence[str] | None) -> Tally:
+        """Of these files of a dataset, or of all."""
         files: dict[str, int] = {}
         sizes: dict[str, int] = {}
         for which in _selections(pid, locations):

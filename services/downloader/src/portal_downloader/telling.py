@@ -7,7 +7,7 @@ time. A dataset is noted as having news before its files' marks are wiped.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,6 +32,7 @@ DATASETS_AT_ONCE = 100
 REQUESTS_AT_ONCE = 50
 UNTOLD_SECONDS = 15.0
 MANY = 2000  # files of a dataset: sums over so many are dear
+FEW = 200  # files of a request: it does not wait for such sums
 RESTS = 9.0  # times as long as these took
 UNWATCHED = 2  # times the pause where nobody waits for files
 GUESSED = ("place", "seconds_left")  # said with what is new, but no news by themselves
@@ -60,12 +61,16 @@ class Telling:
 
     async def step(self) -> bool:
         """All that is new; then nothing for a while, so that progress comes in portions."""
-        news = await self._with_news()
-        datasets = {pid: row for pid, row in news.items() if not self._rests(pid)}
+        resting = self._at_rest()
+        news = await self._with_news(besides=len(resting))
+        datasets = {pid: row for pid, row in news.items() if pid not in resting}
+        waiting = [pid for pid in news if pid in resting]
+        told = await self._tell_few(waiting)
         if not datasets:
+            told = await self._tell_untold() or told
             if news:
                 await asyncio.sleep(self._pause)
-            return bool(news) or await self._tell_untold()
+            return bool(news) or told
         started = time.monotonic()
         pids = list(datasets)
         requests = await self._requests.open_of(pids)  # first: what it asked for is in the tallies
@@ -82,23 +87,32 @@ class Telling:
         await asyncio.sleep(self._pause if requests else UNWATCHED * self._pause)
         return True
 
+    async def _tell_few(self, pids: Sequence[str]) -> bool:
+        """Requests for few files hear of these though sums over their datasets rest."""
+        requests = await self._requests.open_of(pids, fewer=FEW) if pids else []
+        for request in requests:
+            tally = await self._files.tally(request["pid"], request["locations"])
+            await self._plan_again_or_tell(request, tally)
+        return bool(requests)
+
     def _rest(self, summed: Mapping[str, int], seconds: float) -> None:
         """For longer the longer it took, each for its own part: small ones wait for none."""
         now, whole = time.monotonic(), sum(summed.values()) or 1
         for pid, files in summed.items():
             if files >= self._many:
-                self._resting[pid] = now + RESTS * seconds * files / whole
+                rest = RESTS * seconds * files / whole
+                self._resting[pid] = now + min(rest, UNTOLD_SECONDS)
 
-    def _rests(self, pid: str) -> bool:
-        """Whether it is told of later, for what it cost the last time."""
-        if self._resting.get(pid, 0.0) > time.monotonic():
-            return True
-        self._resting.pop(pid, None)
-        return False
+    def _at_rest(self) -> frozenset[str]:
+        """Those that are told of later, for what it cost the last time."""
+        now = time.monotonic()
+        self._resting = {pid: until for pid, until in self._resting.items() if until > now}
+        return frozenset(self._resting)
 
-    async def _with_news(self) -> dict[str, Doc]:
-        """Datasets by pid; what comes after is news again."""
-        rows = {row["_id"]: row for row in await self._datasets.with_news(DATASETS_AT_ONCE)}
+    async def _with_news(self, *, besides: int) -> dict[str, Doc]:
+        """Datasets by pid, so many more than are told at once; what comes after is news again."""
+        most = DATASETS_AT_ONCE + besides
+        rows = {row["_id"]: row for row in await self._datasets.with_news(most)}
         for pid in (await self._files.pids_with_news())[:DATASETS_AT_ONCE]:
             row = await self._datasets.note_news(pid)
             if row is not None:
@@ -130,18 +144,15 @@ class Telling:
     async def _tell_untold(self) -> bool:
         """Those that have waited long: their place has changed, and what is left."""
         since = datetime.now(UTC) - timedelta(seconds=UNTOLD_SECONDS)
-        waiting = await self._requests.untold(since, REQUESTS_AT_ONCE)
-        due = [request for request in waiting if not self._rests(request["pid"])]
-        for request in due:
+        waiting = await self._requests.untold(since, REQUESTS_AT_ONCE, besides=self._at_rest())
+        for request in waiting:
+            if request["pid"] in self._at_rest():  # since the one before
+                continue
             started = time.monotonic()
-            pid, locations = request["pid"], request["locations"]
-            if locations is None:
-                tally = (await self._files.tallies([pid]))[pid]
-            else:
-                tally = await self._files.tally(pid, locations)
+            tally = await self._files.tally(request["pid"], request["locations"])
             await self._plan_again_or_tell(request, tally, again=True)
-            self._rest({pid: tally.all_files}, time.monotonic() - started)
-        return bool(due)
+            self._rest({request["pid"]: tally.all_files}, time.monotonic() - started)
+        return bool(waiting)
 
     async def _plan_again_or_tell(self, request: Doc, tally: Tally, *, again: bool = False) -> None:
         """What is on tape and not still to be queued was given up, or is of a newer list."""
