@@ -1,7 +1,7 @@
 """What a downloader remembers, without its workers, for tests of single steps."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,14 @@ from portal_shared.settings import Settings
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+def stores_on(database: Database, cache: Cache) -> Stores:
+    bells = Bells()
+    return Stores(
+        Datasets(database, 30, bells), Files(database, 30, bells), Requests(database, 30, bells),
+        Batches(database, 30, bells), Contents(database), cache,
+    )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Kept:
     """What a downloader remembers, without its workers."""
@@ -41,6 +49,10 @@ class Kept:
     client: Client
     database: Database
     stores: Stores
+
+    def on(self, database: Database) -> "Kept":
+        """The same by another connection."""
+        return replace(self, database=database, stores=stores_on(database, self.stores.cache))
 
     async def add(self, *files: Doc, pid: str = "p", **fields: Any) -> None:
         """Files of a dataset as their list has them, and what differs."""
@@ -106,12 +118,9 @@ async def kept(settings: Settings, tape: Any, tmp_path: Path) -> AsyncIterator[K
             "tape_url": tape.url,
         }
     )
-    client, bells = mongo.connect(told), Bells()
+    client = mongo.connect(told)
     database = mongo.database(client, told, "downloader")
-    stores = Stores(
-        Datasets(database, 30, bells), Files(database, 30, bells), Requests(database, 30, bells),
-        Batches(database, 30, bells), Contents(database), Cache(tmp_path / "cache"),
-    )  # fmt: skip
+    stores = stores_on(database, Cache(tmp_path / "cache"))
     stores.cache.prepare()
     for part in (stores.datasets, stores.files, stores.requests, stores.batches, stores.contents):
         await part.prepare()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import bson
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
+from portal_downloader import claiming as claiming_step
 from portal_downloader import room as room_module
 from portal_downloader import submitting as submitting_step
 from portal_downloader.archives.wlcg import Tape
@@ -21,6 +22,7 @@ from portal_downloader.room import Room
 from portal_downloader.rows import Files, file_id
 from portal_downloader.selecting import Selection
 from portal_downloader.settings import DownloaderSettings
+from portal_downloader.states import THERE
 from portal_downloader.waiting import Waiting
 from portal_shared import mongo
 from portal_shared.mongo import Client, Database, Doc
@@ -115,7 +117,7 @@ async def test_what_requests_name_is_remembered_as_far_as_there_is_room_and_read
         following = {f"r{n}": f"{n}/1" for n in range(4)}
         reads: list[int] = []
         for wanted in (page, page, {"0/1", "1/2"}, {"1/2", "9/9"}):
-            replies.count = 0
+            replies.count = replies.sums = 0
             assert await naming.awaited(following, wanted) == awaited & wanted
             reads.append(replies.count)
         assert reads == [4, 2, 0, 2]  # two stay; none is read once all is found
@@ -179,6 +181,20 @@ async def test_each_staged_file_is_claimed_by_one_and_not_once_it_is_let_go(kept
     assert (again.id, again.owner != first.owner) == (first.id, True)
 
 
+async def test_what_was_asked_for_first_goes_first_though_it_is_staged_later(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claiming_step, "KNOWN_SECONDS", 0.0)
+    monkeypatch.setattr(claiming_step, "LOOK_COST", 0.0)
+    await kept.add({"location": "1"}, {"location": "2"}, state="staged", not_before=NOW)
+    claiming, claimed = Claiming(kept.stores.files, 30), list[str]()
+    while (file := await claiming.next()) is not None:
+        claimed.append(file.location)
+        if len(claimed) == 1:
+            await kept.add({"location": "first"}, state="staged", not_before=LONG_AGO)
+    assert claimed == ["1", "first", "2"]
+
+
 async def test_room_that_comes_file_by_file_is_not_asked_for_file_by_file(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,19 +222,31 @@ async def test_room_that_comes_file_by_file_is_not_asked_for_file_by_file(
 
 async def test_the_next_batch_is_found_by_as_many_looks_however_much_waits(kept: Kept) -> None:
     """And of what is staged and not copied there is no more than may be under way."""
-    waiting = [{"location": f"{n // 10}/{n:03}", "requester": f"r{n % 3}"} for n in range(200)]
-    await kept.add(*waiting, state="queued", not_before=LONG_AGO)
-    staged = [{"location": f"staged/{n}"} for n in range(2)]
-    await kept.add(*staged, state="staged", pid="q")
-    queue = Waiting(kept.stores.files)
-    found = await queue.queue(NOW)
-    assert (found.oldest, found.files) == (LONG_AGO, 200)
-    assert sum(heap.files for heap in found.heaps if heap.requester == "r1") == 67
-    assert await queue.loads() == (2, [])
-    archive = Tape(kept.settings)
-    submitting = kept.submitting(archive, most_under_way=5)
-    while await submitting.step():
-        pass
+    archive, replies = Tape(kept.settings), Replies()
+    files = kept.stores.files
+
+    async def looks(waiting: int) -> int:
+        """How many it takes, while two are staged of the five that are admitted."""
+        names = [
+            {"location": f"{n // 10}/{n:03}", "requester": f"r{n % 3}"} for n in range(waiting)
+        ]
+        await kept.add(*names, state="queued", not_before=LONG_AGO)
+        await kept.add({"location": "s"}, {"location": "t"}, pid="q", state="staged")
+        queue = Waiting(files)
+        found = await queue.queue(NOW)
+        assert (found.oldest, found.files) == (LONG_AGO, waiting)
+        assert sum(heap.files for heap in found.heaps if heap.requester == "r1") == waiting // 3
+        assert await queue.loads() == (2, [])
+        async with replies.to(kept.settings) as database:
+            submitting = kept.on(database).submitting(archive, most_under_way=5)
+            replies.count = replies.sums = 0
+            assert await submitting.step()
+            looked = replies.count + replies.sums
+            while await submitting.step():
+                pass
+        assert await files.rows.count_documents({"state": {"$in": list(THERE)}}) == 5
+        await files.rows.delete_many({})
+        return looked
+
+    assert 0 < await looks(30) == await looks(300)
     await archive.close()
-    at_archive = {"state": {"$in": ["submitted", "staging", "staged"]}}
-    assert await kept.stores.files.rows.count_documents(at_archive) == 5

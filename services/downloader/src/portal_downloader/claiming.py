@@ -1,11 +1,13 @@
 """Which staged file is copied next: each by one worker, whoever else is at work.
 
 Candidates are looked up many at a time and claimed one by one, by their ids: to look for one among
-all that are staged, whenever one is claimed, costs the more the more there are.
+all that are staged, whenever one is claimed, costs the more the more there are. They are forgotten
+after a while: copies may take long, and what was asked for first may be staged meanwhile.
 """
 # pyright: reportUnknownMemberType=false
 
 import asyncio
+import time
 import uuid
 from collections import deque
 from datetime import UTC, datetime, timedelta
@@ -15,6 +17,8 @@ from portal_shared.mongo import ASCENDING, Doc, translated
 from portal_downloader.rows import FileRow, Files
 
 CANDIDATES = 500  # looked up at once
+KNOWN_SECONDS = 2.0  # so long they are good, at least
+LOOK_COST = 20  # times as long as the look took, if that is more
 
 
 class Claiming:
@@ -22,13 +26,14 @@ class Claiming:
         self._rows = files.rows
         self._lease = timedelta(seconds=lease)
         self._ids: deque[str] = deque()
+        self._good_until = 0.0
         self._looking = asyncio.Lock()
         self._looks = 0
 
     async def next(self) -> FileRow | None:
         """One to copy, ours until the lease ends; the owner is in the row. None: there is none."""
         while True:
-            if not self._ids:
+            if not self._ids or time.monotonic() > self._good_until:
                 await self._look()
             if not self._ids:
                 return None
@@ -40,14 +45,17 @@ class Claiming:
         """For those that may be claimed, unless another worker here just did."""
         looks = self._looks
         async with self._looking:
-            if self._ids or self._looks > looks:
+            if self._looks > looks:
                 return
+            began = time.monotonic()
             which: Doc = {"state": "staged", **_free()}
             with translated():
                 rows = self._rows.find(which, {"_id": 1})
                 rows = rows.sort([("not_before", ASCENDING), ("path", ASCENDING)])
-                self._ids.extend([row["_id"] async for row in rows.limit(CANDIDATES)])
+                self._ids = deque([row["_id"] async for row in rows.limit(CANDIDATES)])
             self._looks += 1
+            now = time.monotonic()
+            self._good_until = now + max(KNOWN_SECONDS, LOOK_COST * (now - began))
 
     async def _claim(self, file: str) -> FileRow | None:
         """None where it is another's by now, or not staged any more."""
