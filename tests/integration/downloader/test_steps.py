@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from portal_downloader import polling as polling_step
 from portal_downloader.adopting import Adopting
 from portal_downloader.archives.archive import Body
 from portal_downloader.archives.wlcg import Tape
@@ -21,7 +22,7 @@ from portal_downloader.renewing import Renewing
 from portal_downloader.room import Room
 from portal_downloader.rows import FileRow
 from portal_downloader.telling import UNTOLD_SECONDS
-from portal_shared.events import DatasetFilesListed
+from portal_shared.events import DatasetFilesListed, DownloadFailed
 
 from tests.integration.downloader.keeping import Kept
 
@@ -258,6 +259,39 @@ async def test_what_the_cache_gave_up_is_asked_for_again_though_nobody_said_so(k
     assert await teller.step()
     assert await planning.step()
     assert await kept.state("x") == "queued"
+
+
+async def test_all_that_is_overdue_expires_without_pauses_between(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling_step, "EXPIRED_AT_ONCE", 2)
+    names = await kept.publish(*({"location": f"{n}"} for n in range(5)))
+    where = {"state": "queued", "deadline": LONG_AGO, "reason": None}
+    await kept.stores.files.rows.update_many({}, {"$set": where})
+    archive = Tape(kept.settings)
+    polling = Polling(kept.settings, kept.stores, archive)
+    while await polling.step():
+        pass
+    await archive.close()
+    assert [await kept.state(name) for name in names] == ["expired"] * 5
+
+
+async def test_only_what_is_too_late_is_told_as_expired_when_a_request_is_out_of_time(
+    kept: Kept,
+) -> None:
+    names = await kept.publish(*({"location": f"{n:04}"} for n in range(AT_ONCE + 1)))
+    await kept.ask(*names)
+    planning, files = kept.planning(), kept.stores.files
+    assert await planning.step()
+    ended = ["lost", "failed", "expired", "unverifiable", "online"]
+    for name, state in zip(names, ended, strict=False):
+        await files.rows.update_one({"location": name}, {"$set": {"state": state}})
+    await kept.database["requests"].update_one({"_id": "r"}, {"$set": {"requested_at": LONG_AGO}})
+    assert await planning.step()
+    [said] = [row["body"] async for row in kept.database["outbox"].find({})]
+    failed = DownloadFailed.model_validate_json(said)
+    assert (failed.files, failed.files_online) == (len(names), 1)
+    assert failed.files_failed - failed.files_expired == 3  # lost, failed, unverifiable before
 
 
 async def test_what_expired_is_on_tape_and_is_queued_again_when_it_is_asked_for(kept: Kept) -> None:

@@ -115,7 +115,7 @@ class Planning:
 
     async def _refuse(self, request: Doc, reason: str, *, expired: bool = False) -> None:
         version = request["version"] + 1
-        files, online = request.get("files", 0), request.get("files_online", 0)
+        files, online, late = await self._left(request, expired=expired)
         failed = DownloadFailed(
             request_id=request["_id"],
             version=version,
@@ -123,7 +123,7 @@ class Planning:
             files=files,
             files_online=online,
             files_failed=files - online,
-            files_expired=files - online if expired else 0,
+            files_expired=late,
         )
         fields: Doc = {
             "open": False,
@@ -140,6 +140,14 @@ class Planning:
 
         await transaction(self._client, work)
         log.info("request refused", reason=reason)
+
+    async def _left(self, request: Doc, *, expired: bool) -> tuple[int, int, int]:
+        """Its files, those online, and those of which that it is too late is the reason."""
+        if not expired:
+            return request.get("files", 0), request.get("files_online", 0), 0
+        tally = await self._files.tally(request["pid"], request["locations"])
+        ended = tally.count("online", "failed", "lost", "unverifiable")  # otherwise, before
+        return tally.all_files, tally.count("online"), tally.all_files - ended
 
 
 def _closed(dataset: Doc) -> str | None:

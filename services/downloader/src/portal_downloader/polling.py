@@ -21,6 +21,7 @@ from portal_downloader.stores import Stores
 log = logger(__name__)
 
 SLOWER = 1.5
+EXPIRED_AT_ONCE = 1000
 LOOK_COST = 50  # times as long as a look for what is overdue took, until the next
 
 
@@ -38,10 +39,12 @@ class Polling:
         self._expire_at = 0.0
 
     async def step(self) -> bool:
-        """One batch that is due; False when there is none."""
-        await self._expire()
+        """One batch that is due, and some that is overdue; False when there is none."""
+        more = await self._expire()
         batch = await self._batches.claim_due()
         if batch is None:
+            if more:
+                return True
             left = await self._batches.seconds_to_next()
             if left < IDLE_SECONDS:
                 await asyncio.sleep(left)
@@ -146,18 +149,23 @@ class Polling:
             batch=None,
         )
 
-    async def _expire(self) -> None:
-        """Nothing waits for ever."""
-        if time.monotonic() < self._expire_at:
-            return
+    async def _expire(self) -> bool:
+        """Nothing waits for ever. Whether more is overdue than was seen to."""
         began = time.monotonic()
-        overdue = await self._files.overdue(datetime.now(UTC), UNDER_WAY)
+        if began < self._expire_at:
+            return False
+        overdue = await self._files.overdue(datetime.now(UTC), UNDER_WAY, EXPIRED_AT_ONCE)
+        looked = time.monotonic()
         for file in overdue:
             reason = f"not here {self._deadline_seconds:.0f} s after it was asked for"
-            await self._batches.let_go(file)
+            known = await self._batches.let_go(file)
             ours = {"_id": file.id, "stage_id": file.stage_id, "batch": file.batch}
-            await self._files.move(  # else it is found once more
+            moved = await self._files.move(  # else it is found once more
                 ours, UNDER_WAY, "expired", reason=reason, batch=None, stage_id=None
             )
-        now = time.monotonic()
-        self._expire_at = now + max(IDLE_SECONDS, LOOK_COST * (now - began))
+            if moved and not known:  # asked for meanwhile
+                await self._batches.let_go(file)
+        if len(overdue) == EXPIRED_AT_ONCE:
+            return True
+        self._expire_at = time.monotonic() + max(IDLE_SECONDS, LOOK_COST * (looked - began))
+        return False

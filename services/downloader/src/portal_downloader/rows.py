@@ -288,10 +288,10 @@ class Files:
                 found += [FileRow.of(row) async for row in rows]
         return found
 
-    async def overdue(self, now: datetime, states: Sequence[State]) -> list[FileRow]:
+    async def overdue(self, now: datetime, states: Sequence[State], most: int) -> list[FileRow]:
         with translated():
             rows = self.rows.find({"state": {"$in": list(states)}, "deadline": {"$lte": now}})
-            return [FileRow.of(row) async for row in rows.limit(ROWS_AT_ONCE)]
+            return [FileRow.of(row) async for row in rows.limit(most)]
 
     async def pids_with_news(self) -> list[str]:
         with translated():
