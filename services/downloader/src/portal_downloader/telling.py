@@ -33,7 +33,8 @@ REQUESTS_AT_ONCE = 50
 UNTOLD_SECONDS = 15.0
 MANY = 2000  # files of a dataset: sums over so many are dear
 FEW = 200  # files of a request: it does not wait for such sums
-RESTS = 9.0  # times as long as these took
+RESTS = 9.0  # times as long as these took, where that is not long
+LEAST_RESTS = 2.0  # where it is
 UNWATCHED = 2  # times the pause where nobody waits for files
 GUESSED = ("place", "seconds_left")  # said with what is new, but no news by themselves
 
@@ -100,8 +101,9 @@ class Telling:
         now, whole = time.monotonic(), sum(summed.values()) or 1
         for pid, files in summed.items():
             if files >= self._many:
-                rest = RESTS * seconds * files / whole
-                self._resting[pid] = now + min(rest, UNTOLD_SECONDS)
+                took = seconds * files / whole
+                rest = min(RESTS * took, max(UNTOLD_SECONDS, LEAST_RESTS * took))
+                self._resting[pid] = now + rest
 
     def _at_rest(self) -> frozenset[str]:
         """Those that are told of later, for what it cost the last time."""
