@@ -25,7 +25,7 @@ from tests.bench.serving import GIB, Figures, fetched, in_turns, serve_apart, ta
 
 LARGE, SMALL, COUNT = 2 * GIB, 2**20, 2000
 READERS, SECONDS, RATE = 500, 10, 100_000
-RUNS = 3
+RUNS = 7
 HERE = Path(__file__).parent
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 FRONT = """
@@ -41,7 +41,7 @@ http {{
         location / {{
             proxy_pass http://127.0.0.1:{behind}; proxy_http_version 1.1;
             proxy_set_header X-Accel-Mapping /_objects/; proxy_set_header Connection "";
-            proxy_max_temp_file_size 0;
+            proxy_max_temp_file_size 0; proxy_buffers 8 64k;
         }}
         location /_objects/ {{ internal; alias {folder}/cache/objects/; }}
     }}

@@ -71,11 +71,14 @@ def fetched(url: str, *options: str, servers: Collection[int]) -> Figures:
 
 
 def in_turns(ways: Mapping[str, Callable[[], Figures]], runs: int) -> dict[str, list[Figures]]:
-    """Each way once, then each again: what else the machine does meanwhile meets all of them."""
+    """Each way once, then each again: what else the machine does meanwhile meets all of them.
+
+    In turn forth and back, as what was sent before leaves its mark on what comes next.
+    """
     found: dict[str, list[Figures]] = {name: [] for name in ways}
-    for _ in range(runs):
-        for name, way in ways.items():
-            found[name].append(way())
+    for turn in range(runs):
+        for name in list(ways) if turn % 2 else reversed(ways):
+            found[name].append(ways[name]())
     return found
 
 
