@@ -23,6 +23,7 @@ from portal_downloader.room import Room
 from portal_downloader.rows import FileRow
 from portal_downloader.telling import UNTOLD_SECONDS
 from portal_shared.events import DatasetFilesListed, DownloadFailed
+from portal_shared.model import File
 
 from tests.integration.downloader.keeping import Kept
 
@@ -113,10 +114,7 @@ async def test_what_the_archive_still_brings_is_cancelled_there_once_it_is_no_fi
     await kept.add(*files, state="submitted", batch=batch)
     await stores.files.rows.update_one({"location": "y"}, {"$set": {"deadline": LONG_AGO}})
     await Polling(kept.settings, stores, archive).step()
-    listed = DatasetFilesListed(
-        pid="p", version=2, digest="", folder=None, part=0, parts=1, files=()
-    )
-    await Adopting(stores).hear([listed])
+    await Adopting(stores).hear([listed(version=2)])
     released = {pin["path"] async for pin in kept.database["pins"].find({})}
     assert released == set(paths)
     releasing = Releasing(stores.batches, archive)
@@ -125,6 +123,36 @@ async def test_what_the_archive_still_brings_is_cancelled_there_once_it_is_no_fi
     await archive.close()
     answers: dict[str, int] = tape.http.get("/_calls").json()["answers"]
     assert answers["POST /stage/{id}/cancel 200"] == answers["POST /release/{id} 200"] == 1
+
+
+async def test_a_list_whose_adoption_was_cut_short_is_adopted_to_the_end_when_heard_again(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after the list is known and before what it lacks is gone: that is no file for ever."""
+    adopting = Adopting(kept.stores)
+    await adopting.hear([listed("x", "y", version=1)])
+    assert await locations(kept) == {"x", "y"}
+    with monkeypatch.context() as patch:
+        patch.setattr(adopting, "_drop_older", killed)
+        with pytest.raises(RuntimeError):
+            await adopting.hear([listed("x", version=2)])
+    await adopting.hear([listed("x", version=2)])
+    assert await locations(kept) == {"x"}
+
+
+def listed(*names: str, version: int) -> DatasetFilesListed:
+    files = tuple(File(name=name, size=1, sha256="0" * 64) for name in names)
+    return DatasetFilesListed(
+        pid="p", version=version, digest="", folder="/d", part=0, parts=1, files=files
+    )
+
+
+async def locations(kept: Kept) -> set[str]:
+    return {row["location"] async for row in kept.stores.files.rows.find({"pid": "p"})}
+
+
+async def killed(*_: object) -> None:
+    raise RuntimeError("killed")
 
 
 class Slow(Tape):

@@ -58,9 +58,13 @@ class Adopting:
         )
 
     async def adopt(self, found: Sequence[Listing]) -> None:
-        """These of different datasets, where they are newer than what is known."""
+        """These of different datasets, where they are newer than what is known.
+
+        What is as new was adopted before, and perhaps not to the end: the rest is done again.
+        """
         known = await self._datasets.list_versions([f.pid for f in found])
         newer = [f for f in found if known.get(f.pid, -1) < f.version]
+        again = [f for f in found if known.get(f.pid) == f.version]
         await self._write([(f, f.files) for f in newer if f.files is not None])
         for one in newer:
             if one.files is None:
@@ -73,10 +77,10 @@ class Adopting:
         if made < len(newer):  # others were quicker, with lists that are newer still
             now = await self._datasets.list_versions([f.pid for f in newer])
             newer = [replace(f, version=max(f.version, now.get(f.pid, 0))) for f in newer]
-        await self._drop_older([f for f in newer if f.pid in known or f.version > 1])
-        again = [f.pid for f in newer if f.pid in known]
-        if again:  # of a first list, no request has been planned
-            await self._requests.plan_again({"pid": {"$in": again}})
+        await self._drop_older([f for f in newer + again if f.pid in known or f.version > 1])
+        others = [f.pid for f in newer + again if f.pid in known]
+        if others:  # of a first list, no request has been planned
+            await self._requests.plan_again({"pid": {"$in": others}})
         log.info("files listed", datasets=[(f.pid, f.version) for f in newer])
         kept = [f for f in found if f.id or f.version > 1]
         if kept:
