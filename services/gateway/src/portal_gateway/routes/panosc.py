@@ -1,7 +1,7 @@
 """The search API of PaNOSC: eleven endpoints below /api, in any case, pids with slashes."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from portal_shared.errors import PortalError
 from portal_shared.observe import logger
@@ -72,10 +72,11 @@ class SearchFirst:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] in READS:
-            path: str = scope["path"]
-            if path.startswith(BELOW) and asked(path[len(BELOW) :]) is not None:
-                request = Request(scope, receive, send)
-                response = await self._api.serve(request, path[len(BELOW) :])
+            path = cast("str", scope["path"])
+            below = path.removeprefix(BELOW)
+            wanted = asked(below) if below != path else None
+            if wanted is not None:
+                response = await self._api.serve(Request(scope, receive, send), below, wanted)
                 await response(scope, receive, send)
                 return
         await self._app(scope, receive, send)
@@ -95,19 +96,19 @@ class PanoscApi:
         return [Route(BELOW + "{path:path}", self._routed, methods=METHODS)]
 
     async def _routed(self, request: Request) -> Response:
-        return await self.serve(request, request.path_params["path"])
+        path: str = request.path_params["path"]
+        return await self.serve(request, path, asked(path))
 
-    async def serve(self, request: Request, path: str) -> Response:
-        """The answer, or the refusal; `path` begins after /api/."""
+    async def serve(self, request: Request, path: str, wanted: Asked | None) -> Response:
+        """The answer, or the refusal; `path` begins after /api/ and asks for what is `wanted`."""
         try:
-            return await self._serve(request, path)
+            return await self._serve(request, path, wanted)
         except PortalError as error:
             if error.status >= 500:  # noqa: PLR2004  # told to us, too
                 log.warning("not answered", path=request.url.path, reason=str(error))
             return answering.refused(error)
 
-    async def _serve(self, request: Request, path: str) -> Response:
-        wanted = asked(path)
+    async def _serve(self, request: Request, path: str, wanted: Asked | None) -> Response:
         if request.method not in READS:
             if wanted is None:
                 raise NothingThere(f"There is no method to handle {request.method} /{path}")
