@@ -90,11 +90,7 @@ async def test_a_pin_that_is_renewed_while_its_request_is_cancelled_is_let_go_as
     assert await kept.state("x") == "archived"
     released = {pin["stage_id"] async for pin in kept.database["pins"].find({})}
     assert len(released) == 2
-    releasing = Releasing(stores.batches, archive)
-    while await releasing.step():
-        pass
-    await archive.close()
-    answers: dict[str, int] = tape.http.get("/_calls").json()["answers"]
+    answers = await answers_once_released(kept, archive, tape)
     assert answers["POST /release/{id} 200"] == answers["POST /stage 201"] == 2
 
 
@@ -117,11 +113,7 @@ async def test_what_the_archive_still_brings_is_cancelled_there_once_it_is_no_fi
     await Adopting(stores).hear([listed(version=2)])
     released = {pin["path"] async for pin in kept.database["pins"].find({})}
     assert released == set(paths)
-    releasing = Releasing(stores.batches, archive)
-    while await releasing.step():
-        pass
-    await archive.close()
-    answers: dict[str, int] = tape.http.get("/_calls").json()["answers"]
+    answers = await answers_once_released(kept, archive, tape)
     assert answers["POST /stage/{id}/cancel 200"] == answers["POST /release/{id} 200"] == 1
 
 
@@ -153,6 +145,15 @@ async def locations(kept: Kept) -> set[str]:
 
 async def killed(*_: object) -> None:
     raise RuntimeError("killed")
+
+
+async def answers_once_released(kept: Kept, archive: Tape, tape: Any) -> dict[str, int]:
+    """What the archive had answered, by call, when nothing was left to let go there."""
+    releasing = Releasing(kept.stores.batches, archive)
+    while await releasing.step():
+        pass
+    await archive.close()
+    return tape.http.get("/_calls").json()["answers"]
 
 
 class Slow(Tape):
