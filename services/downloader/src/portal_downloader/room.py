@@ -22,9 +22,7 @@ log = logger(__name__)
 
 LOOKED_AT_ONCE = 200
 TRIED_AGAIN = 30.0  # seconds after which what was full may not be any more
-SUM_COST = (
-    50  # so many times as long as summing took, the sum is good, with what came and went here
-)
+SUM_COST = 50  # times as long as it took a sum is good, with what came and went here
 OLD_LASTS = 10.0  # seconds for which those that were wanted least are taken to be so
 SUM_LASTS = 60.0  # seconds at most: other replicas bring files, too
 

@@ -3,6 +3,7 @@
 What waits is known by heaps, not file by file: it may be much, and is looked at for every batch.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,7 +47,12 @@ class Turns:
         self._heaps: dict[str, list[Heap]] = {}
         for heap in sorted(heaps, key=lambda h: h.turn, reverse=True):
             self._heaps.setdefault(heap.requester, []).append(heap)  # the next one last
-        self._shares = {name: _share(name, mine, loads) for name, mine in self._heaps.items()}
+        under_way = Counter[str]()
+        for load in loads:
+            under_way[load.requester] += load.files
+        self._shares = {
+            name: _share(name, mine, under_way[name]) for name, mine in self._heaps.items()
+        }
 
     def next(self) -> str | None:
         """The group that goes next, with all that waits for it: it has no second turn here."""
@@ -69,11 +75,11 @@ class Turns:
                 share.under_way += 1
 
 
-def _share(requester: str, heaps: Sequence[Heap], loads: Sequence[Load]) -> Share:
+def _share(requester: str, heaps: Sequence[Heap], under_way: int) -> Share:
     return Share(
         requester=requester,
         priority=max(heap.priority for heap in heaps),
         waiting=sum(heap.files for heap in heaps),
         oldest=min(heap.oldest for heap in heaps),
-        under_way=sum(load.files for load in loads if load.requester == requester),
+        under_way=under_way,
     )
