@@ -1,5 +1,6 @@
 """The Human Organ Atlas on one machine: everything that was published is there, once."""
 
+import contextlib
 import json
 from collections import Counter
 from pathlib import Path
@@ -190,17 +191,18 @@ def test_memory_of_all_processes_together_is_bounded(atlas: Portal) -> None:
 
 def family(pid: int) -> set[int]:
     """A process and its descendants."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split()
-    except FileNotFoundError:
-        return set()
+    children = of_process(pid, f"task/{pid}/children").split()
     return {pid}.union(*(family(int(child)) for child in children))
 
 
 def resident(pid: int) -> int:
     """Bytes of one process, shared pages counted in proportion."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text("utf-8").splitlines()
-    except FileNotFoundError:
-        return 0
+    lines = of_process(pid, "smaps_rollup").splitlines()
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+def of_process(pid: int, name: str) -> str:
+    """What the system tells of a process; nothing of one that has ended, or ends just now."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/{name}").read_text("utf-8")
+    return ""
