@@ -20,6 +20,7 @@ facet     values to count, by facet
 
 import hashlib
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from portal_shared import units
@@ -34,6 +35,7 @@ LONGEST_FACET_VALUE = 80  # free text is no facet
 _DIGITS = 16
 _MOST_FACET = 300  # bytes of a value: a technique's name may be a paragraph
 _ORDER_BYTES = 220  # the engine keeps 468 bytes of a value
+_LONGEST_ABOVE = 2 * _ORDER_BYTES + 1 + _DIGITS  # of a pid that may have been cut
 PATTERNED = {  # the texts of each index that have g and w
     DOCUMENTS: ("title", "summary", "keywords"),
     DATASETS: ("title", "keywords"),
@@ -85,6 +87,11 @@ def above_pid(named: str) -> str | None:
     kept, _, mark = named.partition("-")
     pid = bytes.fromhex(kept).decode("utf-8", "ignore")
     return pid if digest(pid) == mark else None
+
+
+def above_told(named: Collection[str]) -> bool:
+    """Whether above_pid() tells all of these; only long ones have to be looked at for that."""
+    return all(above_pid(one) is not None for one in named if len(one) >= _LONGEST_ABOVE)
 
 
 def dimension(unit: units.Unit) -> str:

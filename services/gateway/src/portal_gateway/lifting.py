@@ -22,6 +22,7 @@ from portal_gateway.filters.tree import Include, Search
 
 DOUBTFUL = 1000  # datasets judged one by one
 MOST_NAMED = 2000  # documents named in a filter
+Above = dict[str, Any]  # by name, as the engine counts them: nearly in order, so soon sorted
 
 
 def liftable(search: Search) -> bool:
@@ -43,22 +44,30 @@ def rest(search: Search) -> Search:
 
 
 async def documents(engine: Engine, search: Search, names: Names) -> list[str] | None:
-    """The pids of the documents above, in order; None where it is not for the engine to say."""
-    found: set[str] | None = None
+    """The documents above as prepared.above() names them, in the order of their pids.
+
+    None where it is not for the engine to say. There may be very many, of which a page tells a
+    few: pids() makes pids of those.
+    """
+    found: Above | None = None
     for one in filter(_of_datasets, search.include):
         above = await _above(engine, compiling.below(one), names)
         if above is None:
             return None
-        found = above if found is None else found & above
-    pids = [prepared.above_pid(named) for named in found or ()]
-    known = [pid for pid in pids if pid is not None]
-    return sorted(known) if len(known) == len(pids) else None
+        found = above if found is None else {k: n for k, n in found.items() if k in above}
+    told = found or {}
+    return sorted(told) if prepared.above_told(told) else None
 
 
-async def _above(engine: Engine, search: Search, names: Names) -> set[str] | None:
+def pids(above: Sequence[str]) -> list[str]:
+    """Of documents as documents() names them."""
+    return [pid for named in above if (pid := prepared.above_pid(named)) is not None]
+
+
+async def _above(engine: Engine, search: Search, names: Names) -> Above | None:
     filtered = compiling.compiled(search, names)
     if filtered.nothing:
-        return set()
+        return {}
     if not filtered.exact and not filtered.sure:
         return None
     counted: dict[str, Any] = {"hitsPerPage": 0, "page": 1, "facets": ["up"]}
@@ -69,13 +78,13 @@ async def _above(engine: Engine, search: Search, names: Names) -> set[str] | Non
         wanted = {"attributesToRetrieve": [*rows.KEPT, "up"], "hitsPerPage": DOUBTFUL, "page": 1}
         asked.append({"filter": filtered.doubtful, **wanted})
     certain, *doubtful = await engine.searches(prepared.DATASETS, asked)
-    found = set[str](certain["facetDistribution"].get("up", {}))
+    found: Above = certain["facetDistribution"].get("up", {})
     if len(found) >= prepared.MOST_FACET_VALUES:
         return None  # there may be more
     for answer in doubtful:
         if answer["totalHits"] > DOUBTFUL:
             return None
-        found |= _judged(answer["hits"], search, names)
+        found |= dict.fromkeys(_judged(answer["hits"], search, names), 1)
     return found
 
 

@@ -103,23 +103,23 @@ class Listing:
     async def _lifted(self, plan: Plan) -> Page | None:
         """By way of the datasets; None where that does not say which documents."""
         search, shape = plan.search, plan.search.shape
-        pids = await lifting.documents(self._engine, search, plan.names)
-        if pids is None:
+        above = await lifting.documents(self._engine, search, plan.names)
+        if above is None:
             return None
         others = compiling.compiled(lifting.rest(search), plan.names)
-        if others.nothing or not pids:
+        if others.nothing or not above:
             return Page([], 0)
         if others == compiling.ALL and not search.query and plan.sort == IN_ORDER:
-            page = pids[shape.skip :][: shape.limit]
+            page = above[shape.skip :][: shape.limit]
             items: list[bytes] = []
             for start in range(0, len(page), TOGETHER):
-                some = lifting.named(page[start : start + TOGETHER], others)
+                some = lifting.named(lifting.pids(page[start : start + TOGETHER]), others)
                 body = plan.asking(some).body(limit=TOGETHER, attributesToRetrieve=plan.wanted)
                 hits = (await self._engine.search(plan.index, body))["hits"]
                 items += [_json(r, plan) for r in await self._searching.judge(plan, hits)]
-            return Page(items, len(pids))
-        if others.exact and len(pids) <= lifting.MOST_NAMED:
-            return await self._paged(plan.asking(lifting.named(pids, others)))
+            return Page(items, len(above))
+        if others.exact and len(above) <= lifting.MOST_NAMED:
+            return await self._paged(plan.asking(lifting.named(lifting.pids(above), others)))
         return None
 
     async def _told(

@@ -89,16 +89,17 @@ class Searching:
         return certainly + sum([len(b) async for b in self.selected(plan, told=False)])
 
     async def _lifted(self, plan: Plan) -> int | None:
-        pids = await lifting.documents(self.engine, plan.search, plan.names)
-        if pids is None:
+        above = await lifting.documents(self.engine, plan.search, plan.names)
+        if above is None:
             return None
         others = compiling.compiled(lifting.rest(plan.search), plan.names)
-        if others.nothing or not pids:
+        if others.nothing or not above:
             return 0
         if others == compiling.ALL and not plan.search.query:
-            return len(pids)
-        if others.exact and len(pids) <= lifting.MOST_NAMED:
-            return await self._counted(plan.asking(lifting.named(pids, others)))
+            return len(above)
+        if others.exact and len(above) <= lifting.MOST_NAMED:
+            named = lifting.named(lifting.pids(above), others)
+            return await self._counted(plan.asking(named))
         return None
 
     async def _counted(self, plan: Plan) -> int:
