@@ -55,9 +55,7 @@ def text(sent: list[tuple[str, str]], name: str) -> str | None:
 def from_json(given: str) -> dict[str, Any]:
     """An object; raises Refused for anything else, and for numbers that no JSON has."""
     try:
-        value: Any = json.loads(
-            given, parse_constant=_no_number, parse_int=_whole, parse_float=_fraction
-        )
+        value: Any = _DECODER.decode(given)
         given.encode()
         json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
@@ -86,6 +84,9 @@ def _fraction(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(text[:_WHOLE_DIGITS])
     return value
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number, parse_int=_whole, parse_float=_fraction)
 
 
 def _path(key: str, name: str) -> list[str]:

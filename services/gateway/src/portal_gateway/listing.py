@@ -19,7 +19,7 @@ from portal_gateway.engine import Engine, Hit
 from portal_gateway.filters import joining
 from portal_gateway.filters.tree import Row, Search, Shape
 from portal_gateway.patience import Patience
-from portal_gateway.searching import Plan, Searching, score
+from portal_gateway.searching import PLAIN_SCORE, Plan, Searching, score
 
 ALL_HITS = 10_000_000
 STREAMED = 5000  # rows: a longer list is sent while it is read
@@ -28,6 +28,7 @@ IN_ORDER = ("order:asc",)
 TOGETHER = 200  # rows named in one request
 FEW = 20  # doubtful documents, where their datasets could be asked instead
 DOUBTFUL = 200  # judged one by one, so that the engine can page the rest
+_PLAINLY_SCORED = f',"score":{PLAIN_SCORE!r}}}'  # the end of a row without a query
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class Listing:
         if shape.limit is None:
             hits = hits[shape.skip if skip is None else skip :]
         if _plain(plan.search):
-            return Page([_scored(h["json"], score(h)) for h in hits], total)
+            return Page([_scored(hit) for hit in hits], total)
         found = await self._searching.judge(plan, hits)
         return Page([_json(r, plan) for r in found], total)
 
@@ -203,8 +204,10 @@ def _plain(search: Search) -> bool:
     return not search.include and not search.shape.projects()
 
 
-def _scored(told: str, its_score: float) -> bytes:
-    return f'{told[:-1]},"score":{its_score!r}}}'.encode()
+def _scored(hit: Hit) -> bytes:
+    told: str = hit["json"]
+    end = f',"score":{score(hit)!r}}}' if "_rankingScore" in hit else _PLAINLY_SCORED
+    return (told[:-1] + end).encode()
 
 
 def _json(row: Row, plan: Plan) -> bytes:
