@@ -2,10 +2,11 @@
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from portal_local.search.docsets import Members, added, bits, numbers_in, removed, union
+from portal_local.search.spans import Spans
 from portal_local.search.text import facet_form
 
 
@@ -21,12 +22,18 @@ class Field:
         self.empty = 0
         self._sorted_numbers: list[float] | None = None
         self._sorted_strings: list[str] | None = None
+        self._spans: Spans | None = None  # of numbers, in their order
         self._ranks: dict[bool, dict[int, tuple[int, Any]]] = {}
 
     def sorted_numbers(self) -> list[float]:
         if self._sorted_numbers is None:
             self._sorted_numbers = sorted(self.numbers)
         return self._sorted_numbers
+
+    def _number_spans(self) -> Spans:
+        if self._spans is None:
+            self._spans = Spans([self.numbers[key] for key in self.sorted_numbers()])
+        return self._spans
 
     def sorted_strings(self) -> list[str]:
         if self._sorted_strings is None:
@@ -44,6 +51,7 @@ class Field:
             if key is not None:
                 if key not in self.numbers:
                     self._sorted_numbers = None
+                self._spans = None
                 self.numbers[key] = added(self.numbers.get(key), number)
 
     def _add_string(self, number: int, value: str) -> None:
@@ -63,6 +71,7 @@ class Field:
         elif isinstance(value, int | float):
             key = as_number(value)
             if key is not None and key in self.numbers:
+                self._spans = None
                 left = removed(self.numbers[key], number)
                 if left is None:
                     del self.numbers[key]
@@ -98,13 +107,13 @@ class Field:
         high_number = None if high is None else parsed_number(high)
         if (low is None or low_number is not None) and (high is None or high_number is not None):
             keys = self.sorted_numbers()
-            inside = _slice(keys, low_number, high_number, open_ends=open_ends)
-            found |= union(self.numbers[key] for key in inside)
+            start, end = _span(keys, low_number, high_number, open_ends=open_ends)
+            found |= self._number_spans().union(start, end)
         texts = self.sorted_strings()
         low_text = None if low is None else facet_form(low)
         high_text = None if high is None else facet_form(high)
-        inside = _slice(texts, low_text, high_text, open_ends=open_ends)
-        return found | union(self.strings[text] for text in inside)
+        start, end = _span(texts, low_text, high_text, open_ends=open_ends)
+        return found | union(self.strings[text] for text in texts[start:end])
 
     def beginning(self, start: str) -> int:
         found = 0
@@ -140,10 +149,10 @@ class Field:
         return found
 
 
-def _slice(keys: list[Any], low: Any, high: Any, *, open_ends: bool) -> Iterable[Any]:
+def _span(keys: list[Any], low: Any, high: Any, *, open_ends: bool) -> tuple[int, int]:
     lower, upper = (bisect_right, bisect_left) if open_ends else (bisect_left, bisect_right)
     start = 0 if low is None else lower(keys, low)
-    return keys[start : len(keys) if high is None else max(start, upper(keys, high))]
+    return start, len(keys) if high is None else max(start, upper(keys, high))
 
 
 class Facets:
