@@ -278,6 +278,24 @@ async def test_members_keep_their_order_and_files_come_by_path_and_name(api: Any
                        under("affiliation", {"country": "France"}))) == "1"  # fmt: skip
 
 
+async def test_members_are_found_by_their_own_id(api: Any) -> None:
+    [document] = await rows(api, "Documents", under("members"), where={"pid": DOC1})
+    second = document["members"][1]
+    by_id = under("members", {"id": second["id"]}, "person", "affiliation")
+    [found] = await rows(api, "Documents", by_id)
+    assert [m["id"] for m in found["members"]] == [second["id"]]
+    assert await rows(api, "Documents", under("members", {"id": "nobody"})) == []
+
+
+async def test_a_record_above_many_others_is_told_once_below_each(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal_gateway.rows.TOGETHER", 1)  # parents asked for one by one
+    told = await rows(api, "Datasets", "documents")
+    above = {row["pid"]: [d["pid"] for d in row["documents"]] for row in told}
+    assert (above[SET1], above[SET2]) == ([DOC1], [DOC1])
+
+
 async def test_paging_comes_after_the_join(api: Any) -> None:
     condition = under("techniques", {"pid": X_RAY})
     assert await found(api, "Datasets", condition, limit=2) == "12"

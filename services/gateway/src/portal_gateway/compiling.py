@@ -20,6 +20,7 @@ from portal_gateway.filters.entities import DATASET, Entity
 from portal_gateway.filters.tree import EVERYTHING, All, Compare, Include, Node, Search, Some, Text
 
 _MEMBER_FIELDS = {
+    "m.": ("role",),
     "m.person.": ("id", "fullName", "orcid", "lastName"),
     "m.affiliation.": ("id", "name", "country"),
 }
@@ -265,7 +266,7 @@ def _flat(prefix: str) -> Callable[[Compare | Text], Filter]:
 
 
 def _member(one: Include) -> Filter:
-    parts = [loose(_exists(one.where, _flat("m.")))]
+    parts = [loose(_exists(one.where, _prepared_only("m.")))]
     for nested in one.include:
         where = f"m.{nested.relation.name}."
         parts.append(loose(_exists(nested.where, _prepared_only(where))))

@@ -107,11 +107,12 @@ class Relations:
     ) -> dict[str, list[Row]]:
         link = _LINKS[entity.name, relation.name]
         index = COLLECTIONS[relation.entity]
-        forms = {link.form(pid): pid for pid in pids}
         found: dict[str, list[Row]] = {}
-        listed = [] if which.nothing else list(forms)
+        listed = [] if which.nothing else list(pids)
         for start in range(0, len(listed), TOGETHER):
-            some = f"{link.field} IN [{', '.join(listed[start : start + TOGETHER])}]"
+            # a record related to parents of several requests comes with each of them
+            forms = {link.form(pid): pid for pid in listed[start : start + TOGETHER]}
+            some = f"{link.field} IN [{', '.join(forms)}]"
             narrowed = f"{some} AND {which.text}" if which.text else some
             async for hit in self._hits(index, narrowed, [*fields, link.field]):
                 related = row(hit)
