@@ -108,7 +108,9 @@ async def test_datasets_that_a_condition_selects(api: Any, where: Any, expected:
     ("where", "expected"),
     [
         ({"type": "publication"}, "13"),
-        ({"type": "proposal"}, "2"),
+        ({"type": "Proposal"}, "2"),
+        ({"type": "proposal"}, ""),
+        ({"type": {"ilike": "proposal"}}, "2"),
         ({"summary": {"ilike": "SCANS"}}, "1"),
         ({"text": "one organ"}, "1"),
         ({"summary": None}, "23"),

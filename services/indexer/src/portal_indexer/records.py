@@ -45,7 +45,7 @@ def told_document(record: Document, doi: str | None) -> Told:
     return _there(
         pid=record.pid,
         isPublic=record.is_public,
-        type=record.type.strip().lower(),
+        type=record.type,
         title=record.title,
         summary=record.summary,
         doi=doi or (bare_doi(record.doi) if record.doi else None),
