@@ -54,13 +54,13 @@ _TABLE: tuple[tuple[str, float, str, bool, tuple[str, ...]], ...] = (
     ("eV", 1.602176634e-19, "energy", True, ("electronvolt",)),
     ("W", 1.0, "power", True, ("watt",)),
     ("Pa", 1.0, "pressure", True, ("pascal",)),
-    ("bar", 1e5, "pressure", True, ()),
+    ("bar", 1e5, "pressure", True, ("bar",)),
     ("atm", 101325.0, "pressure", False, ()),
     ("torr", 101325.0 / 760, "pressure", False, ("Torr",)),
     ("psi", 6894.757293168, "pressure", False, ()),
     ("C", 1.0, "charge", True, ("coulomb",)),
     ("V", 1.0, "voltage", True, ("volt",)),
-    ("ohm", 1.0, "resistance", True, ("\u03a9", "\u2126")),
+    ("ohm", 1.0, "resistance", True, ("ohm", "\u03a9", "\u2126")),
     ("F", 1.0, "capacitance", True, ("farad",)),
     ("Wb", 1.0, "magnetic flux", True, ("weber",)),
     ("T", 1.0, "magnetic field", True, ("tesla",)),
@@ -125,6 +125,7 @@ def _long() -> dict[str, Unit]:
 _EXACT, _LONG = _exact(), _long()
 _PREFIXABLE = {row[0]: Unit(row[1], _base(row[2])) for row in _TABLE if row[3]}
 _PREFIXABLE_LONG = {n: Unit(r[1], _base(r[2])) for r in _TABLE if r[3] for n in r[4] if n.isascii()}
+_SIGNS = str.maketrans({"\u2212": "-", "\u00b7": "*", "\u22c5": "*", "\u00d7": "*"})
 _TOKEN = re.compile(r"( ?[*/] ?| |)([^\s*/^0-9+-]+)(\^?[+-]?\d{1,2}|)")
 
 
@@ -149,15 +150,17 @@ def _simple(name: str) -> Unit | None:
 
 
 def _compound(name: str) -> Unit | None:
-    """`W/cm^2`, `fs^2`, `m s^-1`, `kg*m/s2`: from left to right, a slash for one unit after it."""
+    """`W/cm^2`, `fs^2`, `m s^-1`, `1/s`: from left to right, a slash for one unit after it."""
     factor, powers = 1.0, dict[str, Fraction]()
-    text = name.replace("**", "^").replace("·", "*")
+    text = name.replace("**", "^").translate(_SIGNS)
+    inverse = text.startswith(("1/", "1 /"))
+    text = text[1:] if inverse else text
     tokens = _TOKEN.findall(text)
     if not tokens or "".join(op + unit + power for op, unit, power in tokens) != text:
         return None
     for number, (operator, symbol, exponent) in enumerate(tokens):
         unit = _simple(symbol)
-        if unit is None or unit.offset or bool(operator) != bool(number):
+        if unit is None or unit.offset or bool(operator) != bool(number or inverse):
             return None
         power = int(exponent.lstrip("^") or 1) * (-1 if "/" in operator else 1)
         factor *= unit.factor**power

@@ -29,6 +29,11 @@ from portal_shared import units
         (1, "min", "s", 60),
         (1, "kB", "bits", 8000),
         (-100, "uT", "T", -1e-4),
+        (2, "kiloohms", "ohm", 2000),
+        (1013, "millibar", "hPa", 1013),
+        (1, "1/nm", "m^-1", 1e9),
+        (1, "cm⁻¹", "1 / m", 100),
+        (1, "W⋅cm⁻²", "W/m^2", 1e4),
     ],
 )
 def test_a_value_is_converted(value: float, source: str, target: str, expected: float) -> None:
@@ -37,7 +42,7 @@ def test_a_value_is_converted(value: float, source: str, target: str, expected: 
 
 
 @pytest.mark.parametrize(
-    "name", ["", None, "%", "count", "furlong", "m/", "/s", "m^400", "x" * 101]
+    "name", ["", None, "%", "count", "furlong", "m/", "/s", "m^400", "1/", "1", "1 s", "x" * 101]
 )
 def test_what_is_no_unit_is_none(name: str | None) -> None:
     assert units.find(name) is None
