@@ -59,8 +59,8 @@ def test_a_minted_doi_wins_over_the_one_it_brought() -> None:
     assert json.loads(packing.dataset(brought, doi="10.2/x")["json"])["doi"] == "10.2/x"
 
 
-def test_document_types_come_in_one_spelling() -> None:
-    assert json.loads(packing.document(document())["json"])["type"] == "publication"
+def test_the_type_of_a_document_is_told_as_it_was_registered() -> None:
+    assert json.loads(packing.document(document())["json"])["type"] == "Publication"
 
 
 def test_a_technique_is_found_by_all_its_broader_terms() -> None:
