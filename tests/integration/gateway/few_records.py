@@ -78,7 +78,7 @@ DATASETS = [
             parameter("detector_distance", 7.3127, "cm"),
         ],
     ),
-    dataset("set-4", 'a "quoted" \\ backslash', keywords=["lung"], size=10),
+    dataset("set-4", 'a "quoted" \\ backslash', keywords=["lung"], size=10, document="doc-hidden"),
     dataset("set-hidden", "Lung hidden", is_public=False, document="10.5072/doc-1"),
 ]
 
@@ -110,6 +110,7 @@ DOCUMENTS = [
     ),
     document("doc-2", "Heart", type="Proposal", datasets=["set-3"]),
     document("doc-3", "Nothing below"),
+    document("doc-hidden", "Lung hidden", is_public=False),
 ]
 INSTRUMENTS = [BM05, BM18, {"pid": "id01", "name": "ID01", "facility": "ILL"}]
 

@@ -311,6 +311,15 @@ async def test_conditions_on_one_record_trim_but_never_hide_it(api: Any) -> None
     assert one["members"] == []
 
 
+async def test_a_dataset_does_not_name_a_document_that_is_not_public(api: Any) -> None:
+    told = {row["pid"]: row for row in await rows(api, "Datasets", "documents")}
+    assert "doc-hidden" not in str(told)
+    assert told["set-4"]["documents"] == []
+    assert told[SET1]["documentId"] == DOC1
+    one = await api.get("/api/Datasets/set-4")
+    assert "documentId" not in one.json()
+
+
 async def test_what_is_not_public_is_in_no_relation(api: Any) -> None:
     told = await rows(api, "Documents", "datasets")
     assert "set-hidden" not in str(told)

@@ -98,8 +98,9 @@ class Indexing:
                 for d in documents
                 if not old and (d.pid == record.document or record.pid in d.datasets)
             ]
+            named_publicly = any(d.pid == record.document for d in documents)
             search = packing.dataset(
-                record,
+                record if named_publicly else record.model_copy(update={"document": None}),
                 doi=row.get("doi"),
                 availability=row.get("availability"),
                 documents=above,
