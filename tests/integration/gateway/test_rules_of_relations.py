@@ -296,6 +296,19 @@ async def test_a_record_above_many_others_is_told_once_below_each(
     assert (above[SET1], above[SET2]) == ([DOC1], [DOC1])
 
 
+async def test_a_count_reads_no_relation_that_is_only_told(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal_gateway.rows.MOST_RELATED", 0)
+    told = under("documents", None, under("datasets"))
+    conditions = [under("techniques", {"pid": XES}), under("samples", {"text": "left"})]
+    include = [told, *conditions, under("parameters", {"value": {"regexp": "Cu"}})]
+    counted = await api.get("/api/Datasets/count", filter={"include": include})
+    assert (counted.status_code, counted.json()) == (200, {"count": 1})
+    refused = await api.get("/api/Datasets", filter={"include": include})
+    assert refused.status_code == 400
+
+
 async def test_paging_comes_after_the_join(api: Any) -> None:
     condition = under("techniques", {"pid": X_RAY})
     assert await found(api, "Datasets", condition, limit=2) == "12"

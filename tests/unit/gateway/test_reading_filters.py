@@ -101,6 +101,7 @@ def test_a_date_without_zone_is_utc_and_without_time_midnight() -> None:
         ({"where": nested(40)}, "exceeds maximum depth"),
         ({"where": {"title": {"inq": ["x"] * 3000}}}, "more than 2000 clauses"),
         ({"where": {"or": [{"text": "_a" * 30}] * 40}}, "more than 1000 wildcards"),
+        ({"include": ["files"] * 101}, "more than 100 includes"),
     ],
 )
 def test_what_is_not_understood_is_refused_by_name(raw: dict[str, Any], reason: str) -> None:

@@ -23,6 +23,7 @@ from portal_gateway.refusals import TOO_DEEP, Refused
 WHERE_LEVELS = 16  # of and/or; fourteen must do
 INCLUDE_LEVELS = 4
 MOST_CLAUSES = 2000
+MOST_INCLUDES = 100  # each looks at all rows of its relation
 MOST_PATTERNS = 100  # each is tried on the text of every candidate
 MOST_WILDCARDS = 1000  # of all of them: what they cost grows with these
 
@@ -72,6 +73,7 @@ class Reader:
 
     def __init__(self) -> None:
         self._clauses = 0
+        self._includes = 0
         self._patterns = 0
         self._wildcards = 0
 
@@ -188,7 +190,9 @@ class Reader:
         return tuple(self._include(entity, one, level) for one in listed)
 
     def _include(self, entity: Entity, raw: Any, level: int) -> Include:
-        self._spend()
+        self._includes += 1
+        if self._includes > MOST_INCLUDES:
+            raise Refused(f"The filter has more than {MOST_INCLUDES} includes")
         given: dict[str, Any]
         if isinstance(raw, dict):
             given = cast("dict[str, Any]", raw)

@@ -1,6 +1,6 @@
 """A filter as a tree: what is asked, checked and with its operands in the types of the fields."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from dataclasses import field as made
 from typing import Any, TypeAlias, cast
@@ -77,6 +77,16 @@ class Include:
     def conditional(self) -> bool:
         """It decides which parents stay, not only what is told of them."""
         return self.limited or any(i.conditional for i in self.include)
+
+    @property
+    def deciding(self) -> "Include":
+        """Without what is only told."""
+        return Include(self.relation, self.where, deciding(self.include), limited=self.limited)
+
+
+def deciding(includes: Iterable[Include]) -> tuple[Include, ...]:
+    """The includes that decide which parents stay, at any depth."""
+    return tuple(i.deciding for i in includes if i.conditional)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from portal_gateway.faceting import Faceting
 from portal_gateway.files import FilePages
 from portal_gateway.filters.entities import DATASET, DOCUMENT, FILE, INSTRUMENT, Entity
 from portal_gateway.filters.reading import FILTER_KEYS, Reader, known_keys, read_search
-from portal_gateway.filters.tree import All, Search
+from portal_gateway.filters.tree import All, Search, deciding
 from portal_gateway.listing import Listing, Page
 from portal_gateway.quoting import Quoting
 from portal_gateway.refusals import NOT_FOUND, NothingThere
@@ -164,7 +164,8 @@ class PanoscApi:
     async def _count(self, request: Request, wanted: Asked, sent: Sent) -> Response:
         search = _search(wanted.entity, sent)
         where = Reader().where(wanted.entity, arriving.objects(sent, "where") or None)
-        search = replace(search, where=All((search.where, where)))
+        conditions = deciding(search.include)
+        search = replace(search, where=All((search.where, where)), include=conditions)
         return answering.told(request, {"count": await self.searching.count(search)})
 
     async def _files(self, request: Request, wanted: Asked, sent: Sent) -> Response:
