@@ -22,7 +22,7 @@ from portal_gateway.filters.tree import Include, Search
 
 DOUBTFUL = 1000  # datasets judged one by one
 MOST_NAMED = 2000  # documents named in a filter
-Above = dict[str, Any]  # by name, as the engine counts them: nearly in order, so soon sorted
+Above = dict[str, Any]  # by name, in order as the engine counts them, so soon sorted
 
 
 def liftable(search: Search) -> bool:

@@ -52,7 +52,7 @@ def settings(index: str) -> dict[str, Any]:
         "pagination": {"maxTotalHits": MOST_HITS},
         "faceting": {
             "maxValuesPerFacet": prepared.MOST_FACET_VALUES,
-            "sortFacetValuesBy": {"*": "count"},
+            "sortFacetValuesBy": {"*": "count", "up": "alpha"},  # documents: in their order
         },
     }
 
