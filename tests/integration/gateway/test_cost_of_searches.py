@@ -116,6 +116,42 @@ async def test_of_a_record_its_relations_are_read_only_for_who_asks_for_them(
     assert [("relations" in keys) for keys in read] == [False] * 3 + [True] * 3 * DATASETS
 
 
+@pytest.mark.parametrize(
+    ("wanted", "first"),
+    [
+        ({"where": {"title": {"regexp": "^H.*[0-9]"}}, "include": ["datasets"]}, "doc-001"),
+        (
+            {
+                "order": "title DESC",
+                "include": [
+                    {
+                        "relation": "datasets",
+                        "scope": {
+                            "where": {"title": {"regexp": "^L.*0"}},
+                            "include": [{"relation": "documents", "scope": {"limit": 1}}],
+                        },
+                    }
+                ],
+            },
+            "doc-008",
+        ),
+    ],
+)
+async def test_what_is_only_told_is_read_for_the_rows_of_the_page(
+    wanted: dict[str, Any], first: str, portal: Any, asked: list[int]
+) -> None:
+    answer = await portal.get("/api/Documents", filter={**wanted, "skip": 1, "limit": 1})
+    (row,) = answer.json()
+    assert row["pid"] == f"10.1/{first}"
+    assert len(row["datasets"]) in (1, DATASETS)
+    assert all(d.get("documents", [row])[0]["pid"] == row["pid"] for d in row["datasets"])
+    assert answer.headers["x-total-count"] == str(DOCUMENTS)
+    decides = any(isinstance(i, dict) for i in wanted["include"])
+    judged = DOCUMENTS * (1 + DATASETS) if decides else DOCUMENTS
+    assert sum(asked) <= judged + 3 * DATASETS
+    assert len(asked) <= HANDFUL + decides
+
+
 async def test_a_condition_on_the_document_beside_it_costs_no_more(
     portal: Any, asked: list[int]
 ) -> None:

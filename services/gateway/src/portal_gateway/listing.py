@@ -17,7 +17,7 @@ from portal_gateway import compiling, lifting
 from portal_gateway.compiling import Filter
 from portal_gateway.engine import Engine, Hit
 from portal_gateway.filters import joining
-from portal_gateway.filters.tree import Row, Search, Shape
+from portal_gateway.filters.tree import Row, Search, Shape, deciding
 from portal_gateway.patience import Patience
 from portal_gateway.searching import PLAIN_SCORE, Plan, Searching, score
 
@@ -142,33 +142,40 @@ class Listing:
         if plan.sort is None:
             return await self._sorted_here(plan, whole=whole)
         shape = plan.search.shape
+        lean = _lean(plan)
+        placed = shape.limit is not None and lean.search != plan.search
         items: list[bytes] = []
         later: list[Row] = []
         total = 0
-        async for batch in self._searching.selected(plan):
+        async for batch in self._searching.selected(lean if placed else plan):
             wanted = batch[max(0, shape.skip - total) :]
             if shape.limit is not None:
                 wanted = wanted[: max(0, shape.limit - len(items) - len(later))]
             total += len(batch)
-            room = len(wanted) if whole else max(0, STREAMED - len(items))
+            room = 0 if placed else len(wanted) if whole else max(0, STREAMED - len(items))
             items += [_json(r, plan) for r in wanted[:room]]
             later += [_place(r) for r in wanted[room:]]
+        if placed:
+            return await self._placed(plan, later, total, whole=whole)
         return Page(items, total, self._again(plan, later) if later else None)
 
     async def _sorted_here(self, plan: Plan, *, whole: bool) -> Page:
         """Of all rows the places are kept, and those of the page read again in their order."""
         search, shape = plan.search, plan.search.shape
-        conditions = tuple(i for i in search.include if i.conditional)
-        lean = replace(plan, search=replace(search, include=conditions))
         by = [name for name, _ in shape.order]
-        places = [_place(r, by) async for batch in self._searching.selected(lean) for r in batch]
+        batches = self._searching.selected(_lean(plan))
+        places = [_place(r, by) async for batch in batches for r in batch]
         places.sort(key=lambda p: p["pid"])
         order = joining.in_order(places, shape.order, search.entity)
         page = [places[i] for i in order[shape.skip :][: shape.limit]]
+        return await self._placed(plan, page, len(places), whole=whole)
+
+    async def _placed(self, plan: Plan, page: list[Row], total: int, *, whole: bool) -> Page:
+        """The rows of these places are read again, with all that is to be told of them."""
         first = page if whole else page[:STREAMED]
         items = [item async for some in self._again(plan, first) for item in some]
         rest = page[len(first) :]
-        return Page(items, len(places), self._again(plan, rest) if rest else None)
+        return Page(items, total, self._again(plan, rest) if rest else None)
 
     async def _again(self, plan: Plan, places: Sequence[Row]) -> AsyncGenerator[list[bytes]]:
         """The rows of these places; one that has gone meanwhile is left out."""
@@ -181,6 +188,11 @@ class Listing:
             found = {row["pid"]: row for row in await self._searching.judge(asked, hits)}
             there = [{**found[p["pid"]], "score": p["score"]} for p in some if p["pid"] in found]
             yield [_json(row, plan) for row in there]
+
+
+def _lean(plan: Plan) -> Plan:
+    """Without the relations that are only told, as it takes to judge very many rows."""
+    return replace(plan, search=replace(plan.search, include=deciding(plan.search.include)))
 
 
 def _place(row: Row, by: Sequence[str] = ()) -> Row:
