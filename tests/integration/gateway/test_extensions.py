@@ -73,6 +73,19 @@ async def test_facets_are_the_same_counted_by_the_engine_and_row_by_row(
             assert values == ranked
 
 
+async def test_facets_count_all_values_of_a_row_also_those_that_includes_cut(api: Any) -> None:
+    asked = {"facets": "techniques,samples", "filter": {"where": {"pid": "10.5072/doc-1"}}}
+    whole = (await api.get("/api/Documents/facets", **asked)).json()
+    tags = [
+        {"relation": "techniques", "scope": {"where": {"name": {"like": "emission"}}}},
+        {"relation": "samples", "scope": {"skip": 5}},
+    ]
+    cut = [{"relation": "datasets", "scope": {"include": tags}}]
+    asked["filter"] = {"where": {"pid": "10.5072/doc-1"}, "include": cut}
+    assert (await api.get("/api/Documents/facets", **asked)).json() == whole
+    assert len(whole["facets"]["techniques"]) > 1
+
+
 async def test_facets_have_counts_ranges_and_what_is_not_recorded(api: Any) -> None:
     names = "instrument,parameter:organ,parameter:voxel_size[um]"
     told = (await api.get("/api/Datasets/facets", facets=names, filter={"limit": 1})).json()

@@ -10,7 +10,7 @@ from portal_gateway import counting
 from portal_gateway.filters import operands, quantities
 from portal_gateway.filters.entities import DATASET, INSTRUMENT, Entity
 from portal_gateway.filters.reading import Reader
-from portal_gateway.filters.tree import Include, Row, Search, Shape
+from portal_gateway.filters.tree import Include, Row, Search, Shape, deciding
 from portal_gateway.refusals import Refused
 from portal_gateway.searching import Searching
 
@@ -43,10 +43,11 @@ class Faceting:
         }
 
     async def _looked_at(self, search: Search, counters: "list[Values | Parameters]") -> int:
-        """Every row that is selected, one by one."""
-        plan = await self._searching.plan(
-            replace(search, include=(*search.include, *_relations(search)))
-        )
+        """Every row that is selected, one by one: with all its relations, also what the filter's
+        own includes would cut.
+        """
+        include = (*_relations(search), *deciding(search.include))
+        plan = await self._searching.plan(replace(search, include=include))
         total = 0
         if plan is not None:
             async for batch in self._searching.selected(plan):
