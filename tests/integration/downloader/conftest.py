@@ -522,6 +522,8 @@ async def gateway(
             "smtp_port": mailbox.port,
             "webhook_private": True,
             "notice_pause": 0.1,
+            "most_notices_a_day": 20,
+            "most_downloads_waiting": 12,
         }
     )
     made = Gateway(settings)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -15,8 +16,9 @@ async def until(condition: Callable[[], Any]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def asked(gateway: Any, body: dict[str, Any]) -> httpx.Response:
-    async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
+async def asked(gateway: Any, body: dict[str, Any], reader: str = "203.0.113.1") -> httpx.Response:
+    who = {"X-Forwarded-For": reader}
+    async with httpx.AsyncClient(base_url=gateway.url, timeout=30, headers=who) as client:
         return await client.post("/api/downloads", json=body)
 
 
@@ -78,7 +80,9 @@ async def test_a_call_is_made_again_until_it_is_taken(
 @pytest.mark.parametrize(
     ("field", "value"),
     [("email", "nobody"), ("email", "a@b.c\r\nBcc: x@y.zz"), ("email", 3),
-     ("webhook", "file:///etc/passwd"), ("webhook", "gopher://x/"), ("webhook", "")],
+     ("webhook", "file:///etc/passwd"), ("webhook", "gopher://x/"), ("webhook", ""),
+     ("webhook", "https://[::1"), ("webhook", "https://a..b/"), ("webhook", "https://a:99999/"),
+     ("webhook", f"https://{'a' * 64}.org/"), ("webhook", "https://:80/")],
 )  # fmt: skip
 async def test_what_is_no_address_is_refused(
     gateway: Any, tape: Any, field: str, value: Any
@@ -86,3 +90,43 @@ async def test_what_is_no_address_is_refused(
     answer = await asked(gateway, {"pid": "p", field: value})
     assert answer.status_code == 422
     assert field in answer.text
+
+
+async def test_an_address_that_cannot_be_one_keeps_nobody_else_waiting(
+    downloader: Any, gateway: Any, tape: Any, mailbox: Any
+) -> None:
+    """What was let in by an older version is given up, not tried for ever."""
+    files = [tape.write("d/x", 2000)]
+    await downloader.register("p", files)
+    pid = downloader.pid("p")
+    await gateway.index(pid, files)
+    rows = gateway.service.database["downloads"]
+    ended = {"pid": pid, "state": "FAILED", "done": True, "reason": "x", "version": 1}
+    counts = dict.fromkeys(("files", "files_online", "files_failed", "bytes", "bytes_online"), 1)
+    now = datetime.now(UTC)
+    for number, webhook in enumerate(("https://[::1", "https://a..b/")):
+        when = {"created_at": now, "updated_at": now, "notify_at": now}
+        told = {"_id": f"odd{number}", "notify": {"webhook": webhook}}
+        await rows.insert_one({**ended, **counts, **when, **told})
+    async with asyncio.timeout(30):
+        while await rows.find_one({"notify": {"$exists": True}}):
+            await asyncio.sleep(0.1)
+    await asked(gateway, {"pid": pid, "email": "reader@example.org"})
+    await until(lambda: mailbox.mails)
+
+
+async def test_no_reader_has_more_notices_sent_than_he_may(
+    downloader: Any, gateway: Any, tape: Any, mailbox: Any
+) -> None:
+    files = [tape.write("d/x", 2000)]
+    await downloader.register("p", files)
+    pid = downloader.pid("p")
+    await gateway.index(pid, files)
+    await downloader.ended(await downloader.ask("p"))
+    online = {"$set": {"availability": "ONLINE"}}
+    await gateway.catalogue["datasets"].update_one({"_id": pid}, online)
+    body = {"pid": pid, "email": "somebody@example.org"}
+    answers = await asyncio.gather(*(asked(gateway, body, "203.0.113.2") for _ in range(22)))
+    statuses = [a.status_code for a in answers]
+    assert (statuses.count(202), statuses.count(429)) == (20, 2)
+    assert (await asked(gateway, {"pid": pid}, "203.0.113.2")).status_code == 202

@@ -86,11 +86,29 @@ async def test_more_than_a_reader_may_wait_for_is_refused_with_figures(
     await gateway.index(pid, files)
     tape.fault(effect="status", kind="POST /stage", status=503, times=4)
     async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
-        answers = [await client.post("/api/downloads", json={"pid": pid}) for _ in range(60)]
+        answers = [await client.post("/api/downloads", json={"pid": pid}) for _ in range(14)]
     refused = [a for a in answers if a.status_code == 429]
     assert refused
-    assert "at most 50" in refused[0].json()["error"]["message"]
+    assert "at most 12" in refused[0].json()["error"]["message"]
     assert int(refused[0].headers["retry-after"]) > 0
+
+
+async def test_what_is_asked_for_at_once_is_judged_one_by_one(
+    downloader: Any, gateway: Any, tape: Any
+) -> None:
+    files = folder(tape, 2)
+    await downloader.register("p", files)
+    pid = downloader.pid("p")
+    await gateway.index(pid, files)
+    tape.fault(effect="status", kind="POST /stage", status=503, times=8)
+    another = {"X-Forwarded-For": "203.0.113.7"}  # a reader who waits for nothing
+    async with httpx.AsyncClient(base_url=gateway.url, timeout=60, headers=another) as client:
+        body = {"pid": pid}
+        answers = await asyncio.gather(
+            *(client.post("/api/downloads", json=body) for _ in range(20))
+        )
+    statuses = [a.status_code for a in answers]
+    assert (statuses.count(202), statuses.count(429)) == (12, 8)
 
 
 @pytest.mark.parametrize("dialect", ["eos", "dcache", "storm"])

@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any, cast
 
+import httpx
 from portal_shared.errors import Invalid, PortalError
 from portal_shared.model import Pid
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -12,6 +13,7 @@ LARGEST_BODY = 1_048_576
 MOST_FILES = 10_000
 LONGEST_LOCATION = 4096
 LONGEST_KEY = 255
+LAST_PORT = 65_535
 _KEY = re.compile(r"[\x21-\x7e]+")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}")
 _URL = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(?:/[\x21-\x7e]*)?")
@@ -51,7 +53,7 @@ def wish(body: bytes) -> Wish:
         pid=_pid(given.get("pid")),
         files=_files(given.get("files")),
         email=_matching(given.get("email"), _EMAIL, "is no e-mail address", field="email"),
-        webhook=_matching(given.get("webhook"), _URL, "is no https address", field="webhook"),
+        webhook=_webhook(given.get("webhook")),
     )
 
 
@@ -61,6 +63,23 @@ def _matching(given: object, pattern: re.Pattern[str], refusal: str, *, field: s
     if not isinstance(given, str) or len(given) > LONGEST_KEY or not pattern.fullmatch(given):
         raise Invalid(refusal, field=field)
     return given
+
+
+def _webhook(given: object) -> str | None:
+    """An address that can be called: a host and a port that may exist."""
+    refusal = "is no http or https address"
+    found = _matching(given, _URL, refusal, field="webhook")
+    if found is None:
+        return None
+    try:
+        address = httpx.URL(found)
+        named = address.host.encode("idna")  # as it is looked up; empty and long labels fail
+        port = address.port
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise Invalid(f"{refusal}: {error}"[:300], field="webhook") from error
+    if not named or (port is not None and not 0 < port <= LAST_PORT):
+        raise Invalid(refusal, field="webhook")
+    return found
 
 
 def _pid(given: object) -> str:

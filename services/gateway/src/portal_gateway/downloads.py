@@ -11,7 +11,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from portal_shared.data_paths import data_path
-from portal_shared.errors import Conflict, Invalid, NotFound, Unavailable
+from portal_shared.errors import Conflict, Invalid, NotFound, TooMany, Unavailable
 from portal_shared.events import (
     DownloadCancelled,
     DownloadFailed,
@@ -29,6 +29,7 @@ from portal_gateway.settings import GatewaySettings
 
 KEPT = timedelta(days=30)  # after the last change
 NOTICE_LEASE = timedelta(seconds=120)
+NOTICES_COUNTED = timedelta(days=1)
 LOOKED_UP_AT_ONCE = 1000
 CANCELLED_VERSION = 1_000_000_000  # above all that is told of a request: nothing follows
 
@@ -43,6 +44,8 @@ class Downloads:
         self._allowance = Allowance(
             told.most_downloads_waiting, told.most_files_waiting, told.most_bytes_waiting
         )
+        self._most_notices = told.most_notices_a_day
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._sends_mail = told.smtp_host is not None
         self._keys = service.database["keys"]
         self._key: bytes | None = None
@@ -102,8 +105,6 @@ class Downloads:
                 return before
         dataset = await self._dataset(wish.pid)
         files, size = await self._extent(dataset, wish.files)
-        if requester and dataset.get("availability") != "ONLINE":
-            self._allowance.judge(await self._waiting(requester), files=files, size=size)
         now = datetime.now(UTC)
         row: Doc = {
             "_id": made,
@@ -124,8 +125,40 @@ class Downloads:
             "created_at": now,
             "updated_at": now,
         }
+        turn = self._turns.setdefault(requester, asyncio.Lock())
+        async with turn:  # else what is asked for at once is judged before any of it counts
+            if key is not None and (before := await self._before(made, wish)) is not None:
+                return before
+            await self._judge(row, is_online=dataset.get("availability") == "ONLINE")
+            kept = await self._keep(row, wish)
+        return row if kept else await self._before(made, wish) or await self.find(made)
+
+    async def _judge(self, row: Doc, *, is_online: bool) -> None:
+        """Raises TooMany for more than one reader may be waiting for, or be told of."""
+        requester = row["requester"]
+        if not requester:
+            return
+        if not is_online:
+            waiting = await self._waiting(requester)
+            self._allowance.judge(waiting, files=row["files"], size=row["bytes"])
+        if "notify" in row:
+            since = row["created_at"] - NOTICES_COUNTED
+            which: Doc = {"requester": requester, "tells": True, "created_at": {"$gt": since}}
+            with translated():
+                told = await self._rows.count_documents(which, limit=self._most_notices)
+            if told >= self._most_notices:
+                raise TooMany(
+                    f"{told} notices were asked for within a day, at most {self._most_notices} may"
+                    " be by one reader: ask without one, and look at the download's own address"
+                )
+
+    async def _keep(self, row: Doc, wish: Wish) -> bool:
+        """With the word to the downloader; False when there is one under its id already."""
         event = DownloadRequested(
-            request_id=made, pid=dataset["_id"], locations=wish.files, requester=requester
+            request_id=row["_id"],
+            pid=row["pid"],
+            locations=wish.files,
+            requester=row["requester"],
         )
 
         async def work(session: Session) -> None:
@@ -135,8 +168,8 @@ class Downloads:
         try:
             await transaction(self._client, work)
         except DuplicateKeyError:  # the same key, at the same moment
-            return await self._before(made, wish) or await self.find(made)
-        return row
+            return False
+        return True
 
     async def _before(self, request_id: str, wish: Wish) -> Doc | None:
         with translated():
@@ -196,7 +229,7 @@ class Downloads:
             raise Invalid("this portal sends no e-mail", field="email")
         ways = {"email": wish.email, "webhook": wish.webhook}
         notify = {way: where for way, where in ways.items() if where}
-        return {"notify": notify, "notify_at": now} if notify else {}
+        return {"notify": notify, "notify_at": now, "tells": True} if notify else {}
 
     async def claim_notice(self) -> Doc | None:
         """One that has ended and whose reader wants to know; not given to another for a while."""

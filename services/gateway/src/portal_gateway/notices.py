@@ -20,6 +20,9 @@ from portal_gateway.settings import GatewaySettings
 log = logger(__name__)
 
 MOST_TRIES = 6
+FAILURES = (  # ValueError: what cannot be a name of a host, or of a mailbox, after all
+    OSError, smtplib.SMTPException, httpx.HTTPError, httpx.InvalidURL, ValueError, Unavailable,
+)  # fmt: skip
 
 
 class Noticing:
@@ -38,7 +41,7 @@ class Noticing:
                 continue
             try:
                 await tell(row, left[way])
-            except (OSError, smtplib.SMTPException, httpx.HTTPError, Unavailable) as error:
+            except FAILURES as error:
                 log.warning("notice not sent", way=way, reason=str(error)[:300] or repr(error))
             else:
                 del left[way]

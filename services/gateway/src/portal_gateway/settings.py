@@ -20,4 +20,5 @@ class GatewaySettings(Settings):
     most_files_waiting: int = 100_000  # of one reader, asked for and not yet here
     most_bytes_waiting: int = 50 * 10**12
     most_downloads_waiting: int = 50
+    most_notices_a_day: int = Field(default=100, ge=1)  # asked for by one reader
     search_seconds: float = 9  # a federation waits ten
