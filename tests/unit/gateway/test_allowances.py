@@ -1,8 +1,13 @@
 """How much one reader may be waiting for."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
+import yaml
 from portal_gateway.allowing import Allowance, Waiting, requester
 from portal_shared.errors import TooMany
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 ALLOWANCE = Allowance(downloads=3, files=100, bytes=1000)
 
@@ -35,3 +40,21 @@ def test_a_reader_is_a_network_that_nobody_can_read_from_the_name() -> None:
     assert requester("2001:db8::1", b"k") == requester("2001:db8::ffff", b"k")
     assert requester("2001:db8::1", b"k") != requester("2001:db8:0:1::1", b"k")
     assert requester(None, b"k") == requester("no address", b"k")
+
+
+async def test_in_the_composition_readers_behind_the_proxy_are_told_apart() -> None:
+    """As uvicorn is told there: else the proxy would be the one reader, with one allowance."""
+    file = Path(__file__).parents[3] / "docker-compose.yml"
+    services = yaml.safe_load(file.read_text())["services"]
+    assert [name for name, told in services.items() if told.get("ports")] == ["nginx"]
+    trusted = services["gateway"]["environment"].get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+    seen: list[str] = []
+
+    async def app(scope: Any, _receive: Any, _send: Any) -> None:
+        seen.append(scope["client"][0])
+
+    for reader in (b"198.51.100.1", b"198.51.100.2"):
+        scope: Any = {"type": "http", "client": ("172.18.0.9", 1), "scheme": "http"}
+        scope["headers"] = [(b"x-forwarded-for", reader)]
+        await ProxyHeadersMiddleware(app, trusted)(scope, None, None)  # pyright: ignore[reportArgumentType]
+    assert len({requester(host, b"key") for host in seen}) == 2
