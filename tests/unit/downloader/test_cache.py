@@ -84,6 +84,18 @@ def test_what_is_quarantined_is_kept_aside(cache: Cache, tmp_path: Path) -> None
     assert list((tmp_path / "incoming").iterdir()) == []
 
 
+def test_of_a_file_that_comes_wrong_again_and_again_only_the_last_is_kept(
+    cache: Cache, tmp_path: Path
+) -> None:
+    for key, content in (("key", b"wrong"), ("other-key", b"else"), ("key", b"wrong again")):
+        incoming = cache.incoming(key)
+        incoming.write(content)
+        incoming.quarantine()
+        incoming.close()
+    kept = sorted(file.read_bytes() for file in (tmp_path / "quarantine").iterdir())
+    assert kept == [b"else", b"wrong again"]
+
+
 def test_half_files_nobody_waits_for_are_swept(cache: Cache, tmp_path: Path) -> None:
     for name in ("wanted", "other"):
         cache.incoming(name).close()

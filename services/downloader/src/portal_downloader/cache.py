@@ -127,9 +127,15 @@ class Cache:
         _sync_folder(target.parent)
 
     def quarantine(self, part: Path) -> str:
-        """Out of the way, to be looked at; returns its name."""
+        """Out of the way, to be looked at; returns its name.
+
+        What came before of the same file goes: asked for again and again it would fill the disk.
+        """
         target = self._quarantine / f"{time.time_ns()}-{part.stem}"
         part.replace(target)
+        for file in list(self._quarantine.iterdir()):
+            if file.name.partition("-")[2] == part.stem and file.name < target.name:
+                file.unlink(missing_ok=True)
         return target.name
 
     def place_name(self, sha256: str) -> str:
