@@ -1,4 +1,7 @@
-"""The public address of a file: /data/{pid}/{location}; the pid is one segment, slashes escaped."""
+"""The public address of a file: /data/{pid}/{location}; the pid is one segment, slashes escaped.
+
+Those of the location are not: one that is escaped names nothing.
+"""
 
 from urllib.parse import quote, unquote_to_bytes
 
@@ -19,6 +22,8 @@ def named(raw: bytes) -> tuple[str, str] | None:
     if not raw.startswith(start):
         return None
     pid, _, location = raw[len(start) :].partition(b"/")
+    if b"%2f" in location.lower():  # a file has one address
+        return None
     try:
         found = unquote_to_bytes(pid).decode(), unquote_to_bytes(location).decode()
     except UnicodeDecodeError:

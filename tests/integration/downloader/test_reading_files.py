@@ -140,6 +140,9 @@ ATTACKS = [
     "/data/..%2f..%2fcache/objects",
     "/data/%2e%2e/f",
     "/data/{pid}/%ff%fe",
+    "/data/{pid}/e%2Ff",
+    "/data/{pid}/e%2ff",
+    "/data/{pid}/e%5Cf",
     "/data/{pid}/%c0%ae%c0%ae/f",
     "/data/{pid}/incoming/x.part",
     "/data/{pid}/%E2%80%AE",
@@ -152,7 +155,8 @@ ATTACKS = [
 async def test_no_path_leads_anywhere_but_to_a_file_of_a_dataset(
     downloader: Any, tape: Any
 ) -> None:
-    await downloader.register("p", [tape.write("d/f")])
+    below = tape.write("d/e/f").model_copy(update={"path": "e"})
+    await downloader.register("p", [tape.write("d/f"), below])
     for attack in ATTACKS:
         path = attack.replace("{pid}", downloader.pid("p").replace("/", "%2F"))
         reader, writer = await asyncio.open_connection("127.0.0.1", downloader.process.port)
