@@ -179,6 +179,8 @@ async def test_a_script_fetches_verifies_and_may_be_run_twice(
             subprocess.run, ["sh", "-c", text], cwd=tmp_path, capture_output=True, check=False
         )
         assert done.returncode == 0, done.stderr
+        assert b"cannot open" not in done.stderr  # what is not there yet is no trouble
+        assert b"No such file" not in done.stderr
         assert set(contents(tmp_path).values()) == set(online.values())
         next(p for p in contents(tmp_path) if p.name == "a.json").write_bytes(b"spoilt")
 

@@ -27,7 +27,7 @@ fetch() {{ # SHA-256, name, address
     failed=1
 }}
 """
-_SUM = """sum_of() { sha256sum <"$1" 2>/dev/null | cut -c 1-64; }
+_SUM = """sum_of() { if [ -f "$1" ]; then sha256sum <"$1" | cut -c 1-64; fi; }
 """
 _GETS: Mapping[str, str] = {
     "wget": (
