@@ -190,4 +190,55 @@ async def test_what_is_not_verifiable_is_in_no_archive(downloader: Any, tape: An
     await downloader.ended(await downloader.ask("p", "a.json"))
     answer = await downloader.get("p", params={"format": "zip"})
     assert answer.status_code == 503
-    assert json.loads(answer.text)["files"] == 6
+    told = json.loads(answer.text)
+    assert (told["files"], told["state"], told["location"]) == (6, "UNAVAILABLE", "bare")
+    assert "retry-after" not in answer.headers  # it would be of no use
+    assert "request" not in told
+
+
+async def test_an_archive_of_files_on_their_way_says_that_they_are(
+    downloader: Any, tape: Any
+) -> None:
+    await downloader.register("p", written(tape, NAMES[:1]))
+    tape.fault(effect="status", kind="POST /stage", status=503, times=4)
+    request = await downloader.ask("p")
+    async with asyncio.timeout(60):
+        while (await downloader.get("p")).json()["files"][0]["state"] != "RESTORING":
+            await asyncio.sleep(0.1)
+    answer = await downloader.get("p", params={"format": "zip"})
+    assert (answer.status_code, answer.json()["state"]) == (503, "RESTORING")
+    assert int(answer.headers["retry-after"]) > 0
+    await downloader.ended(request)
+    assert (await downloader.get("p", params={"format": "zip"})).status_code == 200
+
+
+async def test_a_selection_is_listed_alone_page_by_page(
+    downloader: Any, online: dict[str, bytes]
+) -> None:
+    named = {"file": [NAMES[2], "a.json", NAMES[3]], "limit": 2}
+    first = (await downloader.get("p", params=named)).json()
+    second = (await downloader.http.get(first["next"].removeprefix(SITE))).json()
+    names = [[f["name"] for f in listed["files"]] for listed in (first, second)]
+    assert names == [["a.json", NAMES[2]], [NAMES[3]]]
+    assert (first["total"], second["next"]) == (3, None)
+    page = await downloader.get("p", params={"file": "a.json"}, headers={"Accept": "text/html"})
+    assert 'href="a.json"' in page.text
+    assert "v.zarr" not in page.text
+    assert 'href="?file=a.json&amp;format=zip"' in page.text
+    none = await downloader.get("p", params={"file": "no"})
+    assert (none.status_code, none.json()["field"]) == (404, "file")
+
+
+async def test_what_failed_of_a_request_is_listed_with_its_reason(
+    downloader: Any, tape: Any
+) -> None:
+    await downloader.register("p", written(tape))
+    tape.fault(effect="lost", path="d/a.json")
+    request = await downloader.ask("p", "a.json", NAMES[2])
+    await downloader.ended(request)
+    listed = (await downloader.get("p", params={"request": request})).json()
+    told = {f["name"]: (f["state"], f["reason"]) for f in listed["files"]}
+    assert told.keys() == {"a.json", NAMES[2]}
+    assert told[NAMES[2]] == ("ONLINE", None)
+    assert told["a.json"][0] == "LOST"
+    assert "lost" in told["a.json"][1]

@@ -17,6 +17,7 @@ from portal_downloader.answering import CORS
 from portal_downloader.delivering import FORMATS, Delivery
 from portal_downloader.listing import tag_of
 from portal_downloader.rows import Files
+from portal_downloader.selecting import Selection
 from portal_downloader.states import given_up
 
 ENTRIES_A_PAGE = 1000
@@ -31,11 +32,14 @@ class Page:
     following: str | None
 
 
-async def answer(request: Request, delivery: Delivery, dataset: Doc, folder: str) -> Response:
+async def answer(request: Request, delivery: Delivery, dataset: Doc, chosen: Selection) -> Response:
+    folder = chosen.folder
     limit, after = _limit(request), request.query_params.get("after", "")
     page_wanted = _prefers_page(request)
     files = delivery.selected.files
-    if folder or page_wanted:
+    if chosen.locations is not None:
+        page = await _named(files, chosen, chosen.locations, after=after, limit=limit)
+    elif folder or page_wanted:
         page = await children(files, dataset["_id"], folder, after=after, limit=limit)
     else:
         page = await _flat(files, dataset["_id"], after=after, limit=limit)
@@ -43,17 +47,18 @@ async def answer(request: Request, delivery: Delivery, dataset: Doc, folder: str
     following = None
     if page.following is not None:
         query = urlencode({"after": page.following, "limit": limit})
-        following = f"{site}{data_path(pid, folder)}?{query}"
+        base = delivery.base(chosen)
+        following = f"{base}{'&' if chosen.query else '?'}{query}"
     headers = {**CORS, "Cache-Control": "no-cache", "Vary": "Accept"}
     states = await delivery.store.shown(pid, page.files)
     told = list(zip(page.files, states, strict=True))
     if page_wanted:
-        text = _html(dataset, folder, page.folders, told, following)
+        text = _html(dataset, chosen, page.folders, told, following)
         return HTMLResponse(text, headers={**headers, "Content-Security-Policy": _POLICY})
     body: dict[str, Any] = {
         "pid": pid,
         "availability": dataset.get("availability"),
-        "total": dataset.get("files"),
+        "total": dataset.get("files") if chosen.locations is None else len(chosen.locations),
         "files": [_told(site, row, state) for row, state in told],
         "next": following,
     }
@@ -69,6 +74,20 @@ async def _flat(files: Files, pid: str, *, after: str, limit: int) -> Page:
     rows = await files.page(pid, after, limit + 1)
     following = rows[limit - 1]["location"] if len(rows) > limit else None
     return Page(rows[:limit], (), following)
+
+
+async def _named(
+    files: Files, chosen: Selection, locations: Sequence[str], *, after: str, limit: int
+) -> Page:
+    """Raises NotFound for one that an address names and that is none."""
+    left = sorted(name for name in locations if name > after)
+    rows = await files.named(chosen.pid, left[:limit])
+    if len(rows) < len(left[:limit]) and chosen.request is None:
+        there = {row["location"] for row in rows}
+        absent = next(name for name in left if name not in there)
+        raise NotFound(f"the dataset has no file {absent[:200]!r}", field="file")
+    rows.sort(key=lambda row: row["location"])
+    return Page(rows, (), left[limit - 1] if len(left) > limit else None)
 
 
 async def children(files: Files, pid: str, folder: str, *, after: str, limit: int) -> Page:
@@ -126,6 +145,7 @@ def _told(site: str, row: Doc, state: Availability) -> dict[str, Any]:
         "etag": tag_of(row["sha256"]) if row["sha256"] else None,
         "state": state,
         "recall": given_up(row["state"]),
+        "reason": None if state == "ONLINE" else row.get("reason"),
         "url": f"{site}{data_path(row['pid'], row['location'])}",
     }
 
@@ -137,11 +157,12 @@ def _ended(row: Doc) -> str:
 
 def _html(
     dataset: Doc,
-    folder: str,
+    chosen: Selection,
     folders: Sequence[str],
     files: Sequence[tuple[Doc, Availability]],
     following: str | None,
 ) -> str:
+    folder = chosen.folder
     title = html.escape(f"{dataset.get('title') or dataset['_id']}: /{folder}")
     rows = [
         f'<tr><td><a href="{quote(name)}/">{html.escape(name)}/</a></td><td></td><td></td></tr>'
@@ -155,7 +176,8 @@ def _html(
     ]
     up = '<p><a href="../">up</a></p>' if folder else ""
     more = f'<p><a href="{html.escape(following)}">more</a></p>' if following else ""
-    links = " · ".join(f'<a href="?format={kind}">{kind}</a>' for kind in FORMATS)
+    query = html.escape(f"?{chosen.query}&" if chosen.query else "?")
+    links = " · ".join(f'<a href="{query}format={kind}">{kind}</a>' for kind in FORMATS)
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
         "<style>body{font:1rem/1.5 sans-serif;margin:2rem}td{padding-right:2rem}</style>"

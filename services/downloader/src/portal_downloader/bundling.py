@@ -23,11 +23,11 @@ AT_ONCE = 5000
 
 
 class Away(Exception):
-    """Not all of it is online; which is not, of how many."""
+    """Not all of it is online; the rows of what is not, of how many."""
 
-    def __init__(self, locations: Sequence[str], files: int) -> None:
-        super().__init__(f"{len(locations)} of {files} files are not online")
-        self.locations = locations
+    def __init__(self, rows: Sequence[Doc], files: int) -> None:
+        super().__init__(f"{len(rows)} of {files} files are not online")
+        self.rows = rows
         self.files = files
 
 
@@ -76,7 +76,7 @@ class Bundling:
             if member.sha256 not in sums:
                 found = await asyncio.to_thread(self._cache.crc32, member.sha256, member.size)
                 if found is None:
-                    raise Away([member.location], len(members))
+                    raise Away([_gone(member)], len(members))
                 await self._contents.arrived(
                     member.sha256, size=member.size, crc32=found, keep=0
                 )  # fmt: skip
@@ -88,6 +88,11 @@ class Bundling:
         self._kept.move_to_end(known)
         while len(self._kept) > 1 and sum(b.entries for b in self._kept.values()) > KEPT:
             self._kept.popitem(last=False)
+
+
+def _gone(member: Member) -> Doc:
+    """Its row, as it will be once that is noticed."""
+    return {"location": member.location, "state": "archived"}
 
 
 def _laid_out(kind: Kind, what: About, members: Sequence[Member]) -> Bundle:

@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from typing import Any
+from urllib.parse import quote
 
 from fastapi import Request
 from portal_shared.data_paths import data_path
@@ -51,7 +52,7 @@ class Delivery:
             try:
                 bundle = await self.bundling.bundle(kind, dataset, chosen)
             except Away as away:
-                return self._not_online(chosen, away)
+                return await self._not_online(chosen, away)
             await self.store.wanted(bundle.digests, tag=bundle.tag)
             headers = {
                 **answering.headers(TYPES[kind]),
@@ -73,11 +74,7 @@ class Delivery:
     def base(self, chosen: Selection) -> str:
         """The address of a selection."""
         path = f"{self.store.site_url}{data_path(chosen.pid, chosen.folder)}"
-        if chosen.request is not None:
-            return f"{path}?{urlencode({'request': chosen.request})}"
-        if chosen.locations is not None:
-            return f"{path}?{urlencode({'file': chosen.locations}, doseq=True)}"
-        return path
+        return f"{path}?{chosen.query}" if chosen.query else path
 
     def _list(self, kind: str, dataset: Doc, chosen: Selection, members: list[Member]) -> Response:
         def address(location: str) -> str:
@@ -120,20 +117,27 @@ class Delivery:
         shown = Shown(Zip(entries, what.moment).pieces, tag, dataset["listed_at"], frozenset())
         return answering.answer(request, shown, headers, self.store)
 
-    def _not_online(self, chosen: Selection, away: Away) -> Response:
-        detail = (
-            f"{len(away.locations)} of {away.files} files are on tape, or on their way from it:"
-            " ask for them by the request given here, then come again"
-        )
+    async def _not_online(self, chosen: Selection, away: Away) -> Response:
+        states = await self.store.shown(chosen.pid, away.rows)
+        told = list(zip(away.rows, states, strict=True))
+        broken = [(r["location"], s) for r, s in told if s in ("UNAVAILABLE", "LOST")]
+        counts: dict[str, Any] = {"files": away.files, "files_online": away.files - len(away.rows)}
+        if broken:  # to come again would be of no use
+            first, state = broken[0]
+            detail = (
+                f"{len(broken)} of {away.files} files cannot be read, one is {first[:200]!r}:"
+                " its own address says why; an archive of the others is had by naming them"
+            )
+            return problem(503, detail, state=state, pid=chosen.pid, location=first, **counts)
         return problem(
             503,
-            detail,
+            f"{len(away.rows)} of {away.files} files are on tape, or on their way from it:"
+            " ask for them by the request given here, then come again",
             {"Retry-After": str(RETRY_SECONDS)},
-            state="ARCHIVED",
+            state="RESTORING" if set(states) == {"RESTORING"} else "ARCHIVED",
             pid=chosen.pid,
-            files=away.files,
-            files_online=away.files - len(away.locations),
-            request=self.store.ask(chosen.wish(away.locations)),
+            **counts,
+            request=self.store.ask(chosen.wish([row["location"] for row in away.rows])),
         )
 
 

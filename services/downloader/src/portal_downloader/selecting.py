@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from portal_shared.errors import Invalid, NotFound
 from portal_shared.mongo import Doc
@@ -28,6 +29,13 @@ class Selection:
     @property
     def is_whole(self) -> bool:
         return not self.folder and self.locations is None
+
+    @property
+    def query(self) -> str:
+        """Of its address."""
+        if self.request is not None:
+            return urlencode({"request": self.request})
+        return urlencode({"file": self.locations}, doseq=True) if self.locations else ""
 
     def which(self) -> Doc:
         """As the database is asked; locations are asked for in portions instead."""
@@ -71,13 +79,13 @@ class Selected:
     def __init__(self, files: Files) -> None:
         self.files = files
 
-    async def members(self, chosen: Selection) -> tuple[list[Member], list[str]]:
-        """All of it in order, and the locations of what is not online. Raises NotFound."""
+    async def members(self, chosen: Selection) -> tuple[list[Member], list[Doc]]:
+        """All of it in order, and the rows of what is not online. Raises NotFound."""
         members: list[Member] = []
-        away: list[str] = []
+        away: list[Doc] = []
         async for row in self.files.sorted_rows(chosen.which(), chosen.locations):
             if row["state"] != "online":
-                away.append(row["location"])
+                away.append(row)
             members.append(Member(row["location"], row["size"] or 0, row["sha256"] or ""))
         self._all_there(chosen, members)
         return members, away

@@ -66,7 +66,7 @@ async def read(request: Request, delivery: Delivers, requests: Known, crops: Cro
     kind = request.query_params.get("format")
     if kind is not None:
         return await delivery.answer(request, kind, dataset, chosen)
-    return await browsing.answer(request, delivery, dataset, location)
+    return await browsing.answer(request, delivery, dataset, chosen)
 
 
 @router.options("/data/{rest:path}", include_in_schema=False)
