@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from portal_gateway.notices import _is_public, message
 from portal_gateway.settings import GatewaySettings
+from portal_gateway.showing import told
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -25,6 +26,8 @@ def test_a_mail_says_what_is_ready_and_where() -> None:
 def test_a_mail_says_what_is_not_ready_and_why() -> None:
     mail = message(row(state="FAILED", reason="lost: x"), "x@example.org", GatewaySettings())
     text = mail.get_content()
+    assert mail["Subject"] == "Your download of a/b is ready in part"
+    assert "/data/a%2Fb/?request=r1" in text
     assert "2 of 3 files are ready" in text
     assert "lost: x" in text
 
@@ -36,3 +39,20 @@ def test_a_mail_says_what_is_not_ready_and_why() -> None:
 )  # fmt: skip
 def test_hosts_that_are_not_public_are_not_called(address: str, public: bool) -> None:  # noqa: FBT001
     assert _is_public(address) is public
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"done": False, "state": "RESTORING"}, None),
+        ({"files_online": 3}, "complete"),
+        ({"state": "FAILED"}, "partial"),
+        ({"state": "FAILED", "files_online": 0}, "failed"),
+        ({"state": "CANCELLED"}, "cancelled"),
+    ],
+)
+def test_what_came_in_part_is_a_result_of_its_own(
+    more: dict[str, Any], expected: str | None
+) -> None:
+    shown = told(row(**more))
+    assert (shown["result"], shown["listing"]) == (expected, "/data/a%2Fb/?request=r1")

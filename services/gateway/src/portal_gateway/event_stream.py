@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator
 
 from portal_shared.mongo import Doc
 
-from portal_gateway.downloads import Downloads, told
+from portal_gateway.downloads import Downloads
+from portal_gateway.showing import told
 
 RETRY_MILLISECONDS = 3000
 HEARTBEAT_SECONDS = 15.0

@@ -14,8 +14,9 @@ from portal_shared.errors import Unavailable
 from portal_shared.mongo import Doc
 from portal_shared.observe import logger
 
-from portal_gateway.downloads import Downloads, told
+from portal_gateway.downloads import Downloads
 from portal_gateway.settings import GatewaySettings
+from portal_gateway.showing import result, told
 
 log = logger(__name__)
 
@@ -85,12 +86,14 @@ class Noticing:
 
 def message(row: Doc, address: str, settings: GatewaySettings) -> EmailMessage:
     """In plain words, with where to go on."""
-    ready = row["state"] == "ONLINE"
+    ended = result(row)
+    ready = ended == "complete"
+    how = {"complete": "is ready", "partial": "is ready in part"}.get(ended or "", "has failed")
     mail = EmailMessage()
     mail["From"], mail["To"] = settings.smtp_from, address
-    mail["Subject"] = f"Your download of {row['pid']} " + ("is ready" if ready else "has failed")
+    mail["Subject"] = f"Your download of {row['pid']} {how}"
     mail["Auto-Submitted"] = "auto-generated"
-    where = f"{settings.site_url}{told(row)['data']}"
+    where = f"{settings.site_url}{told(row)['data' if ready else 'listing']}"
     if ready:
         text = f"All {row['files']} files ({row['bytes']} bytes) are ready and verified:\n\n{where}"
     else:

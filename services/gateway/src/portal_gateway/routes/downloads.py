@@ -10,8 +10,9 @@ from portal_shared.service import Service
 
 from portal_gateway import allowing, asking, event_stream, pages
 from portal_gateway.data_proxy import DataProxy
-from portal_gateway.downloads import Downloads, staging, told
+from portal_gateway.downloads import Downloads
 from portal_gateway.settings import GatewaySettings
+from portal_gateway.showing import staging, told
 
 REQUEST_BODY: dict[str, Any] = {
     "required": True,
