@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 from portal_gateway.allowing import Allowance, Waiting, requester
-from portal_shared.errors import TooMany
+from portal_shared.errors import Invalid, TooMany
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 ALLOWANCE = Allowance(downloads=3, files=100, bytes=1000)
@@ -40,6 +40,11 @@ def test_a_reader_is_a_network_that_nobody_can_read_from_the_name() -> None:
     assert requester("2001:db8::1", b"k") == requester("2001:db8::ffff", b"k")
     assert requester("2001:db8::1", b"k") != requester("2001:db8:0:1::1", b"k")
     assert requester(None, b"k") == requester("no address", b"k")
+
+
+def test_what_will_always_be_too_much_is_not_told_to_wait() -> None:
+    with pytest.raises(Invalid, match="1001 bytes are asked for, at most 1000"):
+        ALLOWANCE.judge(Waiting(), files=1, size=1001)
 
 
 async def test_in_the_composition_readers_behind_the_proxy_are_told_apart() -> None:

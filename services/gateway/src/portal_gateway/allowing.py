@@ -8,7 +8,7 @@ import hmac
 import ipaddress
 from dataclasses import dataclass
 
-from portal_shared.errors import TooMany
+from portal_shared.errors import Invalid, TooMany
 
 SITES = {4: 32, 6: 64}  # bits of an address that one reader has
 
@@ -39,12 +39,18 @@ class Allowance:
     bytes: int
 
     def judge(self, waiting: Waiting, *, files: int, size: int) -> None:
-        """Raises TooMany, saying how much there is and what may help."""
+        """Raises TooMany, saying how much there is and what may help, or Invalid: nothing will."""
         for name, has, more, most in (
             ("downloads", waiting.downloads, 1, self.downloads),
             ("files", waiting.files, files, self.files),
             ("bytes", waiting.bytes, size, self.bytes),
         ):
+            if more > most:
+                raise Invalid(
+                    f"{more} {name} are asked for, at most {most} may be on their way to one"
+                    " reader: ask for less",
+                    field="files",
+                )
             if has + more > most:
                 raise TooMany(
                     f"you are waiting for {has} {name} and ask for {more} more; at most {most} may"
