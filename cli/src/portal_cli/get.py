@@ -159,7 +159,7 @@ def get(
             downloads = _downloads(portal, pids, output, bars, at_once=at_once, ranges=ranges)
             for pid, download in zip(pids, downloads, strict=True):
                 download.ask(pid, file or [])
-            done = [download.finish() for download in downloads]
+            done = _finished(downloads)
         where = place or receipts.default_place([r.folder for r in done], output)
         receipts.write(where, receipts.receipt(portal, done, began))
     except Unknown as error:
@@ -174,6 +174,15 @@ def get(
         portal.close()
     _tell(done, where, time.monotonic() - started, as_json=as_json)
     raise typer.Exit(1 if any(receipt.failed for receipt in done) else 0)
+
+
+def _finished(downloads: Sequence[Download]) -> list[Receipt]:
+    """One after the other; what was too much to ask for follows as there is room for it."""
+    done: list[Receipt] = []
+    for download in downloads:
+        done.append(download.finish())
+        all(other.is_asked() for other in downloads)  # up to the first that is too much
+    return done
 
 
 def _downloads(

@@ -205,6 +205,25 @@ async def test_several_datasets_come_into_folders_of_their_own_with_a_receipt(
         assert (await downloader.http.get(path)).content == there.read_bytes()
 
 
+async def test_more_than_may_be_asked_for_at_once_is_asked_for_as_the_first_come(
+    downloader: Any, gateway: Any, tape: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one reader as many may wait as `gateway` says: fewer than there are here."""
+    monkeypatch.setattr("portal_cli.getting.portal.TRIES", 1)  # tapes take longer than any tries
+    pids: list[str] = []
+    for number in range(gateway.settings.most_downloads_waiting + 3):
+        file = tape.write(f"d/{number}.bin", 500)
+        await downloader.register(f"m{number}", [file])
+        pids.append(downloader.pid(f"m{number}"))
+        await gateway.index(pids[-1], [file])
+    tape.fault(effect="status", kind="POST /stage", status=503, times=3)
+    out = tmp_path / "out"
+    code, text, err = await run(gateway, *pids, "-o", str(out), "--json")
+    assert code == 0, err
+    assert [d["pid"] for d in json.loads(text)["datasets"]] == pids
+    assert len(written(out)) == len(pids) + 1  # with the receipt
+
+
 async def test_what_a_search_finds_is_downloaded_but_no_more_than_allowed(
     downloader: Any, gateway: Any, tape: Any, tmp_path: Path
 ) -> None:

@@ -9,12 +9,13 @@ from typing import Protocol
 
 from portal_cli.getting.fetching import Fetcher, Result, verified
 from portal_cli.getting.places import Folder, Refused, folder_name, parts_of
-from portal_cli.getting.portal import NotGiven, Portal, Progress, RemoteFile, Unknown
+from portal_cli.getting.portal import NotGiven, NotNow, Portal, Progress, RemoteFile, Unknown
 from portal_cli.getting.ranges import Interrupted
 
 AT_ONCE = 4
 NAMED_AT_MOST = 5000  # files in a request; above, the whole dataset is asked for
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 3.0
+ASKED_AGAIN = 3.0  # seconds after which what was too much may not be any more
 
 
 class Display(Protocol):
@@ -71,6 +72,8 @@ class Download:
         self._size = 0
         self._files = 0
         self._request: str | None = None
+        self._unasked: list[str] | None = None  # what is on tape and was too much to ask for yet
+        self._whole = False  # all files are asked for, not some
         self._here = 0  # bytes that were there
         self.receipt = Receipt("")
         self.stop = threading.Event()
@@ -143,16 +146,31 @@ class Download:
         away = [f.location for f in files if f.state != "ONLINE"]
         if not away:
             return
-        all_of_it = (whole and len(away) == len(files)) or len(away) > NAMED_AT_MOST
+        self._whole = (whole and len(away) == len(files)) or len(away) > NAMED_AT_MOST
+        self._unasked = away
+        self.is_asked()
+
+    def is_asked(self) -> bool:
+        """Whether all of it is asked for by now: tried once more where it was too much before."""
+        away = self._unasked
+        if away is None:
+            return True
         try:
-            self._request = self._portal.ask(self.receipt.pid, None if all_of_it else away)
+            self._request = self._portal.ask(self.receipt.pid, None if self._whole else away)
+        except NotNow:
+            return False
         except NotGiven as error:
             reason = f"the portal refuses: {error}"
             self._note([Result(name, "failed", reason=reason) for name in away])
-            self._missing = [f for f in files if f.state == "ONLINE"]
+            self._missing = [f for f in self._missing if f.state == "ONLINE"]
+        self._unasked = None
+        return True
 
     def _recalled(self) -> list[RemoteFile]:
         """Those that can be fetched, once all have been waited for."""
+        while not self.is_asked():
+            if self.stop.wait(ASKED_AGAIN):
+                raise Interrupted
         files = self._missing
         if self._request is None:
             return files

@@ -28,6 +28,10 @@ class Unknown(Exception):
     """There is no such dataset, or more than one; says what there is."""
 
 
+class NotNow(Exception):
+    """Its reader is waiting for as much as he may; says for how much."""
+
+
 class NotGiven(Exception):
     """The portal will not deliver it; says why."""
 
@@ -101,10 +105,12 @@ class Portal:
             after = page[-1].location
 
     def ask(self, pid: str, locations: list[str] | None) -> str:
-        """The address of a new request for these files, or all. Raises NotGiven."""
+        """The address of a new request for these files, or all. Raises NotNow, NotGiven."""
         body = {"pid": pid} | ({"files": locations} if locations is not None else {})
         key = {"Idempotency-Key": uuid.uuid4().hex}
-        answer = self._asked("POST", "/api/downloads", json=body, headers=key)
+        answer = self._asked("POST", "/api/downloads", wait=False, json=body, headers=key)
+        if answer.status_code == TOO_MANY:
+            raise NotNow(_reason(answer))
         if answer.is_client_error:
             raise NotGiven(_reason(answer))
         _fine(answer)
@@ -148,8 +154,11 @@ class Portal:
             return None, None
         return (str(doi) if doi else None), (line.text.strip() if line.is_success else None)
 
-    def _asked(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """An answer that is not "later"; raises OutOfReach when there is none."""
+    def _asked(self, method: str, path: str, *, wait: bool = True, **more: Any) -> httpx.Response:
+        """An answer that is not "later"; raises OutOfReach when there is none.
+
+        Without `wait`, one that it is too much now counts as an answer.
+        """
         trouble = ""
         for attempt in range(TRIES):
             if attempt:
@@ -161,7 +170,8 @@ class Portal:
                 if isinstance(error, httpx.ConnectError) and attempt:
                     break
                 continue
-            if answer.status_code != TOO_MANY and not answer.is_server_error:
+            too_much = wait and answer.status_code == TOO_MANY
+            if not too_much and not answer.is_server_error:
                 return answer
             trouble = f"{answer.status_code}: {_reason(answer)}"
         raise OutOfReach(f"the portal at {self.url} does not answer: {trouble}")
