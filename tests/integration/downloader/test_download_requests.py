@@ -97,6 +97,10 @@ async def test_the_same_key_is_the_same_request(
     assert len({a.json()["id"] for a in answers}) == 1
     other = await reader.post("/api/downloads", json={"pid": downloader.pid("p")}, headers=key)
     assert (other.status_code, "Idempotency-Key" in other.text) == (409, True)
+    elsewhere = {**key, "X-Forwarded-For": "203.0.113.7"}
+    another = await reader.post("/api/downloads", json=body, headers=elsewhere)
+    assert another.status_code == 202
+    assert another.json()["id"] != answers[0].json()["id"]
     await downloader.ended(answers[0].json()["id"])
     assert tape.recalls == {"d/1.bin": 1}
 

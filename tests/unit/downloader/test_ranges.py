@@ -13,6 +13,8 @@ from portal_downloader.ranges import MOST, Span, Unsatisfiable, spans
         ("bytes=0-9", [(0, 9)]),
         ("bytes=90-", [(90, 99)]),
         ("bytes=90-1000", [(90, 99)]),
+        ("bytes=90-" + "9" * 1000, [(90, 99)]),
+        ("bytes=-" + "9" * 1000, [(0, 99)]),
         ("bytes=-10", [(90, 99)]),
         ("bytes=-1000", [(0, 99)]),
         ("BYTES = 0-0", [(0, 0)]),
@@ -48,6 +50,8 @@ def test_what_a_header_asks_for(header: str | None, expected: list[tuple[int, in
         "bytes=" + ",".join(f"{n}-{n}" for n in range(0, 2 * MOST + 2, 2)),
         "bytes=" + "0-1," * 10_000,
         "bytes=9999999999999999999-",
+        "bytes=" + "9" * 1000 + "-",
+        "bytes=" + "9" * 5000 + "-",
     ],
 )
 def test_what_cannot_be_satisfied_is_refused(header: str) -> None:

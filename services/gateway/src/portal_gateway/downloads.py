@@ -92,13 +92,14 @@ class Downloads:
         return found
 
     async def request(self, wish: Wish, key: str | None, requester: str = "") -> Doc:
-        """The row of a new request, or of the one made under this key before.
+        """The row of a new request, or of the one that this reader made under the key before.
 
         Raises NotFound, Invalid, Conflict or TooMany with the reason.
         """
         made = str(uuid.uuid4())
         if key is not None:
-            made = str(uuid.UUID(bytes=hashlib.sha256(key.encode()).digest()[:16]))
+            told = f"{requester} {key}"  # readers may come upon the same one
+            made = str(uuid.UUID(bytes=hashlib.sha256(told.encode()).digest()[:16]))
             before = await self._before(made, wish)
             if before is not None:
                 return before
