@@ -155,6 +155,7 @@ class DownloadProgressed(Event):
     files_expired: int = 0  # of those that failed: they did not come before their deadline
     place: int | None = None  # in the queue, from 1; None once its files come
     seconds_left: float | None = None  # as far as that can be told
+    waits_for: str | None = None  # why nothing comes meanwhile, in words for its reader
 
 
 class DownloadReady(Event):

@@ -89,7 +89,13 @@ class Kept:
     def telling(self, *, many: int = MANY) -> Telling:
         outbox = Outbox(self.database, "downloader")
         return Telling(
-            self.stores, client=self.client, outbox=outbox, pause=0, pace=Pace(), many=many
+            self.stores,
+            client=self.client,
+            outbox=outbox,
+            pause=0,
+            pace=Pace(),
+            held_up=lambda: None,
+            many=many,
         )
 
     async def availability(self, *pids: str) -> list[str | None]:

@@ -31,13 +31,19 @@ async def test_what_is_kept_for_readers_stays_and_the_rest_waits(alone: Any, tap
     downloader = await alone(cache_bytes="1500000", keep_seconds="4", read_seconds="0")
     await downloader.register("a", written(tape, "a", 1, MB), folder="a")
     await downloader.register("b", written(tape, "b", 1, MB), folder="b")
+    await downloader.register("c", written(tape, "c", 1, MB), folder="c")
     await downloader.ended(await downloader.ask("a"))
     request = await downloader.ask("b")
     async with asyncio.timeout(30):
         while not (await downloader.status())["cache"]["full"]:
             await asyncio.sleep(0.05)
+    another = await downloader.ask("c")
     assert (await downloader.get("a", "0.bin")).status_code == 200
     assert (await downloader.ended(request))["files"] == 1
+    assert (await downloader.ended(another))["files"] == 1
+    told = downloader.told("download.progressed.v1", request_id=another)
+    assert "the cache is full" in (told[0]["waits_for"] or "")
+    assert told[-1]["waits_for"] is None
     assert (await downloader.status())["cache"]["full"] is None
 
 

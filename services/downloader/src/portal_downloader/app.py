@@ -115,7 +115,12 @@ def _work(
     fetching = Fetching(settings, stores=stores, tape=tape, room=room, pace=pace)
     planning = Planning(settings, stores, client=client, outbox=outbox, places=places)
     telling = Telling(
-        stores, client=client, outbox=outbox, pause=settings.progress_seconds, pace=pace
+        stores,
+        client=client,
+        outbox=outbox,
+        pause=settings.progress_seconds,
+        pace=pace,
+        held_up=lambda: room.full,
     )
     looking, renewing = Looking(stores, bells), Renewing(settings, stores, tape)
     steps: list[tuple[str, Bell, Callable[[], Awaitable[bool]]]] = [

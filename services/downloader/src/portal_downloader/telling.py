@@ -7,7 +7,7 @@ time. A dataset is noted as having news before its files' marks are wiped.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,7 +36,7 @@ FEW = 200  # files of a request: it does not wait for such sums
 RESTS = 9.0  # times as long as these took, where that is not long
 LEAST_RESTS = 2.0  # where it is
 UNWATCHED = 2  # times the pause where nobody waits for files
-GUESSED = ("place", "seconds_left")  # said with what is new, but no news by themselves
+GUESSED = ("place", "seconds_left", "waits_for")  # said with what is new, no news by themselves
 
 
 class Telling:
@@ -48,8 +48,11 @@ class Telling:
         outbox: Outbox,
         pause: float,
         pace: Pace,
+        held_up: Callable[[], str | None],
         many: int = MANY,
     ) -> None:
+        """`held_up` says why no file can come, or None."""
+        self._held_up = held_up
         self._many = many
         self._resting: dict[str, float] = {}  # until when, by pid
         self._client = client
@@ -202,9 +205,9 @@ class Telling:
         await transaction(self._client, work)
 
     async def _guessed(self, request: Doc, told: DownloadProgressed) -> dict[str, Any]:
-        """Its place in the queue, and how long it may take."""
+        """Its place in the queue, how long it may take, and what holds it up."""
         if told.state in ("ONLINE", "FAILED"):
-            return {"place": None, "seconds_left": 0.0}
+            return {"place": None, "seconds_left": 0.0, "waits_for": None}
         left = Extent(
             told.files - told.files_online - told.files_failed,
             max(0, told.bytes - told.bytes_online),
@@ -227,7 +230,11 @@ class Telling:
             now=time.monotonic(),
         )
         place = await self._requests.place(request) if not told.files_online else None
-        return {"place": place, "seconds_left": None if seconds is None else round(seconds, 1)}
+        return {
+            "place": place,
+            "seconds_left": None if seconds is None else round(seconds, 1),
+            "waits_for": self._held_up(),
+        }
 
     async def _reason(self, request: Doc, progressed: DownloadProgressed) -> str:
         broken = await self._files.first_broken(request["pid"], request["locations"])

@@ -24,6 +24,7 @@ def told(row: Doc) -> dict[str, Any]:
         "files_expired": row.get("files_expired", 0),
         "result": result(row),
         "reason": row["reason"],
+        "waits_for": None if row["done"] else row.get("waits_for"),
         "place": None if row["done"] else row.get("place"),
         "seconds_left": _seconds_left(row),
         "expected": utc_text(row["expected_at"]) if _is_expected(row) else None,
