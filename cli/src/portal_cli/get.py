@@ -141,11 +141,11 @@ def get(
 ) -> None:
     """Download datasets and verify every file of them.
 
-    Files on tape are asked for, of all datasets at once, and waited for. What is there already and
-    right is left alone; what was cut off (NAME.part) goes on where it stopped. A receipt says what
-    came, from where, with which checksum, and how to cite it. Exit codes: 0 all verified, 1
-    something failed, 2 wrong use or unknown dataset or file, 3 the portal is out of reach, 130
-    interrupted.
+    Files on tape are asked for, of all datasets at once, and fetched as they come. What is there
+    already and right is left alone; what was cut off (NAME.part) goes on where it stopped. A
+    receipt says what came, from where, with which checksum, and how to cite it. Exit codes: 0 all
+    verified, 1 something failed, 2 wrong use or unknown dataset or file, 3 the portal is out of
+    reach, 130 interrupted.
     """
     began, started = datetime.now(UTC), time.monotonic()
     try:

@@ -81,6 +81,83 @@ async def test_a_dataset_comes_from_tape_verified(
     assert written(tmp_path) == {f.location: tape.content(f"d/{f.location}") for f in files}
 
 
+async def test_files_come_while_others_of_the_dataset_are_still_on_tape(
+    downloader: Any, gateway: Any, tape: Any, tmp_path: Path
+) -> None:
+    files = await volume(downloader, gateway, tape)
+    held = "v.zarr/0/1"
+    others = {f.location: tape.content(f"d/{f.location}") for f in files if f.location != held}
+    tape.fault(effect="stuck", path=f"d/{held}")
+    sent = (downloader.pid("p"), "-o", str(tmp_path), "--json")
+    getting = asyncio.create_task(run(gateway, *sent))
+    try:
+        async with asyncio.timeout(90):
+            while {n for n in written(tmp_path) if not n.endswith(".part")} != set(others):
+                assert not getting.done()
+                await asyncio.sleep(0.05)
+        assert written(tmp_path) == others
+        listed = (await downloader.get("p")).json()["files"]
+        assert [f["name"] for f in listed if f["state"] != "ONLINE"] == [held]
+        assert not getting.done()
+    finally:
+        tape.http.delete("/_faults").raise_for_status()
+        code, out, err = await getting
+    assert code == 0, err
+    told = {f["location"]: f["result"] for f in json.loads(out)["files"]}
+    assert told == dict.fromkeys((*others, held), "downloaded")
+    assert written(tmp_path) == {**others, held: tape.content(f"d/{held}")}
+    assert tape.recalls == {f"d/{f.location}": 1 for f in files}
+
+
+async def test_what_came_before_the_rest_failed_is_kept(
+    downloader: Any, gateway: Any, tape: Any, tmp_path: Path
+) -> None:
+    await volume(downloader, gateway, tape)
+    named = [x for name in ("v.zarr/0/1", "a.json", "b b.tif") for x in ("--file", name)]
+    tape.fault(effect="stuck", path="d/a.json")
+    tape.fault(effect="fail", path="d/b b.tif", reason="drive ate it", times=None)
+    sent = (downloader.pid("p"), "-o", str(tmp_path), "--json", *named)
+    getting = asyncio.create_task(run(gateway, *sent))
+    try:
+        async with asyncio.timeout(90):
+            while "v.zarr/0/1" not in written(tmp_path):
+                assert not getting.done()
+                await asyncio.sleep(0.05)
+    finally:
+        tape.http.delete("/_faults").raise_for_status()
+        tape.fault(effect="fail", path="d/b b.tif", reason="drive ate it", times=None)
+        code, out, _ = await getting
+    assert code == 1
+    failed = [f for f in json.loads(out)["files"] if f["result"] == "failed"]
+    assert [f["location"] for f in failed] == ["b b.tif"]
+    assert "drive ate it" in failed[0]["reason"]
+    assert set(written(tmp_path)) == {"v.zarr/0/1", "a.json"}
+
+
+async def test_interrupted_while_files_are_on_tape_it_keeps_what_came(
+    downloader: Any, gateway: Any, tape: Any, tmp_path: Path
+) -> None:
+    files = await volume(downloader, gateway, tape)
+    tape.fault(effect="stuck", path="d/a.json")
+    sent = (downloader.pid("p"), "-o", str(tmp_path), "--json")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", ENTRY, *sent, "--url", gateway.url, stderr=asyncio.subprocess.PIPE
+    )
+    rest = {f.location for f in files} - {"a.json"}
+    async with asyncio.timeout(90):
+        while set(written(tmp_path)) != rest:
+            assert process.returncode is None
+            await asyncio.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = await process.communicate()
+    assert (process.returncode, b"goes on where it stopped" in err) == (130, True)
+    tape.http.delete("/_faults").raise_for_status()
+    code, out, text = await run(gateway, *sent)
+    assert code == 0, text
+    told = {f["location"]: f["result"] for f in json.loads(out)["files"]}
+    assert told == {**dict.fromkeys(rest, "present"), "a.json": "downloaded"}
+
+
 async def test_only_the_named_files_come(
     downloader: Any, gateway: Any, tape: Any, tmp_path: Path
 ) -> None:

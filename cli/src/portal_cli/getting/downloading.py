@@ -1,20 +1,21 @@
 """A whole download: what is asked for, what is missing, recalled if need be, fetched, verified."""
 
 import threading
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from portal_cli.getting.awaited import Awaited
 from portal_cli.getting.fetching import Fetcher, Result, verified
 from portal_cli.getting.places import Folder, Refused, folder_name, parts_of
 from portal_cli.getting.portal import NotGiven, NotNow, Portal, Progress, RemoteFile, Unknown
 from portal_cli.getting.ranges import Interrupted
+from portal_cli.getting.recalling import Recall
 
 AT_ONCE = 4
 NAMED_AT_MOST = 5000  # files in a request; above, the whole dataset is asked for
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 3.0
 ASKED_AGAIN = 3.0  # seconds after which what was too much may not be any more
 
 
@@ -98,12 +99,12 @@ class Download:
         self._ask(whole=len(self._missing) == len(everything))
 
     def finish(self) -> Receipt:
-        """Wait for what was asked for, and fetch it all."""
+        """Fetch what is online, and the rest as it comes."""
         self._display.begin(self._files, self._size)
         self._display.advance(self._here)
         folder = Folder(self.receipt.folder)
         try:
-            self._note(self._fetched(self._fetcher(folder), self._recalled()))
+            self._note(self._fetched(self._fetcher(folder), self._coming()))
         finally:
             folder.close()
         return self.receipt
@@ -166,39 +167,43 @@ class Download:
         self._unasked = None
         return True
 
-    def _recalled(self) -> list[RemoteFile]:
-        """Those that can be fetched, once all have been waited for."""
+    def _coming(self) -> Iterator[list[RemoteFile]]:
+        """What can be fetched, as soon as it can be; often nothing, while there is nothing new."""
+        yield [f for f in self._missing if f.state == "ONLINE"]
         while not self.is_asked():
             if self.stop.wait(ASKED_AGAIN):
                 raise Interrupted
-        files = self._missing
+            yield []
         if self._request is None:
-            return files
-        ended = self._wait(self._request)
+            return
+        awaited = Awaited((f for f in self._missing if f.state != "ONLINE"), self._names)
+        portal, pid, staging = self._portal, self.receipt.pid, self._display.staging
+        recall = Recall(portal, pid, self._request, awaited, staging, self.stop)
+        ended = yield from recall.coming()
+        yield self._left(ended, list(awaited.left.values()))
+
+    def _left(self, ended: Progress, files: Sequence[RemoteFile]) -> list[RemoteFile]:
+        """Of what was awaited to the end, what has come; the others have failed."""
         if ended.state == "ONLINE":
-            return files
+            return list(files)
         now = {f.location: f.state for f in self._portal.files(self.receipt.pid)}
         reason = ended.reason or "not restored from tape"
         absent = {f.location for f in files if now.get(f.location) != "ONLINE"}
         self._note([Result(name, "failed", reason=reason) for name in sorted(absent)])
         return [f for f in files if f.location not in absent]
 
-    def _wait(self, request: str) -> Progress:
-        pause = FIRST_PAUSE
-        while True:
-            progress = self._portal.progress(request)
-            self._display.staging(progress)
-            if progress.done:
-                return progress
-            if self.stop.wait(pause):
-                raise Interrupted
-            pause = min(pause * 1.15, LONGEST_PAUSE)
-
-    def _fetched(self, fetcher: Fetcher, files: Sequence[RemoteFile]) -> Iterable[Result]:
+    def _fetched(
+        self, fetcher: Fetcher, portions: Iterable[Sequence[RemoteFile]]
+    ) -> Iterator[Result]:
+        """What has become of each, told at the latest with the next portion."""
+        under_way: set[Future[Result]] = set()
         with ThreadPoolExecutor(self._at_once) as pool:
             try:
-                for future in as_completed([pool.submit(fetcher.fetch, f) for f in files]):
-                    yield future.result()
+                for files in portions:
+                    under_way |= {pool.submit(fetcher.fetch, f) for f in files}
+                    done, under_way = wait(under_way, timeout=0)
+                    yield from (future.result() for future in done)
+                yield from (future.result() for future in as_completed(under_way))
             except BaseException:
                 self.stop.set()
                 pool.shutdown(wait=True, cancel_futures=True)

@@ -90,22 +90,32 @@ class Portal:
 
     def files(self, pid: str) -> Iterator[RemoteFile]:
         """All files of a dataset, as the portal lists them. Raises Unknown."""
-        after: str | None = None
-        while True:
-            query = {"limit": "1000", **({"after": after} if after is not None else {})}
-            answer = self._asked("GET", data_path(pid), params=query)
-            if answer.status_code == NOT_FOUND:
-                raise Unknown(f"the portal at {self.url} has no public dataset {pid!r}")
-            told = self._json(_fine(answer))
-            with self._understood():
-                page = [_remote(file) for file in told["files"]]
+        after, more = "", True
+        while more:
+            page, more = self.page(pid, after)
             yield from page
-            if not told.get("next") or not page:
-                return
-            after = page[-1].location
+            after = page[-1].location if page else ""
+
+    def page(
+        self, pid: str, after: str, *, request: str | None = None
+    ) -> tuple[list[RemoteFile], bool]:
+        """Files of a dataset, or a request, after that location; whether more follow.
+
+        Raises Unknown.
+        """
+        query = {"limit": "1000"}
+        query |= {"after": after} if after else {}
+        query |= {"request": request} if request is not None else {}
+        answer = self._asked("GET", data_path(pid), params=query)
+        if answer.status_code == NOT_FOUND:
+            raise Unknown(f"the portal at {self.url} has no public dataset {pid!r}")
+        told = self._json(_fine(answer))
+        with self._understood():
+            page = [_remote(file) for file in told["files"]]
+            return page, bool(told.get("next") and page)
 
     def ask(self, pid: str, locations: list[str] | None) -> str:
-        """The address of a new request for these files, or all. Raises NotNow, NotGiven."""
+        """The id of a new request for these files, or all. Raises NotNow, NotGiven."""
         body = {"pid": pid} | ({"files": locations} if locations is not None else {})
         key = {"Idempotency-Key": uuid.uuid4().hex}
         answer = self._asked("POST", "/api/downloads", wait=False, json=body, headers=key)
@@ -115,10 +125,11 @@ class Portal:
             raise NotGiven(_reason(answer))
         _fine(answer)
         with self._understood():
-            return f"/api/downloads/{quote(str(self._json(answer)['id']), safe='')}"
+            return str(self._json(answer)["id"])
 
     def progress(self, request: str) -> Progress:
-        told = self._json(_fine(self._asked("GET", request)))
+        address = f"/api/downloads/{quote(request, safe='')}"
+        told = self._json(_fine(self._asked("GET", address)))
         with self._understood():
             return Progress(
                 state=str(told["state"]),
