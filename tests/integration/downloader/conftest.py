@@ -506,6 +506,13 @@ class Gateway:
         if rows:
             await self.catalogue["files"].insert_many(rows)
 
+    async def offer(self, downloader: "Downloader", files: list[File], name: str = "p") -> str:
+        """A dataset that the downloader and everybody know; its pid."""
+        await downloader.register(name, files)
+        pid = downloader.pid(name)
+        await self.index(pid, files)
+        return pid
+
 
 @pytest.fixture
 async def gateway(

@@ -19,8 +19,7 @@ async def reader(gateway: Any) -> Any:
 async def listed(downloader: Any, gateway: Any, tape: Any, count: int = 3) -> list[File]:
     """A dataset that everybody knows, on tape."""
     files = [tape.write(f"d/{n}.bin", 4000) for n in range(count)]
-    await downloader.register("p", files)
-    await gateway.index(downloader.pid("p"), files)
+    await gateway.offer(downloader, files)
     return files
 
 

@@ -25,10 +25,7 @@ async def asked(gateway: Any, body: dict[str, Any], reader: str = "203.0.113.1")
 async def test_a_mail_says_that_it_is_ready_and_the_address_is_erased(
     downloader: Any, gateway: Any, tape: Any, mailbox: Any
 ) -> None:
-    files = [tape.write("d/x", 2000)]
-    await downloader.register("p", files)
-    pid = downloader.pid("p")
-    await gateway.index(pid, files)
+    pid = await gateway.offer(downloader, [tape.write("d/x", 2000)])
     answer = await asked(gateway, {"pid": pid, "email": "reader@example.org"})
     assert answer.status_code == 202, answer.text
     assert "reader@example.org" not in answer.text
@@ -59,10 +56,7 @@ async def test_a_call_is_made_again_until_it_is_taken(
 
     server = await asyncio.start_server(hear, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    files = [tape.write("d/x", 2000)]
-    await downloader.register("p", files)
-    pid = downloader.pid("p")
-    await gateway.index(pid, files)
+    pid = await gateway.offer(downloader, [tape.write("d/x", 2000)])
     answer = await asked(gateway, {"pid": pid, "webhook": f"http://127.0.0.1:{port}/done"})
     await until(lambda: len(heard) == 3)
     assert len(set(heard)) == 1
@@ -96,10 +90,7 @@ async def test_an_address_that_cannot_be_one_keeps_nobody_else_waiting(
     downloader: Any, gateway: Any, tape: Any, mailbox: Any
 ) -> None:
     """What was let in by an older version is given up, not tried for ever."""
-    files = [tape.write("d/x", 2000)]
-    await downloader.register("p", files)
-    pid = downloader.pid("p")
-    await gateway.index(pid, files)
+    pid = await gateway.offer(downloader, [tape.write("d/x", 2000)])
     rows = gateway.service.database["downloads"]
     ended = {"pid": pid, "state": "FAILED", "done": True, "reason": "x", "version": 1}
     counts = dict.fromkeys(("files", "files_online", "files_failed", "bytes", "bytes_online"), 1)
@@ -118,10 +109,7 @@ async def test_an_address_that_cannot_be_one_keeps_nobody_else_waiting(
 async def test_no_reader_has_more_notices_sent_than_he_may(
     downloader: Any, gateway: Any, tape: Any, mailbox: Any
 ) -> None:
-    files = [tape.write("d/x", 2000)]
-    await downloader.register("p", files)
-    pid = downloader.pid("p")
-    await gateway.index(pid, files)
+    pid = await gateway.offer(downloader, [tape.write("d/x", 2000)])
     await downloader.ended(await downloader.ask("p"))
     online = {"$set": {"availability": "ONLINE"}}
     await gateway.catalogue["datasets"].update_one({"_id": pid}, online)

@@ -27,10 +27,7 @@ async def test_two_hundred_overlapping_requests_cause_one_recall_of_each_file(
 
 
 async def test_what_is_cancelled_is_not_recalled(downloader: Any, gateway: Any, tape: Any) -> None:
-    files = folder(tape, 6)
-    await downloader.register("p", files)
-    pid = downloader.pid("p")
-    await gateway.index(pid, files)
+    pid = await gateway.offer(downloader, folder(tape, 6))
     tape.fault(effect="status", kind="POST /stage", status=503, times=3)
     async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
         body = {"pid": pid}
@@ -57,10 +54,7 @@ async def test_what_is_cancelled_is_not_recalled(downloader: Any, gateway: Any, 
 async def test_what_is_staged_is_told_to_all_without_who_asked(
     downloader: Any, gateway: Any, tape: Any
 ) -> None:
-    files = folder(tape, 3)
-    await downloader.register("p", files)
-    pid = downloader.pid("p")
-    await gateway.index(pid, files)
+    pid = await gateway.offer(downloader, folder(tape, 3))
     tape.fault(effect="status", kind="POST /stage", status=503, times=5)
     async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
         made = [(await client.post("/api/downloads", json={"pid": pid})).json() for _ in range(2)]
@@ -80,10 +74,7 @@ async def test_what_is_staged_is_told_to_all_without_who_asked(
 async def test_more_than_a_reader_may_wait_for_is_refused_with_figures(
     downloader: Any, gateway: Any, tape: Any
 ) -> None:
-    files = folder(tape, 2)
-    await downloader.register("p", files)
-    pid = downloader.pid("p")
-    await gateway.index(pid, files)
+    pid = await gateway.offer(downloader, folder(tape, 2))
     tape.fault(effect="status", kind="POST /stage", status=503, times=4)
     async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
         answers = [await client.post("/api/downloads", json={"pid": pid}) for _ in range(14)]
@@ -96,10 +87,7 @@ async def test_more_than_a_reader_may_wait_for_is_refused_with_figures(
 async def test_what_is_asked_for_at_once_is_judged_one_by_one(
     downloader: Any, gateway: Any, tape: Any
 ) -> None:
-    files = folder(tape, 2)
-    await downloader.register("p", files)
-    pid = downloader.pid("p")
-    await gateway.index(pid, files)
+    pid = await gateway.offer(downloader, folder(tape, 2))
     tape.fault(effect="status", kind="POST /stage", status=503, times=8)
     another = {"X-Forwarded-For": "203.0.113.7"}  # a reader who waits for nothing
     async with httpx.AsyncClient(base_url=gateway.url, timeout=60, headers=another) as client:
