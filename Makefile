@@ -58,8 +58,7 @@ fmt: setup  ## format and mend what can be mended
 
 contracts: setup  ## write the generated contracts again
 	$(RUN) portal-contracts
-	$(RUN) python -m portal_shared.citation.table
-	$(RUN) python -m portal_gateway.openapi
+	$(RUN) python -m portal_gateway.generate
 
 bench: setup servers tools  ## how fast, as ratios against named baselines
 	$(RUN) python -m pytest tests/bench -s -q -o python_files='bench_*.py' -o timeout=3600

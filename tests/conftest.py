@@ -11,9 +11,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from portal_local import mongodb, rabbitmq
-from portal_local.ports import NotStarted
-from portal_shared.settings import Settings
+from portal_local.launcher import mongodb, rabbitmq
+from portal_local.launcher.ports import NotStarted
+from portal_shared.runtime.settings import Settings
 
 REQUIRED = os.environ.get("PORTAL_REQUIRE_SERVICES") == "1"
 

@@ -13,9 +13,9 @@ from typing import Any
 import aio_pika
 import httpx
 import pytest
-from portal_local.ports import free_port
-from portal_shared import topology
-from portal_shared.settings import Settings
+from portal_local.launcher.ports import free_port
+from portal_shared.messaging import topology
+from portal_shared.runtime.settings import Settings
 
 DATASETS, DOCUMENTS = 378, 88
 

@@ -20,10 +20,10 @@ import aio_pika
 import httpx
 import pytest
 import yaml
-from portal_local.children import Child
-from portal_local.ports import free_port, listens, wait_until
-from portal_shared import topology
-from portal_shared.settings import Settings
+from portal_local.launcher.ports import free_port, listens, wait_until
+from portal_local.launcher.processes import Child
+from portal_shared.messaging import topology
+from portal_shared.runtime.settings import Settings
 
 DATASETS = int(os.environ.get("PORTAL_BENCH_DATASETS", "10000"))
 FEWER = min(DATASETS, 1000)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from portal_shared.model import File
+from portal_shared.contracts.records import File
 
 from tests.integration.downloader.conftest import Tape, alone, tape
 

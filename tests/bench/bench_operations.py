@@ -13,9 +13,10 @@ import httpx
 import pytest
 from portal_downloader.app import build
 from portal_downloader.settings import DownloaderSettings
-from portal_shared import mongo, topology
-from portal_shared.events import DatasetFilesListed, DatasetRegistered
-from portal_shared.model import Dataset, File, FileSummary, files_digest
+from portal_shared.contracts.events import DatasetFilesListed, DatasetRegistered
+from portal_shared.contracts.records import Dataset, File, FileSummary, files_digest
+from portal_shared.messaging import topology
+from portal_shared.runtime import mongo
 from pymongo import monitoring
 
 DATASETS, A_SECOND, REST = 100, 5.0, 20

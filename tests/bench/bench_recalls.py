@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from portal_downloader.batching import Batching, Share, group_of, lead
-from portal_downloader.batching import Place as Told
-from portal_downloader.estimating import Extent, Pace, seconds_left
+from portal_downloader.domain.batching import Batching, Share, group_of, lead
+from portal_downloader.domain.batching import Place as Told
+from portal_downloader.domain.estimates import Extent, Pace, seconds_left
 from portal_local.tape.drives import Drives, Order
 from portal_local.tape.physics import Physics, Place
 from portal_local.tape.shelves import Shelves

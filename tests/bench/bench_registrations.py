@@ -21,22 +21,22 @@ from typing import Any
 import httpx
 import pytest
 import requests
-from portal_doi.claims import Claims
-from portal_doi.clock import Clock
 from portal_doi.datacite import DataCite
-from portal_doi.keeping import Keeping
-from portal_doi.meaning import meant
-from portal_doi.minting import Minting
-from portal_doi.pacing import Pace
-from portal_doi.registry import Registry
-from portal_doi.relations import Relations
+from portal_doi.domain.desired import meant
+from portal_doi.minting.reconciler import Minting
 from portal_doi.settings import DoiSettings
-from portal_local.children import Child
-from portal_local.ports import free_port, listens, wait_until
-from portal_shared import mongo
-from portal_shared.model import Dataset, Member, Person
-from portal_shared.outbox import Outbox
-from portal_shared.settings import Settings
+from portal_doi.store.clock import Clock
+from portal_doi.store.intent_writer import Keeping
+from portal_doi.store.leases import Claims
+from portal_doi.store.rate_limit import Pace
+from portal_doi.store.registry import Registry
+from portal_doi.store.relations import Relations
+from portal_local.launcher.ports import free_port, listens, wait_until
+from portal_local.launcher.processes import Child
+from portal_shared.contracts.records import Dataset, Member, Person
+from portal_shared.messaging.outbox import Outbox
+from portal_shared.runtime import mongo
+from portal_shared.runtime.settings import Settings
 from pymongo import monitoring
 
 LATENCY = 0.05

@@ -21,7 +21,7 @@ import aiohttp
 import pymongo
 import pymongo.monitoring
 from portal_gateway.app import build
-from portal_gateway.engine import Engine
+from portal_gateway.engine.client import Engine
 from yarl import URL
 
 from tests.bench.conftest import Loaded, Loading

@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from portal_local.children import Child
-from portal_local.ports import free_port, listens, wait_until
+from portal_local.launcher.ports import free_port, listens, wait_until
+from portal_local.launcher.processes import Child
 
 from tests.bench.bench_serving import HERE, LARGE, NGINX, Bench
 from tests.bench.serving import Figures, fetched, in_turns, serve_apart, table

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from portal_local.children import Child
-from portal_local.ports import free_port, listens, wait_until
+from portal_local.launcher.ports import free_port, listens, wait_until
+from portal_local.launcher.processes import Child
 
 from tests.bench.serving import GIB, Figures, fetched, in_turns, serve_apart, table
 

@@ -18,16 +18,18 @@ from typing import Any
 import httpx
 import pytest
 from portal_gateway.settings import GatewaySettings
-from portal_indexer import engine_settings
+from portal_indexer import index_settings
 from portal_indexer.catalogue import Catalogue
-from portal_indexer.engine import Engine
-from portal_indexer.files import Files
-from portal_indexer.indexing import Indexing
+from portal_indexer.file_lists import Files
+from portal_indexer.index_worker import Indexing
+from portal_indexer.meilisearch import Engine
 from portal_indexer.settings import IndexerSettings
-from portal_local.ports import free_port
-from portal_shared import mongo, prepared, topology
-from portal_shared.events import DatasetFilesListed
-from portal_shared.settings import Settings
+from portal_local.launcher.ports import free_port
+from portal_shared.contracts.events import DatasetFilesListed
+from portal_shared.messaging import topology
+from portal_shared.runtime import mongo
+from portal_shared.runtime.settings import Settings
+from portal_shared.search import index_fields
 
 from tests.bench.search_corpus import INSTRUMENTS, Corpus
 from tests.engines import StandIn
@@ -130,16 +132,16 @@ async def _load(settings: IndexerSettings, corpus: Corpus) -> None:
     catalogue, engine = Catalogue(database), Engine(settings)
     await catalogue.prepare()
     await Files(database).prepare()
-    for name in prepared.INDEXES:
-        await engine.ensure(name, engine_settings.settings(name))
+    for name in index_fields.INDEXES:
+        await engine.ensure(name, index_settings.settings(name))
     indexing = Indexing(catalogue, engine, BATCH)
-    rows: dict[str, list[Doc]] = {name: [] for name in prepared.INDEXES}
-    rows[prepared.INSTRUMENTS] = [_row(i) for i in INSTRUMENTS]
+    rows: dict[str, list[Doc]] = {name: [] for name in index_fields.INDEXES}
+    rows[index_fields.INSTRUMENTS] = [_row(i) for i in INSTRUMENTS]
     files: list[Doc] = []
     for document, below in corpus.records():
-        rows[prepared.DOCUMENTS].append(_row(document))
+        rows[index_fields.DOCUMENTS].append(_row(document))
         for dataset, listed in below:
-            rows[prepared.DATASETS].append(_row(dataset))
+            rows[index_fields.DATASETS].append(_row(dataset))
             event = DatasetFilesListed(
                 pid=dataset.pid,
                 version=1,
@@ -153,7 +155,7 @@ async def _load(settings: IndexerSettings, corpus: Corpus) -> None:
     for name, made in (*rows.items(), ("files", files)):
         for batch in _batches(made, 2000):
             await database[name].insert_many(batch)
-    for name in prepared.INDEXES:
+    for name in index_fields.INDEXES:
         for batch in _batches(rows[name], BATCH):
             await indexing.index(name, name, [{**row, "marks": []} for row in batch])
     client.close()
@@ -161,7 +163,7 @@ async def _load(settings: IndexerSettings, corpus: Corpus) -> None:
 
 async def _forget(settings: IndexerSettings) -> None:
     engine = Engine(settings)
-    for name in prepared.INDEXES:
+    for name in index_fields.INDEXES:
         await engine.drop(name)
     client = mongo.connect(settings)
     await client.drop_database(settings.database_prefix + "catalogue")

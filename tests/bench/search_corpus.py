@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from portal_shared.model import (
+from portal_shared.contracts.records import (
     Affiliation,
     Dataset,
     Document,

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
-from portal_downloader import answering
-from portal_downloader.answering import Shown
-from portal_downloader.bundles import bags, pieces
-from portal_downloader.bundles.bags import About, Member
-from portal_downloader.bundles.pieces import Stored
-from portal_downloader.bundles.zips import Zip
-from portal_downloader.cache import Cache
-from portal_downloader.lines import Application
+from portal_downloader.bundles import bagit
+from portal_downloader.bundles.bagit import About, Member
+from portal_downloader.bundles.zip import Zip
+from portal_downloader.cache.disk import Cache
+from portal_downloader.http import responses, segments
+from portal_downloader.http.responses import Shown
+from portal_downloader.http.segments import Stored
+from portal_downloader.http.sendfile import Application
 from starlette.responses import FileResponse
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -53,23 +53,23 @@ def build() -> FastAPI:
     store: Any = _Store(cache)
     large, *small = members(FOLDER)
     about = About("bench", created=MOMENT)
-    entries = bags.bag(about, small)
+    entries = bagit.bag(about, small)
     layout = Zip(entries, about.moment)
-    tag = bags.tag("zip", about, entries)
+    tag = bagit.tag("zip", about, entries)
 
     @app.get("/file")
     async def file(request: Request) -> Response:
         stored = Stored(large.sha256, large.size)
-        shown = Shown(pieces.of([stored]), f'"{large.sha256}"', MOMENT, [large.sha256], stored)
-        return answering.answer(
-            request, shown, answering.headers("application/octet-stream"), cast("Any", store)
+        shown = Shown(segments.of([stored]), f'"{large.sha256}"', MOMENT, [large.sha256], stored)
+        return responses.answer(
+            request, shown, responses.headers("application/octet-stream"), cast("Any", store)
         )
 
     @app.get("/zip")
     async def archive(request: Request) -> Response:
         shown = Shown(layout.pieces, tag, MOMENT, ())
-        headers = answering.headers("application/zip")
-        return answering.answer(request, shown, headers, cast("Any", store))
+        headers = responses.headers("application/zip")
+        return responses.answer(request, shown, headers, cast("Any", store))
 
     @app.get("/stock")
     async def stock() -> Response:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from portal_shared.contracts import FOLDER, MAP, contracts, event_map
-from portal_shared.events import EVENTS, PRODUCED, SUBSCRIPTIONS, Event
+from portal_shared.contracts.events import EVENTS, PRODUCED, SUBSCRIPTIONS, Event
+from portal_shared.generate import FOLDER, MAP, contracts, event_map
 
 SAMPLES = Path(__file__).parent / "samples"
 BY_KEY = {event.key: event for event in EVENTS}

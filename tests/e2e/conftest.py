@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from portal_local.ports import free_port
+from portal_local.launcher.ports import free_port
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from portal_doi import suffixes
+from portal_doi.domain import suffix
 
 from .conftest import Portal, killed, started
 
@@ -59,7 +59,7 @@ def test_the_atlas_is_given_the_same_dois_whoever_is_killed(portal: Portal) -> N
     assert audited.returncode == 0, audited.stdout + audited.stderr
     records = _records(portal)
     brought = {r["doi"] for r in records if not r["doi"].startswith("10.5072/")}
-    expected = {f"10.5072/{suffixes.suffix(r['pid'])}" for r in records if r["doi"] not in brought}
+    expected = {f"10.5072/{suffix.suffix(r['pid'])}" for r in records if r["doi"] not in brought}
     assert {r["doi"] for r in records} - brought == expected
     assert _at_datacite(portal) == expected
     calls = httpx.get(portal.part("datacite") + "/_calls", timeout=30).json()["answers"]

@@ -6,19 +6,19 @@ a command that has more says so in its --help.
 
 import typer
 
-from portal_cli import dead_letters, demo, doi, get, jobs, operating, tape
-from portal_cli.curate import curate
-from portal_cli.importing import import_hoa, import_panosc
-from portal_cli.submitting import submit
+from portal_cli.commands import dead_letters, demo, doi, get, jobs, tape, up
+from portal_cli.commands.curate import curate
+from portal_cli.commands.import_ import import_hoa, import_panosc
+from portal_cli.commands.submit import submit
 
 app = typer.Typer(
     help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
 )
 imports = typer.Typer(help="Turn metadata of others into ingest jobs.", no_args_is_help=True)
 
-app.command()(operating.up)
-app.command()(operating.down)
-app.command()(operating.status)
+app.command()(up.up)
+app.command()(up.down)
+app.command()(up.status)
 app.command()(demo.demo)
 app.add_typer(imports, name="import")
 imports.command("hoa")(import_hoa)
@@ -26,12 +26,12 @@ imports.command("panosc")(import_panosc)
 app.command()(curate)
 app.command()(submit)
 app.command()(jobs.jobs)
-app.command()(operating.wait)
+app.command()(up.wait)
 app.command()(get.get)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(doi.app, name="doi")
 app.add_typer(tape.app, name="tape")
-app.command()(operating.reindex)
+app.command()(up.reindex)
 
 
 def main() -> None:

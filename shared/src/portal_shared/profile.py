@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from portal_shared.errors import NotFound
-from portal_shared.model import DoiLevel, Level
+from portal_shared.contracts.records import DoiLevel, Level
+from portal_shared.runtime.errors import NotFound
 
 
 class Part(BaseModel):

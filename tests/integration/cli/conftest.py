@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import aio_pika
 import pytest
 from aio_pika.abc import AbstractIncomingMessage
-from portal_shared import topology
-from portal_shared.jobs import Job, JobAnswer, Outcome
-from portal_shared.settings import Settings
+from portal_shared.contracts.jobs import Job, JobAnswer, Outcome
+from portal_shared.messaging import topology
+from portal_shared.runtime.settings import Settings
 from pydantic import ValidationError
 
 

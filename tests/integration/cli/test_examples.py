@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 from portal_shared import profile as profiles
-from portal_shared.judging import judge
-from portal_shared.reading import envelope, parsed
+from portal_shared.validation.job_parser import envelope, parsed
+from portal_shared.validation.validator import judge
 
 from .conftest import Ingest
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from portal_cli.getting.downloading import Download, Receipt
-from portal_cli.getting.fetching import Result
-from portal_cli.getting.portal import OutOfReach, Portal, Progress, Unknown
-from portal_local.ports import free_port
-from portal_shared.data_paths import named
+from portal_cli.download.client import OutOfReach, Portal, Progress, Unknown
+from portal_cli.download.download import Download, Receipt
+from portal_cli.download.fetcher import Result
+from portal_local.launcher.ports import free_port
+from portal_shared.contracts.file_urls import named
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response

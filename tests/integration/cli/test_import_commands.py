@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import typer
-from portal_cli.importing import import_hoa, import_panosc
+from portal_cli.commands.import_ import import_hoa, import_panosc
+from portal_cli.commands.submit import submit
 from portal_cli.miniature import writing
-from portal_cli.submitting import submit
 from typer.testing import CliRunner, Result
 
 from .conftest import Ingest

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import aio_pika
 import httpx
 import pytest
-from portal_cli.outgoing import Outgoing, outgoing
-from portal_cli.sending import send as sending
-from portal_cli.sending.send import NotMade, Sent, send
-from portal_shared import topology
-from portal_shared.errors import Unavailable
-from portal_shared.jobs import InstrumentIn, Job
+from portal_cli.submission import client as sending
+from portal_cli.submission.client import NotMade, Sent, send
+from portal_cli.submission.message import Outgoing, outgoing
+from portal_shared.contracts.jobs import InstrumentIn, Job
+from portal_shared.messaging import topology
+from portal_shared.runtime.errors import Unavailable
 
 from .conftest import Ingest
 

@@ -13,15 +13,15 @@ from typing import Any
 import aio_pika
 import httpx
 import pytest
-from portal_doi import suffixes
 from portal_doi.app import build
+from portal_doi.domain import suffix
 from portal_doi.settings import DoiSettings
-from portal_local.children import Child
-from portal_local.ports import free_port, listens, wait_until
-from portal_shared import topology
-from portal_shared.events import DatasetRegistered, DocumentRegistered, DoiMinted, Event
-from portal_shared.model import Dataset, Document, Member, Person
-from portal_shared.settings import Settings
+from portal_local.launcher.ports import free_port, listens, wait_until
+from portal_local.launcher.processes import Child
+from portal_shared.contracts.events import DatasetRegistered, DocumentRegistered, DoiMinted, Event
+from portal_shared.contracts.records import Dataset, Document, Member, Person
+from portal_shared.messaging import topology
+from portal_shared.runtime.settings import Settings
 
 PREFIXES = [f"10.{number}" for number in range(50720, 50799)]  # one for each test
 NOW = datetime(2021, 3, 4, tzinfo=UTC)
@@ -104,7 +104,7 @@ class DataCiteProcess:
 
     def ours(self, pid: str) -> str:
         """The DOI that a record is to be given."""
-        return f"{self.prefix}/{suffixes.suffix(pid)}"
+        return f"{self.prefix}/{suffix.suffix(pid)}"
 
     def all(self) -> list[str]:
         """Every DOI under the prefix of this test."""

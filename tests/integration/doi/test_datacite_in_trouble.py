@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from portal_doi.claims import Claims
 from portal_doi.settings import DoiSettings
-from portal_shared import mongo
+from portal_doi.store.leases import Claims
+from portal_shared.runtime import mongo
 
 Records = Callable[..., Any]
 PUT, GET = "PUT /dois/{doi}", "GET /dois/{doi}"

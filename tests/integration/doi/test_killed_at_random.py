@@ -15,13 +15,13 @@ from typing import Any
 import aio_pika
 import httpx
 import pytest
-from portal_doi import suffixes
-from portal_local import mongodb
-from portal_local.children import Child
-from portal_local.ports import free_port, listens, wait_until
-from portal_shared import topology
-from portal_shared.events import Event
-from portal_shared.settings import Settings
+from portal_doi.domain import suffix
+from portal_local.launcher import mongodb
+from portal_local.launcher.ports import free_port, listens, wait_until
+from portal_local.launcher.processes import Child
+from portal_shared.contracts.events import Event
+from portal_shared.messaging import topology
+from portal_shared.runtime.settings import Settings
 from pydantic import SecretStr
 from pymongo import MongoClient
 
@@ -106,7 +106,7 @@ async def test_the_same_dois_whoever_is_killed_whenever(
         pids = [f"volume {number}.{part}" for part in range(PARTS)]
         events.append(document(f"organ {number}", pids))
         events += [dataset(pid, document=f"organ {number}") for pid in pids]
-    expected = {f"{PREFIX}/{suffixes.suffix(_pid(e))}" for e in events}
+    expected = {f"{PREFIX}/{suffix.suffix(_pid(e))}" for e in events}
     chance.shuffle(events)
     connection = await aio_pika.connect(amqp_url)
     async with connection:

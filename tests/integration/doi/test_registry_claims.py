@@ -5,16 +5,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from portal_doi import outcomes, suffixes
-from portal_doi.claims import Claim, Claims
-from portal_doi.clock import Clock
-from portal_doi.keeping import Keeping
-from portal_doi.pacing import Pace
-from portal_doi.registry import Registry
-from portal_shared import mongo
-from portal_shared.errors import Unavailable
-from portal_shared.outbox import Outbox
-from portal_shared.settings import Settings
+from portal_doi.domain import outcome, suffix
+from portal_doi.store.clock import Clock
+from portal_doi.store.intent_writer import Keeping
+from portal_doi.store.leases import Claim, Claims
+from portal_doi.store.rate_limit import Pace
+from portal_doi.store.registry import Registry
+from portal_shared.messaging.outbox import Outbox
+from portal_shared.runtime import mongo
+from portal_shared.runtime.errors import Unavailable
+from portal_shared.runtime.settings import Settings
 
 Records = Callable[..., Any]
 PREFIX = "10.5072"
@@ -79,8 +79,8 @@ async def test_who_lost_its_claim_while_asleep_writes_nothing(
     await registry.rows.update_one({"_id": "a"}, {"$set": {"until": long_ago}})
     awake = await claim(registry, "a")
     assert awake.row["unsure"]  # what the other did is not known
-    assert await Claims(registry).settle(awake, outcomes.adopted(awake.row, "10.1/x", "findable"))
-    assert not await Claims(registry).settle(asleep, outcomes.failed(asleep.row, "late"))
+    assert await Claims(registry).settle(awake, outcome.adopted(awake.row, "10.1/x", "findable"))
+    assert not await Claims(registry).settle(asleep, outcome.failed(asleep.row, "late"))
     row = await registry.find("a")
     assert row is not None
     assert (row["state"], row["doi"]) == ("adopted", "10.1/x")
@@ -94,7 +94,7 @@ async def test_a_version_that_comes_during_the_work_is_worked_on_after(
     await intend(registry, dataset("a"))
     first = await claim(registry, "a")
     await intend(registry, dataset("a", version=2, title="Changed"))
-    assert not await Claims(registry).settle(first, outcomes.failed(first.row, "the first was bad"))
+    assert not await Claims(registry).settle(first, outcome.failed(first.row, "the first was bad"))
     assert await said(registry) == 0
     second = await claim(registry, "a")
     assert second.row["version"] == 2
@@ -104,7 +104,7 @@ async def test_a_version_that_comes_during_the_work_is_worked_on_after(
 async def test_two_pids_with_one_suffix_are_given_two_dois(
     registry: Registry, dataset: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(suffixes, "suffix", lambda _pid, attempt=0, _rules=None: f"same-{attempt}")
+    monkeypatch.setattr(suffix, "suffix", lambda _pid, attempt=0, _rules=None: f"same-{attempt}")
     for pid in ("a", "b", "c"):
         assert await intend(registry, dataset(pid))
     rows = [await registry.find(pid) for pid in ("a", "b", "c")]

@@ -7,9 +7,9 @@ from typing import Any
 
 import aio_pika
 import pytest
-from portal_shared import topology
-from portal_shared.events import DatasetWithdrawn
-from portal_shared.settings import Settings
+from portal_shared.contracts.events import DatasetWithdrawn
+from portal_shared.messaging import topology
+from portal_shared.runtime.settings import Settings
 
 Records = Callable[..., Any]
 PUT = "PUT /dois/{doi}"

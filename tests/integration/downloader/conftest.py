@@ -20,27 +20,28 @@ import uvicorn
 from aiosmtpd.controller import Controller
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
-from portal_gateway import download_handlers
-from portal_gateway.downloads import Downloads
-from portal_gateway.notices import Noticing
+from portal_gateway import handlers
+from portal_gateway.downloads.notifications import Noticing
+from portal_gateway.downloads.repository import Downloads
 from portal_gateway.routes import downloads
 from portal_gateway.settings import GatewaySettings
-from portal_local.children import Child
-from portal_local.ports import free_port, listens, wait_until
-from portal_shared import mongo, topology
-from portal_shared.data_paths import data_path
-from portal_shared.errors import PortalError, TooMany
-from portal_shared.events import (
+from portal_local.launcher.ports import free_port, listens, wait_until
+from portal_local.launcher.processes import Child
+from portal_shared.contracts.events import (
     FILES_PER_PART,
     DatasetFilesListed,
     DatasetRegistered,
     DownloadRequested,
     Event,
 )
-from portal_shared.model import Dataset, File, FileSummary, files_digest
-from portal_shared.service import Service
-from portal_shared.settings import Settings
-from portal_shared.workers import Worker
+from portal_shared.contracts.file_urls import data_path
+from portal_shared.contracts.records import Dataset, File, FileSummary, files_digest
+from portal_shared.messaging import topology
+from portal_shared.runtime import mongo
+from portal_shared.runtime.errors import PortalError, TooMany
+from portal_shared.runtime.settings import Settings
+from portal_shared.runtime.worker import Worker
+from portal_shared.service.app import Service
 
 from tests.integration.downloader.keeping import kept
 
@@ -469,7 +470,7 @@ class Gateway:
         app = self.service.app(FastAPI(lifespan=lifespan))
         app.state.service = self.service
         app.state.downloads = Downloads(self.service, self.catalogue, self.settings)
-        self.service.subscribe(download_handlers.router, downloads=app.state.downloads)
+        self.service.subscribe(handlers.router, downloads=app.state.downloads)
         noticing = Noticing(self.settings, app.state.downloads)
         self.service.work(Worker("notices", noticing.step))
         app.include_router(downloads.router)

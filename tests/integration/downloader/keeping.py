@@ -7,28 +7,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from portal_downloader.archives.tape_locations import Places
 from portal_downloader.archives.wlcg import Tape
-from portal_downloader.batches import Batches
-from portal_downloader.bells import Bells
-from portal_downloader.cache import Cache
-from portal_downloader.contents import Contents
-from portal_downloader.datasets import Datasets
-from portal_downloader.estimating import Pace
-from portal_downloader.listing import fresh
-from portal_downloader.places import Places
-from portal_downloader.planning import Planning
-from portal_downloader.requests import Requests
-from portal_downloader.room import Room
-from portal_downloader.rows import Files, file_id
+from portal_downloader.cache.disk import Cache
+from portal_downloader.cache.eviction import Room
+from portal_downloader.domain.estimates import Pace
+from portal_downloader.domain.file_rows import fresh
 from portal_downloader.settings import DownloaderSettings
-from portal_downloader.stores import Stores
-from portal_downloader.submitting import Submitting
-from portal_downloader.telling import MANY, Telling
-from portal_shared import mongo
-from portal_shared.events import DownloadRequested
-from portal_shared.mongo import Client, Database, Doc
-from portal_shared.outbox import Outbox
-from portal_shared.settings import Settings
+from portal_downloader.staging.planner import Planning
+from portal_downloader.staging.progress import MANY, Telling
+from portal_downloader.staging.submitter import Submitting
+from portal_downloader.store.batches import Batches
+from portal_downloader.store.contents import Contents
+from portal_downloader.store.datasets import Datasets
+from portal_downloader.store.files import Files, file_id
+from portal_downloader.store.requests import Requests
+from portal_downloader.store.signals import Bells
+from portal_downloader.store.stores import Stores
+from portal_shared.contracts.events import DownloadRequested
+from portal_shared.messaging.outbox import Outbox
+from portal_shared.runtime import mongo
+from portal_shared.runtime.mongo import Client, Database, Doc
+from portal_shared.runtime.settings import Settings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

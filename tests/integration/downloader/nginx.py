@@ -4,8 +4,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from portal_local.children import Child
-from portal_local.ports import free_port, listens, wait_until
+from portal_local.launcher.ports import free_port, listens, wait_until
+from portal_local.launcher.processes import Child
 
 TEMPLATE = Path(__file__).parents[3] / "deploy" / "nginx" / "default.conf.template"
 MAIN = """

@@ -15,13 +15,13 @@ import httpx
 import icat
 import pytest
 from icat.ids import DataSelection
-from portal_downloader.archive_answers import normal
-from portal_downloader.archives.archive import Archive, CutOff, NotThere, TooMuch
-from portal_downloader.archives.choosing import archive
+from portal_downloader.archives.factory import archive
+from portal_downloader.archives.protocol import Archive, CutOff, NotThere, TooMuch
+from portal_downloader.archives.wlcg_answers import normal
 from portal_downloader.settings import DownloaderSettings
-from portal_local.children import Child
-from portal_local.ports import free_port, listens, wait_until
-from portal_shared.errors import Unavailable
+from portal_local.launcher.ports import free_port, listens, wait_until
+from portal_local.launcher.processes import Child
+from portal_shared.runtime.errors import Unavailable
 
 from tests.integration.downloader.conftest import Tape
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from portal_shared.model import File
+from portal_shared.contracts.records import File
 
 SHAPE = (40, 50, 60)
 

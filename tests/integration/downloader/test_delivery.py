@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from portal_shared.model import File
+from portal_shared.contracts.records import File
 
 SITE = "http://portal.example"
 NAMES = ("a.json", "v.zarr/zarr.json", "v.zarr/0/c/0", "v.zarr/0/c/1", "notes/ü x.txt")

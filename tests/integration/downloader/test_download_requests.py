@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
-from portal_shared.events import DownloadFailed, DownloadProgressed, DownloadReady
-from portal_shared.model import File
+from portal_shared.contracts.events import DownloadFailed, DownloadProgressed, DownloadReady
+from portal_shared.contracts.records import File
 
 
 @pytest.fixture

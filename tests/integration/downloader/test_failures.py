@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from portal_cli import tape as tape_command
+from portal_cli.commands import tape as tape_command
 from typer.testing import CliRunner
 
 

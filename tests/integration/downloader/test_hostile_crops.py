@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from portal_shared.data_paths import data_path
+from portal_shared.contracts.file_urls import data_path
 
 from tests.integration.downloader.test_cropping import online
 

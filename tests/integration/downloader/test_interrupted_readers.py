@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from portal_shared.data_paths import data_path
+from portal_shared.contracts.file_urls import data_path
 
 SITE = "http://portal.example"
 SIZE = 24_000_000

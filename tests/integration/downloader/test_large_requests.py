@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from portal_downloader.queueing import AT_ONCE
-from portal_shared.events import FILES_PER_PART, DownloadCancelled
+from portal_downloader.staging.queue import AT_ONCE
+from portal_shared.contracts.events import FILES_PER_PART, DownloadCancelled
 
 FILES = FILES_PER_PART + 20  # of a portion and a few
 MANY = AT_ONCE + 20  # more than are queued at once where they are named

@@ -11,12 +11,11 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-from portal_downloader import ranges, sending
-from portal_downloader.bundles import pieces
-from portal_downloader.bundles.pieces import Stored
-from portal_downloader.lines import Application
-from portal_downloader.sending import PiecesResponse
-from portal_local.ports import free_port
+from portal_downloader.http import ranges, segments, streaming
+from portal_downloader.http.segments import Stored
+from portal_downloader.http.sendfile import Application
+from portal_downloader.http.streaming import PiecesResponse
+from portal_local.launcher.ports import free_port
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -40,7 +39,7 @@ async def served(app: Any, http: str) -> AsyncIterator[httpx.AsyncClient]:
 
 def application(folder: Path, content: bytes) -> Application:
     (folder / "a").write_bytes(content)
-    laid = pieces.of([HEAD, Stored("a", len(content)), TAIL])
+    laid = segments.of([HEAD, Stored("a", len(content)), TAIL])
     app = Application()
 
     @app.get("/x")
@@ -78,7 +77,7 @@ async def test_behind_the_quick_server_nothing_is_read_by_python(
     def refused(*_: object) -> bytes:
         raise AssertionError("read")
 
-    monkeypatch.setattr(sending.Reader, "read", refused)
+    monkeypatch.setattr(streaming.Reader, "read", refused)
     content = os.urandom(SIZE)
     async with served(application(tmp_path, content), "httptools") as client:
         assert (await client.get("/x")).content == HEAD + content + TAIL

@@ -8,24 +8,24 @@ from datetime import UTC, datetime, timedelta
 import bson
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
-from portal_downloader import claiming as claiming_step
-from portal_downloader import room as room_module
-from portal_downloader import submitting as submitting_step
 from portal_downloader.archives.wlcg import Tape
-from portal_downloader.bells import Bells
-from portal_downloader.claiming import Claiming
-from portal_downloader.contents import Contents
-from portal_downloader.listing import LONG_AGO
-from portal_downloader.naming import Naming
-from portal_downloader.requests import Requests
-from portal_downloader.room import Room
-from portal_downloader.rows import Files, file_id
-from portal_downloader.selecting import Selection
+from portal_downloader.bundles.selection import Selection
+from portal_downloader.cache import eviction as room_module
+from portal_downloader.cache.eviction import Room
+from portal_downloader.domain.file_rows import LONG_AGO
+from portal_downloader.domain.states import THERE
 from portal_downloader.settings import DownloaderSettings
-from portal_downloader.states import THERE
-from portal_downloader.waiting import Waiting
-from portal_shared import mongo
-from portal_shared.mongo import Client, Database, Doc
+from portal_downloader.staging import claims as claiming_step
+from portal_downloader.staging import submitter as submitting_step
+from portal_downloader.staging.claims import Claiming
+from portal_downloader.store.contents import Contents
+from portal_downloader.store.files import Files, file_id
+from portal_downloader.store.queue import Waiting
+from portal_downloader.store.request_names import Naming
+from portal_downloader.store.requests import Requests
+from portal_downloader.store.signals import Bells
+from portal_shared.runtime import mongo
+from portal_shared.runtime.mongo import Client, Database, Doc
 from pymongo import monitoring
 
 from tests.integration.downloader.keeping import NOW, Kept

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 import typer
-from portal_cli.get import get, staging_line
-from portal_cli.getting.portal import Progress
-from portal_shared.model import File
+from portal_cli.commands.get import get, staging_line
+from portal_cli.download.client import Progress
+from portal_shared.contracts.records import File
 from typer.testing import CliRunner
 
-ENTRY = "import typer; from portal_cli.get import get; typer.run(get)"
+ENTRY = "import typer; from portal_cli.commands.get import get; typer.run(get)"
 COMMAND = typer.Typer()
 COMMAND.command()(get)
 
@@ -286,7 +286,7 @@ async def test_more_than_may_be_asked_for_at_once_is_asked_for_as_the_first_come
     downloader: Any, gateway: Any, tape: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of one reader as many may wait as `gateway` says: fewer than there are here."""
-    monkeypatch.setattr("portal_cli.getting.portal.TRIES", 1)  # tapes take longer than any tries
+    monkeypatch.setattr("portal_cli.download.client.TRIES", 1)  # tapes take longer than any tries
     pids: list[str] = []
     for number in range(gateway.settings.most_downloads_waiting + 3):
         file = tape.write(f"d/{number}.bin", 500)

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from portal_shared.model import File, key
+from portal_shared.contracts.records import File, key
 
 SITE = "http://portal.example"
 

@@ -4,8 +4,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from portal_downloader import telling
-from portal_downloader.telling import UNTOLD_SECONDS, Telling
+from portal_downloader.staging import progress
+from portal_downloader.staging.progress import UNTOLD_SECONDS, Telling
 
 from tests.integration.downloader.keeping import Kept
 
@@ -15,7 +15,7 @@ LONG_AGO = datetime.now(UTC) - timedelta(seconds=2 * UNTOLD_SECONDS)
 @pytest.fixture
 async def slow(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> Telling:
     """It has told of p, of two files, which rests from now on; q, of one, is never at rest."""
-    monkeypatch.setattr(telling, "RESTS", 1e9)
+    monkeypatch.setattr(progress, "RESTS", 1e9)
     await kept.publish({"location": "w"}, {"location": "x"})
     await kept.publish({"location": "x"}, pid="q")
     await kept.stores.datasets.note_news("p")
@@ -41,8 +41,8 @@ async def test_others_are_told_of_while_a_large_dataset_rests(kept: Kept, slow: 
 async def test_no_dataset_rests_for_longer_than_anything_may_be_untold(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(telling, "RESTS", 1e9)
-    monkeypatch.setattr(telling, "UNTOLD_SECONDS", 0.2)
+    monkeypatch.setattr(progress, "RESTS", 1e9)
+    monkeypatch.setattr(progress, "UNTOLD_SECONDS", 0.2)
     await kept.publish({"location": "w"}, {"location": "x"})
     await kept.stores.datasets.note_news("p")
     slow = kept.telling(many=2)
@@ -82,7 +82,7 @@ async def test_what_was_not_told_for_long_is_told_while_all_that_is_new_rests(
 async def test_any_number_of_datasets_that_rest_hides_no_other_with_news(
     kept: Kept, slow: Telling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(telling, "DATASETS_AT_ONCE", 1)
+    monkeypatch.setattr(progress, "DATASETS_AT_ONCE", 1)
     for pid in ("p", "q"):
         await kept.stores.files.rows.update_many({"pid": pid}, {"$set": {"state": "online"}})
         await kept.stores.datasets.note_news(pid)

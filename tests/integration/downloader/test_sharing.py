@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from portal_shared.data_paths import data_path
+from portal_shared.contracts.file_urls import data_path
 
 
 def folder(tape: Any, count: int, name: str = "d", size: int = 3000) -> list[Any]:

@@ -7,23 +7,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from portal_downloader import polling as polling_step
-from portal_downloader.adopting import Adopting
-from portal_downloader.archives.archive import Body
+from portal_downloader.archives.protocol import Body
 from portal_downloader.archives.wlcg import Tape
-from portal_downloader.cancelling import Cancelling
-from portal_downloader.estimating import Pace
-from portal_downloader.fetching import Fetching
-from portal_downloader.listing import LONG_AGO
-from portal_downloader.polling import Polling
-from portal_downloader.queueing import AT_ONCE
-from portal_downloader.releasing import Releasing
-from portal_downloader.renewing import Renewing
-from portal_downloader.room import Room
-from portal_downloader.rows import FileRow
-from portal_downloader.telling import UNTOLD_SECONDS
-from portal_shared.events import DatasetFilesListed, DownloadFailed
-from portal_shared.model import File
+from portal_downloader.cache.eviction import Room
+from portal_downloader.domain.estimates import Pace
+from portal_downloader.domain.file_rows import LONG_AGO
+from portal_downloader.staging import poller as polling_step
+from portal_downloader.staging.cancellation import Cancelling
+from portal_downloader.staging.fetcher import Fetching
+from portal_downloader.staging.file_lists import Adopting
+from portal_downloader.staging.pin_release import Releasing
+from portal_downloader.staging.pin_renewal import Renewing
+from portal_downloader.staging.poller import Polling
+from portal_downloader.staging.progress import UNTOLD_SECONDS
+from portal_downloader.staging.queue import AT_ONCE
+from portal_downloader.store.files import FileRow
+from portal_shared.contracts.events import DatasetFilesListed, DownloadFailed
+from portal_shared.contracts.records import File
 
 from tests.integration.downloader.keeping import Kept
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from portal_shared.events import DatasetWithdrawn
+from portal_shared.contracts.events import DatasetWithdrawn
 
 
 async def withdraw(downloader: Any) -> None:

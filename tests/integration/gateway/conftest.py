@@ -18,17 +18,24 @@ from portal_gateway import app as gateway_app
 from portal_gateway.settings import GatewaySettings
 from portal_indexer import app as indexer_app
 from portal_indexer.settings import IndexerSettings
-from portal_shared import topology
-from portal_shared.events import (
+from portal_shared.contracts.events import (
     DatasetFilesListed,
     DatasetRegistered,
     DocumentRegistered,
     Event,
     InstrumentRegistered,
 )
-from portal_shared.model import Dataset, Document, File, FileSummary, Instrument, files_digest
-from portal_shared.service import Service
-from portal_shared.settings import Settings
+from portal_shared.contracts.records import (
+    Dataset,
+    Document,
+    File,
+    FileSummary,
+    Instrument,
+    files_digest,
+)
+from portal_shared.messaging import topology
+from portal_shared.runtime.settings import Settings
+from portal_shared.service.app import Service
 
 from tests.engines import StandIn
 

@@ -3,14 +3,21 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from portal_shared.events import (
+from portal_shared.contracts.events import (
     DatasetFilesListed,
     DatasetRegistered,
     DocumentRegistered,
     Event,
     InstrumentRegistered,
 )
-from portal_shared.model import Dataset, Document, File, FileSummary, Instrument, files_digest
+from portal_shared.contracts.records import (
+    Dataset,
+    Document,
+    File,
+    FileSummary,
+    Instrument,
+    files_digest,
+)
 
 PANET = "http://purl.org/pan-science/PaNET/"
 XES, SAXS, MAGNETIC, X_RAY = "PaNET01200", "PaNET01188", "PaNET01313", "PaNET01012"

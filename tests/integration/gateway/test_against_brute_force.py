@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from portal_gateway import listing
-from portal_gateway.filters import holding, joining
-from portal_gateway.filters.entities import DATASET, DOCUMENT, Entity
-from portal_gateway.filters.reading import read_search
-from portal_indexer import packing
-from portal_shared.events import DatasetRegistered, DocumentRegistered
-from portal_shared.model import Dataset, Document
+from portal_gateway.filters import includes as joining
+from portal_gateway.filters import predicates
+from portal_gateway.filters.parser import read_search
+from portal_gateway.filters.schema import DATASET, DOCUMENT, Entity
+from portal_gateway.search import pagination
+from portal_indexer import search_documents
+from portal_shared.contracts.events import DatasetRegistered, DocumentRegistered
+from portal_shared.contracts.records import Dataset, Document
 
 FILTERS = 100
 SEED = 20261123
@@ -156,16 +157,16 @@ def brute_force(entity: Entity, raw: dict[str, Any], rows: list[dict[str, Any]])
     return [
         r["pid"]
         for r in sorted(rows, key=lambda r: r["pid"])
-        if holding.holds(entity, search.where, r)
+        if predicates.holds(entity, search.where, r)
         and joining.selected(entity, r, search.include, {}, listed=True) is not None
     ]
 
 
-@pytest.mark.parametrize("few", [listing.FEW, 0], ids=["as they are", "by way of the datasets"])
+@pytest.mark.parametrize("few", [pagination.FEW, 0], ids=["as they are", "by way of the datasets"])
 async def test_answers_are_those_of_looking_at_every_record(
     few: int, portal: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "FEW", few)
+    monkeypatch.setattr(pagination, "FEW", few)
     made = Made()
     datasets = [made.dataset(n) for n in range(40)]
     documents = [
@@ -181,8 +182,8 @@ async def test_answers_are_those_of_looking_at_every_record(
     await portal.say(DatasetRegistered(dataset=d, version=1) for d in datasets)
     await portal.say(DocumentRegistered(document=d, version=1) for d in documents)
     await portal.settled()
-    dataset_rows = {d.pid: row(packing.dataset(d)) for d in datasets}
-    document_rows = [row(packing.document(d)) for d in documents]
+    dataset_rows = {d.pid: row(search_documents.dataset(d)) for d in datasets}
+    document_rows = [row(search_documents.document(d)) for d in documents]
     for told in document_rows:
         listed = next(d.datasets for d in documents if d.pid == told["pid"])
         told["datasets"] = [dataset_rows[d.pid] for d in sorted(datasets, key=lambda d: d.pid)

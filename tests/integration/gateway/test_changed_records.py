@@ -3,8 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from portal_shared.events import DatasetRegistered, DatasetWithdrawn, DocumentRegistered, DoiMinted
-from portal_shared.model import Change, bare_doi
+from portal_shared.contracts.events import (
+    DatasetRegistered,
+    DatasetWithdrawn,
+    DocumentRegistered,
+    DoiMinted,
+)
+from portal_shared.contracts.records import Change, bare_doi
 
 from .test_read_side import organ, scan
 

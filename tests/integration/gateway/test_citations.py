@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from datacite import schema45
-from portal_shared.events import DatasetRegistered, DocumentRegistered, DoiMinted, Event
-from portal_shared.model import Change, Dataset, Document
+from portal_shared.contracts.events import DatasetRegistered, DocumentRegistered, DoiMinted, Event
+from portal_shared.contracts.records import Change, Dataset, Document
 
 ZOOM, OVERVIEW, ORGAN, WHOLE = "kidney/zoom", "kidney/overview", "kidney", "atlas"
 DOIS = {

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from portal_gateway import listing
-from portal_indexer import engine_settings
-from portal_indexer.engine import Engine as IndexerEngine
+from portal_gateway.search import pagination
+from portal_indexer import index_settings
+from portal_indexer.meilisearch import Engine as IndexerEngine
 from portal_indexer.settings import IndexerSettings
-from portal_shared.errors import Unavailable
-from portal_shared.events import DatasetRegistered, DocumentRegistered, Event
-from portal_shared.model import Dataset, Document
+from portal_shared.contracts.events import DatasetRegistered, DocumentRegistered, Event
+from portal_shared.contracts.records import Dataset, Document
+from portal_shared.runtime.errors import Unavailable
 
 DOCUMENTS, DATASETS = 60, 4
 PANET = "http://purl.org/pan-science/PaNET/"
@@ -196,8 +196,8 @@ async def test_a_long_list_is_sent_while_it_is_read(
     packed: str, portal: Any, asked: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = await portal.get("/api/Datasets", filter={"skip": 3, "include": ["techniques"]})
-    monkeypatch.setattr(listing, "STREAMED", 20)
-    monkeypatch.setattr(listing, "BATCH", 50)
+    monkeypatch.setattr(pagination, "STREAMED", 20)
+    monkeypatch.setattr(pagination, "BATCH", 50)
     asked.clear()
     answer = await portal.reader.get(
         "/api/Datasets",
@@ -212,7 +212,7 @@ async def test_a_long_list_is_sent_while_it_is_read(
 
 async def test_an_index_of_before_is_filled_again(portal: Any, asked: list[int]) -> None:
     engine = IndexerEngine(IndexerSettings(**portal.indexer.state.service.settings.model_dump()))
-    settings = engine_settings.settings("datasets")
+    settings = index_settings.settings("datasets")
     assert not await engine.ensure("datasets", settings)
     await engine.ensure("datasets", {**settings, "filterableAttributes": ["id"]})
     assert await engine.ensure("datasets", settings)
@@ -237,9 +237,9 @@ async def test_any_long_list_is_sent_piece_by_piece(
 ) -> None:
     wanted = LONG[kind]
     whole = await portal.get("/api/Datasets", filter=wanted)
-    monkeypatch.setattr(listing, "STREAMED", 20)
-    monkeypatch.setattr(listing, "BATCH", 30)
-    monkeypatch.setattr(listing, "TOGETHER", 30)
+    monkeypatch.setattr(pagination, "STREAMED", 20)
+    monkeypatch.setattr(pagination, "BATCH", 30)
+    monkeypatch.setattr(pagination, "TOGETHER", 30)
     asked.clear()
     answer = await portal.get("/api/Datasets", filter=wanted)
     assert len(answer.json()) > 150

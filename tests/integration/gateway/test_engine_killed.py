@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from portal_shared.events import DatasetRegistered, Event
-from portal_shared.model import Dataset
+from portal_shared.contracts.events import DatasetRegistered, Event
+from portal_shared.contracts.records import Dataset
 
 DATASETS = 30
 SEARCHES = ("", "/count", "/export", "/suggest", "/facets?facets=techniques")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from portal_shared.events import DatasetRegistered, InstrumentRegistered
-from portal_shared.model import Instrument
+from portal_shared.contracts.events import DatasetRegistered, InstrumentRegistered
+from portal_shared.contracts.records import Instrument
 
 from .few_records import dataset, events, parameter
 

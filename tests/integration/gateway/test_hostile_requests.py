@@ -16,8 +16,8 @@ import pytest_asyncio
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from portal_gateway.filters.entities import ENTITIES
-from portal_gateway.filters.reading import OPERATORS
+from portal_gateway.filters.parser import OPERATORS
+from portal_gateway.filters.schema import ENTITIES
 
 from .few_records import events
 from .serving import served

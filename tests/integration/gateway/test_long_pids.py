@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from portal_shared.events import DatasetRegistered, DocumentRegistered
-from portal_shared.model import Document
+from portal_shared.contracts.events import DatasetRegistered, DocumentRegistered
+from portal_shared.contracts.records import Document
 
 from .few_records import PANET, XES, dataset, parameter, technique
 

@@ -9,10 +9,10 @@ import pytest_asyncio
 from portal_cli.hoa import jobs
 from portal_cli.hoa.atlas import atlas
 from portal_cli.hoa.source import installed
-from portal_ingest import records
-from portal_shared.events import DatasetRegistered, DocumentRegistered, Event
-from portal_shared.jobs import DatasetIn, DocumentIn, Job
-from portal_shared.model import Dataset, Document, FileSummary
+from portal_ingest.domain import mapping
+from portal_shared.contracts.events import DatasetRegistered, DocumentRegistered, Event
+from portal_shared.contracts.jobs import DatasetIn, DocumentIn, Job
+from portal_shared.contracts.records import Dataset, Document, FileSummary
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DONOR = "LADAF-2021-17"
@@ -34,12 +34,12 @@ def events() -> list[Event]:
 
 
 def dataset(given: DatasetIn, name: str) -> Dataset:
-    return records.dataset_record(given, FileSummary(), profile=PROFILE, document=name)
+    return mapping.dataset_record(given, FileSummary(), profile=PROFILE, document=name)
 
 
 def document(given: DocumentIn, datasets: list[Dataset]) -> Document:
     pids = [d.pid for d in datasets]
-    return records.document_record(given, profile=PROFILE, datasets=pids)
+    return mapping.document_record(given, profile=PROFILE, datasets=pids)
 
 
 def remembered() -> list[Event]:

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from portal_gateway import files as filing
-from portal_shared.events import (
+from portal_gateway.search import files as filing
+from portal_shared.contracts.events import (
     DatasetAvailability,
     DatasetFilesListed,
     DatasetRegistered,
@@ -15,7 +15,7 @@ from portal_shared.events import (
     Event,
     InstrumentRegistered,
 )
-from portal_shared.model import Dataset, Document, File, Instrument, files_digest
+from portal_shared.contracts.records import Dataset, Document, File, Instrument, files_digest
 
 TECHNIQUE = "http://purl.org/pan-science/PaNET/PaNET01333"
 DONOR = "LADAF-2021-17"

@@ -290,7 +290,9 @@ async def test_members_are_found_by_their_own_id(api: Any) -> None:
 async def test_a_record_above_many_others_is_told_once_below_each(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("portal_gateway.rows.TOGETHER", 1)  # parents asked for one by one
+    monkeypatch.setattr(
+        "portal_gateway.search.relations.TOGETHER", 1
+    )  # parents asked for one by one
     told = await rows(api, "Datasets", "documents")
     above = {row["pid"]: [d["pid"] for d in row["documents"]] for row in told}
     assert (above[SET1], above[SET2]) == ([DOC1], [DOC1])
@@ -299,7 +301,7 @@ async def test_a_record_above_many_others_is_told_once_below_each(
 async def test_a_count_reads_no_relation_that_is_only_told(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("portal_gateway.rows.MOST_RELATED", 0)
+    monkeypatch.setattr("portal_gateway.search.relations.MOST_RELATED", 0)
     told = under("documents", None, under("datasets"))
     conditions = [under("techniques", {"pid": XES}), under("samples", {"text": "left"})]
     include = [told, *conditions, under("parameters", {"value": {"regexp": "Cu"}})]

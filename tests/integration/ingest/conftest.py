@@ -15,11 +15,11 @@ import pytest
 from fastapi import FastAPI
 from portal_ingest.app import build
 from portal_ingest.settings import IngestSettings
-from portal_local.children import Child
-from portal_local.ports import free_port, listens, wait_until
-from portal_shared import topology
-from portal_shared.jobs import JobAnswer
-from portal_shared.settings import Settings
+from portal_local.launcher.ports import free_port, listens, wait_until
+from portal_local.launcher.processes import Child
+from portal_shared.contracts.jobs import JobAnswer
+from portal_shared.messaging import topology
+from portal_shared.runtime.settings import Settings
 
 
 @pytest.fixture

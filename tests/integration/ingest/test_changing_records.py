@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import icat
 import pytest
-from portal_shared.mongo import connect
-from portal_shared.settings import Settings
+from portal_shared.runtime.mongo import connect
+from portal_shared.runtime.settings import Settings
 
 from .conftest import Ingest
 from .test_ingest_jobs import catalogue, dataset, job, results

@@ -6,8 +6,8 @@ from typing import Any
 
 import icat
 import pytest
-from portal_ingest import intake
-from portal_shared.jobs import DatasetIn
+from portal_ingest.records import inbox
+from portal_shared.contracts.jobs import DatasetIn
 
 from .conftest import Ingest
 from .test_ingest_jobs import catalogue, dataset, job, results
@@ -100,19 +100,19 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
     (tmp_path / "d").mkdir()
     file = tmp_path / "d/f"
     file.write_bytes(b"abcd")
-    real = intake._sha256  # pyright: ignore[reportPrivateUsage]
+    real = inbox._sha256  # pyright: ignore[reportPrivateUsage]
 
     def meanwhile(descriptor: int) -> str:
         digest = real(descriptor)
         change(file)
         return digest
 
-    monkeypatch.setattr(intake, "_sha256", meanwhile)
+    monkeypatch.setattr(inbox, "_sha256", meanwhile)
     given = DatasetIn.model_validate({
         "name": "a", "title": "A", "created": "2026-01-01T00:00:00Z", "folder": "d",
         "files": [{"name": "f", "sha256": "0" * 64}],
     })  # fmt: skip
-    found = intake.Intake(tmp_path).problems(given, "datasets[0]")
+    found = inbox.Intake(tmp_path).problems(given, "datasets[0]")
     assert [(p.field, p.reason) for p in found] == [
         ("datasets[0].files[0].name", "'f' changed while it was read")
     ]
@@ -129,5 +129,5 @@ def test_a_folder_that_is_a_link_or_none_is_refused(tmp_path: Path, where: str) 
         "name": "a", "title": "A", "created": "2026-01-01T00:00:00Z", "folder": where,
         "files": [{"name": "passwd", "sha256": "0" * 64}],
     })  # fmt: skip
-    found = intake.Intake(tmp_path).problems(given, "datasets[0]")
+    found = inbox.Intake(tmp_path).problems(given, "datasets[0]")
     assert [p.field for p in found] == ["datasets[0].folder"]

@@ -14,8 +14,8 @@ from typing import Any
 
 import icat
 import pytest
-from portal_local.children import Child
-from portal_local.ports import free_port
+from portal_local.launcher.ports import free_port
+from portal_local.launcher.processes import Child
 
 from .conftest import Ingest, start_icat
 from .test_ingest_jobs import dataset

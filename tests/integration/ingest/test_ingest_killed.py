@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import icat
 import pytest
-from portal_local.children import Child
-from portal_local.ports import free_port, wait_until
-from portal_shared.jobs import JobAnswer
-from portal_shared.settings import Settings
+from portal_local.launcher.ports import free_port, wait_until
+from portal_local.launcher.processes import Child
+from portal_shared.contracts.jobs import JobAnswer
+from portal_shared.runtime.settings import Settings
 
 from .conftest import Ends, Ingest
 from .test_ingest_jobs import catalogue, dataset, job

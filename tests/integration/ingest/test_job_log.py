@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from portal_ingest.joblog import Claim, JobLog, ReplyTo
-from portal_shared import bus, mongo
-from portal_shared.errors import Unavailable
-from portal_shared.events import JobFinished
-from portal_shared.jobs import JobAnswer, Outcome
-from portal_shared.mongo import Client, Database, Doc
-from portal_shared.outbox import Outbox
-from portal_shared.settings import Settings
+from portal_ingest.store.jobs import Claim, JobLog, ReplyTo
+from portal_shared.contracts.events import JobFinished
+from portal_shared.contracts.jobs import JobAnswer, Outcome
+from portal_shared.messaging import publisher
+from portal_shared.messaging.outbox import Outbox
+from portal_shared.runtime import mongo
+from portal_shared.runtime.errors import Unavailable
+from portal_shared.runtime.mongo import Client, Database, Doc
+from portal_shared.runtime.settings import Settings
 
 Replica = Callable[[], JobLog]
 
@@ -176,5 +177,5 @@ async def test_an_answer_larger_than_an_event_is_kept_whole_and_said_in_brief(
     assert there is not None
     assert len(there["answer"]["outcomes"]) == 6000
     rows = {r["routing_key"]: r["body"] async for r in database["outbox"].find({})}
-    assert len(rows["answers"]) > bus.MAX_EVENT_BYTES > len(rows[JobFinished.key])
+    assert len(rows["answers"]) > publisher.MAX_EVENT_BYTES > len(rows[JobFinished.key])
     assert "have no room" in json.loads(rows[JobFinished.key])["answer"]["problems"][0]["reason"]

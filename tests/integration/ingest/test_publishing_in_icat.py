@@ -7,8 +7,8 @@ from typing import Any
 import aio_pika
 import icat
 import pytest
-from portal_shared import topology
-from portal_shared.events import DoiMinted
+from portal_shared.contracts.events import DoiMinted
+from portal_shared.messaging import topology
 
 from .conftest import Ingest
 from .test_ingest_jobs import catalogue, dataset, job

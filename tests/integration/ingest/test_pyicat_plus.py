@@ -10,14 +10,14 @@ from typing import Any
 import httpx
 import icat
 import pytest
-from portal_ingest import bridge, esrf_messages
 from portal_ingest.app import build
 from portal_ingest.settings import IngestSettings
-from portal_local import rabbitmq
-from portal_local.ports import free_port
-from portal_shared import topology
-from portal_shared.errors import Invalid
-from portal_shared.settings import Settings
+from portal_ingest.stomp import bridge, esrf_messages
+from portal_local.launcher import rabbitmq
+from portal_local.launcher.ports import free_port
+from portal_shared.messaging import topology
+from portal_shared.runtime.errors import Invalid
+from portal_shared.runtime.settings import Settings
 
 from .test_ingest_jobs import catalogue
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from portal_ingest.icat import Icat
+from portal_ingest.icat.adapter import Icat
 from portal_ingest.settings import IngestSettings
-from portal_shared.errors import Unavailable
+from portal_shared.runtime.errors import Unavailable
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

@@ -9,12 +9,13 @@ import httpx
 import pytest
 from faststream import Context
 from faststream.rabbit import RabbitRouter
-from portal_shared import bus, mongo, topology
-from portal_shared.errors import Invalid, Unavailable
-from portal_shared.events import DoiFailed, DoiMinted
-from portal_shared.outbox import Outbox
-from portal_shared.service import Service
-from portal_shared.settings import Settings
+from portal_shared.contracts.events import DoiFailed, DoiMinted
+from portal_shared.messaging import publisher, topology
+from portal_shared.messaging.outbox import Outbox
+from portal_shared.runtime import mongo
+from portal_shared.runtime.errors import Invalid, Unavailable
+from portal_shared.runtime.settings import Settings
+from portal_shared.service.app import Service
 
 FAILED = DoiFailed(pid="a", level="dataset", version=1, reason="r")
 
@@ -29,7 +30,9 @@ class Notebook:
 router = RabbitRouter()
 
 
-@router.subscriber(bus.queue("ingest", DoiFailed), channel=bus.channel(1), no_reply=True)
+@router.subscriber(
+    publisher.queue("ingest", DoiFailed), channel=publisher.channel(1), no_reply=True
+)
 async def note(event: DoiFailed, notebook: Annotated[Notebook, Context()]) -> None:
     notebook.heard.append(event)
     if notebook.fails_with and len(notebook.heard) <= notebook.fails_times:
@@ -184,7 +187,7 @@ async def test_an_event_too_large_for_the_bus_is_kept_and_holds_up_no_other(
 ) -> None:
     service, book = notebook
     outbox = Outbox(service.database, "doi")
-    large = FAILED.model_copy(update={"reason": "r" * bus.MAX_EVENT_BYTES})
+    large = FAILED.model_copy(update={"reason": "r" * publisher.MAX_EVENT_BYTES})
 
     async def add(session: mongo.Session) -> None:
         await outbox.add(session, [FAILED, large, FAILED])

@@ -7,8 +7,8 @@ import pytest
 from portal_cli.hoa import jobs, source
 from portal_cli.hoa.atlas import Atlas, atlas
 from portal_cli.hoa.source import Source
-from portal_cli.outgoing import Outgoing
-from portal_shared.jobs import DatasetIn, Job
+from portal_cli.submission.message import Outgoing
+from portal_shared.contracts.jobs import DatasetIn, Job
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,8 @@ import random
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from portal_cli.getting.awaited import Awaited
-from portal_cli.getting.portal import RemoteFile
+from portal_cli.download.awaited_files import Awaited
+from portal_cli.download.client import RemoteFile
 
 
 class Listing:

@@ -11,16 +11,16 @@ import pytest
 import tifffile
 import yaml
 import zarr
-from portal_cli.curating import formats, metadata
-from portal_cli.curating.grouping import logical
-from portal_cli.curating.hashing import Checksums
-from portal_cli.curating.walking import walk
+from portal_cli.curation import file_headers, metadata
+from portal_cli.curation.checksums import Checksums
+from portal_cli.curation.grouping import logical
+from portal_cli.curation.scanner import walk
 from portal_cli.main import app
 from portal_shared import profile as profiles
-from portal_shared.errors import Invalid
-from portal_shared.jobs import Job, Problem
-from portal_shared.judging import judge
-from portal_shared.reading import envelope, parsed
+from portal_shared.contracts.jobs import Job, Problem
+from portal_shared.runtime.errors import Invalid
+from portal_shared.validation.job_parser import envelope, parsed
+from portal_shared.validation.validator import judge
 from typer.testing import CliRunner
 
 HOA = profiles.load("human-organs")
@@ -247,7 +247,7 @@ def test_headers_tell_shape_voxels_type_and_levels(tmp_path: Path) -> None:
         metadata={"axes": "ZYX", "PhysicalSizeX": 2.5, "PhysicalSizeY": 2.5, "PhysicalSizeZ": 5},
     )
     names = ("v.zarr", "v.h5", "o.ome.tif", "slice_0000.tif")
-    told = {name: formats.reader(name) for name in names}
+    told = {name: file_headers.reader(name) for name in names}
     facts = {name: read(tmp_path / name) for name, read in told.items() if read}
     zarr_ = facts["v.zarr"]
     assert zarr_ is not None
@@ -297,8 +297,8 @@ def test_a_field_within_a_field_is_explained_as_a_problem_names_it(name: str, to
 
 
 def test_every_field_of_a_job_can_be_explained() -> None:
-    from portal_cli.curating.explaining import WORDS  # noqa: PLC0415
-    from portal_shared.jobs import DatasetIn, DocumentIn  # noqa: PLC0415
+    from portal_cli.curation.field_help import WORDS  # noqa: PLC0415
+    from portal_shared.contracts.jobs import DatasetIn, DocumentIn  # noqa: PLC0415
 
     assert set(WORDS) == set(DatasetIn.model_fields) | set(DocumentIn.model_fields)
     missing = [p for m in (DatasetIn, DocumentIn) for p in _paths(m) if not _is_explained(p)]
@@ -306,7 +306,7 @@ def test_every_field_of_a_job_can_be_explained() -> None:
 
 
 def _paths(model: Any, prefix: str = "") -> list[str]:
-    from portal_cli.curating.explaining import _model_of  # noqa: PLC0415
+    from portal_cli.curation.field_help import _model_of  # noqa: PLC0415
 
     found: list[str] = []
     for name in model.model_fields:
@@ -321,7 +321,7 @@ def _is_explained(path: str) -> bool:
 
 
 def test_a_long_list_goes_into_a_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("portal_cli.curating.preparing.MOST_LISTED", 3)
+    monkeypatch.setattr("portal_cli.curation.builder.MOST_LISTED", 3)
     volume(tmp_path / "data/overview")
     (tmp_path / "data/metadata.yaml").write_text(yaml.safe_dump(described()))
     code, _ = run(tmp_path / "data", "--output", tmp_path / "job.json")

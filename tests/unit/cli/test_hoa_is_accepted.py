@@ -1,10 +1,10 @@
 """What the importer sends is what ingest accepts."""
 
-from portal_cli.outgoing import Outgoing
+from portal_cli.submission.message import Outgoing
 from portal_shared import profile as profiles
-from portal_shared.judging import judge
-from portal_shared.privacy import without_private
-from portal_shared.reading import envelope, parsed
+from portal_shared.validation.job_parser import envelope, parsed
+from portal_shared.validation.redaction import without_private
+from portal_shared.validation.validator import judge
 
 PROFILE = profiles.load("human-organs")
 

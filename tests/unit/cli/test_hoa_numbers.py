@@ -7,10 +7,10 @@ import pytest
 from portal_cli.hoa import jobs, registration
 from portal_cli.hoa.atlas import Atlas
 from portal_cli.hoa.source import Source
-from portal_cli.outgoing import Outgoing
+from portal_cli.submission.message import Outgoing
 from portal_shared import profile as profiles
 from portal_shared import units
-from portal_shared.jobs import MAX_JOB_BYTES, DatasetIn, Job
+from portal_shared.contracts.jobs import MAX_JOB_BYTES, DatasetIn, Job
 
 PROFILE = profiles.load("human-organs")
 

@@ -6,7 +6,7 @@ import pytest
 from portal_cli.hoa import donors, filters, overlay, people, wording
 from portal_cli.hoa.atlas import Atlas
 from portal_cli.hoa.record import Contributor, Donor
-from portal_shared.jobs import DatasetIn, DocumentIn, Job
+from portal_shared.contracts.jobs import DatasetIn, DocumentIn, Job
 
 
 def told(**fields: object) -> donors.Told:

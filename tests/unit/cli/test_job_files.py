@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from portal_cli.outgoing import LONGEST_ID, outgoing
-from portal_cli.sending import job_files, telling
-from portal_cli.sending.send import Sent
-from portal_shared.errors import Invalid
-from portal_shared.jobs import MAX_JOB_BYTES, InstrumentIn, JobAnswer
+from portal_cli.submission import job_files, report
+from portal_cli.submission.client import Sent
+from portal_cli.submission.message import LONGEST_ID, outgoing
+from portal_shared.contracts.jobs import MAX_JOB_BYTES, InstrumentIn, JobAnswer
+from portal_shared.runtime.errors import Invalid
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def test_the_exit_code_says_what_became_of_the_jobs(
     results: tuple[str | None, ...], code: int
 ) -> None:
     state = sent(*results)
-    assert telling.exit_code(state) == code
-    assert telling.as_json(state)["unanswered"] == sum(r is None for r in results)
+    assert report.exit_code(state) == code
+    assert report.as_json(state)["unanswered"] == sum(r is None for r in results)
 
 
 def test_a_record_set_aside_is_told_by_the_exit_code() -> None:
-    assert telling.exit_code(sent("done"), set_aside=1) == 1
+    assert report.exit_code(sent("done"), set_aside=1) == 1

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from portal_cli.panosc.jobs import ORPHANS_PER_JOB, jobs
-from portal_shared.errors import Invalid
-from portal_shared.jobs import Job
+from portal_shared.contracts.jobs import Job
+from portal_shared.runtime.errors import Invalid
 
 DIFFRACTOMETER = {"pid": "ins/1", "name": "D1", "facility": "Lab"}
 CAMERA = {"pid": "ins/2", "name": "C2", "facility": "Lab"}

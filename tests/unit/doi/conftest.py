@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from portal_shared.model import Affiliation, Dataset, Document, Member, Person
+from portal_shared.contracts.records import Affiliation, Dataset, Document, Member, Person
 
 JANE = Member(
     role="Investigation",

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from portal_doi.datacite import DataCite
-from portal_doi.registration import Registration
+from portal_doi.domain.registration import Registration
 from portal_doi.settings import DoiSettings
 from typing_extensions import override
 

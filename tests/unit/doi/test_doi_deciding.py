@@ -1,10 +1,10 @@
 """Whose DOI a record has."""
 
 import pytest
-from portal_doi.deciding import Adopt, Ask, Decision, Leave, Register, decide
-from portal_shared.errors import Invalid
-from portal_shared.model import DoiLevel
+from portal_doi.domain.policy import Adopt, Ask, Decision, Leave, Register, decide
+from portal_shared.contracts.records import DoiLevel
 from portal_shared.profile import DoiRules
+from portal_shared.runtime.errors import Invalid
 
 BOTH: tuple[DoiLevel, ...] = ("document", "dataset")
 OWN = "10.5072/sabr-24pa-3eyv"

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from portal_doi.datacite import refused_by_schema
-from portal_doi.registration import Registration
+from portal_doi.domain.registration import Registration
 from portal_shared import profile as profiles
-from portal_shared.citation.mapping import Metadata, Source, landing_page, metadata
+from portal_shared.citation.datacite import Metadata, Source, landing_page, metadata
 from portal_shared.citation.people import creators, orcid
-from portal_shared.citation.related import Related
-from portal_shared.model import (
+from portal_shared.citation.relations import Related
+from portal_shared.contracts.records import (
     Affiliation,
     Dataset,
     Document,

@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from portal_doi import outcomes, standing
-from portal_doi.pacing import taken
-from portal_doi.registration import Answer, Registration, State, answer
-from portal_shared.errors import Unavailable
+from portal_doi.domain import outcome
+from portal_doi.domain import state as standing
+from portal_doi.domain.registration import Answer, Registration, State, answer
+from portal_doi.store.rate_limit import taken
+from portal_shared.runtime.errors import Unavailable
 
 METADATA = {"titles": [{"title": "A"}], "publicationYear": "2026", "subjects": []}
 MEANT = Registration("10.5072/x", "https://portal.example/x", "findable", METADATA)
@@ -115,15 +116,15 @@ def test_the_same_outcome_is_said_once_until_something_else_was_said() -> None:
     row: dict[str, Any] = {
         "_id": "a", "level": "dataset", "version": 1, "said": None, "revision": 0, "record": record,
     }  # fmt: skip
-    first = outcomes.minted(row, MEANT)
+    first = outcome.minted(row, MEANT)
     assert len(first.events) == 1
     again = {**row, **first.fields, "version": 2}
-    assert outcomes.minted(again, MEANT).events == ()
-    failure = outcomes.failed(again, "no")
+    assert outcome.minted(again, MEANT).events == ()
+    failure = outcome.failed(again, "no")
     assert failure.dead is not None
     assert failure.dead.event.version == 2
     failed = {**again, **failure.fields}
-    second = outcomes.minted(failed, MEANT)
+    second = outcome.minted(failed, MEANT)
     assert [e.revision for e in (*first.events, *second.events)] == [1, 2]  # type: ignore[attr-defined]
 
 

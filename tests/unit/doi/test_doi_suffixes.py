@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from portal_doi import suffixes
+from portal_doi.domain import suffix as suffixes
 
 PIDS = st.text(min_size=1, max_size=60)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from portal_shared import generate
 from portal_shared import profile as profiles
-from portal_shared.citation import table
-from portal_shared.citation.mapping import FIELDS, Field, Source, metadata
-from portal_shared.citation.related import COUNTERPARTS, TYPES
-from portal_shared.model import Dataset, Document
+from portal_shared.citation.datacite import FIELDS, Field, Source, metadata
+from portal_shared.citation.relations import COUNTERPARTS, TYPES
+from portal_shared.contracts.records import Dataset, Document
 
 PAGE = Path(__file__).parents[3] / "docs/datacite.md"
 PROFILE = profiles.load("human-organs")
@@ -40,7 +40,7 @@ def test_a_property_reads_the_fields_it_says_and_no_other(
 
 def test_the_page_says_what_the_mapping_does() -> None:
     page = PAGE.read_text("utf-8")
-    assert table.renewed(page) == page, "run `make contracts`"
+    assert generate.with_datacite_table(page) == page, "run `make contracts`"
 
 
 def test_the_metadata_hold_what_the_table_lists(dataset: Callable[..., Dataset]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from portal_doi.sighted import Sighted
+from portal_doi.store.batch_cursor import Sighted
 
 
 class Place:

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from portal_downloader import archive_answers
-from portal_downloader.archive_answers import FileTold
+from portal_downloader.archives import wlcg_answers
+from portal_downloader.archives.wlcg_answers import FileTold
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from portal_downloader.archive_answers import FileTold
 )
 def test_progress_is_read_in_every_dialect(entry: dict[str, Any], expected: FileTold) -> None:
     body = {"id": "1", "createdAt": 1646305430000, "files": [{"path": "//a///b", **entry}]}
-    assert archive_answers.progress(body) == {"/a/b": expected}
+    assert wlcg_answers.progress(body) == {"/a/b": expected}
 
 
 def test_localities_tell_missing_from_untold() -> None:
@@ -37,7 +37,7 @@ def test_localities_tell_missing_from_untold() -> None:
         {"path": "//b", "locality": "LOST"},
         {"path": "/c", "error": "USER ERROR"},
     ]
-    assert archive_answers.localities(body) == {
+    assert wlcg_answers.localities(body) == {
         "/a": "DISK_AND_TAPE",
         "/b": "LOST",
         "/c": "missing",
@@ -49,13 +49,13 @@ def test_discovery_finds_version_one(version: str) -> None:
     body = {
         "endpoints": [{"uri": "x", "version": "v0"}, {"uri": "https://t/api/", "version": version}]
     }
-    assert archive_answers.endpoint(body) == "https://t/api"
+    assert wlcg_answers.endpoint(body) == "https://t/api"
 
 
 @pytest.mark.parametrize("body", [None, [], "x", {}, {"endpoints": 1}, {"endpoints": [1]}])
 def test_what_is_no_answer_is_refused(body: object) -> None:
     with pytest.raises(ValueError, match=r"not an? |no endpoint"):
-        archive_answers.endpoint(body)
+        wlcg_answers.endpoint(body)
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_what_is_no_answer_is_refused(body: object) -> None:
 )
 def test_a_request_without_an_id_is_no_request(body: object) -> None:
     with pytest.raises(ValueError, match=r"not an object|no requestId"):
-        archive_answers.request_id(body)
+        wlcg_answers.request_id(body)
 
 
 def test_an_error_without_a_sentence_has_none() -> None:
-    assert archive_answers.problem({"title": "T", "detail": "D"}) == "T: D"
-    assert archive_answers.problem(["x"]) == ""
+    assert wlcg_answers.problem({"title": "T", "detail": "D"}) == "T: D"
+    assert wlcg_answers.problem(["x"]) == ""

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from portal_downloader.batching import Batching, Place, Share, group_of, lead
+from portal_downloader.domain.batching import Batching, Place, Share, group_of, lead
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

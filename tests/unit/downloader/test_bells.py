@@ -2,7 +2,7 @@
 
 import asyncio
 
-from portal_downloader.bells import Bell
+from portal_downloader.store.signals import Bell
 
 
 def test_a_bell_wakes_its_own_and_nobody_else() -> None:

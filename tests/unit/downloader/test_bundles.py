@@ -14,12 +14,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from portal_downloader.bundles import bags, metalinks, scripts
-from portal_downloader.bundles.bags import About, Entry, Member
-from portal_downloader.bundles.pieces import Cut, Pieces, Stored
-from portal_downloader.bundles.tars import Tar
-from portal_downloader.bundles.zips import Zip
-from portal_downloader.ranges import Span
+from portal_downloader.bundles import bagit, metalink, scripts
+from portal_downloader.bundles.bagit import About, Entry, Member
+from portal_downloader.bundles.tar import Tar
+from portal_downloader.bundles.zip import Zip
+from portal_downloader.http.ranges import Span
+from portal_downloader.http.segments import Cut, Pieces, Stored
 
 MOMENT = datetime(2025, 5, 17, 13, 14, 16, tzinfo=UTC)
 ABOUT = About("10.1/ö x", title="A\nlung", doi="10.1/x", license="CC-BY-4.0", created=MOMENT)
@@ -50,7 +50,7 @@ def sent(pieces: Pieces, stored: dict[str, bytes], span: Span | None = None) -> 
 
 def test_a_zip_is_a_bag_that_others_unpack(tmp_path: Path) -> None:
     files, stored = members(0, 10, 70_000, 3)
-    layout = Zip(bags.bag(ABOUT, files), ABOUT.moment)
+    layout = Zip(bagit.bag(ABOUT, files), ABOUT.moment)
     data = sent(layout.pieces, stored)
     assert len(data) == layout.pieces.length
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -65,7 +65,7 @@ def test_a_zip_is_a_bag_that_others_unpack(tmp_path: Path) -> None:
 
 def test_a_tar_is_a_bag_that_others_unpack() -> None:
     files, stored = members(0, 10, 70_000, 512, 1)
-    layout = Tar(bags.bag(ABOUT, files), ABOUT.moment)
+    layout = Tar(bagit.bag(ABOUT, files), ABOUT.moment)
     data = sent(layout.pieces, stored)
     assert len(data) == layout.pieces.length
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
@@ -80,7 +80,7 @@ def test_a_tar_is_a_bag_that_others_unpack() -> None:
 def test_any_part_of_an_archive_is_that_part_of_the_whole(data: st.DataObject) -> None:
     files, stored = members(*data.draw(st.lists(st.integers(0, 2000), min_size=1, max_size=6)))
     kind = data.draw(st.sampled_from([Zip, Tar]))
-    pieces = kind(bags.bag(ABOUT, files), ABOUT.moment).pieces
+    pieces = kind(bagit.bag(ABOUT, files), ABOUT.moment).pieces
     whole = sent(pieces, stored)
     first = data.draw(st.integers(0, len(whole) - 1))
     last = data.draw(st.integers(first, len(whole) - 1))
@@ -90,7 +90,7 @@ def test_any_part_of_an_archive_is_that_part_of_the_whole(data: st.DataObject) -
 @pytest.mark.parametrize("size", [0xFFFF_FFFE, 0xFFFF_FFFF, 5_000_000_000])
 def test_what_is_larger_than_4_gib_is_told_as_zip64(size: int) -> None:
     large = Entry("large", Stored("a" * 64, size), size, "a" * 64, 1)
-    small = bags.made("small", b"behind it")
+    small = bagit.made("small", b"behind it")
     pieces = Zip([large, small], MOMENT).pieces
     whole = _Sparse(pieces, size)
     with zipfile.ZipFile(whole) as archive:
@@ -101,7 +101,7 @@ def test_what_is_larger_than_4_gib_is_told_as_zip64(size: int) -> None:
 
 
 def test_more_than_65535_entries_are_told_as_zip64() -> None:
-    entries = [bags.made(f"{n}", b"") for n in range(70_000)]
+    entries = [bagit.made(f"{n}", b"") for n in range(70_000)]
     pieces = Zip(entries, MOMENT).pieces
     with zipfile.ZipFile(io.BytesIO(sent(pieces, {}))) as archive:
         assert len(archive.namelist()) == 70_000
@@ -116,9 +116,9 @@ def test_the_tag_changes_with_any_content_and_name() -> None:
     files, _ = members(1, 2)
     other = [files[0], Member("other", 2, files[1].sha256, 1)]
     longer, _ = members(1, 3)
-    tags = {bags.tag("zip", ABOUT, bags.bag(ABOUT, m)) for m in (files, other, longer)}
+    tags = {bagit.tag("zip", ABOUT, bagit.bag(ABOUT, m)) for m in (files, other, longer)}
     assert len(tags) == 3
-    assert bags.tag("zip", ABOUT, bags.bag(ABOUT, files)) in tags
+    assert bagit.tag("zip", ABOUT, bagit.bag(ABOUT, files)) in tags
 
 
 @pytest.mark.parametrize(
@@ -127,12 +127,12 @@ def test_the_tag_changes_with_any_content_and_name() -> None:
      ("100%", "100%25")],
 )  # fmt: skip
 def test_names_in_archives_are_safe_on_every_system(location: str, safe: str) -> None:
-    assert bags.safe(location) == safe
+    assert bagit.safe(location) == safe
 
 
 def test_a_metalink_tells_names_sizes_sums_and_addresses() -> None:
     files, _ = members(5)
-    text = "".join(metalinks.metalink(ABOUT, files, lambda name: f"http://p/{name}?a&b"))
+    text = "".join(metalink.metalink(ABOUT, files, lambda name: f"http://p/{name}?a&b"))
     root = ET.fromstring(text)  # noqa: S314  # our own
     space = {"m": "urn:ietf:params:xml:ns:metalink"}
     file = root.find("m:file", space)

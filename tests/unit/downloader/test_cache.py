@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
-from portal_downloader.cache import Cache, InUse
-from portal_shared.errors import Unavailable
+from portal_downloader.cache.disk import Cache, InUse
+from portal_shared.runtime.errors import Unavailable
 
 CONTENT = b"content" * 1000
 SHA = hashlib.sha256(CONTENT).hexdigest()

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from portal_downloader.conditional import http_date, judged, range_holds
+from portal_downloader.http.conditional import http_date, judged, range_holds
 
 TAG = '"sha256-aa"'
 THEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

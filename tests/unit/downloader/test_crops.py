@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from portal_downloader.bundles.pieces import Stored
-from portal_downloader.crops import boxes, containers, volumes
-from portal_downloader.crops.arrays import Cached, Voxels
-from portal_downloader.crops.boxes import BadBox, Box, TooLarge
-from portal_downloader.crops.volumes import NoVolume
+from portal_downloader.crops import box as boxes
+from portal_downloader.crops import containers, volume
+from portal_downloader.crops.box import BadBox, Box, TooLarge
+from portal_downloader.crops.volume import NoVolume
+from portal_downloader.crops.voxels import Cached, Voxels
+from portal_downloader.http.segments import Stored
 
 SHAPE = (50, 60, 70)
 WHOLE = Box((0, 0, 0), SHAPE)
@@ -65,14 +66,14 @@ def written(
     return voxels
 
 
-def opened(folder: Path) -> tuple[Voxels, volumes.Level]:
+def opened(folder: Path) -> tuple[Voxels, volume.Level]:
     files = {
         str(p.relative_to(folder)): Stored(str(p), p.stat().st_size)
         for p in folder.rglob("*")
         if p.is_file()
     }
     name = "zarr.json" if (folder / "zarr.json").exists() else ".zattrs"
-    level = volumes.levels(json.loads((folder / name).read_text()))[0]
+    level = volume.levels(json.loads((folder / name).read_text()))[0]
     store = Cached(files, lambda stored: os.open(stored.sha256, os.O_RDONLY))
     return Voxels(store, level), level
 
@@ -140,7 +141,7 @@ def test_each_format_says_where_the_box_lies(tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.testzip() is None
         told = json.loads(archive.read("zarr.json"))
-    frame = volumes.levels(told)[0].frame
+    frame = volume.levels(told)[0].frame
     assert (list(frame.scale), list(frame.offset)) == (list(STEP), first)
 
 
@@ -228,7 +229,7 @@ BAD_METADATA: list[Any] = [
 @pytest.mark.parametrize("metadata", BAD_METADATA, ids=lambda m: json.dumps(m)[:60])
 def test_metadata_that_tell_of_no_volume_are_refused(metadata: Any) -> None:
     with pytest.raises(NoVolume):
-        volumes.levels(metadata)
+        volume.levels(metadata)
 
 
 def test_an_array_that_cannot_be_cut_is_refused_with_the_reason(tmp_path: Path) -> None:

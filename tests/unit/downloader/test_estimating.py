@@ -1,6 +1,6 @@
 """How long a request may still take."""
 
-from portal_downloader.estimating import Extent, Pace, seconds_left
+from portal_downloader.domain.estimates import Extent, Pace, seconds_left
 
 NOTHING = Extent(0, 0)
 

@@ -1,7 +1,7 @@
 """Media types by name, the same on every machine."""
 
 import pytest
-from portal_downloader.media import is_active, media_type
+from portal_downloader.http.media_types import is_active, media_type
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """What is refused is told to the reader, and written down for the operator."""
 
-from portal_downloader import problems
-from portal_shared.errors import NotFound
+from portal_downloader.http import problems
+from portal_shared.runtime.errors import NotFound
 from starlette.requests import Request
 from structlog.testing import capture_logs
 

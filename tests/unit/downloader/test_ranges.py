@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from portal_downloader.ranges import MOST, Span, Unsatisfiable, spans
+from portal_downloader.http.ranges import MOST, Span, Unsatisfiable, spans
 
 
 @pytest.mark.parametrize(

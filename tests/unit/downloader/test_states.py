@@ -1,7 +1,7 @@
 """What the states of files mean together, and what follows a failure."""
 
 import pytest
-from portal_downloader.states import (
+from portal_downloader.domain.states import (
     ASKABLE,
     BROKEN,
     MOVES,

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from portal_downloader.batching import Batching
-from portal_downloader.turns import Heap, Load, Turns
+from portal_downloader.domain.batching import Batching
+from portal_downloader.domain.fair_share import Heap, Load, Turns
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BATCHING = Batching(window=0, most=300, most_under_way=1000, most_tapes=2)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import yaml
-from portal_gateway.allowing import Allowance, Waiting, requester
-from portal_shared.errors import Invalid, TooMany
+from portal_gateway.downloads.quota import Allowance, Waiting, requester
+from portal_shared.runtime.errors import Invalid, TooMany
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 ALLOWANCE = Allowance(downloads=3, files=100, bytes=1000)

@@ -3,15 +3,15 @@
 from typing import Any
 
 import pytest
-from portal_gateway import compiling
-from portal_gateway.filters.entities import DATASET, DOCUMENT, Entity
-from portal_gateway.filters.reading import read_search
+from portal_gateway.engine import compiler
+from portal_gateway.filters.parser import read_search
+from portal_gateway.filters.schema import DATASET, DOCUMENT, Entity
 
 HOSTILE = ['x" OR pid EXISTS OR "', "a\\", "'", "IN [", "\n"]
 
 
-def compiled(entity: Entity, **raw: Any) -> compiling.Filter:
-    return compiling.compiled(read_search(entity, raw), {})
+def compiled(entity: Entity, **raw: Any) -> compiler.Filter:
+    return compiler.compiled(read_search(entity, raw), {})
 
 
 def where(relation: str, **condition: Any) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def test_what_nothing_can_satisfy_is_not_asked() -> None:
 
 
 def test_one_positive_condition_on_datasets_is_exact_two_are_candidates() -> None:
-    def below(*includes: Any, **scope: Any) -> compiling.Filter:
+    def below(*includes: Any, **scope: Any) -> compiler.Filter:
         nested = {"relation": "datasets", "scope": {"include": list(includes), **scope}}
         return compiled(DOCUMENT, include=[nested])
 

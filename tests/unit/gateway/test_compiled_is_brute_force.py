@@ -12,19 +12,21 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from portal_gateway import compiling
-from portal_gateway.filters import deep, holding, joining
-from portal_gateway.filters.entities import DATASET, DOCUMENT, Entity
-from portal_gateway.filters.reading import read_search
-from portal_indexer import packing
-from portal_local.search.documents import values_of
-from portal_local.search.facets import Facets
-from portal_local.search.filtering import Filtering
-from portal_local.search.filters import parsed
-from portal_local.search.rules import Rules
-from portal_local.search.settings import effective
-from portal_shared import prepared, techniques
-from portal_shared.model import Dataset, Document
+from portal_gateway.engine import compiler
+from portal_gateway.filters import includes as joining
+from portal_gateway.filters import predicates
+from portal_gateway.filters import techniques as deep
+from portal_gateway.filters.parser import read_search
+from portal_gateway.filters.schema import DATASET, DOCUMENT, Entity
+from portal_indexer import search_documents
+from portal_local.search.index.attributes import Rules
+from portal_local.search.index.documents import values_of
+from portal_local.search.index.facets import Facets
+from portal_local.search.index.settings import effective
+from portal_local.search.query.filter_evaluation import Filtering
+from portal_local.search.query.filter_parameter import parsed
+from portal_shared.contracts.records import Dataset, Document
+from portal_shared.search import index_fields, techniques
 
 FILTERS = int(os.environ.get("PORTAL_TEST_FILTERS", "10000"))
 START = datetime(2020, 1, 1, tzinfo=UTC)
@@ -105,7 +107,7 @@ class Engine:
         self.rows = [
             {**json.loads(p["json"]), **json.loads(p["relations"])} for p in packed
         ]  # fmt: skip
-        rules = Rules(effective({"filterableAttributes": list(prepared.FILTERABLE)}))
+        rules = Rules(effective({"filterableAttributes": list(index_fields.FILTERABLE)}))
         facets = Facets()
         for number, one in enumerate(packed):
             facets.add(number, values_of(one, rules))
@@ -118,10 +120,10 @@ class Engine:
 
 def engines() -> dict[str, Engine]:
     datasets, documents = records()
-    of_datasets = Engine([packing.dataset(d) for d in datasets])
+    of_datasets = Engine([search_documents.dataset(d) for d in datasets])
     below = [[d for d in datasets if d.pid in o.datasets or d.document == o.pid] for o in documents]
     pairs = zip(documents, below, strict=True)
-    of_documents = Engine([packing.document(o, datasets=b) for o, b in pairs])
+    of_documents = Engine([search_documents.document(o, datasets=b) for o, b in pairs])
     rows = {r["pid"]: r for r in of_datasets.rows}
     for row, listed in zip(of_documents.rows, below, strict=True):
         row["datasets"] = sorted((rows[d.pid] for d in listed), key=lambda r: r["pid"])
@@ -259,11 +261,11 @@ def compared_with_brute_force(entity: Entity, asked: dict[str, Any]) -> None:
     search = read_search(entity, asked)
     engine = ENGINES[entity.name]
     names_asked = {n: NAMES[n] for n in deep.names_asked(search.include) if n in NAMES}
-    compiled = compiling.compiled(search, names_asked)
+    compiled = compiler.compiled(search, names_asked)
     expected = {
         n
         for n, row in enumerate(engine.rows)
-        if holding.holds(entity, search.where, row)
+        if predicates.holds(entity, search.where, row)
         and joining.selected(entity, row, search.include, names_asked, listed=True) is not None
     }
     found = set[int]() if compiled.nothing else engine.selected(compiled.text)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from portal_gateway.showing import told
+from portal_gateway.downloads.views import told
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ROW: dict[str, Any] = {

@@ -5,9 +5,9 @@ import contextlib
 from collections.abc import AsyncGenerator
 
 import pytest
-from portal_gateway.engine import Engine
+from portal_gateway.engine.client import Engine
 from portal_gateway.settings import GatewaySettings
-from portal_shared.errors import Unavailable
+from portal_shared.runtime.errors import Unavailable
 
 ANSWER = (
     b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"hits":[]}'

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from portal_gateway.filters import joining
-from portal_gateway.filters.entities import DATASET, DOCUMENT
-from portal_gateway.filters.reading import read_search
+from portal_gateway.filters import includes
+from portal_gateway.filters.parser import read_search
+from portal_gateway.filters.schema import DATASET, DOCUMENT
 
 XES = "http://purl.org/pan-science/PaNET/PaNET01200"
 SAS = "http://purl.org/pan-science/PaNET/PaNET01124"
@@ -35,7 +35,7 @@ def where(relation: str, **condition: Any) -> dict[str, Any]:
 
 
 def kept(row: dict[str, Any], *listed: Any, listed_row: bool = True) -> Any:
-    return joining.selected(DATASET, row, include(*listed), {}, listed=listed_row)
+    return includes.selected(DATASET, row, include(*listed), {}, listed=listed_row)
 
 
 def pids(row: dict[str, Any], **condition: Any) -> list[str] | None:
@@ -102,7 +102,7 @@ def test_conditions_under_datasets_hold_of_one_and_the_same_dataset() -> None:
         ]
         both = {"relation": "datasets", "scope": {"include": nested}}
         search = read_search(DOCUMENT, {"include": [both]})
-        return joining.selected(DOCUMENT, document, search.include, {})
+        return includes.selected(DOCUMENT, document, search.include, {})
 
     assert [d["pid"] for d in found(1)["datasets"]] == ["a"]
     assert [p["name"] for p in found(1)["datasets"][0]["parameters"]] == ["energy"]
@@ -125,11 +125,11 @@ def test_fields_in_a_scope_keep_relations() -> None:
     document = {"pid": "d", "datasets": [dataset("a", XES)]}
     scope = {"fields": ["pid"], "include": ["techniques"]}
     search = read_search(DOCUMENT, {"include": [{"relation": "datasets", "scope": scope}]})
-    found: Any = joining.selected(DOCUMENT, document, search.include, {})
+    found: Any = includes.selected(DOCUMENT, document, search.include, {})
     assert found["datasets"][0].keys() == {"pid", "techniques"}
 
 
 def test_rows_without_the_field_come_last_in_either_direction() -> None:
     listed: list[dict[str, Any]] = [{"pid": "a"}, {"pid": "b", "size": 1}, {"pid": "c", "size": 2}]
-    assert joining.in_order(listed, [("size", False)], DATASET) == [1, 2, 0]
-    assert joining.in_order(listed, [("size", True)], DATASET) == [2, 1, 0]
+    assert includes.in_order(listed, [("size", False)], DATASET) == [1, 2, 0]
+    assert includes.in_order(listed, [("size", True)], DATASET) == [2, 1, 0]

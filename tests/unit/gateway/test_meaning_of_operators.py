@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from portal_gateway.filters import holding
-from portal_gateway.filters.entities import DATASET, DOCUMENT
-from portal_gateway.filters.reading import Reader
+from portal_gateway.filters import predicates
+from portal_gateway.filters.parser import Reader
+from portal_gateway.filters.schema import DATASET, DOCUMENT
 
 ROW = {
     "pid": "10.1/A",
@@ -18,7 +18,7 @@ ROW = {
 
 
 def holds(where: dict[str, Any], row: dict[str, Any] | None = None) -> bool:
-    return holding.holds(DATASET, Reader().where(DATASET, where), row or ROW)
+    return predicates.holds(DATASET, Reader().where(DATASET, where), row or ROW)
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_a_missing_field_satisfies_the_negative_ones(op: str) -> None:
 
 def test_text_looks_at_title_and_summary_of_a_document() -> None:
     where = Reader().where(DOCUMENT, {"text": "alveoli"})
-    assert holding.holds(DOCUMENT, where, {"title": "Lung", "summary": "Alveoli and more"})
-    assert not holding.holds(DOCUMENT, where, {"title": "Lung", "type": "alveoli"})
+    assert predicates.holds(DOCUMENT, where, {"title": "Lung", "summary": "Alveoli and more"})
+    assert not predicates.holds(DOCUMENT, where, {"title": "Lung", "type": "alveoli"})
 
 
 def test_an_evil_expression_is_harmless() -> None:

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from portal_gateway.notices import _is_public, message
+from portal_gateway.downloads.notifications import _is_public, message
+from portal_gateway.downloads.views import told
 from portal_gateway.settings import GatewaySettings
-from portal_gateway.showing import told
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

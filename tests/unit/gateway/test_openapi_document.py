@@ -1,8 +1,8 @@
 """The committed OpenAPI document is that of the code."""
 
-from portal_gateway import openapi
+from portal_gateway import generate
 
 
 def test_the_committed_document_is_current() -> None:
-    committed = openapi.FILE.read_text("utf-8")
-    assert committed == openapi.text(), "run: python -m portal_gateway.openapi"
+    committed = generate.FILE.read_text("utf-8")
+    assert committed == generate.openapi_json(), "run: python -m portal_gateway.generate"

@@ -3,15 +3,15 @@
 from typing import Any
 
 import pytest
-from portal_gateway import arriving
-from portal_gateway.filters.entities import DATASET, DOCUMENT
-from portal_gateway.filters.reading import read_search
-from portal_gateway.filters.tree import All, Compare, Some
-from portal_gateway.refusals import Refused
+from portal_gateway.errors import Refused
+from portal_gateway.filters import query_string
+from portal_gateway.filters.ast import All, Compare, Some
+from portal_gateway.filters.parser import read_search
+from portal_gateway.filters.schema import DATASET, DOCUMENT
 
 
 def sent(query: str) -> dict[str, Any]:
-    return arriving.objects(arriving.parameters(query.encode()), "filter")
+    return query_string.objects(query_string.parameters(query.encode()), "filter")
 
 
 def nested(levels: int) -> dict[str, Any]:
@@ -41,12 +41,12 @@ def test_json_wins_over_brackets_and_blank_means_no_filter() -> None:
 )  # fmt: skip
 def test_what_is_no_object_is_refused(text: str) -> None:
     with pytest.raises(Refused, match="Value is not an object"):
-        arriving.from_json(text)
+        query_string.from_json(text)
 
 
 def test_json_of_any_depth_is_refused_not_fatal() -> None:
     with pytest.raises(Refused):
-        arriving.from_json('{"where":' + '{"and":[' * 50_000)
+        query_string.from_json('{"where":' + '{"and":[' * 50_000)
 
 
 def test_operands_are_of_the_type_of_the_field() -> None:

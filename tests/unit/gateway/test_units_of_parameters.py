@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from portal_gateway.filters import quantities
-from portal_gateway.filters.entities import PARAMETER
-from portal_gateway.filters.reading import Reader
+from portal_gateway.filters import parameters
+from portal_gateway.filters.parser import Reader
+from portal_gateway.filters.schema import PARAMETER
 
 
 def rows(*listed: tuple[str, Any, str]) -> list[dict[str, Any]]:
@@ -14,8 +14,8 @@ def rows(*listed: tuple[str, Any, str]) -> list[dict[str, Any]]:
 
 def matching(where: dict[str, Any], *listed: tuple[str, Any, str]) -> list[tuple[Any, str]]:
     there = rows(*listed)
-    found = quantities.matching(Reader().where(PARAMETER, where), there)
-    told = [quantities.told(there[i], unit) for i, unit in found.items()]
+    found = parameters.matching(Reader().where(PARAMETER, where), there)
+    told = [parameters.told(there[i], unit) for i, unit in found.items()]
     return [(t["value"], t["unit"]) for t in told]
 
 

@@ -21,8 +21,8 @@ from portal_local.icat.jpql.syntax import (
     Path,
     Query,
 )
-from portal_local.icat.schema import load
-from portal_local.icat.values import Values
+from portal_local.icat.schema.schema import load
+from portal_local.icat.schema.values import Values
 
 SCHEMA = load()
 PLANNER = Planner(SCHEMA, Values(SCHEMA, UTC))

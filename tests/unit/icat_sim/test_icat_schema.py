@@ -3,8 +3,8 @@
 import xml.etree.ElementTree as ET
 
 import pytest
-from portal_local.icat.schema import load, parse
-from portal_local.icat.wsdl import OPERATIONS, wsdl, xsd
+from portal_local.icat.schema.schema import load, parse
+from portal_local.icat.wire.wsdl import OPERATIONS, wsdl, xsd
 
 XS = "{http://www.w3.org/2001/XMLSchema}"
 

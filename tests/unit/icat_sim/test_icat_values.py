@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from portal_local.icat.errors import IcatError
-from portal_local.icat.schema import load
-from portal_local.icat.values import Values
+from portal_local.icat.schema.schema import load
+from portal_local.icat.schema.values import Values
 
 SCHEMA = load()
 VALUES = Values(SCHEMA, UTC)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from portal_indexer.marks import CROWD, PATIENCE, QUIET, ready
+from portal_indexer.debounce import CROWD, PATIENCE, QUIET, ready
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
-from portal_ingest import esrf_messages
-from portal_ingest.answers import briefly, told_within
-from portal_ingest.icat_entry import LogicalFiles
-from portal_shared.errors import Invalid
-from portal_shared.jobs import JobAnswer, Outcome, Problem
-from portal_shared.judging import judge
-from portal_shared.model import File
-from portal_shared.privacy import without_private
-from portal_shared.reading import envelope, parsed
+from portal_ingest.icat.mapping import LogicalFiles
+from portal_ingest.stomp import esrf_messages
+from portal_ingest.store.size_limits import briefly, told_within
+from portal_shared.contracts.jobs import JobAnswer, Outcome, Problem
+from portal_shared.contracts.records import File
+from portal_shared.runtime.errors import Invalid
+from portal_shared.validation.job_parser import envelope, parsed
+from portal_shared.validation.redaction import without_private
+from portal_shared.validation.validator import judge
 
 from .test_judging import ANY, DATASET, HOA, job
 

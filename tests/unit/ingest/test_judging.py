@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from portal_ingest.icat_entry import cut_name, dataset_entry, file_entries
-from portal_ingest.records import content_hash as record_hash
-from portal_ingest.records import dataset_record, listing
+from portal_ingest.domain.mapping import content_hash as record_hash
+from portal_ingest.domain.mapping import dataset_record, listing
+from portal_ingest.icat.mapping import cut_name, dataset_entry, file_entries
 from portal_shared import profile
-from portal_shared.checking import leaves_folder, valid_orcid
-from portal_shared.errors import Invalid
-from portal_shared.jobs import DatasetIn, FileIn
-from portal_shared.judging import judge
-from portal_shared.model import File, FileSummary, files_digest
-from portal_shared.privacy import without_private
-from portal_shared.reading import content_hash, envelope, parsed
+from portal_shared.contracts.jobs import DatasetIn, FileIn
+from portal_shared.contracts.records import File, FileSummary, files_digest
+from portal_shared.runtime.errors import Invalid
+from portal_shared.validation.job_parser import content_hash, envelope, parsed
+from portal_shared.validation.redaction import without_private
+from portal_shared.validation.rules import leaves_folder, valid_orcid
+from portal_shared.validation.validator import judge
 
 HOA, ANY = profile.load("human-organs"), profile.load("panosc")
 PANET = "http://purl.org/pan-science/PaNET/PaNET01333"

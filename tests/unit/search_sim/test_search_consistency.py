@@ -8,10 +8,10 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from portal_local.search.carrying import KINDS
-from portal_local.search.engine import Engine, Worker
-from portal_local.search.params import checked
-from portal_local.search.searching import Search
+from portal_local.search.results.params import checked
+from portal_local.search.results.search import Search
+from portal_local.search.tasks.engine import Engine, Worker
+from portal_local.search.tasks.executor import KINDS
 
 WORDS = ["kidney", "kidneys", "heart", "left", "lung", "zoom-1"]
 SETTINGS = {"filterableAttributes": ["n", "l"], "sortableAttributes": ["n"]}

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from portal_local.search.conditions import And, Condition, Node, Not, Or
-from portal_local.search.failures import Failure
-from portal_local.search.filters import parsed
+from portal_local.search.errors import Failure
+from portal_local.search.query.filter_ast import And, Condition, Node, Not, Or
+from portal_local.search.query.filter_parameter import parsed
 
 
 def plain(node: "Node | None") -> Any:

@@ -2,9 +2,9 @@
 
 import hypothesis.strategies as st
 from hypothesis import given
-from portal_local.search.docsets import numbers_in, single, union
-from portal_local.search.facets import Field
-from portal_local.search.spans import BLOCK, Spans
+from portal_local.search.index.bitmaps import numbers_in, single, union
+from portal_local.search.index.facets import Field
+from portal_local.search.index.range_unions import BLOCK, Spans
 
 MANY = 3 * BLOCK + 7
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from portal_local.search.carrying import KINDS
-from portal_local.search.engine import Engine, Steps, Worker
-from portal_local.search.tasks import Task
+from portal_local.search.tasks.engine import Engine, Steps, Worker
+from portal_local.search.tasks.executor import KINDS
+from portal_local.search.tasks.queue import Task
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from portal_local.search.docsets import Membership, added, bitmap, bits, numbers_in, removed
-from portal_local.search.text import Tokeniser, number_text
-from portal_local.search.typos import near
+from portal_local.search.index.bitmaps import Membership, added, bitmap, bits, numbers_in, removed
+from portal_local.search.index.tokenizer import Tokeniser, number_text
+from portal_local.search.index.typos import near
 
 
 def words(text: str, **settings: Any) -> list[str]:

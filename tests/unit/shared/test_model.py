@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from portal_shared import profile
-from portal_shared.errors import Conflict, Invalid, NotFound, Unavailable, may_succeed_later
-from portal_shared.model import File, Parameter, bare_doi, files_digest, key, utc_text
+from portal_shared.contracts.records import File, Parameter, bare_doi, files_digest, key, utc_text
+from portal_shared.runtime.errors import Conflict, Invalid, NotFound, Unavailable, may_succeed_later
 from pydantic import ValidationError
 
 

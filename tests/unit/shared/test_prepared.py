@@ -2,7 +2,7 @@
 
 import hypothesis.strategies as st
 from hypothesis import given
-from portal_shared import prepared
+from portal_shared.search import index_fields
 
 PIDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=255)
 LONG = st.integers(215, 225).map(lambda n: "x" * n) | st.integers(105, 115).map(lambda n: "é" * n)
@@ -10,19 +10,19 @@ LONG = st.integers(215, 225).map(lambda n: "x" * n) | st.integers(105, 115).map(
 
 @given(st.sets(PIDS | LONG, max_size=8))
 def test_whether_all_can_be_told_again_is_known(pids: set[str]) -> None:
-    named = [prepared.above(pid) for pid in pids]
-    told = [prepared.above_pid(one) for one in named]
-    assert prepared.above_told(named) == (None not in told)
+    named = [index_fields.above(pid) for pid in pids]
+    told = [index_fields.above_pid(one) for one in named]
+    assert index_fields.above_told(named) == (None not in told)
     assert {pid for pid in told if pid} <= pids
 
 
 @given(st.sets(PIDS | LONG, max_size=8))
 def test_those_that_can_be_told_stand_in_the_order_of_their_pids(pids: set[str]) -> None:
-    named = sorted(n for pid in pids if prepared.above_told([n := prepared.above(pid)]))
-    told = [prepared.above_pid(one) for one in named]
+    named = sorted(n for pid in pids if index_fields.above_told([n := index_fields.above(pid)]))
+    told = [index_fields.above_pid(one) for one in named]
     assert told == sorted(pid for pid in told if pid)
 
 
 def test_a_pid_is_told_up_to_the_bytes_that_are_kept() -> None:
-    assert prepared.above_told([prepared.above("x" * 220), prepared.above("é" * 110)])
-    assert not prepared.above_told([prepared.above("x"), prepared.above("x" * 221)])
+    assert index_fields.above_told([index_fields.above("x" * 220), index_fields.above("é" * 110)])
+    assert not index_fields.above_told([index_fields.above("x"), index_fields.above("x" * 221)])

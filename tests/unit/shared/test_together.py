@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from portal_shared.errors import Invalid, Unavailable
-from portal_shared.mongo import Contended
-from portal_shared.together import Together, done_together
+from portal_shared.runtime.batcher import Together, done_together
+from portal_shared.runtime.errors import Invalid, Unavailable
+from portal_shared.runtime.mongo import Contended
 
 
 async def test_what_comes_together_is_answered_by_one_trip() -> None:

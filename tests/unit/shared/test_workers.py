@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 
-from portal_shared.errors import Unavailable
-from portal_shared.workers import Worker
+from portal_shared.runtime.errors import Unavailable
+from portal_shared.runtime.worker import Worker
 
 
 class Steps:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from portal_shared.jobs import PersonIn, SampleIn
+from portal_shared.contracts.jobs import PersonIn, SampleIn
 
 from portal_cli.hoa import people, wording
 from portal_cli.hoa.record import Record

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, time
 
-from portal_shared.jobs import DatasetIn, FileIn, InstrumentIn, TechniqueIn
+from portal_shared.contracts.jobs import DatasetIn, FileIn, InstrumentIn, TechniqueIn
 from portal_shared.profile import Profile
 
 from portal_cli.hoa import details, donors, parameters, people, whole, wording

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time
 from typing import Any
 
-from portal_shared.jobs import DocumentIn
+from portal_shared.contracts.jobs import DocumentIn
 from portal_shared.profile import Profile
 
 from portal_cli.hoa import details, donors, parameters, people, registration, whole, wording

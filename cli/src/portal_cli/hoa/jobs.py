@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from portal_shared import profile as profiles
-from portal_shared.jobs import FileIn
+from portal_shared.contracts.jobs import FileIn
 
 from portal_cli.hoa import datasets, documents, whole
 from portal_cli.hoa.atlas import Atlas
 from portal_cli.hoa.source import PROFILE
-from portal_cli.outgoing import Outgoing, outgoing
+from portal_cli.submission.message import Outgoing, outgoing
 
 
 def chosen(atlas: Atlas, *, donors: Sequence[str] = (), limit: int | None = None) -> list[str]:

@@ -5,7 +5,7 @@ What is not recorded has no parameter: no zero, no empty text.
 
 from collections.abc import Iterable
 
-from portal_shared.jobs import ParameterIn
+from portal_shared.contracts.jobs import ParameterIn
 from portal_shared.profile import Profile
 
 from portal_cli.hoa import donors, filters, registration

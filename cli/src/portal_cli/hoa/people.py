@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
-from portal_shared.jobs import MemberIn, PersonIn
+from portal_shared.contracts.jobs import MemberIn, PersonIn
 
 from portal_cli.hoa.record import Contributor
 

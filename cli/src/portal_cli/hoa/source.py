@@ -14,7 +14,7 @@ from importlib.resources.abc import Traversable
 from typing import Any, cast
 
 from portal_shared import profile as profiles
-from portal_shared.errors import Invalid
+from portal_shared.runtime.errors import Invalid
 from pydantic import ValidationError
 
 from portal_cli.hoa.record import Record

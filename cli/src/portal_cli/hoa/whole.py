@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from portal_shared.jobs import DocumentIn, RelatedItemIn, RelationIn
+from portal_shared.contracts.jobs import DocumentIn, RelatedItemIn, RelationIn
 from portal_shared.profile import Profile
 
 from portal_cli.hoa import people, wording

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from portal_shared.jobs import FileIn
+from portal_shared.contracts.jobs import FileIn
 
 from portal_cli.miniature import formats, tissue
 from portal_cli.miniature.grid import Grid, grid

@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn, TypeVar, cast
 
-from portal_shared.errors import Invalid
-from portal_shared.jobs import DatasetIn, DocumentIn, InstrumentIn
+from portal_shared.contracts.jobs import DatasetIn, DocumentIn, InstrumentIn
+from portal_shared.runtime.errors import Invalid
 from pydantic import BaseModel, ValidationError
 
 M = TypeVar("M", bound=BaseModel)

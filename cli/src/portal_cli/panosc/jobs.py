@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from portal_shared.errors import Invalid
-from portal_shared.jobs import DatasetIn, InstrumentIn
+from portal_shared.contracts.jobs import DatasetIn, InstrumentIn
+from portal_shared.runtime.errors import Invalid
 
-from portal_cli.outgoing import Outgoing, outgoing
 from portal_cli.panosc import corpus
+from portal_cli.submission.message import Outgoing, outgoing
 
 PROFILE = "panosc"
 SENDER = "portal import panosc"

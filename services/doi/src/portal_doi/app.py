@@ -5,22 +5,22 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from fastapi import FastAPI
-from portal_shared.errors import PortalError
-from portal_shared.service import Service
-from portal_shared.workers import Worker
+from portal_shared.runtime.errors import PortalError
+from portal_shared.runtime.worker import Worker
+from portal_shared.service.app import Service
 
 from portal_doi import handlers, routes
-from portal_doi.auditing import Auditing
-from portal_doi.claims import Claims
-from portal_doi.clock import Clock
 from portal_doi.datacite import CONNECT_SECONDS, DataCite
-from portal_doi.keeping import Keeping
-from portal_doi.minting import Minting
-from portal_doi.operating import Operating
-from portal_doi.pacing import LONGEST_WAIT, Pace
-from portal_doi.registry import Registry
-from portal_doi.relations import Relations
+from portal_doi.minting.admin import Operating
+from portal_doi.minting.audit import Auditing
+from portal_doi.minting.reconciler import Minting
 from portal_doi.settings import DoiSettings
+from portal_doi.store.clock import Clock
+from portal_doi.store.intent_writer import Keeping
+from portal_doi.store.leases import Claims
+from portal_doi.store.rate_limit import LONGEST_WAIT, Pace
+from portal_doi.store.registry import Registry
+from portal_doi.store.relations import Relations
 
 CALLS_A_ROW = 3  # to DataCite, for one row, at most
 LONGEST_IDLE = 10.0  # seconds between looks for what nobody woke us for: an embargo that ends

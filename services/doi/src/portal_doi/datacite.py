@@ -19,11 +19,11 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 from datacite import DataCiteRESTClient, schema45
 from datacite.request import DataCiteRequest
-from portal_shared.errors import Invalid, Unavailable
+from portal_shared.runtime.errors import Invalid, Unavailable
 from requests.auth import HTTPBasicAuth
 from typing_extensions import override
 
-from portal_doi.registration import Answer, Attributes, Registration, answer
+from portal_doi.domain.registration import Answer, Attributes, Registration, answer
 from portal_doi.settings import DoiSettings
 
 CONNECT_SECONDS = 5

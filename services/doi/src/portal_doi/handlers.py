@@ -4,16 +4,16 @@ from typing import Annotated
 
 from faststream import Context
 from faststream.rabbit import RabbitRouter
-from portal_shared import bus
-from portal_shared.events import (
+from portal_shared.contracts.events import (
     DatasetRegistered,
     DatasetWithdrawn,
     DocumentRegistered,
     DocumentWithdrawn,
 )
-from portal_shared.workers import Worker
+from portal_shared.messaging import publisher
+from portal_shared.runtime.worker import Worker
 
-from portal_doi.keeping import Keeping
+from portal_doi.store.intent_writer import Keeping
 
 router = RabbitRouter()
 
@@ -21,7 +21,7 @@ AT_ONCE = 50  # they only write to the database, and do that together
 
 
 @router.subscriber(
-    bus.queue("doi", DocumentRegistered), channel=bus.channel(AT_ONCE), no_reply=True
+    publisher.queue("doi", DocumentRegistered), channel=publisher.channel(AT_ONCE), no_reply=True
 )
 async def identify_document(
     event: DocumentRegistered,
@@ -32,7 +32,9 @@ async def identify_document(
         minting.wake.set()
 
 
-@router.subscriber(bus.queue("doi", DatasetRegistered), channel=bus.channel(AT_ONCE), no_reply=True)
+@router.subscriber(
+    publisher.queue("doi", DatasetRegistered), channel=publisher.channel(AT_ONCE), no_reply=True
+)
 async def identify_dataset(
     event: DatasetRegistered,
     keeping: Annotated[Keeping, Context()],
@@ -42,7 +44,9 @@ async def identify_dataset(
         minting.wake.set()
 
 
-@router.subscriber(bus.queue("doi", DatasetWithdrawn), channel=bus.channel(AT_ONCE), no_reply=True)
+@router.subscriber(
+    publisher.queue("doi", DatasetWithdrawn), channel=publisher.channel(AT_ONCE), no_reply=True
+)
 async def withdraw_dataset(
     event: DatasetWithdrawn,
     keeping: Annotated[Keeping, Context()],
@@ -52,7 +56,9 @@ async def withdraw_dataset(
         minting.wake.set()
 
 
-@router.subscriber(bus.queue("doi", DocumentWithdrawn), channel=bus.channel(AT_ONCE), no_reply=True)
+@router.subscriber(
+    publisher.queue("doi", DocumentWithdrawn), channel=publisher.channel(AT_ONCE), no_reply=True
+)
 async def withdraw_document(
     event: DocumentWithdrawn,
     keeping: Annotated[Keeping, Context()],

@@ -4,13 +4,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
-from portal_shared.errors import PortalError
-from portal_shared.model import Level
+from portal_shared.contracts.records import Level
+from portal_shared.runtime.errors import PortalError
 from pydantic import BaseModel, ConfigDict, Field
 
-from portal_doi.auditing import Auditing
-from portal_doi.operating import Operating
-from portal_doi.registry import Registry
+from portal_doi.minting.admin import Operating
+from portal_doi.minting.audit import Auditing
+from portal_doi.store.registry import Registry
 
 router = APIRouter()
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from portal_shared.settings import Settings
+from portal_shared.runtime.settings import Settings
 from pydantic import Field, SecretStr
 
 

@@ -7,44 +7,46 @@ from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
-from portal_shared.errors import PortalError
-from portal_shared.service import Service
-from portal_shared.together import done_together
-from portal_shared.workers import Worker
+from portal_shared.runtime.batcher import done_together
+from portal_shared.runtime.errors import PortalError
+from portal_shared.runtime.worker import Worker
+from portal_shared.service.app import Service
 from starlette.exceptions import HTTPException
 
-from portal_downloader import handlers, problems, reporting, serving
-from portal_downloader.adopting import Adopting
-from portal_downloader.archives.archive import Archive
-from portal_downloader.archives.choosing import archive
-from portal_downloader.batches import Batches
-from portal_downloader.bells import Bell, Bells
-from portal_downloader.bundling import Bundling
-from portal_downloader.cache import Cache
-from portal_downloader.cancelling import Cancelling
-from portal_downloader.contents import Contents
-from portal_downloader.cropping import Cropping
-from portal_downloader.datasets import Datasets
-from portal_downloader.delivering import Delivery
-from portal_downloader.estimating import Pace
-from portal_downloader.fetching import Fetching
-from portal_downloader.lines import Application
-from portal_downloader.looking import LOOK_SECONDS, UNRUNG_SECONDS, Looking
-from portal_downloader.places import Places
-from portal_downloader.planning import Planning
-from portal_downloader.polling import Polling
-from portal_downloader.recovering import Recovering
-from portal_downloader.releasing import Releasing
-from portal_downloader.renewing import Renewing
-from portal_downloader.requests import Requests
-from portal_downloader.room import Room
-from portal_downloader.rows import Files
-from portal_downloader.selecting import Selected
+from portal_downloader import handlers
+from portal_downloader.archives.factory import archive
+from portal_downloader.archives.protocol import Archive
+from portal_downloader.archives.tape_locations import Places
+from portal_downloader.bundles.layouts import Bundling
+from portal_downloader.bundles.selection import Selected
+from portal_downloader.cache.disk import Cache
+from portal_downloader.cache.eviction import Room
+from portal_downloader.cache.recovery import Recovering
+from portal_downloader.domain.estimates import Pace
+from portal_downloader.http import problems
+from portal_downloader.http.access import Store
+from portal_downloader.http.sendfile import Application
+from portal_downloader.routes import failures, files
+from portal_downloader.routes.bundles import Delivery
+from portal_downloader.routes.crops import Cropping
 from portal_downloader.settings import DownloaderSettings
-from portal_downloader.store import Store
-from portal_downloader.stores import Stores
-from portal_downloader.submitting import Submitting
-from portal_downloader.telling import Telling
+from portal_downloader.staging.cancellation import Cancelling
+from portal_downloader.staging.fetcher import Fetching
+from portal_downloader.staging.file_lists import Adopting
+from portal_downloader.staging.pin_release import Releasing
+from portal_downloader.staging.pin_renewal import Renewing
+from portal_downloader.staging.planner import Planning
+from portal_downloader.staging.poller import Polling
+from portal_downloader.staging.progress import Telling
+from portal_downloader.staging.submitter import Submitting
+from portal_downloader.staging.watchdog import LOOK_SECONDS, UNRUNG_SECONDS, Looking
+from portal_downloader.store.batches import Batches
+from portal_downloader.store.contents import Contents
+from portal_downloader.store.datasets import Datasets
+from portal_downloader.store.files import Files
+from portal_downloader.store.requests import Requests
+from portal_downloader.store.signals import Bell, Bells
+from portal_downloader.store.stores import Stores
 
 
 def build(settings: DownloaderSettings | None = None) -> FastAPI:
@@ -164,9 +166,9 @@ def _application(
         store, stores.files, most_voxels=settings.crop_voxels, at_once=settings.crops_at_once
     )
     app.state.requests = stores.requests
-    app.state.reporting = reporting.Reporting(stores.files, stores.cache)
-    app.include_router(reporting.router)
-    app.include_router(serving.router)
+    app.state.reporting = failures.Reporting(stores.files, stores.cache)
+    app.include_router(failures.router)
+    app.include_router(files.router)
     for kind in (PortalError, HTTPException):
         app.add_exception_handler(kind, problems.refused)
     return app

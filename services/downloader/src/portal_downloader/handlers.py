@@ -4,18 +4,18 @@ from typing import Annotated
 
 from faststream import Context
 from faststream.rabbit import RabbitRouter
-from portal_shared import bus
-from portal_shared.events import (
+from portal_shared.contracts.events import (
     DatasetFilesListed,
     DatasetRegistered,
     DatasetWithdrawn,
     DownloadCancelled,
     DownloadRequested,
 )
-from portal_shared.together import Together
+from portal_shared.messaging import publisher
+from portal_shared.runtime.batcher import Together
 
-from portal_downloader.datasets import Datasets
-from portal_downloader.requests import Requests
+from portal_downloader.store.datasets import Datasets
+from portal_downloader.store.requests import Requests
 
 GATHERED = 50  # messages of one kind at once: they are kept in portions
 
@@ -24,7 +24,9 @@ Known = Annotated[Datasets, Context("datasets")]
 
 
 @router.subscriber(
-    bus.queue("downloader", DatasetRegistered), channel=bus.channel(GATHERED), no_reply=True
+    publisher.queue("downloader", DatasetRegistered),
+    channel=publisher.channel(GATHERED),
+    no_reply=True,
 )
 async def keep_dataset(
     event: DatasetRegistered, records: Annotated[Together[DatasetRegistered, None], Context()]
@@ -33,7 +35,7 @@ async def keep_dataset(
 
 
 @router.subscriber(
-    bus.queue("downloader", DatasetWithdrawn), channel=bus.channel(20), no_reply=True
+    publisher.queue("downloader", DatasetWithdrawn), channel=publisher.channel(20), no_reply=True
 )
 async def withdraw_dataset(
     event: DatasetWithdrawn, datasets: Known, requests: Annotated[Requests, Context()]
@@ -43,7 +45,9 @@ async def withdraw_dataset(
 
 
 @router.subscriber(
-    bus.queue("downloader", DatasetFilesListed), channel=bus.channel(GATHERED), no_reply=True
+    publisher.queue("downloader", DatasetFilesListed),
+    channel=publisher.channel(GATHERED),
+    no_reply=True,
 )
 async def keep_files(
     event: DatasetFilesListed,
@@ -57,7 +61,7 @@ async def keep_files(
 
 
 @router.subscriber(
-    bus.queue("downloader", DownloadRequested), channel=bus.channel(10), no_reply=True
+    publisher.queue("downloader", DownloadRequested), channel=publisher.channel(10), no_reply=True
 )
 async def keep_request(
     event: DownloadRequested,
@@ -67,7 +71,7 @@ async def keep_request(
 
 
 @router.subscriber(
-    bus.queue("downloader", DownloadCancelled), channel=bus.channel(10), no_reply=True
+    publisher.queue("downloader", DownloadCancelled), channel=publisher.channel(10), no_reply=True
 )
 async def cancel_request(
     event: DownloadCancelled,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from portal_shared.settings import Settings
+from portal_shared.runtime.settings import Settings
 from pydantic import Field, SecretStr
 
 

@@ -6,33 +6,35 @@ from functools import partial
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from portal_shared import mongo
-from portal_shared.errors import PortalError
-from portal_shared.service import Service
-from portal_shared.workers import Worker
+from portal_shared.runtime import mongo
+from portal_shared.runtime.errors import PortalError
+from portal_shared.runtime.worker import Worker
+from portal_shared.service.app import Service
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
-from portal_gateway import answering, download_handlers, openapi
+from portal_gateway import handlers
 from portal_gateway.catalogue import Catalogue
-from portal_gateway.citing.records import Records
-from portal_gateway.downloads import Downloads
-from portal_gateway.engine import Engine
-from portal_gateway.exporting import Exporting
-from portal_gateway.faceting import Faceting
-from portal_gateway.files import FilePages
-from portal_gateway.listing import Listing
-from portal_gateway.notices import Noticing
-from portal_gateway.quoting import Quoting
-from portal_gateway.refusals import NothingThere, Refused
+from portal_gateway.citation.loader import Records
+from portal_gateway.downloads.notifications import Noticing
+from portal_gateway.downloads.repository import Downloads
+from portal_gateway.engine.client import Engine
+from portal_gateway.errors import NothingThere, Refused
+from portal_gateway.http import responses
+from portal_gateway.openapi import document
 from portal_gateway.routes import downloads, history
 from portal_gateway.routes.citation import Citation
 from portal_gateway.routes.landing import Landing
 from portal_gateway.routes.panosc import PanoscApi, SearchFirst
-from portal_gateway.searching import Searching
+from portal_gateway.search.export import Exporting
+from portal_gateway.search.facets import Faceting
+from portal_gateway.search.files import FilePages
+from portal_gateway.search.pagination import Listing
+from portal_gateway.search.planner import Searching
+from portal_gateway.search.snippets import Quoting
+from portal_gateway.search.suggestions import Suggesting
 from portal_gateway.settings import GatewaySettings
-from portal_gateway.suggesting import Suggesting
 
 EXPOSED = (  # what a page of another origin may read: totals, and what readers of ranges need
     "X-Total-Count",
@@ -74,7 +76,7 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
     app.state.service = service
     app.state.engine = engine
     app.state.downloads = Downloads(service, database, settings)
-    service.subscribe(download_handlers.router, downloads=app.state.downloads)
+    service.subscribe(handlers.router, downloads=app.state.downloads)
     service.work(Worker("notices", Noticing(settings, app.state.downloads).step))
     app.state.catalogue = catalogue
     app.include_router(downloads.router)
@@ -103,7 +105,7 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
         expose_headers=EXPOSED,
         max_age=DAY,
     )
-    app.openapi = partial(openapi.document, app)
+    app.openapi = partial(document.document, app)
     _errors(app)
     return app
 
@@ -113,20 +115,20 @@ def _errors(app: FastAPI) -> None:
 
     @app.exception_handler(PortalError)
     async def refused(_request: Request, error: PortalError) -> Response:
-        return answering.refused(error)
+        return responses.refused(error)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         if error.status_code in (404, 405):
             path = request.url.path
-            return answering.refused(
+            return responses.refused(
                 NothingThere(f"There is no method to handle {request.method} {path[:300]}")
             )
         made = PortalError(str(error.detail))
         made.status = error.status_code
-        return answering.refused(made)
+        return responses.refused(made)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> Response:
         told = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        return answering.refused(Refused("; ".join(told)[:1000]))
+        return responses.refused(Refused("; ".join(told)[:1000]))

@@ -3,8 +3,8 @@
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import Any
 
-from portal_shared.model import bare_doi
-from portal_shared.mongo import Database, Doc, translated
+from portal_shared.contracts.records import bare_doi
+from portal_shared.runtime.mongo import Database, Doc, translated
 
 LEVELS = {"document": "documents", "dataset": "datasets"}
 MOST_SHARING = 100  # records of one DOI

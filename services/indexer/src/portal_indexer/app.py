@@ -4,18 +4,18 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
-from portal_shared import prepared
-from portal_shared.errors import PortalError
-from portal_shared.observe import logger
-from portal_shared.service import Service
-from portal_shared.workers import Worker
+from portal_shared.runtime.errors import PortalError
+from portal_shared.runtime.logs import logger
+from portal_shared.runtime.worker import Worker
+from portal_shared.search import index_fields
+from portal_shared.service.app import Service
 
-from portal_indexer import engine_settings, handlers
+from portal_indexer import handlers, index_settings
 from portal_indexer.catalogue import Catalogue
-from portal_indexer.engine import Engine
-from portal_indexer.files import Files
-from portal_indexer.indexing import Indexing
-from portal_indexer.reindexing import Reindexing
+from portal_indexer.file_lists import Files
+from portal_indexer.index_worker import Indexing
+from portal_indexer.meilisearch import Engine
+from portal_indexer.rebuild import Reindexing
 from portal_indexer.settings import IndexerSettings
 
 log = logger(__name__)
@@ -35,8 +35,8 @@ def build(settings: IndexerSettings | None = None) -> FastAPI:
         """An engine that lost its indexes, or whose fields are of before, is given everything."""
         made = [
             name
-            for name in prepared.INDEXES
-            if await engine.ensure(name, engine_settings.settings(name))
+            for name in index_fields.INDEXES
+            if await engine.ensure(name, index_settings.settings(name))
         ]
         if made:
             log.info("indexes to be filled", indexes=made)

@@ -9,11 +9,10 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from portal_shared import prepared
-from portal_shared.events import DatasetWithdrawn, DocumentWithdrawn, DoiMinted
-from portal_shared.jobs import JobAnswer
-from portal_shared.model import Change, Dataset, Document, Instrument, Level
-from portal_shared.mongo import (
+from portal_shared.contracts.events import DatasetWithdrawn, DocumentWithdrawn, DoiMinted
+from portal_shared.contracts.jobs import JobAnswer
+from portal_shared.contracts.records import Change, Dataset, Document, Instrument, Level
+from portal_shared.runtime.mongo import (
     ASCENDING,
     Database,
     Doc,
@@ -21,14 +20,15 @@ from portal_shared.mongo import (
     UpdateOne,
     translated,
 )
+from portal_shared.search import index_fields
 
-from portal_indexer.marks import ready
+from portal_indexer.debounce import ready
 
-COLLECTIONS = prepared.INDEXES
+COLLECTIONS = index_fields.INDEXES
 MARKED_AT_ONCE = 1000
 CLEANED_AT_ONCE = 100  # SecantusDB compares each with all
 MARKS_A_RECORD = 20  # read at most, on average
-LEVELS: dict[Level, str] = {"document": prepared.DOCUMENTS, "dataset": prepared.DATASETS}
+LEVELS: dict[Level, str] = {"document": index_fields.DOCUMENTS, "dataset": index_fields.DATASETS}
 
 
 class Catalogue:

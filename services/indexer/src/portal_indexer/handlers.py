@@ -4,8 +4,7 @@ from typing import Annotated
 
 from faststream import Context
 from faststream.rabbit import RabbitRouter
-from portal_shared import bus, prepared
-from portal_shared.events import (
+from portal_shared.contracts.events import (
     DatasetAvailability,
     DatasetFilesListed,
     DatasetRegistered,
@@ -16,11 +15,13 @@ from portal_shared.events import (
     InstrumentRegistered,
     JobFinished,
 )
-from portal_shared.mongo import Doc
-from portal_shared.workers import Worker
+from portal_shared.messaging import publisher
+from portal_shared.runtime.mongo import Doc
+from portal_shared.runtime.worker import Worker
+from portal_shared.search import index_fields
 
 from portal_indexer.catalogue import LEVELS, Catalogue
-from portal_indexer.files import Files
+from portal_indexer.file_lists import Files
 
 AT_ONCE = 20
 
@@ -30,7 +31,7 @@ Waiting = Annotated[Worker, Context("worker")]
 
 
 @router.subscriber(
-    bus.queue("indexer", DatasetRegistered), channel=bus.channel(AT_ONCE), no_reply=True
+    publisher.queue("indexer", DatasetRegistered), channel=publisher.channel(AT_ONCE), no_reply=True
 )
 async def keep_dataset(
     event: DatasetRegistered,
@@ -40,11 +41,11 @@ async def keep_dataset(
 ) -> None:
     record = event.dataset
     fields: Doc = {"record.document": 1}
-    before = await catalogue.find(prepared.DATASETS, {"_id": record.pid}, fields)
+    before = await catalogue.find(index_fields.DATASETS, {"_id": record.pid}, fields)
     lists: Doc = {"record.datasets": record.pid}
-    listing = await catalogue.find(prepared.DOCUMENTS, lists, {"_id": 1})
+    listing = await catalogue.find(index_fields.DOCUMENTS, lists, {"_id": 1})
     newer = await catalogue.put(
-        prepared.DATASETS, record, event.version, history=event.history, new=not before
+        index_fields.DATASETS, record, event.version, history=event.history, new=not before
     )
     if newer and not record.files.count:
         await files.none(record.pid, event.version)
@@ -55,24 +56,28 @@ async def keep_dataset(
 
 
 @router.subscriber(
-    bus.queue("indexer", DocumentRegistered), channel=bus.channel(AT_ONCE), no_reply=True
+    publisher.queue("indexer", DocumentRegistered),
+    channel=publisher.channel(AT_ONCE),
+    no_reply=True,
 )
 async def keep_document(event: DocumentRegistered, catalogue: Kept, worker: Waiting) -> None:
     record = event.document
     datasets = {*record.datasets, *await _datasets_of(catalogue, record.pid)}
-    await catalogue.put(prepared.DOCUMENTS, record, event.version, history=event.history)
+    await catalogue.put(index_fields.DOCUMENTS, record, event.version, history=event.history)
     await catalogue.mark(documents=[record.pid], datasets=datasets)
     worker.wake.set()
 
 
 @router.subscriber(
-    bus.queue("indexer", DatasetWithdrawn), channel=bus.channel(AT_ONCE), no_reply=True
+    publisher.queue("indexer", DatasetWithdrawn), channel=publisher.channel(AT_ONCE), no_reply=True
 )
 async def withdraw_dataset(event: DatasetWithdrawn, catalogue: Kept, worker: Waiting) -> None:
-    if await catalogue.withdraw(prepared.DATASETS, event):
-        rows = await catalogue.find(prepared.DATASETS, {"_id": event.pid}, {"record.document": 1})
+    if await catalogue.withdraw(index_fields.DATASETS, event):
+        rows = await catalogue.find(
+            index_fields.DATASETS, {"_id": event.pid}, {"record.document": 1}
+        )
         listing = await catalogue.find(
-            prepared.DOCUMENTS, {"record.datasets": event.pid}, {"_id": 1}
+            index_fields.DOCUMENTS, {"record.datasets": event.pid}, {"_id": 1}
         )
         documents = {row.get("record", {}).get("document") for row in rows}
         documents |= {row["_id"] for row in listing}
@@ -81,10 +86,10 @@ async def withdraw_dataset(event: DatasetWithdrawn, catalogue: Kept, worker: Wai
 
 
 @router.subscriber(
-    bus.queue("indexer", DocumentWithdrawn), channel=bus.channel(AT_ONCE), no_reply=True
+    publisher.queue("indexer", DocumentWithdrawn), channel=publisher.channel(AT_ONCE), no_reply=True
 )
 async def withdraw_document(event: DocumentWithdrawn, catalogue: Kept, worker: Waiting) -> None:
-    if await catalogue.withdraw(prepared.DOCUMENTS, event):
+    if await catalogue.withdraw(index_fields.DOCUMENTS, event):
         datasets = await _datasets_of(catalogue, event.pid)
         await catalogue.mark(documents=[event.pid], datasets=datasets)
         worker.wake.set()
@@ -92,27 +97,33 @@ async def withdraw_document(event: DocumentWithdrawn, catalogue: Kept, worker: W
 
 async def _datasets_of(catalogue: Catalogue, pid: str) -> set[str]:
     """Datasets that a document names, as the catalogue has it, and those that name it."""
-    kept = await catalogue.find(prepared.DOCUMENTS, {"_id": pid}, {"record.datasets": 1})
-    rows = await catalogue.find(prepared.DATASETS, {"record.document": pid}, {"_id": 1})
+    kept = await catalogue.find(index_fields.DOCUMENTS, {"_id": pid}, {"record.datasets": 1})
+    rows = await catalogue.find(index_fields.DATASETS, {"record.document": pid}, {"_id": 1})
     named = {one for row in kept for one in row.get("record", {}).get("datasets", ())}
     return {*named, *(row["_id"] for row in rows)}
 
 
 @router.subscriber(
-    bus.queue("indexer", InstrumentRegistered), channel=bus.channel(AT_ONCE), no_reply=True
+    publisher.queue("indexer", InstrumentRegistered),
+    channel=publisher.channel(AT_ONCE),
+    no_reply=True,
 )
 async def keep_instrument(event: InstrumentRegistered, catalogue: Kept, worker: Waiting) -> None:
-    await catalogue.put(prepared.INSTRUMENTS, event.instrument, event.version)
+    await catalogue.put(index_fields.INSTRUMENTS, event.instrument, event.version)
     await catalogue.mark(instruments=[event.instrument.pid])
     worker.wake.set()
 
 
-@router.subscriber(bus.queue("indexer", DatasetFilesListed), channel=bus.channel(4), no_reply=True)
+@router.subscriber(
+    publisher.queue("indexer", DatasetFilesListed), channel=publisher.channel(4), no_reply=True
+)
 async def keep_files(event: DatasetFilesListed, files: Annotated[Files, Context()]) -> None:
     await files.put(event)
 
 
-@router.subscriber(bus.queue("indexer", DoiMinted), channel=bus.channel(AT_ONCE), no_reply=True)
+@router.subscriber(
+    publisher.queue("indexer", DoiMinted), channel=publisher.channel(AT_ONCE), no_reply=True
+)
 async def note_doi(event: DoiMinted, catalogue: Kept, worker: Waiting) -> None:
     await catalogue.put_doi(event)
     await catalogue.mark(**{LEVELS[event.level]: [event.pid]})
@@ -120,7 +131,9 @@ async def note_doi(event: DoiMinted, catalogue: Kept, worker: Waiting) -> None:
 
 
 @router.subscriber(
-    bus.queue("indexer", DatasetAvailability), channel=bus.channel(AT_ONCE), no_reply=True
+    publisher.queue("indexer", DatasetAvailability),
+    channel=publisher.channel(AT_ONCE),
+    no_reply=True,
 )
 async def note_availability(event: DatasetAvailability, catalogue: Kept, worker: Waiting) -> None:
     await catalogue.put_availability(event.pid, event.availability, event.version)
@@ -128,6 +141,8 @@ async def note_availability(event: DatasetAvailability, catalogue: Kept, worker:
     worker.wake.set()
 
 
-@router.subscriber(bus.queue("indexer", JobFinished), channel=bus.channel(AT_ONCE), no_reply=True)
+@router.subscriber(
+    publisher.queue("indexer", JobFinished), channel=publisher.channel(AT_ONCE), no_reply=True
+)
 async def keep_job(event: JobFinished, catalogue: Kept) -> None:
     await catalogue.put_job(event.answer)

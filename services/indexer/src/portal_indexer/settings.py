@@ -1,6 +1,6 @@
 """Settings of the indexer."""
 
-from portal_shared.settings import Settings
+from portal_shared.runtime.settings import Settings
 from pydantic import SecretStr
 
 

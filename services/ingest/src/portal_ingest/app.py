@@ -6,21 +6,22 @@ from datetime import timedelta
 from typing import Any
 
 from fastapi import FastAPI
-from portal_shared.service import Service
-from portal_shared.workers import Worker
+from portal_shared.runtime.worker import Worker
+from portal_shared.service.app import Service
 
-from portal_ingest import bridge, handlers, routes
-from portal_ingest.changing import Changing, Embargo
-from portal_ingest.doi_audit import DoiAudit
-from portal_ingest.doi_notes import Writeback
-from portal_ingest.icat import Icat
-from portal_ingest.intake import Intake
-from portal_ingest.joblog import JobLog
-from portal_ingest.registering import Registering
-from portal_ingest.registry import Registry
+from portal_ingest import handlers, routes
+from portal_ingest.dois.audit import DoiAudit
+from portal_ingest.dois.writeback import Writeback
+from portal_ingest.icat.adapter import Icat
+from portal_ingest.jobs.runner import Working
+from portal_ingest.records.changes import Changing, Embargo
+from portal_ingest.records.inbox import Intake
+from portal_ingest.records.registration import Registering
 from portal_ingest.settings import IngestSettings
-from portal_ingest.stomp_door import Door
-from portal_ingest.working import Working
+from portal_ingest.stomp import bridge
+from portal_ingest.stomp.proxy import Door
+from portal_ingest.store.jobs import JobLog
+from portal_ingest.store.records import Registry
 
 
 def build(settings: IngestSettings | None = None) -> FastAPI:

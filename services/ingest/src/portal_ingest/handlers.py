@@ -7,15 +7,16 @@ from typing import Annotated, Any
 from faststream import Context
 from faststream.rabbit import RabbitRouter
 from faststream.rabbit.annotations import RabbitMessage
-from portal_shared import bus, topology
-from portal_shared.errors import Unavailable
-from portal_shared.events import DoiFailed, DoiMinted
-from portal_shared.observe import logger
-from portal_shared.workers import Worker
+from portal_shared.contracts.events import DoiFailed, DoiMinted
+from portal_shared.messaging import publisher, topology
+from portal_shared.runtime.errors import Unavailable
+from portal_shared.runtime.logs import logger
+from portal_shared.runtime.worker import Worker
 
-from portal_ingest import accepting, doi_notes
-from portal_ingest.joblog import JobLog, ReplyTo
-from portal_ingest.registry import Registry
+from portal_ingest.dois import writeback
+from portal_ingest.jobs import acceptance
+from portal_ingest.store.jobs import JobLog, ReplyTo
+from portal_ingest.store.records import Registry
 
 log = logger(__name__)
 router = RabbitRouter()
@@ -31,7 +32,10 @@ async def as_it_came(
 
 
 @router.subscriber(
-    bus.named_queue(topology.JOBS), channel=bus.channel(1), decoder=as_it_came, no_reply=True
+    publisher.named_queue(topology.JOBS),
+    channel=publisher.channel(1),
+    decoder=as_it_came,
+    no_reply=True,
 )
 async def accept_job(  # noqa: PLR0917  # injected by name
     body: bytes,
@@ -56,25 +60,29 @@ async def _in_order(
     """One after the other, as they lie in the queue: one that has to wait holds up the next."""
     for pause in PAUSES:
         try:
-            return await accepting.accept(
+            return await acceptance.accept(
                 body, reply, jobs=jobs, registry=registry, profile=profile
             )
         except Unavailable as error:
             log.warning("a job waits to be accepted", reason=str(error), seconds=pause)
             await asyncio.sleep(pause)
-    return await accepting.accept(body, reply, jobs=jobs, registry=registry, profile=profile)
+    return await acceptance.accept(body, reply, jobs=jobs, registry=registry, profile=profile)
 
 
-@router.subscriber(bus.queue("ingest", DoiMinted), channel=bus.channel(10), no_reply=True)
+@router.subscriber(
+    publisher.queue("ingest", DoiMinted), channel=publisher.channel(10), no_reply=True
+)
 async def note_doi(
     event: DoiMinted,
     registry: Annotated[Registry, Context()],
     writing_back: Annotated[Worker, Context()],
 ) -> None:
-    if await doi_notes.note_minted(event, registry):
+    if await writeback.note_minted(event, registry):
         writing_back.wake.set()
 
 
-@router.subscriber(bus.queue("ingest", DoiFailed), channel=bus.channel(10), no_reply=True)
+@router.subscriber(
+    publisher.queue("ingest", DoiFailed), channel=publisher.channel(10), no_reply=True
+)
 async def note_doi_failed(event: DoiFailed, registry: Annotated[Registry, Context()]) -> None:
-    await doi_notes.note_failed(event, registry)
+    await writeback.note_failed(event, registry)

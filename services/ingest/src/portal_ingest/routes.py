@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, HTTPException, Query, Request
 
-from portal_ingest import saying
-from portal_ingest.doi_audit import DoiAudit
-from portal_ingest.joblog import JobLog
-from portal_ingest.registry import Registry
+from portal_ingest.dois.audit import DoiAudit
+from portal_ingest.records import events as saying
+from portal_ingest.store.jobs import JobLog
+from portal_ingest.store.records import Registry
 
 router = APIRouter()
 BATCH = 50

@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from portal_shared.citation.wording import clean
-from portal_shared.model import Affiliation, Member, Person
+from portal_shared.contracts.records import Affiliation, Member, Person
 
 Part = dict[str, Any]
 
@@ -23,7 +22,13 @@ CONTRIBUTOR_TYPES = {
 }
 _ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])", re.IGNORECASE)
 _ROR = re.compile(r"(?:https://)?(?:ror\.org/)?(0[a-z0-9]{6}\d{2})", re.IGNORECASE)
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SURPLUS = 10  # the check digit that is written X
+
+
+def clean(text: str | None) -> str:
+    """Returns the text without characters that XML cannot hold and without outer whitespace."""
+    return _NOT_XML.sub("", text or "").strip()
 
 
 def creators(members: Iterable[Member]) -> list[Part]:

@@ -9,10 +9,10 @@ import threading
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from portal_local.icat.schema import load
+from portal_local.icat.operations import Options, Service
+from portal_local.icat.schema.schema import load
 from portal_local.icat.server import IcatServer
-from portal_local.icat.service import Options, Service
-from portal_local.icat.wsdl import xsd
+from portal_local.icat.wire.wsdl import xsd
 
 DEFAULT_USERS = ("simple/root:root", "simple/ingest:ingest")
 

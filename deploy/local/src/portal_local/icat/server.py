@@ -30,12 +30,13 @@ from urllib.parse import urlsplit
 
 from typing_extensions import override
 
-from portal_local.icat import body, knobs, soap
+from portal_local.icat import faults
 from portal_local.icat.errors import IcatError
+from portal_local.icat.faults import Fault, Knobs
 from portal_local.icat.ids import http as ids
-from portal_local.icat.knobs import Fault, Knobs
-from portal_local.icat.service import Service
-from portal_local.icat.wsdl import wsdl
+from portal_local.icat.operations import Service
+from portal_local.icat.wire import body, soap
+from portal_local.icat.wire.wsdl import wsdl
 
 PATH = "/ICATService/ICAT"
 IDS = "/ids/"
@@ -222,8 +223,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _order(self, body: bytes) -> Reply:
         try:
-            order = knobs.parse(body)
-        except knobs.NotUnderstood as error:
+            order = faults.parse(body)
+        except faults.NotUnderstood as error:
             return _json(400, {"detail": str(error)})
         self.server.knobs.follow(order)
         expired = self.server.service.expire_sessions() if order.expire_sessions else 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import uvicorn
 
-from portal_local.search.http import application
+from portal_local.search.api.app import application
 
 SWITCH = 0.001  # seconds: a search does not wait long for its turn while a task is under way
 

@@ -21,10 +21,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from portal_shared.errors import Unavailable
+from portal_shared.runtime.errors import Unavailable
 
-from portal_downloader.archive_answers import LONGEST_REASON, FileTold, Locality, localities
-from portal_downloader.archives.archive import Body, CutOff, NotThere, TooMuch
+from portal_downloader.archives.protocol import Body, CutOff, NotThere, TooMuch
+from portal_downloader.archives.wlcg_answers import LONGEST_REASON, FileTold, Locality, localities
 from portal_downloader.settings import DownloaderSettings
 
 CHUNK = 2**20

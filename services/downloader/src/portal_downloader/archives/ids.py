@@ -20,10 +20,11 @@ from urllib.error import URLError
 import icat
 import icat.exception
 from icat.ids import DataSelection
-from portal_shared.errors import Unavailable
+from portal_shared.runtime.errors import Unavailable
 
-from portal_downloader.archive_answers import FileTold, Locality, normal
-from portal_downloader.archives.archive import Body, CutOff, NotThere, TooMuch
+from portal_downloader.archives.protocol import Body, CutOff, NotThere, TooMuch
+from portal_downloader.archives.wlcg_answers import FileTold, Locality
+from portal_downloader.domain.paths import normal
 from portal_downloader.settings import DownloaderSettings
 
 CHUNK = 2**20

@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
-from portal_shared.errors import Unavailable
+from portal_shared.runtime.errors import Unavailable
 
-from portal_downloader import archive_answers
-from portal_downloader.archive_answers import FileTold, Locality
-from portal_downloader.archives.archive import Body, Busy, CutOff, NotThere, TooMuch
-from portal_downloader.batching import disk_lifetime
+from portal_downloader.archives import wlcg_answers
+from portal_downloader.archives.protocol import Body, Busy, CutOff, NotThere, TooMuch
+from portal_downloader.archives.wlcg_answers import FileTold, Locality
+from portal_downloader.domain.batching import disk_lifetime
 from portal_downloader.settings import DownloaderSettings
 
 LARGEST_ANSWER = 32 * 2**20
@@ -48,14 +48,12 @@ class Tape:
     async def stage(self, paths: Sequence[str]) -> str:
         """The id of the request."""
         files = [{"path": path, "diskLifetime": self._lifetime} for path in paths]
-        return await self._call("POST", "stage", archive_answers.request_id, {"files": files}) or ""
+        return await self._call("POST", "stage", wlcg_answers.request_id, {"files": files}) or ""
 
     async def progress(self, stage_id: str, paths: Sequence[str]) -> dict[str, FileTold] | None:
         """Of all files of the request, and so of these."""
         del paths
-        return await self._call(
-            "GET", f"stage/{quote(stage_id, safe='')}", archive_answers.progress
-        )
+        return await self._call("GET", f"stage/{quote(stage_id, safe='')}", wlcg_answers.progress)
 
     async def localities(self, paths: Sequence[str]) -> dict[str, Locality]:
         """Of every path: asked again for those that a long answer left out."""
@@ -65,7 +63,7 @@ class Tape:
         while waiting:
             asked = waiting[:most]
             told = await self._call(
-                "POST", "archiveinfo", archive_answers.localities, {"paths": asked}
+                "POST", "archiveinfo", wlcg_answers.localities, {"paths": asked}
             )
             answered: dict[str, Locality] = {p: told[p] for p in asked if told and p in told}
             if not answered:
@@ -128,7 +126,7 @@ class Tape:
             if status != OK:
                 raise _refusal("discovery", status, headers, told)
             try:
-                self._endpoint = archive_answers.endpoint(told)
+                self._endpoint = wlcg_answers.endpoint(told)
             except ValueError as error:
                 raise Unavailable(f"the archive at {self._base}: {error}") from error
         return self._endpoint
@@ -163,7 +161,7 @@ async def _chunks(answer: httpx.Response) -> AsyncIterator[bytes]:
 
 
 def _refusal(what: str, status: int, headers: httpx.Headers, told: object) -> Exception:
-    said = archive_answers.problem(told) or headers.get("detail") or headers.get("title") or ""
+    said = wlcg_answers.problem(told) or headers.get("detail") or headers.get("title") or ""
     reason = f"the archive answers {status} to {what}" + (f": {said}" if said else "")
     if status in (401, 403):
         return Busy(f"{reason}: it refuses our credentials", seconds=0)

@@ -6,7 +6,7 @@ The names and addresses in them are quoted: a file's name is never read as a com
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from portal_downloader.bundles.bags import About, Member, folder_name, safe
+from portal_downloader.bundles.bagit import About, Member, folder_name, safe
 
 Address = Callable[[str], str]
 

@@ -20,8 +20,8 @@ from typing_extensions import override
 from zarr.codecs import ZstdCodec
 from zarr.storage import MemoryStore
 
-from portal_downloader.crops.arrays import Slab, Voxels
-from portal_downloader.crops.boxes import Box, Frame, Shape
+from portal_downloader.crops.box import Box, Frame, Shape
+from portal_downloader.crops.voxels import Slab, Voxels
 
 CHUNK = 64
 CLASSIC_TIFF = 4 * 10**9  # bytes, above it is a BigTIFF

@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import re2
 
-from portal_gateway.filters.tree import Test
-from portal_gateway.refusals import Refused
+from portal_gateway.errors import Refused
+from portal_gateway.filters.ast import Test
 
 LONGEST_LIKE, LONGEST_REGEXP = 4000, 1000  # characters
 MOST_MEMORY = 1 << 18  # bytes of an expression: larger ones are slow, too

@@ -5,19 +5,19 @@ import re
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from portal_shared.errors import Invalid, PortalError
-from portal_shared.mongo import Doc
+from portal_shared.runtime.errors import Invalid, PortalError
+from portal_shared.runtime.mongo import Doc
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from portal_gateway import answering, pages
 from portal_gateway.catalogue import Catalogue
-from portal_gateway.citing import styles
-from portal_gateway.citing.cited import Cited
-from portal_gateway.citing.formats import BY_NAME, FORMATS, NAMES, TEXT, Format, text
-from portal_gateway.citing.records import Records
-from portal_gateway.refusals import NOT_FOUND, NotAcceptable, NothingThere, Refused
+from portal_gateway.citation import styles
+from portal_gateway.citation.cited_record import Cited
+from portal_gateway.citation.formats import BY_NAME, FORMATS, NAMES, TEXT, Format, text
+from portal_gateway.citation.loader import Records
+from portal_gateway.errors import NOT_FOUND, NotAcceptable, NothingThere, Refused
+from portal_gateway.http import pages, responses
 
 _PARAMETER = re.compile(r"text/x-bibliography\s*;([^,]*)", re.IGNORECASE)
 PAGE, PLAIN = "text/html", "application/json"
@@ -53,9 +53,9 @@ class Citation:
                 return await _text(request, cited, style, locale)
             return _written(request, cited, next(f for f in FORMATS if f.media_type == wanted))
         except Invalid as error:
-            return answering.refused(NotAcceptable(str(error)))
+            return responses.refused(NotAcceptable(str(error)))
         except PortalError as error:
-            return answering.refused(error)
+            return responses.refused(error)
 
     async def citation(self, request: Request) -> Response:
         """`format` is one of datacite-json, datacite-xml, json-ld, csl-json, bibtex, ris, text, or
@@ -74,9 +74,9 @@ class Citation:
             style = query.get("style", styles.DEFAULT) if name == "text" else name
             return await _text(request, cited, style, query.get("locale", "en-US"))
         except Invalid as error:
-            return answering.refused(Refused(str(error)))
+            return responses.refused(Refused(str(error)))
         except PortalError as error:
-            return answering.refused(error)
+            return responses.refused(error)
 
     async def _cited(self, pid: str) -> Cited:
         found = await self.catalogue.standing(pid)
@@ -93,8 +93,8 @@ def _negotiated(request: Request) -> str:
     offered = [PLAIN, PAGE, *(f.media_type for f in FORMATS), TEXT]
     if not request.headers.get("accept"):
         return PLAIN
-    best = max(offered, key=lambda kind: answering.weight(request, *kind.split("/", 1)))
-    if answering.weight(request, *best.split("/", 1)) <= 0:
+    best = max(offered, key=lambda kind: responses.weight(request, *kind.split("/", 1)))
+    if responses.weight(request, *best.split("/", 1)) <= 0:
         raise NotAcceptable(f"There are {', '.join(offered)}")
     return best
 
@@ -118,11 +118,11 @@ def _told(found: list[tuple[str, Doc]]) -> list[dict[str, str]]:
 def _led(request: Request, doi: str, found: list[tuple[str, Doc]], *, page: bool) -> Response:
     records = _told(found)
     if not page:
-        return answering.told(request, {"doi": doi, "records": records})
+        return responses.told(request, {"doi": doi, "records": records})
     if len(found) == 1:
         where = pages.landing_path(records[0]["level"], records[0]["pid"])
         return RedirectResponse(where, HTTPStatus.FOUND, headers={"vary": "Accept"})
-    return answering.answer(
+    return responses.answer(
         request,
         pages.choice(doi, records).encode(),
         media_type=pages.HTML,
@@ -132,9 +132,9 @@ def _led(request: Request, doi: str, found: list[tuple[str, Doc]], *, page: bool
 
 def _written(request: Request, cited: Cited, wanted: Format) -> Response:
     content = wanted.write(cited).encode()
-    return answering.answer(request, content, media_type=f"{wanted.media_type}; charset=utf-8")
+    return responses.answer(request, content, media_type=f"{wanted.media_type}; charset=utf-8")
 
 
 async def _text(request: Request, cited: Cited, style: str, locale: str) -> Response:
     content = await asyncio.to_thread(text, cited, style, locale)
-    return answering.answer(request, content.encode(), media_type=f"{TEXT}; charset=utf-8")
+    return responses.answer(request, content.encode(), media_type=f"{TEXT}; charset=utf-8")

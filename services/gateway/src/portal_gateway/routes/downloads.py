@@ -6,13 +6,15 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
-from portal_shared.service import Service
+from portal_shared.service.app import Service
 
-from portal_gateway import allowing, asking, event_stream, pages
-from portal_gateway.data_proxy import DataProxy
-from portal_gateway.downloads import Downloads
+from portal_gateway.downloads import event_stream, quota
+from portal_gateway.downloads import request as asking
+from portal_gateway.downloads.repository import Downloads
+from portal_gateway.downloads.views import staging, told
+from portal_gateway.http import pages
+from portal_gateway.http.data_proxy import DataProxy
 from portal_gateway.settings import GatewaySettings
-from portal_gateway.showing import staging, told
 
 REQUEST_BODY: dict[str, Any] = {
     "required": True,
@@ -82,7 +84,7 @@ async def ask(request: Request) -> Response:
     key = asking.idempotency_key(request.headers.get("idempotency-key"))
     downloads = _downloads(request)
     host = request.client.host if request.client else None
-    who = allowing.requester(host, await downloads.readers_key())
+    who = quota.requester(host, await downloads.readers_key())
     row = await downloads.request(wish, key, who)
     state = told(row)
     headers = {"Location": state["self"], "Cache-Control": "no-store"}

@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi import Path as InPath
-from portal_shared.model import Change
-from portal_shared.mongo import Doc
+from portal_shared.contracts.records import Change
+from portal_shared.runtime.mongo import Doc
 from pydantic import BaseModel
 
-from portal_gateway import answering
 from portal_gateway.catalogue import Catalogue
-from portal_gateway.refusals import NOT_FOUND, NothingThere
+from portal_gateway.errors import NOT_FOUND, NothingThere
+from portal_gateway.http import responses
 
 router = APIRouter()
 LEVELS: dict[Literal["dataset", "document"], str] = {"dataset": "datasets", "document": "documents"}
@@ -59,5 +59,5 @@ async def history(
                 withdrawn=row.get("withdrawn"),
                 history=row.get("history") or [],
             )
-            return answering.told(request, told.model_dump(mode="json"))
+            return responses.told(request, told.model_dump(mode="json"))
     raise NothingThere(f'Unknown record "{pid[:300]}".', code=NOT_FOUND)

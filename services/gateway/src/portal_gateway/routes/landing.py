@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from portal_shared.errors import PortalError
+from portal_shared.runtime.errors import PortalError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from portal_gateway import answering, pages
 from portal_gateway.catalogue import Catalogue
-from portal_gateway.filters.entities import COLLECTIONS, DATASET, DOCUMENT, Entity
-from portal_gateway.filters.reading import read_search
-from portal_gateway.refusals import NOT_FOUND, NothingThere
-from portal_gateway.searching import Searching
+from portal_gateway.errors import NOT_FOUND, NothingThere
+from portal_gateway.filters.parser import read_search
+from portal_gateway.filters.schema import COLLECTIONS, DATASET, DOCUMENT, Entity
+from portal_gateway.http import pages, responses
+from portal_gateway.search.planner import Searching
 
 LEVELS = {"document": DOCUMENT, "dataset": DATASET}
 FILES_SHOWN = 1000
@@ -58,11 +58,11 @@ class Landing:
             stone = await self.catalogue.tombstone(COLLECTIONS[entity.name], pid)
             told = await self._told(entity, pid) if stone is None else {}
         except PortalError as error:
-            return answering.refused(error)
+            return responses.refused(error)
         if stone is not None:
             return _tombstone(request, stone)
         if not _prefers_page(request):
-            return answering.told(request, told)
+            return responses.told(request, told)
         return _page(request, pages.record(told, pages.api_path(level, told["pid"])))
 
     async def _told(self, entity: Entity, pid: str) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class Landing:
         }
         if _prefers_page(request):
             return _page(request, pages.links(title, addresses))
-        return answering.told(request, {"name": title, "status": "ok", **addresses})
+        return responses.told(request, {"name": title, "status": "ok", **addresses})
 
 
 def _tombstone(request: Request, row: Mapping[str, Any]) -> Response:
@@ -120,11 +120,11 @@ def _member(member: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _prefers_page(request: Request) -> bool:
-    html = answering.weight(request, "text", "html")
-    return bool(request.headers.get("accept")) and html > answering.weight(
+    html = responses.weight(request, "text", "html")
+    return bool(request.headers.get("accept")) and html > responses.weight(
         request, "application", "json"
     )
 
 
 def _page(request: Request, text: str) -> Response:
-    return answering.answer(request, text.encode(), media_type=pages.HTML, headers=pages.HEADERS)
+    return responses.answer(request, text.encode(), media_type=pages.HTML, headers=pages.HEADERS)

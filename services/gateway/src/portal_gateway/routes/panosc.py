@@ -3,25 +3,28 @@
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from portal_shared.errors import PortalError
-from portal_shared.observe import logger
+from portal_shared.runtime.errors import PortalError
+from portal_shared.runtime.logs import logger
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from portal_gateway import answering, arriving, exporting, quoting
-from portal_gateway.exporting import Exporting
-from portal_gateway.faceting import Faceting
-from portal_gateway.files import FilePages
-from portal_gateway.filters.entities import DATASET, DOCUMENT, FILE, INSTRUMENT, Entity
-from portal_gateway.filters.reading import FILTER_KEYS, Reader, known_keys, read_search
-from portal_gateway.filters.tree import All, Search, deciding
-from portal_gateway.listing import Listing, Page
-from portal_gateway.quoting import Quoting
-from portal_gateway.refusals import NOT_FOUND, NothingThere
-from portal_gateway.searching import Searching
-from portal_gateway.suggesting import Suggesting
+from portal_gateway.errors import NOT_FOUND, NothingThere
+from portal_gateway.filters import query_string
+from portal_gateway.filters.ast import All, Search, deciding
+from portal_gateway.filters.parser import FILTER_KEYS, Reader, known_keys, read_search
+from portal_gateway.filters.schema import DATASET, DOCUMENT, FILE, INSTRUMENT, Entity
+from portal_gateway.http import responses
+from portal_gateway.search import export as exporting
+from portal_gateway.search import snippets as quoting
+from portal_gateway.search.export import Exporting
+from portal_gateway.search.facets import Faceting
+from portal_gateway.search.files import FilePages
+from portal_gateway.search.pagination import Listing, Page
+from portal_gateway.search.planner import Searching
+from portal_gateway.search.snippets import Quoting
+from portal_gateway.search.suggestions import Suggesting
 
 log = logger(__name__)
 
@@ -106,7 +109,7 @@ class PanoscApi:
         except PortalError as error:
             if error.status >= 500:  # noqa: PLR2004  # told to us, too
                 log.warning("not answered", path=request.url.path, reason=str(error))
-            return answering.refused(error)
+            return responses.refused(error)
 
     async def _serve(self, request: Request, path: str, wanted: Asked | None) -> Response:
         if request.method not in READS:
@@ -120,8 +123,8 @@ class PanoscApi:
         if wanted is None or "\x00" in path:
             raise NothingThere(f"There is no method to handle {request.method} /{path[:300]}")
         if wanted.action != "export":
-            answering.must_accept_json(request)
-        sent = arriving.parameters(request.scope["query_string"])
+            responses.must_accept_json(request)
+        sent = query_string.parameters(request.scope["query_string"])
         if wanted.action.startswith("files"):
             return await self._files(request, wanted, sent)
         if wanted.action == "count":
@@ -131,7 +134,7 @@ class PanoscApi:
         if wanted.pid is not None:
             return await self._record(request, wanted, sent)
         search = _search(wanted.entity, sent)
-        with_snippets = quoting.asked(arriving.text(sent, "snippets"))
+        with_snippets = quoting.asked(query_string.text(sent, "snippets"))
         page = await self.listing.page(search, whole=with_snippets)
         if with_snippets:
             page = await self.quoting.quoted(search, page)
@@ -139,34 +142,34 @@ class PanoscApi:
 
     async def _extension(self, request: Request, wanted: Asked, sent: Sent) -> Response:
         search = _search(wanted.entity, sent)
-        names = arriving.text(sent, "facets") or ""
+        names = query_string.text(sent, "facets") or ""
         if wanted.action == "facets":
-            return answering.told(request, await self.faceting.told(search, names))
+            return responses.told(request, await self.faceting.told(search, names))
         if wanted.action == "suggest":
-            typed, limit = arriving.text(sent, "typed") or "", arriving.text(sent, "limit")
-            return answering.told(request, await self.suggesting.told(search, typed, names, limit))
-        form = exporting.form(arriving.text(sent, "format"))
-        columns = exporting.columns(wanted.entity, arriving.text(sent, "columns"))
+            typed, limit = query_string.text(sent, "typed") or "", query_string.text(sent, "limit")
+            return responses.told(request, await self.suggesting.told(search, typed, names, limit))
+        form = exporting.form(query_string.text(sent, "format"))
+        columns = exporting.columns(wanted.entity, query_string.text(sent, "columns"))
         content = await self.exporting.begun(search, columns, form)
         return StreamingResponse(content, headers=exporting.headers(wanted.entity, form))
 
     async def _record(self, request: Request, wanted: Asked, sent: Sent) -> Response:
         pid = wanted.pid or ""
-        raw = arriving.objects(sent, "filter")
+        raw = query_string.objects(sent, "filter")
         known_keys(raw, FILTER_KEYS, "filter")
         search = read_search(wanted.entity, {k: raw.get(k) for k in ("include", "fields")})
         found = await self.searching.sent(search, pid)
         if found is None:
             name = wanted.entity.name
             raise NothingThere(f'Unknown "{name}" id "{pid[:300]}".', code=NOT_FOUND)
-        return answering.answer(request, found)
+        return responses.answer(request, found)
 
     async def _count(self, request: Request, wanted: Asked, sent: Sent) -> Response:
         search = _search(wanted.entity, sent)
-        where = Reader().where(wanted.entity, arriving.objects(sent, "where") or None)
+        where = Reader().where(wanted.entity, query_string.objects(sent, "where") or None)
         conditions = deciding(search.include)
         search = replace(search, where=All((search.where, where)), include=conditions)
-        return answering.told(request, {"count": await self.searching.count(search)})
+        return responses.told(request, {"count": await self.searching.count(search)})
 
     async def _files(self, request: Request, wanted: Asked, sent: Sent) -> Response:
         pid = wanted.pid or ""
@@ -174,21 +177,21 @@ class PanoscApi:
         if dataset is None:
             raise NothingThere(f"could not find a model with id {pid[:300]}", code=NOT_FOUND)
         if wanted.action == "files/count":
-            where = Reader().where(FILE, arriving.objects(sent, "where") or None)
-            return answering.told(request, {"count": await self.files.count(dataset["pid"], where)})
-        search = read_search(FILE, arriving.objects(sent, "filter"))
+            where = Reader().where(FILE, query_string.objects(sent, "where") or None)
+            return responses.told(request, {"count": await self.files.count(dataset["pid"], where)})
+        search = read_search(FILE, query_string.objects(sent, "filter"))
         page = await self.files.page(dataset["pid"], search.where, search.shape)
         return _listed(request, page)
 
 
 def _search(entity: Entity, sent: Sent) -> Search:
-    raw: dict[str, Any] = arriving.objects(sent, "filter")
-    query = arriving.text(sent, "query")
+    raw: dict[str, Any] = query_string.objects(sent, "filter")
+    query = query_string.text(sent, "query")
     return read_search(entity, {**raw, "query": query} if query else raw)
 
 
 def _listed(request: Request, page: Page) -> Response:
     headers = {"x-total-count": str(page.total)}
     if page.more is not None:
-        return answering.streamed(request, page.items, page.more, headers)
-    return answering.answer(request, b"[%b]" % b",".join(page.items), headers=headers)
+        return responses.streamed(request, page.items, page.more, headers)
+    return responses.answer(request, b"[%b]" % b",".join(page.items), headers=headers)

@@ -5,10 +5,10 @@ import logging
 from collections.abc import Iterable
 from urllib.parse import parse_qsl
 
-from portal_local.icat.body import Malformed
 from portal_local.icat.errors import IcatError, Kind
-from portal_local.icat.ids.getting import Content
-from portal_local.icat.ids.service import Asked, Ids, NotOnline
+from portal_local.icat.ids.download import Content
+from portal_local.icat.ids.operations import Asked, Ids, NotOnline
+from portal_local.icat.wire.body import Malformed
 
 _CODES: dict[Kind, tuple[str, int]] = {
     "BAD_PARAMETER": ("BadRequestException", 400),

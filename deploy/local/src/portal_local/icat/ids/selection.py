@@ -4,11 +4,11 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from portal_local.icat.beans.rights import Gate
 from portal_local.icat.errors import IcatError, bad_parameter
 from portal_local.icat.jpql.plan import Planner
-from portal_local.icat.rights import Gate
-from portal_local.icat.schema import Bean, Schema
-from portal_local.icat.values import long
+from portal_local.icat.schema.schema import Bean, Schema
+from portal_local.icat.schema.values import long
 
 _KINDS = {
     "investigationIds": ("Investigation", "f.dataset.investigation.id"),

@@ -27,7 +27,7 @@ from portal_local.icat.jpql.syntax import (
     UserName,
 )
 from portal_local.icat.jpql.tokens import Token, tokenize
-from portal_local.icat.values import long
+from portal_local.icat.schema.values import long
 
 AGGREGATES = frozenset({"COUNT", "MIN", "MAX", "SUM", "AVG"})
 FUNCTIONS = frozenset({"UPPER", "LOWER", "LENGTH", "TRIM", "ABS", "CONCAT"})

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from portal_local.icat.errors import bad_parameter
 from portal_local.icat.jpql import syntax
 from portal_local.icat.jpql.scope import Scope
-from portal_local.icat.schema import Bean, Schema
-from portal_local.icat.values import Value, Values
+from portal_local.icat.schema.schema import Bean, Schema
+from portal_local.icat.schema.values import Value, Values
 
 CONDITION = "condition"
 ENTITY = "entity"

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from portal_local.icat.errors import bad_parameter
 from portal_local.icat.jpql.syntax import Include, Query
-from portal_local.icat.schema import Bean, Schema
+from portal_local.icat.schema.schema import Bean, Schema
 
 IncludeTree: TypeAlias = "dict[str, IncludeTree]"
 

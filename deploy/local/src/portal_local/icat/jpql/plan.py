@@ -10,8 +10,8 @@ from portal_local.icat.jpql.includes import IncludeTree, include_tree
 from portal_local.icat.jpql.parser import parse_get, parse_search
 from portal_local.icat.jpql.scope import Scope
 from portal_local.icat.jpql.syntax import Aggregate, Expression, Path, Query
-from portal_local.icat.schema import Bean, Schema
-from portal_local.icat.values import Value, Values
+from portal_local.icat.schema.schema import Bean, Schema
+from portal_local.icat.schema.values import Value, Values
 
 _parsed = lru_cache(maxsize=1024)(parse_search)  # rules are asked for again and again
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from portal_local.icat.errors import bad_parameter
 from portal_local.icat.jpql.syntax import Join, Link, Path
-from portal_local.icat.schema import Bean, Field, Schema
+from portal_local.icat.schema.schema import Bean, Field, Schema
 
 _FARTHEST = 4  # steps that `<->` looks for a connection
 

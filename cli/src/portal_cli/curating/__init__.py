@@ -1,1 +1,0 @@
-"""Preparing a job from a folder: read, compared, judged; nothing is sent."""

@@ -1,0 +1,1 @@
+"""Builds an ingest job from a folder and its metadata."""

@@ -1,0 +1,1 @@
+"""Downloads datasets: requests, fetches, verifies."""

@@ -1,0 +1,1 @@
+"""The running instance: its addresses and its state."""

@@ -1,1 +1,0 @@
-"""Jobs to the queue, answers back."""

@@ -1,0 +1,1 @@
+"""Sends ingest jobs and collects their answers."""

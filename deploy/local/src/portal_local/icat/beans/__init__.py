@@ -1,0 +1,1 @@
+"""Reads, writes and authorizes entities of the ICAT schema."""

@@ -1,0 +1,1 @@
+"""The ICAT schema and the stored entities."""

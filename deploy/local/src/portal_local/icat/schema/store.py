@@ -1,0 +1,142 @@
+"""The beans' rows in SQLite: a table per bean, many readers, one writer at a time.
+
+Write-ahead log without a sync per commit: what was committed survives the end of the process.
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from queue import Empty, LifoQueue
+
+from portal_local.icat.schema.schema import Bean, Field, Schema
+
+_TYPES = {"Date": "INTEGER", "Long": "INTEGER", "Integer": "INTEGER", "boolean": "INTEGER"}
+_TYPES["Double"] = "REAL"
+_SESSIONS = """
+CREATE TABLE IF NOT EXISTS "-sessions" (id TEXT PRIMARY KEY, user TEXT NOT NULL, ends REAL NOT NULL)
+"""
+
+
+def _upper(text: str | None) -> str | None:
+    return None if text is None else str(text).upper()
+
+
+def _lower(text: str | None) -> str | None:
+    return None if text is None else str(text).lower()
+
+
+class Store:
+    def __init__(self, folder: Path, schema: Schema) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / "icat.sqlite"
+        self._schema = schema
+        self._turn = threading.Lock()
+        self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
+        self._writer = self._connect()
+        self._create_tables()
+
+    def close(self) -> None:
+        with self._turn:
+            self._writer.close()
+        with suppress(Empty):
+            while True:
+                self._idle.get_nowait().close()
+
+    @contextmanager
+    def reading(self) -> Generator[sqlite3.Connection]:
+        """A connection that sees one state of the data for as long as it is held."""
+        try:
+            connection = self._idle.get_nowait()
+        except Empty:
+            connection = self._connect()
+        try:
+            connection.execute("BEGIN")
+            yield connection
+        finally:
+            connection.execute("ROLLBACK")
+            self._idle.put(connection)
+
+    @contextmanager
+    def writing(self) -> Generator[sqlite3.Connection]:
+        """The one writer's connection: all that is done with it is kept, or none."""
+        with self._turn:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                self._writer.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def trying(self) -> Generator[sqlite3.Connection]:
+        """The one writer's connection; nothing that is done with it is kept."""
+        with self._turn:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+            finally:
+                self._writer.execute("ROLLBACK")
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path,
+            timeout=30,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=512,
+        )
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "foreign_keys=ON",
+            "case_sensitive_like=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        functions: dict[str, Callable[[str | None], str | None]] = {
+            "UPPER": _upper,
+            "LOWER": _lower,
+        }
+        for name, function in functions.items():  # SQLite's own know ASCII only
+            connection.create_function(name, 1, function, deterministic=True)
+        return connection
+
+    def _create_tables(self) -> None:
+        with self.writing() as connection:
+            connection.execute(_SESSIONS)
+            for bean in self._schema.beans.values():
+                connection.execute(_table(bean))
+                for field in bean.ones:
+                    if bean.key[:1] != (field.name,):  # that one the unique key's index serves
+                        connection.execute(_index(bean, field))
+
+
+def _table(bean: Bean) -> str:
+    lines = ["id INTEGER PRIMARY KEY AUTOINCREMENT"]
+    for field in bean.columns:
+        if field.name == "id":
+            continue
+        kind = "INTEGER" if field.relation == "ONE" else _TYPES.get(field.type, "TEXT")
+        line = f'"{field.column}" {kind}'
+        if field.required:
+            line += " NOT NULL"
+        if field.relation == "ONE":
+            line += f' REFERENCES "{field.type}"(id)'
+        lines.append(line)
+    if bean.key:
+        columns = ", ".join(f'"{bean.fields[name].column}"' for name in bean.key)
+        lines.append(f"UNIQUE ({columns})")
+    return f'CREATE TABLE IF NOT EXISTS "{bean.name}" ({", ".join(lines)})'
+
+
+def _index(bean: Bean, field: Field) -> str:
+    name = f"{bean.name}.{field.name}"
+    return f'CREATE INDEX IF NOT EXISTS "{name}" ON "{bean.name}" ("{field.column}")'
+
+
+def id_list(ids: Iterable[int]) -> str:
+    """A list of ids as one parameter, for `IN (SELECT value FROM json_each(?))`."""
+    return json.dumps(list(ids))

@@ -1,0 +1,1 @@
+"""SOAP and WSDL of ICAT."""

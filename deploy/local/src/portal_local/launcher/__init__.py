@@ -1,0 +1,1 @@
+"""Starts and supervises the portal on one machine."""

@@ -1,0 +1,123 @@
+"""A private RabbitMQ node: own ports, cookie and data, beside whatever else the machine runs."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from portal_local.launcher.ports import NotStarted, free_port, listens, wait_until
+from portal_local.launcher.processes import Child
+
+# Debian's own command changes to the user rabbitmq when root calls it; this script does not.
+SCRIPTS = (Path("/usr/lib/rabbitmq/bin"), Path("/opt/homebrew/sbin"), Path("/usr/local/sbin"))
+START_SECONDS = 90
+CONFIG = """\
+listeners.tcp.1 = 127.0.0.1:{port}
+loopback_users = none
+disk_free_limit.absolute = 50MB
+vm_memory_high_watermark.absolute = 512MB
+raft.wal_max_size_bytes = 33554432
+log.console = true
+log.console.level = warning
+log.file = false
+"""
+STOMP = """\
+stomp.listeners.tcp.1 = 127.0.0.1:{port}
+stomp.default_user = guest
+stomp.default_pass = guest
+"""
+MANAGEMENT = "management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {port}\n"
+
+
+@dataclass(frozen=True)
+class Node:
+    child: Child
+    port: int
+    url: str
+    management_url: str | None
+    epmd_port: int
+    stomp_port: int | None = None
+
+    def stop(self) -> None:
+        self.child.stop()
+        end_epmd(self.epmd_port)
+
+    def kill(self) -> None:
+        self.child.kill()
+        end_epmd(self.epmd_port)
+
+
+def script() -> Path | None:
+    """The server's start script, or None where RabbitMQ is not installed."""
+    for folder in SCRIPTS:
+        if (folder / "rabbitmq-server").exists():
+            return folder / "rabbitmq-server"
+    found = shutil.which("rabbitmq-server")
+    return Path(found) if found else None
+
+
+def start(
+    folder: Path, *, port: int | None = None, management: bool = False, stomp: bool = False
+) -> Node:
+    """Start it on its data in `folder`; return when it takes connections. Raises NotStarted."""
+    program = script()
+    if program is None:
+        raise NotStarted("RabbitMQ is not installed: apt-get install rabbitmq-server")
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    port, distribution, epmd = port or free_port(), free_port(), free_port()
+    web = free_port() if management else None
+    plain = free_port() if stomp else None
+    (folder / "rabbitmq.conf").write_text(
+        CONFIG.format(port=port)
+        + (MANAGEMENT.format(port=web) if web else "")
+        + (STOMP.format(port=plain) if plain else "")
+    )
+    plugins = [n for n, on in (("rabbitmq_management", web), ("rabbitmq_stomp", plain)) if on]
+    (folder / "enabled_plugins").write_text(f"[{','.join(plugins)}].\n")
+    child = Child(
+        "rabbitmq",
+        [str(program)],
+        log=folder / "rabbitmq.log",
+        environment={
+            "HOME": str(folder),  # the Erlang cookie
+            "RABBITMQ_NODENAME": "portal@localhost",  # the data carry it; epmd is our own
+            "RABBITMQ_NODE_PORT": str(port),
+            "RABBITMQ_DIST_PORT": str(distribution),
+            "ERL_EPMD_PORT": str(epmd),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_LOGS": "-",
+            "RABBITMQ_PID_FILE": str(folder / "pid"),
+            "RABBITMQ_CONF_ENV_FILE": os.devnull,
+            # two schedulers that sleep when idle: it shares the machine
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none",
+        },
+    )
+    try:
+        wait_until(lambda: all(listens(p) for p in (port, web, plain) if p), child, START_SECONDS)
+    except NotStarted:
+        child.kill()
+        end_epmd(epmd)
+        raise
+    url = f"amqp://guest:guest@127.0.0.1:{port}/"
+    return Node(
+        child, port, url, f"http://guest:guest@127.0.0.1:{web}" if web else None, epmd, plain
+    )
+
+
+def end_epmd(port: int) -> None:
+    """End the name server that the node started on a port of its own."""
+    epmd = shutil.which("epmd")
+    if epmd:
+        subprocess.run(
+            [epmd, "-port", str(port), "-kill"],
+            env={**os.environ, "ERL_EPMD_ADDRESS": "127.0.0.1"},
+            capture_output=True,
+            check=False,
+            timeout=10,
+        )

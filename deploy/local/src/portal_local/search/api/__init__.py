@@ -1,0 +1,1 @@
+"""Meilisearch's HTTP interface."""

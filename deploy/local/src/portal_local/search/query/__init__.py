@@ -1,0 +1,1 @@
+"""Queries and filters: parsing, expansion, matching."""

@@ -1,0 +1,1 @@
+"""Search results: hits, highlighting, facet counts."""

@@ -1,0 +1,1 @@
+"""Rules of identifiers: policy, state, desired registration. No I/O, no clock."""

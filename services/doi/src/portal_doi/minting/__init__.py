@@ -1,0 +1,1 @@
+"""Brings DataCite to the desired state of each identifier, and serves operator actions."""

@@ -1,0 +1,1 @@
+"""The registry of identifiers in MongoDB, and the leases on its rows."""

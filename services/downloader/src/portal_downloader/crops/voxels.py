@@ -1,0 +1,185 @@
+"""The voxels of one level, by the zarr library, out of files of the cache; blocking.
+
+The library takes half a second to be imported, so that only whoever cuts imports this module.
+"""
+# zarr is typed only in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from itertools import product
+from typing import Any, TypeAlias
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from typing_extensions import override
+from zarr.abc.store import (
+    ByteRequest,
+    OffsetByteRequest,
+    RangeByteRequest,
+    Store,
+    SuffixByteRequest,
+)
+from zarr.core.buffer import Buffer, BufferPrototype
+
+from portal_downloader.crops.box import AXES, Box, Shape
+from portal_downloader.crops.volume import Level, NoVolume
+from portal_downloader.http.segments import Stored
+
+Slab: TypeAlias = NDArray[Any]
+LARGEST_ITEM = 8
+
+
+class Gone(OSError):
+    """A file has left the cache while it was read."""
+
+
+class Cached(Store):
+    """Files of the cache under their names in the volume, for reading alone."""
+
+    @property
+    @override
+    def supports_writes(self) -> bool:
+        return False
+
+    @property
+    @override
+    def supports_deletes(self) -> bool:
+        return False
+
+    @property
+    @override
+    def supports_listing(self) -> bool:
+        return True
+
+    def __init__(self, files: Mapping[str, Stored], opened: Callable[[Stored], int | None]) -> None:
+        super().__init__(read_only=True)
+        self.files = files
+        self._opened = opened
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    @override
+    def __hash__(self) -> int:
+        return id(self)
+
+    @override
+    async def get(
+        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        stored = self.files.get(key)
+        if stored is None:
+            return None
+        start, stop = _bounds(byte_range, stored.size)
+        descriptor = self._opened(stored)
+        if descriptor is None:
+            raise Gone(f"{key!r} is not in the cache any more")
+        try:
+            return prototype.buffer.from_bytes(os.pread(descriptor, stop - start, start))
+        finally:
+            os.close(descriptor)
+
+    @override
+    async def get_partial_values(
+        self,
+        prototype: BufferPrototype,
+        key_ranges: Iterable[tuple[str, ByteRequest | None]],
+    ) -> list[Buffer | None]:
+        return [await self.get(key, prototype, which) for key, which in key_ranges]
+
+    @override
+    async def exists(self, key: str) -> bool:
+        return key in self.files
+
+    @override
+    async def set(self, key: str, value: Buffer) -> None:
+        self._check_writable()
+
+    @override
+    async def delete(self, key: str) -> None:
+        self._check_writable()
+
+    @override
+    async def list(self) -> AsyncIterator[str]:
+        for key in self.files:
+            yield key
+
+    @override
+    async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
+        for key in self.files:
+            if key.startswith(prefix):
+                yield key
+
+    @override
+    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        start = f"{prefix.rstrip('/')}/" if prefix else ""
+        for name in {k[len(start) :].split("/")[0] for k in self.files if k.startswith(start)}:
+            yield name
+
+
+def _bounds(which: ByteRequest | None, size: int) -> tuple[int, int]:
+    if isinstance(which, RangeByteRequest):
+        return which.start, min(which.end, size)
+    if isinstance(which, OffsetByteRequest):
+        return which.offset, size
+    if isinstance(which, SuffixByteRequest):
+        return max(0, size - which.suffix), size
+    return 0, size
+
+
+class Voxels:
+    """The array of a level, its axes in the order z, y, x. Raises NoVolume."""
+
+    def __init__(self, store: Cached, level: Level) -> None:
+        try:
+            array = zarr.open_array(store, path=level.path, mode="r")
+        except Exception as error:  # whatever the metadata of strangers bring about
+            raise NoVolume(f"level {level.path!r}: {error!r}"[:300]) from error
+        self._array: Any = array
+        if len(array.shape) != len(level.axes):
+            raise NoVolume(f"level {level.path!r} has other axes than its volume")
+        self._order = [level.axes.index(axis) for axis in AXES]
+        others = [n for n in range(len(level.axes)) if n not in self._order]
+        if any(array.shape[n] != 1 for n in others):
+            raise NoVolume("it has more than the three axes of space")
+        self.dtype: np.dtype[Any] = np.dtype(array.dtype).newbyteorder("<")
+        if self.dtype.kind not in "uif" or self.dtype.itemsize > LARGEST_ITEM:
+            raise NoVolume(f"its voxels are of the type {self.dtype}")
+        self.path = level.path
+        self.shape = self._spatial(array.shape)
+        self.chunk = self._spatial(array.chunks)
+        self.stored_chunk = self._spatial(array.shards or array.chunks)
+
+    def _spatial(self, values: tuple[int, ...]) -> Shape:
+        z, y, x = (int(values[n]) for n in self._order)
+        return z, y, x
+
+    def keys(self, box: Box) -> Iterator[str]:
+        """Names of the files that hold it; those that are not there are all of the fill value."""
+        for numbers in product(*box.covered(self.stored_chunk)):
+            place = [0] * len(self._array.shape)
+            for axis, number in zip(self._order, numbers, strict=True):
+                place[axis] = number
+            yield f"{self.path}/{self._array.metadata.encode_chunk_key(tuple(place))}"
+
+    def slabs(self, box: Box, depth: int | None = None) -> Iterator[Slab]:
+        """The box from its first z on: of so many planes, or as they are stored."""
+        at, last = box.start[0], box.stop[0]
+        while at < last:
+            step = depth or self.chunk[0] - at % self.chunk[0]
+            yield self._read(at, min(at + step, last), box)
+            at += step
+
+    def _read(self, first: int, last: int, box: Box) -> Slab:
+        spans = (slice(first, last), *(slice(box.start[n], box.stop[n]) for n in (1, 2)))
+        which: list[int | slice] = [0] * len(self._array.shape)
+        for axis, span in zip(self._order, spans, strict=True):
+            which[axis] = span
+        found = np.asarray(self._array[tuple(which)])
+        left = sorted(self._order)
+        found = found.transpose([left.index(axis) for axis in self._order])
+        return np.ascontiguousarray(found, dtype=self.dtype)

@@ -1,0 +1,1 @@
+"""Rules of file states, batches and shares. No I/O, no clock."""

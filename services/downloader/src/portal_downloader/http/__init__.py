@@ -1,0 +1,1 @@
+"""HTTP of files: ranges, conditional requests, streaming, media types."""

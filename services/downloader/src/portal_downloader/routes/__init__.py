@@ -1,0 +1,1 @@
+"""HTTP routes below /data, and the failure report for operators."""

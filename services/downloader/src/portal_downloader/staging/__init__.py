@@ -1,0 +1,1 @@
+"""Workers that bring files from the archive into the cache."""

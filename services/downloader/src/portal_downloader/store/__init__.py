@@ -1,0 +1,1 @@
+"""Datasets, files, requests and batches in MongoDB."""

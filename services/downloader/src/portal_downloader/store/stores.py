@@ -1,0 +1,20 @@
+"""What the downloader remembers: its collections in MongoDB, and the disk cache."""
+
+from dataclasses import dataclass
+
+from portal_downloader.cache.disk import Cache
+from portal_downloader.store.batches import Batches
+from portal_downloader.store.contents import Contents
+from portal_downloader.store.datasets import Datasets
+from portal_downloader.store.files import Files
+from portal_downloader.store.requests import Requests
+
+
+@dataclass(frozen=True)
+class Stores:
+    datasets: Datasets
+    files: Files
+    requests: Requests
+    batches: Batches
+    contents: Contents
+    cache: Cache

@@ -1,0 +1,1 @@
+"""A record in each citation format, all made from its DataCite metadata."""

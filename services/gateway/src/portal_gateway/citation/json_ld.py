@@ -1,0 +1,123 @@
+"""schema.org, as search engines for datasets and Bioschemas read it. Pure."""
+
+from typing import Any
+from urllib.parse import quote
+
+from portal_gateway.citation.cited_record import Cited, Part, orcid
+
+CONFORMS_TO = "https://bioschemas.org/profiles/Dataset/1.0-RELEASE"
+_LINKS = {"IsPartOf": "isPartOf", "HasPart": "hasPart", "IsDerivedFrom": "isBasedOn",
+          "IsDocumentedBy": "citation", "Cites": "citation", "References": "citation"}  # fmt: skip
+
+
+def json_ld(cited: Cited) -> dict[str, Any]:
+    """One Dataset, or a Collection of them."""
+    rights, size = cited.parts("rightsList"), _size(cited)
+    terms = [s for s in cited.parts("subjects") if s.get("valueUri")]
+    made: dict[str, Any] = {
+        "@context": "https://schema.org/",
+        "@type": "Dataset" if cited.level == "dataset" else "Collection",
+        "@id": cited.address,
+        "identifier": [cited.address, cited.pid],
+        "url": cited.url,
+        "http://purl.org/dc/terms/conformsTo": {"@id": CONFORMS_TO},
+        "name": cited.title,
+        "description": cited.abstract or cited.title,
+        "creator": [_agent(c) for c in cited.parts("creators")],
+        "publisher": _publisher(cited.metadata["publisher"]),
+        "datePublished": cited.day("Available") if cited.year else None,
+        "dateModified": cited.day("Updated"),
+        "dateCreated": cited.day("Created"),
+        "temporalCoverage": cited.day("Collected"),
+        "version": cited.metadata.get("version"),
+        "inLanguage": cited.metadata.get("language"),
+        "keywords": cited.keywords,
+        "license": rights[0]["rightsUri"] if rights else None,
+        "isAccessibleForFree": True,
+        "about": [_term(s) for s in terms if s["subjectScheme"] != "PaNET"],
+        "measurementTechnique": [_term(s) for s in terms if s["subjectScheme"] == "PaNET"],
+        "size": size,
+        "spatialCoverage": [_place(p) for p in cited.parts("geoLocations")],
+        "funding": [_grant(f) for f in cited.parts("fundingReferences")],
+        "distribution": [_download(cited, f) for f in cited.files],
+        **_related(cited),
+    }
+    return {name: value for name, value in made.items() if value not in (None, [])}
+
+
+def _agent(person: Part) -> dict[str, Any]:
+    made: dict[str, Any] = {"@type": "Person", "name": person["name"]}
+    if person.get("nameType") == "Organizational":
+        made["@type"] = "Organization"
+    if person.get("familyName"):
+        made["name"] = f"{person['givenName']} {person['familyName']}"
+        made |= {"givenName": person["givenName"], "familyName": person["familyName"]}
+    identifier = orcid(person)
+    if identifier:
+        made["@id"] = identifier
+    places = [{"@type": "Organization", "name": a["name"]} for a in person.get("affiliation", ())]
+    return {**made, "affiliation": places} if places else made
+
+
+def _publisher(publisher: Part) -> dict[str, Any]:
+    made = {"@type": "Organization", "name": publisher["name"]}
+    identifier = publisher.get("publisherIdentifier")
+    return {**made, "@id": identifier} if identifier else made
+
+
+def _term(subject: Part) -> dict[str, Any]:
+    return {
+        "@type": "DefinedTerm",
+        "@id": subject["valueUri"],
+        "name": subject["subject"],
+        "termCode": subject["classificationCode"],
+        "inDefinedTermSet": subject["schemeUri"],
+    }
+
+
+def _place(place: Part) -> dict[str, Any]:
+    point = place["geoLocationPoint"]
+    coordinates = {
+        "@type": "GeoCoordinates",
+        "latitude": point["pointLatitude"],
+        "longitude": point["pointLongitude"],
+    }
+    return {"@type": "Place", "name": place["geoLocationPlace"], "geo": coordinates}
+
+
+def _grant(funding: Part) -> dict[str, Any]:
+    funder = {"@type": "Organization", "name": funding["funderName"]}
+    if funding.get("funderIdentifier"):
+        funder["@id"] = funding["funderIdentifier"]
+    made: dict[str, Any] = {"@type": "Grant", "funder": funder}
+    named = {"identifier": funding.get("awardNumber"), "name": funding.get("awardTitle")}
+    return made | {k: v for k, v in named.items() if v}
+
+
+def _related(cited: Cited) -> dict[str, list[dict[str, str]]]:
+    found: dict[str, list[dict[str, str]]] = {}
+    for one in cited.parts("relatedIdentifiers"):
+        name = _LINKS.get(one["relationType"])
+        text = one["relatedIdentifier"]
+        if name:
+            doi = one["relatedIdentifierType"] == "DOI"
+            address = f"https://doi.org/{text}" if doi else text
+            found.setdefault(name, []).append({"@id": address})
+    return found
+
+
+def _size(cited: Cited) -> str | None:
+    sizes: Any = cited.metadata.get("sizes") or []
+    return str(sizes[0]) if sizes else None
+
+
+def _download(cited: Cited, file: Part) -> dict[str, Any]:
+    location = f"{file['path']}/{file['name']}" if file.get("path") else file["name"]
+    made = {
+        "@type": "DataDownload",
+        "name": location,
+        "contentUrl": f"{cited.data_url}/{quote(location)}",
+        "contentSize": f"{file['size']} B" if file.get("size") is not None else None,
+        "sha256": file.get("sha256"),
+    }
+    return {name: value for name, value in made.items() if value is not None}

@@ -1,0 +1,1 @@
+"""Download requests: quota, repository, views, notifications."""

@@ -1,0 +1,1 @@
+"""Meilisearch: client, HTTP connection, and the compiler of filters."""

@@ -1,0 +1,1 @@
+"""HTTP responses, HTML pages, and the proxy to the downloader."""

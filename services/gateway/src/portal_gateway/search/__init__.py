@@ -1,0 +1,1 @@
+"""Plans and runs searches: pagination, facets, suggestions, snippets, export."""

@@ -1,0 +1,1 @@
+"""Writes DOIs back to records and to ICAT."""

@@ -1,0 +1,1 @@
+"""ICAT, through python-icat."""

@@ -1,0 +1,291 @@
+"""A record as ICAT is to hold it: names, units and lengths fitted to its schema. Pure.
+
+Text that only describes is cut to its column; names that identify are cut with a digest, so that
+two long ones stay two.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from portal_shared.contracts.records import (
+    Dataset,
+    Document,
+    File,
+    Funding,
+    Member,
+    RelatedItem,
+    Technique,
+)
+from portal_shared.profile import ParameterRule, Profile
+from portal_shared.validation.rules import instant
+
+SHORT, LONG = 255, 4000
+LOCATION = 511
+_NUMBERS = re.compile(r"\d+")
+MOST_FILES = 500  # more are entered as one logical file per folder
+
+
+@dataclass(frozen=True)
+class ParameterEntry:
+    name: str
+    units: str
+    value: float | str | datetime
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    name: str
+    location: str
+    size: int | None
+    checksum: str | None
+
+
+@dataclass(frozen=True)
+class Named:
+    """Something that exists once: an instrument, a technique, a sample."""
+
+    name: str
+    pid: str | None = None
+    full_name: str | None = None
+
+
+@dataclass(frozen=True)
+class InvestigationEntry:
+    name: str
+    visit_id: str
+    title: str
+    type: str
+
+
+@dataclass(frozen=True)
+class DatasetEntry:
+    facility: str
+    investigation: InvestigationEntry
+    type: str
+    name: str
+    description: str
+    location: str | None
+    doi: str | None
+    start: datetime
+    end: datetime
+    file_count: int
+    file_size: int
+    sample: Named | None
+    instruments: tuple[Named, ...]
+    techniques: tuple[Named, ...]
+    parameters: tuple[ParameterEntry, ...]
+    files: tuple[FileEntry, ...] | None  # None: those that are there
+
+
+@dataclass(frozen=True)
+class UserEntry:
+    name: str
+    full_name: str
+    given_name: str | None
+    family_name: str | None
+    contributor_type: str
+    order: str
+    orcid: str | None = None
+    affiliation: Named | None = None  # its pid: a ROR
+
+
+@dataclass(frozen=True)
+class PublicationEntry:
+    facility: str
+    doi: str
+    internal_id: str
+    title: str
+    description: str
+    users: tuple[UserEntry, ...]
+    type: str = "Collection"
+    published: datetime | None = None
+    dates: tuple[tuple[str, str], ...] = ()  # DataCite's type, day
+    funding: tuple[Funding, ...] = ()
+    related: tuple[RelatedItem, ...] = ()
+    subjects: tuple[str, ...] = ()
+
+
+def cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def cut_name(text: str, most: int = SHORT) -> str:
+    """At most that long, and different for different names."""
+    if len(text) <= most:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return f"{text[: most - 14]}… {digest}"
+
+
+def dataset_entry(
+    dataset: Dataset, files: tuple[FileEntry, ...] | None, profile: Profile
+) -> DatasetEntry:
+    rules = profile.icat
+    instrument = dataset.instrument
+    visit = instrument.name if instrument else "none"
+    proposal = dataset.proposal or dataset.document or "unassigned"
+    sample = dataset.samples[0] if dataset.samples else None
+    names = [p.name for p in dataset.parameters]
+    return DatasetEntry(
+        facility=rules.facility,
+        investigation=InvestigationEntry(
+            cut_name(proposal), cut_name(visit), cut(proposal, SHORT), rules.investigation_type
+        ),
+        type=next((rules.derived[n] for n in names if n in rules.derived), rules.dataset_type),
+        name=cut_name(_edition_name(dataset)),
+        description=cut(dataset.title, SHORT),
+        location=dataset.folder if dataset.folder and len(dataset.folder) <= LOCATION else None,
+        doi=dataset.doi,
+        start=dataset.created,
+        end=instant(dataset.details.get("end_date")) or dataset.created,
+        file_count=dataset.files.count,
+        file_size=dataset.files.bytes,
+        sample=Named(cut_name(sample.name), cut_name(sample.pid)) if sample else None,
+        instruments=(Named(cut_name(visit), cut_name(instrument.pid), instrument.name),)
+        if instrument
+        else (),
+        techniques=tuple({t.pid: _technique(t) for t in dataset.techniques}.values()),
+        parameters=parameter_entries(dataset, profile),
+        files=files,
+    )
+
+
+def _technique(technique: Technique) -> Named:
+    """ICAT keeps techniques by name alone: two pids of one name must stay two."""
+    name = technique.name if len(technique.name) <= SHORT else technique.pid
+    return Named(cut_name(name), cut_name(technique.pid))
+
+
+def parameter_entries(dataset: Dataset, profile: Profile) -> tuple[ParameterEntry, ...]:
+    """Under ICAT's names, each value as its kind; a name that comes again is numbered."""
+    found: dict[tuple[str, str], ParameterEntry] = {}
+    for parameter in dataset.parameters:
+        rule = profile.parameters.get(parameter.name)
+        plain = rule.icat if rule and rule.icat else profile.icat.parameter_prefix + parameter.name
+        kept = _value(parameter.value, rule)
+        units = cut_name(parameter.unit or "")
+        name, number = cut_name(plain), 1
+        while (name, units) in found:
+            number += 1
+            name = cut_name(f"{plain}#{number}")
+        found[name, units] = ParameterEntry(name, units, kept)
+    return tuple(found.values())
+
+
+def _value(value: float | str, rule: ParameterRule | None) -> float | str | datetime:
+    if not isinstance(value, str):
+        return float(value)
+    return (instant(value) if rule and rule.date else None) or cut(value, LONG)
+
+
+def _edition_name(dataset: Dataset) -> str:
+    """Names are unique in an investigation: each edition has its own."""
+    return dataset.name if dataset.edition == 1 else f"{dataset.name}.v{dataset.edition}"
+
+
+def file_entries(folder: str | None, files: Sequence[File]) -> tuple[FileEntry, ...]:
+    """Each file; of more than ICAT should list, logical ones."""
+    base = f"{folder}/" if folder else ""
+    if len(files) > MOST_FILES:
+        grouped = LogicalFiles(base)
+        for file in files:
+            grouped.add(file)
+        return grouped.entries()
+    return tuple(
+        FileEntry(cut_name(f.location), cut(base + f.location, LOCATION), f.size, f.sha256)
+        for f in files
+    )
+
+
+class LogicalFiles:
+    """One entry for each thing that many files make: a zarr, a stack of slices, a folder.
+
+    Grows with the things, not with their files.
+    """
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+        self._sizes: dict[str, int] = {}
+        self._single: dict[str, File] = {}  # of things that are one file so far
+
+    def add(self, file: File) -> None:
+        name = _thing(file.location)
+        if name in self._sizes:
+            self._single.pop(name, None)
+        else:
+            self._single[name] = file
+        self._sizes[name] = self._sizes.get(name, 0) + (file.size or 0)
+
+    def entries(self) -> tuple[FileEntry, ...]:
+        return tuple(self._entry(name, size) for name, size in sorted(self._sizes.items()))
+
+    def _entry(self, name: str, size: int) -> FileEntry:
+        file = self._single.get(name)
+        place, checksum = (file.location, file.sha256) if file else (name, None)
+        return FileEntry(cut_name(place), cut(self._base + place, LOCATION), size, checksum)
+
+
+def _thing(location: str) -> str:
+    """The folder that a file is in, else its name without numbers (but that of .jp2)."""
+    top, inside, _ = location.partition("/")
+    if inside:
+        return top
+    stem, dot, ending = top.rpartition(".")
+    return _NUMBERS.sub("#", stem) + dot + ending
+
+
+def publication_entry(
+    document: Document, doi: str, profile: Profile, parts: Sequence[str] = ()
+) -> PublicationEntry:
+    """`parts`: the DOIs of its datasets."""
+    related = [*document.related, *(RelatedItem(relation="HasPart", identifier=d) for d in parts)]
+    return PublicationEntry(
+        facility=profile.icat.facility,
+        doi=doi,
+        internal_id=cut_name(document.pid),
+        title=cut(document.title, SHORT),
+        description=cut(document.summary or document.title, LONG),
+        users=tuple(_user(m, n) for n, m in enumerate(_people(document.members))),
+        type=profile.doi.resource_types.get("document", "Collection"),
+        published=document.release_date,
+        dates=_dates(document),
+        funding=document.funding,
+        related=tuple({r.identifier: r for r in related if len(r.identifier) <= SHORT}.values()),
+        subjects=tuple(dict.fromkeys(cut_name(k) for k in document.keywords)),
+    )
+
+
+def _dates(document: Document) -> tuple[tuple[str, str], ...]:
+    collected = [d.date().isoformat() for d in (document.start_date, document.end_date) if d]
+    released = document.release_date.date().isoformat() if document.release_date else None
+    told = {"Collected": "/".join(dict.fromkeys(collected)), "Available": released}
+    return tuple((kind, day) for kind, day in told.items() if day)
+
+
+def _people(members: Sequence[Member]) -> list[Member]:
+    """Each person once: ICAT keeps (publication, user, contributor type) unique."""
+    found: dict[str, Member] = {}
+    for member in members:
+        if member.person:
+            found.setdefault(member.person.id, member)
+    return list(found.values())
+
+
+def _user(member: Member, number: int) -> UserEntry:
+    person = member.person
+    assert person is not None  # noqa: S101  # _people leaves out members without one
+    return UserEntry(
+        name=cut_name(person.orcid or person.id),
+        full_name=cut(person.full_name, SHORT),
+        given_name=person.first_name,
+        family_name=person.last_name,
+        contributor_type="Creator",
+        order=f"{number:04d}",
+        orcid=person.orcid,
+        affiliation=Named(cut_name(place.name or place.id), place.ror)
+        if (place := member.affiliation)
+        else None,
+    )

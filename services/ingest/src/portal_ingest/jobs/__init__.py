@@ -1,0 +1,1 @@
+"""Accepts ingest jobs and runs them."""

@@ -1,0 +1,1 @@
+"""Registers and changes the records of a job."""

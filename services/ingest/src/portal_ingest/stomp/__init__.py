@@ -1,0 +1,1 @@
+"""Messages of ESRF's pyicat-plus, received through RabbitMQ's STOMP plugin."""

@@ -1,0 +1,1 @@
+"""What services exchange: events, jobs, records, file addresses."""

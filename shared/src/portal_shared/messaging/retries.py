@@ -1,0 +1,163 @@
+"""What becomes of a message whose handling failed: tried again later, or laid with the dead.
+
+May pass (5xx of the error family, anything unforeseen): a copy to a delay queue, then ack.
+Cannot pass (4xx of the family, a body the model refuses), or tried often enough: a copy with the
+reason to the dead letters, then ack. The copy cannot be published: back to its queue by reject,
+never nack, which newer brokers do not count.
+"""
+
+import time
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
+
+from faststream import AckPolicy, BaseMiddleware
+from faststream._internal.context.repository import ContextRepo
+from faststream.exceptions import AckMessage, IgnoredException, RejectMessage
+from faststream.rabbit import RabbitBroker
+from pydantic import ValidationError
+from typing_extensions import override
+
+from portal_shared.messaging import topology
+from portal_shared.messaging.publisher import Publisher, with_heartbeat
+from portal_shared.runtime.errors import PortalError, Unavailable, may_succeed_later
+from portal_shared.runtime.logs import follow, logger
+from portal_shared.runtime.settings import Settings
+
+log = logger(__name__)
+
+CANARY = "x-canary"  # a message that only asks: is anybody consuming here?
+
+
+class Pulse:
+    """When each queue last gave us something: the one sign of life that does not lie."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, float] = {}
+
+    def beat(self, queue: str) -> None:
+        self.last[queue] = time.monotonic()
+
+    def ages(self) -> dict[str, float]:
+        now = time.monotonic()
+        return {queue: now - then for queue, then in self.last.items()}
+
+
+def reason_of(error: BaseException) -> str:
+    """A sentence for the header: which field, and why."""
+    if isinstance(error, ValidationError):
+        parts = [
+            f"{'.'.join(str(p) for p in e['loc']) or 'body'}: {e['msg']}" for e in error.errors()
+        ]
+        return "; ".join(parts[:20])[:2000]
+    return (str(error) or repr(error))[:2000]
+
+
+def cannot_pass(error: BaseException) -> bool:
+    if isinstance(error, ValidationError | UnicodeDecodeError | ValueError | TypeError):
+        return True  # the body is not what the model takes, nor will it be
+    return isinstance(error, PortalError) and not may_succeed_later(error)
+
+
+class Settling:
+    """Makes the middleware for each message; holds what it needs."""
+
+    def __init__(self, settings: Settings, service: str, publisher: Publisher) -> None:
+        self._delays = settings.retry_delays
+        self.service = service
+        self._publisher = publisher
+        self.pulse = Pulse()
+        self.settled = {"ok": 0, "retried": 0, "dead": 0}
+
+    def __call__(self, msg: Any, /, *, context: ContextRepo) -> "SettleFailures":
+        return SettleFailures(msg, context=context, settling=self)
+
+    async def bury_or_retry(self, message: Any, error: BaseException) -> None:
+        """Publish the copy; raises Unavailable when that cannot be done now."""
+        queue = str(message.routing_key or "")
+        if message.exchange == topology.EVENTS:
+            queue = f"{self.service}.{message.routing_key}"
+        old = dict(message.headers)
+        attempt = int(old.get("x-attempt", 0)) + 1
+        first = old.get("x-first-failed") or datetime.now(UTC).isoformat()
+        headers = {
+            "x-attempt": attempt,
+            "x-queue": queue,
+            "x-reason": reason_of(error),
+            "x-error": type(error).__name__,
+            "x-first-failed": first,
+            "x-last-failed": datetime.now(UTC).isoformat(),
+            **{k: v for k, v in old.items() if k in ("traceparent", "x-reply-to", "x-history")},
+        }
+        if message.reply_to:
+            headers["x-reply-to"] = message.reply_to
+        dead = cannot_pass(error) or attempt > len(self._delays)
+        exchange = topology.DEAD if dead else topology.retry_exchange(self._delays[attempt - 1])
+        await self._publisher.send(
+            message.body,
+            exchange=exchange,
+            routing_key=self.service if dead else queue,
+            message_id=message.message_id or "",
+            kind=message.type or "",
+            correlation_id=message.correlation_id,
+            headers=headers,
+        )
+        self.settled["dead" if dead else "retried"] += 1
+        log.error(
+            "message dead" if dead else "message will be tried again",
+            queue=queue,
+            attempt=attempt,
+            reason=headers["x-reason"],
+            error=headers["x-error"],
+            exc_info=None if cannot_pass(error) or isinstance(error, Unavailable) else error,
+        )
+
+
+class SettleFailures(BaseMiddleware[Any, Any]):
+    def __init__(self, msg: Any, /, *, context: ContextRepo, settling: Settling) -> None:
+        super().__init__(msg, context=context)
+        self._settling = settling
+
+    @override
+    async def on_receive(self) -> None:
+        message = self.msg
+        if CANARY in message.headers:
+            self._settling.pulse.beat(str(message.headers[CANARY]))
+            raise AckMessage
+        queue = str(message.routing_key or "")
+        if message.exchange == topology.EVENTS:
+            queue = f"{self._settling.service}.{queue}"
+        self._settling.pulse.beat(queue)
+        follow(message.correlation_id, message_id=message.message_id or "")
+
+    @override
+    async def after_processed(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_val: BaseException | None = None,
+        exc_tb: TracebackType | None = None,
+    ) -> bool:
+        if exc_val is None:
+            self._settling.settled["ok"] += 1
+        elif isinstance(exc_val, Exception) and not isinstance(exc_val, IgnoredException):
+            try:
+                await self._settling.bury_or_retry(self.msg, exc_val)
+            except PortalError:
+                log.exception("the copy of a failed message could not be published")
+                raise RejectMessage(requeue=True) from exc_val
+            raise AckMessage from exc_val
+        return False
+
+
+def make_broker(settings: Settings, service: str, settling: Settling) -> RabbitBroker:
+    """The consuming side of a service; its context is its own."""
+    return RabbitBroker(
+        with_heartbeat(settings.amqp_url.get_secret_value()),
+        app_id=service,
+        reconnect_interval=1,
+        graceful_timeout=15,
+        ack_policy=AckPolicy.REJECT_ON_ERROR,
+        middlewares=[settling],
+        context=ContextRepo(),
+        logger=None,
+    )

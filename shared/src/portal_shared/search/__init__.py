@@ -1,0 +1,1 @@
+"""Index fields, query terms and techniques that indexer and gateway share."""

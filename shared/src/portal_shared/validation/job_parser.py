@@ -1,0 +1,113 @@
+"""From the bytes of a message to a job's JSON. Pure: no I/O.
+
+Stricter than JSON parsers are: NaN, repeated keys, lone surrogates and bottomless nesting are
+refused with the place, before they can poison a store further on.
+"""
+
+import hashlib
+import json
+import math
+import re
+from typing import Any, NoReturn, cast
+
+from pydantic import ValidationError
+
+from portal_shared.contracts.jobs import JOB_VERSION, MAX_JOB_BYTES, Envelope
+from portal_shared.runtime.errors import Invalid
+
+MOST_LEVELS = 30
+
+
+def parsed(body: bytes) -> dict[str, Any]:
+    """The job's JSON object. Raises Invalid with line and column, or the reason."""
+    if len(body) > MAX_JOB_BYTES:
+        raise Invalid(f"{len(body)} bytes are more than the {MAX_JOB_BYTES} a job may have")
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Invalid(f"not UTF-8: byte {error.start} is {body[error.start]:#04x}") from error
+    try:
+        found = json.loads(text, parse_constant=_constant, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        raise Invalid(
+            f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
+        ) from error
+    except RecursionError as error:
+        raise Invalid(f"nested deeper than {MOST_LEVELS} levels") from error
+    except ValueError as error:  # a number of thousands of digits
+        raise Invalid(f"not JSON that can be kept: {error}") from error
+    if not isinstance(found, dict):
+        raise Invalid("a job is a JSON object")
+    job = cast("dict[str, Any]", found)
+    _check(job, "", 0)
+    return job
+
+
+def _constant(name: str) -> NoReturn:
+    raise Invalid(f"{name} is no number in JSON")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(n for n in names if names.count(n) > 1)
+        raise Invalid(f"{twice[:100]!r} stands twice in one object")
+    return found
+
+
+def _check(value: Any, place: str, level: int) -> None:
+    """Raises Invalid for what JSON allows and stores choke on."""
+    if level > MOST_LEVELS:
+        raise Invalid(f"nested deeper than {MOST_LEVELS} levels", field=place[:200])
+    if isinstance(value, list):
+        for number, item in enumerate(cast("list[Any]", value)):
+            _check(item, f"{place}[{number}]", level + 1)
+    elif isinstance(value, dict):
+        for name, item in cast("dict[str, Any]", value).items():
+            _check(name, place, level)
+            _check(item, f"{place}.{name}" if place else name, level + 1)
+    elif reason := _unkeepable(value):
+        raise Invalid(reason, field=place[:200])
+
+
+def _unkeepable(value: Any) -> str | None:
+    if isinstance(value, str):
+        if any("\ud800" <= c <= "\udfff" for c in value):
+            return "holds half a character (a lone surrogate)"
+        return "holds a NUL character" if "\x00" in value else None
+    if isinstance(value, float) and not math.isfinite(value):
+        return "is too large for a number"
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return "does not fit into 64 bits"
+    return None
+
+
+def envelope(job: dict[str, Any]) -> Envelope:
+    """Raises Invalid when the job cannot even be answered part by part."""
+    version = job.get("version")
+    if type(version) is not int or version != JOB_VERSION:
+        raise Invalid(
+            f"{version!r} is not known; this portal reads version {JOB_VERSION}", field="version"
+        )
+    try:
+        return Envelope.model_validate(job)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Invalid(first["msg"], field=place_of(first["loc"])) from error
+
+
+def place_of(location: tuple[int | str, ...]) -> str:
+    """`datasets[3].parameters[0].unit`, from pydantic's path; names of union members left out."""
+    text = ""
+    for part in location:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif not re.fullmatch(r"(constrained-)?(int|float|str)|function-.*", part):
+            text += f".{part}" if text else part
+    return text or "job"
+
+
+def content_hash(job: dict[str, Any]) -> str:
+    text = json.dumps(job, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

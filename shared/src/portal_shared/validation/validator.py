@@ -1,0 +1,348 @@
+"""What of a job can be registered, and what is refused and why. Pure: no I/O, no clock.
+
+Everything wrong is told at once. A dataset that is refused does not hold up its neighbours; a
+document that is refused takes its datasets with it, for they would belong to nothing.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, cast, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from portal_shared.contracts.jobs import (
+    DatasetIn,
+    DocumentIn,
+    Envelope,
+    FileIn,
+    InstrumentIn,
+    PatchIn,
+    Problem,
+    ReleaseIn,
+    WithdrawalIn,
+)
+from portal_shared.profile import Profile
+from portal_shared.validation import rules
+from portal_shared.validation.job_parser import place_of
+from portal_shared.validation.rules import (
+    CONTROL,
+    HIDDEN,
+    MOST_SHOWN,
+    leaves_folder,
+    nearest,
+    valid_orcid,
+)
+
+M = TypeVar("M", bound=BaseModel)
+Kind = Literal["document", "dataset", "instrument"]
+RecordIn = PatchIn | WithdrawalIn | ReleaseIn
+MOST_PARTS = 10_000  # records of a job
+MOST_PROBLEMS = 200  # told of one part; how many more there are is told too
+RECORDS: dict[str, type[RecordIn]] = {
+    "patch": PatchIn,
+    "withdraw": WithdrawalIn,
+    "release": ReleaseIn,
+}
+
+
+@dataclass
+class Part:
+    """One record of the job, with what is wrong with it."""
+
+    kind: Kind
+    name: str
+    problems: list[Problem] = field(default_factory=list[Problem])
+    warnings: list[Problem] = field(default_factory=list[Problem])
+
+
+@dataclass
+class DatasetPart(Part):
+    dataset: DatasetIn | None = None
+
+
+@dataclass
+class DocumentPart(Part):
+    document: DocumentIn | None = None
+
+
+@dataclass
+class InstrumentPart(Part):
+    instrument: InstrumentIn | None = None
+
+
+@dataclass
+class RecordPart(Part):
+    """A record that is to be changed; its kind is known when it is looked up."""
+
+    place: str = ""
+    change: RecordIn | None = None
+
+
+@dataclass
+class Judged:
+    document: DocumentPart | None
+    datasets: list[DatasetPart]
+    instruments: list[InstrumentPart]
+    records: list[RecordPart] = field(default_factory=list[RecordPart])
+    problems: list[Problem] = field(default_factory=list[Problem])  # of the job as a whole
+
+
+def judge(job: Envelope, profile: Profile) -> Judged:
+    """Check every part by its model and by the profile."""
+    if flood := _flood(job):
+        return Judged(None, [], [], problems=flood)
+    if job.kind != "register":
+        return _judge_records(job)
+    document = judge_document(job.document, profile) if job.document is not None else None
+    datasets = [judge_dataset(raw, f"datasets[{n}]", profile) for n, raw in enumerate(job.datasets)]
+    instruments = [_instrument(raw, number) for number, raw in enumerate(job.instruments)]
+    _names_once(datasets)
+    if document is not None and document.problems:
+        for part in datasets:
+            part.problems.append(Problem(field="document", reason="its document is refused"))
+    judged = Judged(document, datasets, instruments)
+    if job.records:
+        judged.problems.append(Problem(field="records", reason="belongs to jobs of other kinds"))
+    elif not (document or datasets or instruments):
+        reason = "holds neither a document, nor datasets, nor instruments"
+        judged.problems.append(Problem(field="job", reason=reason))
+    return judged
+
+
+def _flood(job: Envelope) -> list[Problem]:
+    counts = {n: len(getattr(job, n)) for n in ("datasets", "instruments", "records")}
+    return [
+        Problem(field=name, reason=f"are {count}: a job has at most {MOST_PARTS}, send several")
+        for name, count in counts.items()
+        if count > MOST_PARTS
+    ]
+
+
+def few(problems: Sequence[Problem], place: str) -> list[Problem]:
+    """The first ones, and how many more there are: an answer has to fit into a message."""
+    more = len(problems) - MOST_PROBLEMS
+    if more <= 0:
+        return list(problems)
+    rest = Problem(field=place, reason=f"{more} more problems: mend these first")
+    return [*problems[:MOST_PROBLEMS], rest]
+
+
+def _judge_records(job: Envelope) -> Judged:
+    """A patch, withdrawal or release names records; nothing else belongs to it."""
+    judged = Judged(None, [], [])
+    for name in ("document", "datasets", "instruments"):
+        if getattr(job, name):
+            reason = f"does not belong to a job of kind {job.kind}: records does"
+            judged.problems.append(Problem(field=name, reason=reason))
+    if not job.records:
+        judged.problems.append(Problem(field="records", reason=f"missing: what to {job.kind}"))
+    for n, raw in enumerate(job.records):
+        place = f"records[{n}]"
+        part = RecordPart("dataset", _named(raw, place, "pid"), place=place)
+        part.change = _model(RECORDS[job.kind], raw, place, part)
+        judged.records.append(part)
+    count = Counter(p.change.pid for p in judged.records if p.change)
+    for part in judged.records:
+        if part.change and count[part.change.pid] > 1:
+            reason = f"{part.change.pid!r} is named {count[part.change.pid]} times in this job"
+            part.problems.append(Problem(field=f"{part.place}.pid", reason=reason))
+    return judged
+
+
+def _named(raw: Any, fallback: str, label: str = "name") -> str:
+    name = cast("dict[str, Any]", raw).get(label) if isinstance(raw, dict) else None
+    return name[:255] if isinstance(name, str) and name else fallback
+
+
+def _model(model: type[M], raw: Any, place: str, part: Part) -> M | None:
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        found = [_problem(dict(e), place, model) for e in error.errors()[:MOST_PROBLEMS]]
+        part.problems += found
+        if (more := error.error_count() - len(found)) > 0:
+            reason = f"{more} more problems: mend these first"
+            part.problems.append(Problem(field=place, reason=reason))
+        return None
+
+
+def _problem(error: dict[str, Any], place: str, model: type[BaseModel]) -> Problem:
+    where = _join(place, place_of(error["loc"]))
+    if error["type"] == "extra_forbidden":
+        known = _fields_at(model, error["loc"][:-1])
+        unknown = str(error["loc"][-1])
+        reason = f"{unknown[:MOST_SHOWN]!r} is no field that is known"
+        return Problem(field=where, reason=reason, suggestion=nearest(unknown, known))
+    suggestion = None
+    if error["type"] == "timezone_aware":
+        suggestion = f"{str(error['input'])[:40]}Z if it is UTC"
+    reason = _reason(error["msg"], error["input"])
+    return Problem(field=where, reason=reason, suggestion=suggestion)
+
+
+def _fields_at(model: type[BaseModel], path: Iterable[int | str]) -> list[str]:
+    """The names of the fields of the model that a path leads to."""
+    here = model
+    for part in path:
+        if isinstance(part, str) and part in here.model_fields:
+            here = model_in(here.model_fields[part].annotation) or here
+    return list(here.model_fields)
+
+
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that a field's type names, alone or in a list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (model_in(a) for a in get_args(annotation))
+    return next((found for found in inner if found), None)
+
+
+def _join(place: str, rest: str) -> str:
+    if rest in ("", "job"):
+        return place
+    return f"{place}{rest}" if rest.startswith("[") else f"{place}.{rest}"
+
+
+def _reason(message: str, given: Any) -> str:
+    shown = repr(given)
+    return (
+        message
+        if len(shown) > MOST_SHOWN or isinstance(given, dict | list)
+        else f"{message}: {shown}"
+    )
+
+
+def judge_document(raw: Any, profile: Profile, place: str = "document") -> DocumentPart:
+    part = DocumentPart("document", _named(raw, "document"))
+    part.document = found = _model(DocumentIn, raw, place, part)
+    if found is None:
+        return part
+    if profile.document_types and found.type not in profile.document_types:
+        known = " or ".join(profile.document_types)
+        part.problems.append(
+            Problem(
+                field=f"{place}.type",
+                reason=f"{found.type[:MOST_SHOWN]!r} is not {known}",
+                suggestion=nearest(found.type, profile.document_types),
+            )
+        )
+    _common(found, raw, place, profile, part)
+    _required(found, place, profile.required.get("document", ()), part)
+    return part
+
+
+def judge_dataset(raw: Any, place: str, profile: Profile) -> DatasetPart:
+    part = DatasetPart("dataset", _named(raw, place))
+    part.dataset = found = _model(DatasetIn, raw, place, part)
+    if found is None:
+        return part
+    _common(found, raw, place, profile, part)
+    _required(found, place, profile.required.get("dataset", ()), part)
+    part.problems += rules.required_parameters(found.parameters, place, profile)
+    if profile.strict:
+        for n, technique in enumerate(found.techniques):
+            if technique.pid not in profile.techniques:
+                reason = f"{technique.pid[:MOST_SHOWN]!r} is no technique of profile {profile.name}"
+                meant = nearest(technique.pid, profile.techniques)
+                where = f"{place}.techniques[{n}].pid"
+                part.problems.append(Problem(field=where, reason=reason, suggestion=meant))
+    _files(found, place, part)
+    return part
+
+
+def _required(found: BaseModel, place: str, names: Iterable[str], part: Part) -> None:
+    part.problems += [
+        Problem(field=f"{place}.{name}", reason="missing: the profile requires it")
+        for name in names
+        if not getattr(found, name)
+    ]
+
+
+def _instrument(raw: Any, number: int) -> InstrumentPart:
+    part = InstrumentPart("instrument", _named(raw, f"instruments[{number}]"))
+    part.instrument = _model(InstrumentIn, raw, f"instruments[{number}]", part)
+    return part
+
+
+def _common(
+    found: DatasetIn | DocumentIn, raw: Any, place: str, profile: Profile, part: Part
+) -> None:
+    part.problems += rules.doi_problem(found.doi, f"{place}.doi")
+    marks = {"name": CONTROL, "title": HIDDEN}
+    hidden = [n for n in marks if marks[n].search(getattr(found, n))]
+    told = rules.texts(raw, place, marks=profile.strict)
+    part.problems += told
+    for name in hidden:
+        if not any(p.field == f"{place}.{name}" for p in told):
+            reason = "holds control or direction characters"
+            part.problems.append(Problem(field=f"{place}.{name}", reason=reason))
+    for n, member in enumerate(found.members):
+        orcid = member.person.orcid if member.person else None
+        if orcid is not None and not valid_orcid(orcid):
+            part.problems.append(
+                Problem(
+                    field=f"{place}.members[{n}].person.orcid",
+                    reason=f"{orcid[:MOST_SHOWN]!r} is no ORCID iD: four groups of four and a"
+                    " check digit",
+                )
+            )
+    part.problems += rules.parameters(found.parameters, place, profile)
+    part.problems += rules.related(found.related, place)
+
+
+def _names_once(parts: Iterable[DatasetPart]) -> None:
+    parts = list(parts)
+    for label in ("name", "pid"):
+        values = [_identity(p.dataset, label) for p in parts]
+        count = Counter(v for v in values if v is not None)
+        for number, (part, value) in enumerate(zip(parts, values, strict=True)):
+            if value is not None and count[value] > 1:
+                reason = f"{count[value]} datasets of this job have the {label} {value!r}"
+                part.problems.append(Problem(field=f"datasets[{number}].{label}", reason=reason))
+
+
+def _identity(dataset: DatasetIn | None, label: str) -> str | None:
+    if dataset is None:
+        return None
+    return dataset.name if label == "name" else dataset.pid
+
+
+def _files(found: DatasetIn, place: str, part: Part) -> None:
+    if found.folder is not None and (reason := leaves_folder(found.folder)):
+        part.problems.append(Problem(field=f"{place}.folder", reason=reason))
+    if found.manifest is not None:
+        _manifest(found, found.manifest, place, part)
+    seen: set[str] = set()
+    for n, file in enumerate(found.files):
+        where = f"{place}.files[{n}]"
+        _file(file, where, in_folder=found.folder is not None, part=part)
+        if file.location in seen:
+            part.problems.append(
+                Problem(field=f"{where}.name", reason=f"{file.location!r} is listed twice")
+            )
+        seen.add(file.location)
+
+
+def _manifest(found: DatasetIn, manifest: str, place: str, part: Part) -> None:
+    reason = leaves_folder(manifest)
+    if found.folder is None:
+        reason = "is named without a folder that it lies in"
+    elif found.files:
+        reason = "is named beside files: one of them"
+    if reason:
+        part.problems.append(Problem(field=f"{place}.manifest", reason=reason))
+
+
+def _file(file: FileIn, where: str, *, in_folder: bool, part: Part) -> None:
+    if "/" in file.name:
+        reason = f"{file.name!r} holds a slash: folders belong into path"
+        part.problems.append(Problem(field=f"{where}.name", reason=reason))
+    if in_folder:
+        place = "path" if file.path and leaves_folder(file.path) else "name"
+        if reason := leaves_folder(file.location):
+            part.problems.append(Problem(field=f"{where}.{place}", reason=reason))
+        if file.sha256 is None:
+            part.problems.append(
+                Problem(field=f"{where}.sha256", reason="missing: a file to archive needs it")
+            )
