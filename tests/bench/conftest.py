@@ -32,7 +32,7 @@ from portal_shared.runtime.settings import Settings
 from portal_shared.search import index_fields
 
 from tests.bench.search_corpus import INSTRUMENTS, Corpus
-from tests.engines import StandIn
+from tests.drivers.search_engine import StandIn
 
 BATCH = 250
 Doc = dict[str, Any]

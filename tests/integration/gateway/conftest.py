@@ -37,7 +37,7 @@ from portal_shared.messaging import topology
 from portal_shared.runtime.settings import Settings
 from portal_shared.service.app import Service
 
-from tests.engines import StandIn
+from tests.drivers.search_engine import StandIn
 
 CORPORA = Path(
     os.environ.get("PORTAL_CONFORMANCE") or Path(__file__).parents[4] / "shared" / "conformance"

@@ -12,7 +12,7 @@ from meilisearch import Client
 from meilisearch.index import Index
 from meilisearch.models.task import Task, TaskInfo
 
-from tests.engines import Server, StandIn
+from tests.drivers.search_engine import Server, StandIn
 
 KEY = "contract-tests-master-key"
 
