@@ -42,9 +42,9 @@ def event_map() -> str:
     head = [
         "# Events",
         "",
-        "Made by `make contracts` from `portal_shared/contracts/events.py` (in shared/src). The body is",
-        "the bare event as JSON; the envelope is AMQP's own: `message_id`, `correlation_id`, `type`,",
-        "`timestamp`, `app_id`.",
+        "Made by `make contracts` from `shared/src/portal_shared/contracts/events.py`. The body is",
+        "the bare event as JSON; the envelope is AMQP's own: `message_id`, `correlation_id`,",
+        "`type`, `timestamp`, `app_id`.",
         "",
         "| event | said by | heard by | carries |",
         "|---|---|---|---|",
