@@ -1,6 +1,8 @@
 # Bare `make` lists the verbs. A fresh machine needs no more than make, Python 3.11 and apt.
 UV := $(shell deploy/get-uv --where)
 RUN := $(UV) run --no-sync
+# Test files run side by side: most of their time is waiting for servers.
+PYTEST := $(RUN) pytest --numprocesses $${PORTAL_TEST_WORKERS:-4} --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup servers tools demo test unit it e2e icat-suite kills check fuzz fmt contracts bench up down logs image
@@ -22,13 +24,13 @@ demo: setup servers  ## the whole portal on this machine, with the Human Organ A
 	@$(RUN) portal demo
 
 test: setup servers tools  ## install what the tests need and run all of them
-	PORTAL_REQUIRE_SERVICES=1 $(RUN) pytest
+	PORTAL_REQUIRE_SERVICES=1 $(PYTEST)
 
 unit: setup  ## the quick ones
-	$(RUN) pytest tests/unit tests/contract
+	$(PYTEST) tests/unit tests/contract
 
 it: setup servers tools  ## against real servers and simulators
-	$(RUN) pytest tests/integration
+	$(PYTEST) tests/integration
 
 icat-suite: setup  ## python-icat's own tests against the ICAT simulator
 	PORTAL_REQUIRE_SERVICES=1 $(RUN) pytest tests/integration/icat_sim/suite -q -rP
@@ -38,7 +40,7 @@ kills: setup servers  ## doi, DataCite, MongoDB killed at 50 random instants, tw
 		tests/integration/doi/test_killed_at_random.py tests/e2e/test_killed_during_import.py
 
 e2e: setup servers tools  ## journeys through the running portal
-	$(RUN) pytest tests/e2e
+	$(PYTEST) tests/e2e
 
 check: setup  ## format, lint, types, import contracts, contract drift
 	$(RUN) ruff format --check .

@@ -1,10 +1,18 @@
 """Free ports of this machine, and waiting until something listens there."""
 
+import contextlib
+import random
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from portal_local.launcher.processes import Child
+
+ATTEMPTS = 50
+LOWEST_PORT = 20_000
+IANA_EPHEMERAL = 49_152  # RFC 6335, section 6
+EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 class NotStarted(Exception):
@@ -12,11 +20,30 @@ class NotStarted(Exception):
 
 
 def free_port() -> int:
-    """A port nobody listens on now."""
+    """Returns a port that nobody listens on now.
+
+    Taken from below the range that the system gives to outgoing connections, so that none of them
+    takes it before the server that needs it listens.
+    """
+    candidates = random.SystemRandom()
+    for _ in range(ATTEMPTS):
+        port = candidates.randrange(LOWEST_PORT, _first_ephemeral_port())
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        system_port: int = probe.getsockname()[1]
+        return system_port
+
+
+def _first_ephemeral_port() -> int:
+    """Where the system's range for outgoing connections begins; IANA's where it is unknown."""
+    try:
+        first = int(EPHEMERAL_RANGE.read_text("ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        return IANA_EPHEMERAL
+    return first if first > LOWEST_PORT else IANA_EPHEMERAL
 
 
 def listens(port: int) -> bool:
