@@ -32,7 +32,7 @@ def rabbitmq_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[st
     if named:
         yield named, os.environ.get("PORTAL_TEST_AMQP_MANAGEMENT_URL")
         return
-    if rabbitmq.script() is None:
+    if rabbitmq.start_script() is None:
         missing("no rabbitmq-server is installed and PORTAL_TEST_AMQP_URL names none")
     node = rabbitmq.start(tmp_path_factory.mktemp("rabbitmq"), management=True)
     yield node.url, node.management_url

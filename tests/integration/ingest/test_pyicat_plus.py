@@ -30,7 +30,7 @@ BOMB = b"""<?xml version="1.0"?><!DOCTYPE d [<!ENTITY a "aaaa"><!ENTITY b "&a;&a
 @pytest.fixture(scope="module")
 def stomp_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rabbitmq.Node]:
     """A node of its own: the plugin's port belongs to the whole broker."""
-    if rabbitmq.script() is None:
+    if rabbitmq.start_script() is None:
         pytest.skip("no rabbitmq-server is installed")
     node = rabbitmq.start(tmp_path_factory.mktemp("stomp"), stomp=True)
     yield node

@@ -33,7 +33,7 @@ class Counted(Storage):
         return super()._scan_docs_natural(db, coll)
 
 
-secantusdb_patches.mend(Counted)
+secantusdb_patches.apply(Counted)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_operators_beside_a_field_narrow_what_its_index_finds(storage: Counted) 
 def test_what_is_asked_for_once_is_not_looked_for_among_all(storage: Counted) -> None:
     [row] = storage.find_matching("d", "rows", {"state": "queued"}, limit=1)
     assert row["state"] == "queued"
-    assert storage.read <= secantusdb_patches.AT_ONCE + 1
+    assert storage.read <= secantusdb_patches.BATCH_DOCUMENTS + 1
     which: dict[str, Any] = {"state": "queued", "n": {"$gte": 3}}
     found = storage.find_matching("d", "rows", which, limit=3, projection={"n": 1})
     assert found == [{"_id": n, "n": n} for n in (3, 5, 7)]

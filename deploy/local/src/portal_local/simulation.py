@@ -1,4 +1,4 @@
-"""What the simulators share: serving, state on disk, counted calls, and faults on request.
+"""Parts that all simulators share: HTTP server, state on disk, call counts, injected faults.
 
 Every simulator answers GET /health, GET and DELETE /_calls, and GET, POST and DELETE /_faults.
 """
@@ -23,19 +23,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-GRACE = 2  # seconds for answers under way when asked to stop
+GRACE_SECONDS = 2  # for running requests when the simulator stops
 
 
-def arguments(program: str, description: str | None) -> argparse.ArgumentParser:
-    """The options every simulator has; port 0 takes a free one and prints it."""
+def argument_parser(program: str, description: str | None) -> argparse.ArgumentParser:
+    """Returns a parser with the options of every simulator."""
     parser = argparse.ArgumentParser(program, description=description)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=0, help="port; 0 takes a free port (default)")
     return parser
 
 
 class Connection(H11Protocol):
-    """uvicorn's protocol, known by the client's address, so that a fault can cut it."""
+    """HTTP connection that is found by the client's address, so that a fault can reset it."""
 
     open: ClassVar[dict[tuple[str, int], asyncio.Transport]] = {}
 
@@ -52,8 +52,8 @@ class Connection(H11Protocol):
             self.open.pop(self.client, None)
 
 
-async def cut(scope: Scope) -> None:
-    """Reset the connection of this request: the client gets no byte of an answer."""
+async def reset_connection(scope: Scope) -> None:
+    """Resets the connection of this request: the client receives no byte of a response."""
     transport = Connection.open.get(tuple(scope.get("client") or ()))  # type: ignore[arg-type]
     if transport is not None:
         transport.abort()
@@ -61,9 +61,9 @@ async def cut(scope: Scope) -> None:
 
 
 def serve(app: ASGIApp, host: str, port: int) -> None:
-    """Listen, print the address as one line on standard output, and serve until told to stop."""
+    """Listens, prints the URL as one line on standard output, and serves until SIGTERM."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With its protocol named: asyncio turns Nagle's delay off only for sockets that say TCP.
+    # IPPROTO_TCP is explicit: asyncio switches Nagle's delay off only for such sockets.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind((host, port))
@@ -71,13 +71,13 @@ def serve(app: ASGIApp, host: str, port: int) -> None:
     shown = f"[{host}]" if family == socket.AF_INET6 else host
     print(f"http://{shown}:{listening.getsockname()[1]}", flush=True)  # noqa: T201
     config = uvicorn.Config(
-        app, http=Connection, log_level="warning", timeout_graceful_shutdown=GRACE
+        app, http=Connection, log_level="warning", timeout_graceful_shutdown=GRACE_SECONDS
     )
     uvicorn.Server(config).run(sockets=[listening])
 
 
-def opened(path: Path) -> sqlite3.Connection:
-    """A database that a killed process leaves whole, with all that was committed."""
+def open_database(path: Path) -> sqlite3.Connection:
+    """Opens a SQLite database that keeps every commit when the process is killed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     database.row_factory = sqlite3.Row
@@ -88,7 +88,7 @@ def opened(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(database: sqlite3.Connection) -> Generator[None]:
-    """All of it or nothing."""
+    """Commits the block as one transaction; rolls it back if it raises."""
     database.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -99,7 +99,7 @@ def transaction(database: sqlite3.Connection) -> Generator[None]:
 
 
 class Calls:
-    """How often each kind of call came, and how it was answered; kept over restarts."""
+    """Counts requests by kind and responses by status. The counts survive a restart."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
@@ -113,8 +113,8 @@ class Calls:
             (name,),
         )
 
-    def told(self) -> dict[str, dict[str, int]]:
-        """`calls` by kind, `answers` by kind and status, as in "PUT /dois/{doi} 201"."""
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Returns `calls` by kind and `answers` by kind and status ("PUT /dois/{doi} 201")."""
         counted: dict[str, int] = dict(
             self._database.execute("SELECT name, count FROM calls ORDER BY name").fetchall()
         )
@@ -125,13 +125,14 @@ class Calls:
         self._database.execute("DELETE FROM calls")
 
 
-DEEPEST = 64  # levels of JSON that any of our protocols could need
+MAX_JSON_DEPTH = 64  # nesting levels; more than any of the simulated protocols needs
 
 
-def parsed(body: bytes) -> Any:
-    """JSON, or ValueError also for what Python would take and nobody could write back.
+def parse_json(body: bytes) -> Any:
+    """Parses strict JSON.
 
-    That is NaN and infinities, halves of surrogate pairs, and nesting without end.
+    Raises ValueError also for what Python accepts but JSON does not: NaN, infinities, lone
+    surrogates; and for more than MAX_JSON_DEPTH levels.
     """
     try:
         value = json.loads(body, parse_constant=_refused_constant)
@@ -148,7 +149,7 @@ def _refused_constant(name: str) -> None:
 
 def _check_depth(value: object) -> None:
     level = [value]
-    for _ in range(DEEPEST):
+    for _ in range(MAX_JSON_DEPTH):
         inner: list[object] = []
         for item in level:
             if isinstance(item, dict):
@@ -162,7 +163,7 @@ def _check_depth(value: object) -> None:
 
 
 class Fault(BaseModel):
-    """Something that goes wrong `times` times (None: until the faults are cleared)."""
+    """An error that the simulator produces `times` times (None: until the faults are deleted)."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -170,13 +171,13 @@ class Fault(BaseModel):
 
 
 class CallFault(Fault):
-    """A fault of the next calls of a `kind` (as /_calls names it), or of any kind."""
+    """A fault of the next requests of a `kind` (a name in /_calls), or of any kind."""
 
     effect: Literal["status", "html", "drop", "slow"]
     kind: str | None = None
     status: Annotated[int, Field(ge=200, le=599)] = 503
     retry_after: Annotated[int, Field(ge=0)] | None = None
-    when: Literal["before", "after"] = "before"  # the call has, or has not, done its work
+    when: Literal["before", "after"] = "before"  # the request was processed or not
     seconds: Annotated[float, Field(gt=0, le=3600)] = 1.0
 
 
@@ -184,7 +185,7 @@ F = TypeVar("F", bound=Fault)
 
 
 class Faults:
-    """The faults that wait for their occasion, oldest first."""
+    """The faults that have not happened yet, oldest first."""
 
     def __init__(self, accepted: TypeAdapter[Any]) -> None:
         self.accepted = accepted
@@ -194,14 +195,14 @@ class Faults:
         self._waiting.extend(faults)
 
     def peek(self, cls: type[F], applies: Callable[[F], bool]) -> F | None:
-        """The first fault that applies, left waiting."""
+        """Returns the first fault that applies and leaves it in the list."""
         for fault in self._waiting:
             if isinstance(fault, cls) and applies(fault):
                 return fault
         return None
 
     def take(self, cls: type[F], applies: Callable[[F], bool]) -> F | None:
-        """The first fault that applies; it has happened once more."""
+        """Returns the first fault that applies and counts it as having happened once more."""
         fault = self.peek(cls, applies)
         if fault is not None and fault.times is not None:
             fault.times -= 1
@@ -209,17 +210,17 @@ class Faults:
                 self._waiting.remove(fault)
         return fault
 
-    def told(self) -> list[dict[str, Any]]:
+    def pending(self) -> list[dict[str, Any]]:
         return [fault.model_dump(mode="json") for fault in self._waiting]
 
     def clear(self) -> None:
         self._waiting.clear()
 
 
-class Simulated:
-    """The outermost layer of a simulator: counts each call, then lets the faults have it.
+class SimulatorMiddleware:
+    """Outermost ASGI layer of a simulator: counts each request and applies the faults.
 
-    It answers `latency` seconds after it was called, and does the work halfway.
+    It responds `latency` seconds after the request and does the work after half of that time.
     """
 
     def __init__(
@@ -259,17 +260,19 @@ class Simulated:
         if fault is None:
             await self._app(scope, receive, counted)
         else:
-            await self._suffer(fault, scope, receive, counted)
+            await self._apply_fault(fault, scope, receive, counted)
 
-    async def _suffer(self, fault: CallFault, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _apply_fault(
+        self, fault: CallFault, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         if fault.effect == "slow":
             await asyncio.sleep(fault.seconds)
             await self._app(scope, receive, send)
             return
         if fault.when == "after":
-            await self._app(scope, receive, _unheard)
+            await self._app(scope, receive, _discard)
         if fault.effect == "drop":
-            await cut(scope)
+            await reset_connection(scope)
             return
         headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
         if fault.effect == "html":
@@ -282,17 +285,20 @@ class Simulated:
         await answer(scope, receive, send)
 
 
-async def _unheard(_message: Message) -> None:
-    """Where an answer goes that the client shall not get."""
+async def _discard(_message: Message) -> None:
+    """Drops a response that the client must not receive."""
 
 
-def knobs(
+def operator_routes(
     calls: Calls,
     faults: Faults,
     facts: Callable[[], Mapping[str, Any]] = dict,
     forget: Callable[[], None] = lambda: None,
 ) -> list[Route]:
-    """The routes of a simulator's operators; `facts` joins /_calls, `forget` its reset."""
+    """Returns the routes /health, /_calls and /_faults.
+
+    `facts` adds fields to GET /_calls; `forget` is called by DELETE /_calls.
+    """
 
     async def health(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -302,30 +308,30 @@ def knobs(
             calls.reset()
             forget()
             return Response(status_code=204)
-        return JSONResponse({**calls.told(), **facts()})
+        return JSONResponse({**calls.counts(), **facts()})
 
-    async def wanted(request: Request) -> Response:
+    async def pending_faults(request: Request) -> Response:
         if request.method == "DELETE":
             faults.clear()
             return Response(status_code=204)
         if request.method == "POST":
             try:
-                sent = parsed(await request.body())
-                asked = [faults.accepted.validate_python(f) for f in _listed(sent)]
+                sent = parse_json(await request.body())
+                new = [faults.accepted.validate_python(f) for f in _as_list(sent)]
             except ValidationError as error:
-                told = error.errors(include_url=False, include_context=False, include_input=False)
-                return JSONResponse({"errors": told}, 422)
+                errors = error.errors(include_url=False, include_context=False, include_input=False)
+                return JSONResponse({"errors": errors}, 422)
             except ValueError as error:
                 return JSONResponse({"errors": [{"msg": f"not JSON: {error}"}]}, 400)
-            faults.add(asked)
-        return JSONResponse(faults.told())
+            faults.add(new)
+        return JSONResponse(faults.pending())
 
     return [
         Route("/health", health),
         Route("/_calls", counts, methods=["GET", "DELETE"]),
-        Route("/_faults", wanted, methods=["GET", "POST", "DELETE"]),
+        Route("/_faults", pending_faults, methods=["GET", "POST", "DELETE"]),
     ]
 
 
-def _listed(sent: object) -> list[object]:
+def _as_list(sent: object) -> list[object]:
     return sent if isinstance(sent, list) else [sent]  # pyright: ignore[reportUnknownVariableType]

@@ -7,7 +7,7 @@ from portal_local.datacite.app import Account, build
 
 
 def main() -> None:
-    parser = simulation.arguments("portal_local.datacite", __doc__)
+    parser = simulation.argument_parser("portal_local.datacite", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of its state")
     parser.add_argument("--prefix", nargs="+", action="extend", help="those of the account")
     parser.add_argument("--user", default="DEMO.PORTAL")

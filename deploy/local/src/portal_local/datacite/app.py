@@ -182,7 +182,7 @@ async def _payload(request: Request) -> object:
         if len(body) > LARGEST:
             raise Refused(413)
     try:
-        return simulation.parsed(bytes(body))
+        return simulation.parse_json(bytes(body))
     except ValueError as error:
         raise Refused(400, f"The payload is not JSON: {error}") from error
 
@@ -214,12 +214,12 @@ def build(directory: Path, account: Account, *, latency: float = 0.0, lag: float
 
     `lag`: so many seconds the list does not show what was written, as DataCite's search index.
     """
-    database = simulation.opened(directory / "datacite.sqlite")
+    database = simulation.open_database(directory / "datacite.sqlite")
     calls = simulation.Calls(database)
     faults = simulation.Faults(TypeAdapter(simulation.CallFault | HandleFault))
     api = DataCite(Registry(database), account, faults, lag=lag)
     routes = [
-        *simulation.knobs(calls, faults),
+        *simulation.operator_routes(calls, faults),
         Route("/heartbeat", _heartbeat),
         Route("/dois", api.several),
         Route("/dois", api.create, methods=["POST"]),
@@ -229,6 +229,6 @@ def build(directory: Path, account: Account, *, latency: float = 0.0, lag: float
         Route("/{doi:path}", api.resolve),
     ]
     app = Starlette(routes=routes, exception_handlers={Refused: _refused, HTTPException: _unrouted})
-    return simulation.Simulated(
+    return simulation.SimulatorMiddleware(
         app, calls=calls, faults=faults, kind_of=kind_of, refusal=refusals.plain, latency=latency
     )

@@ -1,6 +1,6 @@
-"""What an instance is made of: each part a process, its command and its settings.
+"""Components of a local instance: the command line and the settings of each process.
 
-The services do not know that they run on one machine: they get URLs, here as anywhere.
+The services are started as in production: they find each other and the outside systems by URL.
 """
 
 import os
@@ -13,13 +13,13 @@ from portal_local.launcher.layout import Layout
 from portal_local.launcher.ports import free_port
 
 SERVICES = ("ingest", "doi", "indexer", "downloader", "gateway")
-USER, PASSWORD = "ingest", "ingest"  # of simulators that only this machine reaches
-DATACITE_USER, DATACITE_PASSWORD, PREFIX = "DEMO.PORTAL", "demo", "10.5072"
+ICAT_USER, ICAT_PASSWORD = "ingest", "ingest"  # only for the simulator, which listens on 127.0.0.1
+DATACITE_USER, DATACITE_PASSWORD, DATACITE_PREFIX = "DEMO.PORTAL", "demo", "10.5072"
 
 
 @dataclass
-class Part:
-    """A process with an HTTP port: ready when GET `health` answers 200."""
+class Component:
+    """A process with an HTTP port. It is ready when GET `health` returns 200."""
 
     name: str
     command: list[str]
@@ -32,15 +32,20 @@ class Part:
         return f"http://127.0.0.1:{self.port}"
 
 
-def simulators(layout: Layout, environment: Mapping[str, str]) -> list[Part]:
-    """Those of the outside systems that no URL is given for."""
-    found: list[Part] = []
+def simulators(layout: Layout, environment: Mapping[str, str]) -> list[Component]:
+    """Returns the simulators of those outside systems for which `environment` has no URL."""
+    found: list[Component] = []
     if not environment.get("PORTAL_MEILISEARCH_URL"):
-        found.append(search(layout))
+        found.append(search_engine(layout))
     if not environment.get("PORTAL_ICAT_URL"):
         found.append(
             _simulator(
-                layout, "icat", "--data", str(layout.part("icat")), "--user", f"{USER}:{PASSWORD}"
+                layout,
+                "icat",
+                "--data",
+                str(layout.component_folder("icat")),
+                "--user",
+                f"{ICAT_USER}:{ICAT_PASSWORD}",
             )
         )
     if not environment.get("PORTAL_DATACITE_URL"):
@@ -49,9 +54,9 @@ def simulators(layout: Layout, environment: Mapping[str, str]) -> list[Part]:
                 layout,
                 "datacite",
                 "--data",
-                str(layout.part("datacite")),
+                str(layout.component_folder("datacite")),
                 "--prefix",
-                PREFIX,
+                DATACITE_PREFIX,
                 "--user",
                 DATACITE_USER,
                 "--password",
@@ -74,20 +79,20 @@ def simulators(layout: Layout, environment: Mapping[str, str]) -> list[Part]:
     return found
 
 
-def _simulator(layout: Layout, name: str, *arguments: str) -> Part:
+def _simulator(layout: Layout, name: str, *arguments: str) -> Component:
     port = free_port()
-    layout.part(name).mkdir(parents=True, exist_ok=True)
+    layout.component_folder(name).mkdir(parents=True, exist_ok=True)
     module = [sys.executable, "-m", f"portal_local.{name}", "--host", "127.0.0.1"]
-    return Part(name, [*module, "--port", str(port), *arguments], port)
+    return Component(name, [*module, "--port", str(port), *arguments], port)
 
 
-def search(layout: Layout) -> Part:
-    """Meilisearch where it is installed, else the stand-in."""
+def search_engine(layout: Layout) -> Component:
+    """Returns Meilisearch if it is installed, otherwise its simulator."""
     program = shutil.which("meilisearch")
     if program is None:
-        return _simulator(layout, "search", "--data", str(layout.part("search")))
+        return _simulator(layout, "search", "--data", str(layout.component_folder("search")))
     port = free_port()
-    folder = layout.part("meilisearch")
+    folder = layout.component_folder("meilisearch")
     folder.mkdir(parents=True, exist_ok=True)
     command = [
         program,
@@ -99,36 +104,41 @@ def search(layout: Layout) -> Part:
         "--max-indexing-memory",
         "512MiB",
     ]
-    return Part("meilisearch", command, port)
+    return Component("meilisearch", command, port)
 
 
-def outside(parts: list[Part], environment: Mapping[str, str]) -> dict[str, str]:
-    """The settings by which services find the outside systems that run here."""
-    urls = {part.name: part.url for part in parts}
-    told: dict[str, str] = {}
+def simulator_settings(
+    components: list[Component], environment: Mapping[str, str]
+) -> dict[str, str]:
+    """Returns the service settings that point to these simulators.
+
+    Settings that `environment` already has are left out.
+    """
+    urls = {component.name: component.url for component in components}
+    settings: dict[str, str] = {}
     for name in ("search", "meilisearch"):
         if name in urls:
-            told["PORTAL_MEILISEARCH_URL"] = urls[name]
+            settings["PORTAL_MEILISEARCH_URL"] = urls[name]
     if "icat" in urls:
-        told |= {
+        settings |= {
             "PORTAL_ICAT_URL": urls["icat"],
-            "PORTAL_ICAT_USER": USER,
-            "PORTAL_ICAT_PASSWORD": PASSWORD,
+            "PORTAL_ICAT_USER": ICAT_USER,
+            "PORTAL_ICAT_PASSWORD": ICAT_PASSWORD,
         }
     if "datacite" in urls:
-        told |= {
+        settings |= {
             "PORTAL_DATACITE_URL": urls["datacite"],
-            "PORTAL_DATACITE_PREFIX": PREFIX,
+            "PORTAL_DATACITE_PREFIX": DATACITE_PREFIX,
             "PORTAL_DATACITE_USER": DATACITE_USER,
             "PORTAL_DATACITE_PASSWORD": DATACITE_PASSWORD,
         }
     if "tape" in urls:
-        told["PORTAL_TAPE_URL"] = urls["tape"]
-    return {name: value for name, value in told.items() if not environment.get(name)}
+        settings["PORTAL_TAPE_URL"] = urls["tape"]
+    return {name: value for name, value in settings.items() if not environment.get(name)}
 
 
-def services(layout: Layout, settings: Mapping[str, str], gateway_port: int) -> list[Part]:
-    """The five services; the gateway has the port that readers know."""
+def services(layout: Layout, settings: Mapping[str, str], gateway_port: int) -> list[Component]:
+    """Returns the five services. The gateway gets `gateway_port`, the others a free port."""
     ports = {name: gateway_port if name == "gateway" else free_port() for name in SERVICES}
     site = os.environ.get("PORTAL_SITE_URL") or f"http://localhost:{gateway_port}"
     shared = {
@@ -140,7 +150,7 @@ def services(layout: Layout, settings: Mapping[str, str], gateway_port: int) -> 
     }
     host = os.environ.get("PORTAL_HOST", "127.0.0.1")
     return [
-        Part(
+        Component(
             name,
             [
                 sys.executable,

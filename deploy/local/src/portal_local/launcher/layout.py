@@ -1,4 +1,4 @@
-"""Where an instance keeps things, all below one folder."""
+"""Folder layout of a local instance, and the file `instance.json` that describes it."""
 
 import json
 import os
@@ -12,8 +12,8 @@ class Layout:
     root: Path
 
     @property
-    def instance(self) -> Path:
-        """What runs where: read by the portal command."""
+    def instance_file(self) -> Path:
+        """URLs and process ids of the running instance, read by the `portal` command."""
         return self.root / "instance.json"
 
     @property
@@ -22,12 +22,12 @@ class Layout:
 
     @property
     def archive(self) -> Path:
-        """What the facility has on tape; jobs name folders below it."""
+        """The files of the simulated tape archive. Jobs refer to folders below it."""
         return self.root / "archive"
 
     @property
     def buffer(self) -> Path:
-        """The tape archive's disk buffer."""
+        """The disk buffer of the tape archive."""
         return self.root / "tape" / "buffer"
 
     @property
@@ -36,39 +36,40 @@ class Layout:
 
     @property
     def cache(self) -> Path:
-        """The downloader's disk cache."""
+        """The disk cache of the downloader."""
         return self.root / "cache"
 
-    def part(self, name: str) -> Path:
-        """The data of one server or simulator."""
+    def component_folder(self, name: str) -> Path:
+        """The data folder of one server or simulator."""
         return self.root / name
 
-    def everything(self) -> list[Path]:
-        """All that is made here, and so all that --empty removes."""
+    def removable_paths(self) -> list[Path]:
+        """Everything that an instance creates; `portal up --empty` removes it."""
         names = ("rabbitmq", "mongodb", "search", "meilisearch", "icat", "datacite", "tape",
                  "cache", "archive", "logs", "instance.json")  # fmt: skip
         return [self.root / name for name in names]
 
 
 def write_instance(layout: Layout, facts: dict[str, Any]) -> None:
-    """Replace instance.json in one piece: a reader never sees half of it."""
+    """Replaces instance.json atomically: readers never see an incomplete file."""
     layout.root.mkdir(parents=True, exist_ok=True)
-    temporary = layout.instance.with_suffix(".new")
+    temporary = layout.instance_file.with_suffix(".new")
     temporary.write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
     os.chmod(temporary, 0o600)  # noqa: PTH101  # it holds URLs with passwords
-    temporary.replace(layout.instance)
+    temporary.replace(layout.instance_file)
 
 
 def read_instance(layout: Layout) -> dict[str, Any] | None:
+    """Returns the content of instance.json, or None if it is missing or not valid JSON."""
     try:
-        found: dict[str, Any] = json.loads(layout.instance.read_text("utf-8"))
+        found: dict[str, Any] = json.loads(layout.instance_file.read_text("utf-8"))
     except (OSError, ValueError):
         return None
     return found
 
 
-def runs(pid: int) -> bool:
-    """Whether a process of that id is there."""
+def is_running(pid: int) -> bool:
+    """Returns whether a process with this id exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""A private MongoDB: mongod where it is installed, else SecantusDB, which speaks its protocol."""
+"""Starts a private MongoDB: mongod if it is installed, otherwise SecantusDB (same protocol)."""
 
 import shutil
 import sys
@@ -15,18 +15,20 @@ from portal_local.launcher.processes import Child
 
 START_SECONDS = 60
 REPLICA_SET = "portal"
-# A commit is written to the system's cache before it is acknowledged, not to the disk: it survives
-# the end of the process (tested by killing it), not of the machine, and costs a third.
-# Standalone it writes no oplog, which nobody here follows: a fifth of what a write costs. Unlike
-# mongod it has transactions all the same.
-# A write that finds the cache full of what open transactions still see waits for them, and they for
-# it: so that is allowed nearly all of the cache, more than can be written before they expire.
+# transaction_sync: a commit is written to the page cache of the system before it is acknowledged,
+# not to the disk. It survives a crash of the process (tested by killing it) but not of the machine,
+# and takes a third of the time.
+# SecantusDB runs standalone: it then writes no oplog, which nobody here reads (a fifth of the cost
+# of a write), and unlike mongod it still has transactions.
+# eviction_*: a write waits when the cache is full of data that open transactions still see, and
+# these transactions may wait for that write. The limits allow nearly the whole cache, which is more
+# than can be written before transactions expire.
 WIREDTIGER = (
     "transaction_sync=(enabled=true,method=none),"
     "eviction_dirty_target=50,eviction_dirty_trigger=95,"
     "eviction_updates_target=50,eviction_updates_trigger=95"
 )
-CACHE = "512M"  # at most; an Atlas takes a tenth
+CACHE_SIZE = "512M"  # maximum; the Human Organ Atlas uses a tenth of it
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,10 @@ class Server:
 
 
 def start(folder: Path, *, port: int | None = None) -> Server:
-    """Start it on its data in `folder`; return when it takes transactions. Raises NotStarted."""
+    """Starts it with its data in `folder`; returns when it accepts transactions.
+
+    Raises NotStarted.
+    """
     folder = folder.resolve()
     port = port or free_port()
     mongod = shutil.which("mongod")
@@ -55,25 +60,25 @@ def start(folder: Path, *, port: int | None = None) -> Server:
                    "--replSet", REPLICA_SET]  # fmt: skip
     else:
         command = [sys.executable, "-m", "portal_local.launcher.secantusdb", "--host", "127.0.0.1",
-                   "--port", str(port), "--storage-path", str(data), "--cache-size", CACHE,
+                   "--port", str(port), "--storage-path", str(data), "--cache-size", CACHE_SIZE,
                    "--sync-on-commit", "--standalone", "--log-level", "WARNING"]  # fmt: skip
     environment = {} if mongod else {"WIREDTIGER_CONFIG": WIREDTIGER}
     child = Child("mongodb", command, log=folder / "mongodb.log", environment=environment)
     try:
         wait_until(lambda: listens(port), child, START_SECONDS)
         url = f"mongodb://127.0.0.1:{port}/?directConnection=true"
-        if not mongod:  # SecantusDB pays for retryable writes with a scan; redelivery covers them
+        if not mongod:  # retryable writes cost SecantusDB a scan; redelivery replaces them
             url += "&retryWrites=false"
         if mongod:
-            initiate(url, port)
+            initiate_replica_set(url, port)
     except NotStarted:
         child.kill()
         raise
     return Server(child, port, url)
 
 
-def initiate(url: str, port: int) -> None:
-    """Make a new mongod a replica set of one, which transactions need; wait until it is primary."""
+def initiate_replica_set(url: str, port: int) -> None:
+    """Makes mongod a replica set of one, which transactions need, and waits for the primary."""
     client: MongoClient[dict[str, object]] = MongoClient(url, serverSelectionTimeoutMS=10_000)
     try:
         members = [{"_id": 0, "host": f"127.0.0.1:{port}"}]
@@ -81,13 +86,13 @@ def initiate(url: str, port: int) -> None:
             client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": members})
         except OperationFailure as error:
             if "already" not in str(error):
-                raise NotStarted(f"mongod refuses to be a replica set: {error}") from error
+                raise NotStarted(f"mongod cannot become a replica set: {error}") from error
         end = time.monotonic() + START_SECONDS
         while not client.admin.command("hello").get("isWritablePrimary"):
             if time.monotonic() > end:
-                raise NotStarted("mongod does not become primary")
+                raise NotStarted(f"mongod did not become primary within {START_SECONDS} s")
             time.sleep(0.2)
     except PyMongoError as error:
-        raise NotStarted(f"mongod: {error}") from error
+        raise NotStarted(f"mongod could not be configured: {error}") from error
     finally:
         client.close()

@@ -1,4 +1,4 @@
-"""Free ports of this machine, and waiting until something listens there."""
+"""Finds free ports on this machine and waits until a server is ready."""
 
 import contextlib
 import random
@@ -16,14 +16,14 @@ EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 class NotStarted(Exception):
-    """A server did not come up; the sentence says which, and where its log is."""
+    """A server did not start. The message has its name and the path of its log."""
 
 
 def free_port() -> int:
-    """Returns a port that nobody listens on now.
+    """Returns a port of 127.0.0.1 on which nothing listens now.
 
-    Taken from below the range that the system gives to outgoing connections, so that none of them
-    takes it before the server that needs it listens.
+    It is below the range that the system uses for outgoing connections, so that none of these
+    takes the port before the server listens.
     """
     candidates = random.SystemRandom()
     for _ in range(ATTEMPTS):
@@ -38,7 +38,7 @@ def free_port() -> int:
 
 
 def _first_ephemeral_port() -> int:
-    """Where the system's range for outgoing connections begins; IANA's where it is unknown."""
+    """Returns where the system's range for outgoing connections begins (IANA's if unknown)."""
     try:
         first = int(EPHEMERAL_RANGE.read_text("ascii").split()[0])
     except (OSError, ValueError, IndexError):
@@ -47,18 +47,22 @@ def _first_ephemeral_port() -> int:
 
 
 def listens(port: int) -> bool:
+    """Returns whether a server accepts connections on this port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def wait_until(ready: Callable[[], bool], child: Child, seconds: float) -> None:
-    """Return when `ready()`; raises NotStarted when the child ends first, or time runs out."""
+    """Returns when `ready()` is true.
+
+    Raises NotStarted if the process ends before that, or after `seconds`.
+    """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if ready():
             return
         if child.poll() is not None:
-            raise NotStarted(f"{child.name} ended at its start; see {child.log}")
+            raise NotStarted(f"{child.name} stopped during its start; see {child.log}")
         time.sleep(0.1)
     raise NotStarted(f"{child.name} is not ready after {seconds:.0f} s; see {child.log}")

@@ -1,4 +1,4 @@
-"""Processes started here, each with its own log; ended by their ids and no other way."""
+"""Starts child processes, each with its own log and session, and stops them by process id."""
 
 import ctypes
 import os
@@ -11,14 +11,14 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1
 
 
-def _end_with_parent() -> None:
-    """On Linux: SIGTERM when whoever started us is gone, however it went."""
+def _terminate_with_parent() -> None:
+    """On Linux: sends SIGTERM to this process when its parent process ends, also by a crash."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Child:
-    """One process in a session of its own, so that Ctrl-C reaches it through us alone."""
+    """A process in its own session: Ctrl-C in the terminal does not reach it directly."""
 
     def __init__(
         self, name: str, command: Sequence[str], *, log: Path, environment: Mapping[str, str]
@@ -34,7 +34,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **environment},
                 start_new_session=True,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509  # before any thread of ours
+                preexec_fn=_terminate_with_parent,  # noqa: PLW1509  # no threads are running yet
             )
 
     @property
@@ -42,32 +42,32 @@ class Child:
         return self._process.pid
 
     def poll(self) -> int | None:
-        """Its exit code, or None while it runs."""
+        """Returns its exit code, or None while it runs."""
         return self._process.poll()
 
-    def ask_to_stop(self) -> None:
-        """SIGTERM, without waiting for it."""
+    def terminate(self) -> None:
+        """Sends SIGTERM and does not wait."""
         if self.poll() is None:
             self._process.terminate()
 
     def stop(self, seconds: float = 20) -> None:
-        """Ask it to end, and its session after it; kill what is left when time is up."""
+        """Sends SIGTERM, waits up to `seconds`, then kills what is left of its session."""
         if self.poll() is None:
             self._process.terminate()
             try:
                 self._process.wait(seconds)
             except subprocess.TimeoutExpired:
                 self.kill()
-        self._end_session()
+        self._kill_session()
 
     def kill(self) -> None:
-        """End it and its session at once."""
-        self._end_session()
+        """Kills it and its session at once."""
+        self._kill_session()
         if self.poll() is None:
             self._process.kill()
         self._process.wait()
 
-    def _end_session(self) -> None:
+    def _kill_session(self) -> None:
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):

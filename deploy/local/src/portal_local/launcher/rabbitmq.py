@@ -1,4 +1,4 @@
-"""A private RabbitMQ node: own ports, cookie and data, beside whatever else the machine runs."""
+"""Starts a private RabbitMQ node with its own ports, cookie and data folder."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 from portal_local.launcher.ports import NotStarted, free_port, listens, wait_until
 from portal_local.launcher.processes import Child
 
-# Debian's own command changes to the user rabbitmq when root calls it; this script does not.
+# Debian's command in the PATH switches to the user rabbitmq when root runs it; these do not.
 SCRIPTS = (Path("/usr/lib/rabbitmq/bin"), Path("/opt/homebrew/sbin"), Path("/usr/local/sbin"))
 START_SECONDS = 90
 CONFIG = """\
@@ -41,15 +41,15 @@ class Node:
 
     def stop(self) -> None:
         self.child.stop()
-        end_epmd(self.epmd_port)
+        stop_epmd(self.epmd_port)
 
     def kill(self) -> None:
         self.child.kill()
-        end_epmd(self.epmd_port)
+        stop_epmd(self.epmd_port)
 
 
-def script() -> Path | None:
-    """The server's start script, or None where RabbitMQ is not installed."""
+def start_script() -> Path | None:
+    """Returns the path of the start script, or None if RabbitMQ is not installed."""
     for folder in SCRIPTS:
         if (folder / "rabbitmq-server").exists():
             return folder / "rabbitmq-server"
@@ -60,10 +60,13 @@ def script() -> Path | None:
 def start(
     folder: Path, *, port: int | None = None, management: bool = False, stomp: bool = False
 ) -> Node:
-    """Start it on its data in `folder`; return when it takes connections. Raises NotStarted."""
-    program = script()
+    """Starts a node with its data in `folder`; returns when it accepts connections.
+
+    Raises NotStarted.
+    """
+    program = start_script()
     if program is None:
-        raise NotStarted("RabbitMQ is not installed: apt-get install rabbitmq-server")
+        raise NotStarted("RabbitMQ is not installed. Run: sudo apt-get install rabbitmq-server")
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     port, distribution, epmd = port or free_port(), free_port(), free_port()
@@ -82,7 +85,7 @@ def start(
         log=folder / "rabbitmq.log",
         environment={
             "HOME": str(folder),  # the Erlang cookie
-            "RABBITMQ_NODENAME": "portal@localhost",  # the data carry it; epmd is our own
+            "RABBITMQ_NODENAME": "portal@localhost",  # part of the data; unique by our own epmd
             "RABBITMQ_NODE_PORT": str(port),
             "RABBITMQ_DIST_PORT": str(distribution),
             "ERL_EPMD_PORT": str(epmd),
@@ -94,7 +97,7 @@ def start(
             "RABBITMQ_LOGS": "-",
             "RABBITMQ_PID_FILE": str(folder / "pid"),
             "RABBITMQ_CONF_ENV_FILE": os.devnull,
-            # two schedulers that sleep when idle: it shares the machine
+            # two schedulers without busy waiting, because other servers share the machine
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none",
         },
     )
@@ -102,7 +105,7 @@ def start(
         wait_until(lambda: all(listens(p) for p in (port, web, plain) if p), child, START_SECONDS)
     except NotStarted:
         child.kill()
-        end_epmd(epmd)
+        stop_epmd(epmd)
         raise
     url = f"amqp://guest:guest@127.0.0.1:{port}/"
     return Node(
@@ -110,8 +113,8 @@ def start(
     )
 
 
-def end_epmd(port: int) -> None:
-    """End the name server that the node started on a port of its own."""
+def stop_epmd(port: int) -> None:
+    """Stops the Erlang name server (epmd) that the node started on this port."""
     epmd = shutil.which("epmd")
     if epmd:
         subprocess.run(

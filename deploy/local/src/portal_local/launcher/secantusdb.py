@@ -1,23 +1,21 @@
-"""SecantusDB as its own command starts it, but for one wait that could last for ever.
+"""Starts SecantusDB like its own command does, with patches for one deadlock and for speed.
 
-An update or delete of many documents holds its collection while it waits for the transaction that
-has one of them, without end; where that transaction needs the collection next, or its client has
-died and another one needs it, nothing moves again. mongod holds no collection. Here such a write
-gives up after a while, as mongod's drivers may be told to expect (WriteConflict), and is repeated
-by who asked for it. `tests/integration/shared/test_local_mongodb.py` notices when it is not needed.
+Deadlock: an update or delete of many documents locks its collection while it waits, without limit,
+for the transaction that has changed one of them. If that transaction needs the collection next, or
+its client has died, both wait for ever. mongod does not lock the collection. Here such a write
+raises WriteConflict after MAX_RETRY_SECONDS, as with mongod, and the caller repeats it.
+`tests/integration/shared/test_local_mongodb.py` fails when this patch is no longer needed.
 
-Every statement of a transaction waits for those of all others, to see whether they are too old:
-here only for one that is. What indexes there are is read and decoded two dozen times for each
-document that is written: here once for each statement, unless they are being changed.
+Expired transactions: every statement waited for the statements of all other transactions to see
+whether these have expired. Here it waits only for a transaction that has.
 
-Conditions joined by `$and` or `$or` made it read a whole collection, also beside others for which
-there is an index, and it adds an `$and` itself wherever it finds and modifies a document. One that
-is asked for was found by reading all that have the same entry in an index. `index_reads.py` mends
-both.
+Indexes: the list of indexes was read and decoded about two dozen times for each written document.
+Here it is read once per statement, unless indexes are being changed.
 
-Its threads share one interpreter and give it away at every call of the storage engine; one that
-computes keeps it for a whole turn, so that short requests wait a dozen turns behind a long one. Its
-turns are made short.
+Reads: see `secantusdb_patches.py`.
+
+Threads: a computing thread holds the interpreter for a whole switch interval, so a short request
+waits many intervals behind a long one. Here the interval is shorter.
 """
 # pyright: reportPrivateUsage=false, reportUnknownMemberType=false, reportMissingTypeStubs=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -35,131 +33,143 @@ from secantus.transactions import Transaction, TransactionRegistry, TxnState
 
 from portal_local.launcher import secantusdb_patches
 
-PATIENCE_SECONDS = 5.0
-PAUSE_SECONDS = 0.01
-TURN_SECONDS = 0.0005  # the interpreter's own is ten times that
-STATEMENTS = ("insert", "find_matching", "count_matching", "update_matching", "delete_matching")
-CHANGES = ("create_index", "drop_index", "drop_all_indexes", "drop_collection", "drop_database")
-_STATEMENT = threading.local()
-MANY = ("_update_chunk", "_delete_chunk")  # what waits with the collection held
+MAX_RETRY_SECONDS = 5.0
+RETRY_PAUSE_SECONDS = 0.01
+SWITCH_INTERVAL_SECONDS = 0.0005  # the default of the interpreter is ten times that
+STATEMENT_METHODS = (
+    "insert",
+    "find_matching",
+    "count_matching",
+    "update_matching",
+    "delete_matching",
+)
+INDEX_CHANGE_METHODS = (
+    "create_index",
+    "drop_index",
+    "drop_all_indexes",
+    "drop_collection",
+    "drop_database",
+)
+_statement = threading.local()
+BULK_WRITE_METHODS = ("_update_chunk", "_delete_chunk")  # they wait while they lock the collection
 
 
-def give_up_in_the_end(chunk: Callable[..., Any]) -> Callable[..., Any]:
-    """`chunk` as it is without its own repeating, repeated as long as we have patience."""
+def limit_retries(chunk: Callable[..., Any]) -> Callable[..., Any]:
+    """Replaces the endless retries of `chunk` by retries for MAX_RETRY_SECONDS."""
     once: Callable[..., Any] = chunk.__wrapped__  # type: ignore[attr-defined]
 
     @functools.wraps(once)
-    def bounded(there: Storage, *args: Any, **kwargs: Any) -> Any:
-        end = time.monotonic() + PATIENCE_SECONDS
+    def bounded(storage: Storage, *args: Any, **kwargs: Any) -> Any:
+        end = time.monotonic() + MAX_RETRY_SECONDS
         while True:
             try:
-                return once(there, *args, **kwargs)
+                return once(storage, *args, **kwargs)
             except Exception as error:
-                if not _met_another(error) or _in_transaction(there):
+                if not _is_write_conflict(error) or _in_transaction(storage):
                     raise
                 if time.monotonic() > end:
                     raise WriteConflictError(str(error)) from error
-                time.sleep(PAUSE_SECONDS)
+                time.sleep(RETRY_PAUSE_SECONDS)
 
     return bounded
 
 
-def _met_another(error: Exception) -> bool:
+def _is_write_conflict(error: Exception) -> bool:
     return isinstance(error, WriteConflictError) or storage._is_wt_rollback(error)  # noqa: SLF001
 
 
-def _in_transaction(there: Storage) -> bool:
-    return getattr(there._tls, "user_txn", None) is not None  # noqa: SLF001
+def _in_transaction(storage: Storage) -> bool:
+    return getattr(storage._tls, "user_txn", None) is not None  # noqa: SLF001
 
 
-def remembering(statement: Callable[..., Any]) -> Callable[..., Any]:
-    """`statement`, during which the indexes of a collection are read once."""
+def with_index_cache(statement: Callable[..., Any]) -> Callable[..., Any]:
+    """Wraps a statement: during it, the indexes of a collection are read once."""
 
     @functools.wraps(statement)
-    def remembers(there: Storage, *args: Any, **kwargs: Any) -> Any:
-        if hasattr(_STATEMENT, "indexes"):
-            return statement(there, *args, **kwargs)
-        _STATEMENT.indexes = {}
+    def with_cache(storage: Storage, *args: Any, **kwargs: Any) -> Any:
+        if hasattr(_statement, "indexes"):
+            return statement(storage, *args, **kwargs)
+        _statement.indexes = {}
         try:
-            return statement(there, *args, **kwargs)
+            return statement(storage, *args, **kwargs)
         finally:
-            del _STATEMENT.indexes
+            del _statement.indexes
 
-    return remembers
+    return with_cache
 
 
-class Changes:
-    """Of indexes: how many have ended, and how many are under way."""
+class IndexChanges:
+    """Counts changes of indexes: how many have finished and how many are in progress."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.ended = 0
-        self.under_way = 0
+        self.finished = 0
+        self.in_progress = 0
 
-    def counting(self, change: Callable[..., Any]) -> Callable[..., Any]:
-        """`change`, of whose beginning and end all statements know."""
+    def count(self, change: Callable[..., Any]) -> Callable[..., Any]:
+        """Wraps a method that changes indexes: counts its start and its end."""
 
         @functools.wraps(change)
-        def counted(there: Storage, *args: Any, **kwargs: Any) -> Any:
+        def counted(storage: Storage, *args: Any, **kwargs: Any) -> Any:
             with self._lock:
-                self.under_way += 1
+                self.in_progress += 1
             try:
-                return change(there, *args, **kwargs)
+                return change(storage, *args, **kwargs)
             finally:
                 with self._lock:
-                    self.ended += 1
-                    self.under_way -= 1
+                    self.finished += 1
+                    self.in_progress -= 1
 
         return counted
 
 
-def remembered(indexes: Callable[..., Any], changes: Changes) -> Callable[..., Any]:
-    """`indexes` of a collection, read once in a statement that remembers them."""
+def cached_indexes(indexes: Callable[..., Any], changes: IndexChanges) -> Callable[..., Any]:
+    """Wraps the listing of indexes: uses the cache of the statement while no index changes."""
 
     @functools.wraps(indexes)
-    def told(there: Storage, db: str, coll: str) -> Any:
-        known = getattr(_STATEMENT, "indexes", None)
-        if known is None or changes.under_way:
-            return indexes(there, db, coll)
-        ended = changes.ended
-        if known.get((db, coll), (None,))[0] != ended:
-            known[db, coll] = ended, list(indexes(there, db, coll))
-        return known[db, coll][1]
+    def from_cache(storage: Storage, db: str, coll: str) -> Any:
+        cache = getattr(_statement, "indexes", None)
+        if cache is None or changes.in_progress:
+            return indexes(storage, db, coll)
+        finished = changes.finished
+        if cache.get((db, coll), (None,))[0] != finished:
+            cache[db, coll] = finished, list(indexes(storage, db, coll))
+        return cache[db, coll][1]
 
-    return told
+    return from_cache
 
 
-def end_those_left(there: TransactionRegistry) -> int:
-    """Roll back the transactions that nobody has used for too long; how many."""
-    too_old = there._time() - there._lifetime  # noqa: SLF001
-    ended = 0
-    for txn in there._txns.values():  # noqa: SLF001
-        if not _is_left(txn, too_old):
+def abort_expired(registry: TransactionRegistry) -> int:
+    """Rolls back the transactions that were not used during their lifetime; returns how many."""
+    oldest_use = registry._time() - registry._lifetime  # noqa: SLF001
+    aborted = 0
+    for txn in registry._txns.values():  # noqa: SLF001
+        if not _has_expired(txn, oldest_use):
             continue
         with txn.mutex:
-            if _is_left(txn, too_old):
-                there._rollback_quietly(txn)  # noqa: SLF001
+            if _has_expired(txn, oldest_use):
+                registry._rollback_quietly(txn)  # noqa: SLF001
                 txn.state = TxnState.ABORTED
-                ended += 1
-    return ended
+                aborted += 1
+    return aborted
 
 
-def _is_left(txn: Transaction, too_old: float) -> bool:
-    return txn.state is TxnState.IN_PROGRESS and txn.last_use < too_old
+def _has_expired(txn: Transaction, oldest_use: float) -> bool:
+    return txn.state is TxnState.IN_PROGRESS and txn.last_use < oldest_use
 
 
 def main() -> int:
-    sys.setswitchinterval(TURN_SECONDS)
-    secantusdb_patches.mend(Storage)
-    for name in STATEMENTS:
-        setattr(Storage, name, remembering(getattr(Storage, name)))
-    changes = Changes()
-    for name in CHANGES:
-        setattr(Storage, name, changes.counting(getattr(Storage, name)))
-    Storage._iter_indexes = remembered(Storage._iter_indexes, changes)  # noqa: SLF001
-    TransactionRegistry._prune_locked = end_those_left  # type: ignore[method-assign]  # noqa: SLF001
-    for name in MANY:
-        setattr(Storage, name, give_up_in_the_end(getattr(Storage, name)))
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+    secantusdb_patches.apply(Storage)
+    for name in STATEMENT_METHODS:
+        setattr(Storage, name, with_index_cache(getattr(Storage, name)))
+    changes = IndexChanges()
+    for name in INDEX_CHANGE_METHODS:
+        setattr(Storage, name, changes.count(getattr(Storage, name)))
+    Storage._iter_indexes = cached_indexes(Storage._iter_indexes, changes)  # noqa: SLF001
+    TransactionRegistry._prune_locked = abort_expired  # type: ignore[method-assign]  # noqa: SLF001
+    for name in BULK_WRITE_METHODS:
+        setattr(Storage, name, limit_retries(getattr(Storage, name)))
     return cli.main(sys.argv[1:])
 
 

@@ -15,37 +15,37 @@ from portal_local.launcher.supervisor import WATCH_SECONDS, Supervisor
 DETACHED_SECONDS = 300
 
 
-class Asked(Exception):
-    """To end."""
+class StopRequested(Exception):
+    """A signal requested the end of the instance."""
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 
 
-def foreground(layout: Layout, *, port: int, empty: bool) -> int:
-    """Until asked to end; returns the exit code."""
+def run_in_foreground(layout: Layout, *, port: int, empty: bool) -> int:
+    """Runs the instance until SIGINT, SIGTERM or SIGHUP; returns the exit code."""
 
-    def asked(_number: int, _frame: FrameType | None) -> None:
-        raise Asked
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        raise StopRequested
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, asked)
-    supervisor = Supervisor(layout, port=port, say=say)
+        signal.signal(number, on_signal)
+    supervisor = Supervisor(layout, port=port, print_line=print_line)
     try:
         supervisor.start(empty=empty)
-        say(f"ready: http://localhost:{port}")
+        print_line(f"ready: http://localhost:{port}")
         while True:
             time.sleep(WATCH_SECONDS)
             try:
-                supervisor.watch()
+                supervisor.restart_dead()
             except NotStarted as error:
-                say(str(error))
-    except Asked:
-        say("ending")
+                print_line(str(error))
+    except StopRequested:
+        print_line("stopping the portal")
     except NotStarted as error:
-        say(str(error))
+        print_line(str(error))
         return 1
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -54,8 +54,8 @@ def foreground(layout: Layout, *, port: int, empty: bool) -> int:
     return 0
 
 
-def detached(layout: Layout, *, port: int, empty: bool) -> int:
-    """Start it in a session of its own; return when it is ready."""
+def start_detached(layout: Layout, *, port: int, empty: bool) -> int:
+    """Starts the instance in the background; returns the exit code when it is ready."""
     layout.logs.mkdir(parents=True, exist_ok=True)
     log = layout.root / "portal.log"
     command = [sys.executable, "-m", "portal_local.launcher.up", "--data", str(layout.root),
@@ -67,27 +67,33 @@ def detached(layout: Layout, *, port: int, empty: bool) -> int:
         )
     end = time.monotonic() + DETACHED_SECONDS
     while time.monotonic() < end:
-        told = log.read_bytes()[start:].decode("utf-8", "replace")
-        if "ready: " in told and read_instance(layout):
-            say(f"ready: http://localhost:{port}")
+        output = log.read_bytes()[start:].decode("utf-8", "replace")
+        if "ready: " in output and read_instance(layout):
+            print_line(f"ready: http://localhost:{port}")
             return 0
         if process.poll() is not None:
-            say(told.strip().rsplit("\n", 1)[-1])
+            print_line(output.strip().rsplit("\n", 1)[-1])
             return 1
         time.sleep(0.2)
     process.terminate()
-    say(f"not ready after {DETACHED_SECONDS} s; see {log}")
+    print_line(f"The portal is not ready after {DETACHED_SECONDS} s; see {log}")
     return 1
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(".portal"))
-    parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--empty", action="store_true", help="remove what the instance holds")
-    parser.add_argument("--detach", action="store_true")
+    parser.add_argument(
+        "--data", type=Path, default=Path(".portal"), help="data folder of the instance"
+    )
+    parser.add_argument("--port", type=int, default=8000, help="port of the gateway")
+    parser.add_argument(
+        "--empty", action="store_true", help="delete all data of the instance before the start"
+    )
+    parser.add_argument(
+        "--detach", action="store_true", help="run in the background; return when it is ready"
+    )
     chosen = parser.parse_args()
-    run = detached if chosen.detach else foreground
+    run = start_detached if chosen.detach else run_in_foreground
     return run(Layout(chosen.data), port=chosen.port, empty=chosen.empty)
 
 

@@ -11,7 +11,7 @@ from portal_local.tape.rest import Manners
 
 def main() -> None:
     physics = Physics()
-    parser = simulation.arguments("portal_local.tape", __doc__)
+    parser = simulation.argument_parser("portal_local.tape", __doc__)
     parser.add_argument("--archive", type=Path, required=True, help="folder of what is on tape")
     parser.add_argument("--buffer", type=Path, required=True, help="folder it restores to")
     parser.add_argument(

@@ -66,7 +66,7 @@ def assembled(site: Site, faults: simulation.Faults) -> tuple[Archive, simulatio
     root = site.archive.resolve()
     site.buffer.mkdir(parents=True, exist_ok=True)
     root.mkdir(parents=True, exist_ok=True)
-    database = simulation.opened(site.data / "tape.sqlite")
+    database = simulation.open_database(site.data / "tape.sqlite")
     ledger = Ledger(database)
     archive = Archive(
         root,
@@ -87,7 +87,7 @@ def build(site: Site) -> ASGIApp:
 
     def facts() -> dict[str, Any]:
         return {
-            "stage_requests": calls.told()["answers"].get("POST /stage 201", 0),
+            "stage_requests": calls.counts()["answers"].get("POST /stage 201", 0),
             "recalls": archive.ledger.recalls(),
             "mounts": len(archive.shelves.mounts()),
         }
@@ -107,7 +107,7 @@ def build(site: Site) -> ASGIApp:
 
     app = Starlette(
         routes=[
-            *simulation.knobs(calls, faults, facts, forget),
+            *simulation.operator_routes(calls, faults, facts, forget),
             Route("/_tape", _Tapes(archive).tell),
             Route("/_tape", _Tapes(archive).places, methods=["POST"]),
             *TapeRest(archive, site.manners).routes(),
@@ -116,7 +116,7 @@ def build(site: Site) -> ASGIApp:
         exception_handlers={Problem: _problem, HTTPException: _unrouted},
         lifespan=lifespan,
     )
-    return simulation.Simulated(
+    return simulation.SimulatorMiddleware(
         app, calls=calls, faults=faults, kind_of=kind_of, refusal=problems.plain
     )
 

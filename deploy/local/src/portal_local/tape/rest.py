@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from portal_local.simulation import parsed
+from portal_local.simulation import parse_json
 from portal_local.tape import lifetimes, progress
 from portal_local.tape.archive import MISSING, Archive
 from portal_local.tape.paths import sanitised
@@ -180,7 +180,7 @@ async def sent_body(request: Request, model: type[B], field: str) -> B:
         if len(received) > LARGEST:
             raise Problem(413, "Content Too Large", f"The limit is {LARGEST} bytes")
     try:
-        sent = parsed(bytes(received))
+        sent = parse_json(bytes(received))
     except ValueError as error:
         raise Problem(400, "JSON Validation error", f"The body is not JSON: {error}") from error
     try:
