@@ -28,7 +28,7 @@ from portal_local.search.query.filter_parameter import parsed
 from portal_shared.contracts.records import Dataset, Document
 from portal_shared.search import index_fields, techniques
 
-FILTERS = int(os.environ.get("PORTAL_TEST_FILTERS", "10000"))
+FILTERS = int(os.environ.get("PORTAL_TEST_FILTERS", "2000"))
 START = datetime(2020, 1, 1, tzinfo=UTC)
 WORDS = ["Lung", "lung", "50%", "x.y", "a_b", "É", 'q"uote', "back\\slash", ""]
 TERMS = ["PaNET01200", "PaNET01188", "PaNET01313", "PaNET01012", "PaNET01124", "PaNET00207",
