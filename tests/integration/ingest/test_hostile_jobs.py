@@ -112,7 +112,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
         "name": "a", "title": "A", "created": "2026-01-01T00:00:00Z", "folder": "d",
         "files": [{"name": "f", "sha256": "0" * 64}],
     })  # fmt: skip
-    found = inbox.Intake(tmp_path).problems(given, "datasets[0]")
+    found = inbox.Inbox(tmp_path).problems(given, "datasets[0]")
     assert [(p.field, p.reason) for p in found] == [
         ("datasets[0].files[0].name", "'f' changed while it was read")
     ]
@@ -129,5 +129,5 @@ def test_a_folder_that_is_a_link_or_none_is_refused(tmp_path: Path, where: str) 
         "name": "a", "title": "A", "created": "2026-01-01T00:00:00Z", "folder": where,
         "files": [{"name": "passwd", "sha256": "0" * 64}],
     })  # fmt: skip
-    found = inbox.Intake(tmp_path).problems(given, "datasets[0]")
+    found = inbox.Inbox(tmp_path).problems(given, "datasets[0]")
     assert [p.field for p in found] == ["datasets[0].folder"]

@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from portal_ingest.store.jobs import Claim, JobLog, ReplyTo
+from portal_ingest.store.jobs import Claim, JobStore, NewJob, ReplyTo
 from portal_shared.contracts.events import JobFinished
 from portal_shared.contracts.jobs import JobAnswer, Outcome
 from portal_shared.messaging import publisher
 from portal_shared.messaging.outbox import Outbox
 from portal_shared.runtime import mongo
 from portal_shared.runtime.errors import Unavailable
-from portal_shared.runtime.mongo import Client, Database, Doc
+from portal_shared.runtime.mongo import Client, Database
 from portal_shared.runtime.settings import Settings
 
-Replica = Callable[[], JobLog]
+Replica = Callable[[], JobStore]
 
 
 @pytest.fixture
@@ -33,27 +33,28 @@ def database(client: Client, settings: Settings) -> Database:
 
 @pytest.fixture
 async def replica(client: Client, database: Database) -> Replica:
-    def made() -> JobLog:
-        return JobLog(client, database, Outbox(database, "ingest"))
+    def made() -> JobStore:
+        return JobStore(client, database, Outbox(database, "ingest"))
 
     await made().prepare()
     return made
 
 
-def row(job_id: str, *subjects: str) -> Doc:
-    return {
-        "_id": job_id,
-        "subjects": list(subjects),
-        "kind": "register",
-        "profile": "human-organs",
-        "hash": "h",
-        "correlation_id": "c",
-        "dropped": 0,
-        "datasets": 1,
-    }
+def new_job(job_id: str, *subjects: str) -> NewJob:
+    return NewJob(
+        job_id=job_id,
+        subjects=subjects,
+        kind="register",
+        profile="human-organs",
+        sender=None,
+        content="{}",
+        content_hash="h",
+        dropped=0,
+        datasets=1,
+    )
 
 
-async def claimed(log: JobLog) -> Claim:
+async def claimed(log: JobStore) -> Claim:
     claim = await log.claim()
     assert claim is not None
     return claim
@@ -68,11 +69,11 @@ async def heard(database: Database, queue: str) -> int:
     return await database["outbox"].count_documents({"routing_key": queue})
 
 
-async def patiently(log: JobLog, reply: ReplyTo) -> None:
+async def patiently(log: JobStore, reply: ReplyTo) -> None:
     """As the queue does it: a write that met another's is tried again."""
     while True:
         try:
-            await log.answer_too("a", reply)
+            await log.add_reply("a", reply)
         except Unavailable:
             await asyncio.sleep(0.01)
         else:
@@ -85,7 +86,7 @@ async def test_who_asks_while_a_job_ends_has_one_answer(
     log = replica()
     for turn in range(15):
         await database["jobs"].delete_many({})
-        await log.accept(row("a", "x"), "{}", ReplyTo("first", "a"))
+        await log.accept(new_job("a", "x"), ReplyTo("first", "a"))
         claim = await claimed(log)
 
         async def ask(claim: Claim = claim, turn: int = turn) -> None:
@@ -101,10 +102,10 @@ async def test_who_asks_after_a_job_has_ended_has_its_answer(
     replica: Replica, database: Database
 ) -> None:
     log = replica()
-    await log.accept(row("a", "x"), "{}", None)
+    await log.accept(new_job("a", "x"), None)
     claim = await claimed(log)
     await log.finish(claim, done(claim))
-    await log.answer_too("a", ReplyTo("late", "a"))
+    await log.add_reply("a", ReplyTo("late", "a"))
     assert await heard(database, "late") == 1
 
 
@@ -113,7 +114,7 @@ async def test_replicas_do_the_jobs_of_one_document_in_order_and_others_meanwhil
 ) -> None:
     one, two = replica(), replica()
     for job_id, document in (("a1", "a"), ("a2", "a"), ("b1", "b"), ("a3", "a")):
-        await one.accept(row(job_id, document), "{}", None)
+        await one.accept(new_job(job_id, document), None)
     first, second = await claimed(one), await claimed(two)
     assert (first.job_id, second.job_id) == ("a1", "b1")
     assert await one.claim() is None
@@ -123,16 +124,16 @@ async def test_replicas_do_the_jobs_of_one_document_in_order_and_others_meanwhil
     await one.finish(first, done(first))
     third = await claimed(two)
     assert third.job_id == "a2"
-    await two.put_back(third, pause=60, failed=True)
+    await two.release(third, pause=60, failed=True)
     assert await one.claim() is None  # a3 does not overtake it
 
 
 async def test_replicas_that_ask_at_once_are_never_given_one_job(replica: Replica) -> None:
     replicas = [replica() for _ in range(4)]
     for number in range(12):
-        await replicas[0].accept(row(f"j{number:02}", f"d{number}"), "{}", None)
+        await replicas[0].accept(new_job(f"j{number:02}", f"d{number}"), None)
 
-    async def all_of(log: JobLog) -> list[str]:
+    async def all_of(log: JobStore) -> list[str]:
         taken: list[str] = []
         while claim := await log.claim():
             taken.append(claim.job_id)
@@ -148,7 +149,7 @@ async def test_who_slept_through_its_lease_finishes_nothing(
     replica: Replica, database: Database
 ) -> None:
     asleep, awake = replica(), replica()
-    await asleep.accept(row("a", "x"), "{}", ReplyTo("answers", "a"))
+    await asleep.accept(new_job("a", "x"), ReplyTo("answers", "a"))
     asleep.lease = timedelta(seconds=0)
     late = await claimed(asleep)
     await asyncio.sleep(0.01)
@@ -169,7 +170,7 @@ async def test_an_answer_larger_than_an_event_is_kept_whole_and_said_in_brief(
     replica: Replica, database: Database
 ) -> None:
     log = replica()
-    await log.accept(row("a", "x"), "{}", ReplyTo("answers", "a"))
+    await log.accept(new_job("a", "x"), ReplyTo("answers", "a"))
     claim = await claimed(log)
     each = Outcome(kind="dataset", name="n" * 60, pid="p" * 60, result="registered", version=1)
     await log.finish(claim, JobAnswer(job_id="a", result="done", outcomes=(each,) * 6000))
@@ -178,4 +179,4 @@ async def test_an_answer_larger_than_an_event_is_kept_whole_and_said_in_brief(
     assert len(there["answer"]["outcomes"]) == 6000
     rows = {r["routing_key"]: r["body"] async for r in database["outbox"].find({})}
     assert len(rows["answers"]) > publisher.MAX_EVENT_BYTES > len(rows[JobFinished.key])
-    assert "have no room" in json.loads(rows[JobFinished.key])["answer"]["problems"][0]["reason"]
+    assert "do not fit" in json.loads(rows[JobFinished.key])["answer"]["problems"][0]["reason"]

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from portal_ingest.icat.mapping import LogicalFiles
 from portal_ingest.stomp import esrf_messages
-from portal_ingest.store.size_limits import briefly, told_within
+from portal_ingest.store.size_limits import limit_problems, shorten_answer
 from portal_shared.contracts.jobs import JobAnswer, Outcome, Problem
 from portal_shared.contracts.records import File
 from portal_shared.runtime.errors import Invalid
@@ -87,7 +87,7 @@ def test_a_million_of_characters_is_refused_wherever_it_stands(text: str) -> Non
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
 def test_a_message_of_pyicat_plus_of_that_length_becomes_a_job_that_is_refused(text: str) -> None:
     message = {"datasetPaths": ["/a"], "metadataName": "SamplePatient_age", "metadataValue": text}
-    made = esrf_messages.job("icatUpdateDatasetMetadata", json.dumps(message).encode())
+    made = esrf_messages.to_job("icatUpdateDatasetMetadata", json.dumps(message).encode())
     value = made["records"][0]["fields"]["parameters.SamplePatient_age"]["value"]
     assert value == text
     raw = {**DATASET, "parameters": [{"name": "SamplePatient_age", "value": value}]}
@@ -139,7 +139,7 @@ def test_a_job_of_more_records_than_an_answer_could_tell_is_refused_as_a_whole()
 def test_an_answer_of_many_problems_fits_into_a_row_and_tells_one_of_each_at_least() -> None:
     problem = Problem(field="f" * 1000, reason="r" * 5000, suggestion="s" * 5000)
     refused = Outcome(kind="dataset", name="n", result="refused", problems=(problem,) * 200)
-    told = told_within([refused] * 1000)
+    told = limit_problems([refused] * 1000)
     assert {len(o.problems) for o in told} == {200, 1}
     assert [len(o.problems) for o in told[:26]] == [200] * 25 + [1]
     answer = JobAnswer(job_id="j", result="refused", outcomes=tuple(told))
@@ -150,13 +150,14 @@ def test_an_answer_that_has_no_room_says_how_much_more_there_is() -> None:
     done = Outcome(kind="dataset", name="n" * 100, pid="p" * 100, result="registered", version=1)
     wrong = Problem(field="job", reason="r")
     answer = JobAnswer(job_id="j", result="partial", outcomes=(done,) * 9000, problems=(wrong,))
-    told = briefly(answer, 100_000)
+    told = shorten_answer(answer, 100_000)
     assert 90_000 < len(told.model_dump_json()) <= 100_000
     assert told.result == "partial"
     assert told.problems[0] == wrong
     more = 9000 - len(told.outcomes)
-    assert told.problems[-1].reason == f"{more} more outcomes and 0 problems have no room"
-    assert briefly(answer, 10_000_000) is answer
+    omitted = f"{more} more outcomes and 0 more problems do not fit into this answer"
+    assert told.problems[-1].reason == f"{omitted}; send smaller jobs"
+    assert shorten_answer(answer, 10_000_000) is answer
 
 
 def test_things_of_one_file_keep_its_name_and_checksum() -> None:

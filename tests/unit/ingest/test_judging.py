@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from portal_ingest.domain.mapping import content_hash as record_hash
-from portal_ingest.domain.mapping import dataset_record, listing
+from portal_ingest.domain.mapping import dataset_record, file_list_parts
 from portal_ingest.icat.mapping import cut_name, dataset_entry, file_entries
 from portal_shared import profile
 from portal_shared.contracts.jobs import DatasetIn, FileIn
@@ -171,7 +171,7 @@ def test_a_long_list_of_files_goes_in_parts() -> None:
     summary = FileSummary(count=700, bytes=700, digest=files_digest(list(files)))
     given_ = DatasetIn.model_validate({**DATASET, "files": files})
     record = dataset_record(given_, summary, profile="panosc", document=None)
-    parts = listing(record, files, 3)
+    parts = file_list_parts(record, files, 3)
     assert [(p.part, p.parts, len(p.files)) for p in parts] == [
         (0, 3, 300),
         (1, 3, 300),

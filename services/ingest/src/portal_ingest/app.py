@@ -1,4 +1,4 @@
-"""Composition root of ingest: settings in, a running service out."""
+"""Builds the ingest service from its settings."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -11,76 +11,86 @@ from portal_shared.service.app import Service
 
 from portal_ingest import handlers, routes
 from portal_ingest.dois.audit import DoiAudit
-from portal_ingest.dois.writeback import Writeback
+from portal_ingest.dois.writeback import DoiWriteback
 from portal_ingest.icat.adapter import Icat
-from portal_ingest.jobs.runner import Working
-from portal_ingest.records.changes import Changing, Embargo
-from portal_ingest.records.inbox import Intake
-from portal_ingest.records.registration import Registering
+from portal_ingest.jobs.runner import JobRunner
+from portal_ingest.records.editor import RecordEditor
+from portal_ingest.records.embargo import EmbargoReleaser
+from portal_ingest.records.file_list import FileListReader
+from portal_ingest.records.inbox import Inbox
+from portal_ingest.records.registration import Registrar
+from portal_ingest.records.republisher import Republisher
 from portal_ingest.settings import IngestSettings
 from portal_ingest.stomp import bridge
-from portal_ingest.stomp.proxy import Door
-from portal_ingest.store.jobs import JobLog
-from portal_ingest.store.records import Registry
+from portal_ingest.stomp.proxy import StompProxy
+from portal_ingest.store.dois import DoiStore
+from portal_ingest.store.file_lists import FileListStore
+from portal_ingest.store.jobs import JobStore
+from portal_ingest.store.records import RecordStore
 
 
 def build(settings: IngestSettings | None = None) -> FastAPI:
     settings = settings or IngestSettings()
     service = Service("ingest", settings)
-    lease = timedelta(seconds=settings.job_lease)
-    jobs = JobLog(service.client, service.database, service.outbox, lease=lease)
-    registry = Registry(service.client, service.database, service.outbox)
+    client, database, outbox = service.client, service.database, service.outbox
+    jobs = JobStore(client, database, outbox, lease=timedelta(seconds=settings.job_lease))
+    dois = DoiStore(database)
+    file_lists = FileListStore(client, database, outbox)
+    records = RecordStore(client, database, outbox, file_lists=file_lists, dois=dois)
     icat = Icat(settings)
-    registering = Registering(registry, icat, Intake(settings.intake_root))
-    changing = Changing(registry, icat, registering)
-    doing = Working(jobs, registering, changing)
-    working = [service.work(Worker(f"jobs {n}", doing.step)) for n in range(settings.jobs_at_once)]
-    service.work(Worker("embargoes", Embargo(registry).step))
-    writeback = Writeback(registry, icat)
-    writing_back = service.work(Worker("DOIs to ICAT", writeback.step))
-    service.prepare(jobs.prepare)
-    service.prepare(registry.prepare)
+    reader = FileListReader(file_lists, Inbox(settings.intake_root))
+    registrar = Registrar(records, dois, icat, reader)
+    runner = JobRunner(jobs, registrar, RecordEditor(records, icat, registrar))
+    writeback = DoiWriteback(records, dois, icat)
+    for store in (jobs, records, dois, file_lists):
+        service.prepare(store.prepare)
+    job_workers = [
+        service.work(Worker(f"jobs {n}", runner.step)) for n in range(settings.jobs_at_once)
+    ]
+    service.work(Worker("embargoes", EmbargoReleaser(records).step))
+    writeback_worker = service.work(Worker("DOIs to ICAT", writeback.step))
     service.subscribe(
         handlers.router,
         jobs=jobs,
-        registry=registry,
-        working=working,
-        writing_back=writing_back,
+        records=records,
+        dois=dois,
+        job_workers=job_workers,
+        writeback_worker=writeback_worker,
         profile=settings.profile,
     )
-
     if settings.esrf_bridge:
         service.subscribe(bridge.router(), publisher=service.publisher)
 
-    async def facts() -> Mapping[str, Any]:
-        told = {**await jobs.counts(), **await registry.counts()}
-        told["pending"] = told["jobs_accepted"] + told["jobs_working"] + told["icat_due"]
-        return told
+    async def status() -> Mapping[str, Any]:
+        counts = {**await jobs.counts(), **await records.counts()}
+        pending = counts["jobs_accepted"] + counts["jobs_working"] + counts["icat_due"]
+        return {**counts, "pending": pending}
 
-    service.facts(facts)
+    service.facts(status)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
-        async with _door(settings), service.running():
+        async with _stomp_proxy(settings), service.running():
             yield
         icat.close()
 
     app = service.app(FastAPI(title="portal ingest", lifespan=lifespan))
-    app.state.jobs, app.state.registry = jobs, registry
-    app.state.doi_audit = DoiAudit(registry, icat, writeback)
+    app.state.jobs, app.state.records, app.state.dois = jobs, records, dois
+    app.state.doi_audit = DoiAudit(records, icat, writeback)
+    app.state.republisher = Republisher(records, file_lists)
     app.include_router(routes.router)
     return app
 
 
 @asynccontextmanager
-async def _door(settings: IngestSettings) -> AsyncGenerator[None]:
-    """For pyicat-plus, where it is wanted."""
+async def _stomp_proxy(settings: IngestSettings) -> AsyncGenerator[None]:
+    """Runs the proxy for pyicat-plus, if it is configured."""
     if not (settings.esrf_bridge and settings.esrf_stomp):
         yield
         return
     host, _, port = settings.esrf_stomp_door.rpartition(":")
-    door = Door(settings.esrf_stomp, settings.esrf_stomp_vhost)
-    server = await door.open(host, int(port))
+    proxy = StompProxy(settings.esrf_stomp, settings.esrf_stomp_vhost)
+    server = await proxy.open(host, int(port))
     try:
         yield
     finally:

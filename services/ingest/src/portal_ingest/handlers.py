@@ -1,8 +1,7 @@
-"""What ingest hears: jobs, and what became of identifiers."""
+"""Consumes ingest jobs and the events of the doi service."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from faststream import Context
 from faststream.rabbit import RabbitRouter
@@ -15,74 +14,66 @@ from portal_shared.runtime.worker import Worker
 
 from portal_ingest.dois import writeback
 from portal_ingest.jobs import acceptance
-from portal_ingest.store.jobs import JobLog, ReplyTo
-from portal_ingest.store.records import Registry
+from portal_ingest.store.dois import DoiStore
+from portal_ingest.store.jobs import JobStore, ReplyTo
+from portal_ingest.store.records import RecordStore
 
 log = logger(__name__)
 router = RabbitRouter()
 
-PAUSES = (0.5, 1, 2, 4, *[8] * 60)  # seconds: the broker gives a delivery half an hour
-
-
-async def as_it_came(
-    message: RabbitMessage, _original: Callable[[RabbitMessage], Awaitable[Any]]
-) -> bytes:
-    """A job is read by us: a body that is not JSON is answered, not dropped."""
-    return message.body
+PAUSE_SECONDS = (0.5, 1, 2, 4, *[8] * 60)  # RabbitMQ closes a delivery after half an hour
 
 
 @router.subscriber(
     publisher.named_queue(topology.JOBS),
     channel=publisher.channel(1),
-    decoder=as_it_came,
+    decoder=acceptance.raw_body,
     no_reply=True,
 )
 async def accept_job(  # noqa: PLR0917  # injected by name
     body: bytes,
     message: RabbitMessage,  # injected by its annotation
-    jobs: Annotated[JobLog, Context()],
-    registry: Annotated[Registry, Context()],
-    working: Annotated[list[Worker], Context()],
+    jobs: Annotated[JobStore, Context()],
+    records: Annotated[RecordStore, Context()],
+    job_workers: Annotated[list[Worker], Context()],
     profile: Annotated[str, Context()],
 ) -> None:
     raw = message.raw_message
-    # a job that was tried again comes without its reply_to, which would name the retry's publisher
+    # a retried message has lost its reply_to, which would be the queue of the retry's publisher
     queue = raw.reply_to or str(raw.headers.get("x-reply-to") or "")
     reply = ReplyTo(queue, raw.correlation_id or "") if queue else None
-    if await _in_order(body, reply, jobs, registry, profile):
-        for worker in working:
+    if await _accept_in_order(body, reply, jobs, records, profile):
+        for worker in job_workers:
             worker.wake.set()
 
 
-async def _in_order(
-    body: bytes, reply: ReplyTo | None, jobs: JobLog, registry: Registry, profile: str
+async def _accept_in_order(
+    body: bytes, reply: ReplyTo | None, jobs: JobStore, records: RecordStore, profile: str
 ) -> bool:
-    """One after the other, as they lie in the queue: one that has to wait holds up the next."""
-    for pause in PAUSES:
+    """Retries here, not through the retry queue, so that no later job overtakes this one."""
+    for pause in PAUSE_SECONDS:
         try:
-            return await acceptance.accept(
-                body, reply, jobs=jobs, registry=registry, profile=profile
-            )
+            return await acceptance.accept(body, reply, jobs=jobs, records=records, profile=profile)
         except Unavailable as error:
-            log.warning("a job waits to be accepted", reason=str(error), seconds=pause)
+            log.warning("job not accepted yet", reason=str(error), retry_seconds=pause)
             await asyncio.sleep(pause)
-    return await acceptance.accept(body, reply, jobs=jobs, registry=registry, profile=profile)
+    return await acceptance.accept(body, reply, jobs=jobs, records=records, profile=profile)
 
 
 @router.subscriber(
     publisher.queue("ingest", DoiMinted), channel=publisher.channel(10), no_reply=True
 )
-async def note_doi(
+async def store_doi(
     event: DoiMinted,
-    registry: Annotated[Registry, Context()],
-    writing_back: Annotated[Worker, Context()],
+    dois: Annotated[DoiStore, Context()],
+    writeback_worker: Annotated[Worker, Context()],
 ) -> None:
-    if await writeback.note_minted(event, registry):
-        writing_back.wake.set()
+    if await writeback.store_minted(event, dois):
+        writeback_worker.wake.set()
 
 
 @router.subscriber(
     publisher.queue("ingest", DoiFailed), channel=publisher.channel(10), no_reply=True
 )
-async def note_doi_failed(event: DoiFailed, registry: Annotated[Registry, Context()]) -> None:
-    await writeback.note_failed(event, registry)
+async def store_doi_failure(event: DoiFailed, dois: Annotated[DoiStore, Context()]) -> None:
+    await writeback.store_failed(event, dois)

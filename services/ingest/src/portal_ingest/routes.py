@@ -1,95 +1,88 @@
-"""For operators and data managers, on ingest's own port: jobs with their answers; say it again."""
+"""HTTP on ingest's own port, for operators and data managers: jobs, histories, DOIs in ICAT."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, HTTPException, Query, Request
 
 from portal_ingest.dois.audit import DoiAudit
-from portal_ingest.records import events as saying
-from portal_ingest.store.jobs import JobLog
-from portal_ingest.store.records import Registry
+from portal_ingest.records.republisher import Republisher
+from portal_ingest.store.dois import DoiStore
+from portal_ingest.store.jobs import JobStore
+from portal_ingest.store.records import RecordStore
 
 router = APIRouter()
-BATCH = 50
+JOB_FIELDS = ("state", "profile", "sender", "datasets", "received_at", "finished_at", "dropped")
 
 
 @router.get("/jobs")
 async def list_jobs(
     request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 50
 ) -> dict[str, Any]:
-    """The latest jobs, newest first, without their outcomes."""
-    jobs: JobLog = request.app.state.jobs
-    return {"jobs": [_told(row) for row in await jobs.latest(limit)]}
+    """Returns the latest jobs, newest first, without their outcomes."""
+    jobs: JobStore = request.app.state.jobs
+    return {"jobs": [_job_view(row) for row in await jobs.latest(limit)]}
 
 
 @router.get("/jobs/{job_id}")
 async def show_job(request: Request, job_id: str) -> dict[str, Any]:
-    """One job with its outcomes, and what became of the DOIs since."""
-    jobs: JobLog = request.app.state.jobs
-    registry: Registry = request.app.state.registry
+    """Returns one job with its outcomes and the present DOIs of its records."""
+    jobs: JobStore = request.app.state.jobs
+    dois: DoiStore = request.app.state.dois
     row = await jobs.find(job_id)
     if row is None:
-        raise HTTPException(404, f"no job {job_id!r}")
-    told = _told(row)
-    answer: dict[str, Any] = told.get("answer") or {}
+        raise HTTPException(404, f"no job with job_id {job_id!r}")
+    job = _job_view(row)
+    answer: dict[str, Any] = job.get("answer") or {}
     outcomes: list[dict[str, Any]] = answer.get("outcomes", [])
-    facts = await registry.doi_facts([o["pid"] for o in outcomes if o.get("pid")])
+    facts = await dois.find([o["pid"] for o in outcomes if o.get("pid")])
     for outcome in outcomes:
-        known = facts.get(outcome.get("pid") or "", {})
-        outcome["doi"] = known.get("doi")
-        outcome["doi_problem"] = known.get("doi_problem")
-    return told
+        doi = facts.get(outcome.get("pid") or "", {})
+        outcome["doi"] = doi.get("doi")
+        outcome["doi_problem"] = doi.get("doi_problem")
+    return job
 
 
 @router.get("/records/{pid:path}/history")
-async def history(request: Request, pid: str) -> dict[str, Any]:
-    """Every version of a record: who, when, by which job, and what each field was and is."""
-    registry: Registry = request.app.state.registry
-    stored = await registry.find(pid)
-    if stored is None or stored.version == 0:
-        raise HTTPException(404, f"no record {pid!r}")
+async def show_history(request: Request, pid: str) -> dict[str, Any]:
+    """Returns every version of a record: who, when, by which job, old and new values."""
+    records: RecordStore = request.app.state.records
+    record = await records.find(pid)
+    if record is None or record.version == 0:
+        raise HTTPException(404, f"no record with pid {pid!r}")
     return {
         "pid": pid,
-        "kind": stored.kind,
-        "version": stored.version,
-        "superseded_by": stored.superseded_by,
-        "withdrawn": stored.withdrawn,
-        "release_at": stored.release_at,
-        "history": stored.history,
+        "kind": record.kind,
+        "version": record.version,
+        "superseded_by": record.superseded_by,
+        "withdrawn": record.withdrawn,
+        "release_at": record.release_at,
+        "history": record.history,
     }
 
 
 @router.post("/republish")
 async def republish(request: Request) -> dict[str, int]:
-    """Say every record's state again, so that what was lost elsewhere can be built anew."""
-    registry: Registry = request.app.state.registry
-    after, said = "", 0
-    while batch := await registry.batch_after(after, BATCH):
-        for stored in batch:
-            events = [saying.event(stored), *await registry.listing(stored.pid)]
-            await registry.say_again(events)
-            said += len(events)
-        after = batch[-1].pid
-    return {"events": said}
+    """Publishes the state of every record again, to rebuild other services from it."""
+    republisher: Republisher = request.app.state.republisher
+    return {"events": await republisher.run()}
 
 
 @router.get("/dois")
-async def dois(request: Request, after: str = "") -> dict[str, Any]:
-    """The DOIs of records as ingest was told them and as ICAT has them, a page at a time."""
+async def list_dois(request: Request, after: str = "") -> dict[str, Any]:
+    """Returns the DOIs of records as ingest and as ICAT have them, one page at a time."""
     audit: DoiAudit = request.app.state.doi_audit
     return await audit.page(after)
 
 
 @router.post("/dois/mend")
-async def mend_dois(
+async def write_dois_again(
     request: Request, pids: Annotated[list[str], Body(embed=True, max_length=1000)]
 ) -> dict[str, int]:
-    """Tell ICAT the DOIs of these records once more."""
+    """Writes the DOIs of these records to ICAT again and returns how many."""
     audit: DoiAudit = request.app.state.doi_audit
-    return {"told": await audit.mend(pids)}
+    return {"told": await audit.write_again(pids)}
 
 
-def _told(row: dict[str, Any]) -> dict[str, Any]:
-    shown = ("state", "profile", "sender", "datasets", "received_at", "finished_at", "dropped")
-    return {"job_id": row["_id"], **{k: row[k] for k in shown if k in row},
-            "answer": row.get("answer")}  # fmt: skip
+def _job_view(row: dict[str, Any]) -> dict[str, Any]:
+    fields = {k: row[k] for k in JOB_FIELDS if k in row}
+    return {"job_id": row["_id"], **fields, "answer": row.get("answer")}

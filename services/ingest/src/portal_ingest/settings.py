@@ -1,4 +1,4 @@
-"""Settings of ingest: where ICAT is, and where the files of a job are found."""
+"""Settings of ingest."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,10 +14,10 @@ class IngestSettings(Settings):
     icat_password: SecretStr = SecretStr("ingest")
     icat_clients: int = 2  # one thread and one session each
     icat_timeout: float = 60  # seconds a request may take
-    esrf_bridge: bool = False  # hear what pyicat-plus sends over STOMP
-    esrf_stomp: str | None = None  # host:port of RabbitMQ's stomp plugin, to open a door before it
-    esrf_stomp_door: str = "127.0.0.1:61613"  # where that door is
+    esrf_bridge: bool = False  # consume the messages of pyicat-plus, sent over STOMP
+    esrf_stomp: str | None = None  # host:port of RabbitMQ's stomp plugin; None: no proxy
+    esrf_stomp_door: str = "127.0.0.1:61613"  # host:port of the proxy, to which clients connect
     esrf_stomp_vhost: str = "/"
     job_lease: Annotated[float, Field(gt=0)] = 60  # seconds until a killed replica's job is free
     jobs_at_once: int = 8  # of different documents: most of the time each waits for a commit
-    intake_root: Path | None = None  # None: no files can be named by folder
+    intake_root: Path | None = None  # None: jobs cannot name files by folder

@@ -1,29 +1,30 @@
-"""What ICAT holds of the DOIs that ingest knows, a page at a time; and told once more."""
+"""Compares the DOIs of ingest with those in ICAT, and writes missing ones to ICAT again."""
 
 from typing import Any
 
-from portal_ingest.dois.writeback import Writeback
+from portal_ingest.dois.writeback import DoiWriteback
+from portal_ingest.domain.stored_record import StoredRecord
 from portal_ingest.icat.adapter import Icat
-from portal_ingest.store.records import Registry, Stored
+from portal_ingest.store.records import RecordStore
 
-AT_ONCE = 200
+PAGE_RECORDS = 200
 
 
 class DoiAudit:
-    def __init__(self, registry: Registry, icat: Icat, writeback: Writeback) -> None:
-        self._registry = registry
+    def __init__(self, records: RecordStore, icat: Icat, writeback: DoiWriteback) -> None:
+        self._records = records
         self._icat = icat
         self._writeback = writeback
 
     async def page(self, after: str) -> dict[str, Any]:
-        """Records in the order of their pids: the DOI as ingest was told it, and as ICAT has it."""
-        batch = await self._registry.batch_after(after, AT_ONCE)
+        """Returns DOIs as ingest and as ICAT have them, in the order of the records' pids."""
+        batch = await self._records.batch_after(after, PAGE_RECORDS)
         datasets = {s.pid: s.icat_id for s in batch if s.kind == "dataset" and s.icat_id}
         documents = [s for s in batch if s.kind == "document" and s.doi]
-        held = await self._icat.dataset_dois(list(datasets.values()))
+        in_icat = await self._icat.dataset_dois(list(datasets.values()))
         published = await self._icat.published([s.doi for s in documents if s.doi])
         rows = [
-            {"pid": s.pid, "doi": s.doi, "icat": held.get(datasets[s.pid])}
+            {"pid": s.pid, "doi": s.doi, "icat": in_icat.get(datasets[s.pid])}
             for s in batch
             if s.pid in datasets
         ]
@@ -32,11 +33,13 @@ class DoiAudit:
             for s in documents
             if await self._writeback.datasets_in_icat(s)
         ]
-        return {"records": rows, "next": batch[-1].pid if len(batch) == AT_ONCE else None}
+        return {"records": rows, "next": batch[-1].pid if len(batch) == PAGE_RECORDS else None}
 
-    async def mend(self, pids: list[str]) -> int:
-        """Tell ICAT the DOIs of these as if it had never been told; returns how many."""
-        found: list[Stored] = [s for p in pids if (s := await self._registry.find(p)) and s.doi]
-        for stored in found:
-            await self._writeback.tell(stored, str(stored.doi), again=True)
+    async def write_again(self, pids: list[str]) -> int:
+        """Writes the DOIs of these records to ICAT, whatever it has; returns how many."""
+        found: list[StoredRecord] = [
+            s for p in pids if (s := await self._records.find(p)) and s.doi
+        ]
+        for record in found:
+            await self._writeback.write(record, str(record.doi), again=True)
         return len(found)

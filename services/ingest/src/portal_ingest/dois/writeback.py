@@ -1,4 +1,4 @@
-"""What the doi service says goes into the record, and from there into ICAT."""
+"""Stores the DOIs that the doi service publishes, and writes them to ICAT."""
 
 from datetime import UTC, datetime
 
@@ -7,74 +7,79 @@ from portal_shared.contracts.events import DoiFailed, DoiMinted
 from portal_shared.contracts.records import Document
 from portal_shared.runtime.logs import logger
 
+from portal_ingest.domain.stored_record import StoredRecord
 from portal_ingest.icat.adapter import Icat
 from portal_ingest.icat.mapping import publication_entry
-from portal_ingest.store.records import Registry, Stored
+from portal_ingest.store.dois import WAITING_SINCE, DoiStore
+from portal_ingest.store.records import RecordStore
 
 log = logger(__name__)
 
-AT_ONCE = 50  # looked for together
+BATCH = 50  # records loaded together
 
 
-async def note_minted(event: DoiMinted, registry: Registry) -> bool:
-    """Whether ICAT has to be told: a dataset's own DOI was entered with it."""
-    due = not (event.adopted and event.level == "dataset")
+async def store_minted(event: DoiMinted, dois: DoiStore) -> bool:
+    """Stores the DOI; returns whether it has to be written to ICAT.
+
+    The DOI that a dataset brought itself was written together with the dataset.
+    """
+    to_write = not (event.adopted and event.level == "dataset")
     fields = {
         "doi": event.doi,
         "doi_state": event.state,
         "doi_adopted": event.adopted,
         "doi_problem": None,
-        **({"icat_due": datetime.now(UTC)} if due else {}),
+        **({WAITING_SINCE: datetime.now(UTC)} if to_write else {}),
     }
-    newer = await registry.note_doi(
+    stored = await dois.store(
         event.pid, version=event.version, fields=fields, revision=event.revision
     )
-    return newer and due
+    return stored and to_write
 
 
-async def note_failed(event: DoiFailed, registry: Registry) -> None:
-    await registry.note_doi(event.pid, version=event.version, fields={"doi_problem": event.reason})
+async def store_failed(event: DoiFailed, dois: DoiStore) -> None:
+    await dois.store(event.pid, version=event.version, fields={"doi_problem": event.reason})
 
 
-class Writeback:
-    """Tells ICAT the DOIs that it does not know yet, those that wait longest first."""
+class DoiWriteback:
+    """Writes DOIs to ICAT, the one that waits longest first."""
 
-    def __init__(self, registry: Registry, icat: Icat) -> None:
-        self._registry = registry
+    def __init__(self, records: RecordStore, dois: DoiStore, icat: Icat) -> None:
+        self._records = records
+        self._dois = dois
         self._icat = icat
 
     async def step(self) -> bool:
-        """False when ICAT knows all. Raises Unavailable; the record stays due."""
-        due = await self._registry.due(AT_ONCE)
-        for pid, since in due:
-            stored = await self._registry.claim_due(pid, since)
-            if stored is None:
+        """Writes a batch; False if none waits. Raises Unavailable; the record keeps waiting."""
+        waiting = await self._dois.waiting(BATCH)
+        for pid, since in waiting:
+            if not await self._dois.claim(pid, since):
                 continue
-            if stored.doi:
-                await self.tell(stored, stored.doi)
-            await self._registry.told_icat(stored.pid, stored.doi)
-        return bool(due)
+            record = await self._records.find(pid)
+            if record is None:
+                continue
+            if record.doi:
+                await self.write(record, record.doi)
+            await self._dois.mark_written(record.pid, record.doi)
+        return bool(waiting)
 
-    async def _datasets(self, document: Document) -> list[str]:
-        """Its own, and those of the documents that are its parts."""
-        below = await self._registry.datasets_of(document.documents)
-        return list(dict.fromkeys([*document.datasets, *below]))
+    async def datasets_in_icat(self, record: StoredRecord) -> list[int]:
+        """Returns the ICAT ids of a document's datasets and of those of its part documents."""
+        document = Document.model_validate_json(record.body)
+        of_parts = await self._records.datasets_of(document.documents)
+        return await self._records.icat_ids(list(dict.fromkeys([*document.datasets, *of_parts])))
 
-    async def datasets_in_icat(self, stored: Stored) -> list[int]:
-        """ICAT's ids of the datasets that a document's DOI stands for."""
-        document = Document.model_validate_json(stored.body)
-        return await self._registry.icat_ids(await self._datasets(document))
-
-    async def tell(self, stored: Stored, doi: str, *, again: bool = False) -> None:
-        if stored.kind == "dataset" and stored.icat_id is not None:
-            if again or stored.brought_doi != doi:  # one it brought is there since it was entered
-                await self._icat.set_dataset_doi(stored.icat_id, doi)
-        elif stored.kind == "document":
-            document = Document.model_validate_json(stored.body)
-            ids = await self.datasets_in_icat(stored)
+    async def write(self, record: StoredRecord, doi: str, *, again: bool = False) -> None:
+        """Writes one DOI; `again` also that which the dataset was registered with."""
+        if record.kind == "dataset" and record.icat_id is not None:
+            if again or record.brought_doi != doi:
+                await self._icat.set_dataset_doi(record.icat_id, doi)
+        elif record.kind == "document":
+            document = Document.model_validate_json(record.body)
+            ids = await self.datasets_in_icat(record)
             if ids:
-                facts = await self._registry.doi_facts(document.datasets)
+                facts = await self._dois.find(document.datasets)
                 parts = [d for pid in document.datasets if (d := facts.get(pid, {}).get("doi"))]
                 entry = publication_entry(document, doi, profiles.load(document.profile), parts)
                 await self._icat.publish(entry, ids)
-        log.info("ICAT knows the DOI", pid=stored.pid, doi=doi)
+        log.info("DOI written to ICAT", pid=record.pid, doi=doi)

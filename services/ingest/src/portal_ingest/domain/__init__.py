@@ -1,1 +1,1 @@
-"""Rules of records and their versions. No I/O, no clock."""
+"""Rules of records and their versions. No I/O."""

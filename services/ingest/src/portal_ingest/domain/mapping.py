@@ -1,9 +1,9 @@
-"""From a job's parts to records: pids, files summed up, and whether anything changed. Pure."""
+"""Maps the parts of a job to records, file summaries and lists of files."""
 
 import hashlib
 import json
 import mimetypes
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from portal_shared.contracts.events import FILES_PER_PART, DatasetFilesListed
 from portal_shared.contracts.jobs import DatasetIn, DocumentIn
@@ -22,9 +22,9 @@ def document_pid(given: DocumentIn) -> str:
 def dataset_record(
     given: DatasetIn, files: FileSummary, *, profile: str, document: str | None
 ) -> Dataset:
-    """The dataset as the portal keeps it; its size is that of its files where they are known."""
-    known = all(f.size is not None for f in given.files)
-    total = files.bytes if files.count and known else None
+    """Returns the dataset record; its size defaults to the sum of its files if all are known."""
+    sizes_known = all(f.size is not None for f in given.files)
+    total = files.bytes if files.count and sizes_known else None
     shared = given.model_dump(exclude={"pid", "files", "manifest", "doi", "size"})
     return Dataset.model_validate(
         {
@@ -40,7 +40,7 @@ def dataset_record(
 
 
 def media_type(file: File) -> str:
-    """Of a file; all below a zarr store is that store."""
+    """Returns the media type of a file; a file inside a Zarr store has that of the store."""
     if any(part.endswith(".zarr") for part in file.location.split("/")):
         return "application/vnd.zarr"
     return mimetypes.guess_type(file.name)[0] or "application/octet-stream"
@@ -60,24 +60,33 @@ def document_record(given: DocumentIn, *, profile: str, datasets: Sequence[str])
 
 
 def content_hash(record: BaseModel) -> str:
-    """Equal for equal content; where a dataset was first registered is no content."""
-    told = record.model_dump(mode="json", exclude={"document", "icat_id"})
-    text = json.dumps(told, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    """Returns a hash of the content; a dataset's document and ICAT id are not content."""
+    content = record.model_dump(mode="json", exclude={"document", "icat_id"})
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def listing(dataset: Dataset, files: Sequence[File], version: int) -> list[DatasetFilesListed]:
-    """The list of files in numbered parts; an empty list is one empty part."""
+def file_list_parts(
+    dataset: Dataset, files: Sequence[File], version: int
+) -> list[DatasetFilesListed]:
+    """Returns the list of files in numbered parts; an empty list is one empty part."""
     chunks = [files[i : i + FILES_PER_PART] for i in range(0, len(files), FILES_PER_PART)] or [()]
     return [
-        DatasetFilesListed(
-            pid=dataset.pid,
-            version=version,
-            digest=dataset.files.digest,
-            folder=dataset.folder,
-            part=number,
-            parts=len(chunks),
-            files=tuple(File.model_validate(f.model_dump()) for f in chunk),
-        )
+        file_list_part(dataset, version, number, len(chunks), chunk)
         for number, chunk in enumerate(chunks)
     ]
+
+
+def file_list_part(
+    dataset: Dataset, version: int, number: int, count: int, files: Iterable[File]
+) -> DatasetFilesListed:
+    """Returns part `number` of `count`."""
+    return DatasetFilesListed(
+        pid=dataset.pid,
+        version=version,
+        digest=dataset.files.digest,
+        folder=dataset.folder,
+        part=number,
+        parts=count,
+        files=tuple(File.model_validate(f.model_dump()) for f in files),
+    )

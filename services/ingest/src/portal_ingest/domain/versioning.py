@@ -1,67 +1,138 @@
-"""What a new version of a record is: its number, what changed, and whether it may be seen. Pure."""
+"""Rules of record versions: the next version, its changes, embargoes and dataset editions."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 from portal_shared.contracts.records import Change, Dataset, Document
 from pydantic import BaseModel
 
-Doc = dict[str, Any]  # as the database keeps it
-MOST_TOLD = 100  # versions in an event; all are kept here
-SHORTEST = 200  # characters of a value kept in the history
+from portal_ingest.domain.mapping import content_hash
+from portal_ingest.domain.stored_record import Kind, StoredRecord
+
+MAX_PUBLIC_VERSIONS = 100  # in an event; the database stores all
+MAX_VALUE_CHARACTERS = 200  # of an old or new value in the history
 ChangeKind = Literal["registered", "changed", "superseded", "released", "withdrawn"]
-_BY_NAME = ("parameters",)
-_OUR_OWN = {"files.digest", "document"}
+_LISTS_BY_NAME = ("parameters",)
+_INTERNAL_FIELDS = {"files.digest", "document"}
+
+
+def next_version(
+    old: StoredRecord | None,
+    kind: Kind,
+    pid: str,
+    record: BaseModel,
+    *,
+    job_id: str,
+    sender: str | None,
+    why: ChangeKind | None = None,
+    **fields: Any,
+) -> StoredRecord:
+    """Returns the next version of a record, made by a job.
+
+    `why`: the kind of change, if it is not a plain registration or change. `fields` replace those
+    that are otherwise copied from the old version.
+    """
+    before = old.model() if old and old.version else None
+    entry = history_entry(
+        (old.version if old else 0) + 1,
+        why or ("changed" if before else "registered"),
+        job_id=job_id,
+        sender=sender,
+        changed=changes(before, record) if before else None,
+    )
+    copied: dict[str, Any] = {
+        "icat_id": old.icat_id if old else None,
+        "doi": old.doi if old else None,
+        "withdrawn": old.withdrawn if old else None,
+        "requested_public": old.requested_public if old else True,
+        "release_at": old.release_at if old else None,
+        "superseded_by": old.superseded_by if old else None,
+        **fields,
+    }
+    return StoredRecord(
+        pid=pid,
+        kind=kind,
+        version=entry["version"],
+        hash=content_hash(record),
+        job_id=job_id,
+        body=record.model_dump_json(),
+        brought_doi=getattr(record, "doi", None),
+        document=getattr(record, "document", None),
+        datasets=getattr(record, "datasets", ()),
+        history=(*(old.history if old else ()), entry),
+        **copied,
+    )
+
+
+def append_change(
+    stored: StoredRecord, record: BaseModel, kind: ChangeKind, **fields: Any
+) -> StoredRecord:
+    """Returns the next version of a record that changed without a job."""
+    version = stored.version + 1
+    changed = changes(stored.model(), record)
+    entry = history_entry(version, kind, job_id=None, sender=None, changed=changed)
+    return replace(
+        stored,
+        version=version,
+        hash=content_hash(record),
+        body=record.model_dump_json(),
+        history=(*stored.history, entry),
+        **fields,
+    )
 
 
 def embargoed(release_date: datetime | None, now: datetime) -> bool:
+    """Returns whether the release date is still ahead."""
     return release_date is not None and release_date > now
 
 
 def changes(old: BaseModel | None, new: BaseModel) -> dict[str, list[str | None]]:
-    """Field to [was, is], each shortened; parameters and details by their names."""
+    """Returns [old, new] by field, both shortened; parameters and details by their names."""
     before = _flat(old.model_dump(mode="json")) if old else {}
     after = _flat(new.model_dump(mode="json"))
     return {
         name: [before.get(name), after.get(name)]
         for name in sorted(before.keys() | after.keys())
-        if before.get(name) != after.get(name) and name not in _OUR_OWN
+        if before.get(name) != after.get(name) and name not in _INTERNAL_FIELDS
     }
 
 
 def _flat(record: dict[str, Any]) -> dict[str, str | None]:
     flat: dict[str, str | None] = {}
     for name, value in record.items():
-        if name in _BY_NAME:
+        if name in _LISTS_BY_NAME:
             for item in cast("list[dict[str, Any]]", value):
                 shown = f"{item['value']} {item.get('unit') or ''}".strip()
                 label = f"{name}.{item['name']}"
                 flat[label] = f"{flat[label]}; {shown}" if label in flat else shown
         elif isinstance(value, dict):
-            for inner, held in cast("dict[str, Any]", value).items():
-                flat[f"{name}.{inner}"] = _short(held)
+            for inner, item in cast("dict[str, Any]", value).items():
+                flat[f"{name}.{inner}"] = _shorten(item)
         else:
-            flat[name] = _short(value)
+            flat[name] = _shorten(value)
     return flat
 
 
-def _short(value: Any) -> str | None:
+def _shorten(value: Any) -> str | None:
     if value is None or value in ([], {}):
         return None
     text = value if isinstance(value, str) else repr(value)
-    return text if len(text) <= SHORTEST else text[: SHORTEST - 1] + "…"
+    if len(text) <= MAX_VALUE_CHARACTERS:
+        return text
+    return text[: MAX_VALUE_CHARACTERS - 1] + "…"
 
 
-def entry(
+def history_entry(
     version: int,
     kind: ChangeKind,
     *,
     job_id: str | None,
     sender: str | None,
     changed: dict[str, list[str | None]] | None = None,
-) -> Doc:
-    """A line of the history as ingest keeps it: who, when, which job, what it was and is."""
+) -> dict[str, Any]:
+    """Returns the history entry of a version: who, when, by which job, old and new values."""
     return {
         "version": version,
         "at": datetime.now(UTC),
@@ -72,8 +143,8 @@ def entry(
     }
 
 
-def told(history: Sequence[Doc]) -> tuple[Change, ...]:
-    """The public part: no values, which may have been taken back, and no names."""
+def public_changes(history: Sequence[dict[str, Any]]) -> tuple[Change, ...]:
+    """Returns the public part of a history: neither values, which may be retracted, nor senders."""
     return tuple(
         Change(
             version=row["version"],
@@ -82,23 +153,26 @@ def told(history: Sequence[Doc]) -> tuple[Change, ...]:
             job_id=row["job_id"],
             fields=tuple(name for name, _, _ in row["changes"]) if row["version"] > 1 else (),
         )
-        for row in history[-MOST_TOLD:]
+        for row in history[-MAX_PUBLIC_VERSIONS:]
     )
 
 
 def next_edition(old: Dataset) -> tuple[str, int]:
-    """Pid and number of the dataset that supersedes this one."""
+    """Returns pid and edition number of the dataset that supersedes this one."""
     base = old.pid.removesuffix(f".v{old.edition}") if old.edition > 1 else old.pid
     return f"{base}.v{old.edition + 1}", old.edition + 1
 
 
 def supersedes(old: Dataset, new: Dataset) -> bool:
-    """Other files, of those that are in the archive: what was cited is another thing then."""
+    """Returns whether the archived files differ, so that the new dataset needs its own pid and DOI.
+
+    The old one stays as it was cited.
+    """
     archived = bool(old.folder and new.folder)
     return archived and bool(old.files.count) and old.files.digest != new.files.digest
 
 
 def with_member(document: Document, old: str, new: str) -> Document:
-    """The document with a dataset in the place of the one it supersedes."""
+    """Returns the document with a dataset replaced by the one that supersedes it."""
     members = tuple(dict.fromkeys(new if pid == old else pid for pid in document.datasets))
     return document.model_copy(update={"datasets": members})

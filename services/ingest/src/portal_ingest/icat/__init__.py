@@ -1,1 +1,1 @@
-"""ICAT, through python-icat."""
+"""Writes datasets and publications to ICAT with python-icat."""

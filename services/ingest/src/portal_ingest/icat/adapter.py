@@ -1,7 +1,7 @@
-"""ICAT, as far as ingest needs it: register a dataset, change it, publish a document.
+"""ICAT as ingest uses it: register and change datasets, publish documents, read DOIs.
 
-Its calls block, so they run in threads, one client each. Every write is looked up by its natural
-key before it is repeated, so that an answer that got lost makes nothing twice.
+python-icat blocks, so its calls run in threads with one client each. A repeated write first looks
+for the object by its natural key, so that a lost response creates nothing twice.
 """
 
 import asyncio
@@ -14,18 +14,18 @@ import icat.exception
 from portal_shared.profile import Profile
 from portal_shared.runtime.errors import Invalid, Unavailable
 
-from portal_ingest.icat import identifiers, publications
-from portal_ingest.icat.client import QuickClient, RefusedInside, connect, translated
-from portal_ingest.icat.datasets import Datasets, Wanted
+from portal_ingest.icat import datasets, publications
+from portal_ingest.icat.client import DatabaseRefusal, IcatClient, connect, translated
+from portal_ingest.icat.datasets import DatasetWrite, DatasetWriter
 from portal_ingest.icat.mapping import LONG, DatasetEntry, ParameterEntry, PublicationEntry, cut
-from portal_ingest.icat.reference_cache import Known
+from portal_ingest.icat.reference_cache import ReferenceCache
 from portal_ingest.settings import IngestSettings
 
 T = TypeVar("T")
 
-DEADLINE = 300  # seconds for one piece of work, its lookups included
-TRIES = 2
-WITHDRAWN = "withdrawn"  # parameter of a dataset: the reason
+DEADLINE_SECONDS = 300  # for one call with all its lookups
+MAX_ATTEMPTS = 2
+WITHDRAWN = "withdrawn"  # name of the dataset parameter with the reason
 
 
 class Icat:
@@ -35,75 +35,82 @@ class Icat:
         self._settings = settings
         self._threads = ThreadPoolExecutor(settings.icat_clients, thread_name_prefix="icat")
         self._own = threading.local()
-        self._known = Known()
-        self._datasets = Datasets(self._known)
+        self._references = ReferenceCache()
+        self._datasets = DatasetWriter(self._references)
 
     async def register(
-        self, entry: DatasetEntry, *, known: int | None, tried: bool, take_over: bool
+        self,
+        entry: DatasetEntry,
+        *,
+        known_id: int | None,
+        maybe_written: bool,
+        take_over: bool,
     ) -> int:
-        """Create the dataset, or bring the one that is there to this state; returns its id.
+        """Creates the dataset, or updates the existing one; returns its id.
 
-        `known`: the id it was given before; `tried`: an earlier try may have succeeded. What is
-        there and neither ours nor what we tried to write is left alone, unless we `take_over`.
-        Raises Invalid when ICAT cannot hold it, Unavailable to try again.
+        `known_id`: its id if it was registered before. `maybe_written`: an earlier attempt may have
+        succeeded. A dataset that others wrote is only changed with `take_over`. Raises Invalid if
+        ICAT refuses the dataset, Unavailable to try again.
         """
-        asked = Wanted(entry, known=known, tried=tried, take_over=take_over)
-        return await self._run(lambda client: self._datasets.register(client, asked))
+        write = DatasetWrite(
+            entry, known_id=known_id, maybe_written=maybe_written, take_over=take_over
+        )
+        return await self._run(lambda client: self._datasets.register(client, write))
 
     async def withdraw(self, dataset_id: int, profile: Profile, reason: str) -> None:
-        """The dataset stays, and says that it was withdrawn, and why."""
+        """Keeps the dataset, and adds a parameter with the reason of the withdrawal."""
         name = profile.icat.parameter_prefix + WITHDRAWN
         entry = ParameterEntry(name, "", cut(reason, LONG))
         facility = profile.icat.facility
-        await self._run(lambda c: self._datasets.note(c, facility, dataset_id, entry))
+        await self._run(lambda c: self._datasets.set_parameter(c, facility, dataset_id, entry))
 
     async def set_dataset_doi(self, dataset_id: int, doi: str) -> None:
         await self._run(lambda client: self._datasets.set_doi(client, dataset_id, doi))
 
     async def publish(self, entry: PublicationEntry, dataset_ids: list[int]) -> int:
-        """Make or renew the DataCollection and DataPublication of a document's DOI."""
+        """Creates or updates the DataCollection and DataPublication of a document's DOI."""
         return await self._run(
-            lambda client: publications.publish(client, self._known, entry, dataset_ids)
+            lambda client: publications.publish(client, self._references, entry, dataset_ids)
         )
 
     async def dataset_dois(self, ids: list[int]) -> dict[int, str | None]:
-        """What it holds of these, by its own ids; without those that are not there."""
-        return await self._run(lambda client: identifiers.of_datasets(client, ids))
+        """Returns the DOIs of those of these datasets that exist, by ICAT id."""
+        return await self._run(lambda client: datasets.find_dois(client, ids))
 
     async def published(self, dois: list[str]) -> set[str]:
-        """Those of these DOIs that a DataPublication has."""
-        return await self._run(lambda client: identifiers.of_publications(client, dois))
+        """Returns those of the DOIs that have a DataPublication."""
+        return await self._run(lambda client: publications.find_published(client, dois))
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _run(self, work: Callable[[QuickClient], T]) -> T:
+    async def _run(self, work: Callable[[IcatClient], T]) -> T:
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._threads, self._with_client, work)
         try:
-            return await asyncio.wait_for(asyncio.shield(future), DEADLINE)
+            return await asyncio.wait_for(asyncio.shield(future), DEADLINE_SECONDS)
         except TimeoutError as error:
-            raise Unavailable(f"ICAT: no answer in {DEADLINE} s") from error
+            raise Unavailable(f"ICAT did not respond within {DEADLINE_SECONDS} s") from error
 
-    def _with_client(self, work: Callable[[QuickClient], T]) -> T:
-        """Once more where a session has ended, or what we remember is no longer there."""
-        for attempt in range(1, TRIES + 1):
+    def _with_client(self, work: Callable[[IcatClient], T]) -> T:
+        """Runs the work, and once more if the session ended or a cached reference is gone."""
+        for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 with translated():
                     return work(self._client())
             except Unavailable as error:
                 self._own.client = None
-                ended = isinstance(error.__cause__, icat.exception.ICATSessionError)
-                if attempt == TRIES or not ended:
+                session_ended = isinstance(error.__cause__, icat.exception.ICATSessionError)
+                if attempt == MAX_ATTEMPTS or not session_ended:
                     raise
-            except (icat.exception.ICATNoObjectError, RefusedInside) as error:
-                self._known.forget()
-                if attempt == TRIES:
+            except (icat.exception.ICATNoObjectError, DatabaseRefusal) as error:
+                self._references.invalidate()
+                if attempt == MAX_ATTEMPTS:
                     raise Invalid(f"ICAT: {error}", field="icat") from error
         raise Unavailable("ICAT: no session")
 
-    def _client(self) -> QuickClient:
-        client: QuickClient | None = getattr(self._own, "client", None)
+    def _client(self) -> IcatClient:
+        client: IcatClient | None = getattr(self._own, "client", None)
         if client is None:
             client = self._own.client = connect(self._settings)
         client.autoRefresh()

@@ -1,7 +1,7 @@
-"""python-icat, made fit for a service: quick to build, renewed sessions, errors translated.
+"""Client of ICAT: python-icat with request timeouts, translated errors and fast object creation.
 
-It blocks and is not thread-safe: each worker thread owns one client. What the library costs most is
-building objects from the schema, so each kind is built once and copied.
+It blocks and is not thread-safe: each worker thread owns one client. Building objects from the
+schema is the slowest part of the library, so each kind is built once and copied.
 """
 
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
@@ -38,45 +38,45 @@ PERMANENT = (
     icat.exception.ICATPrivilegesError,
     icat.exception.ICATNotImplementedError,
 )
-TIMESTAMP = "{ts %Y-%m-%d %H:%M:%S}"  # read in the server's time zone
+TIMESTAMP = "{ts %Y-%m-%d %H:%M:%S}"  # ICAT reads it in its own time zone
 
 
-class RefusedInside(Exception):
-    """The database refused something below the outermost object; ICAT does not say what."""
+class DatabaseRefusal(Exception):
+    """ICAT's database refused an object, for a reason that is not in the response."""
 
 
 _get_child = suds.xsd.sxbase.SchemaObject.get_child
 
 
-def _remembered_child(self: Any, name: str) -> tuple[Any, list[Any]]:
-    """A part of a type by its name: suds looks through the whole schema for every element.
+def _cached_child(self: Any, name: str) -> tuple[Any, list[Any]]:
+    """Caches the child of a schema type: suds searches the whole schema for every element.
 
-    The schema does not change once it is loaded, and only then is this asked.
+    It is called only after the schema is loaded, which never changes after that.
     """
-    memory: dict[str, tuple[Any, list[Any]]] = self.__dict__.setdefault("_remembered", {})
-    if name not in memory:
-        memory[name] = _get_child(self, name)
-    child, ancestry = memory[name]
+    cache: dict[str, tuple[Any, list[Any]]] = self.__dict__.setdefault("_children", {})
+    if name not in cache:
+        cache[name] = _get_child(self, name)
+    child, ancestry = cache[name]
     return child, list(ancestry)
 
 
 _ordering = suds.mx.literal.Typed.ordering
 
 
-def _remembered_ordering(self: Any, type: Any) -> list[str]:  # noqa: A002  # the name there
-    """The names of a type's parts in their order, which suds collects for every object."""
-    memory: dict[str, list[str]] = type.__dict__
-    if "_remembered_ordering" not in memory:
-        memory["_remembered_ordering"] = _ordering(self, type)
-    return memory["_remembered_ordering"]
+def _cached_ordering(self: Any, type: Any) -> list[str]:  # noqa: A002  # the name there
+    """Caches the order of a type's elements, which suds collects anew for every object."""
+    cache: dict[str, list[str]] = type.__dict__
+    if "_cached_ordering" not in cache:
+        cache["_cached_ordering"] = _ordering(self, type)
+    return cache["_cached_ordering"]
 
 
-suds.xsd.sxbase.SchemaObject.get_child = _remembered_child
-suds.mx.literal.Typed.ordering = _remembered_ordering
+suds.xsd.sxbase.SchemaObject.get_child = _cached_child
+suds.mx.literal.Typed.ordering = _cached_ordering
 
 
-class QuickClient(icat.Client):
-    """A client that asks for the schema once per process and builds objects from templates."""
+class IcatClient(icat.Client):
+    """Loads the schema once per process and copies new objects from templates."""
 
     _schema: ClassVar[dict[tuple[str, str], Any]] = {}
     _schema_lock: ClassVar[threading.Lock] = threading.Lock()
@@ -89,7 +89,7 @@ class QuickClient(icat.Client):
 
     @override
     def set_options(self, **options: Any) -> None:
-        """With our timeout from the first request on: a new transport waits 90 s for each."""
+        """Sets our timeout on every new transport, whose own is 90 s per request."""
         super().set_options(**options)
         if "transport" in options:
             super().set_options(timeout=self._timeout)
@@ -98,12 +98,12 @@ class QuickClient(icat.Client):
     def getEntityInfo(self, beanname: str) -> Any:
         key = (self._server, beanname)
         with self._schema_lock:
-            known = self._schema.get(key)
-        if known is None:
-            known = super().getEntityInfo(beanname)
+            info = self._schema.get(key)
+        if info is None:
+            info = super().getEntityInfo(beanname)
             with self._schema_lock:
-                self._schema[key] = known
-        return known
+                self._schema[key] = info
+        return info
 
     @override
     def create(self, bean: Any) -> Any:
@@ -118,16 +118,16 @@ class QuickClient(icat.Client):
         return list(super().search(query))
 
     def read(self, template: str, **values: object) -> list[Any]:
-        """Search for `template` with each {name} replaced by its value as a JPQL literal."""
+        """Runs the query with each {name} in the template replaced by its value as JPQL literal."""
         return self.search(template.format(**{k: literal(v) for k, v in values.items()}))
 
     def make(self, kind: str, **attributes: Any) -> Any:
-        """A new object, without the attributes that are None."""
+        """Returns a new object, without the attributes that are None."""
         return self.new(kind, **{k: v for k, v in attributes.items() if v is not None})
 
-    def stub(self, kind: str, known: int) -> Any:
-        """A reference: its id is all that ICAT looks at."""
-        return self.new(kind, id=known)
+    def stub(self, kind: str, object_id: int) -> Any:
+        """Returns a reference to an existing object; ICAT reads only its id."""
+        return self.new(kind, id=object_id)
 
     @override
     def new(self, obj: Any, **attributes: Any) -> Any:
@@ -138,39 +138,39 @@ class QuickClient(icat.Client):
         if template is None:
             template = cast("Any", super().new(obj)).instance
             self._templates[name] = template
-        return super().new(_copied(template), **attributes)
+        return super().new(_copy(template), **attributes)
 
 
-def _copied(template: Any) -> Any:
-    """The object, with lists of its own; building it anew from the schema takes 4 ms."""
-    made = copy.copy(template)
-    made.__keylist__ = list(template.__keylist__)
+def _copy(template: Any) -> Any:
+    """Copies an object and its lists; building it from the schema takes 4 ms."""
+    copied = copy.copy(template)
+    copied.__keylist__ = list(template.__keylist__)
     for name in template.__keylist__:
         value = getattr(template, name)
         if isinstance(value, list):
-            setattr(made, name, list(value))
-    return made
+            setattr(copied, name, list(value))
+    return copied
 
 
 def _sparse(value: Any) -> Any:
-    """The object and those in it without what is not set: suds looks at each, to leave it out."""
+    """Copies an object without unset attributes, at all levels: suds visits each to omit it."""
     if isinstance(value, list):
         return [_sparse(one) for one in value]
     if not isinstance(value, Object):
         return value
-    made = copy.copy(value)
-    made.__keylist__ = []
+    sparse = copy.copy(value)
+    sparse.__keylist__ = []
     for name in value.__keylist__:
-        held = made.__dict__.pop(name)
-        if held is not None and held != []:
-            setattr(made, name, _sparse(held))
-    return made
+        attribute = sparse.__dict__.pop(name)
+        if attribute is not None and attribute != []:
+            setattr(sparse, name, _sparse(attribute))
+    return sparse
 
 
-def connect(settings: IngestSettings) -> QuickClient:
-    """A client that is logged in. Raises Unavailable, or Invalid when ICAT refuses us."""
+def connect(settings: IngestSettings) -> IcatClient:
+    """Returns a client that is logged in. Raises Unavailable, or Invalid if ICAT refuses us."""
     with translated():
-        client = QuickClient(settings.icat_url, timeout=settings.icat_timeout)
+        client = IcatClient(settings.icat_url, timeout=settings.icat_timeout)
         client.autoLogout = False
         client.login(
             settings.icat_authenticator,
@@ -183,7 +183,7 @@ def connect(settings: IngestSettings) -> QuickClient:
 
 
 def literal(value: object) -> str:
-    """A value as JPQL writes it; nothing else may reach a query. Raises TypeError."""
+    """Returns a value as JPQL literal; no value enters a query otherwise. Raises TypeError."""
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, str):
@@ -194,34 +194,34 @@ def literal(value: object) -> str:
         return repr(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime(TIMESTAMP)
-    raise TypeError(f"{type(value).__name__} has no form in JPQL")
+    raise TypeError(f"{type(value).__name__} cannot be written as a JPQL literal")
 
 
 @contextmanager
 def translated() -> Generator[None]:
-    """ICAT's errors, and what else surfaces from under python-icat, as ours."""
+    """Translates errors of ICAT, python-icat and suds to Unavailable, Invalid, DatabaseRefusal."""
     try:
         yield
-    except (Unavailable, Invalid, RefusedInside):
+    except (Unavailable, Invalid, DatabaseRefusal):
         raise
     except (icat.exception.ICATObjectExistsError, icat.exception.ICATNoObjectError):
         raise
     except icat.exception.ICATError as error:
-        raise _ours(error) from error
+        raise _translate(error) from error
     except (OSError, http.client.HTTPException) as error:  # URLError and TimeoutError among them
         raise Unavailable(f"ICAT: {error!r}") from error
     except (xml.sax.SAXParseException, AttributeError, KeyError, ValueError) as error:
-        raise Unavailable(f"ICAT answers with something else than SOAP: {error!r}") from error
+        raise Unavailable(f"the response of ICAT is not SOAP: {error!r}") from error
     except Exception as error:
-        if type(error) is Exception:  # how suds tells of an HTTP status
+        if type(error) is Exception:  # raised by suds for an HTTP status
             raise Unavailable(f"ICAT: HTTP {error}") from error
         raise
 
 
-def _ours(error: icat.exception.ICATError) -> Exception:
+def _translate(error: icat.exception.ICATError) -> Exception:
     message = str(error.message)
     if isinstance(error, PERMANENT):
         return Invalid(f"ICAT: {message}", field="icat")
     if "Unexpected DB response" in message or "core.IcatException" in message:
-        return RefusedInside(message)
+        return DatabaseRefusal(message)
     return Unavailable(f"ICAT: {message}")

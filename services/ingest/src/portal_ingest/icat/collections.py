@@ -1,70 +1,79 @@
-"""DataCollection: the datasets of a DOI, told of as ESRF's catalogue does, by parameters."""
+"""Writes DataCollections: the datasets of a DOI, described by parameters as in ESRF's ICAT."""
 
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from typing import Any
 
-from portal_ingest.icat.client import QuickClient
+from portal_ingest.icat.client import IcatClient
 from portal_ingest.icat.mapping import ParameterEntry, PublicationEntry
-from portal_ingest.icat.reference_cache import Known
+from portal_ingest.icat.reference_cache import ReferenceCache
 
 PARAMETERS = (
     "SELECT o FROM DataCollectionParameter o WHERE o.dataCollection.id = {owner} INCLUDE o.type"
 )
 
 
-def made(client: QuickClient, known: Known, entry: PublicationEntry, datasets: list[int]) -> int:
-    """The id of the one with this DOI; one left by a try that ended here is used again."""
+def create(
+    client: IcatClient, references: ReferenceCache, entry: PublicationEntry, datasets: list[int]
+) -> int:
+    """Returns the id of the DOI's DataCollection; updates one that an interrupted try created."""
     found = client.read("SELECT o.id FROM DataCollection o WHERE o.doi = {doi}", doi=entry.doi)
     if found:
-        bring_up_to(client, known, int(found[0]), entry, datasets)
+        update(client, references, int(found[0]), entry, datasets)
         return int(found[0])
     collection = client.make("dataCollection", doi=entry.doi)
     collection.dataCollectionDatasets = [
         client.make("dataCollectionDataset", dataset=client.stub("dataset", d)) for d in datasets
     ]
-    collection.parameters = _parameters(client, known, entry)
+    collection.parameters = _parameters(client, references, entry)
     collection.create()
     return int(collection.id)
 
 
-def bring_up_to(
-    client: QuickClient, known: Known, collection: int, entry: PublicationEntry, datasets: list[int]
+def update(
+    client: IcatClient,
+    references: ReferenceCache,
+    collection: int,
+    entry: PublicationEntry,
+    datasets: list[int],
 ) -> None:
-    """With these datasets, whatever others it has, and these words."""
+    """Adds the datasets that are missing, removes none, and replaces changed parameters."""
     _add_missing(client, collection, datasets)
-    there = {row.type.name: row for row in client.read(PARAMETERS, owner=collection)}
-    for wanted in _parameters(client, known, entry):
-        old = there.get(wanted.type.name)
-        if old is not None and old.stringValue == wanted.stringValue:
+    stored = {row.type.name: row for row in client.read(PARAMETERS, owner=collection)}
+    for parameter in _parameters(client, references, entry):
+        old = stored.get(parameter.type.name)
+        if old is not None and old.stringValue == parameter.stringValue:
             continue
         if old is not None:
             client.delete(old)
-        wanted.dataCollection = client.stub("dataCollection", collection)
-        wanted.create()
+        parameter.dataCollection = client.stub("dataCollection", collection)
+        parameter.create()
 
 
-def _parameters(client: QuickClient, known: Known, entry: PublicationEntry) -> list[Any]:
-    """Without those whose type the facility does not allow for a DataCollection."""
+def _parameters(
+    client: IcatClient, references: ReferenceCache, entry: PublicationEntry
+) -> list[Any]:
+    """Returns title and abstract, if the facility allows their types for a DataCollection."""
     found: list[Any] = []
     for name, text in (("title", entry.title), ("abstract", entry.description)):
         parameter = client.new("dataCollectionParameter")
-        told = ParameterEntry(name, "", text)
-        parameter.type = known.parameter_type(client, entry.facility, told)
+        parameter.type = references.parameter_type(
+            client, entry.facility, ParameterEntry(name, "", text)
+        )
         parameter.stringValue = text
         if parameter.type.applicableToDataCollection:
             found.append(parameter)
     return found
 
 
-def _add_missing(client: QuickClient, collection: int, datasets: list[int]) -> None:
+def _add_missing(client: IcatClient, collection: int, datasets: list[int]) -> None:
     rows = client.read(
         "SELECT o.dataset.id FROM DataCollectionDataset o WHERE o.dataCollection.id = {owner}",
         owner=collection,
     )
-    there = {int(row) for row in rows}
-    for missing in [d for d in datasets if d not in there]:
+    stored = {int(row) for row in rows}
+    for missing in [d for d in datasets if d not in stored]:
         client.make(
             "dataCollectionDataset",
             dataCollection=client.stub("dataCollection", collection),

@@ -1,8 +1,12 @@
-"""A dataset in ICAT with all that hangs below it: made in one transaction, changed in pieces."""
+"""Writes datasets to ICAT: creates them in one transaction, updates them in several.
+
+A dataset with more files than fit into one request is marked incomplete until all are written.
+"""
 
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,12 +14,12 @@ from typing import Any
 import icat.exception
 from portal_shared.runtime.errors import Invalid
 
-from portal_ingest.icat.client import QuickClient, RefusedInside
-from portal_ingest.icat.mapping import DatasetEntry, FileEntry, Named, ParameterEntry
-from portal_ingest.icat.reference_cache import Known
+from portal_ingest.icat.client import DatabaseRefusal, IcatClient
+from portal_ingest.icat.mapping import DatasetEntry, FileEntry, ParameterEntry, SharedEntity
+from portal_ingest.icat.reference_cache import ReferenceCache
 
-ROWS_AT_ONCE = 500
-AT_ONCE = 500  # files within the request that creates their dataset
+MAX_REQUEST_ROWS = 500
+MAX_FIRST_FILES = 500  # files in the request that creates their dataset
 ROWS = {
     bean: f"SELECT o FROM {bean} o WHERE o.dataset.id = {{owner}}"  # noqa: S608  # our own names
     for bean in ("DatasetParameter", "DatasetInstrument", "DatasetTechnique", "Datafile")
@@ -25,170 +29,188 @@ COUNTS = {
     for bean in ROWS
 }
 PARAMETER = "SELECT o FROM DatasetParameter o WHERE o.dataset.id = {owner} AND o.type.name = {name}"
-
-BY_ID = "SELECT o.id FROM Dataset o WHERE o.id = {known}"
+BY_ID = "SELECT o.id FROM Dataset o WHERE o.id = {known_id}"
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A dataset as it is to be, and what is known of one that may be there."""
+class DatasetWrite:
+    """The dataset to write, and what is known about one that may exist."""
 
     entry: DatasetEntry
-    known: int | None
-    tried: bool
-    take_over: bool
+    known_id: int | None  # of the registered dataset
+    maybe_written: bool  # an earlier attempt may have succeeded
+    take_over: bool  # also change a dataset that others wrote
 
 
-class Datasets:
-    def __init__(self, known: Known) -> None:
-        self._known = known
+def find_dois(client: IcatClient, ids: Sequence[int]) -> dict[int, str | None]:
+    """Returns the DOIs of those of these datasets that exist, by ICAT id."""
+    if not ids:
+        return {}
+    among = ", ".join(str(int(i)) for i in ids)
+    found = client.search(f"SELECT o FROM Dataset o WHERE o.id IN ({among})")  # noqa: S608  # numbers
+    return {int(one.id): one.doi for one in found}
 
-    def register(self, client: QuickClient, wanted: Wanted) -> int:
-        """Create it, or bring what is there to this state where that is ours to do."""
-        entry = wanted.entry
-        investigation = self._known.investigation(client, entry.facility, entry.investigation)
-        if wanted.known is not None or wanted.tried:
-            there = _is_there(client, wanted.known) or _find(client, investigation, entry.name)
-            if there is not None:
-                return self._there(client, there, wanted)
-        dataset = self._built(client, entry, investigation)
+
+class DatasetWriter:
+    def __init__(self, references: ReferenceCache) -> None:
+        self._references = references
+
+    def register(self, client: IcatClient, write: DatasetWrite) -> int:
+        """Creates the dataset, or updates the existing one; returns its id."""
+        entry = write.entry
+        investigation = self._references.investigation(client, entry.facility, entry.investigation)
+        if write.known_id is not None or write.maybe_written:
+            existing = _by_id(client, write.known_id) or _find(client, investigation, entry.name)
+            if existing is not None:
+                return self._reconcile_existing(client, existing, write)
+        dataset = self._build(client, entry, investigation)
         try:
             dataset.create()
         except (
             icat.exception.ICATObjectExistsError,
-            RefusedInside,
+            DatabaseRefusal,
             icat.exception.ICATInternalError,
         ):
-            there = _find(client, investigation, entry.name)
-            if there is None:
+            existing = _find(client, investigation, entry.name)
+            if existing is None:
                 raise
-            return self._there(client, there, wanted)
+            return self._reconcile_existing(client, existing, write)
         created = int(dataset.id)
         if not dataset.complete:
-            self._complete(client, created, entry)
+            self._finish(client, created, entry)
         return created
 
-    def _there(self, client: QuickClient, there: int, wanted: Wanted) -> int:
-        """Ours, or as we would have written it; else it is somebody else's."""
-        if wanted.known == there or wanted.take_over:
-            return self._bring_up_to(client, there, wanted.entry)
-        if wanted.tried and self._is_as(client, there, wanted.entry):
-            return there
-        if wanted.tried and self._is_begun(client, there, wanted.entry):
-            return self._bring_up_to(client, there, wanted.entry)
-        reason = f"ICAT holds a dataset {wanted.entry.name!r} that the portal did not write"
-        raise Invalid(f"{reason}: send the job with take_over to change it", field="name")
+    def _reconcile_existing(self, client: IcatClient, existing: int, write: DatasetWrite) -> int:
+        """Updates the dataset if the portal wrote it, or if it may take it over.
 
-    def _is_as(self, client: QuickClient, there: int, entry: DatasetEntry) -> bool:
-        """An answer that got lost: the dataset is there as it was to be written."""
-        found = client.get("Dataset", there)
-        alike = (found.complete, found.description, found.fileCount or 0, found.fileSize or 0) == (
+        Raises Invalid if others wrote it.
+        """
+        if write.known_id == existing or write.take_over:
+            return self._update(client, existing, write.entry)
+        if write.maybe_written and self._matches(client, existing, write.entry):
+            return existing
+        if write.maybe_written and self._is_partial(client, existing, write.entry):
+            return self._update(client, existing, write.entry)
+        reason = (
+            f"ICAT already has a dataset {write.entry.name!r} that this portal did not write;"
+            " choose another name, or send the job with take_over to change that dataset"
+        )
+        raise Invalid(reason, field="name")
+
+    def _matches(self, client: IcatClient, existing: int, entry: DatasetEntry) -> bool:
+        """Returns whether an earlier attempt wrote the dataset, and only its response was lost."""
+        found = client.get("Dataset", existing)
+        equal = (found.complete, found.description, found.fileCount or 0, found.fileSize or 0) == (
             True,
             entry.description,
             entry.file_count,
             entry.file_size,
         )
-        return alike and all(
-            int(client.read(COUNTS[bean], owner=there)[0]) == count
+        return equal and all(
+            int(client.read(COUNTS[bean], owner=existing)[0]) == count
             for bean, count in _counts(entry).items()
         )
 
-    def _is_begun(self, client: QuickClient, there: int, entry: DatasetEntry) -> bool:
-        """Only we leave a dataset incomplete, with our title, while its files are entered."""
-        found = client.get("Dataset", there)
+    def _is_partial(self, client: IcatClient, existing: int, entry: DatasetEntry) -> bool:
+        """Returns whether an earlier attempt was interrupted while it wrote the files."""
+        found = client.get("Dataset", existing)
         return not found.complete and found.description == entry.description
 
-    def _complete(self, client: QuickClient, dataset_id: int, entry: DatasetEntry) -> None:
-        """The files that did not fit into the first request, then the flag."""
-        _append(client, dataset_id, [_datafile(client, f) for f in (entry.files or ())[AT_ONCE:]])
+    def _finish(self, client: IcatClient, dataset_id: int, entry: DatasetEntry) -> None:
+        """Writes the files that did not fit into the first request, then marks it complete."""
+        _append(
+            client,
+            dataset_id,
+            [_datafile(client, f) for f in (entry.files or ())[MAX_FIRST_FILES:]],
+        )
         dataset = client.get("Dataset INCLUDE 1", dataset_id)
         dataset.complete = True
         dataset.fileCount, dataset.fileSize = entry.file_count, entry.file_size
         dataset.update()
 
-    def note(
-        self, client: QuickClient, facility: str, dataset_id: int, entry: ParameterEntry
+    def set_parameter(
+        self, client: IcatClient, facility: str, dataset_id: int, entry: ParameterEntry
     ) -> None:
-        """One parameter of a dataset, made or changed."""
-        wanted = self._parameter(client, facility, entry)
+        """Creates or replaces one text parameter of a dataset."""
+        parameter = self._parameter(client, facility, entry)
         for old in client.read(PARAMETER, owner=dataset_id, name=entry.name):
-            if old.stringValue == wanted.stringValue:
+            if old.stringValue == parameter.stringValue:
                 return
             client.delete(old)
-        wanted.dataset = client.stub("dataset", dataset_id)
-        wanted.create()
+        parameter.dataset = client.stub("dataset", dataset_id)
+        parameter.create()
 
-    def set_doi(self, client: QuickClient, dataset_id: int, doi: str) -> None:
+    def set_doi(self, client: IcatClient, dataset_id: int, doi: str) -> None:
         dataset = client.get("Dataset INCLUDE 1", dataset_id)
         if dataset.doi != doi:
             dataset.doi = doi
             dataset.update()
 
-    def _built(self, client: QuickClient, entry: DatasetEntry, investigation: int) -> Any:
-        kind = self._known.of_facility(client, "DatasetType", entry.facility, entry.type)
+    def _build(self, client: IcatClient, entry: DatasetEntry, investigation: int) -> Any:
+        kind = self._references.of_facility(client, "DatasetType", entry.facility, entry.type)
         dataset = client.make(
             "dataset",
             investigation=client.stub("investigation", investigation),
             type=client.stub("datasetType", kind),
-            # one transaction: what fits into it is complete as soon as it can be seen
-            complete=len(entry.files or ()) <= AT_ONCE,
+            # created in one transaction: what fits into it is complete once others see it
+            complete=len(entry.files or ()) <= MAX_FIRST_FILES,
             **_attributes(entry),
         )
         if entry.sample:
-            sample = self._known.sample(client, investigation, entry.sample)
+            sample = self._references.sample(client, investigation, entry.sample)
             dataset.sample = client.stub("sample", sample)
         dataset.parameters = [self._parameter(client, entry.facility, p) for p in entry.parameters]
         dataset.datasetInstruments = [
             self._instrument(client, entry.facility, i) for i in entry.instruments
         ]
         dataset.datasetTechniques = [self._technique(client, t) for t in entry.techniques]
-        dataset.datafiles = [_datafile(client, f) for f in (entry.files or ())[:AT_ONCE]]
+        dataset.datafiles = [_datafile(client, f) for f in (entry.files or ())[:MAX_FIRST_FILES]]
         return dataset
 
-    def _parameter(self, client: QuickClient, facility: str, entry: ParameterEntry) -> Any:
-        made = client.new("datasetParameter")
-        made.type = self._known.parameter_type(client, facility, entry)
+    def _parameter(self, client: IcatClient, facility: str, entry: ParameterEntry) -> Any:
+        parameter = client.new("datasetParameter")
+        parameter.type = self._references.parameter_type(client, facility, entry)
         if isinstance(entry.value, str):
-            made.stringValue = entry.value
+            parameter.stringValue = entry.value
         elif isinstance(entry.value, datetime):
-            made.dateTimeValue = entry.value
+            parameter.dateTimeValue = entry.value
         else:
-            made.numericValue = entry.value
-        return made
+            parameter.numericValue = entry.value
+        return parameter
 
-    def _instrument(self, client: QuickClient, facility: str, entry: Named) -> Any:
-        found = self._known.of_facility(
+    def _instrument(self, client: IcatClient, facility: str, entry: SharedEntity) -> Any:
+        found = self._references.of_facility(
             client, "Instrument", facility, entry.name, fullName=entry.full_name, pid=entry.pid
         )
         return client.make("datasetInstrument", instrument=client.stub("instrument", found))
 
-    def _technique(self, client: QuickClient, entry: Named) -> Any:
-        found = self._known.technique(client, entry)
+    def _technique(self, client: IcatClient, entry: SharedEntity) -> Any:
+        found = self._references.technique(client, entry)
         return client.make("datasetTechnique", technique=client.stub("technique", found))
 
-    def _bring_up_to(self, client: QuickClient, dataset_id: int, entry: DatasetEntry) -> int:
-        """Equal to the entry: not complete, attributes, what hangs below, complete."""
+    def _update(self, client: IcatClient, dataset_id: int, entry: DatasetEntry) -> int:
+        """Makes the dataset equal to the entry; it is marked incomplete in the meantime."""
         dataset = client.get("Dataset INCLUDE 1", dataset_id)
-        investigation = self._known.investigation(client, entry.facility, entry.investigation)
+        investigation = self._references.investigation(client, entry.facility, entry.investigation)
         dataset.investigation = client.stub("investigation", investigation)
-        kind = self._known.of_facility(client, "DatasetType", entry.facility, entry.type)
+        kind = self._references.of_facility(client, "DatasetType", entry.facility, entry.type)
         dataset.type = client.stub("datasetType", kind)
         if entry.sample:
-            sample = self._known.sample(client, investigation, entry.sample)
+            sample = self._references.sample(client, investigation, entry.sample)
             dataset.sample = client.stub("sample", sample)
         for name, value in _attributes(entry).items():
             setattr(dataset, name, value)
         dataset.complete = False
         dataset.update()
-        for bean, wanted in self._children(client, entry):
-            _replace(client, dataset_id, bean, wanted)
+        for bean, rows in self._children(client, entry):
+            _replace(client, dataset_id, bean, rows)
         dataset = client.get("Dataset INCLUDE 1", dataset_id)
         dataset.complete = True
         dataset.fileCount, dataset.fileSize = entry.file_count, entry.file_size
         dataset.update()
         return dataset_id
 
-    def _children(self, client: QuickClient, entry: DatasetEntry) -> list[tuple[str, list[Any]]]:
+    def _children(self, client: IcatClient, entry: DatasetEntry) -> list[tuple[str, list[Any]]]:
         facility = entry.facility
         return [
             ("DatasetParameter", [self._parameter(client, facility, p) for p in entry.parameters]),
@@ -205,12 +227,13 @@ class Datasets:
         ]
 
 
-def _is_there(client: QuickClient, known: int | None) -> int | None:
-    found = client.read(BY_ID, known=known) if known is not None else []
+def _by_id(client: IcatClient, known_id: int | None) -> int | None:
+    """Returns the id if the dataset still exists."""
+    found = client.read(BY_ID, known_id=known_id) if known_id is not None else []
     return int(found[0]) if found else None
 
 
-def _find(client: QuickClient, investigation: int, name: str) -> int | None:
+def _find(client: IcatClient, investigation: int, name: str) -> int | None:
     found = client.read(
         "SELECT o.id FROM Dataset o WHERE o.investigation.id = {owner} AND o.name = {name}",
         owner=investigation,
@@ -219,23 +242,23 @@ def _find(client: QuickClient, investigation: int, name: str) -> int | None:
     return int(found[0]) if found else None
 
 
-def _replace(client: QuickClient, dataset_id: int, bean: str, wanted: list[Any]) -> None:
+def _replace(client: IcatClient, dataset_id: int, bean: str, rows: list[Any]) -> None:
     old = client.read(ROWS[bean], owner=dataset_id)
     if old:
         client.deleteMany(old)
-    _append(client, dataset_id, wanted)
+    _append(client, dataset_id, rows)
 
 
-def _append(client: QuickClient, dataset_id: int, wanted: list[Any]) -> None:
-    for start in range(0, len(wanted), ROWS_AT_ONCE):
-        chunk = wanted[start : start + ROWS_AT_ONCE]
+def _append(client: IcatClient, dataset_id: int, rows: list[Any]) -> None:
+    for start in range(0, len(rows), MAX_REQUEST_ROWS):
+        chunk = rows[start : start + MAX_REQUEST_ROWS]
         for one in chunk:
             one.dataset = client.stub("dataset", dataset_id)
         client.createMany(chunk)
 
 
 def _attributes(entry: DatasetEntry) -> dict[str, Any]:
-    told = {
+    attributes = {
         "name": entry.name,
         "description": entry.description,
         "location": entry.location,
@@ -245,10 +268,10 @@ def _attributes(entry: DatasetEntry) -> dict[str, Any]:
         "fileCount": entry.file_count,
         "fileSize": entry.file_size,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in attributes.items() if value is not None}
 
 
-def _datafile(client: QuickClient, entry: FileEntry) -> Any:
+def _datafile(client: IcatClient, entry: FileEntry) -> Any:
     return client.make(
         "datafile",
         name=entry.name,
@@ -259,9 +282,9 @@ def _datafile(client: QuickClient, entry: FileEntry) -> Any:
 
 
 def _counts(entry: DatasetEntry) -> dict[str, int]:
-    told = {
+    counts = {
         "DatasetParameter": len(entry.parameters),
         "DatasetInstrument": len(entry.instruments),
         "DatasetTechnique": len(entry.techniques),
     }
-    return told if entry.files is None else {**told, "Datafile": len(entry.files)}
+    return counts if entry.files is None else {**counts, "Datafile": len(entry.files)}

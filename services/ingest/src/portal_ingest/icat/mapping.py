@@ -1,7 +1,7 @@
-"""A record as ICAT is to hold it: names, units and lengths fitted to its schema. Pure.
+"""Maps records to entries of ICAT: names, units and lengths that fit its schema.
 
-Text that only describes is cut to its column; names that identify are cut with a digest, so that
-two long ones stay two.
+Descriptive texts are cut to the length of their column. Names that identify something are cut with
+a digest, so that two long names stay different.
 """
 
 import hashlib
@@ -22,10 +22,10 @@ from portal_shared.contracts.records import (
 from portal_shared.profile import ParameterRule, Profile
 from portal_shared.validation.rules import instant
 
-SHORT, LONG = 255, 4000
-LOCATION = 511
+SHORT, LONG = 255, 4000  # characters of text columns
+LOCATION = 511  # characters
 _NUMBERS = re.compile(r"\d+")
-MOST_FILES = 500  # more are entered as one logical file per folder
+MAX_FILES = 500  # longer lists become logical files
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class FileEntry:
 
 
 @dataclass(frozen=True)
-class Named:
-    """Something that exists once: an instrument, a technique, a sample."""
+class SharedEntity:
+    """An entity that exists once in ICAT: an instrument, a technique, a sample, an affiliation."""
 
     name: str
     pid: str | None = None
@@ -73,11 +73,11 @@ class DatasetEntry:
     end: datetime
     file_count: int
     file_size: int
-    sample: Named | None
-    instruments: tuple[Named, ...]
-    techniques: tuple[Named, ...]
+    sample: SharedEntity | None
+    instruments: tuple[SharedEntity, ...]
+    techniques: tuple[SharedEntity, ...]
     parameters: tuple[ParameterEntry, ...]
-    files: tuple[FileEntry, ...] | None  # None: those that are there
+    files: tuple[FileEntry, ...] | None  # None: leave the files in ICAT unchanged
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class UserEntry:
     contributor_type: str
     order: str
     orcid: str | None = None
-    affiliation: Named | None = None  # its pid: a ROR
+    affiliation: SharedEntity | None = None  # its pid: a ROR
 
 
 @dataclass(frozen=True)
@@ -108,16 +108,16 @@ class PublicationEntry:
     subjects: tuple[str, ...] = ()
 
 
-def cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+def cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def cut_name(text: str, most: int = SHORT) -> str:
-    """At most that long, and different for different names."""
-    if len(text) <= most:
+def cut_name(text: str, length: int = SHORT) -> str:
+    """Returns a text of at most that length, different for different names."""
+    if len(text) <= length:
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return f"{text[: most - 14]}… {digest}"
+    return f"{text[: length - 14]}… {digest}"
 
 
 def dataset_entry(
@@ -143,8 +143,8 @@ def dataset_entry(
         end=instant(dataset.details.get("end_date")) or dataset.created,
         file_count=dataset.files.count,
         file_size=dataset.files.bytes,
-        sample=Named(cut_name(sample.name), cut_name(sample.pid)) if sample else None,
-        instruments=(Named(cut_name(visit), cut_name(instrument.pid), instrument.name),)
+        sample=SharedEntity(cut_name(sample.name), cut_name(sample.pid)) if sample else None,
+        instruments=(SharedEntity(cut_name(visit), cut_name(instrument.pid), instrument.name),)
         if instrument
         else (),
         techniques=tuple({t.pid: _technique(t) for t in dataset.techniques}.values()),
@@ -153,25 +153,25 @@ def dataset_entry(
     )
 
 
-def _technique(technique: Technique) -> Named:
-    """ICAT keeps techniques by name alone: two pids of one name must stay two."""
+def _technique(technique: Technique) -> SharedEntity:
+    """Returns the technique; ICAT identifies it by name alone, so a long name becomes the pid."""
     name = technique.name if len(technique.name) <= SHORT else technique.pid
-    return Named(cut_name(name), cut_name(technique.pid))
+    return SharedEntity(cut_name(name), cut_name(technique.pid))
 
 
 def parameter_entries(dataset: Dataset, profile: Profile) -> tuple[ParameterEntry, ...]:
-    """Under ICAT's names, each value as its kind; a name that comes again is numbered."""
+    """Returns the parameters by their names in ICAT; repeated names are numbered."""
     found: dict[tuple[str, str], ParameterEntry] = {}
     for parameter in dataset.parameters:
         rule = profile.parameters.get(parameter.name)
         plain = rule.icat if rule and rule.icat else profile.icat.parameter_prefix + parameter.name
-        kept = _value(parameter.value, rule)
+        value = _value(parameter.value, rule)
         units = cut_name(parameter.unit or "")
         name, number = cut_name(plain), 1
         while (name, units) in found:
             number += 1
             name = cut_name(f"{plain}#{number}")
-        found[name, units] = ParameterEntry(name, units, kept)
+        found[name, units] = ParameterEntry(name, units, value)
     return tuple(found.values())
 
 
@@ -182,14 +182,14 @@ def _value(value: float | str, rule: ParameterRule | None) -> float | str | date
 
 
 def _edition_name(dataset: Dataset) -> str:
-    """Names are unique in an investigation: each edition has its own."""
+    """Returns a name for each edition, because names are unique in an investigation."""
     return dataset.name if dataset.edition == 1 else f"{dataset.name}.v{dataset.edition}"
 
 
 def file_entries(folder: str | None, files: Sequence[File]) -> tuple[FileEntry, ...]:
-    """Each file; of more than ICAT should list, logical ones."""
+    """Returns an entry per file, or logical files if there are more than `MAX_FILES`."""
     base = f"{folder}/" if folder else ""
-    if len(files) > MOST_FILES:
+    if len(files) > MAX_FILES:
         grouped = LogicalFiles(base)
         for file in files:
             grouped.add(file)
@@ -201,18 +201,18 @@ def file_entries(folder: str | None, files: Sequence[File]) -> tuple[FileEntry, 
 
 
 class LogicalFiles:
-    """One entry for each thing that many files make: a zarr, a stack of slices, a folder.
+    """Groups files into one entry per Zarr store, stack of slices or folder.
 
-    Grows with the things, not with their files.
+    Memory grows with the number of groups, not of files.
     """
 
     def __init__(self, base: str) -> None:
         self._base = base
         self._sizes: dict[str, int] = {}
-        self._single: dict[str, File] = {}  # of things that are one file so far
+        self._single: dict[str, File] = {}  # groups of one file so far
 
     def add(self, file: File) -> None:
-        name = _thing(file.location)
+        name = _group_of(file.location)
         if name in self._sizes:
             self._single.pop(name, None)
         else:
@@ -228,19 +228,19 @@ class LogicalFiles:
         return FileEntry(cut_name(place), cut(self._base + place, LOCATION), size, checksum)
 
 
-def _thing(location: str) -> str:
-    """The folder that a file is in, else its name without numbers (but that of .jp2)."""
+def _group_of(location: str) -> str:
+    """Returns the top folder of a file, or its name with # for numbers, except in the suffix."""
     top, inside, _ = location.partition("/")
     if inside:
         return top
-    stem, dot, ending = top.rpartition(".")
-    return _NUMBERS.sub("#", stem) + dot + ending
+    stem, dot, suffix = top.rpartition(".")
+    return _NUMBERS.sub("#", stem) + dot + suffix
 
 
 def publication_entry(
     document: Document, doi: str, profile: Profile, parts: Sequence[str] = ()
 ) -> PublicationEntry:
-    """`parts`: the DOIs of its datasets."""
+    """Returns the publication of a document; `parts` are the DOIs of its datasets."""
     related = [*document.related, *(RelatedItem(relation="HasPart", identifier=d) for d in parts)]
     return PublicationEntry(
         facility=profile.icat.facility,
@@ -261,12 +261,12 @@ def publication_entry(
 def _dates(document: Document) -> tuple[tuple[str, str], ...]:
     collected = [d.date().isoformat() for d in (document.start_date, document.end_date) if d]
     released = document.release_date.date().isoformat() if document.release_date else None
-    told = {"Collected": "/".join(dict.fromkeys(collected)), "Available": released}
-    return tuple((kind, day) for kind, day in told.items() if day)
+    dates = {"Collected": "/".join(dict.fromkeys(collected)), "Available": released}
+    return tuple((kind, day) for kind, day in dates.items() if day)
 
 
 def _people(members: Sequence[Member]) -> list[Member]:
-    """Each person once: ICAT keeps (publication, user, contributor type) unique."""
+    """Returns each person once: ICAT requires unique (publication, user, contributor type)."""
     found: dict[str, Member] = {}
     for member in members:
         if member.person:
@@ -276,7 +276,7 @@ def _people(members: Sequence[Member]) -> list[Member]:
 
 def _user(member: Member, number: int) -> UserEntry:
     person = member.person
-    assert person is not None  # noqa: S101  # _people leaves out members without one
+    assert person is not None  # noqa: S101  # _people returns members with a person
     return UserEntry(
         name=cut_name(person.orcid or person.id),
         full_name=cut(person.full_name, SHORT),
@@ -285,7 +285,7 @@ def _user(member: Member, number: int) -> UserEntry:
         contributor_type="Creator",
         order=f"{number:04d}",
         orcid=person.orcid,
-        affiliation=Named(cut_name(place.name or place.id), place.ror)
+        affiliation=SharedEntity(cut_name(place.name or place.id), place.ror)
         if (place := member.affiliation)
         else None,
     )

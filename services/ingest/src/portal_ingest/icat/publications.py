@@ -1,31 +1,42 @@
-"""A document's DOI in ICAT: a DataCollection of its datasets, and the DataPublication of that."""
+"""Writes a document's DOI to ICAT: a DataCollection of its datasets, and its DataPublication."""
 
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from portal_ingest.icat import collections
-from portal_ingest.icat.client import QuickClient
+from portal_ingest.icat.client import IcatClient, literal
 from portal_ingest.icat.mapping import SHORT, PublicationEntry, UserEntry, cut
-from portal_ingest.icat.reference_cache import Known
+from portal_ingest.icat.reference_cache import ReferenceCache
 
 
-def publish(client: QuickClient, known: Known, entry: PublicationEntry, datasets: list[int]) -> int:
-    """Make them, or bring what is there to this state; returns the DataPublication's id."""
+def find_published(client: IcatClient, dois: Sequence[str]) -> set[str]:
+    """Returns those of the DOIs that have a DataPublication."""
+    if not dois:
+        return set()
+    among = ", ".join(literal(doi) for doi in dois)
+    found = client.search(f"SELECT o.pid FROM DataPublication o WHERE o.pid IN ({among})")  # noqa: S608  # quoted
+    return {str(pid) for pid in found}
+
+
+def publish(
+    client: IcatClient, references: ReferenceCache, entry: PublicationEntry, datasets: list[int]
+) -> int:
+    """Creates or updates collection and publication; returns the DataPublication's id."""
     found = client.read(
         "SELECT o FROM DataPublication o WHERE o.pid = {doi} INCLUDE o.content AS c", doi=entry.doi
     )
     if found:
-        return _renew(client, known, found[0], entry, datasets)
-    made = collections.made(client, known, entry, datasets)
+        return _update(client, references, found[0], entry, datasets)
+    collection = collections.create(client, references, entry, datasets)
     publication = client.make(
         "dataPublication",
-        facility=client.stub("facility", known.facility(client, entry.facility)),
-        content=client.stub("dataCollection", made),
-        type=client.stub("dataPublicationType", _type(client, known, entry)),
+        facility=client.stub("facility", references.facility(client, entry.facility)),
+        content=client.stub("dataCollection", collection),
+        type=client.stub("dataPublicationType", _type(client, references, entry)),
         pid=entry.doi,
         internalId=entry.internal_id,
         title=entry.title,
@@ -33,23 +44,23 @@ def publish(client: QuickClient, known: Known, entry: PublicationEntry, datasets
         publicationDate=entry.published,
     )
     for part in PARTS:
-        setattr(publication, part.relation, part.built(client, known, entry))
+        setattr(publication, part.relation, part.build(client, references, entry))
     publication.create()
     return int(publication.id)
 
 
-def _type(client: QuickClient, known: Known, entry: PublicationEntry) -> int:
-    return known.of_facility(client, "DataPublicationType", entry.facility, entry.type)
+def _type(client: IcatClient, references: ReferenceCache, entry: PublicationEntry) -> int:
+    return references.of_facility(client, "DataPublicationType", entry.facility, entry.type)
 
 
-def _users(client: QuickClient, known: Known, entry: PublicationEntry) -> list[Any]:
-    return [_user(client, known, user) for user in entry.users]
+def _users(client: IcatClient, references: ReferenceCache, entry: PublicationEntry) -> list[Any]:
+    return [_user(client, references, user) for user in entry.users]
 
 
-def _user(client: QuickClient, known: Known, user: UserEntry) -> Any:
-    made = client.make(
+def _user(client: IcatClient, references: ReferenceCache, user: UserEntry) -> Any:
+    author = client.make(
         "dataPublicationUser",
-        user=client.stub("user", known.user(client, user)),
+        user=client.stub("user", references.user(client, user)),
         contributorType=user.contributor_type,
         fullName=user.full_name,
         givenName=user.given_name,
@@ -58,25 +69,25 @@ def _user(client: QuickClient, known: Known, user: UserEntry) -> Any:
     )
     if user.affiliation:
         place = user.affiliation
-        made.affiliations = [
+        author.affiliations = [
             client.make("affiliation", name=place.name, pid=place.pid, fullReference=place.name)
         ]
-    return made
+    return author
 
 
-def _dates(client: QuickClient, _known: Known, entry: PublicationEntry) -> list[Any]:
+def _dates(client: IcatClient, _references: ReferenceCache, entry: PublicationEntry) -> list[Any]:
     return [client.make("dataPublicationDate", dateType=k, date=d) for k, d in entry.dates]
 
 
-def _funding(client: QuickClient, known: Known, entry: PublicationEntry) -> list[Any]:
-    ids = dict.fromkeys(known.funding(client, given) for given in entry.funding)
+def _funding(client: IcatClient, references: ReferenceCache, entry: PublicationEntry) -> list[Any]:
+    ids = dict.fromkeys(references.funding(client, given) for given in entry.funding)
     return [
         client.make("dataPublicationFunding", funding=client.stub("fundingReference", one))
         for one in ids
     ]
 
 
-def _related(client: QuickClient, _known: Known, entry: PublicationEntry) -> list[Any]:
+def _related(client: IcatClient, _references: ReferenceCache, entry: PublicationEntry) -> list[Any]:
     return [
         client.make(
             "relatedItem",
@@ -89,19 +100,21 @@ def _related(client: QuickClient, _known: Known, entry: PublicationEntry) -> lis
     ]
 
 
-def _subjects(client: QuickClient, _known: Known, entry: PublicationEntry) -> list[Any]:
+def _subjects(
+    client: IcatClient, _references: ReferenceCache, entry: PublicationEntry
+) -> list[Any]:
     return [client.make("subject", name=name) for name in entry.subjects]
 
 
 @dataclass(frozen=True)
 class Part:
-    """What hangs below a publication: the relation, its bean, the way back, and its key."""
+    """A list of objects that belong to a publication."""
 
-    relation: str
+    relation: str  # attribute of the publication
     bean: str
-    owner: str
-    key: str  # by which it is compared with what is there
-    built: Callable[[QuickClient, Known, PublicationEntry], list[Any]]
+    owner: str  # attribute that refers to the publication
+    key: str  # attribute by which stored objects are compared with new ones
+    build: Callable[[IcatClient, ReferenceCache, PublicationEntry], list[Any]]
 
 
 PARTS = (
@@ -113,21 +126,21 @@ PARTS = (
 )
 
 
-def _bring_up_to(
-    client: QuickClient, known: Known, publication: int, entry: PublicationEntry
+def _update_parts(
+    client: IcatClient, references: ReferenceCache, publication: int, entry: PublicationEntry
 ) -> None:
-    """What hangs below it, where it is not as it is to be."""
+    """Replaces the lists that changed."""
     for part in PARTS:
-        wanted = part.built(client, known, entry)
+        objects = part.build(client, references, entry)
         rows = client.read(  # our own names
             f"SELECT o FROM {part.bean} o WHERE o.{part.owner}.id = {{owner}} INCLUDE 1",  # noqa: S608
             owner=publication,
         )
-        if sorted(_key(row, part) for row in rows) == sorted(_key(one, part) for one in wanted):
+        if sorted(_key(row, part) for row in rows) == sorted(_key(one, part) for one in objects):
             continue
         if rows:
             client.deleteMany(rows)
-        for one in wanted:
+        for one in objects:
             setattr(one, part.owner, client.stub("dataPublication", publication))
             one.create()
 
@@ -139,14 +152,18 @@ def _key(row: Any, part: Part) -> str:
     return str(value)
 
 
-def _renew(
-    client: QuickClient, known: Known, found: Any, entry: PublicationEntry, datasets: list[int]
+def _update(
+    client: IcatClient,
+    references: ReferenceCache,
+    found: Any,
+    entry: PublicationEntry,
+    datasets: list[int],
 ) -> int:
     if found.content is not None:
-        collections.bring_up_to(client, known, int(found.content.id), entry, datasets)
+        collections.update(client, references, int(found.content.id), entry, datasets)
     publication = client.get("DataPublication INCLUDE 1", int(found.id))
     if (publication.title, publication.description) != (entry.title, entry.description):
         publication.title, publication.description = entry.title, entry.description
         publication.update()
-    _bring_up_to(client, known, int(found.id), entry)
+    _update_parts(client, references, int(found.id), entry)
     return int(found.id)

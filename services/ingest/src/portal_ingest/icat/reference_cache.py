@@ -1,4 +1,4 @@
-"""Ids of what exists once in ICAT, found or made on first use and remembered for all threads."""
+"""Caches the ids of shared entities in ICAT for all threads; creates missing ones on first use."""
 
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -13,18 +13,18 @@ import icat.exception
 from portal_shared.contracts.records import Funding
 from portal_shared.runtime.errors import Invalid, Unavailable
 
-from portal_ingest.icat.client import QuickClient
+from portal_ingest.icat.client import IcatClient
 from portal_ingest.icat.mapping import (
     SHORT,
     InvestigationEntry,
-    Named,
     ParameterEntry,
+    SharedEntity,
     UserEntry,
     cut,
     cut_name,
 )
 
-JUDGED_BY = {
+USED_TYPE_ATTRIBUTES = {  # ICAT checks a parameter by these attributes of its type
     "id",
     "name",
     "units",
@@ -40,60 +40,62 @@ JUDGED_BY = {
     "verified",
 }
 VALUE_TYPES = {str: "STRING", float: "NUMERIC", datetime: "DATE_AND_TIME"}
-OF_FACILITY = {
+BY_FACILITY_AND_NAME = {
     bean: f"SELECT o.id FROM {bean} o"  # noqa: S608  # our own names
     " WHERE o.facility.id = {owner} AND o.name = {name}"
     for bean in ("InvestigationType", "DatasetType", "Instrument", "DataPublicationType")
 }
 
 
-class Known:
+class ReferenceCache:
     def __init__(self) -> None:
         self._ids: dict[tuple[str, ...], int] = {}
         self._types: dict[tuple[str, str, str], Any] = {}
         self._lock = threading.RLock()
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         with self._lock:
             self._ids.clear()
             self._types.clear()
 
-    def _ensure(
+    def _get_or_create(
         self,
         key: tuple[str, ...],
         find: Callable[[], list[Any]],
-        make: Callable[[], Any],
+        build: Callable[[], Any],
     ) -> int:
-        """The id of what `find` gives, after `make` where there is nothing."""
+        """Returns the cached id of the entity; finds or creates it the first time."""
         with self._lock:
-            known = self._ids.get(key)
-            if known is None:
-                found = _found_or_made(key, find, make)
-                known = self._ids[key] = int(found[0])
-            return known
+            entity_id = self._ids.get(key)
+            if entity_id is None:
+                found = _find_or_create(key, find, build)
+                entity_id = self._ids[key] = int(found[0])
+            return entity_id
 
-    def facility(self, client: QuickClient, name: str) -> int:
-        return self._ensure(
+    def facility(self, client: IcatClient, name: str) -> int:
+        return self._get_or_create(
             ("facility", name),
             lambda: client.read("SELECT o.id FROM Facility o WHERE o.name = {name}", name=name),
             lambda: client.make("facility", name=name),
         )
 
     def of_facility(
-        self, client: QuickClient, bean: str, facility: str, name: str, **more: Any
+        self, client: IcatClient, bean: str, facility: str, name: str, **attributes: Any
     ) -> int:
-        """An InvestigationType, DatasetType, Instrument or DataPublicationType."""
+        """Returns an InvestigationType, DatasetType, Instrument or DataPublicationType."""
         owner = self.facility(client, facility)
-        return self._ensure(
+        return self._get_or_create(
             (bean, facility, name),
-            lambda: client.read(OF_FACILITY[bean], owner=owner, name=name),
-            lambda: client.make(bean, facility=client.stub("facility", owner), name=name, **more),
+            lambda: client.read(BY_FACILITY_AND_NAME[bean], owner=owner, name=name),
+            lambda: client.make(
+                bean, facility=client.stub("facility", owner), name=name, **attributes
+            ),
         )
 
-    def investigation(self, client: QuickClient, facility: str, entry: InvestigationEntry) -> int:
+    def investigation(self, client: IcatClient, facility: str, entry: InvestigationEntry) -> int:
         owner = self.facility(client, facility)
         kind = self.of_facility(client, "InvestigationType", facility, entry.type)
-        return self._ensure(
+        return self._get_or_create(
             ("investigation", facility, entry.name, entry.visit_id),
             lambda: client.read(
                 "SELECT o.id FROM Investigation o WHERE o.facility.id = {owner}"
@@ -112,8 +114,8 @@ class Known:
             ),
         )
 
-    def sample(self, client: QuickClient, investigation: int, sample: Named) -> int:
-        return self._ensure(
+    def sample(self, client: IcatClient, investigation: int, sample: SharedEntity) -> int:
+        return self._get_or_create(
             ("sample", str(investigation), sample.name),
             lambda: client.read(
                 "SELECT o.id FROM Sample o WHERE o.investigation.id = {owner} AND o.name = {name}",
@@ -128,8 +130,8 @@ class Known:
             ),
         )
 
-    def technique(self, client: QuickClient, technique: Named) -> int:
-        return self._ensure(
+    def technique(self, client: IcatClient, technique: SharedEntity) -> int:
+        return self._get_or_create(
             ("technique", technique.name),
             lambda: client.read(
                 "SELECT o.id FROM Technique o WHERE o.name = {name}", name=technique.name
@@ -137,8 +139,8 @@ class Known:
             lambda: client.make("technique", name=technique.name, pid=technique.pid),
         )
 
-    def user(self, client: QuickClient, user: UserEntry) -> int:
-        return self._ensure(
+    def user(self, client: IcatClient, user: UserEntry) -> int:
+        return self._get_or_create(
             ("user", user.name),
             lambda: client.read("SELECT o.id FROM User o WHERE o.name = {name}", name=user.name),
             lambda: client.make(
@@ -151,9 +153,9 @@ class Known:
             ),
         )
 
-    def funding(self, client: QuickClient, given: Funding) -> int:
+    def funding(self, client: IcatClient, given: Funding) -> int:
         funder, award = cut_name(given.funder), cut_name(given.award or "none")
-        return self._ensure(
+        return self._get_or_create(
             ("funding", funder, award),
             lambda: client.read(
                 "SELECT o.id FROM FundingReference o"
@@ -170,24 +172,30 @@ class Known:
             ),
         )
 
-    def parameter_type(self, client: QuickClient, facility: str, entry: ParameterEntry) -> Any:
-        """The whole type: ICAT judges a parameter by its type as it was sent.
+    def parameter_type(self, client: IcatClient, facility: str, entry: ParameterEntry) -> Any:
+        """Returns the whole type, because ICAT checks a parameter by its type as it was sent.
 
-        A name and unit that ICAT already holds for another kind of value gets a second type.
+        If ICAT has the name and unit for another kind of value, a second type is created.
         """
-        wanted = VALUE_TYPES[type(entry.value)]
-        for name in (entry.name, f"{entry.name} ({wanted.lower()})"):
-            found = self._type(client, facility, name, entry.units, wanted)
-            if found.valueType == wanted:
+        value_type = VALUE_TYPES[type(entry.value)]
+        for name in (entry.name, f"{entry.name} ({value_type.lower()})"):
+            found = self._type(client, facility, name, entry.units, value_type)
+            if found.valueType == value_type:
                 return found
-        raise Invalid(f"{entry.name} is kept in ICAT as another kind of value", field="icat")
+        reason = (
+            f"ICAT has the parameter {entry.name!r} for another kind of value than {value_type};"
+            " rename the parameter"
+        )
+        raise Invalid(reason, field="icat")
 
-    def _type(self, client: QuickClient, facility: str, name: str, units: str, wanted: str) -> Any:
+    def _type(
+        self, client: IcatClient, facility: str, name: str, units: str, value_type: str
+    ) -> Any:
         owner = self.facility(client, facility)
         key = (facility, name, units)
         with self._lock:
             if key not in self._types:
-                found = _found_or_made(
+                found = _find_or_create(
                     key,
                     lambda: client.read(
                         "SELECT o FROM ParameterType o WHERE o.facility.id = {owner}"
@@ -201,7 +209,7 @@ class Known:
                         facility=client.stub("facility", owner),
                         name=name,
                         units=units,
-                        valueType=wanted,
+                        valueType=value_type,
                         applicableToDataset=True,
                         applicableToDataCollection=True,
                     ),
@@ -211,22 +219,22 @@ class Known:
 
 
 def _slim(instance: Any) -> Any:
-    """Only what ICAT judges a parameter by: the type goes along with every one of them."""
+    """Removes the attributes that ICAT does not use: every parameter is sent with its type."""
     for name in list(instance.__keylist__):
-        if name not in JUDGED_BY:
+        if name not in USED_TYPE_ATTRIBUTES:
             delattr(instance, name)
     return instance
 
 
-def _found_or_made(
-    key: tuple[str, ...], find: Callable[[], list[Any]], make: Callable[[], Any]
+def _find_or_create(
+    key: tuple[str, ...], find: Callable[[], list[Any]], build: Callable[[], Any]
 ) -> list[Any]:
     found = find()
     if found:
         return found
-    with suppress(icat.exception.ICATObjectExistsError):  # another replica was quicker
-        make().create()
+    with suppress(icat.exception.ICATObjectExistsError):  # another replica was faster
+        build().create()
     found = find()
     if not found:
-        raise Unavailable(f"ICAT: {key} cannot be found after it was made")
+        raise Unavailable(f"ICAT does not find {key} after it was created")
     return found

@@ -1,4 +1,4 @@
-"""Taking a job, doing it part by part, finishing it with its answer."""
+"""Runs jobs: claims one, processes it part by part, and finishes it with its answer."""
 
 import asyncio
 import contextlib
@@ -13,50 +13,55 @@ from portal_shared.runtime.logs import follow, logger
 from portal_shared.validation.job_parser import envelope
 from portal_shared.validation.validator import Judged, judge
 
-from portal_ingest.records.changes import Changing
-from portal_ingest.records.registration import Registering
+from portal_ingest.records.editor import RecordEditor
+from portal_ingest.records.registration import Registrar
 from portal_ingest.records.task import Task
-from portal_ingest.store.jobs import Claim, JobLog
-from portal_ingest.store.size_limits import told_within
+from portal_ingest.store.jobs import Claim, JobStore
+from portal_ingest.store.size_limits import limit_problems
 
 log = logger(__name__)
 
-MOST_ATTEMPTS = 3  # of a job that fails for a reason nobody foresaw
-PAUSE = 5.0
+MAX_ATTEMPTS = 3  # of a job that fails with an unexpected error
+RETRY_SECONDS = 5.0
+MAX_REASON_CHARACTERS = 1000
 
 
-class Working:
-    def __init__(self, jobs: JobLog, registering: Registering, changing: Changing) -> None:
+class JobRunner:
+    def __init__(self, jobs: JobStore, registrar: Registrar, editor: RecordEditor) -> None:
         self._jobs = jobs
-        self._registering = registering
-        self._changing = changing
+        self._registrar = registrar
+        self._editor = editor
 
     async def step(self) -> bool:
-        """Claim a job and do it; False when there is none."""
+        """Runs one job; False if none may run now."""
         claim = await self._jobs.claim()
         if claim is None:
             return False
         follow(claim.correlation_id, job_id=claim.job_id)
         try:
-            async with self._held(claim):
-                answer = await self.done(claim)
+            async with self._lease(claim):
+                answer = await self.run(claim)
         except PortalError:
-            await self._jobs.put_back(claim, pause=PAUSE, failed=False)
+            await self._jobs.release(claim, pause=RETRY_SECONDS, failed=False)
             raise
         except Exception as error:
             log.exception("job failed", attempt=claim.attempts + 1)
-            if claim.attempts + 1 < MOST_ATTEMPTS:
-                await self._jobs.put_back(claim, pause=PAUSE, failed=True)
+            if claim.attempts + 1 < MAX_ATTEMPTS:
+                await self._jobs.release(claim, pause=RETRY_SECONDS, failed=True)
                 return True
-            problem = Problem(field="job", reason=f"the portal failed on it: {error!r}"[:1000])
+            reason = (
+                f"unexpected error in the portal, after {MAX_ATTEMPTS} attempts; tell its"
+                f" operators the job_id: {error!r}"
+            )
+            problem = Problem(field="job", reason=reason[:MAX_REASON_CHARACTERS])
             answer = JobAnswer(job_id=claim.job_id, result="refused", problems=(problem,))
         await self._jobs.finish(claim, answer)
         log.info("job finished", result=answer.result, outcomes=len(answer.outcomes))
         return True
 
     @contextlib.asynccontextmanager
-    async def _held(self, claim: Claim) -> AsyncGenerator[None]:
-        """Keep the claim alive as long as the work goes on."""
+    async def _lease(self, claim: Claim) -> AsyncGenerator[None]:
+        """Extends the lease of the job until the block ends."""
 
         async def extend() -> None:
             while True:
@@ -64,47 +69,46 @@ class Working:
                 with contextlib.suppress(Unavailable):
                     await self._jobs.extend(claim)
 
-        holding = asyncio.create_task(extend())
+        extension = asyncio.create_task(extend())
         try:
             yield
         finally:
-            holding.cancel()
+            extension.cancel()
 
-    async def done(self, claim: Claim) -> JobAnswer:
-        """What became of every part. Raises Unavailable to be done again."""
+    async def run(self, claim: Claim) -> JobAnswer:
+        """Validates and processes every part. Raises Unavailable if the job is to run again."""
         job = envelope(json.loads(claim.content))
         profile = profiles.load(claim.profile)
-        judged = judge(job, profile)
-        if judged.problems:
-            return self._answer(claim, [], judged.problems)
+        checked = judge(job, profile)
+        if checked.problems:
+            return self._answer(claim, [], checked.problems)
         task = Task(claim, profile, take_over=job.take_over)
-        return self._answer(claim, await self._outcomes(job, judged, task), [])
+        return self._answer(claim, await self._outcomes(job, checked, task), [])
 
-    async def _outcomes(self, job: Envelope, judged: Judged, task: Task) -> list[Outcome]:
+    async def _outcomes(self, job: Envelope, checked: Judged, task: Task) -> list[Outcome]:
         if job.kind != "register":
-            return [await self._changing.record(part, task) for part in judged.records]
-        outcomes = [await self._registering.instrument(p, task) for p in judged.instruments]
-        within = judged.document.document if judged.document else None
+            return [await self._editor.change(part, task) for part in checked.records]
+        outcomes = [await self._registrar.instrument(p, task) for p in checked.instruments]
+        document = checked.document.document if checked.document else None
         members: list[str] = []
-        for number, part in enumerate(judged.datasets):
-            inside = replace(task, document=within)
-            done = await self._registering.dataset(part, f"datasets[{number}]", inside)
-            outcomes.append(done)
-            if judged.document and (member := await self._registering.member(part, done)):
-                members.append(member)
-        if judged.document is not None:
-            outcomes.insert(0, await self._registering.document(judged.document, members, task))
+        for number, part in enumerate(checked.datasets):
+            in_document = replace(task, document=document)
+            outcome = await self._registrar.dataset(part, f"datasets[{number}]", in_document)
+            outcomes.append(outcome)
+            if checked.document and (pid := await self._registrar.member_pid(part, outcome)):
+                members.append(pid)
+        if checked.document is not None:
+            outcomes.insert(0, await self._registrar.document(checked.document, members, task))
         return outcomes
 
     @staticmethod
     def _answer(claim: Claim, outcomes: list[Outcome], problems: list[Problem]) -> JobAnswer:
         refused = [o for o in outcomes if o.result == "refused"]
         result = "done" if not refused else "partial" if len(refused) < len(outcomes) else "refused"
-        outcomes = told_within(outcomes)
         return JobAnswer(
             job_id=claim.job_id,
             result="refused" if problems else result,
-            outcomes=tuple(outcomes),
+            outcomes=tuple(limit_problems(outcomes)),
             problems=tuple(problems),
             dropped=claim.dropped,
         )

@@ -1,119 +1,107 @@
-"""The list of files of a dataset: as the job gives it, as a manifest in its folder, or as it was.
+"""Reads the list of files of a dataset: from the job, from a manifest, or the registered one.
 
-A manifest may be long: it is read line by line, never kept whole, and said part by part.
+A manifest may be long: it is read line by line and published part by part, never loaded whole.
 """
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from portal_shared.contracts.events import FILES_PER_PART, DatasetFilesListed
 from portal_shared.contracts.jobs import DatasetIn, FileIn, Problem
-from portal_shared.contracts.records import Dataset, File, FileSummary, files_digest
+from portal_shared.contracts.records import Dataset, FileSummary, files_digest
 from portal_shared.runtime.errors import Unavailable
 
-from portal_ingest.domain.mapping import listing, media_type
+from portal_ingest.domain.mapping import file_list_part, file_list_parts, media_type
 from portal_ingest.icat.mapping import FileEntry, LogicalFiles, file_entries
-from portal_ingest.records.inbox import Intake
-from portal_ingest.store.records import Registry
+from portal_ingest.records.inbox import Inbox
+from portal_ingest.store.file_lists import FileListStore
 
 
 @dataclass(frozen=True)
-class Listed:
-    """Files that were found as they are claimed."""
+class FileList:
+    """The files of a dataset, after a check that each is as described, and their problems."""
 
     summary: FileSummary
     files: Sequence[FileIn] = ()
-    given: DatasetIn | None = None  # whose manifest is to be read again
-    grouped: LogicalFiles | None = None  # of a manifest
+    manifest_of: DatasetIn | None = None  # whose manifest is read a second time to publish it
+    logical: LogicalFiles | None = None  # of a manifest
     problems: tuple[Problem, ...] = ()
-    kept: bool = False  # the job says nothing of files: they stay
+    unchanged: bool = False  # the job has no files: the registered ones stay
 
-    def logical(self, folder: str | None) -> tuple[FileEntry, ...]:
-        """As ICAT is to list them."""
-        return self.grouped.entries() if self.grouped else file_entries(folder, self.files)
+    def icat_entries(self, folder: str | None) -> tuple[FileEntry, ...]:
+        """Returns the files in the form of ICAT."""
+        return self.logical.entries() if self.logical else file_entries(folder, self.files)
 
 
-class Listing:
-    def __init__(self, registry: Registry, intake: Intake) -> None:
-        self._registry = registry
-        self._intake = intake
+class FileListReader:
+    def __init__(self, store: FileListStore, inbox: Inbox) -> None:
+        self._store = store
+        self._inbox = inbox
 
-    async def read(self, given: DatasetIn, place: str, *, keep: Dataset | None) -> Listed:
-        """Check every file; what is wrong with them is in the result."""
-        silent = given.folder is None and not given.files and given.manifest is None
-        if silent and keep and keep.files.count:
-            return Listed(keep.files, kept=True)
+    async def read(self, given: DatasetIn, place: str, *, current: Dataset | None) -> FileList:
+        """Reads and checks every file; `current` is the registered dataset."""
+        without_files = given.folder is None and not given.files and given.manifest is None
+        if without_files and current and current.files.count:
+            return FileList(current.files, unchanged=True)
         if given.manifest is not None:
-            return await asyncio.to_thread(self._manifest, given, place)
-        problems = await asyncio.to_thread(self._intake.problems, given, place)
-        known = [f.size for f in given.files if f.size is not None]
-        digest = files_digest(list(given.files))
+            return await asyncio.to_thread(self._read_manifest, given, place)
+        problems = await asyncio.to_thread(self._inbox.problems, given, place)
         summary = FileSummary(
             count=len(given.files),
-            bytes=sum(known),
-            digest=digest,
+            bytes=sum(f.size for f in given.files if f.size is not None),
+            digest=files_digest(list(given.files)),
             formats=tuple(dict.fromkeys(map(media_type, given.files))),
         )
-        return Listed(summary, given.files, problems=tuple(problems))
+        return FileList(summary, given.files, problems=tuple(problems))
 
-    def _manifest(self, given: DatasetIn, place: str) -> Listed:
+    def _read_manifest(self, given: DatasetIn, place: str) -> FileList:
         problems: list[Problem] = []
-        summing = _Summing()
-        grouped = LogicalFiles(f"{given.folder}/")
-        for file in self._intake.manifest(given, place, problems):
-            summing.add(file)
-            grouped.add(file)
-        return Listed(summing.summary(), given=given, grouped=grouped, problems=tuple(problems))
+        summary = _SummaryBuilder()
+        logical = LogicalFiles(f"{given.folder}/")
+        for file in self._inbox.manifest(given, place, problems):
+            summary.add(file)
+            logical.add(file)
+        return FileList(
+            summary.build(), manifest_of=given, logical=logical, problems=tuple(problems)
+        )
 
     async def parts(
-        self, record: Dataset, listed: Listed, version: int
+        self, record: Dataset, files: FileList, version: int
     ) -> Sequence[DatasetFilesListed]:
-        """What goes into the record's transaction; a manifest has been said by then.
+        """Returns the parts to store with the record.
 
-        Its parts are of a version that nobody has yet: said twice, they are the same.
+        The parts of a manifest are stored and published here instead. They are of a version that
+        is not stored yet, so publishing them twice has no effect.
         """
-        if listed.kept:
+        if files.unchanged:
             return ()
-        if listed.given is None:
-            return listing(record, listed.files, version)
-        files = self._intake.manifest(listed.given, "", [], verify=False)
-        count = max(1, -(-listed.summary.count // FILES_PER_PART))
-        summing = _Summing()
+        if files.manifest_of is None:
+            return file_list_parts(record, files.files, version)
+        lines = self._inbox.manifest(files.manifest_of, "", [], verify=False)
+        count = max(1, -(-files.summary.count // FILES_PER_PART))
+        summary = _SummaryBuilder()
         for number in range(count):
-            chunk = await asyncio.to_thread(_taken, files, summing)
-            await self._registry.say_part(_part(record, version, number, count, chunk))
-        if summing.summary() != listed.summary or next(files, None) is not None:
+            chunk = await asyncio.to_thread(_next_chunk, lines, summary)
+            part = file_list_part(record, version, number, count, chunk)
+            await self._store.publish_part(part)
+        if summary.build() != files.summary or next(lines, None) is not None:
             raise Unavailable(f"the manifest of {record.pid} changed while it was read")
-        await self._registry.drop_parts(record.pid, count)
+        await self._store.drop_after(record.pid, count)
         return ()
 
 
-def _taken(files: Iterator[FileIn], summing: "_Summing") -> list[FileIn]:
+def _next_chunk(files: Iterator[FileIn], summary: "_SummaryBuilder") -> list[FileIn]:
     chunk = list(islice(files, FILES_PER_PART))
     for file in chunk:
-        summing.add(file)
+        summary.add(file)
     return chunk
 
 
-def _part(
-    record: Dataset, version: int, number: int, count: int, files: Iterable[FileIn]
-) -> DatasetFilesListed:
-    return DatasetFilesListed(
-        pid=record.pid,
-        version=version,
-        digest=record.files.digest,
-        folder=record.folder,
-        part=number,
-        parts=count,
-        files=tuple(File.model_validate(f.model_dump()) for f in files),
-    )
-
-
-class _Summing:
-    """model.files_digest over files that come in order."""
+class _SummaryBuilder:
+    """Sums up files one at a time; the digest is that of contracts.records.files_digest."""
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
@@ -126,7 +114,7 @@ class _Summing:
         self._bytes += file.size or 0
         self._formats[media_type(file)] = None
 
-    def summary(self) -> FileSummary:
+    def build(self) -> FileSummary:
         return FileSummary(
             count=self._count,
             bytes=self._bytes,

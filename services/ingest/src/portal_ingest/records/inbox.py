@@ -1,6 +1,7 @@
-"""The files a job names, as they lie below the intake root: are they there, and what they claim?
+"""Checks the files of a job below the intake root: whether they exist and are as described.
 
-Opened part by part below the root's descriptor, without following links, so that no name leads out.
+Folders are opened one by one below the descriptor of the root, without following links, so that no
+path leads out of it.
 """
 
 import hashlib
@@ -17,137 +18,136 @@ from portal_shared.runtime.errors import Unavailable
 from portal_shared.validation.rules import leaves_folder
 from pydantic import ValidationError
 
-CHUNK = 1_048_576
-LONGEST_LINE = 10_000
-MOST_PROBLEMS = 100
+CHUNK_BYTES = 1_048_576
+MAX_LINE_BYTES = 10_000  # of a manifest
+MAX_PROBLEMS = 100  # of a manifest
 MANIFEST_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+DISABLED = "file ingestion is disabled in this portal: no intake folder is configured"
 
 
-class Intake:
+class Inbox:
     def __init__(self, root: Path | None) -> None:
         self._root = root
 
     def problems(self, dataset: DatasetIn, place: str) -> list[Problem]:
-        """What is wrong with the files of a dataset; reads all of them (call it in a thread)."""
+        """Reads all files of a dataset and returns what is wrong. Blocks: call it in a thread."""
         if dataset.folder is None:
             return []
         if self._root is None:
-            return [Problem(field=f"{place}.folder", reason="this portal takes no files in")]
+            return [Problem(field=f"{place}.folder", reason=DISABLED)]
         try:
-            root = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
+            folder = _open_below(self._root, dataset.folder)
         except OSError as error:
-            raise Unavailable(f"intake root: {error}") from error
+            return [_folder_problem(dataset.folder, place, error)]
         try:
-            try:
-                folder = _descend(root, dataset.folder.split("/"))
-            except OSError as error:
-                reason = f"{dataset.folder!r}: {error.strerror}"
-                return [Problem(field=f"{place}.folder", reason=reason)]
-            try:
-                return [
-                    problem
-                    for n, file in enumerate(dataset.files)
-                    if (problem := _problem(folder, file, f"{place}.files[{n}]"))
-                ]
-            finally:
-                os.close(folder)
+            return [
+                problem
+                for n, file in enumerate(dataset.files)
+                if (problem := _file_problem(folder, file, f"{place}.files[{n}]"))
+            ]
         finally:
-            os.close(root)
+            os.close(folder)
 
     def manifest(
         self, dataset: DatasetIn, place: str, problems: list[Problem], *, verify: bool = True
     ) -> Iterator[FileIn]:
-        """The files that the dataset's manifest lists, each as it lies there, one at a time.
+        """Yields the files of the dataset's manifest one by one, with their sizes on disk.
 
-        What is wrong goes into `problems`, to a limit; blocks: to be called in a thread.
+        Appends to `problems` what is wrong, up to `MAX_PROBLEMS`. Blocks: call it in a thread.
         """
-        where = f"{place}.manifest"
+        field = f"{place}.manifest"
         if self._root is None:
-            problems.append(Problem(field=where, reason="this portal takes no files in"))
+            problems.append(Problem(field=field, reason=DISABLED))
             return
-        assert dataset.folder is not None  # noqa: S101  # judged
-        assert dataset.manifest is not None  # noqa: S101
+        assert dataset.folder is not None  # noqa: S101  # validated
+        assert dataset.manifest is not None  # noqa: S101  # validated
         path, _, name = dataset.manifest.rpartition("/")
         try:
-            folder = _descend(_root(self._root), dataset.folder.split("/"), close=True)
+            folder = _open_below(self._root, dataset.folder)
         except OSError as error:
-            reason = f"{dataset.folder!r}: {error.strerror}"
-            problems.append(Problem(field=f"{place}.folder", reason=reason))
+            problems.append(_folder_problem(dataset.folder, place, error))
             return
         try:
-            with _opened(folder, FileIn(name=name, path=path or None)) as descriptor:
+            with _open_file(folder, FileIn(name=name, path=path or None)) as descriptor:
                 lines = os.fdopen(os.dup(descriptor), "rb")
                 with lines:
-                    yield from _listed(lines, folder, where, problems, verify=verify)
+                    yield from _read_manifest(lines, folder, field, problems, verify=verify)
         except OSError as error:
-            problems.append(Problem(field=where, reason=f"{dataset.manifest!r}: {error.strerror}"))
+            reason = f"cannot read {dataset.manifest!r}: {error.strerror}"
+            problems.append(Problem(field=field, reason=reason))
         finally:
             os.close(folder)
 
 
-def _root(root: Path) -> int:
-    try:
-        return os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise Unavailable(f"intake root: {error}") from error
+def _folder_problem(folder: str, place: str, error: OSError) -> Problem:
+    reason = f"cannot open {folder!r} below the intake folder: {error.strerror}"
+    return Problem(field=f"{place}.folder", reason=reason)
 
 
-def _listed(
-    lines: IO[bytes], folder: int, where: str, problems: list[Problem], *, verify: bool
+def _read_manifest(
+    lines: IO[bytes], folder: int, field: str, problems: list[Problem], *, verify: bool
 ) -> Iterator[FileIn]:
     before = ""
-    for number, raw in enumerate(iter(lambda: lines.readline(LONGEST_LINE), b""), start=1):
-        place = f"{where}[{number}]"
-        file = _manifest_line(raw, place)
+    for number, raw in enumerate(iter(lambda: lines.readline(MAX_LINE_BYTES), b""), start=1):
+        place = f"{field}[{number}]"
+        file = _parse_line(raw, place)
         problem = file if isinstance(file, Problem) else None
         if isinstance(file, FileIn):
             if file.location <= before:
-                reason = f"{file.location!r} is not after {before!r}: sort the lines by their paths"
+                reason = f"{file.location!r} comes after {before!r}; sort the lines by path"
                 problem = Problem(field=place, reason=reason)
             before = file.location
-            problem = problem or (_problem(folder, file, place) if verify else None)
+            problem = problem or (_file_problem(folder, file, place) if verify else None)
         if problem:
             problems.append(problem)
-            if len(problems) >= MOST_PROBLEMS:
+            if len(problems) >= MAX_PROBLEMS:
                 return
         elif isinstance(file, FileIn):
-            yield _sized(folder, file)
+            yield _with_size(folder, file)
 
 
-def _manifest_line(raw: bytes, where: str) -> FileIn | Problem:
-    """`<sha256>  <location>`, as sha256sum writes it (with * for binary)."""
+def _parse_line(raw: bytes, field: str) -> FileIn | Problem:
+    """Parses `<sha256>  <location>`, as sha256sum writes it (with * for binary)."""
     try:
         line = raw.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
-        return Problem(field=where, reason="is not UTF-8")
+        return Problem(field=field, reason="the line is not UTF-8")
     found = MANIFEST_LINE.fullmatch(line)
     if not found:
-        reason = "is not `<sha256>  <path>`, as sha256sum writes it"
-        return Problem(field=where, reason=reason)
+        reason = "the line is not of the form `<sha256>  <path>`, which sha256sum writes"
+        return Problem(field=field, reason=reason)
     if reason := leaves_folder(found[2]):
-        return Problem(field=where, reason=reason)
+        return Problem(field=field, reason=reason)
     path, _, name = found[2].rpartition("/")
     try:
         return FileIn(name=name, path=path or None, sha256=found[1])
     except ValidationError as error:
-        return Problem(field=where, reason=str(error.errors()[0]["msg"]))
+        return Problem(field=field, reason=str(error.errors()[0]["msg"]))
 
 
-def _descend(start: int, parts: list[str], *, close: bool = False) -> int:
-    """A descriptor of the folder; the caller closes it. Raises OSError."""
-    here = start if close else os.dup(start)
-    for part in parts:
+def _open_below(root: Path, folder: str) -> int:
+    """Opens a folder; the caller closes it. Raises Unavailable for the root, OSError below it."""
+    try:
+        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise Unavailable(f"cannot open the intake folder: {error}") from error
+    return _descend(descriptor, folder.split("/"))
+
+
+def _descend(folder: int, names: list[str]) -> int:
+    """Closes the folder and returns the descriptor of the one below it. Raises OSError."""
+    for name in names:
         try:
-            below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+            below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
         finally:
-            os.close(here)
-        here = below
-    return here
+            os.close(folder)
+        folder = below
+    return folder
 
 
 @contextmanager
-def _opened(folder: int, file: FileIn) -> Generator[int]:
-    inner = _descend(folder, file.path.split("/") if file.path else [])
+def _open_file(folder: int, file: FileIn) -> Generator[int]:
+    inner = _descend(os.dup(folder), file.path.split("/") if file.path else [])
     try:
         descriptor = os.open(file.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=inner)
     finally:
@@ -158,20 +158,24 @@ def _opened(folder: int, file: FileIn) -> Generator[int]:
         os.close(descriptor)
 
 
-def _sized(folder: int, file: FileIn) -> FileIn:
-    """With the size of the file as it lies there. Raises OSError."""
-    with _opened(folder, file) as descriptor:
+def _with_size(folder: int, file: FileIn) -> FileIn:
+    """Returns the file with its size on disk. Raises OSError."""
+    with _open_file(folder, file) as descriptor:
         return file.model_copy(update={"size": os.fstat(descriptor).st_size})
 
 
-def _problem(folder: int, file: FileIn, place: str) -> Problem | None:
+def _file_problem(folder: int, file: FileIn, place: str) -> Problem | None:
     try:
-        with _opened(folder, file) as descriptor:
+        with _open_file(folder, file) as descriptor:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):
-                return Problem(field=f"{place}.name", reason=f"{file.location!r} is no file")
+                return Problem(
+                    field=f"{place}.name", reason=f"{file.location!r} is not a regular file"
+                )
             if file.size is not None and found.st_size != file.size:
-                reason = f"{file.location!r} has {found.st_size} bytes, not {file.size}"
+                reason = (
+                    f"{file.location!r} has {found.st_size} bytes, but the job says {file.size}"
+                )
                 return Problem(field=f"{place}.size", reason=reason)
             digest = _sha256(descriptor)
             after = os.fstat(descriptor)
@@ -179,15 +183,16 @@ def _problem(folder: int, file: FileIn, place: str) -> Problem | None:
                 reason = f"{file.location!r} changed while it was read"
                 return Problem(field=f"{place}.name", reason=reason)
     except OSError as error:
-        return Problem(field=f"{place}.name", reason=f"{file.location!r}: {error.strerror}")
+        reason = f"cannot read {file.location!r}: {error.strerror}"
+        return Problem(field=f"{place}.name", reason=reason)
     if file.sha256 is not None and digest != file.sha256:
-        reason = f"{file.location!r} has the SHA-256 {digest}, not {file.sha256}"
+        reason = f"{file.location!r} has the SHA-256 {digest}, but the job says {file.sha256}"
         return Problem(field=f"{place}.sha256", reason=reason)
     return None
 
 
 def _sha256(descriptor: int) -> str:
     digest = hashlib.sha256()
-    while chunk := os.read(descriptor, CHUNK):
+    while chunk := os.read(descriptor, CHUNK_BYTES):
         digest.update(chunk)
     return digest.hexdigest()

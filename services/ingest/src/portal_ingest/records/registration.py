@@ -1,7 +1,8 @@
-"""Registering the parts of a job: judged, entered in ICAT, kept, said.
+"""Registers the parts of a job: writes datasets to ICAT, stores records and publishes events.
 
-Every step can be cut off and done again: what ICAT has is looked up by its natural key, records are
-kept conditional on their version, and a job is finished only by who still holds its claim.
+Every step can be interrupted and repeated: datasets in ICAT are found by their natural key, a
+record is stored only on top of the version it was made from, and only the replica that holds the
+lease finishes the job.
 """
 
 from collections.abc import Sequence
@@ -10,223 +11,244 @@ from datetime import UTC, datetime
 from portal_shared.contracts.jobs import DatasetIn, DocumentIn, Outcome, Problem
 from portal_shared.contracts.records import Dataset, Document, Instrument
 from portal_shared.runtime.errors import Conflict, Invalid, Unavailable
-from portal_shared.runtime.logs import logger
 from portal_shared.validation.validator import DatasetPart, DocumentPart, InstrumentPart, Part
 
 from portal_ingest.domain import versioning
-from portal_ingest.domain.mapping import content_hash, dataset_pid, dataset_record, document_record
+from portal_ingest.domain.events import write_of
+from portal_ingest.domain.mapping import (
+    content_hash,
+    dataset_pid,
+    dataset_record,
+    document_pid,
+    document_record,
+)
+from portal_ingest.domain.stored_record import RecordWrite, StoredRecord
 from portal_ingest.icat.adapter import Icat
 from portal_ingest.icat.mapping import dataset_entry
-from portal_ingest.records.file_list import Listed, Listing
-from portal_ingest.records.inbox import Intake
-from portal_ingest.records.task import (
-    Task,
-    following,
-    outcome,
-    record_of,
-    refused,
-    saving,
-    unfit,
-)
-from portal_ingest.store.records import Registry, Saving, Stored
+from portal_ingest.records.file_list import FileList, FileListReader
+from portal_ingest.records.task import Task, outcome, pid_conflict, refusal
+from portal_ingest.store.dois import DoiStore
+from portal_ingest.store.records import RecordStore
 
-log = logger(__name__)
+MAX_INSTRUMENT_ATTEMPTS = 5
 
 
-class Registering:
-    def __init__(self, registry: Registry, icat: Icat, intake: Intake) -> None:
-        self._registry = registry
+class Registrar:
+    def __init__(
+        self, records: RecordStore, dois: DoiStore, icat: Icat, file_lists: FileListReader
+    ) -> None:
+        self._records = records
+        self._dois = dois
         self._icat = icat
-        self._listing = Listing(registry, intake)
+        self._file_lists = file_lists
 
     async def instrument(self, part: InstrumentPart, task: Task) -> Outcome:
         if part.instrument is None or part.problems:
-            return refused(part)
-        return await self._instrument_seen(
-            Instrument.model_validate(part.instrument.model_dump()), task, part
-        )
+            return refusal(part)
+        instrument = Instrument.model_validate(part.instrument.model_dump())
+        return await self._store_instrument(instrument, task, part)
 
-    async def _instrument_seen(self, instrument: Instrument, task: Task, part: Part) -> Outcome:
+    async def _store_instrument(self, instrument: Instrument, task: Task, part: Part) -> Outcome:
         # An instrument's pid may be that of a record of another kind, so it has a key of its own.
         pid = f"instrument:{instrument.pid}"
-        for _ in range(5):
-            old = task.instruments.get(pid) or await self._registry.find(pid)
+        for _ in range(MAX_INSTRUMENT_ATTEMPTS):
+            old = task.instruments.get(pid) or await self._records.find(pid)
             if old and old.hash == content_hash(instrument):
                 task.instruments[pid] = old
-                ours = old.job_id == task.claim.job_id
-                return outcome(part, instrument.pid, old.version, changed=ours)
-            old = old or await self._registry.intend(pid, "instrument", task.claim.job_id)
-            stored = following(old, "instrument", pid, instrument, task.claim)
+                return task.unchanged(part, instrument.pid, old)
+            old = old or await self._records.reserve(pid, "instrument", task.claim.job_id)
+            updated = task.next_version(old, "instrument", pid, instrument)
             task.instruments.pop(pid, None)
-            if await self._registry.save(saving(stored)):
-                task.instruments[pid] = stored
-                return outcome(part, instrument.pid, stored.version, changed=True)
-        raise Conflict(f"{pid} changes faster than it can be kept")
+            if await self._records.save(write_of(updated)):
+                task.instruments[pid] = updated
+                return outcome(part, instrument.pid, updated.version, changed=True)
+        raise Conflict(
+            f"other jobs changed {pid} in each of {MAX_INSTRUMENT_ATTEMPTS} attempts to store it"
+        )
 
     async def dataset(self, part: DatasetPart, place: str, task: Task) -> Outcome:
-        """Register it, or the next version of it, or the edition that supersedes it."""
+        """Registers the dataset, its next version, or the edition that supersedes it."""
         given = part.dataset
         if given is None or part.problems:
-            return refused(part)
-        old = await self._registry.newest(dataset_pid(given))
-        if problem := unfit(old, "dataset", f"{place}.pid"):
-            return refused(part, problem)
-        before = record_of(old) if old and old.version else None
-        assert before is None or isinstance(before, Dataset)  # noqa: S101  # unfit() said so
-        listed = await self._listing.read(given, place, keep=before)
-        if listed.problems:
-            return refused(part, *listed.problems)
-        record = _record(given, before, listed, task)
+            return refusal(part)
+        old = await self._records.find_newest(dataset_pid(given))
+        if problem := pid_conflict(old, "dataset", f"{place}.pid"):
+            return refusal(part, problem)
+        before = old.model() if old and old.version else None
+        assert before is None or isinstance(before, Dataset)  # noqa: S101  # no pid_conflict
+        files = await self._file_lists.read(given, place, current=before)
+        if files.problems:
+            return refusal(part, *files.problems)
+        record = _dataset_record(given, before, files, task)
         if before and versioning.supersedes(before, record):
-            record = _superseding(before, record, part, place)
+            record = _next_edition(before, record, part, place)
             old = None if record.pid != before.pid else old
-        await self._shared_doi(record, part, place)
+        await self._warn_of_shared_doi(record, part, place)
         if old and old.hash == content_hash(record):
-            ours = old.job_id == task.claim.job_id
-            return outcome(
-                part, record.pid, old.version, changed=ours, supersedes=record.supersedes
-            )
+            return task.unchanged(part, record.pid, old, supersedes=record.supersedes)
         try:
-            return await self._dataset_changed(part, record, old, listed, task)
+            return await self._store_dataset(part, record, old, files, task)
         except Invalid as error:
             reason = Problem(field=f"{place}.{error.field or 'name'}", reason=error.reason)
-            return refused(part, reason)
+            return refusal(part, reason)
 
-    async def _shared_doi(self, record: Dataset, part: DatasetPart, place: str) -> None:
+    async def _warn_of_shared_doi(self, record: Dataset, part: DatasetPart, place: str) -> None:
         if record.doi:
-            others = await self._registry.others_with_doi(record.doi, record.pid)
+            others = await self._dois.others_with(record.doi, record.pid)
             if others:
-                reason = f"{record.doi} is also the DOI of {', '.join(others)}: kept as shared"
+                reason = (
+                    f"{record.doi} is also the DOI of {', '.join(others)}; it was registered for"
+                    " both, check that this is correct"
+                )
                 part.warnings.append(Problem(field=f"{place}.doi", reason=reason))
 
-    async def _dataset_changed(
-        self, part: DatasetPart, record: Dataset, old: Stored | None, listed: Listed, task: Task
+    async def _store_dataset(
+        self,
+        part: DatasetPart,
+        record: Dataset,
+        old: StoredRecord | None,
+        files: FileList,
+        task: Task,
     ) -> Outcome:
-        """Intend, enter in ICAT, keep and say."""
-        assert part.dataset is not None  # noqa: S101  # judged
+        """Reserves the pid, writes the dataset to ICAT, then stores and publishes it."""
+        assert part.dataset is not None  # noqa: S101  # dataset() returned a refusal
         if record.instrument:
-            seen = Part("instrument", record.instrument.name)
-            await self._instrument_seen(record.instrument, task, seen)
-        old = old or await self._registry.intend(record.pid, "dataset", task.claim.job_id)
-        if problem := unfit(old, "dataset", "pid"):
+            instrument = Part("instrument", record.instrument.name)
+            await self._store_instrument(record.instrument, task, instrument)
+        old = old or await self._records.reserve(record.pid, "dataset", task.claim.job_id)
+        if problem := pid_conflict(old, "dataset", "pid"):
             raise Invalid(problem.reason, field="pid")
-        files = None if listed.kept and old and old.icat_id else listed.logical(record.folder)
+        unchanged_files = files.unchanged and old and old.icat_id
+        entries = None if unchanged_files else files.icat_entries(record.folder)
         icat_id = await self._icat.register(
-            dataset_entry(record, files, task.profile),
-            known=old.icat_id if old else None,
-            tried=old is not None,
+            dataset_entry(record, entries, task.profile),
+            known_id=old.icat_id if old else None,
+            maybe_written=old is not None,
             take_over=task.take_over,
         )
         record = record.model_copy(update={"icat_id": icat_id})
-        asked = part.dataset.is_public
-        stored = following(
+        requested_public = part.dataset.is_public
+        embargoed = requested_public and not record.is_public
+        updated = task.next_version(
             old,
             "dataset",
             record.pid,
             record,
-            task.claim,
             icat_id=icat_id,
-            asked_public=asked,
-            release_at=record.release_date if asked and not record.is_public else None,
+            requested_public=requested_public,
+            release_at=record.release_date if embargoed else None,
         )
-        parts = await self._listing.parts(record, listed, stored.version)
-        one = saving(stored)
-        others = await self._superseded(record, task) if stored.version == 1 else []
-        if not await self._registry.save(Saving(stored, one.events, parts), *others):
-            raise Unavailable(f"another job changed {record.pid} meanwhile")
-        return outcome(part, record.pid, stored.version, changed=True, supersedes=record.supersedes)
+        file_list = await self._file_lists.parts(record, files, updated.version)
+        write = RecordWrite(updated, write_of(updated).events, file_list)
+        others = await self._superseded(record, task) if updated.version == 1 else []
+        if not await self._records.save(write, *others):
+            raise Unavailable(f"another job changed {record.pid} at the same time")
+        return outcome(
+            part, record.pid, updated.version, changed=True, supersedes=record.supersedes
+        )
 
-    async def _superseded(self, record: Dataset, task: Task) -> list[Saving]:
-        """The edition before names this one, and so do the documents that listed it."""
-        old = await self._registry.find(record.supersedes) if record.supersedes else None
+    async def _superseded(self, record: Dataset, task: Task) -> list[RecordWrite]:
+        """Returns the writes that point the edition before, and its documents, to this dataset."""
+        old = await self._records.find(record.supersedes) if record.supersedes else None
         if old is None:
             return []
         before = Dataset.model_validate_json(old.body)
-        told = before.model_copy(update={"superseded_by": record.pid})
-        next_ = following(
-            old, "dataset", old.pid, told, task.claim, why="superseded", superseded_by=record.pid
-        )
-        found = [saving(next_)]
-        owner = (task.document.pid or task.document.name) if task.document else None
-        for listing in await self._registry.documents_with(old.pid):
-            if listing.pid != owner and listing.withdrawn is None:
-                document = Document.model_validate_json(listing.body)
-                changed = versioning.with_member(document, old.pid, record.pid)
-                found.append(
-                    saving(following(listing, "document", listing.pid, changed, task.claim))
+        writes = [
+            write_of(
+                task.next_version(
+                    old,
+                    "dataset",
+                    old.pid,
+                    before.model_copy(update={"superseded_by": record.pid}),
+                    why="superseded",
+                    superseded_by=record.pid,
                 )
-        return found
+            )
+        ]
+        owner = document_pid(task.document) if task.document else None
+        for stored in await self._records.documents_with(old.pid):
+            if stored.pid != owner and stored.withdrawn is None:
+                document = Document.model_validate_json(stored.body)
+                document = versioning.with_member(document, old.pid, record.pid)
+                updated = task.next_version(stored, "document", stored.pid, document)
+                writes.append(write_of(updated))
+        return writes
 
     async def document(
         self, part: DocumentPart, members: Sequence[str], task: Task, place: str = "document"
     ) -> Outcome:
-        """Register it with these datasets, and those it names besides."""
+        """Registers the document with these datasets and those of its `other_datasets`."""
         given = part.document
         if given is None or part.problems:
-            return refused(part)
+            return refusal(part)
         record = document_record(given, profile=task.profile.name, datasets=members)
-        held = task.profile.embargo and versioning.embargoed(given.release_date, datetime.now(UTC))
-        record = record.model_copy(update={"is_public": given.is_public and not held})
-        old = await self._registry.find(record.pid)
-        if problem := unfit(old, "document", f"{place}.pid"):
-            return refused(part, problem)
+        now = datetime.now(UTC)
+        embargoed = task.profile.embargo and versioning.embargoed(given.release_date, now)
+        record = record.model_copy(update={"is_public": given.is_public and not embargoed})
+        old = await self._records.find(record.pid)
+        if problem := pid_conflict(old, "document", f"{place}.pid"):
+            return refusal(part, problem)
         if old and old.hash == content_hash(record):
-            ours = old.job_id == task.claim.job_id
-            return outcome(part, record.pid, old.version, changed=ours)
+            return task.unchanged(part, record.pid, old)
         if old is None:
-            await self._registry.intend(record.pid, "document", task.claim.job_id)
-        stored = following(
+            await self._records.reserve(record.pid, "document", task.claim.job_id)
+        updated = task.next_version(
             old,
             "document",
             record.pid,
             record,
-            task.claim,
-            asked_public=given.is_public,
-            release_at=given.release_date if held and given.is_public else None,
+            requested_public=given.is_public,
+            release_at=given.release_date if embargoed and given.is_public else None,
         )
-        if not await self._registry.save(saving(stored)):
-            raise Unavailable(f"another job changed {record.pid} meanwhile")
-        return outcome(part, record.pid, stored.version, changed=True)
+        if not await self._records.save(write_of(updated)):
+            raise Unavailable(f"another job changed {record.pid} at the same time")
+        return outcome(part, record.pid, updated.version, changed=True)
 
-    async def member(self, part: DatasetPart, done: Outcome) -> str | None:
-        """The pid of what was accepted now, or refused now but registered before."""
-        if done.pid is not None:
-            return done.pid
+    async def member_pid(self, part: DatasetPart, registered: Outcome) -> str | None:
+        """Returns the pid by which the document lists the dataset.
+
+        A dataset that is refused now stays listed if it was registered before.
+        """
+        if registered.pid is not None:
+            return registered.pid
         if part.dataset is None:
             return None
-        old = await self._registry.newest(dataset_pid(part.dataset))
+        old = await self._records.find_newest(dataset_pid(part.dataset))
         return old.pid if old is not None and old.version > 0 else None
 
 
-def _record(given: DatasetIn, before: Dataset | None, listed: Listed, task: Task) -> Dataset:
-    """The record that the job asks for, in the place of the one that is there."""
+def _dataset_record(
+    given: DatasetIn, before: Dataset | None, files: FileList, task: Task
+) -> Dataset:
+    """Returns the record of the job, with what stays from the registered one."""
     owner: DocumentIn | None = task.document
-    document = (owner.pid or owner.name) if owner else None
-    record = dataset_record(given, listed.summary, profile=task.profile.name, document=document)
-    released = given.release_date or (owner.release_date if owner else None)
-    if not task.profile.embargo:
-        released = given.release_date
-    held = task.profile.embargo and versioning.embargoed(released, datetime.now(UTC))
-    kept = {"pid": before.pid, "edition": before.edition, "supersedes": before.supersedes,
+    document = document_pid(owner) if owner else None
+    record = dataset_record(given, files.summary, profile=task.profile.name, document=document)
+    release_date = given.release_date
+    if task.profile.embargo and release_date is None and owner:
+        release_date = owner.release_date
+    embargoed = task.profile.embargo and versioning.embargoed(release_date, datetime.now(UTC))
+    same = {"pid": before.pid, "edition": before.edition, "supersedes": before.supersedes,
             "superseded_by": before.superseded_by} if before else {}  # fmt: skip
-    if before and listed.kept:
+    if before and files.unchanged:
         size = given.size if given.size is not None else before.size
-        kept |= {"folder": before.folder, "files": before.files, "size": size}
-    if before and before.document:  # it stays with the one it was registered with
-        kept["document"] = before.document
-    return record.model_copy(
-        update={**kept, "release_date": released, "is_public": given.is_public and not held}
-    )
+        same |= {"folder": before.folder, "files": before.files, "size": size}
+    if before and before.document:  # it belongs to the document it was registered with first
+        same["document"] = before.document
+    is_public = given.is_public and not embargoed
+    return record.model_copy(update={**same, "release_date": release_date, "is_public": is_public})
 
 
-def _superseding(before: Dataset, record: Dataset, part: DatasetPart, place: str) -> Dataset:
-    """A dataset of its own: the one before stays what was cited."""
+def _next_edition(before: Dataset, record: Dataset, part: DatasetPart, place: str) -> Dataset:
+    """Returns the record as a dataset of its own that supersedes the one before."""
     pid, edition = versioning.next_edition(before)
     update = {"pid": pid, "edition": edition, "supersedes": before.pid, "superseded_by": None}
     if record.doi == before.doi:
         update["doi"] = None  # that is the DOI of the edition before
     if record.folder == before.folder:
-        reason = f"{record.folder!r} also held the files of {before.pid}: where they were"
-        reason += " replaced, that edition can be cited but not downloaded any more"
+        reason = (
+            f"{record.folder!r} is also the folder of {before.pid}; if its files were replaced,"
+            f" {before.pid} can still be cited but no longer downloaded"
+        )
         part.warnings.append(Problem(field=f"{place}.folder", reason=reason))
     return record.model_copy(update=update)

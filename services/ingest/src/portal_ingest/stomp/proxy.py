@@ -1,7 +1,7 @@
-"""The door that pyicat-plus knocks at, before RabbitMQ's stomp plugin.
+"""TCP proxy for pyicat-plus in front of RabbitMQ's stomp plugin.
 
-Its client leaves the header `host` of CONNECT empty, which the plugin takes for a virtual host of
-that name and refuses. The first frame is mended; everything after it passes as it is.
+The client leaves the header `host` of CONNECT empty, and the plugin refuses it as an unknown
+virtual host. The proxy repairs this first frame and passes on everything else unchanged.
 """
 
 import asyncio
@@ -12,37 +12,37 @@ from portal_shared.runtime.logs import logger
 
 log = logger(__name__)
 
-LONGEST_CONNECT = 10_000  # bytes
+MAX_CONNECT_BYTES = 10_000
 CONNECT_SECONDS = 10
-CHUNK = 65_536
+CHUNK_BYTES = 65_536
 _EMPTY_HOST = re.compile(rb"^host:[ \t]*(?=\r?$)", re.MULTILINE)
 
 
-def mended(frame: bytes, virtual_host: str) -> bytes:
-    """A CONNECT frame whose empty host names the virtual host. Pure."""
+def repair_frame(frame: bytes, virtual_host: str) -> bytes:
+    """Returns the CONNECT frame with the virtual host in place of an empty `host`."""
     return _EMPTY_HOST.sub(b"host:" + virtual_host.encode(), frame, count=1)
 
 
-class Door:
+class StompProxy:
     def __init__(self, broker: str, virtual_host: str) -> None:
         self._host, _, port = broker.rpartition(":")
         self._port = int(port)
         self._virtual_host = virtual_host
 
     async def open(self, host: str, port: int) -> asyncio.Server:
-        return await asyncio.start_server(self._passed, host, port, limit=LONGEST_CONNECT)
+        return await asyncio.start_server(self._serve, host, port, limit=MAX_CONNECT_BYTES)
 
-    async def _passed(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One client, until either side ends."""
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serves one client until either side closes."""
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 frame = await reader.readuntil(b"\0")
                 inner, outer = await asyncio.open_connection(self._host, self._port)
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as e:
-            log.warning("stomp client turned away", reason=repr(e))
+            log.warning("stomp client refused", reason=repr(e))
             writer.close()
             return
-        outer.write(mended(frame, self._virtual_host))
+        outer.write(repair_frame(frame, self._virtual_host))
         sides = [
             asyncio.create_task(_pipe(reader, outer)),
             asyncio.create_task(_pipe(inner, writer)),
@@ -58,6 +58,6 @@ class Door:
 
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError):
-        while data := await reader.read(CHUNK):
+        while data := await reader.read(CHUNK_BYTES):
             writer.write(data)
             await writer.drain()

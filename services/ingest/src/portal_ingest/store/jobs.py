@@ -1,9 +1,10 @@
-"""The jobs of ingest in MongoDB: kept before they are acknowledged, done by whoever claims them.
+"""Stores jobs in MongoDB: before their message is acknowledged, until they are finished.
 
-Jobs of one document are done in the order in which they came; others side by side. A claim is a
-lease with a fence: who lost it while it was asleep can finish nothing.
+Jobs that have a subject in common run in the order in which they arrived, others in parallel. A
+claim is a lease with a fencing number: a replica whose lease expired can no longer finish the job.
 """
 
+import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from portal_shared.contracts.events import JobFinished
-from portal_shared.contracts.jobs import JobAnswer
+from portal_shared.contracts.jobs import JobAnswer, Problem
 from portal_shared.messaging.outbox import Outbox
+from portal_shared.runtime.logs import correlation_id
 from portal_shared.runtime.mongo import (
     ASCENDING,
     DESCENDING,
@@ -26,24 +28,41 @@ from portal_shared.runtime.mongo import (
     translated,
 )
 
-from portal_ingest.store.size_limits import briefly
+from portal_ingest.store.size_limits import shorten_answer
 
 LEASE = timedelta(seconds=60)
-LOOK_AHEAD = 500
-PAGES = 20
+MAX_PAGE_JOBS = 500  # unfinished jobs loaded together to find one that may run
+MAX_PAGES = 20
 UNFINISHED = ("accepted", "working")
-MOST_KEPT = 8_000_000  # bytes of an answer: half of what a row may have
-MOST_SAID = 1_000_000  # and of its event, which has to fit into MAX_EVENT_BYTES
+MAX_ANSWER_BYTES = 8_000_000  # half of what a MongoDB document may have
+MAX_EVENT_ANSWER_BYTES = 1_000_000  # of an answer in its event: less than MAX_EVENT_BYTES
 
 
 @dataclass(frozen=True)
 class ReplyTo:
+    """The queue that an answer goes to; the field names are those in MongoDB."""
+
     queue: str
     correlation: str
 
 
 @dataclass(frozen=True)
+class NewJob:
+    job_id: str
+    subjects: Sequence[str]  # jobs that share one run in order
+    kind: str
+    profile: str
+    sender: str | None
+    content: str  # the job as JSON
+    content_hash: str
+    dropped: int  # private values
+    datasets: int  # or records
+
+
+@dataclass(frozen=True)
 class Claim:
+    """A job leased to this replica."""
+
     job_id: str
     fence: int
     content: str
@@ -54,34 +73,33 @@ class Claim:
     dropped: int = 0
 
 
-class JobLog:
+class JobStore:
     def __init__(
         self, client: Client, database: Database, outbox: Outbox, *, lease: timedelta = LEASE
     ) -> None:
         self._client = client
-        self.lease = lease  # after it a job of one who was killed goes to another
+        self.lease = lease  # after it, the job of a killed replica goes to another
         self._outbox = outbox
         self._jobs = database["jobs"]
-        self._contents = database["job_contents"]  # apart: looking for work reads no megabytes
+        self._contents = database["job_contents"]  # separate, so that finding a job stays fast
         self._counters = database["counters"]
         self._owner = str(uuid.uuid4())
 
     async def prepare(self) -> None:
-        """Make the indexes."""
+        """Creates the indexes."""
         with translated():
             await self._jobs.create_index([("state", ASCENDING), ("seq", ASCENDING)])
             await self._jobs.create_index([("received_at", DESCENDING)])
             await self._jobs.create_index("result", sparse=True)
 
-    async def accept(self, row: Doc, content: str, reply: ReplyTo | None) -> Doc | None:
-        """Keep a new job; returns the one that is there already under this id, if any."""
-        replies = [vars(reply)] if reply else []
+    async def accept(self, job: NewJob, reply: ReplyTo | None) -> Doc | None:
+        """Stores a new job; returns the row of an earlier job with the same id, if there is one."""
         with translated():
-            there: Doc | None = await self._jobs.find_one({"_id": row["_id"]})
-            if there:
-                return there
+            earlier: Doc | None = await self._jobs.find_one({"_id": job.job_id})
+            if earlier:
+                return earlier
             await self._contents.replace_one(
-                {"_id": f"{row['_id']} {row['hash']}"}, {"content": content}, upsert=True
+                {"_id": f"{job.job_id} {job.content_hash}"}, {"content": job.content}, upsert=True
             )
             counted: Doc = await self._counters.find_one_and_update(
                 {"_id": "jobs"},
@@ -90,39 +108,29 @@ class JobLog:
                 return_document=ReturnDocument.AFTER,
             )
             try:
-                await self._jobs.insert_one(
-                    {
-                        **row,
-                        "seq": counted["seq"],
-                        "state": "accepted",
-                        "received_at": datetime.now(UTC),
-                        "replies": replies,
-                        "fence": 0,
-                        "attempts": 0,
-                    }
-                )
+                await self._jobs.insert_one(_new_row(job, counted["seq"], reply))
             except DuplicateKeyError:
-                return await self._jobs.find_one({"_id": row["_id"]})
+                return await self._jobs.find_one({"_id": job.job_id})
         return None
 
-    async def answer_too(self, job_id: str, reply: ReplyTo) -> None:
-        """The job's answer also to this queue: with the others, or now where it is done.
+    async def add_reply(self, job_id: str, reply: ReplyTo) -> None:
+        """Sends the job's answer to this queue as well, now or when the job is finished.
 
-        Asked in one step, as it may be done between a look and a note.
+        The queue is added in one step, because the job may finish at the same moment.
         """
         with translated():
-            noted = await self._jobs.update_one(
+            added = await self._jobs.update_one(
                 {"_id": job_id, "state": {"$in": UNFINISHED}},
                 {"$addToSet": {"replies": vars(reply)}},
             )
-            if noted.matched_count:
+            if added.matched_count:
                 return
             row: Doc | None = await self._jobs.find_one({"_id": job_id, "state": "finished"})
         if row:
-            await self.answer_now(JobAnswer.model_validate(row["answer"]), reply)
+            await self.send_answer(JobAnswer.model_validate(row["answer"]), reply)
 
-    async def answer_now(self, answer: JobAnswer, reply: ReplyTo | None) -> None:
-        """An answer for a job that is not done: because it was before, or cannot be."""
+    async def send_answer(self, answer: JobAnswer, reply: ReplyTo | None) -> None:
+        """Sends an answer to one queue, without storing it."""
         if reply is None:
             return
         body = answer.model_dump_json().encode()
@@ -132,11 +140,35 @@ class JobLog:
 
         await transaction(self._client, work)
 
-    async def refuse(self, row: Doc, answer: JobAnswer, reply: ReplyTo | None) -> None:
-        """Keep a job that cannot be done, with its answer, so that `portal jobs` shows it."""
+    async def refuse(
+        self,
+        body: bytes,
+        problem: Problem,
+        *,
+        job_id: str | None = None,
+        profile: str | None = None,
+        sender: str | None = None,
+        reply: ReplyTo | None = None,
+    ) -> JobAnswer:
+        """Stores and sends the refusal of a message, so that `portal jobs` shows it.
+
+        Of the body only size and digest are stored, because private values were not removed. The
+        refusal has an id of its own, because `job_id` may be the id of another job.
+        """
+        digest = hashlib.sha256(body).hexdigest()
+        own_id = f"refused-{digest[:16]}"
+        answer = JobAnswer(job_id=job_id or own_id, result="refused", problems=(problem,))
         now = datetime.now(UTC)
-        kept: Doc = {
-            **row,
+        row: Doc = {
+            "_id": own_id,
+            "subjects": [],
+            "seq": 0,
+            "bytes": len(body),
+            "hash": digest,
+            "correlation_id": correlation_id(),
+            "profile": profile,
+            **({"sender": sender} if sender else {}),
+            "datasets": 0,
             "state": "finished",
             "received_at": now,
             "finished_at": now,
@@ -148,45 +180,46 @@ class JobLog:
         }
 
         async def work(session: Session) -> None:
-            await self._jobs.replace_one({"_id": row["_id"]}, kept, upsert=True, session=session)
-            await self._announce(answer, [reply] if reply else [], session)
+            await self._jobs.replace_one({"_id": own_id}, row, upsert=True, session=session)
+            await self._publish(answer, [reply] if reply else [], session)
 
         await transaction(self._client, work)
+        return answer
 
     async def claim(self) -> Claim | None:
-        """The oldest job that may be done now, leased to us; None when there is none."""
+        """Returns the oldest job that may run now, leased to this replica, or None."""
         now = datetime.now(UTC)
         busy: set[str] = set()
         after = -1
-        for _ in range(PAGES):
+        for _ in range(MAX_PAGES):
             with translated():
                 rows = self._jobs.find(
                     {"state": {"$in": UNFINISHED}, "seq": {"$gt": after}},
                     {"subjects": 1, "state": 1, "until": 1, "not_before": 1, "seq": 1},
                 )
-                waiting = [r async for r in rows.sort("seq", ASCENDING).limit(LOOK_AHEAD)]
-                for row in waiting:
-                    claimed = await self._first(row, busy, now)
+                page = [r async for r in rows.sort("seq", ASCENDING).limit(MAX_PAGE_JOBS)]
+                for row in page:
+                    claimed = await self._claim_unless_busy(row, busy, now)
                     if claimed:
                         return claimed
-            if len(waiting) < LOOK_AHEAD:
+            if len(page) < MAX_PAGE_JOBS:
                 return None
-            after = waiting[-1]["seq"]
+            after = page[-1]["seq"]
         return None
 
-    async def _first(self, row: Doc, busy: set[str], now: datetime) -> Claim | None:
-        """The job, unless an earlier one is about the same; then its subjects are busy too."""
+    async def _claim_unless_busy(self, row: Doc, busy: set[str], now: datetime) -> Claim | None:
+        """Claims the job unless a subject is busy; otherwise its subjects become busy."""
         free = row["state"] == "accepted" or row["until"] < now
-        later = row.get("not_before") and row["not_before"] > now
-        if free and not later and busy.isdisjoint(row["subjects"]):
-            claimed = await self._take(row, now)
+        postponed = row.get("not_before") and row["not_before"] > now
+        if free and not postponed and busy.isdisjoint(row["subjects"]):
+            claimed = await self._lease(row, now)
             if claimed:
                 return claimed
         busy.update(row["subjects"])
         return None
 
-    async def _take(self, row: Doc, now: datetime) -> Claim | None:
-        taken: Doc | None = await self._jobs.find_one_and_update(
+    async def _lease(self, row: Doc, now: datetime) -> Claim | None:
+        leased: Doc | None = await self._jobs.find_one_and_update(
             {
                 "_id": row["_id"],
                 "$or": [{"state": "accepted"}, {"state": "working", "until": {"$lt": now}}],
@@ -197,22 +230,22 @@ class JobLog:
             },
             return_document=ReturnDocument.AFTER,
         )
-        if not taken:
+        if not leased:
             return None
-        kept = await self._contents.find_one({"_id": f"{taken['_id']} {taken['hash']}"})
+        stored = await self._contents.find_one({"_id": f"{leased['_id']} {leased['hash']}"})
         return Claim(
-            job_id=taken["_id"],
-            fence=taken["fence"],
-            content=kept["content"] if kept else "",  # no JSON: fails, is counted, and is told
-            profile=taken["profile"],
-            correlation_id=taken["correlation_id"],
-            attempts=taken["attempts"],
-            sender=taken.get("sender"),
-            dropped=taken.get("dropped", 0),
+            job_id=leased["_id"],
+            fence=leased["fence"],
+            content=stored["content"] if stored else "",  # not JSON: fails and counts as an attempt
+            profile=leased["profile"],
+            correlation_id=leased["correlation_id"],
+            attempts=leased["attempts"],
+            sender=leased.get("sender"),
+            dropped=leased.get("dropped", 0),
         )
 
     async def extend(self, claim: Claim) -> bool:
-        """Still ours? Then for another lease."""
+        """Renews the lease; False if the job was leased to another replica."""
         with translated():
             result = await self._jobs.update_one(
                 {"_id": claim.job_id, "fence": claim.fence, "state": "working"},
@@ -220,8 +253,8 @@ class JobLog:
             )
         return bool(result.matched_count)
 
-    async def put_back(self, claim: Claim, *, pause: float, failed: bool) -> None:
-        """Not now: free for anybody after the pause; `failed` counts as an attempt."""
+    async def release(self, claim: Claim, *, pause: float, failed: bool) -> None:
+        """Gives the job back, to be claimed after `pause` seconds; `failed` counts an attempt."""
         with translated():
             await self._jobs.update_one(
                 {"_id": claim.job_id, "fence": claim.fence},
@@ -235,8 +268,11 @@ class JobLog:
             )
 
     async def finish(self, claim: Claim, answer: JobAnswer) -> None:
-        """Keep the answer, send it to all who asked, tell everybody; nothing when not ours."""
-        answer = briefly(answer, MOST_KEPT)
+        """Stores the answer, sends it to the reply queues and publishes it.
+
+        Does nothing if the job was leased to another replica.
+        """
+        answer = shorten_answer(answer, MAX_ANSWER_BYTES)
 
         async def work(session: Session) -> None:
             row: Doc | None = await self._jobs.find_one_and_update(
@@ -256,14 +292,15 @@ class JobLog:
                     {"_id": f"{row['_id']} {row['hash']}"}, session=session
                 )
                 replies = [ReplyTo(r["queue"], r["correlation"]) for r in row["replies"]]
-                await self._announce(answer, replies, session)
+                await self._publish(answer, replies, session)
 
         await transaction(self._client, work)
 
-    async def _announce(
+    async def _publish(
         self, answer: JobAnswer, replies: Sequence[ReplyTo], session: Session
     ) -> None:
-        await self._outbox.add(session, [JobFinished(answer=briefly(answer, MOST_SAID))])
+        event = JobFinished(answer=shorten_answer(answer, MAX_EVENT_ANSWER_BYTES))
+        await self._outbox.add(session, [event])
         body = answer.model_dump_json().encode()
         for reply in replies:
             await self._outbox.reply(session, reply.queue, reply.correlation, body)
@@ -273,16 +310,38 @@ class JobLog:
             return await self._jobs.find_one({"_id": job_id}, {"replies": 0})
 
     async def latest(self, count: int) -> list[Doc]:
+        """Returns the newest jobs first, without their outcomes."""
         with translated():
             rows = self._jobs.find({}, {"replies": 0, "answer.outcomes": 0})
             return [r async for r in rows.sort("received_at", DESCENDING).limit(count)]
 
     async def counts(self) -> dict[str, Any]:
+        """Returns the numbers for /status and /metrics."""
         with translated():
-            told: dict[str, Any] = {
+            found: dict[str, Any] = {
                 f"jobs_{state}": await self._jobs.count_documents({"state": state})
                 for state in (*UNFINISHED, "finished")
             }
             for result in ("partial", "refused"):
-                told[f"jobs_{result}"] = await self._jobs.count_documents({"result": result})
-            return told
+                found[f"jobs_{result}"] = await self._jobs.count_documents({"result": result})
+            return found
+
+
+def _new_row(job: NewJob, seq: int, reply: ReplyTo | None) -> Doc:
+    return {
+        "_id": job.job_id,
+        "subjects": list(job.subjects),
+        "kind": job.kind,
+        "profile": job.profile,
+        "sender": job.sender,
+        "hash": job.content_hash,
+        "correlation_id": correlation_id(),
+        "dropped": job.dropped,
+        "datasets": job.datasets,
+        "seq": seq,
+        "state": "accepted",
+        "received_at": datetime.now(UTC),
+        "replies": [vars(reply)] if reply else [],
+        "fence": 0,
+        "attempts": 0,
+    }

@@ -1,4 +1,4 @@
-"""What is told of a job, within what a row of the database or a message can hold. Pure."""
+"""Shortens answers of jobs to what a MongoDB document or a message can hold."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -6,12 +6,13 @@ from typing import TypeVar
 from portal_shared.contracts.jobs import JobAnswer, Outcome, Problem
 
 Part = TypeVar("Part", Outcome, Problem)
-MOST_TOLD = 5_000  # problems in an answer
+MAX_PROBLEMS = 5_000  # in an answer
+SUMMARY_BYTES = 1_000  # reserved for the problem that counts what was left out
 
 
-def told_within(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Each with its first problem at least; with all of them as long as there are not too many."""
-    left = MOST_TOLD
+def limit_problems(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Returns the outcomes with all problems; beyond `MAX_PROBLEMS`, with the first of each."""
+    left = MAX_PROBLEMS
     found: list[Outcome] = []
     for one in outcomes:
         left -= len(one.problems)
@@ -19,35 +20,37 @@ def told_within(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return found
 
 
-def briefly(answer: JobAnswer, most: int) -> JobAnswer:
-    """The answer in no more than so many bytes of JSON: its first outcomes, and how many more.
+def shorten_answer(answer: JobAnswer, max_bytes: int) -> JobAnswer:
+    """Returns the answer in at most `max_bytes` of JSON.
 
-    Result and problems of the job stay, as many as have room.
+    As many problems and outcomes as fit stay, the first ones; a last problem counts the others.
     """
-    if _bytes(answer) <= most:
+    if _size(answer) <= max_bytes:
         return answer
     bare = answer.model_copy(update={"outcomes": (), "problems": ()})
-    room = most - _bytes(bare) - 1000  # for what is said of the rest
-    problems, room = _fitting(answer.problems, room)
-    outcomes, room = _fitting(answer.outcomes, room)
-    rest = len(answer.outcomes) - len(outcomes)
+    left = max_bytes - _size(bare) - SUMMARY_BYTES
+    problems, left = _first_that_fit(answer.problems, left)
+    outcomes, left = _first_that_fit(answer.outcomes, left)
+    omitted = len(answer.outcomes) - len(outcomes)
     reason = (
-        f"{rest} more outcomes and {len(answer.problems) - len(problems)} problems have no room"
+        f"{omitted} more outcomes and {len(answer.problems) - len(problems)} more problems do not"
+        " fit into this answer; send smaller jobs"
     )
-    told = (*problems, Problem(field="job", reason=reason))
-    return answer.model_copy(update={"outcomes": tuple(outcomes), "problems": told})
+    summary = Problem(field="job", reason=reason)
+    return answer.model_copy(update={"outcomes": tuple(outcomes), "problems": (*problems, summary)})
 
 
-def _fitting(listed: Sequence[Part], room: int) -> tuple[list[Part], int]:
+def _first_that_fit(parts: Sequence[Part], max_bytes: int) -> tuple[list[Part], int]:
+    """Returns them and the bytes that are left."""
     found: list[Part] = []
-    for one in listed:
-        size = _bytes(one) + 1
-        if size > room:
+    for one in parts:
+        size = _size(one) + 1
+        if size > max_bytes:
             break
-        room -= size
+        max_bytes -= size
         found.append(one)
-    return found, room
+    return found, max_bytes
 
 
-def _bytes(told: JobAnswer | Outcome | Problem) -> int:
-    return len(told.model_dump_json().encode())
+def _size(part: JobAnswer | Outcome | Problem) -> int:
+    return len(part.model_dump_json().encode())

@@ -1,4 +1,4 @@
-"""What is said of a record as it is kept: the event of its newest version. Pure."""
+"""Builds the event of a record's newest version."""
 
 from portal_shared.contracts.events import (
     DatasetRegistered,
@@ -11,12 +11,17 @@ from portal_shared.contracts.events import (
 from portal_shared.contracts.records import Dataset, Document, Instrument
 
 from portal_ingest.domain import versioning
-from portal_ingest.store.records import Stored
+from portal_ingest.domain.stored_record import RecordWrite, StoredRecord
 
 
-def event(stored: Stored) -> Event:
-    """The whole state, with its history; of a withdrawn record the tombstone."""
-    history = versioning.told(stored.history)
+def write_of(record: StoredRecord) -> RecordWrite:
+    """Returns the write request for a record: the record with its event."""
+    return RecordWrite(record, [record_event(record)])
+
+
+def record_event(stored: StoredRecord) -> Event:
+    """Returns the full state with its history; for a withdrawn record, the tombstone."""
+    history = versioning.public_changes(stored.history)
     if stored.withdrawn is not None:
         kind = DatasetWithdrawn if stored.kind == "dataset" else DocumentWithdrawn
         return kind(

@@ -1,0 +1,96 @@
+"""Stores what the doi service published about records, and which of it ICAT does not have yet."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from portal_shared.runtime.mongo import ASCENDING, Database, Doc, Session, translated
+
+from portal_ingest.domain.stored_record import StoredRecord
+
+LEASE = timedelta(seconds=60)
+WAITING_SINCE = "icat_due"  # field in MongoDB: since when the DOI waits to be written to ICAT
+
+
+class DoiStore:
+    """The DOI fields of the collection `records`."""
+
+    def __init__(self, database: Database) -> None:
+        self._records = database["records"]
+
+    async def prepare(self) -> None:
+        """Creates the indexes."""
+        with translated():
+            await self._records.create_index(WAITING_SINCE, sparse=True)
+            await self._records.create_index("brought_doi", sparse=True)
+
+    async def store(self, pid: str, *, version: int, fields: Doc, revision: int = 0) -> bool:
+        """Stores the fields, unless a newer event of the doi service was stored before.
+
+        Returns whether they were stored.
+        """
+        with translated():
+            result = await self._records.update_one(
+                {
+                    "_id": pid,
+                    "doi_version": {"$not": {"$gt": version}},
+                    **({"doi_revision": {"$not": {"$gt": revision}}} if revision else {}),
+                },
+                {
+                    "$set": {**fields, "doi_version": version},
+                    "$max": {"doi_revision": revision},
+                },
+            )
+        return bool(result.matched_count)
+
+    async def find(self, pids: Sequence[str]) -> dict[str, Doc]:
+        """Returns `doi`, `doi_state` and `doi_problem` by pid."""
+        with translated():
+            rows = self._records.find(
+                {"_id": {"$in": list(pids)}}, {"doi": 1, "doi_state": 1, "doi_problem": 1}
+            )
+            return {row["_id"]: row async for row in rows}
+
+    async def others_with(self, doi: str, pid: str) -> list[str]:
+        """Returns the pids of up to six other records whose jobs gave the same DOI."""
+        with translated():
+            rows = self._records.find({"brought_doi": doi}, {"_id": 1}).limit(6)
+            return [row["_id"] async for row in rows if row["_id"] != pid]
+
+    async def enqueue_documents_of(self, record: StoredRecord, session: Session) -> None:
+        """Enqueues the document, or the documents of the dataset, to be written to ICAT again."""
+        documents: Doc = (
+            {"_id": record.pid} if record.kind == "document" else {"datasets": record.pid}
+        )
+        await self._records.update_many(
+            {**documents, "doi": {"$ne": None}},
+            {"$set": {WAITING_SINCE: datetime.now(UTC)}},
+            session=session,
+        )
+
+    async def waiting(self, limit: int) -> list[tuple[str, datetime]]:
+        """Returns the pids whose DOI is to be written to ICAT, and since when, oldest first."""
+        with translated():
+            rows = self._records.find(
+                {WAITING_SINCE: {"$lt": datetime.now(UTC)}}, {WAITING_SINCE: 1}
+            )
+            found = rows.sort(WAITING_SINCE, ASCENDING).limit(limit)
+            return [(row["_id"], row[WAITING_SINCE]) async for row in found]
+
+    async def claim(self, pid: str, since: datetime) -> bool:
+        """Leases one of those for a minute; False if another replica was first."""
+        with translated():
+            claimed = await self._records.update_one(
+                {"_id": pid, WAITING_SINCE: since},
+                {"$set": {WAITING_SINCE: datetime.now(UTC) + LEASE}},
+            )
+        return bool(claimed.matched_count)
+
+    async def mark_written(self, pid: str, doi: str | None) -> None:
+        """Removes the record from those that wait, unless its DOI changed meanwhile."""
+        with translated():
+            await self._records.update_one(
+                {"_id": pid, "doi": doi}, {"$unset": {WAITING_SINCE: ""}}
+            )
+
+    async def count_waiting(self) -> int:
+        return await self._records.count_documents({WAITING_SINCE: {"$ne": None}})

@@ -1,0 +1,65 @@
+"""Stores the lists of files of datasets, in the parts in which they are published."""
+
+from collections.abc import Sequence
+
+from portal_shared.contracts.events import DatasetFilesListed
+from portal_shared.messaging.outbox import Outbox
+from portal_shared.runtime.mongo import (
+    ASCENDING,
+    Client,
+    Database,
+    Session,
+    transaction,
+    translated,
+)
+
+
+class FileListStore:
+    """The collection `listings`."""
+
+    def __init__(self, client: Client, database: Database, outbox: Outbox) -> None:
+        self._client = client
+        self._outbox = outbox
+        self._parts = database["listings"]
+
+    async def prepare(self) -> None:
+        """Creates the index."""
+        with translated():
+            await self._parts.create_index([("pid", ASCENDING), ("part", ASCENDING)])
+
+    async def find(self, pid: str) -> list[DatasetFilesListed]:
+        """Returns the parts of a dataset's list in order."""
+        with translated():
+            rows = self._parts.find({"pid": pid}).sort("part", ASCENDING)
+            return [DatasetFilesListed.model_validate_json(row["body"]) async for row in rows]
+
+    async def replace(
+        self, pid: str, parts: Sequence[DatasetFilesListed], session: Session
+    ) -> None:
+        """Stores a new list in place of the old one; without parts the old one stays."""
+        for part in parts:
+            await self._store(part, session)
+        if parts and parts[0].version > 1:
+            await self._parts.delete_many(
+                {"pid": pid, "part": {"$gte": parts[0].parts}}, session=session
+            )
+
+    async def publish_part(self, part: DatasetFilesListed) -> None:
+        """Stores and publishes one part of a list that is too long for one transaction."""
+
+        async def work(session: Session) -> None:
+            await self._store(part, session)
+            await self._outbox.add(session, [part])
+
+        await transaction(self._client, work)
+
+    async def drop_after(self, pid: str, count: int) -> None:
+        """Deletes the parts of a longer, older list beyond the first `count`."""
+        with translated():
+            await self._parts.delete_many({"pid": pid, "part": {"$gte": count}})
+
+    async def _store(self, part: DatasetFilesListed, session: Session) -> None:
+        key = {"pid": part.pid, "part": part.part}
+        await self._parts.replace_one(
+            key, {**key, "body": part.model_dump_json()}, upsert=True, session=session
+        )
