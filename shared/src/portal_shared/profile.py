@@ -11,16 +11,16 @@ from portal_shared.contracts.records import DoiLevel, Level
 from portal_shared.runtime.errors import NotFound
 
 
-class Part(BaseModel):
+class ProfileModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Publisher(Part):
+class Publisher(ProfileModel):
     name: str
     ror: str | None = None
 
 
-class SuffixRules(Part):
+class SuffixRules(ProfileModel):
     """How a DOI made here looks after its prefix: `start`, then groups made of the pid."""
 
     start: Annotated[str, Field(pattern=r"^[a-z0-9.-]*$")] = ""
@@ -28,7 +28,7 @@ class SuffixRules(Part):
     size: Annotated[int, Field(ge=4, le=6)] = 4  # characters of a group
 
 
-class DoiRules(Part):
+class DoiRules(ProfileModel):
     mint: tuple[DoiLevel, ...] = ()  # levels for which a record without a DOI is given one
     suffix: SuffixRules = SuffixRules()
     embargo: Literal["draft", "registered"] = "draft"  # the state until the release date
@@ -44,7 +44,7 @@ class DoiRules(Part):
     awards: Publisher | None = None  # who grants the proposals: each is told as an award
 
 
-class Vocabulary(Part):
+class Vocabulary(ProfileModel):
     """The terms of a scheme that values of a parameter stand for."""
 
     scheme: str
@@ -53,13 +53,13 @@ class Vocabulary(Part):
     terms: dict[str, tuple[str, str]]  # value: id, label
 
 
-class Place(Part):
+class Place(ProfileModel):
     name: str
     latitude: Annotated[float, Field(ge=-90, le=90)]
     longitude: Annotated[float, Field(ge=-180, le=180)]
 
 
-class IcatRules(Part):
+class IcatRules(ProfileModel):
     facility: str
     investigation_type: str
     dataset_type: str
@@ -67,13 +67,13 @@ class IcatRules(Part):
     parameter_prefix: str = ""  # before names that `parameters` gives no ICAT name
 
 
-class TechniqueRule(Part):
+class TechniqueRule(ProfileModel):
     label: str
     aliases: tuple[str, ...] = ()
     broader: tuple[str, ...] = ()  # PaNET numbers of all broader terms
 
 
-class ParameterRule(Part):
+class ParameterRule(ProfileModel):
     """With a unit ("": a plain number) the value is a number, with `date` an instant, else text."""
 
     label: str
@@ -87,18 +87,18 @@ class ParameterRule(Part):
     free_text: bool = False  # prose: searched, but never counted, suggested or quoted
 
 
-class SearchRules(Part):
+class SearchRules(ProfileModel):
     read_as: dict[str, str] = {}  # phrases that do not mean their words, and what they do mean
     numbered: tuple[str, ...] = ()  # words whose numbers may have zeros before them
     empty_words: tuple[str, ...] = ()  # of questions: they say nothing of what is sought
 
 
-class Facets(Part):
+class Facets(ProfileModel):
     documents: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
 
 
-class Profile(Part):
+class Profile(ProfileModel):
     name: str
     title: str
     facility: str

@@ -87,10 +87,10 @@ _LONG_PREFIXES = {
     "milli": -3, "centi": -2, "deci": -1, "deca": 1, "hecto": 2, "kilo": 3, "mega": 6, "giga": 9,
     "tera": 12, "peta": 15, "exa": 18, "zetta": 21, "yotta": 24,
 }  # fmt: skip
-MOST_CHARACTERS = 100
+MAX_NAME_CHARS = 100
 
 
-def normalised(name: str) -> str:
+def normalize(name: str) -> str:
     """NFKC, trimmed, inner blanks collapsed: two spellings that are the same become equal."""
     return " ".join(unicodedata.normalize("NFKC", name).split())
 
@@ -104,8 +104,8 @@ def _exact() -> dict[str, Unit]:
     for symbol, factor, dimension, _, names in _TABLE:
         unit = Unit(factor, _base(dimension))
         for name in (symbol, *names):
-            known[normalised(name)] = unit
-    known.update({normalised(n): _TEMPERATURES[t] for n, t in _TEMPERATURE_NAMES.items()})
+            known[normalize(name)] = unit
+    known.update({normalize(n): _TEMPERATURES[t] for n, t in _TEMPERATURE_NAMES.items()})
     return known
 
 
@@ -173,14 +173,14 @@ def _compound(name: str) -> Unit | None:
 
 def find(name: str | None, parameter: str = "") -> Unit | None:
     """The unit of that name, or None. `C`, `F` of a parameter named …temperature… are degrees."""
-    if not name or len(name) > MOST_CHARACTERS:
+    if not name or len(name) > MAX_NAME_CHARS:
         return None
-    return _found(name, warm="temperature" in parameter.lower())
+    return _find_cached(name, warm="temperature" in parameter.lower())
 
 
 @lru_cache(maxsize=4096)
-def _found(name: str, *, warm: bool) -> Unit | None:
-    plain = normalised(name)
+def _find_cached(name: str, *, warm: bool) -> Unit | None:
+    plain = normalize(name)
     if warm and plain in ("C", "F"):
         return _TEMPERATURES["celsius" if plain == "C" else "fahrenheit"]
     return _simple(plain) or _compound(plain)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 from portal_shared import profile as profiles
-from portal_shared.validation.job_parser import envelope, parsed
-from portal_shared.validation.validator import judge
+from portal_shared.validation.job_parser import parse_envelope, parse_job
+from portal_shared.validation.validator import validate
 
 from .conftest import Ingest
 
@@ -22,7 +22,7 @@ def test_the_example_job_is_valid_by_schema_and_by_profile() -> None:
     body = JOB.read_bytes()
     schema = json.loads((ROOT / "shared/contracts/ingest.job.v1.json").read_text("utf-8"))
     Draft202012Validator(schema).validate(json.loads(body))
-    judged = judge(envelope(parsed(body)), profiles.load("human-organs"))
+    judged = validate(parse_envelope(parse_job(body)), profiles.load("human-organs"))
     assert judged.document is not None
     assert [p.problems for p in (judged.document, *judged.datasets)] == [[], []]
 

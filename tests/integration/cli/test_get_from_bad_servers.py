@@ -15,7 +15,7 @@ from portal_cli.download.client import OutOfReach, Portal, Progress, Unknown
 from portal_cli.download.download import Download, Receipt
 from portal_cli.download.fetcher import Result
 from portal_local.launcher.ports import free_port
-from portal_shared.contracts.file_urls import named
+from portal_shared.contracts.file_urls import parse_data_path
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -76,7 +76,7 @@ class BadPortal:
         return JSONResponse({"pid": "p", "files": told, "next": None})
 
     async def data(self, request: Request) -> Response:
-        found = named(request.scope["raw_path"])
+        found = parse_data_path(request.scope["raw_path"])
         assert found is not None
         if not found[1]:
             return await self.listing(request)

@@ -472,7 +472,7 @@ class Gateway:
         app.state.downloads = Downloads(self.service, self.catalogue, self.settings)
         self.service.subscribe(handlers.router, downloads=app.state.downloads)
         noticing = Noticing(self.settings, app.state.downloads)
-        self.service.work(Worker("notices", noticing.step))
+        self.service.add_worker(Worker("notices", noticing.step))
         app.include_router(downloads.router)
 
         @app.exception_handler(PortalError)
@@ -539,7 +539,7 @@ async def gateway(
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     async with asyncio.timeout(30):
-        while not server.started or await made.service.problems():
+        while not server.started or await made.service.failing_checks():
             await asyncio.sleep(0.05)
     yield made
     server.should_exit = True

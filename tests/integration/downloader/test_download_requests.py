@@ -160,14 +160,14 @@ async def test_what_is_told_late_or_twice_changes_nothing(
         files_failed=0, bytes=12_000, bytes_online=4000,
     )  # fmt: skip
     unknown = ready.model_copy(update={"request_id": "nobody asked"})
-    handled = gateway.service.settling.settled["ok"]
+    handled = gateway.service.retries.outcomes["ok"]
     await downloader.say(ready, late, ready, unknown)
     async with asyncio.timeout(30):
-        while gateway.service.settling.settled["ok"] < handled + 4:
+        while gateway.service.retries.outcomes["ok"] < handled + 4:
             await asyncio.sleep(0.05)
     told = (await reader.get(first["self"])).json()
     assert (told["state"], told["files_online"]) == ("ONLINE", 3)
-    assert gateway.service.settling.settled["dead"] == 0
+    assert gateway.service.retries.outcomes["dead"] == 0
 
 
 async def test_how_many_files_expired_is_told_beside_those_that_failed(

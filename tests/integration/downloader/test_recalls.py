@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from portal_shared.contracts.records import File, key
+from portal_shared.contracts.records import File, pid_key
 
 SITE = "http://portal.example"
 
@@ -86,7 +86,7 @@ async def test_a_corrupt_file_is_never_served_and_the_reason_is_told(
     assert (await downloader.get("p", "001.bin")).status_code == 503
     assert (await downloader.get("p", "002.bin")).status_code == 200
     kept = downloader.process.cache / "quarantine"
-    assert len(list(kept.glob(f"*-{key(downloader.pid('p'))}-*"))) == 1  # the last of the tries
+    assert len(list(kept.glob(f"*-{pid_key(downloader.pid('p'))}-*"))) == 1  # the last of the tries
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -73,7 +73,7 @@ class Portal:
         service: Service = self.indexer.state.service
         for event in events:
             self.said += 1
-            await service.publisher.send(
+            await service.publisher.publish(
                 event.model_dump_json().encode(),
                 exchange=topology.EVENTS,
                 routing_key=event.key,
@@ -85,7 +85,7 @@ class Portal:
         service: Service = self.indexer.state.service
         async with asyncio.timeout(seconds):
             while True:
-                done = sum(service.settling.settled.values())
+                done = sum(service.retries.outcomes.values())
                 status = (await self.operator.get("/status")).json()
                 if done >= self.said and status["pending"] == 0:
                     return status

@@ -256,7 +256,7 @@ async def test_files_come_in_pages_of_the_newest_complete_list(atlas: Any) -> No
 
     await atlas.say([listed(2, files, 1, 2)])
     service = atlas.indexer.state.service
-    while service.settling.settled["ok"] < atlas.said:
+    while service.retries.outcomes["ok"] < atlas.said:
         await asyncio.sleep(0.02)
     assert (await atlas.operator.get("/status")).json()["pending"] > 0
     assert (await atlas.get(f"/api/Datasets/{pid}/files/count")).json() == {"count": 0}

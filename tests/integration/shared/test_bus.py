@@ -31,7 +31,7 @@ router = RabbitRouter()
 
 
 @router.subscriber(
-    publisher.queue("ingest", DoiFailed), channel=publisher.channel(1), no_reply=True
+    publisher.event_queue("ingest", DoiFailed), channel=publisher.channel(1), no_reply=True
 )
 async def note(event: DoiFailed, notebook: Annotated[Notebook, Context()]) -> None:
     notebook.heard.append(event)
@@ -53,13 +53,13 @@ async def notebook(settings: Settings) -> AsyncIterator[tuple[Service, Notebook]
     service.subscribe(router, notebook=notebook)
     async with service.running():
         async with asyncio.timeout(30):
-            while await service.problems():
+            while await service.failing_checks():
                 await asyncio.sleep(0.05)
         yield service, notebook
 
 
 async def say(service: Service, body: bytes) -> None:
-    await service.publisher.send(
+    await service.publisher.publish(
         body,
         exchange=topology.EVENTS,
         routing_key=DoiFailed.key,
@@ -88,8 +88,8 @@ async def test_a_failure_that_may_pass_is_tried_again(notebook: tuple[Service, N
     heard.fails_with, heard.fails_times = Unavailable("not now"), 1
     await say(service, FAILED.model_dump_json().encode())
     await until(lambda: len(heard.heard) == 2)
-    assert service.settling.settled["retried"] == 1
-    assert service.settling.settled["dead"] == 0
+    assert service.retries.outcomes["retried"] == 1
+    assert service.retries.outcomes["dead"] == 0
 
 
 async def test_tried_often_enough_it_is_dead_with_the_reason(
@@ -98,7 +98,7 @@ async def test_tried_often_enough_it_is_dead_with_the_reason(
     service, heard = notebook
     heard.fails_with, heard.fails_times = Unavailable("not now"), 100
     await say(service, FAILED.model_dump_json().encode())
-    await until(lambda: service.settling.settled["dead"] == 1)
+    await until(lambda: service.retries.outcomes["dead"] == 1)
     message = await dead(settings)
     assert message is not None
     assert len(heard.heard) == len(settings.retry_delays) + 1
@@ -113,7 +113,7 @@ async def test_a_body_the_model_refuses_is_dead_at_once(
 ) -> None:
     service, heard = notebook
     await say(service, body)
-    await until(lambda: service.settling.settled["dead"] == 1)
+    await until(lambda: service.retries.outcomes["dead"] == 1)
     message = await dead(settings)
     assert message is not None
     assert message.body == body
@@ -127,14 +127,14 @@ async def test_what_cannot_succeed_is_not_tried_again(
     service, heard = notebook
     heard.fails_with, heard.fails_times = Invalid("never", field="pid"), 100
     await say(service, FAILED.model_dump_json().encode())
-    await until(lambda: service.settling.settled["dead"] == 1)
+    await until(lambda: service.retries.outcomes["dead"] == 1)
     assert len(heard.heard) == 1
 
 
 async def test_an_event_nobody_is_bound_to_is_not_sent(notebook: tuple[Service, Notebook]) -> None:
     service, _ = notebook
     with pytest.raises(Unavailable, match="no queue takes"):
-        await service.publisher.send(
+        await service.publisher.publish(
             b"{}", exchange=topology.EVENTS, routing_key="nobody.hears.v1", message_id="m"
         )
 

@@ -19,8 +19,8 @@ from portal_cli.main import app
 from portal_shared import profile as profiles
 from portal_shared.contracts.jobs import Job, Problem
 from portal_shared.runtime.errors import Invalid
-from portal_shared.validation.job_parser import envelope, parsed
-from portal_shared.validation.validator import judge
+from portal_shared.validation.job_parser import parse_envelope, parse_job
+from portal_shared.validation.validator import validate
 from typer.testing import CliRunner
 
 HOA = profiles.load("human-organs")
@@ -86,7 +86,7 @@ def test_a_clean_folder_becomes_a_job_that_the_portal_accepts(tmp_path: Path) ->
     assert told["problems"] == []
     assert code == 0
     body = (tmp_path / "job.json").read_bytes()
-    judged = judge(envelope(parsed(body)), HOA)
+    judged = validate(parse_envelope(parse_job(body)), HOA)
     assert judged.datasets[0].problems == []
     dataset = Job.model_validate_json(body).datasets[0]
     assert dataset.folder == "data/overview"

@@ -134,7 +134,7 @@ ENGINES = engines()
 NAMES: dict[str, frozenset[str]] = {}
 for _row in ENGINES["Dataset"].rows:
     for _tag in _row["techniques"]:
-        _name = techniques.plain(_tag["name"])
+        _name = techniques.normalize_label(_tag["name"])
         NAMES[_name] = NAMES.get(_name, frozenset()) | {techniques.term(_tag["pid"])}
 
 pick = st.sampled_from

@@ -71,11 +71,11 @@ def test_a_technique_is_found_by_all_its_broader_terms() -> None:
 
 
 def test_quantities_are_in_si_beside_the_numbers_as_stored() -> None:
-    field = search_documents.dataset(dataset())["p"][index_fields.name("voxel_size")]
+    field = search_documents.dataset(dataset())["p"][index_fields.parameter_key("voxel_size")]
     micrometre = units.find("um")
     assert micrometre is not None
     assert field["v"] == [6.49]
-    assert field[index_fields.dimension(micrometre)] == [micrometre.to_si(6.49)]
+    assert field[index_fields.dimension_key(micrometre)] == [micrometre.to_si(6.49)]
 
 
 def test_words_are_found_apart_and_numbers_without_their_zeros() -> None:
@@ -107,7 +107,7 @@ def test_ids_of_rows_are_safe_and_stable() -> None:
 
 def test_pids_order_by_code_point_in_any_collation() -> None:
     pids = ["B", "a", "A", "é", "Z1", "z", "中", "10.1/x", "\U0001f600"]
-    assert sorted(pids) == sorted(pids, key=index_fields.order)
+    assert sorted(pids) == sorted(pids, key=index_fields.sort_key)
 
 
 def test_synonyms_go_both_ways() -> None:

@@ -12,9 +12,9 @@ from portal_ingest.store.size_limits import limit_problems, shorten_answer
 from portal_shared.contracts.jobs import JobAnswer, Outcome, Problem
 from portal_shared.contracts.records import File
 from portal_shared.runtime.errors import Invalid
-from portal_shared.validation.job_parser import envelope, parsed
-from portal_shared.validation.redaction import without_private
-from portal_shared.validation.validator import judge
+from portal_shared.validation.job_parser import parse_envelope, parse_job
+from portal_shared.validation.redaction import redact
+from portal_shared.validation.validator import validate
 
 from .test_judging import ANY, DATASET, HOA, job
 
@@ -76,8 +76,8 @@ def test_a_million_of_characters_is_refused_wherever_it_stands(text: str) -> Non
     """In every field of the strict and of the lenient profile; a hang would be the end of it."""
     for place in places(FULL):
         for profile in (HOA, ANY):
-            raw, _ = without_private(job(put(place, text)), profile)
-            part = judge(envelope(raw), profile).datasets[0]
+            raw, _ = redact(job(put(place, text)), profile)
+            part = validate(parse_envelope(raw), profile).datasets[0]
             fields = " ".join(p.field for p in part.problems)
             assert str(place[0]) in fields, (place, fields)
             assert all(len(p.reason) <= 1000 for p in part.problems)
@@ -91,12 +91,12 @@ def test_a_message_of_pyicat_plus_of_that_length_becomes_a_job_that_is_refused(t
     value = made["records"][0]["fields"]["parameters.SamplePatient_age"]["value"]
     assert value == text
     raw = {**DATASET, "parameters": [{"name": "SamplePatient_age", "value": value}]}
-    assert judge(envelope(job(raw)), ANY).datasets[0].problems
+    assert validate(parse_envelope(job(raw)), ANY).datasets[0].problems
 
 
 @pytest.mark.parametrize("name", ["L'ESRF", 'say "hi"', "a/b", "über 心", "'; DROP TABLE x; --"])
 def test_a_name_with_quotes_and_slashes_is_a_name(name: str) -> None:
-    told = judge(envelope(job({**DATASET, "name": name, "pid": "p"})), HOA)
+    told = validate(parse_envelope(job({**DATASET, "name": name, "pid": "p"})), HOA)
     assert told.datasets[0].problems == []
 
 
@@ -105,12 +105,12 @@ def test_a_name_with_quotes_and_slashes_is_a_name(name: str) -> None:
 )
 @pytest.mark.parametrize("profile", [HOA, ANY], ids=["strict", "lenient"])
 def test_a_name_that_hides_or_breaks_is_refused_by_its_field(name: str, profile: Any) -> None:
-    told = judge(envelope(job({**DATASET, "name": name, "pid": "p"})), profile)
+    told = validate(parse_envelope(job({**DATASET, "name": name, "pid": "p"})), profile)
     assert [p.field for p in told.datasets[0].problems] == ["datasets[0].name"]
 
 
 def test_a_right_to_left_mark_in_prose_is_named_and_taken_out_of_the_suggestion() -> None:
-    told = judge(envelope(job({**DATASET, "summary": "safe\u200ftxt"})), HOA)
+    told = validate(parse_envelope(job({**DATASET, "summary": "safe\u200ftxt"})), HOA)
     found = told.datasets[0].problems
     assert [(p.field, p.suggestion) for p in found] == [("datasets[0].summary", "safetxt")]
     assert "U+200F" in found[0].reason
@@ -121,15 +121,15 @@ def test_a_flood_of_keys_and_depth_is_refused_with_its_place() -> None:
     for _ in range(40):
         deep = {"a": deep}
     with pytest.raises(Invalid, match="nested deeper"):
-        parsed(json.dumps(job({**DATASET, "details": deep})).encode())
+        parse_job(json.dumps(job({**DATASET, "details": deep})).encode())
     flood = {f"k{n}": "v" for n in range(100_000)}
-    told = judge(envelope(job({**DATASET, **flood})), HOA).datasets[0]
+    told = validate(parse_envelope(job({**DATASET, **flood})), HOA).datasets[0]
     assert len(told.problems) == 201
     assert told.problems[-1].reason == "99800 more problems: mend these first"
 
 
 def test_a_job_of_more_records_than_an_answer_could_tell_is_refused_as_a_whole() -> None:
-    told = judge(envelope(job(*[{}] * 10_001)), HOA)
+    told = validate(parse_envelope(job(*[{}] * 10_001)), HOA)
     assert [(p.field, p.reason) for p in told.problems] == [
         ("datasets", "are 10001: a job has at most 10000, send several")
     ]

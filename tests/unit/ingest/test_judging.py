@@ -14,10 +14,10 @@ from portal_shared import profile
 from portal_shared.contracts.jobs import DatasetIn, FileIn
 from portal_shared.contracts.records import File, FileSummary, files_digest
 from portal_shared.runtime.errors import Invalid
-from portal_shared.validation.job_parser import content_hash, envelope, parsed
-from portal_shared.validation.redaction import without_private
-from portal_shared.validation.rules import leaves_folder, valid_orcid
-from portal_shared.validation.validator import judge
+from portal_shared.validation.job_parser import content_hash, parse_envelope, parse_job
+from portal_shared.validation.redaction import redact
+from portal_shared.validation.rules import is_orcid, path_problem
+from portal_shared.validation.validator import validate
 
 HOA, ANY = profile.load("human-organs"), profile.load("panosc")
 PANET = "http://purl.org/pan-science/PaNET/PaNET01333"
@@ -43,7 +43,7 @@ def job(*datasets: Any, **more: Any) -> dict[str, Any]:
 @given(st.binary(max_size=200))
 def test_no_bytes_are_an_error_of_ours(body: bytes) -> None:
     with suppress(Invalid):
-        envelope(parsed(body))
+        parse_envelope(parse_job(body))
 
 
 json_values = st.recursive(
@@ -58,14 +58,14 @@ json_values = st.recursive(
 @given(st.lists(json_values, max_size=4), json_values)
 def test_any_json_in_a_job_is_judged_not_crashed_on(datasets: list[Any], document: Any) -> None:
     raw = job(*datasets, **({"document": document} if isinstance(document, dict) else {}))
-    judged = judge(envelope(without_private(raw, HOA)[0]), HOA)
+    judged = validate(parse_envelope(redact(raw, HOA)[0]), HOA)
     assert len(judged.datasets) == len(datasets)
     assert all(d.problems for d in judged.datasets if d.dataset is None)
 
 
 def test_everything_wrong_is_told_at_once() -> None:
     broken = {"name": "a", "created": "yesterday", "colour": 1, "size": -1}
-    judged = judge(envelope(job(broken)), HOA)
+    judged = validate(parse_envelope(job(broken)), HOA)
     fields = {p.field for p in judged.datasets[0].problems}
     assert fields == {
         "datasets[0].title",
@@ -76,15 +76,15 @@ def test_everything_wrong_is_told_at_once() -> None:
 
 
 def test_a_date_without_zone_is_refused() -> None:
-    judged = judge(envelope(job({**DATASET, "created": "2021-01-01T00:00:00"})), HOA)
+    judged = validate(parse_envelope(job({**DATASET, "created": "2021-01-01T00:00:00"})), HOA)
     assert [p.field for p in judged.datasets[0].problems] == ["datasets[0].created"]
 
 
 def test_a_known_parameter_without_its_unit_is_refused() -> None:
     organ = {"name": "organ", "value": "kidney"}
     given_ = {**DATASET, "parameters": [organ, {"name": "voxel_size", "value": 2.5}]}
-    assert judge(envelope(job(given_)), HOA).datasets[0].problems
-    assert not judge(envelope(job(given_)), ANY).datasets[0].problems
+    assert validate(parse_envelope(job(given_)), HOA).datasets[0].problems
+    assert not validate(parse_envelope(job(given_)), ANY).datasets[0].problems
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,11 @@ def test_a_known_parameter_without_its_unit_is_refused() -> None:
 def test_a_parameter_that_is_an_instant_has_a_zone(value: Any, suggestion: str | None) -> None:
     def told(given_: Any, rules: profile.Profile) -> list[Any]:
         rows = [*DATASET["parameters"], {"name": "scan_start", "value": given_}]
-        found = judge(envelope(job({**DATASET, "parameters": rows})), rules).datasets[0].problems
+        found = (
+            validate(parse_envelope(job({**DATASET, "parameters": rows})), rules)
+            .datasets[0]
+            .problems
+        )
         return [(p.field, p.suggestion) for p in found]
 
     assert told(value, HOA) == [("datasets[0].parameters[2].value", suggestion)]
@@ -109,7 +113,7 @@ def test_a_parameter_that_is_an_instant_has_a_zone(value: Any, suggestion: str |
 
 def test_a_refused_document_takes_its_datasets_with_it() -> None:
     raw = job(DATASET, document={"name": "d", "title": "", "type": "poem"})
-    judged = judge(envelope(raw), HOA)
+    judged = validate(parse_envelope(raw), HOA)
     assert judged.document is not None
     assert "document.title" in {p.field for p in judged.document.problems}
     assert [p.field for p in judged.datasets[0].problems] == ["document"]
@@ -133,27 +137,27 @@ def test_a_refused_document_takes_its_datasets_with_it() -> None:
     ],
 )
 def test_a_path_that_leaves_its_folder_or_hides_is_refused(path: str) -> None:
-    assert leaves_folder(path)
+    assert path_problem(path)
 
 
 @pytest.mark.parametrize("path", ["a", "a/b.txt", "0/c/0/0/0", "über/ä b", "...", "a..b"])
 def test_an_ordinary_path_is_taken(path: str) -> None:
-    assert leaves_folder(path) is None
+    assert path_problem(path) is None
 
 
 def test_an_orcid_has_a_check_digit() -> None:
-    assert valid_orcid("0000-0003-0907-0315")
-    assert valid_orcid("https://orcid.org/0000-0002-1694-233X")
-    assert not valid_orcid("0000-0003-0907-0316")
-    assert not valid_orcid("0000")
+    assert is_orcid("0000-0003-0907-0315")
+    assert is_orcid("https://orcid.org/0000-0002-1694-233X")
+    assert not is_orcid("0000-0003-0907-0316")
+    assert not is_orcid("0000")
 
 
 def test_unknown_donor_keys_are_dropped_and_counted() -> None:
     details = {"donor": {"id": "D1", "date_of_death": "2019", "x": 1}, "scan": {"date": "2021"}}
-    clean, dropped = without_private(job({**DATASET, "details": details}), HOA)
+    clean, dropped = redact(job({**DATASET, "details": details}), HOA)
     assert clean["datasets"][0]["details"] == {"donor": {"id": "D1"}, "scan": {"date": "2021"}}
     assert dropped == 2
-    hidden, count = without_private(job({**DATASET, "details": {"donor": ["2019"]}}), HOA)
+    hidden, count = redact(job({**DATASET, "details": {"donor": ["2019"]}}), HOA)
     assert hidden["datasets"][0]["details"] == {}
     assert count == 1
 
@@ -211,4 +215,4 @@ def test_many_files_become_logical_ones() -> None:
 
 def test_a_job_is_json_again_after_it_was_kept() -> None:
     raw = job(DATASET)
-    assert parsed(json.dumps(raw).encode()) == raw
+    assert parse_job(json.dumps(raw).encode()) == raw

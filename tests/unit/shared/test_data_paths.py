@@ -3,14 +3,14 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from portal_shared.contracts.file_urls import data_path, named
+from portal_shared.contracts.file_urls import data_path, parse_data_path
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 
 
 @given(NAMES, NAMES)
 def test_an_address_names_what_it_was_made_from(pid: str, location: str) -> None:
-    assert named(data_path(pid, location).encode()) == (pid, location)
+    assert parse_data_path(data_path(pid, location).encode()) == (pid, location)
 
 
 @pytest.mark.parametrize(
@@ -29,4 +29,4 @@ def test_an_address_names_what_it_was_made_from(pid: str, location: str) -> None
     ],
 )
 def test_only_an_address_of_data_is_read(raw: bytes, expected: tuple[str, str] | None) -> None:
-    assert named(raw) == expected
+    assert parse_data_path(raw) == expected

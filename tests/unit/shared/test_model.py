@@ -4,7 +4,14 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from portal_shared import profile
-from portal_shared.contracts.records import File, Parameter, bare_doi, files_digest, key, utc_text
+from portal_shared.contracts.records import (
+    File,
+    Parameter,
+    bare_doi,
+    files_digest,
+    pid_key,
+    utc_text,
+)
 from portal_shared.runtime.errors import Conflict, Invalid, NotFound, Unavailable, may_succeed_later
 from pydantic import ValidationError
 
@@ -25,8 +32,8 @@ def test_a_digest_of_files_does_not_depend_on_their_order() -> None:
 
 
 def test_a_key_fits_every_store() -> None:
-    assert key("10.1/ä b").isalnum()
-    assert key("a") != key("b")
+    assert pid_key("10.1/ä b").isalnum()
+    assert pid_key("a") != pid_key("b")
 
 
 def test_instants_are_written_in_utc_with_milliseconds() -> None:

@@ -10,19 +10,25 @@ LONG = st.integers(215, 225).map(lambda n: "x" * n) | st.integers(105, 115).map(
 
 @given(st.sets(PIDS | LONG, max_size=8))
 def test_whether_all_can_be_told_again_is_known(pids: set[str]) -> None:
-    named = [index_fields.above(pid) for pid in pids]
-    told = [index_fields.above_pid(one) for one in named]
-    assert index_fields.above_told(named) == (None not in told)
+    named = [index_fields.ancestor_key(pid) for pid in pids]
+    told = [index_fields.ancestor_pid(one) for one in named]
+    assert index_fields.all_pids_known(named) == (None not in told)
     assert {pid for pid in told if pid} <= pids
 
 
 @given(st.sets(PIDS | LONG, max_size=8))
 def test_those_that_can_be_told_stand_in_the_order_of_their_pids(pids: set[str]) -> None:
-    named = sorted(n for pid in pids if index_fields.above_told([n := index_fields.above(pid)]))
-    told = [index_fields.above_pid(one) for one in named]
+    named = sorted(
+        n for pid in pids if index_fields.all_pids_known([n := index_fields.ancestor_key(pid)])
+    )
+    told = [index_fields.ancestor_pid(one) for one in named]
     assert told == sorted(pid for pid in told if pid)
 
 
 def test_a_pid_is_told_up_to_the_bytes_that_are_kept() -> None:
-    assert index_fields.above_told([index_fields.above("x" * 220), index_fields.above("é" * 110)])
-    assert not index_fields.above_told([index_fields.above("x"), index_fields.above("x" * 221)])
+    assert index_fields.all_pids_known(
+        [index_fields.ancestor_key("x" * 220), index_fields.ancestor_key("é" * 110)]
+    )
+    assert not index_fields.all_pids_known(
+        [index_fields.ancestor_key("x"), index_fields.ancestor_key("x" * 221)]
+    )

@@ -44,16 +44,16 @@ def below(term: str) -> set[str]:
 
 
 def test_labels_stand_at_their_numbers() -> None:
-    by_number = {r["number"]: techniques.plain(r["label"]) for r in rows()}
+    by_number = {r["number"]: techniques.normalize_label(r["label"]) for r in rows()}
     assert {n: by_number[n] for n in LABELS} == LABELS
     assert len(by_number) == len(rows()) > 370
 
 
 def test_a_profiles_techniques_have_the_labels_of_the_table() -> None:
-    by_number = {r["number"]: techniques.plain(r["label"]) for r in rows()}
+    by_number = {r["number"]: techniques.normalize_label(r["label"]) for r in rows()}
     for name in profile.names():
         for pid, rule in profile.load(name).techniques.items():
-            assert techniques.plain(rule.label) == by_number[techniques.term(pid)]
+            assert techniques.normalize_label(rule.label) == by_number[techniques.term(pid)]
 
 
 def test_terms_stand_for_all_below_them_inferred_ones_too() -> None:
@@ -70,7 +70,7 @@ def test_terms_stand_for_all_below_them_inferred_ones_too() -> None:
     ["SAXS", "saxs", "small angle x-ray scattering", "Small Angle X-ray  Scattering technique"],
 )
 def test_names_are_found_in_each_form(name: str) -> None:
-    assert "PaNET01188" in techniques.named(name)
+    assert "PaNET01188" in techniques.find_terms(name)
 
 
 def test_the_table_tells_where_it_is_from() -> None:

@@ -42,7 +42,7 @@ async def test_it_works_until_there_is_nothing() -> None:
 
 async def test_woken_in_a_crowd_it_works_once() -> None:
     steps = Steps()
-    worker = Worker("w", steps.step, quiet=0.1, patience=10)
+    worker = Worker("w", steps.step, quiet_seconds=0.1, max_quiet_seconds=10)
     async with running(worker):
         for _ in range(10):
             worker.wake.set()
@@ -54,7 +54,7 @@ async def test_woken_in_a_crowd_it_works_once() -> None:
 
 async def test_it_does_not_wait_for_ever_for_quiet() -> None:
     steps = Steps()
-    worker = Worker("w", steps.step, quiet=0.1, patience=0.2)
+    worker = Worker("w", steps.step, quiet_seconds=0.1, max_quiet_seconds=0.2)
     async with running(worker):
         for _ in range(60):
             worker.wake.set()
@@ -67,16 +67,19 @@ async def test_its_trouble_is_told_and_passes() -> None:
     steps.fails = True
     worker = Worker("w", steps.step)
     async with running(worker):
-        assert worker.trouble == "the database is away"
+        assert worker.last_error == "the database is away"
         steps.fails = False
         async with asyncio.timeout(10):
-            while worker.trouble:
+            while worker.last_error:
                 await asyncio.sleep(0.02)
 
 
 async def test_how_seldom_it_looks_unwoken_is_its_own() -> None:
     often, seldom = Steps(), Steps()
-    async with running(Worker("o", often.step, idle=0.02)), running(Worker("s", seldom.step)):
+    async with (
+        running(Worker("o", often.step, idle_seconds=0.02)),
+        running(Worker("s", seldom.step)),
+    ):
         while often.taken < 5:
             await asyncio.sleep(0.01)
     assert seldom.taken == 1
@@ -84,8 +87,8 @@ async def test_how_seldom_it_looks_unwoken_is_its_own() -> None:
 
 async def test_as_long_as_there_is_nothing_it_looks_less_and_less_often() -> None:
     always, less = Steps(), Steps()
-    worker = Worker("l", less.step, idle=0.02, longest_idle=60)
-    async with running(Worker("a", always.step, idle=0.02)), running(worker):
+    worker = Worker("l", less.step, idle_seconds=0.02, max_idle_seconds=60)
+    async with running(Worker("a", always.step, idle_seconds=0.02)), running(worker):
         while always.taken < 20:
             await asyncio.sleep(0.01)
         assert less.taken < 10

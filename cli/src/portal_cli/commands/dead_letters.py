@@ -138,7 +138,7 @@ async def _replay(data: Path, which: str) -> int:
         if key not in done and facts["queue"]:
             history = f"{facts['history'] or ''}{facts['last']}: {facts['reason']}\n"[-4000:]
             headers = {k: v for k, v in message.headers.items() if k in KEPT}
-            await publisher.send(
+            await publisher.publish(
                 message.body,
                 exchange="",
                 routing_key=facts["queue"],

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 from portal_shared.contracts.jobs import DatasetIn, Envelope, Problem
 from portal_shared.profile import Profile
-from portal_shared.validation.redaction import without_private
-from portal_shared.validation.rules import leaves_folder
-from portal_shared.validation.validator import judge
+from portal_shared.validation.redaction import redact
+from portal_shared.validation.rules import path_problem
+from portal_shared.validation.validator import validate
 from pydantic import ValidationError
 
 from portal_cli.curation import file_headers, metadata
@@ -48,7 +48,7 @@ class Preparing:
         """Raises Invalid when the metadata cannot be read at all."""
         done = self.done
         parts, told = metadata.read(name, content, self._profile)
-        parts, done.dropped = without_private(parts, self._profile)
+        parts, done.dropped = redact(parts, self._profile)
         done.problems += told
         files = [f for f in walk(self._folder, done.problems) if f.location not in ignore]
         datasets = _datasets(parts)
@@ -70,7 +70,7 @@ class Preparing:
         named = given.get("folder")
         where = f"datasets[{number}].folder"
         if isinstance(named, str) and named not in ("", "."):
-            if reason := leaves_folder(named):
+            if reason := path_problem(named):
                 self.done.problems.append(Problem(field=where, reason=reason))
                 return None
             if not (self._folder / named).is_dir():
@@ -101,7 +101,7 @@ class Preparing:
                 Problem(field=".".join(map(str, e["loc"])), reason=e["msg"]) for e in error.errors()
             ]
             return
-        judged = judge(envelope, self._profile)
+        judged = validate(envelope, self._profile)
         found = [judged.document, *judged.datasets, *judged.instruments]
         self.done.problems += judged.problems
         refused = "its document is refused"  # told once, at the document

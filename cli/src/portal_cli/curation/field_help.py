@@ -7,7 +7,7 @@ from portal_shared.contracts.jobs import DatasetIn, DocumentIn
 from portal_shared.contracts.records import Level
 from portal_shared.profile import ParameterRule, Profile
 from portal_shared.runtime.errors import NotFound
-from portal_shared.validation.rules import nearest
+from portal_shared.validation.rules import closest_name
 from portal_shared.validation.validator import model_in
 from pydantic import BaseModel
 
@@ -59,7 +59,7 @@ def explain(name: str, profile: Profile) -> str:
             plain = plain.removeprefix(start)
     lines = [*_field(plain, profile), *_parameter(plain, profile), *_inner(plain, profile)]
     if not lines:
-        meant = nearest(plain, [*WORDS, *profile.parameters])
+        meant = closest_name(plain, [*WORDS, *profile.parameters])
         hint = f"; did you mean {meant}?" if meant else ""
         raise NotFound(f"no field {name!r}{hint}", field="--explain")
     return "\n".join([plain, *lines])

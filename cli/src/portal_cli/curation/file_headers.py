@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from portal_shared import units
-from portal_shared.validation.rules import leaves_folder
+from portal_shared.validation.rules import path_problem
 
 MICROMETRE = "um"
 IMAGE = 2  # axes
@@ -52,7 +52,7 @@ def _zarr(path: Path) -> Facts | None:
         return None
     levels = found[0]["datasets"]
     first = levels[0]["path"]
-    if reason := leaves_folder(first):
+    if reason := path_problem(first):
         raise ValueError(f"its first level is none: {reason}")
     _not_too_long(path / first)
     array: Any = group[first]

@@ -14,8 +14,8 @@ import yaml
 from portal_shared.contracts.jobs import MAX_JOB_BYTES, DatasetIn, DocumentIn, Problem
 from portal_shared.profile import Profile
 from portal_shared.runtime.errors import Invalid
-from portal_shared.validation.job_parser import parsed
-from portal_shared.validation.rules import nearest
+from portal_shared.validation.job_parser import parse_job
+from portal_shared.validation.rules import closest_name
 
 MOST_ALIASES = 100  # of YAML: each may stand for much
 COLUMN = re.compile(r"([^\[\]]++)(?:\[([^\[\]]*+)\])?")
@@ -33,7 +33,7 @@ def read(name: str, content: bytes, profile: Profile) -> tuple[dict[str, Any], l
         )
     ending = name.rsplit(".", 1)[-1].lower()
     if ending == "json":
-        return _shaped(parsed(content), profile), []
+        return _shaped(parse_job(content), profile), []
     if ending in ("yaml", "yml"):
         return _shaped(_yaml(content), profile), []
     if ending in ("csv", "tsv"):
@@ -90,7 +90,7 @@ def _yaml(content: bytes) -> dict[str, Any]:
     except (RecursionError, ValueError) as error:
         raise Invalid(f"not YAML that can be kept: {error}") from error
     try:  # the same strictness as for JSON: NaN, depth, size when aliases are written out
-        return parsed(json.dumps(found).encode())
+        return parse_job(json.dumps(found).encode())
     except (TypeError, RecursionError, ValueError) as error:
         raise Invalid(f"not YAML that can be kept: {error}") from error
 
@@ -157,7 +157,7 @@ def _columns(header: list[str], profile: Profile) -> list[Problem]:
         if top not in known:
             reason = f"{cell[:80]!r} is no field and no parameter that is known"
             where = f"line 1, column {number}"
-            found.append(Problem(field=where, reason=reason, suggestion=nearest(name, known)))
+            found.append(Problem(field=where, reason=reason, suggestion=closest_name(name, known)))
     return found
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from portal_shared.contracts.jobs import Problem
-from portal_shared.validation.rules import MARKS, leaves_folder
+from portal_shared.validation.rules import CONTROL_CHARACTERS, path_problem
 
 MANIFEST = "portal-manifest.sha256"  # ours, of an earlier run
 
@@ -48,9 +48,9 @@ def _unfit(entry: os.DirEntry[str], folder: Path) -> str | None:
         entry.name.encode()
     except UnicodeEncodeError:
         return "has a name that is not UTF-8: rename it"
-    if MARKS.search(entry.name):
+    if CONTROL_CHARACTERS.search(entry.name):
         return "has control or direction characters in its name: rename it"
-    if reason := leaves_folder(entry.name):
+    if reason := path_problem(entry.name):
         return f"has a name that cannot be kept: {reason}"
     if entry.is_symlink():
         target = os.path.realpath(folder / entry.name)
@@ -64,5 +64,5 @@ def _unfit(entry: os.DirEntry[str], folder: Path) -> str | None:
 
 
 def _better(name: str) -> str | None:
-    better = MARKS.sub("", name)
+    better = CONTROL_CHARACTERS.sub("", name)
     return better if better not in ("", name) else None

@@ -48,10 +48,10 @@ def build(settings: DoiSettings | None = None) -> FastAPI:
         parallelism=settings.parallelism,
         begin_within=(SLACK - 1) * longest,
     )
-    worker = service.work(Worker("identifiers", minting.step, longest_idle=LONGEST_IDLE))
-    service.prepare(registry.prepare)
-    service.check("DataCite", datacite.check_health)
-    service.facts(registry.counts)
+    worker = service.add_worker(Worker("identifiers", minting.step, max_idle_seconds=LONGEST_IDLE))
+    service.add_start_step(registry.prepare)
+    service.add_check("DataCite", datacite.check_health)
+    service.add_status_source(registry.counts)
     keeping = Keeping(registry, prefix=settings.datacite_prefix)
     service.subscribe(handlers.router, keeping=keeping, minting=worker)
 

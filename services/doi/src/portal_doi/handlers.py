@@ -21,7 +21,9 @@ AT_ONCE = 50  # they only write to the database, and do that together
 
 
 @router.subscriber(
-    publisher.queue("doi", DocumentRegistered), channel=publisher.channel(AT_ONCE), no_reply=True
+    publisher.event_queue("doi", DocumentRegistered),
+    channel=publisher.channel(AT_ONCE),
+    no_reply=True,
 )
 async def identify_document(
     event: DocumentRegistered,
@@ -33,7 +35,9 @@ async def identify_document(
 
 
 @router.subscriber(
-    publisher.queue("doi", DatasetRegistered), channel=publisher.channel(AT_ONCE), no_reply=True
+    publisher.event_queue("doi", DatasetRegistered),
+    channel=publisher.channel(AT_ONCE),
+    no_reply=True,
 )
 async def identify_dataset(
     event: DatasetRegistered,
@@ -45,7 +49,9 @@ async def identify_dataset(
 
 
 @router.subscriber(
-    publisher.queue("doi", DatasetWithdrawn), channel=publisher.channel(AT_ONCE), no_reply=True
+    publisher.event_queue("doi", DatasetWithdrawn),
+    channel=publisher.channel(AT_ONCE),
+    no_reply=True,
 )
 async def withdraw_dataset(
     event: DatasetWithdrawn,
@@ -57,7 +63,9 @@ async def withdraw_dataset(
 
 
 @router.subscriber(
-    publisher.queue("doi", DocumentWithdrawn), channel=publisher.channel(AT_ONCE), no_reply=True
+    publisher.event_queue("doi", DocumentWithdrawn),
+    channel=publisher.channel(AT_ONCE),
+    no_reply=True,
 )
 async def withdraw_document(
     event: DocumentWithdrawn,

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
-from portal_shared.runtime.batcher import done_together
+from portal_shared.runtime.batcher import write_batcher
 from portal_shared.runtime.errors import PortalError
 from portal_shared.runtime.worker import Worker
 from portal_shared.service.app import Service
@@ -57,8 +57,8 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
     room = Room(settings, contents=stores.contents, files=stores.files, cache=stores.cache)
     adopting = _work(service, settings, stores, bells, room=room, tape=tape)
     seconds, most = settings.gather_seconds, handlers.GATHERED
-    records = done_together(stores.datasets.registered, collect=seconds, most=most)
-    lists = done_together(adopting.hear, collect=seconds, most=most)
+    records = write_batcher(stores.datasets.registered, collect_seconds=seconds, max_batch=most)
+    lists = write_batcher(adopting.hear, collect_seconds=seconds, max_batch=most)
 
     async def facts() -> Mapping[str, Any]:
         found = await stores.datasets.counts()
@@ -72,8 +72,8 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
             "cache": await room.facts(),
         }
 
-    service.check("cache", partial(asyncio.to_thread, stores.cache.check))
-    service.facts(facts)
+    service.add_check("cache", partial(asyncio.to_thread, stores.cache.check))
+    service.add_status_source(facts)
     service.subscribe(
         handlers.router,
         datasets=stores.datasets,
@@ -96,8 +96,8 @@ def _stores(service: Service, settings: DownloaderSettings, bells: Bells) -> Sto
         cache=Cache(settings.cache_dir),
     )
     for part in (stores.datasets, stores.files, stores.requests, stores.batches, stores.contents):
-        service.prepare(part.prepare)
-    service.prepare(Recovering(stores, keep_seconds=settings.keep_seconds).recover)
+        service.add_start_step(part.prepare)
+    service.add_start_step(Recovering(stores, keep_seconds=settings.keep_seconds).recover)
     return stores
 
 
@@ -141,10 +141,10 @@ def _work(
     for name, bell, step in steps:
         watched = bell in looking.watched
         idle = UNRUNG_SECONDS if watched else LOOK_SECONDS
-        worker = service.work(Worker(name, step, idle=idle))
+        worker = service.add_worker(Worker(name, step, idle_seconds=idle))
         bell.wakes(worker.wake, *([looking.stirred] if watched else ()))
-    service.work(Worker("looking", looking.step))
-    service.work(Worker("renewing", renewing.step, idle=renewing.idle))
+    service.add_worker(Worker("looking", looking.step))
+    service.add_worker(Worker("renewing", renewing.step, idle_seconds=renewing.idle))
     return adopting
 
 

@@ -12,7 +12,7 @@ from portal_shared.contracts.events import (
     DownloadRequested,
 )
 from portal_shared.messaging import publisher
-from portal_shared.runtime.batcher import Together
+from portal_shared.runtime.batcher import Batcher
 
 from portal_downloader.store.datasets import Datasets
 from portal_downloader.store.requests import Requests
@@ -24,18 +24,20 @@ Known = Annotated[Datasets, Context("datasets")]
 
 
 @router.subscriber(
-    publisher.queue("downloader", DatasetRegistered),
+    publisher.event_queue("downloader", DatasetRegistered),
     channel=publisher.channel(GATHERED),
     no_reply=True,
 )
 async def keep_dataset(
-    event: DatasetRegistered, records: Annotated[Together[DatasetRegistered, None], Context()]
+    event: DatasetRegistered, records: Annotated[Batcher[DatasetRegistered, None], Context()]
 ) -> None:
-    await records.ask(event)
+    await records.submit(event)
 
 
 @router.subscriber(
-    publisher.queue("downloader", DatasetWithdrawn), channel=publisher.channel(20), no_reply=True
+    publisher.event_queue("downloader", DatasetWithdrawn),
+    channel=publisher.channel(20),
+    no_reply=True,
 )
 async def withdraw_dataset(
     event: DatasetWithdrawn, datasets: Known, requests: Annotated[Requests, Context()]
@@ -45,23 +47,25 @@ async def withdraw_dataset(
 
 
 @router.subscriber(
-    publisher.queue("downloader", DatasetFilesListed),
+    publisher.event_queue("downloader", DatasetFilesListed),
     channel=publisher.channel(GATHERED),
     no_reply=True,
 )
 async def keep_files(
     event: DatasetFilesListed,
     datasets: Known,
-    lists: Annotated[Together[DatasetFilesListed, None], Context()],
+    lists: Annotated[Batcher[DatasetFilesListed, None], Context()],
 ) -> None:
     if event.parts == 1:
-        await lists.ask(event)
+        await lists.submit(event)
     else:
         await datasets.keep_part(event)
 
 
 @router.subscriber(
-    publisher.queue("downloader", DownloadRequested), channel=publisher.channel(10), no_reply=True
+    publisher.event_queue("downloader", DownloadRequested),
+    channel=publisher.channel(10),
+    no_reply=True,
 )
 async def keep_request(
     event: DownloadRequested,
@@ -71,7 +75,9 @@ async def keep_request(
 
 
 @router.subscriber(
-    publisher.queue("downloader", DownloadCancelled), channel=publisher.channel(10), no_reply=True
+    publisher.event_queue("downloader", DownloadCancelled),
+    channel=publisher.channel(10),
+    no_reply=True,
 )
 async def cancel_request(
     event: DownloadCancelled,

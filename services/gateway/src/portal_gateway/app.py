@@ -72,12 +72,12 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
         openapi_url="/api/openapi.json",
     )
     service.app(app)
-    service.check("search", engine.ready)
+    service.add_check("search", engine.ready)
     app.state.service = service
     app.state.engine = engine
     app.state.downloads = Downloads(service, database, settings)
     service.subscribe(handlers.router, downloads=app.state.downloads)
-    service.work(Worker("notices", Noticing(settings, app.state.downloads).step))
+    service.add_worker(Worker("notices", Noticing(settings, app.state.downloads).step))
     app.state.catalogue = catalogue
     app.include_router(downloads.router)
     app.include_router(history.router)

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import Any
 
 from portal_shared.contracts.records import bare_doi
-from portal_shared.runtime.mongo import Database, Doc, translated
+from portal_shared.runtime.mongo import Database, Doc, translate_errors
 
 LEVELS = {"document": "documents", "dataset": "datasets"}
 MOST_SHARING = 100  # records of one DOI
@@ -26,7 +26,7 @@ class Catalogue:
         """What is left of a withdrawn record, by its pid or DOI."""
         named = [{"_id": pid}, *([{"told_doi": bare_doi(pid)}] if "/" in pid else [])]
         which: Doc = {"$or": named, "withdrawn": {"$type": "object"}}
-        with translated():
+        with translate_errors():
             return await self.database[name].find_one(which)
 
     async def by_doi(self, name: str, doi: str) -> list[Doc]:
@@ -34,7 +34,7 @@ class Catalogue:
 
     async def _find(self, name: str, which: Doc, most: int) -> list[Doc]:
         public = {**which, "public": True, "json": {"$type": "string"}}
-        with translated():
+        with translate_errors():
             cursor = self.database[name].find(public).sort("_id").limit(most)
             return [row async for row in cursor]
 
@@ -53,7 +53,7 @@ class Catalogue:
                 "record.profile": {"$exists": True},
                 "$and": [{"$or": named}, {"$or": seen}],
             }
-            with translated():
+            with translate_errors():
                 rows = self.database[collection].find(which).sort("_id").limit(MOST_SHARING)
                 found += [(level, row) async for row in rows]
         return found
@@ -67,7 +67,7 @@ class Catalogue:
         found: dict[str, Doc] = {}
         for level, collection in LEVELS.items():
             asked: Doc = {**which, "public": True, "told_doi": {"$type": "string"}}
-            with translated():
+            with translate_errors():
                 async for row in self.database[collection].find(asked, shown):
                     found[row["_id"]] = {**row, "level": level}
         return found
@@ -77,13 +77,13 @@ class Catalogue:
         return {pid: await self.files_page({"pid": pid}, 0, FILES_A_PARENT) for pid in pids}
 
     async def files_page(self, which: Doc, skip: int, limit: int) -> list[Doc]:
-        with translated():
+        with translate_errors():
             return [told_file(row) async for row in self._files(which, skip).limit(limit)]
 
     async def files_in_batches(self, pid: str, skip: int, size: int) -> AsyncGenerator[list[Doc]]:
         """All of them from there on, by path and name, as they come from the database."""
         batch: list[Doc] = []
-        with translated():
+        with translate_errors():
             async for row in self._files({"pid": pid}, skip).batch_size(size):
                 batch.append(told_file(row))
                 if len(batch) == size:
@@ -97,7 +97,7 @@ class Catalogue:
         return self.database["files"].find(which).sort(order).skip(skip)
 
     async def files_count(self, pid: str) -> int:
-        with translated():
+        with translate_errors():
             return await self.database["files"].count_documents({"pid": pid})
 
     async def terms_named(self, names: Iterable[str]) -> dict[str, frozenset[str]]:
@@ -106,7 +106,7 @@ class Catalogue:
         if not wanted:
             return {}
         found: dict[str, set[str]] = {}
-        with translated():
+        with translate_errors():
             async for row in self.database["techniques"].find({"name": {"$in": wanted}}):
                 found.setdefault(row["name"], set()).add(row["term"])
         return {name: frozenset(terms) for name, terms in found.items()}

@@ -14,21 +14,23 @@ Kept = Annotated[Downloads, Context("downloads")]
 
 
 @router.subscriber(
-    publisher.queue("gateway", DownloadProgressed), channel=publisher.channel(20), no_reply=True
+    publisher.event_queue("gateway", DownloadProgressed),
+    channel=publisher.channel(20),
+    no_reply=True,
 )
 async def note_progress(event: DownloadProgressed, downloads: Kept) -> None:
     await downloads.progressed(event)
 
 
 @router.subscriber(
-    publisher.queue("gateway", DownloadReady), channel=publisher.channel(20), no_reply=True
+    publisher.event_queue("gateway", DownloadReady), channel=publisher.channel(20), no_reply=True
 )
 async def note_ready(event: DownloadReady, downloads: Kept) -> None:
     await downloads.ready(event)
 
 
 @router.subscriber(
-    publisher.queue("gateway", DownloadFailed), channel=publisher.channel(20), no_reply=True
+    publisher.event_queue("gateway", DownloadFailed), channel=publisher.channel(20), no_reply=True
 )
 async def note_failed(event: DownloadFailed, downloads: Kept) -> None:
     await downloads.failed(event)

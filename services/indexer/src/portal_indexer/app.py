@@ -54,13 +54,15 @@ def build(settings: IndexerSettings | None = None) -> FastAPI:
             "reindex": await reindexing.state(),
         }
 
-    service.prepare(catalogue.prepare)
-    service.prepare(files.prepare)
-    service.prepare(indexes_there)
-    worker = service.work(Worker("indexing", indexing.step, quiet=QUIET, patience=PATIENCE))
-    rebuilding = service.work(Worker("reindexing", reindexing.step))
-    service.check("search", engine.ready)
-    service.facts(facts)
+    service.add_start_step(catalogue.prepare)
+    service.add_start_step(files.prepare)
+    service.add_start_step(indexes_there)
+    worker = service.add_worker(
+        Worker("indexing", indexing.step, quiet_seconds=QUIET, max_quiet_seconds=PATIENCE)
+    )
+    rebuilding = service.add_worker(Worker("reindexing", reindexing.step))
+    service.add_check("search", engine.ready)
+    service.add_status_source(facts)
     service.subscribe(handlers.router, catalogue=catalogue, files=files, worker=worker)
 
     app = service.app()

@@ -18,7 +18,7 @@ from portal_shared.runtime.mongo import (
     Doc,
     DuplicateKeyError,
     UpdateOne,
-    translated,
+    translate_errors,
 )
 from portal_shared.search import index_fields
 
@@ -37,7 +37,7 @@ class Catalogue:
 
     async def prepare(self) -> None:
         """Make the indexes."""
-        with translated():
+        with translate_errors():
             for name in COLLECTIONS:
                 rows = self.database[name]
                 await rows.create_index([("told_doi", ASCENDING)])
@@ -92,7 +92,7 @@ class Catalogue:
 
     async def put_job(self, answer: JobAnswer) -> None:
         row = {**answer.model_dump(mode="json"), "at": datetime.now(UTC)}
-        with translated():
+        with translate_errors():
             await self.database["jobs"].replace_one({"_id": answer.job_id}, row, upsert=True)
 
     async def _newer(
@@ -104,7 +104,7 @@ class Catalogue:
             counter: {"$not": {"$gte": version}},
         }
         change: Doc = {"$set": {**kept, counter: version}}
-        with translated():
+        with translate_errors():
             if not new and (await rows.update_one(older, change)).matched_count:
                 return True
             try:
@@ -122,7 +122,7 @@ class Catalogue:
             for pid in sorted({p for p in wanted if p})
         ]
         for start in range(0, len(marks), MARKED_AT_ONCE):
-            with translated():
+            with translate_errors():
                 await self.database["dirty"].insert_many(marks[start : start + MARKED_AT_ONCE])
 
     async def mark_all(self, since: datetime | None = None) -> None:
@@ -134,7 +134,7 @@ class Catalogue:
 
     async def dirty(self, name: str, most: int) -> list[Doc]:
         """Rows that are to be packed now; each with its `marks`."""
-        with translated():
+        with translate_errors():
             cursor = self.database["dirty"].find({"kind": name}).limit(most * MARKS_A_RECORD)
             marks = ready([mark async for mark in cursor], datetime.now(UTC), most)
         answers: Doc = {"json": 0, "relations": 0}
@@ -152,7 +152,7 @@ class Catalogue:
         ]
         done = [mark for row, _ in packed for mark in row["marks"]]
         if kept:
-            with translated():
+            with translate_errors():
                 await self.database[name].bulk_write(kept, ordered=False)
                 for start in range(0, len(done), CLEANED_AT_ONCE):
                     few = done[start : start + CLEANED_AT_ONCE]
@@ -163,12 +163,12 @@ class Catalogue:
         which: Doc = {"record": {"$exists": True}}
         if since:
             which["packed_at"] = {"$gte": since}
-        with translated():
+        with translate_errors():
             async for row in self.database[name].find(which):
                 yield row
 
     async def find(self, name: str, which: Doc, fields: Doc | None = None) -> list[Doc]:
-        with translated():
+        with translate_errors():
             return [row async for row in self.database[name].find(which, fields)]
 
     async def note_techniques(self, found: Iterable[tuple[str, str]]) -> None:
@@ -180,12 +180,12 @@ class Catalogue:
             for name, term in sorted(set(found))
         ]
         if updates:
-            with translated():
+            with translate_errors():
                 await self.database["techniques"].bulk_write(updates, ordered=False)
 
     async def counts(self) -> dict[str, int]:
         """Records by kind, and how many of all wait to be indexed."""
-        with translated():
+        with translate_errors():
             found = {"pending": await self.database["dirty"].estimated_document_count()}
             for name in COLLECTIONS:
                 rows = self.database[name]

@@ -8,14 +8,14 @@ from collections.abc import Awaitable
 from typing import Any
 
 from portal_shared.contracts.events import DatasetFilesListed
-from portal_shared.contracts.records import key
+from portal_shared.contracts.records import pid_key
 from portal_shared.runtime.mongo import (
     ASCENDING,
     BulkWriteError,
     Database,
     Doc,
     UpdateOne,
-    translated,
+    translate_errors,
 )
 
 from portal_indexer.panosc_records import told_file
@@ -33,7 +33,7 @@ class Files:
     async def prepare(self) -> None:
         """Make the indexes."""
         order = [(n, ASCENDING) for n in ("pid", "path", "name", "_id")]
-        with translated():
+        with translate_errors():
             await self._files.create_index(order)
             await self._files.create_index([("pid", ASCENDING), ("version", ASCENDING)])
             await self._parts.create_index([("pid", ASCENDING), ("version", ASCENDING)])
@@ -44,14 +44,14 @@ class Files:
         if before >= event.version:
             return
         if event.parts == 1:
-            with translated():
+            with translate_errors():
                 await self._write([self._row(event, f) for f in event.files])
             await self._adopt(event.pid, event.version, event.digest, before)
             return
         ours: Doc = {"pid": event.pid, "version": event.version}
         part = {**ours, "part": event.part, "files": [self._row(event, f) for f in event.files]}
-        with translated():
-            name = f"{key(event.pid)}-{event.version}-{event.part}"
+        with translate_errors():
+            name = f"{pid_key(event.pid)}-{event.version}-{event.part}"
             await self._parts.replace_one({"_id": name}, part, upsert=True)
             if await self._parts.count_documents(ours) < event.parts:
                 return
@@ -67,16 +67,16 @@ class Files:
 
     async def pending(self) -> int:
         """Lists with parts missing."""
-        with translated():
+        with translate_errors():
             return len(await self._parts.distinct("pid"))
 
     async def _complete_at(self, pid: str) -> int:
-        with translated():
+        with translate_errors():
             row = await self._lists.find_one({"_id": pid})
         return row["version"] if row else NEVER
 
     async def _adopt(self, pid: str, version: int, digest: str, before: int) -> None:
-        with translated():
+        with translate_errors():
             if before != NEVER:
                 await self._files.delete_many({"pid": pid, "version": {"$lt": version}})
             row = {"digest": digest, "version": version}

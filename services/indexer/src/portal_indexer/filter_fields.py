@@ -39,7 +39,7 @@ def patterned(told: Told, names: Iterable[str]) -> dict[str, dict[str, list[str]
         texts = cast("list[str]", value if isinstance(value, list) else [value])
         if texts:
             found["g"][name] = sorted(set[str]().union(*map(index_fields.grams, texts)))
-            found["w"][name] = sorted(set[str]().union(*map(index_fields.words, texts)))
+            found["w"][name] = sorted(set[str]().union(*map(index_fields.word_digests, texts)))
     return found
 
 
@@ -56,14 +56,14 @@ def quantities(rows: Iterable[Told]) -> dict[str, dict[str, list[Any]]]:
     found: dict[str, dict[str, set[Any]]] = {}
     for row in rows:
         value, unit = row["value"], row.get("unit")
-        field = found.setdefault(index_fields.name(row["name"]), {})
+        field = found.setdefault(index_fields.parameter_key(row["name"]), {})
         if isinstance(value, str):
             field.setdefault("s", set()).add(index_fields.digest(value))
             continue
         field.setdefault("v", set()).add(value)
         known = units.find(unit, row["name"])
         if known:
-            field.setdefault(index_fields.dimension(known), set()).add(known.to_si(value))
+            field.setdefault(index_fields.dimension_key(known), set()).add(known.to_si(value))
     return {n: {part: sorted(v) for part, v in parts.items()} for n, parts in found.items()}
 
 
@@ -83,10 +83,10 @@ def facets(told: Told, names: Iterable[str], relations: Told) -> dict[str, Any]:
     parameters: dict[str, set[str]] = {}
     for row in relations["parameters"]:
         value = row["value"]
-        if not isinstance(value, str) or row["name"] in query_terms.free_texts():
+        if not isinstance(value, str) or row["name"] in query_terms.free_text_parameters():
             continue
-        if len(value) <= index_fields.LONGEST_FACET_VALUE:
-            parameters.setdefault(index_fields.name(row["name"]), set()).add(row["value"])
+        if len(value) <= index_fields.MAX_FACET_CHARS:
+            parameters.setdefault(index_fields.parameter_key(row["name"]), set()).add(row["value"])
     return {
         "techniques": _counted(t["name"] for t in relations.get("techniques", ())),
         "samples": _counted(s["name"] for s in relations.get("samples", ())),

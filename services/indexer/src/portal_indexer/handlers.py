@@ -31,7 +31,9 @@ Waiting = Annotated[Worker, Context("worker")]
 
 
 @router.subscriber(
-    publisher.queue("indexer", DatasetRegistered), channel=publisher.channel(AT_ONCE), no_reply=True
+    publisher.event_queue("indexer", DatasetRegistered),
+    channel=publisher.channel(AT_ONCE),
+    no_reply=True,
 )
 async def keep_dataset(
     event: DatasetRegistered,
@@ -56,7 +58,7 @@ async def keep_dataset(
 
 
 @router.subscriber(
-    publisher.queue("indexer", DocumentRegistered),
+    publisher.event_queue("indexer", DocumentRegistered),
     channel=publisher.channel(AT_ONCE),
     no_reply=True,
 )
@@ -69,7 +71,9 @@ async def keep_document(event: DocumentRegistered, catalogue: Kept, worker: Wait
 
 
 @router.subscriber(
-    publisher.queue("indexer", DatasetWithdrawn), channel=publisher.channel(AT_ONCE), no_reply=True
+    publisher.event_queue("indexer", DatasetWithdrawn),
+    channel=publisher.channel(AT_ONCE),
+    no_reply=True,
 )
 async def withdraw_dataset(event: DatasetWithdrawn, catalogue: Kept, worker: Waiting) -> None:
     if await catalogue.withdraw(index_fields.DATASETS, event):
@@ -86,7 +90,9 @@ async def withdraw_dataset(event: DatasetWithdrawn, catalogue: Kept, worker: Wai
 
 
 @router.subscriber(
-    publisher.queue("indexer", DocumentWithdrawn), channel=publisher.channel(AT_ONCE), no_reply=True
+    publisher.event_queue("indexer", DocumentWithdrawn),
+    channel=publisher.channel(AT_ONCE),
+    no_reply=True,
 )
 async def withdraw_document(event: DocumentWithdrawn, catalogue: Kept, worker: Waiting) -> None:
     if await catalogue.withdraw(index_fields.DOCUMENTS, event):
@@ -104,7 +110,7 @@ async def _datasets_of(catalogue: Catalogue, pid: str) -> set[str]:
 
 
 @router.subscriber(
-    publisher.queue("indexer", InstrumentRegistered),
+    publisher.event_queue("indexer", InstrumentRegistered),
     channel=publisher.channel(AT_ONCE),
     no_reply=True,
 )
@@ -115,14 +121,16 @@ async def keep_instrument(event: InstrumentRegistered, catalogue: Kept, worker: 
 
 
 @router.subscriber(
-    publisher.queue("indexer", DatasetFilesListed), channel=publisher.channel(4), no_reply=True
+    publisher.event_queue("indexer", DatasetFilesListed),
+    channel=publisher.channel(4),
+    no_reply=True,
 )
 async def keep_files(event: DatasetFilesListed, files: Annotated[Files, Context()]) -> None:
     await files.put(event)
 
 
 @router.subscriber(
-    publisher.queue("indexer", DoiMinted), channel=publisher.channel(AT_ONCE), no_reply=True
+    publisher.event_queue("indexer", DoiMinted), channel=publisher.channel(AT_ONCE), no_reply=True
 )
 async def note_doi(event: DoiMinted, catalogue: Kept, worker: Waiting) -> None:
     await catalogue.put_doi(event)
@@ -131,7 +139,7 @@ async def note_doi(event: DoiMinted, catalogue: Kept, worker: Waiting) -> None:
 
 
 @router.subscriber(
-    publisher.queue("indexer", DatasetAvailability),
+    publisher.event_queue("indexer", DatasetAvailability),
     channel=publisher.channel(AT_ONCE),
     no_reply=True,
 )
@@ -142,7 +150,7 @@ async def note_availability(event: DatasetAvailability, catalogue: Kept, worker:
 
 
 @router.subscriber(
-    publisher.queue("indexer", JobFinished), channel=publisher.channel(AT_ONCE), no_reply=True
+    publisher.event_queue("indexer", JobFinished), channel=publisher.channel(AT_ONCE), no_reply=True
 )
 async def keep_job(event: JobFinished, catalogue: Kept) -> None:
     await catalogue.put_job(event.answer)

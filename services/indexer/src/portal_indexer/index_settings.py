@@ -51,7 +51,7 @@ def settings(index: str) -> dict[str, Any]:
         },
         "pagination": {"maxTotalHits": MOST_HITS},
         "faceting": {
-            "maxValuesPerFacet": index_fields.MOST_FACET_VALUES,
+            "maxValuesPerFacet": index_fields.MAX_FACET_VALUES,
             "sortFacetValuesBy": {"*": "count", "up": "alpha"},  # documents: in their order
         },
     }

@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from portal_shared.contracts.records import Dataset, Document, Instrument, bare_doi, doi_level, key
+from portal_shared.contracts.records import (
+    Dataset,
+    Document,
+    Instrument,
+    bare_doi,
+    doi_level,
+    pid_key,
+)
 from portal_shared.runtime.errors import Invalid
 from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import Doc
@@ -44,7 +51,7 @@ class Indexing:
     async def index(self, name: str, index: str, rows: Sequence[Doc]) -> None:
         """Send rows of a collection to an index, and mark them clean if it is the live one."""
         packed = await self.packed(name, rows)
-        gone = [key(row["_id"]) for row, _, search in packed if search is None]
+        gone = [pid_key(row["_id"]) for row, _, search in packed if search is None]
         await self._engine.delete(index, gone)
         sent = [(row, search) for row, _, search in packed if search is not None]
         unfit = await self._put(index, sent)
@@ -112,7 +119,7 @@ class Indexing:
                 "instrument": record.instrument.pid if record.instrument and not old else None,
             }
             tags += [
-                (techniques.plain(t.name), techniques.term(t.pid, t.panet_id))
+                (techniques.normalize_label(t.name), techniques.term(t.pid, t.panet_id))
                 for t in record.techniques
             ]
             answer.append((row, kept, None if old else search))

@@ -16,7 +16,7 @@ from portal_shared.contracts.records import (
     Person,
     Technique,
     bare_doi,
-    key,
+    pid_key,
     utc_text,
 )
 
@@ -105,7 +105,7 @@ def told_member(pid: str, number: int, member: Member) -> Told:
 
 def told_file(pid: str, file: File) -> Told:
     return _there(
-        id=key(f"{pid}\n{file.location}")[:24],
+        id=pid_key(f"{pid}\n{file.location}")[:24],
         name=file.name,
         path=file.path or None,
         size=file.size,
@@ -129,11 +129,11 @@ def _affiliation(affiliation: Affiliation) -> Told:
 
 
 def _id(given: str) -> str:
-    return given if _SAFE.fullmatch(given) else key(given)[:24]
+    return given if _SAFE.fullmatch(given) else pid_key(given)[:24]
 
 
 def _row_id(pid: str, kind: str, number: int) -> str:
-    return f"{key(pid)[:16]}-{kind}{number:05d}"
+    return f"{pid_key(pid)[:16]}-{kind}{number:05d}"
 
 
 def _date(moment: datetime | None) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.logs import logger
-from portal_shared.runtime.mongo import Database, Doc, translated
+from portal_shared.runtime.mongo import Database, Doc, translate_errors
 from portal_shared.search import index_fields
 
 from portal_indexer import index_settings
@@ -41,7 +41,7 @@ class Reindexing:
         return await self.state()
 
     async def state(self) -> dict[str, Any]:
-        with translated():
+        with translate_errors():
             row = await self._state.find_one({"_id": "reindex"})
         told: dict[str, Any] = {"state": "never", **(row or {})}
         return {
@@ -51,7 +51,7 @@ class Reindexing:
         }
 
     async def _set(self, change: Doc) -> None:
-        with translated():
+        with translate_errors():
             await self._state.update_one({"_id": "reindex"}, {"$set": change}, upsert=True)
 
     async def step(self) -> bool:
@@ -65,7 +65,7 @@ class Reindexing:
             ],
         }
         begun = {"state": "running", "started_at": now, "heard_at": now, "records": 0}
-        with translated():
+        with translate_errors():
             if not (await self._state.update_one(free, {"$set": begun})).matched_count:
                 return False
         try:
@@ -99,7 +99,7 @@ class Reindexing:
         """Refuse to serve an index that lacks records."""
         which: Doc = {"record": {"$exists": True}, "public": True, "unfit": None}
         which["record.type"] = {"$ne": "atlas"}  # has a page, and is in no index
-        with translated():
+        with translate_errors():
             wanted = await self._catalogue.database[name].count_documents(which)
             wanted -= await self._catalogue.database["dirty"].count_documents({"kind": name})
         if count < wanted:
@@ -117,7 +117,7 @@ class Reindexing:
     async def _send(self, name: str, batch: list[Doc]) -> None:
         if batch:
             await self._indexing.index(name, name + NEW, batch)
-            with translated():
+            with translate_errors():
                 await self._state.update_one(
                     {"_id": "reindex"},
                     {"$inc": {"records": len(batch)}, "$set": {"heard_at": datetime.now(UTC)}},

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from portal_shared.contracts.records import Dataset, Document, Instrument, key
+from portal_shared.contracts.records import Dataset, Document, Instrument, pid_key
 from portal_shared.search import index_fields, query_terms, techniques
 
 from portal_indexer import filter_fields as fields
@@ -53,8 +53,8 @@ def dataset(
         "numbers": numbers(relations["parameters"]),
         "identifiers": [record.pid, record.name, *_dois(told)],
         **_dataset_fields(told, relations),
-        **fields.patterned(told, index_fields.PATTERNED[index_fields.DATASETS]),
-        "up": sorted(index_fields.above(d.pid) for d in documents),
+        **fields.patterned(told, index_fields.PATTERN_FIELDS[index_fields.DATASETS]),
+        "up": sorted(index_fields.ancestor_key(d.pid) for d in documents),
         "facet": fields.facets(told, DATASET_FACETS, relations),
     }
 
@@ -73,7 +73,7 @@ def document(
     searched = {
         "title": record.title,
         "keywords": list(record.keywords),
-        "summary": query_terms.read_as(record.summary or ""),
+        "summary": query_terms.replace_phrases(record.summary or ""),
         "datasets": sorted({d.title for d in datasets}),
         "samples": _distinct(t for _, r in below for t in _samples(r)),
         "techniques": _distinct(t for _, r in below for t in _techniques(r)),
@@ -87,7 +87,7 @@ def document(
         "numbers": numbers(rows),
         "identifiers": [record.pid, record.name, *_dois(told), *(d.pid for d in datasets)],
         "eq": fields.digests(told, DOCUMENT_TEXTS),
-        **fields.patterned(told, index_fields.PATTERNED[index_fields.DOCUMENTS]),
+        **fields.patterned(told, index_fields.PATTERN_FIELDS[index_fields.DOCUMENTS]),
         "n": _dates(told, ("startDate", "endDate", "releaseDate")),
         "m": {
             "role": fields.rows_digests(members, ("role",)).get("role", []),
@@ -115,7 +115,7 @@ def instrument(record: Instrument) -> Packed:
         "facility": record.facility,
         "identifiers": [record.pid],
         "eq": fields.digests(told, INSTRUMENT_TEXTS),
-        **fields.patterned(told, index_fields.PATTERNED[index_fields.INSTRUMENTS]),
+        **fields.patterned(told, index_fields.PATTERN_FIELDS[index_fields.INSTRUMENTS]),
         "facet": fields.field_facets(told, INSTRUMENT_FACETS),
     }
 
@@ -130,13 +130,13 @@ def facts(rows: Iterable[Told], others: Iterable[str] = ()) -> list[str]:
 
     Of other texts what they are read as, where that is not what they say.
     """
-    found: list[str] = [r for t in others if (r := query_terms.read_as(t)) != t]
+    found: list[str] = [r for t in others if (r := query_terms.replace_phrases(t)) != t]
     for row in rows:
         value = row["value"]
         if not isinstance(value, str) or not value.strip():
             continue
-        read = query_terms.read_as(value)
-        found += [read, _CAMEL.sub(" ", read), *query_terms.numbered(read)]
+        read = query_terms.replace_phrases(value)
+        found += [read, _CAMEL.sub(" ", read), *query_terms.number_variants(read)]
     return _distinct(found)
 
 
@@ -157,8 +157,8 @@ def _other_forms(searched: Packed) -> list[str]:
 def _answer(told: Told, relations: Told) -> Packed:
     pid: str = told["pid"]
     return {
-        "id": key(pid),
-        "order": index_fields.order(pid),
+        "id": pid_key(pid),
+        "order": index_fields.sort_key(pid),
         "json": _json(told),
         "relations": _json(relations),
     }
@@ -190,7 +190,7 @@ def _multiple(packed: Packed) -> Packed:
 
 
 def _dates(told: Told, names: Iterable[str]) -> dict[str, int]:
-    return {n: index_fields.told_microseconds(told[n]) for n in names if n in told}
+    return {n: index_fields.parse_microseconds(told[n]) for n in names if n in told}
 
 
 def _samples(relations: Told) -> list[str]:

@@ -43,12 +43,12 @@ def build(settings: IngestSettings | None = None) -> FastAPI:
     runner = JobRunner(jobs, registrar, RecordEditor(records, icat, registrar))
     writeback = DoiWriteback(records, dois, icat)
     for store in (jobs, records, dois, file_lists):
-        service.prepare(store.prepare)
+        service.add_start_step(store.prepare)
     job_workers = [
-        service.work(Worker(f"jobs {n}", runner.step)) for n in range(settings.jobs_at_once)
+        service.add_worker(Worker(f"jobs {n}", runner.step)) for n in range(settings.jobs_at_once)
     ]
-    service.work(Worker("embargoes", EmbargoReleaser(records).step))
-    writeback_worker = service.work(Worker("DOIs to ICAT", writeback.step))
+    service.add_worker(Worker("embargoes", EmbargoReleaser(records).step))
+    writeback_worker = service.add_worker(Worker("DOIs to ICAT", writeback.step))
     service.subscribe(
         handlers.router,
         jobs=jobs,
@@ -66,7 +66,7 @@ def build(settings: IngestSettings | None = None) -> FastAPI:
         pending = counts["jobs_accepted"] + counts["jobs_working"] + counts["icat_due"]
         return {**counts, "pending": pending}
 
-    service.facts(status)
+    service.add_status_source(status)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:

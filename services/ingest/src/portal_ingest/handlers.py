@@ -25,7 +25,7 @@ PAUSE_SECONDS = (0.5, 1, 2, 4, *[8] * 60)  # RabbitMQ closes a delivery after ha
 
 
 @router.subscriber(
-    publisher.named_queue(topology.JOBS),
+    publisher.queue_by_name(topology.JOBS),
     channel=publisher.channel(1),
     decoder=acceptance.raw_body,
     no_reply=True,
@@ -61,7 +61,7 @@ async def _accept_in_order(
 
 
 @router.subscriber(
-    publisher.queue("ingest", DoiMinted), channel=publisher.channel(10), no_reply=True
+    publisher.event_queue("ingest", DoiMinted), channel=publisher.channel(10), no_reply=True
 )
 async def store_doi(
     event: DoiMinted,
@@ -73,7 +73,7 @@ async def store_doi(
 
 
 @router.subscriber(
-    publisher.queue("ingest", DoiFailed), channel=publisher.channel(10), no_reply=True
+    publisher.event_queue("ingest", DoiFailed), channel=publisher.channel(10), no_reply=True
 )
 async def store_doi_failure(event: DoiFailed, dois: Annotated[DoiStore, Context()]) -> None:
     await writeback.store_failed(event, dois)

@@ -112,7 +112,7 @@ def _alternates(source: Source) -> list[Metadata]:
 
 
 def _related(source: Source) -> list[Metadata]:
-    return related.told([*source.related, *related.elsewhere(source.record)])
+    return related.to_datacite([*source.related, *related.external_relations(source.record)])
 
 
 def _formats(source: Source) -> list[str]:

@@ -35,7 +35,7 @@ def creators(members: Iterable[Member]) -> list[Part]:
     """Everybody who has a name, each once."""
     found: list[Part] = []
     for member in members:
-        made = _named(member)
+        made = _agent(member)
         if made and made not in found:
             found.append(made)
     return found
@@ -45,7 +45,7 @@ def contributors(members: Iterable[Member]) -> list[Part]:
     """The parts they had, where recorded: one entry for each person and type."""
     found: list[Part] = []
     for member in members:
-        made = _named(member)
+        made = _agent(member)
         types = [CONTRIBUTOR_TYPES.get(role.strip().lower(), "Other") for role in member.roles]
         for kind in dict.fromkeys(types):
             if made and {**made, "contributorType": kind} not in found:
@@ -71,7 +71,7 @@ def ror(text: str | None) -> str | None:
     return f"https://ror.org/{match[1].lower()}" if match else None
 
 
-def _named(member: Member) -> Part | None:
+def _agent(member: Member) -> Part | None:
     """None for one without a name of any kind."""
     affiliations = [_affiliation(member.affiliation)] if member.affiliation else []
     if member.person and clean(member.person.full_name):

@@ -43,7 +43,7 @@ class Related:
     resource_type: str | None = None
 
 
-def named(record: Document | Dataset) -> list[tuple[str, str]]:
+def linked_pids(record: Document | Dataset) -> list[tuple[str, str]]:
     """Relation and pid of every record of this portal that it names, in its order.
 
     What a dataset is part of is for the documents to say, that list it.
@@ -60,16 +60,16 @@ def named(record: Document | Dataset) -> list[tuple[str, str]]:
     return list(dict.fromkeys(found))
 
 
-def elsewhere(record: Document | Dataset) -> list[Related]:
+def external_relations(record: Document | Dataset) -> list[Related]:
     """What it names outside of this portal, as it was given."""
     return [
         Related(r.relation, r.identifier, r.type)
         for r in record.related
-        if r.relation in TYPES and kind_of(r.identifier)
+        if r.relation in TYPES and identifier_type(r.identifier)
     ]
 
 
-def kind_of(identifier: str) -> str | None:
+def identifier_type(identifier: str) -> str | None:
     """DataCite's relatedIdentifierType; None for what is neither DOI, address nor arXiv number."""
     text = identifier.strip()
     if _DOI.fullmatch(bare_doi(text)):
@@ -79,11 +79,11 @@ def kind_of(identifier: str) -> str | None:
     return "arXiv" if _ARXIV.fullmatch(text) else None
 
 
-def told(related: Iterable[Related]) -> list[dict[str, Any]]:
+def to_datacite(related: Iterable[Related]) -> list[dict[str, Any]]:
     """As DataCite writes them, each once: records may share a DOI."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for one in related:
-        kind = kind_of(one.identifier)
+        kind = identifier_type(one.identifier)
         if kind is None:
             continue
         text = bare_doi(one.identifier) if kind == "DOI" else one.identifier.strip()

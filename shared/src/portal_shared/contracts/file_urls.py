@@ -13,7 +13,7 @@ def data_path(pid: str, location: str = "") -> str:
     return f"{PREFIX}{quote(pid, safe='')}/{quote(location)}"
 
 
-def named(raw: bytes) -> tuple[str, str] | None:
+def parse_data_path(raw: bytes) -> tuple[str, str] | None:
     """The pid and location that a path names, as it came, still escaped; None for no such path.
 
     What it returns is a key to look up, never a path to open.

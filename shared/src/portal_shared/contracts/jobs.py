@@ -36,7 +36,7 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=255, strip_whit
 Title = Annotated[str, StringConstraints(min_length=1, max_length=10_000, strip_whitespace=True)]
 
 
-class Closed(BaseModel):
+class StrictModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -70,14 +70,14 @@ class RelatedItemIn(RelatedItem, extra="forbid"): ...
 class RelationIn(Relation, extra="forbid"): ...
 
 
-class MemberIn(Closed):
+class MemberIn(StrictModel):
     role: str | None = None
     roles: tuple[str, ...] = ()
     person: PersonIn | None = None
     affiliation: AffiliationIn | None = None
 
 
-class DatasetIn(Closed):
+class DatasetIn(StrictModel):
     """One dataset; without a pid it is given `name` as its pid."""
 
     name: Name
@@ -107,7 +107,7 @@ class DatasetIn(Closed):
     details: dict[str, JsonValue] = {}
 
 
-class DocumentIn(Closed):
+class DocumentIn(StrictModel):
     name: Name
     pid: Pid | None = None
     title: Title
@@ -136,7 +136,7 @@ JobKind = Literal["register", "patch", "withdraw", "release"]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
 
 
-class PatchIn(Closed):
+class PatchIn(StrictModel):
     """Named fields of a named record: the new value, or null for none.
 
     `parameters.NAME` is one parameter, `details.GROUP` one part of the details.
@@ -146,18 +146,18 @@ class PatchIn(Closed):
     fields: Annotated[dict[str, JsonValue], Field(min_length=1)]
 
 
-class WithdrawalIn(Closed):
+class WithdrawalIn(StrictModel):
     pid: Pid
     reason: Reason  # public: it stands where the record was
 
 
-class ReleaseIn(Closed):
+class ReleaseIn(StrictModel):
     """Public now, whatever release date it was given."""
 
     pid: Pid
 
 
-class Envelope(Closed):
+class Envelope(StrictModel):
     """What must be right for a job to have an answer at all: the rest is judged part by part."""
 
     version: Literal[1]
@@ -172,7 +172,7 @@ class Envelope(Closed):
     records: list[Any] = []
 
 
-class Job(Closed):
+class Job(StrictModel):
     """Register a document with its datasets, datasets alone, instruments; or change records."""
 
     version: Literal[1]
@@ -187,7 +187,7 @@ class Job(Closed):
     records: tuple[PatchIn | WithdrawalIn | ReleaseIn, ...] = ()  # of all kinds but register
 
 
-class Told(BaseModel):
+class AnswerModel(BaseModel):
     """Of an answer: readers ignore what they do not know."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -198,7 +198,7 @@ def _shortened(most: int) -> AfterValidator:
     return AfterValidator(lambda text: text if len(text) <= most else f"{text[: most - 1]}…")
 
 
-class Problem(Told):
+class Problem(AnswerModel):
     """What is wrong with a job, said so that its sender can mend it."""
 
     field: Annotated[str, _shortened(300)]
@@ -206,7 +206,7 @@ class Problem(Told):
     suggestion: Annotated[str, _shortened(200)] | None = None  # what was probably meant
 
 
-class Outcome(Told):
+class Outcome(AnswerModel):
     """What became of one record of a job; `registered`: its change is."""
 
     kind: Literal["document", "dataset", "instrument"]
@@ -219,7 +219,7 @@ class Outcome(Told):
     warnings: tuple[Problem, ...] = ()
 
 
-class JobAnswer(Told):
+class JobAnswer(AnswerModel):
     job_id: str
     result: Literal["done", "partial", "refused"]
     outcomes: tuple[Outcome, ...] = ()

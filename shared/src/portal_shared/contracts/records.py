@@ -229,7 +229,7 @@ def doi_level(record: Dataset | Document) -> DoiLevel:
     return "atlas" if record.type.strip().lower() == "atlas" else "document"
 
 
-def key(pid: str) -> str:
+def pid_key(pid: str) -> str:
     """A pid as a name that any store accepts: 40 hexadecimal digits."""
     return hashlib.sha256(pid.encode()).hexdigest()[:40]
 

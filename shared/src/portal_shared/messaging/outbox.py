@@ -15,17 +15,17 @@ from portal_shared.contracts.events import PRODUCED, Event
 from portal_shared.messaging import topology
 from portal_shared.messaging.publisher import Publisher
 from portal_shared.runtime.errors import Invalid, PortalError, Unavailable
-from portal_shared.runtime.logs import correlation_id, logger
-from portal_shared.runtime.mongo import ASCENDING, Database, Doc, Session, translated
+from portal_shared.runtime.logs import current_correlation_id, logger
+from portal_shared.runtime.mongo import ASCENDING, Database, Doc, Session, translate_errors
 
 log = logger(__name__)
 
-BATCH = 100
+MAX_BATCH = 100
 LEASE = timedelta(seconds=60)
-LAID_ASIDE = timedelta(hours=1)  # of what the bus will not take as it is
+SUSPENSION = timedelta(hours=1)  # of what the bus will not take as it is
 IDLE_SECONDS = 1.0
 COLLECT_SECONDS = 0.1  # what is said within it leaves as one batch
-ORDER = [("until", ASCENDING), ("created_at", ASCENDING)]  # that of adding
+SEND_ORDER = [("until", ASCENDING), ("created_at", ASCENDING)]  # that of adding
 NEVER = datetime.fromtimestamp(0, UTC)
 
 
@@ -37,15 +37,15 @@ class Outbox:
 
     async def prepare(self) -> None:
         """Make the indexes."""
-        with translated():
-            await self._rows.create_index(ORDER)
+        with translate_errors():
+            await self._rows.create_index(SEND_ORDER)
             await self._rows.create_index([("created_at", ASCENDING)])
 
     async def add(self, session: Session, events: Sequence[Event]) -> None:
         """Say these when the transaction commits."""
-        await self.put(session, [self.saying(event) for event in events])
+        await self.add_rows(session, [self.event_row(event) for event in events])
 
-    def saying(self, event: Event, *, follows: str | None = None) -> Doc:
+    def event_row(self, event: Event, *, correlation_id: str | None = None) -> Doc:
         """The row that says it; `follows`: the correlation id, where it is not the caller's."""
         if type(event) not in PRODUCED[self._service]:
             raise TypeError(f"{self._service} does not say {event.key}: events.PRODUCED")
@@ -54,23 +54,23 @@ class Outbox:
             "routing_key": event.key,
             "kind": event.key,
             "body": event.model_dump_json().encode(),
-            "correlation_id": follows or correlation_id(),
+            "correlation_id": correlation_id or current_correlation_id(),
         }
 
-    async def reply(self, session: Session, queue: str, correlation: str, body: bytes) -> None:
+    async def reply(self, session: Session, queue: str, correlation_id: str, body: bytes) -> None:
         """Answer into a queue that somebody named; it may be gone by then, which is no fault."""
         row: Doc = {
             "exchange": "",
             "routing_key": queue,
             "kind": "ingest.job.answer",
             "body": body,
-            "correlation_id": correlation,
+            "correlation_id": correlation_id,
             "may_be_gone": True,
         }
-        await self.put(session, [row])
+        await self.add_rows(session, [row])
 
-    def burying(
-        self, event: Event, *, reason: str, message_id: str, follows: str | None = None
+    def dead_letter_row(
+        self, event: Event, *, reason: str, message_id: str, correlation_id: str | None = None
     ) -> Doc:
         """The row that lays an event that was heard with the dead letters, to be replayed."""
         now = datetime.now(UTC).isoformat()
@@ -83,16 +83,16 @@ class Outbox:
             "x-last-failed": now,
         }
         return {
-            "exchange": topology.DEAD,
+            "exchange": topology.DEAD_LETTERS,
             "routing_key": self._service,
             "kind": event.key,
             "body": event.model_dump_json().encode(),
             "headers": headers,
             "message_id": message_id,
-            "correlation_id": follows or correlation_id(),
+            "correlation_id": correlation_id or current_correlation_id(),
         }
 
-    async def put(self, session: Session, rows: Sequence[Doc]) -> None:
+    async def add_rows(self, session: Session, rows: Sequence[Doc]) -> None:
         """Send these when the transaction commits, in this order."""
         if not rows:
             return
@@ -102,11 +102,11 @@ class Outbox:
         self.wake.set()
 
     async def pending(self) -> int:
-        with translated():
+        with translate_errors():
             return await self._rows.count_documents({})
 
     async def oldest_seconds(self) -> float:
-        with translated():
+        with translate_errors():
             row = await self._rows.find_one({}, {"created_at": 1}, sort=[("created_at", ASCENDING)])
         return (datetime.now(UTC) - row["created_at"]).total_seconds() if row else 0.0
 
@@ -129,7 +129,7 @@ class Outbox:
                 log.exception("outbox failed")
                 sent = 0
                 await asyncio.sleep(IDLE_SECONDS)
-            if sent == BATCH:
+            if sent == MAX_BATCH:
                 continue
             try:
                 async with asyncio.timeout(pause):
@@ -144,9 +144,9 @@ class Outbox:
         """Claim a batch, send it, mark what was confirmed; returns how many were."""
         now = datetime.now(UTC)
         free = {"until": {"$lt": now}}
-        with translated():
-            found = self._rows.find(free, {"_id": 1}).sort(ORDER)
-            ids = [r["_id"] async for r in found.limit(BATCH)]
+        with translate_errors():
+            found = self._rows.find(free, {"_id": 1}).sort(SEND_ORDER)
+            ids = [r["_id"] async for r in found.limit(MAX_BATCH)]
             if not ids:
                 return 0
             lease = {"owner": owner, "until": now + LEASE}
@@ -157,11 +157,11 @@ class Outbox:
         results = await asyncio.gather(*(self._send(publisher, r) for r in rows))
         sent = [r["_id"] for r, done in zip(rows, results, strict=True) if done]
         left = [r["_id"] for r, done in zip(rows, results, strict=True) if done is False]
-        with translated():
+        with translate_errors():
             await self._rows.delete_many({"_id": {"$in": sent}, "owner": owner})
             for row, done in zip(rows, results, strict=True):
                 if done is None:
-                    aside = {"until": now + LAID_ASIDE}
+                    aside = {"until": now + SUSPENSION}
                     await self._rows.update_one({"_id": row["_id"]}, {"$set": aside})
             if left:
                 await self._rows.update_many({"_id": {"$in": left}}, {"$set": {"until": NEVER}})
@@ -172,7 +172,7 @@ class Outbox:
     async def _send(self, publisher: Publisher, row: Doc) -> bool | None:
         """Whether the broker has it; None when it will not be taken as it is."""
         try:
-            await publisher.send(
+            await publisher.publish(
                 row["body"],
                 exchange=row["exchange"],
                 routing_key=row["routing_key"],

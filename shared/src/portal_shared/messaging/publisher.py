@@ -26,12 +26,12 @@ PUBLISH_SECONDS = 10  # a frozen broker or a memory alarm hangs a publish: bound
 MAX_EVENT_BYTES = 1_048_576
 
 
-def queue(service: str, event: type[Event]) -> RabbitQueue:
+def event_queue(service: str, event: type[Event]) -> RabbitQueue:
     """The queue of one kind of event in one service, for a subscriber: used, not declared."""
-    return named_queue(topology.queue_name(service, event))
+    return queue_by_name(topology.queue_name(service, event))
 
 
-def named_queue(name: str) -> RabbitQueue:
+def queue_by_name(name: str) -> RabbitQueue:
     return RabbitQueue(name, queue_type=QueueType.QUORUM, durable=True, declare=False)
 
 
@@ -87,7 +87,7 @@ class Publisher:
         assert isinstance(opened, AbstractRobustChannel)  # noqa: S101  # what connect_robust gives
         return opened
 
-    async def send(
+    async def publish(
         self,
         body: bytes,
         *,

@@ -21,7 +21,7 @@ from typing_extensions import override
 from portal_shared.messaging import topology
 from portal_shared.messaging.publisher import Publisher, with_heartbeat
 from portal_shared.runtime.errors import PortalError, Unavailable, may_succeed_later
-from portal_shared.runtime.logs import follow, logger
+from portal_shared.runtime.logs import bind_correlation_id, logger
 from portal_shared.runtime.settings import Settings
 
 log = logger(__name__)
@@ -29,21 +29,21 @@ log = logger(__name__)
 CANARY = "x-canary"  # a message that only asks: is anybody consuming here?
 
 
-class Pulse:
+class Heartbeat:
     """When each queue last gave us something: the one sign of life that does not lie."""
 
     def __init__(self) -> None:
         self.last: dict[str, float] = {}
 
-    def beat(self, queue: str) -> None:
+    def record(self, queue: str) -> None:
         self.last[queue] = time.monotonic()
 
-    def ages(self) -> dict[str, float]:
+    def age_by_queue(self) -> dict[str, float]:
         now = time.monotonic()
         return {queue: now - then for queue, then in self.last.items()}
 
 
-def reason_of(error: BaseException) -> str:
+def failure_reason(error: BaseException) -> str:
     """A sentence for the header: which field, and why."""
     if isinstance(error, ValidationError):
         parts = [
@@ -53,26 +53,26 @@ def reason_of(error: BaseException) -> str:
     return (str(error) or repr(error))[:2000]
 
 
-def cannot_pass(error: BaseException) -> bool:
+def is_permanent(error: BaseException) -> bool:
     if isinstance(error, ValidationError | UnicodeDecodeError | ValueError | TypeError):
         return True  # the body is not what the model takes, nor will it be
     return isinstance(error, PortalError) and not may_succeed_later(error)
 
 
-class Settling:
+class RetryPolicy:
     """Makes the middleware for each message; holds what it needs."""
 
     def __init__(self, settings: Settings, service: str, publisher: Publisher) -> None:
         self._delays = settings.retry_delays
         self.service = service
         self._publisher = publisher
-        self.pulse = Pulse()
-        self.settled = {"ok": 0, "retried": 0, "dead": 0}
+        self.heartbeat = Heartbeat()
+        self.outcomes = {"ok": 0, "retried": 0, "dead": 0}
 
-    def __call__(self, msg: Any, /, *, context: ContextRepo) -> "SettleFailures":
-        return SettleFailures(msg, context=context, settling=self)
+    def __call__(self, msg: Any, /, *, context: ContextRepo) -> "RetryMiddleware":
+        return RetryMiddleware(msg, context=context, policy=self)
 
-    async def bury_or_retry(self, message: Any, error: BaseException) -> None:
+    async def retry_or_dead_letter(self, message: Any, error: BaseException) -> None:
         """Publish the copy; raises Unavailable when that cannot be done now."""
         queue = str(message.routing_key or "")
         if message.exchange == topology.EVENTS:
@@ -83,7 +83,7 @@ class Settling:
         headers = {
             "x-attempt": attempt,
             "x-queue": queue,
-            "x-reason": reason_of(error),
+            "x-reason": failure_reason(error),
             "x-error": type(error).__name__,
             "x-first-failed": first,
             "x-last-failed": datetime.now(UTC).isoformat(),
@@ -91,9 +91,11 @@ class Settling:
         }
         if message.reply_to:
             headers["x-reply-to"] = message.reply_to
-        dead = cannot_pass(error) or attempt > len(self._delays)
-        exchange = topology.DEAD if dead else topology.retry_exchange(self._delays[attempt - 1])
-        await self._publisher.send(
+        dead = is_permanent(error) or attempt > len(self._delays)
+        exchange = (
+            topology.DEAD_LETTERS if dead else topology.retry_exchange(self._delays[attempt - 1])
+        )
+        await self._publisher.publish(
             message.body,
             exchange=exchange,
             routing_key=self.service if dead else queue,
@@ -102,33 +104,33 @@ class Settling:
             correlation_id=message.correlation_id,
             headers=headers,
         )
-        self.settled["dead" if dead else "retried"] += 1
+        self.outcomes["dead" if dead else "retried"] += 1
         log.error(
             "message dead" if dead else "message will be tried again",
             queue=queue,
             attempt=attempt,
             reason=headers["x-reason"],
             error=headers["x-error"],
-            exc_info=None if cannot_pass(error) or isinstance(error, Unavailable) else error,
+            exc_info=None if is_permanent(error) or isinstance(error, Unavailable) else error,
         )
 
 
-class SettleFailures(BaseMiddleware[Any, Any]):
-    def __init__(self, msg: Any, /, *, context: ContextRepo, settling: Settling) -> None:
+class RetryMiddleware(BaseMiddleware[Any, Any]):
+    def __init__(self, msg: Any, /, *, context: ContextRepo, policy: RetryPolicy) -> None:
         super().__init__(msg, context=context)
-        self._settling = settling
+        self._policy = policy
 
     @override
     async def on_receive(self) -> None:
         message = self.msg
         if CANARY in message.headers:
-            self._settling.pulse.beat(str(message.headers[CANARY]))
+            self._policy.heartbeat.record(str(message.headers[CANARY]))
             raise AckMessage
         queue = str(message.routing_key or "")
         if message.exchange == topology.EVENTS:
-            queue = f"{self._settling.service}.{queue}"
-        self._settling.pulse.beat(queue)
-        follow(message.correlation_id, message_id=message.message_id or "")
+            queue = f"{self._policy.service}.{queue}"
+        self._policy.heartbeat.record(queue)
+        bind_correlation_id(message.correlation_id, message_id=message.message_id or "")
 
     @override
     async def after_processed(
@@ -138,10 +140,10 @@ class SettleFailures(BaseMiddleware[Any, Any]):
         exc_tb: TracebackType | None = None,
     ) -> bool:
         if exc_val is None:
-            self._settling.settled["ok"] += 1
+            self._policy.outcomes["ok"] += 1
         elif isinstance(exc_val, Exception) and not isinstance(exc_val, IgnoredException):
             try:
-                await self._settling.bury_or_retry(self.msg, exc_val)
+                await self._policy.retry_or_dead_letter(self.msg, exc_val)
             except PortalError:
                 log.exception("the copy of a failed message could not be published")
                 raise RejectMessage(requeue=True) from exc_val
@@ -149,7 +151,7 @@ class SettleFailures(BaseMiddleware[Any, Any]):
         return False
 
 
-def make_broker(settings: Settings, service: str, settling: Settling) -> RabbitBroker:
+def make_broker(settings: Settings, service: str, policy: RetryPolicy) -> RabbitBroker:
     """The consuming side of a service; its context is its own."""
     return RabbitBroker(
         with_heartbeat(settings.amqp_url.get_secret_value()),
@@ -157,7 +159,7 @@ def make_broker(settings: Settings, service: str, settling: Settling) -> RabbitB
         reconnect_interval=1,
         graceful_timeout=15,
         ack_policy=AckPolicy.REJECT_ON_ERROR,
-        middlewares=[settling],
+        middlewares=[policy],
         context=ContextRepo(),
         logger=None,
     )

@@ -15,12 +15,12 @@ from portal_shared.contracts.events import SUBSCRIPTIONS, Event
 from portal_shared.runtime.settings import Settings
 
 EVENTS = "portal.events"  # topic; routing key = the event's key
-RETRY = (
+RETRY_PREFIX = (
     "portal.retry."  # + milliseconds: fanout, one queue each; routing key = the queue to return to
 )
-DEAD = "portal.dead"  # direct; routing key = service
+DEAD_LETTERS = "portal.dead"  # direct; routing key = service
 JOBS = "ingest.jobs"
-ORDERED = (JOBS,)  # given to one consumer at a time, whatever the number of replicas
+SINGLE_CONSUMER_QUEUES = (JOBS,)  # given to one consumer at a time, whatever the number of replicas
 SERVICES = tuple(SUBSCRIPTIONS)
 DELIVERY_LIMIT = 20  # the net below our own counting: for messages that kill their consumer
 
@@ -34,7 +34,7 @@ def dead_queue(service: str) -> str:
 
 
 def retry_exchange(delay: float) -> str:
-    return f"{RETRY}{round(delay * 1000)}"
+    return f"{RETRY_PREFIX}{round(delay * 1000)}"
 
 
 def queues_of(service: str) -> list[str]:
@@ -57,7 +57,7 @@ class Depth:
 def work_arguments(service: str) -> dict[str, Any]:
     return {
         "x-queue-type": "quorum",
-        "x-dead-letter-exchange": DEAD,
+        "x-dead-letter-exchange": DEAD_LETTERS,
         "x-dead-letter-routing-key": service,
         "x-dead-letter-strategy": "at-least-once",
         "x-overflow": "reject-publish",
@@ -81,7 +81,9 @@ async def declare(settings: Settings) -> None:
     async with connection:
         channel = await connection.channel()
         events = await channel.declare_exchange(EVENTS, aio_pika.ExchangeType.TOPIC, durable=True)
-        dead = await channel.declare_exchange(DEAD, aio_pika.ExchangeType.DIRECT, durable=True)
+        dead = await channel.declare_exchange(
+            DEAD_LETTERS, aio_pika.ExchangeType.DIRECT, durable=True
+        )
         for service in SERVICES:
             queue = await channel.declare_queue(
                 dead_queue(service), durable=True, arguments={"x-queue-type": "quorum"}

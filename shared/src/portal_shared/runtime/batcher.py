@@ -5,39 +5,39 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from portal_shared.runtime.errors import Unavailable
-from portal_shared.runtime.mongo import Contended
+from portal_shared.runtime.mongo import WriteConflict
 
-Asked = TypeVar("Asked")
-Told = TypeVar("Told")
+Request = TypeVar("Request")
+Result = TypeVar("Result")
 
 
-class Together(Generic[Asked, Told]):
+class Batcher(Generic[Request, Result]):
     """`answer` is given what was asked within `collect` seconds, and gives as many answers."""
 
     def __init__(
         self,
-        answer: Callable[[Sequence[Asked]], Awaitable[Sequence[Told]]],
+        run_batch: Callable[[Sequence[Request]], Awaitable[Sequence[Result]]],
         *,
-        collect: float,
-        most: int,
+        collect_seconds: float,
+        max_batch: int,
     ) -> None:
-        self._answer = answer
-        self._collect = collect
-        self._most = most
-        self._waiting: list[tuple[Asked, asyncio.Future[Told]]] = []
+        self._answer = run_batch
+        self._collect = collect_seconds
+        self._most = max_batch
+        self._waiting: list[tuple[Request, asyncio.Future[Result]]] = []
         self._running: asyncio.Task[None] | None = None
         self._alone: set[asyncio.Task[None]] = set()
         self.pending = 0  # of those who asked, how many wait
 
-    async def ask(self, asked: Asked) -> Told:
+    async def submit(self, request: Request) -> Result:
         """Raises what `answer` raised.
 
         What is wrong with one of several (it met a write of others, it cannot be done) is not the
         others' trouble: each is answered alone then. What is out of reach is so for all. Who is
         cancelled meanwhile does not hear the answer; it is done all the same.
         """
-        future: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
-        self._waiting.append((asked, future))
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((request, future))
         self.pending += 1
         if self._running is None:
             self._running = asyncio.create_task(self._run())
@@ -46,7 +46,7 @@ class Together(Generic[Asked, Told]):
         finally:
             self.pending -= 1
 
-    async def drained(self) -> None:
+    async def drain(self) -> None:
         """All that was asked so far is answered."""
         tasks = [*self._alone, *([self._running] if self._running else [])]
         if tasks:
@@ -57,7 +57,7 @@ class Together(Generic[Asked, Told]):
             while self._waiting:
                 await asyncio.sleep(self._collect)
                 company, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-                await self._answered(company)
+                await self._process(company)
         except asyncio.CancelledError:  # we are stopped: nobody is to wait for ever
             for _, future in self._waiting:
                 future.cancel()
@@ -66,7 +66,7 @@ class Together(Generic[Asked, Told]):
         finally:
             self._running = None
 
-    async def _answered(self, company: Sequence[tuple[Asked, asyncio.Future[Told]]]) -> None:
+    async def _process(self, company: Sequence[tuple[Request, asyncio.Future[Result]]]) -> None:
         try:
             answers = await self._answer([asked for asked, _ in company])
         except asyncio.CancelledError:
@@ -74,10 +74,10 @@ class Together(Generic[Asked, Told]):
                 future.cancel()
             raise
         except Exception as error:  # noqa: BLE001  # for who asked
-            shared = isinstance(error, Unavailable) and not isinstance(error, Contended)
+            shared = isinstance(error, Unavailable) and not isinstance(error, WriteConflict)
             if len(company) > 1 and not shared:
                 for one in company:
-                    task = asyncio.create_task(self._answered([one]))
+                    task = asyncio.create_task(self._process([one]))
                     self._alone.add(task)
                     task.add_done_callback(self._alone.discard)
                 return
@@ -90,13 +90,13 @@ class Together(Generic[Asked, Told]):
                 future.set_result(told)
 
 
-def done_together(
-    work: Callable[[Sequence[Asked]], Awaitable[None]], *, collect: float, most: int
-) -> Together[Asked, None]:
+def write_batcher(
+    work: Callable[[Sequence[Request]], Awaitable[None]], *, collect_seconds: float, max_batch: int
+) -> Batcher[Request, None]:
     """For work that has no answer but that it is done."""
 
-    async def answer(asked: Sequence[Asked]) -> Sequence[None]:
+    async def answer(asked: Sequence[Request]) -> Sequence[None]:
         await work(asked)
         return [None] * len(asked)
 
-    return Together(answer, collect=collect, most=most)
+    return Batcher(answer, collect_seconds=collect_seconds, max_batch=max_batch)

@@ -55,7 +55,7 @@ def logger(name: str) -> structlog.stdlib.BoundLogger:
     return bound
 
 
-def follow(correlation_id: str | None, **more: str) -> None:
+def bind_correlation_id(correlation_id: str | None, **more: str) -> None:
     """From here on, in this task, log entries and events carry this correlation id."""
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(
@@ -63,7 +63,7 @@ def follow(correlation_id: str | None, **more: str) -> None:
     )
 
 
-def correlation_id() -> str:
+def current_correlation_id() -> str:
     """The one being followed, or a new one."""
     found = structlog.contextvars.get_contextvars().get("correlation_id")
     return str(found) if found else str(uuid.uuid4())

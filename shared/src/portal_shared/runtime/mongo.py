@@ -56,7 +56,6 @@ __all__ = [
     "BulkWriteError",
     "Client",
     "Collection",
-    "Contended",
     "Database",
     "DeleteMany",
     "DeleteOne",
@@ -71,11 +70,12 @@ __all__ = [
     "UpdateMany",
     "UpdateOne",
     "Write",
+    "WriteConflict",
     "connect",
     "database",
     "ping",
     "transaction",
-    "translated",
+    "translate_errors",
     "write_all",
 ]
 
@@ -101,12 +101,12 @@ def database(client: Client, settings: Settings, name: str) -> Database:
 
 async def ping(client: Client) -> None:
     """Raises Unavailable when the database does not answer."""
-    with translated():
+    with translate_errors():
         await client.admin.command("ping")
 
 
 @contextmanager
-def translated() -> Generator[None]:
+def translate_errors() -> Generator[None]:
     """The driver's connection faults as ours; a duplicate key stays what it is: an answer.
 
     A write that met another's, outside a transaction, was not done: it is Unavailable, too.
@@ -131,7 +131,7 @@ async def write_all(
     return result.matched_count
 
 
-class Contended(Unavailable):
+class WriteConflict(Unavailable):
     """Others write the same documents, or have died while they did: later it may go."""
 
 
@@ -139,32 +139,32 @@ async def transaction(
     client: Client,
     work: Callable[[Session], Coroutine[Any, Any, T]],
     *,
-    most_tries: int | None = None,
+    max_tries: int | None = None,
 ) -> T:
     """Run `work` in one transaction, from the start again where the server asks for it.
 
     `work` must be free of effects outside the database. Raises Unavailable when the outcome stays
-    unknown or the database is out of reach; Contended after `most_tries`, or two minutes.
+    unknown or the database is out of reach; WriteConflict after `max_tries`, or two minutes.
     """
     tries = 0
 
     async def one_try(session: Session) -> T:
         """The driver begins again at once; others want to work, too."""
         nonlocal tries
-        if tries == most_tries:
-            raise Contended(f"MongoDB: {tries} tries met the writes of others")
+        if tries == max_tries:
+            raise WriteConflict(f"MongoDB: {tries} tries met the writes of others")
         if tries:
             pause = min(FIRST_PAUSE * 2.0 ** (tries - 1), LONGEST_PAUSE)
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  # no secret
         tries += 1
         return await work(session)
 
-    with translated():
+    with translate_errors():
         async with await client.start_session() as session:
             try:
                 result: T = await session.with_transaction(one_try)
             except OperationFailure as error:
                 if error.has_error_label("TransientTransactionError"):
-                    raise Contended(f"MongoDB: {error}") from error
+                    raise WriteConflict(f"MongoDB: {error}") from error
                 raise
             return result

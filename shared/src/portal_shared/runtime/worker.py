@@ -14,7 +14,7 @@ from portal_shared.runtime.logs import logger
 log = logger(__name__)
 
 IDLE_SECONDS = 1.0
-LONGEST_PAUSE = 30.0
+MAX_PAUSE_SECONDS = 30.0
 COLLECT_SECONDS = 0.05  # messages come in crowds: one look for all of them
 
 
@@ -33,19 +33,19 @@ class Worker:
         name: str,
         step: Callable[[], Awaitable[bool]],
         *,
-        quiet: float = COLLECT_SECONDS,
-        patience: float = COLLECT_SECONDS,
-        idle: float = IDLE_SECONDS,
-        longest_idle: float | None = None,  # None: always `idle`
+        quiet_seconds: float = COLLECT_SECONDS,
+        max_quiet_seconds: float = COLLECT_SECONDS,
+        idle_seconds: float = IDLE_SECONDS,
+        max_idle_seconds: float | None = None,  # None: always `idle`
     ) -> None:
         self.name = name
         self.wake = asyncio.Event()
-        self.trouble: str | None = None  # why it cannot work now
+        self.last_error: str | None = None  # why it cannot work now
         self._step = step
-        self._quiet = quiet
-        self._patience = patience
-        self._idle = idle
-        self._longest_idle = longest_idle or idle
+        self._quiet = quiet_seconds
+        self._patience = max_quiet_seconds
+        self._idle = idle_seconds
+        self._longest_idle = max_idle_seconds or idle_seconds
 
     async def run(self) -> None:
         pause, rest = IDLE_SECONDS, self._idle
@@ -54,18 +54,18 @@ class Worker:
             try:
                 worked = await self._step()
             except PortalError as error:
-                self.trouble = str(error)
+                self.last_error = str(error)
                 log.warning("worker waits", worker=self.name, reason=str(error), seconds=pause)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+                pause = min(pause * 2, MAX_PAUSE_SECONDS)
                 continue
             except Exception as error:
-                self.trouble = repr(error)
+                self.last_error = repr(error)
                 log.exception("worker failed", worker=self.name)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+                pause = min(pause * 2, MAX_PAUSE_SECONDS)
                 continue
-            self.trouble, pause = None, IDLE_SECONDS
+            self.last_error, pause = None, IDLE_SECONDS
             if worked:
                 rest = self._idle
             elif await self._woken(rest):

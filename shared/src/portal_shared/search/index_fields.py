@@ -30,71 +30,76 @@ INDEXES = (DOCUMENTS, DATASETS, INSTRUMENTS)
 FILTERABLE = ("id", "eq", "n", "g", "w", "t", "i", "s", "m", "p", "pn", "d", "up", "nd", "facet")
 SORTABLE = ("order", "n")
 
-MOST_FACET_VALUES = 100_000  # in one answer
-LONGEST_FACET_VALUE = 80  # free text is no facet
-_DIGITS = 16
-_MOST_FACET = 300  # bytes of a value: a technique's name may be a paragraph
+MAX_FACET_VALUES = 100_000  # in one answer
+MAX_FACET_CHARS = 80  # free text is no facet
+_DIGEST_CHARS = 16
+_MAX_FACET_BYTES = 300  # bytes of a value: a technique's name may be a paragraph
 _ORDER_BYTES = 220  # the engine keeps 468 bytes of a value
-_LONGEST_ABOVE = 2 * _ORDER_BYTES + 1 + _DIGITS  # of a pid that may have been cut
-PATTERNED = {  # the texts of each index that have g and w
+_MAX_ANCESTOR_KEY_CHARS = 2 * _ORDER_BYTES + 1 + _DIGEST_CHARS  # of a pid that may have been cut
+PATTERN_FIELDS = {  # the texts of each index that have g and w
     DOCUMENTS: ("title", "summary", "keywords"),
     DATASETS: ("title", "keywords"),
     INSTRUMENTS: ("name", "facility"),
 }
 _WORD = re.compile(r"\w+")
-_GRAM = 3  # characters
+_GRAM_CHARS = 3  # characters
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_CHARS]
 
 
 def grams(text: str) -> set[str]:
     """Its runs of three characters, whatever their case: a text has those of all its parts."""
     folded = text.casefold()
-    return {folded[at : at + _GRAM].encode().hex() for at in range(max(0, len(folded) - _GRAM + 1))}
+    return {
+        folded[at : at + _GRAM_CHARS].encode().hex()
+        for at in range(max(0, len(folded) - _GRAM_CHARS + 1))
+    }
 
 
-def words(text: str) -> set[str]:
+def word_digests(text: str) -> set[str]:
     """Digests of its words, whatever their case."""
     return {digest(word) for word in _WORD.findall(text.casefold())}
 
 
-def word(text: str) -> str | None:
+def single_word_digest(text: str) -> str | None:
     """The digest of a text that is one word: whatever has that word contains the text."""
     folded = text.casefold()
     return digest(folded) if _WORD.fullmatch(folded) else None
 
 
-def name(parameter: str) -> str:
+def parameter_key(parameter: str) -> str:
     """A parameter's name as a field's name: a letter first, no dots."""
     return "x" + digest(parameter)
 
 
-def order(pid: str) -> str:
+def sort_key(pid: str) -> str:
     """UTF-8 orders as code points do, and so does its hexadecimal form in any collation."""
     return pid.encode()[:_ORDER_BYTES].hex()
 
 
-def above(pid: str) -> str:
+def ancestor_key(pid: str) -> str:
     """A record as those below it name it: in the order of pids, and unmistakable."""
-    return f"{order(pid)}-{digest(pid)}"
+    return f"{sort_key(pid)}-{digest(pid)}"
 
 
-def above_pid(named: str) -> str | None:
+def ancestor_pid(named: str) -> str | None:
     """The pid that above() was given; None where it was too long to be kept whole."""
     kept, _, mark = named.partition("-")
     pid = bytes.fromhex(kept).decode("utf-8", "ignore")
     return pid if digest(pid) == mark else None
 
 
-def above_told(named: Collection[str]) -> bool:
+def all_pids_known(named: Collection[str]) -> bool:
     """Whether above_pid() tells all of these; only long ones have to be looked at for that."""
-    return all(above_pid(one) is not None for one in named if len(one) >= _LONGEST_ABOVE)
+    return all(
+        ancestor_pid(one) is not None for one in named if len(one) >= _MAX_ANCESTOR_KEY_CHARS
+    )
 
 
-def dimension(unit: units.Unit) -> str:
+def dimension_key(unit: units.Unit) -> str:
     return "u" + digest(repr([(base, str(power)) for base, power in unit.dimension]))[:8]
 
 
@@ -103,17 +108,17 @@ def microseconds(moment: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
-def told_microseconds(text: str) -> int:
+def parse_microseconds(text: str) -> int:
     """Of an instant as it is told (model.utc_text)."""
     return microseconds(datetime.fromisoformat(text))
 
 
 def facet_value(value: str) -> str:
     """A value so that the engine keeps it apart from others that fold to the same."""
-    return digest(value) + value.encode()[:_MOST_FACET].decode("utf-8", "ignore")
+    return digest(value) + value.encode()[:_MAX_FACET_BYTES].decode("utf-8", "ignore")
 
 
-def told_facet_value(kept: str) -> str | None:
+def parse_facet_value(kept: str) -> str | None:
     """The value again; None where it was too long to be kept whole."""
-    value = kept[_DIGITS:]
-    return value if digest(value) == kept[:_DIGITS] else None
+    value = kept[_DIGEST_CHARS:]
+    return value if digest(value) == kept[:_DIGEST_CHARS] else None

@@ -9,15 +9,15 @@ from functools import cache
 from portal_shared import profile
 
 
-def read_as(text: str) -> str:
+def replace_phrases(text: str) -> str:
     """With the phrases that do not mean their words replaced by what they do mean."""
-    pattern, meanings = _phrases()
-    return pattern.sub(lambda m: meanings[_plain(m[0])], text) if pattern else text
+    pattern, meanings = _phrase_pattern()
+    return pattern.sub(lambda m: meanings[_normalize(m[0])], text) if pattern else text
 
 
-def numbered(text: str) -> list[str]:
+def number_variants(text: str) -> list[str]:
     """The text with its numbers in each way they are written: VOI-1.2 and VOI-01.2."""
-    pattern = _numbers()
+    pattern = _number_pattern()
     if pattern is None or not pattern.search(text):
         return []
     return [
@@ -27,7 +27,7 @@ def numbered(text: str) -> list[str]:
 
 
 @cache
-def empty_words() -> frozenset[str]:
+def stop_words() -> frozenset[str]:
     """Words of questions that say nothing of what is sought."""
     listed = (word for name in profile.names() for word in profile.load(name).search.empty_words)
     return frozenset(word.lower() for word in listed)
@@ -40,7 +40,7 @@ def synonyms() -> tuple[tuple[str, ...], ...]:
 
 
 @cache
-def free_texts() -> frozenset[str]:
+def free_text_parameters() -> frozenset[str]:
     """Parameters that are prose: searched, but never counted, suggested or quoted."""
     return frozenset(
         parameter
@@ -51,9 +51,9 @@ def free_texts() -> frozenset[str]:
 
 
 @cache
-def _phrases() -> tuple[re.Pattern[str] | None, dict[str, str]]:
+def _phrase_pattern() -> tuple[re.Pattern[str] | None, dict[str, str]]:
     meanings = {
-        _plain(phrase): meaning
+        _normalize(phrase): meaning
         for name in profile.names()
         for phrase, meaning in profile.load(name).search.read_as.items()
     }
@@ -64,12 +64,12 @@ def _phrases() -> tuple[re.Pattern[str] | None, dict[str, str]]:
     return re.compile(rf"\b(?:{listed})\b", re.IGNORECASE), meanings
 
 
-def _plain(phrase: str) -> str:
+def _normalize(phrase: str) -> str:
     return " ".join(re.split(r"[\s-]+", phrase.strip().lower()))
 
 
 @cache
-def _numbers() -> re.Pattern[str] | None:
+def _number_pattern() -> re.Pattern[str] | None:
     words = sorted({w for name in profile.names() for w in profile.load(name).search.numbered})
     if not words:
         return None

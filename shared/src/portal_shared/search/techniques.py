@@ -24,7 +24,7 @@ def term(pid: str | None, panet_id: str | None = None) -> str:
     return (pid or panet_id or "").strip()
 
 
-def plain(name: str) -> str:
+def normalize_label(name: str) -> str:
     """A name as it is compared: no case, single blanks, no "technique" at its end."""
     return _TRAILING.sub("", " ".join(name.split()).casefold())
 
@@ -47,11 +47,11 @@ def _labels() -> dict[str, frozenset[str]]:
     for row in _rows():
         for label in (row["label"], *row["alternatives"].split(";")):
             if label:
-                found.setdefault(plain(label), set()).add(row["number"])
+                found.setdefault(normalize_label(label), set()).add(row["number"])
     for name in profile.names():
         for pid, rule in profile.load(name).techniques.items():
             for label in (rule.label, *rule.aliases):
-                found.setdefault(plain(label), set()).add(term(pid))
+                found.setdefault(normalize_label(label), set()).add(term(pid))
     return {label: frozenset(terms) for label, terms in found.items()}
 
 
@@ -72,9 +72,9 @@ def broader(of: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def named(name: str) -> frozenset[str]:
+def find_terms(name: str) -> frozenset[str]:
     """The terms with that label or alternative label."""
-    return _labels().get(plain(name), frozenset())
+    return _labels().get(normalize_label(name), frozenset())
 
 
 @cache

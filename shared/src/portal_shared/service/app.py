@@ -20,7 +20,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 from portal_shared.messaging import topology
 from portal_shared.messaging.outbox import Outbox
 from portal_shared.messaging.publisher import Publisher
-from portal_shared.messaging.retries import CANARY, Settling, make_broker
+from portal_shared.messaging.retries import CANARY, RetryPolicy, make_broker
 from portal_shared.runtime import mongo
 from portal_shared.runtime.errors import PortalError, Unavailable
 from portal_shared.runtime.logs import configure, logger
@@ -29,10 +29,10 @@ from portal_shared.runtime.worker import Worker
 
 log = logger(__name__)
 
-CANARY_AFTER = 10.0  # seconds without a delivery
-UNREADY_AFTER = 30.0
+CANARY_AFTER_SECONDS = 10.0  # seconds without a delivery
+UNREADY_AFTER_SECONDS = 30.0
 
-Facts = Mapping[str, Any]
+StatusFields = Mapping[str, Any]
 
 
 class Service:
@@ -43,15 +43,15 @@ class Service:
         self.name = name
         self.settings = settings
         self.publisher = Publisher(settings, name)
-        self.settling = Settling(settings, name, self.publisher)
-        self.broker: RabbitBroker = make_broker(settings, name, self.settling)
+        self.retries = RetryPolicy(settings, name, self.publisher)
+        self.broker: RabbitBroker = make_broker(settings, name, self.retries)
         self.client = mongo.connect(settings)
         self.database = mongo.database(self.client, settings, database or name)
         self.outbox = Outbox(self.database, name)
         self.workers: list[Worker] = []
         self._prepare: list[Callable[[], Awaitable[None]]] = [self.outbox.prepare]
         self._checks: dict[str, Callable[[], Awaitable[None]]] = {}
-        self._facts: list[Callable[[], Awaitable[Facts]]] = []
+        self._facts: list[Callable[[], Awaitable[StatusFields]]] = []
         self._consuming = False
 
     def subscribe(self, router: RabbitRouter, **resources: Any) -> None:
@@ -60,19 +60,19 @@ class Service:
         for key, value in resources.items():
             self.broker.context.set_global(key, value)
 
-    def prepare(self, step: Callable[[], Awaitable[None]]) -> None:
+    def add_start_step(self, step: Callable[[], Awaitable[None]]) -> None:
         """Done (again, until it succeeds) before anything is consumed: indexes, start-up checks."""
         self._prepare.append(step)
 
-    def check(self, name: str, probe: Callable[[], Awaitable[None]]) -> None:
+    def add_check(self, name: str, probe: Callable[[], Awaitable[None]]) -> None:
         """Part of /health: raises when the thing named is not well."""
         self._checks[name] = probe
 
-    def facts(self, source: Callable[[], Awaitable[Facts]]) -> None:
+    def add_status_source(self, source: Callable[[], Awaitable[StatusFields]]) -> None:
         """Part of /status."""
         self._facts.append(source)
 
-    def work(self, worker: Worker) -> Worker:
+    def add_worker(self, worker: Worker) -> Worker:
         self.workers.append(worker)
         return worker
 
@@ -115,7 +115,7 @@ class Service:
         except (aio_pika.exceptions.AMQPException, OSError) as error:
             raise Unavailable(f"RabbitMQ: {error!r}") from error
         for queue in topology.queues_of(self.name):
-            self.settling.pulse.beat(queue)
+            self.retries.heartbeat.record(queue)
         self._consuming = True
         log.info("consuming", queues=topology.queues_of(self.name))
 
@@ -137,11 +137,11 @@ class Service:
 
     async def _canaries(self) -> None:
         while True:
-            await asyncio.sleep(CANARY_AFTER / 2)
-            for queue, age in self.settling.pulse.ages().items():
-                if age > CANARY_AFTER:
+            await asyncio.sleep(CANARY_AFTER_SECONDS / 2)
+            for queue, age in self.retries.heartbeat.age_by_queue().items():
+                if age > CANARY_AFTER_SECONDS:
                     try:
-                        await self.publisher.send(
+                        await self.publisher.publish(
                             b"{}",
                             exchange="",
                             routing_key=queue,
@@ -153,13 +153,13 @@ class Service:
                     except Exception:  # the next one may be: without any we look dead
                         log.exception("canary failed", queue=queue)
 
-    async def problems(self) -> dict[str, str]:
+    async def failing_checks(self) -> dict[str, str]:
         """What is not well now, by name; empty when ready."""
         found: dict[str, str] = {}
         if not self._consuming:
             found["bus"] = "not consuming yet"
-        for queue, age in self.settling.pulse.ages().items():
-            if age > UNREADY_AFTER and not await self._another_consumes(queue):
+        for queue, age in self.retries.heartbeat.age_by_queue().items():
+            if age > UNREADY_AFTER_SECONDS and not await self._another_consumes(queue):
                 found[f"queue {queue}"] = f"no delivery for {age:.0f} s, canaries included"
         checks = {"database": self._ping, **self._checks}
         for name, probe in checks.items():
@@ -172,7 +172,7 @@ class Service:
 
     async def _another_consumes(self, queue: str) -> bool:
         """Of a queue that gives to one replica at a time: canaries do not stay in it."""
-        if queue not in topology.ORDERED:
+        if queue not in topology.SINGLE_CONSUMER_QUEUES:
             return False
         try:
             return (await self.publisher.depths([queue]))[0].messages == 0
@@ -187,14 +187,14 @@ class Service:
 
         Read in the order in which work flows (messages, facts, outbox), so that none is overlooked.
         """
-        settled = dict(self.settling.settled)
+        settled = dict(self.retries.outcomes)
         facts: dict[str, Any] = {}
         for source in self._facts:
             facts.update(await source())
         return {
             "service": self.name,
-            "problems": await self.problems(),
-            "trouble": {w.name: w.trouble for w in self.workers if w.trouble},
+            "problems": await self.failing_checks(),
+            "trouble": {w.name: w.last_error for w in self.workers if w.last_error},
             "settled": settled,
             "outbox": await self.outbox.pending(),
             "outbox_oldest_seconds": await self.outbox.oldest_seconds(),
@@ -207,7 +207,7 @@ class Service:
 
         @made.get("/health", include_in_schema=False)
         async def health() -> JSONResponse:
-            found = await self.problems()
+            found = await self.failing_checks()
             return JSONResponse(
                 {"status": "unready" if found else "ok", "service": self.name, "problems": found},
                 503 if found else 200,
@@ -238,10 +238,10 @@ class Service:
         ages = Gauge(
             "portal_queue_age_seconds", "Since the last delivery", ["queue"], registry=registry
         )
-        for queue, age in self.settling.pulse.ages().items():
+        for queue, age in self.retries.heartbeat.age_by_queue().items():
             ages.labels(queue).set(age)
         settled = Gauge("portal_messages", "Handled since the start", ["result"], registry=registry)
-        for result, count in self.settling.settled.items():
+        for result, count in self.retries.outcomes.items():
             settled.labels(result).set(count)
         told = Gauge("portal_status", "Figures of /status", ["service", "name"], registry=registry)
         for name, value in _numbers(await self.status()):
@@ -249,7 +249,7 @@ class Service:
         return generate_latest(registry)
 
 
-def _numbers(tree: Facts, prefix: str = "") -> list[tuple[str, float]]:
+def _numbers(tree: StatusFields, prefix: str = "") -> list[tuple[str, float]]:
     found: list[tuple[str, float]] = []
     for name, value in tree.items():
         if isinstance(value, bool):
@@ -257,5 +257,5 @@ def _numbers(tree: Facts, prefix: str = "") -> list[tuple[str, float]]:
         if isinstance(value, int | float):
             found.append((prefix + name, float(value)))
         elif isinstance(value, dict):
-            found += _numbers(cast("Facts", value), f"{prefix}{name}.")
+            found += _numbers(cast("StatusFields", value), f"{prefix}{name}.")
     return found

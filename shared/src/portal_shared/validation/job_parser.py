@@ -15,10 +15,10 @@ from pydantic import ValidationError
 from portal_shared.contracts.jobs import JOB_VERSION, MAX_JOB_BYTES, Envelope
 from portal_shared.runtime.errors import Invalid
 
-MOST_LEVELS = 30
+MAX_DEPTH = 30
 
 
-def parsed(body: bytes) -> dict[str, Any]:
+def parse_job(body: bytes) -> dict[str, Any]:
     """The job's JSON object. Raises Invalid with line and column, or the reason."""
     if len(body) > MAX_JOB_BYTES:
         raise Invalid(f"{len(body)} bytes are more than the {MAX_JOB_BYTES} a job may have")
@@ -33,7 +33,7 @@ def parsed(body: bytes) -> dict[str, Any]:
             f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
         ) from error
     except RecursionError as error:
-        raise Invalid(f"nested deeper than {MOST_LEVELS} levels") from error
+        raise Invalid(f"nested deeper than {MAX_DEPTH} levels") from error
     except ValueError as error:  # a number of thousands of digits
         raise Invalid(f"not JSON that can be kept: {error}") from error
     if not isinstance(found, dict):
@@ -58,8 +58,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _check(value: Any, place: str, level: int) -> None:
     """Raises Invalid for what JSON allows and stores choke on."""
-    if level > MOST_LEVELS:
-        raise Invalid(f"nested deeper than {MOST_LEVELS} levels", field=place[:200])
+    if level > MAX_DEPTH:
+        raise Invalid(f"nested deeper than {MAX_DEPTH} levels", field=place[:200])
     if isinstance(value, list):
         for number, item in enumerate(cast("list[Any]", value)):
             _check(item, f"{place}[{number}]", level + 1)
@@ -67,11 +67,11 @@ def _check(value: Any, place: str, level: int) -> None:
         for name, item in cast("dict[str, Any]", value).items():
             _check(name, place, level)
             _check(item, f"{place}.{name}" if place else name, level + 1)
-    elif reason := _unkeepable(value):
+    elif reason := _storage_problem(value):
         raise Invalid(reason, field=place[:200])
 
 
-def _unkeepable(value: Any) -> str | None:
+def _storage_problem(value: Any) -> str | None:
     if isinstance(value, str):
         if any("\ud800" <= c <= "\udfff" for c in value):
             return "holds half a character (a lone surrogate)"
@@ -83,7 +83,7 @@ def _unkeepable(value: Any) -> str | None:
     return None
 
 
-def envelope(job: dict[str, Any]) -> Envelope:
+def parse_envelope(job: dict[str, Any]) -> Envelope:
     """Raises Invalid when the job cannot even be answered part by part."""
     version = job.get("version")
     if type(version) is not int or version != JOB_VERSION:
@@ -94,10 +94,10 @@ def envelope(job: dict[str, Any]) -> Envelope:
         return Envelope.model_validate(job)
     except ValidationError as error:
         first = error.errors()[0]
-        raise Invalid(first["msg"], field=place_of(first["loc"])) from error
+        raise Invalid(first["msg"], field=field_path(first["loc"])) from error
 
 
-def place_of(location: tuple[int | str, ...]) -> str:
+def field_path(location: tuple[int | str, ...]) -> str:
     """`datasets[3].parameters[0].unit`, from pydantic's path; names of union members left out."""
     text = ""
     for part in location:

@@ -10,19 +10,19 @@ _PLAIN = re.compile(r"[^a-z0-9]")
 _PARTS = ("document", "datasets", "records")
 
 
-def plain(name: str) -> str:
+def normalize_name(name: str) -> str:
     """A field's name as it is compared: Date-of-Death is date_of_death."""
     return _PLAIN.sub("", name.casefold())
 
 
-def without_private(job: dict[str, Any], profile: Profile) -> tuple[dict[str, Any], int]:
+def redact(job: dict[str, Any], profile: Profile) -> tuple[dict[str, Any], int]:
     """The job without what may not be kept of a donor, and how many values were dropped."""
-    return _Dropping(profile).job(job)
+    return _Redactor(profile).job(job)
 
 
-class _Dropping:
+class _Redactor:
     def __init__(self, profile: Profile) -> None:
-        self._private = {plain(name) for name in profile.private}
+        self._private = {normalize_name(name) for name in profile.private}
         self._allowed = profile.details_allowed
         self.dropped = 0
 
@@ -91,4 +91,4 @@ class _Dropping:
 
     def _is_private(self, name: str) -> bool:
         """By its last part: `details.donor.date_of_death` in a patch."""
-        return plain(name.rsplit(".", 1)[-1]) in self._private
+        return normalize_name(name.rsplit(".", 1)[-1]) in self._private

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from portal_shared import units
 from portal_shared.citation.relations import TYPES as RELATIONS
-from portal_shared.citation.relations import kind_of
+from portal_shared.citation.relations import identifier_type
 from portal_shared.contracts.jobs import ParameterIn, Problem, RelatedItemIn
 from portal_shared.contracts.records import bare_doi
 from portal_shared.profile import ParameterRule, Profile
@@ -20,15 +20,15 @@ DOI = re.compile(r"10\.\d{4,9}/\S+")
 ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
 HIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 CONTROL = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")  # in names: lines too
-MARKS = re.compile(
+CONTROL_CHARACTERS = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 QUANTITY = re.compile(r"\s*+([-+]?\d++(?:[.,]\d++)?)\s*+([^\d\s]*+)\s*+")
-LONGEST_TEXT = 20_000  # characters
-MOST_SHOWN = 80  # characters of a refused value repeated in the reason
+MAX_TEXT_CHARS = 20_000  # characters
+MAX_QUOTED_CHARS = 80  # characters of a refused value repeated in the reason
 
 
-def nearest(text: str, known: Iterable[str]) -> str | None:
+def closest_name(text: str, known: Iterable[str]) -> str | None:
     """The known name that was probably meant, whatever its case."""
     by_plain = {name.casefold(): name for name in known}
     if text.casefold() in by_plain:
@@ -37,13 +37,13 @@ def nearest(text: str, known: Iterable[str]) -> str | None:
     return by_plain[found[0]] if found else None
 
 
-def doi_problem(doi: str | None, place: str) -> list[Problem]:
+def doi_problems(doi: str | None, place: str) -> list[Problem]:
     if doi is None or DOI.fullmatch(bare_doi(doi)):
         return []
-    return [Problem(field=place, reason=f"{doi[:MOST_SHOWN]!r} is no DOI")]
+    return [Problem(field=place, reason=f"{doi[:MAX_QUOTED_CHARS]!r} is no DOI")]
 
 
-def related(items: Sequence[RelatedItemIn], place: str) -> list[Problem]:
+def related_problems(items: Sequence[RelatedItemIn], place: str) -> list[Problem]:
     """Works elsewhere: is the relation DataCite's, and is that an identifier?"""
     found: list[Problem] = []
     for n, item in enumerate(items):
@@ -51,13 +51,13 @@ def related(items: Sequence[RelatedItemIn], place: str) -> list[Problem]:
         if item.relation not in RELATIONS:
             reason = f"{item.relation[:80]!r} is no relation of DataCite 4.5"
             found.append(Problem(field=f"{where}.relation", reason=reason))
-        if kind_of(item.identifier) is None:
+        if identifier_type(item.identifier) is None:
             reason = f"{item.identifier[:80]!r} is no DOI, address or arXiv number"
             found.append(Problem(field=f"{where}.identifier", reason=reason))
     return found
 
 
-def valid_orcid(text: str) -> bool:
+def is_orcid(text: str) -> bool:
     """ISO 7064 MOD 11-2, as ORCID uses it."""
     match = ORCID.fullmatch(text)
     if not match:
@@ -70,7 +70,7 @@ def valid_orcid(text: str) -> bool:
     return digits[-1] == ("X" if check == 10 else str(check))  # noqa: PLR2004
 
 
-def leaves_folder(path: str) -> str | None:
+def path_problem(path: str) -> str | None:
     """Why a path may not be used below a folder; None when it may."""
     if path.startswith("/") or re.match(r"[A-Za-z]:", path):
         return f"{path!r} is absolute: name it from the folder"
@@ -84,23 +84,29 @@ def leaves_folder(path: str) -> str | None:
     return None
 
 
-def texts(value: Any, place: str, *, marks: bool = True) -> list[Problem]:
+def text_problems(value: Any, place: str, *, marks: bool = True) -> list[Problem]:
     """Texts that are too long, or hold characters that hide or turn others."""
     if isinstance(value, str):
-        if len(value) > LONGEST_TEXT:
-            reason = f"has {len(value)} characters; at most {LONGEST_TEXT} are kept"
+        if len(value) > MAX_TEXT_CHARS:
+            reason = f"has {len(value)} characters; at most {MAX_TEXT_CHARS} are kept"
             return [Problem(field=place, reason=reason)]
-        found = MARKS.search(value) if marks else None
+        found = CONTROL_CHARACTERS.search(value) if marks else None
         if found:
             reason = f"holds the control or direction character U+{ord(found[0]):04X}"
-            return [Problem(field=place, reason=reason, suggestion=MARKS.sub("", value)[:200])]
+            return [
+                Problem(
+                    field=place, reason=reason, suggestion=CONTROL_CHARACTERS.sub("", value)[:200]
+                )
+            ]
         return []
     if isinstance(value, dict):
         fields = cast("dict[str, Any]", value)
         return [
             p
             for name, inner in fields.items()
-            for p in texts(inner, f"{place}.{name}"[:300], marks=marks and name != "details")
+            for p in text_problems(
+                inner, f"{place}.{name}"[:300], marks=marks and name != "details"
+            )
         ]
     if isinstance(value, list):
         items = cast("list[Any]", value)
@@ -108,19 +114,19 @@ def texts(value: Any, place: str, *, marks: bool = True) -> list[Problem]:
             p
             for n, inner in enumerate(items)
             if not isinstance(inner, int | float)
-            for p in texts(inner, f"{place}[{n}]", marks=marks)
+            for p in text_problems(inner, f"{place}[{n}]", marks=marks)
         ]
     return []
 
 
-def parameters(found: Sequence[ParameterIn], place: str, profile: Profile) -> list[Problem]:
+def parameter_problems(found: Sequence[ParameterIn], place: str, profile: Profile) -> list[Problem]:
     """Units that are known and fit, numbers where numbers belong, words of the vocabulary."""
-    declared = {units.normalised(r.unit) for r in profile.parameters.values() if r.unit}
+    declared = {units.normalize(r.unit) for r in profile.parameters.values() if r.unit}
     told: list[Problem] = []
     for n, parameter in enumerate(found):
         where = f"{place}.parameters[{n}]"
         unit = parameter.unit
-        known = not unit or units.normalised(unit) in declared or units.find(unit, parameter.name)
+        known = not unit or units.normalize(unit) in declared or units.find(unit, parameter.name)
         if profile.strict and not known:
             told.append(_unknown_unit(unit or "", where, profile.parameters.get(parameter.name)))
         elif rule := profile.parameters.get(parameter.name):
@@ -128,13 +134,13 @@ def parameters(found: Sequence[ParameterIn], place: str, profile: Profile) -> li
                 told += _no_instant(parameter, where) if profile.strict else []
             else:
                 told += _by_rule(parameter, rule, where)
-        elif profile.strict and (meant := nearest(parameter.name, profile.parameters)):
+        elif profile.strict and (meant := closest_name(parameter.name, profile.parameters)):
             reason = f"{parameter.name!r} is no parameter of profile {profile.name}"
             told.append(Problem(field=f"{where}.name", reason=reason, suggestion=meant))
     return told
 
 
-def instant(value: object) -> datetime | None:
+def parse_instant(value: object) -> datetime | None:
     """The moment that a text tells, with its time zone; None of anything else."""
     try:
         found = datetime.fromisoformat(value) if isinstance(value, str) else None
@@ -147,11 +153,11 @@ def _no_instant(parameter: ParameterIn, where: str) -> list[Problem]:
     value, name = parameter.value, parameter.name
     if parameter.unit:
         return [Problem(field=f"{where}.unit", reason=f"{name} is an instant: it has none")]
-    if instant(value):
+    if parse_instant(value):
         return []
-    shown = repr(value)[:MOST_SHOWN]
+    shown = repr(value)[:MAX_QUOTED_CHARS]
     reason = f"{name} is an instant, RFC 3339 with a time zone, not {shown}"
-    plain = instant(f"{value}Z") or instant(f"{value}T00:00:00Z")
+    plain = parse_instant(f"{value}Z") or parse_instant(f"{value}T00:00:00Z")
     meant = f"{plain.isoformat().removesuffix('+00:00')}Z if it is UTC" if plain else None
     return [Problem(field=f"{where}.value", reason=reason, suggestion=meant)]
 
@@ -159,7 +165,7 @@ def _no_instant(parameter: ParameterIn, where: str) -> list[Problem]:
 def _unknown_unit(unit: str, where: str, rule: ParameterRule | None) -> Problem:
     return Problem(
         field=f"{where}.unit",
-        reason=f"{unit[:MOST_SHOWN]!r} is no unit that is known",
+        reason=f"{unit[:MAX_QUOTED_CHARS]!r} is no unit that is known",
         suggestion=rule.unit if rule and rule.unit else None,
     )
 
@@ -168,11 +174,11 @@ def _by_rule(parameter: ParameterIn, rule: ParameterRule, where: str) -> list[Pr
     value, name = parameter.value, parameter.name
     if isinstance(value, str):
         if rule.unit is not None:
-            reason = f"{name} is a number, not the text {value[:MOST_SHOWN]!r}"
+            reason = f"{name} is a number, not the text {value[:MAX_QUOTED_CHARS]!r}"
             return [Problem(field=f"{where}.value", reason=reason, suggestion=_number_in(value))]
         if rule.values and value not in rule.values:
-            reason = f"{value[:MOST_SHOWN]!r} is no {name} that is known"
-            meant = nearest(value, rule.values)
+            reason = f"{value[:MAX_QUOTED_CHARS]!r} is no {name} that is known"
+            meant = closest_name(value, rule.values)
             return [Problem(field=f"{where}.value", reason=reason, suggestion=meant)]
         return []
     if rule.unit and not parameter.unit:
@@ -196,7 +202,7 @@ def _in_range(
     value: float, unit: str | None, rule: ParameterRule, where: str, name: str
 ) -> list[Problem]:
     if rule.unit:
-        same = units.normalised(unit or "") == units.normalised(rule.unit)
+        same = units.normalize(unit or "") == units.normalize(rule.unit)
         converted = value if same else units.convert(value, unit, rule.unit, name)
         if converted is None:
             reason = f"{unit!r} does not measure what {name} is, which is told in {rule.unit}"
@@ -210,9 +216,7 @@ def _in_range(
     return []
 
 
-def required_parameters(
-    found: Sequence[ParameterIn], place: str, profile: Profile
-) -> list[Problem]:
+def missing_parameters(found: Sequence[ParameterIn], place: str, profile: Profile) -> list[Problem]:
     there = {p.name for p in found}
     return [
         Problem(field=f"{place}.parameters", reason=f"{name} is missing: every dataset has it")

@@ -24,21 +24,21 @@ from portal_shared.contracts.jobs import (
 )
 from portal_shared.profile import Profile
 from portal_shared.validation import rules
-from portal_shared.validation.job_parser import place_of
+from portal_shared.validation.job_parser import field_path
 from portal_shared.validation.rules import (
     CONTROL,
     HIDDEN,
-    MOST_SHOWN,
-    leaves_folder,
-    nearest,
-    valid_orcid,
+    MAX_QUOTED_CHARS,
+    closest_name,
+    is_orcid,
+    path_problem,
 )
 
 M = TypeVar("M", bound=BaseModel)
 Kind = Literal["document", "dataset", "instrument"]
 RecordIn = PatchIn | WithdrawalIn | ReleaseIn
-MOST_PARTS = 10_000  # records of a job
-MOST_PROBLEMS = 200  # told of one part; how many more there are is told too
+MAX_RECORDS = 10_000  # records of a job
+MAX_PROBLEMS = 200  # told of one part; how many more there are is told too
 RECORDS: dict[str, type[RecordIn]] = {
     "patch": PatchIn,
     "withdraw": WithdrawalIn,
@@ -80,7 +80,7 @@ class RecordPart(Part):
 
 
 @dataclass
-class Judged:
+class ValidationResult:
     document: DocumentPart | None
     datasets: list[DatasetPart]
     instruments: list[InstrumentPart]
@@ -88,20 +88,22 @@ class Judged:
     problems: list[Problem] = field(default_factory=list[Problem])  # of the job as a whole
 
 
-def judge(job: Envelope, profile: Profile) -> Judged:
+def validate(job: Envelope, profile: Profile) -> ValidationResult:
     """Check every part by its model and by the profile."""
-    if flood := _flood(job):
-        return Judged(None, [], [], problems=flood)
+    if flood := _too_many(job):
+        return ValidationResult(None, [], [], problems=flood)
     if job.kind != "register":
-        return _judge_records(job)
-    document = judge_document(job.document, profile) if job.document is not None else None
-    datasets = [judge_dataset(raw, f"datasets[{n}]", profile) for n, raw in enumerate(job.datasets)]
-    instruments = [_instrument(raw, number) for number, raw in enumerate(job.instruments)]
-    _names_once(datasets)
+        return _validate_changes(job)
+    document = validate_document(job.document, profile) if job.document is not None else None
+    datasets = [
+        validate_dataset(raw, f"datasets[{n}]", profile) for n, raw in enumerate(job.datasets)
+    ]
+    instruments = [_validate_instrument(raw, number) for number, raw in enumerate(job.instruments)]
+    _check_unique_names(datasets)
     if document is not None and document.problems:
         for part in datasets:
             part.problems.append(Problem(field="document", reason="its document is refused"))
-    judged = Judged(document, datasets, instruments)
+    judged = ValidationResult(document, datasets, instruments)
     if job.records:
         judged.problems.append(Problem(field="records", reason="belongs to jobs of other kinds"))
     elif not (document or datasets or instruments):
@@ -110,27 +112,27 @@ def judge(job: Envelope, profile: Profile) -> Judged:
     return judged
 
 
-def _flood(job: Envelope) -> list[Problem]:
+def _too_many(job: Envelope) -> list[Problem]:
     counts = {n: len(getattr(job, n)) for n in ("datasets", "instruments", "records")}
     return [
-        Problem(field=name, reason=f"are {count}: a job has at most {MOST_PARTS}, send several")
+        Problem(field=name, reason=f"are {count}: a job has at most {MAX_RECORDS}, send several")
         for name, count in counts.items()
-        if count > MOST_PARTS
+        if count > MAX_RECORDS
     ]
 
 
-def few(problems: Sequence[Problem], place: str) -> list[Problem]:
+def limit_problems(problems: Sequence[Problem], place: str) -> list[Problem]:
     """The first ones, and how many more there are: an answer has to fit into a message."""
-    more = len(problems) - MOST_PROBLEMS
+    more = len(problems) - MAX_PROBLEMS
     if more <= 0:
         return list(problems)
     rest = Problem(field=place, reason=f"{more} more problems: mend these first")
-    return [*problems[:MOST_PROBLEMS], rest]
+    return [*problems[:MAX_PROBLEMS], rest]
 
 
-def _judge_records(job: Envelope) -> Judged:
+def _validate_changes(job: Envelope) -> ValidationResult:
     """A patch, withdrawal or release names records; nothing else belongs to it."""
-    judged = Judged(None, [], [])
+    judged = ValidationResult(None, [], [])
     for name in ("document", "datasets", "instruments"):
         if getattr(job, name):
             reason = f"does not belong to a job of kind {job.kind}: records does"
@@ -139,8 +141,8 @@ def _judge_records(job: Envelope) -> Judged:
         judged.problems.append(Problem(field="records", reason=f"missing: what to {job.kind}"))
     for n, raw in enumerate(job.records):
         place = f"records[{n}]"
-        part = RecordPart("dataset", _named(raw, place, "pid"), place=place)
-        part.change = _model(RECORDS[job.kind], raw, place, part)
+        part = RecordPart("dataset", _display_name(raw, place, "pid"), place=place)
+        part.change = _validate_model(RECORDS[job.kind], raw, place, part)
         judged.records.append(part)
     count = Counter(p.change.pid for p in judged.records if p.change)
     for part in judged.records:
@@ -150,16 +152,16 @@ def _judge_records(job: Envelope) -> Judged:
     return judged
 
 
-def _named(raw: Any, fallback: str, label: str = "name") -> str:
+def _display_name(raw: Any, fallback: str, label: str = "name") -> str:
     name = cast("dict[str, Any]", raw).get(label) if isinstance(raw, dict) else None
     return name[:255] if isinstance(name, str) and name else fallback
 
 
-def _model(model: type[M], raw: Any, place: str, part: Part) -> M | None:
+def _validate_model(model: type[M], raw: Any, place: str, part: Part) -> M | None:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        found = [_problem(dict(e), place, model) for e in error.errors()[:MOST_PROBLEMS]]
+        found = [_problem(dict(e), place, model) for e in error.errors()[:MAX_PROBLEMS]]
         part.problems += found
         if (more := error.error_count() - len(found)) > 0:
             reason = f"{more} more problems: mend these first"
@@ -168,12 +170,12 @@ def _model(model: type[M], raw: Any, place: str, part: Part) -> M | None:
 
 
 def _problem(error: dict[str, Any], place: str, model: type[BaseModel]) -> Problem:
-    where = _join(place, place_of(error["loc"]))
+    where = _join(place, field_path(error["loc"]))
     if error["type"] == "extra_forbidden":
         known = _fields_at(model, error["loc"][:-1])
         unknown = str(error["loc"][-1])
-        reason = f"{unknown[:MOST_SHOWN]!r} is no field that is known"
-        return Problem(field=where, reason=reason, suggestion=nearest(unknown, known))
+        reason = f"{unknown[:MAX_QUOTED_CHARS]!r} is no field that is known"
+        return Problem(field=where, reason=reason, suggestion=closest_name(unknown, known))
     suggestion = None
     if error["type"] == "timezone_aware":
         suggestion = f"{str(error['input'])[:40]}Z if it is UTC"
@@ -208,14 +210,14 @@ def _reason(message: str, given: Any) -> str:
     shown = repr(given)
     return (
         message
-        if len(shown) > MOST_SHOWN or isinstance(given, dict | list)
+        if len(shown) > MAX_QUOTED_CHARS or isinstance(given, dict | list)
         else f"{message}: {shown}"
     )
 
 
-def judge_document(raw: Any, profile: Profile, place: str = "document") -> DocumentPart:
-    part = DocumentPart("document", _named(raw, "document"))
-    part.document = found = _model(DocumentIn, raw, place, part)
+def validate_document(raw: Any, profile: Profile, place: str = "document") -> DocumentPart:
+    part = DocumentPart("document", _display_name(raw, "document"))
+    part.document = found = _validate_model(DocumentIn, raw, place, part)
     if found is None:
         return part
     if profile.document_types and found.type not in profile.document_types:
@@ -223,35 +225,36 @@ def judge_document(raw: Any, profile: Profile, place: str = "document") -> Docum
         part.problems.append(
             Problem(
                 field=f"{place}.type",
-                reason=f"{found.type[:MOST_SHOWN]!r} is not {known}",
-                suggestion=nearest(found.type, profile.document_types),
+                reason=f"{found.type[:MAX_QUOTED_CHARS]!r} is not {known}",
+                suggestion=closest_name(found.type, profile.document_types),
             )
         )
-    _common(found, raw, place, profile, part)
-    _required(found, place, profile.required.get("document", ()), part)
+    _check_common(found, raw, place, profile, part)
+    _check_required(found, place, profile.required.get("document", ()), part)
     return part
 
 
-def judge_dataset(raw: Any, place: str, profile: Profile) -> DatasetPart:
-    part = DatasetPart("dataset", _named(raw, place))
-    part.dataset = found = _model(DatasetIn, raw, place, part)
+def validate_dataset(raw: Any, place: str, profile: Profile) -> DatasetPart:
+    part = DatasetPart("dataset", _display_name(raw, place))
+    part.dataset = found = _validate_model(DatasetIn, raw, place, part)
     if found is None:
         return part
-    _common(found, raw, place, profile, part)
-    _required(found, place, profile.required.get("dataset", ()), part)
-    part.problems += rules.required_parameters(found.parameters, place, profile)
+    _check_common(found, raw, place, profile, part)
+    _check_required(found, place, profile.required.get("dataset", ()), part)
+    part.problems += rules.missing_parameters(found.parameters, place, profile)
     if profile.strict:
         for n, technique in enumerate(found.techniques):
             if technique.pid not in profile.techniques:
-                reason = f"{technique.pid[:MOST_SHOWN]!r} is no technique of profile {profile.name}"
-                meant = nearest(technique.pid, profile.techniques)
+                given = technique.pid[:MAX_QUOTED_CHARS]
+                reason = f"{given!r} is not a technique of profile {profile.name}"
+                meant = closest_name(technique.pid, profile.techniques)
                 where = f"{place}.techniques[{n}].pid"
                 part.problems.append(Problem(field=where, reason=reason, suggestion=meant))
-    _files(found, place, part)
+    _check_files(found, place, part)
     return part
 
 
-def _required(found: BaseModel, place: str, names: Iterable[str], part: Part) -> None:
+def _check_required(found: BaseModel, place: str, names: Iterable[str], part: Part) -> None:
     part.problems += [
         Problem(field=f"{place}.{name}", reason="missing: the profile requires it")
         for name in names
@@ -259,19 +262,19 @@ def _required(found: BaseModel, place: str, names: Iterable[str], part: Part) ->
     ]
 
 
-def _instrument(raw: Any, number: int) -> InstrumentPart:
-    part = InstrumentPart("instrument", _named(raw, f"instruments[{number}]"))
-    part.instrument = _model(InstrumentIn, raw, f"instruments[{number}]", part)
+def _validate_instrument(raw: Any, number: int) -> InstrumentPart:
+    part = InstrumentPart("instrument", _display_name(raw, f"instruments[{number}]"))
+    part.instrument = _validate_model(InstrumentIn, raw, f"instruments[{number}]", part)
     return part
 
 
-def _common(
+def _check_common(
     found: DatasetIn | DocumentIn, raw: Any, place: str, profile: Profile, part: Part
 ) -> None:
-    part.problems += rules.doi_problem(found.doi, f"{place}.doi")
+    part.problems += rules.doi_problems(found.doi, f"{place}.doi")
     marks = {"name": CONTROL, "title": HIDDEN}
     hidden = [n for n in marks if marks[n].search(getattr(found, n))]
-    told = rules.texts(raw, place, marks=profile.strict)
+    told = rules.text_problems(raw, place, marks=profile.strict)
     part.problems += told
     for name in hidden:
         if not any(p.field == f"{place}.{name}" for p in told):
@@ -279,19 +282,19 @@ def _common(
             part.problems.append(Problem(field=f"{place}.{name}", reason=reason))
     for n, member in enumerate(found.members):
         orcid = member.person.orcid if member.person else None
-        if orcid is not None and not valid_orcid(orcid):
+        if orcid is not None and not is_orcid(orcid):
             part.problems.append(
                 Problem(
                     field=f"{place}.members[{n}].person.orcid",
-                    reason=f"{orcid[:MOST_SHOWN]!r} is no ORCID iD: four groups of four and a"
+                    reason=f"{orcid[:MAX_QUOTED_CHARS]!r} is no ORCID iD: four groups of four and a"
                     " check digit",
                 )
             )
-    part.problems += rules.parameters(found.parameters, place, profile)
-    part.problems += rules.related(found.related, place)
+    part.problems += rules.parameter_problems(found.parameters, place, profile)
+    part.problems += rules.related_problems(found.related, place)
 
 
-def _names_once(parts: Iterable[DatasetPart]) -> None:
+def _check_unique_names(parts: Iterable[DatasetPart]) -> None:
     parts = list(parts)
     for label in ("name", "pid"):
         values = [_identity(p.dataset, label) for p in parts]
@@ -308,15 +311,15 @@ def _identity(dataset: DatasetIn | None, label: str) -> str | None:
     return dataset.name if label == "name" else dataset.pid
 
 
-def _files(found: DatasetIn, place: str, part: Part) -> None:
-    if found.folder is not None and (reason := leaves_folder(found.folder)):
+def _check_files(found: DatasetIn, place: str, part: Part) -> None:
+    if found.folder is not None and (reason := path_problem(found.folder)):
         part.problems.append(Problem(field=f"{place}.folder", reason=reason))
     if found.manifest is not None:
-        _manifest(found, found.manifest, place, part)
+        _check_manifest(found, found.manifest, place, part)
     seen: set[str] = set()
     for n, file in enumerate(found.files):
         where = f"{place}.files[{n}]"
-        _file(file, where, in_folder=found.folder is not None, part=part)
+        _check_file(file, where, in_folder=found.folder is not None, part=part)
         if file.location in seen:
             part.problems.append(
                 Problem(field=f"{where}.name", reason=f"{file.location!r} is listed twice")
@@ -324,8 +327,8 @@ def _files(found: DatasetIn, place: str, part: Part) -> None:
         seen.add(file.location)
 
 
-def _manifest(found: DatasetIn, manifest: str, place: str, part: Part) -> None:
-    reason = leaves_folder(manifest)
+def _check_manifest(found: DatasetIn, manifest: str, place: str, part: Part) -> None:
+    reason = path_problem(manifest)
     if found.folder is None:
         reason = "is named without a folder that it lies in"
     elif found.files:
@@ -334,13 +337,13 @@ def _manifest(found: DatasetIn, manifest: str, place: str, part: Part) -> None:
         part.problems.append(Problem(field=f"{place}.manifest", reason=reason))
 
 
-def _file(file: FileIn, where: str, *, in_folder: bool, part: Part) -> None:
+def _check_file(file: FileIn, where: str, *, in_folder: bool, part: Part) -> None:
     if "/" in file.name:
         reason = f"{file.name!r} holds a slash: folders belong into path"
         part.problems.append(Problem(field=f"{where}.name", reason=reason))
     if in_folder:
-        place = "path" if file.path and leaves_folder(file.path) else "name"
-        if reason := leaves_folder(file.location):
+        place = "path" if file.path and path_problem(file.path) else "name"
+        if reason := path_problem(file.location):
             part.problems.append(Problem(field=f"{where}.{place}", reason=reason))
         if file.sha256 is None:
             part.problems.append(

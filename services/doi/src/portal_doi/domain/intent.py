@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from portal_shared import profile as profiles
-from portal_shared.citation.relations import named
+from portal_shared.citation.relations import linked_pids
 from portal_shared.contracts.events import DatasetWithdrawn, DocumentWithdrawn
 from portal_shared.contracts.records import Change, Dataset, Document, Level, doi_level
 from portal_shared.runtime.errors import PortalError
@@ -37,8 +37,8 @@ def intended(
         "level": level,
         "version": version,
         "record": record.model_dump(mode="json", exclude={"details"}),
-        "links": [list(link) for link in named(record)],
-        "names": list(dict.fromkeys(pid for _, pid in named(record))),
+        "links": [list(link) for link in linked_pids(record)],
+        "names": list(dict.fromkeys(pid for _, pid in linked_pids(record))),
         "withdrawn": None,
         "registered_at": history[0].at if history else before["registered_at"],
         "changed_at": history[-1].at if history else before["changed_at"],

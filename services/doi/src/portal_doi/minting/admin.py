@@ -10,7 +10,7 @@ from typing import Any
 from portal_shared import profile as profiles
 from portal_shared.contracts.records import Level, Pid
 from portal_shared.runtime.errors import Conflict, Invalid, NotFound
-from portal_shared.runtime.logs import correlation_id, logger
+from portal_shared.runtime.logs import current_correlation_id, logger
 from portal_shared.runtime.mongo import Doc, DuplicateKeyError
 from portal_shared.runtime.worker import Worker
 from pydantic import TypeAdapter, ValidationError
@@ -111,7 +111,7 @@ class Operating:
         }  # fmt: skip
         before = new_row(pid, now)
         try:
-            await self._registry.keep([Intent(before, Outcome(fields), correlation_id())])
+            await self._registry.keep([Intent(before, Outcome(fields), current_correlation_id())])
         except DuplicateKeyError as error:
             raise Conflict(f"{pid} came meanwhile; look and ask again", field="id") from error
         self._worker.wake.set()

@@ -7,7 +7,7 @@ name, since a list may lag behind. A run has a name, kept on the rows it has see
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from portal_shared.runtime.mongo import ASCENDING, Doc, translated
+from portal_shared.runtime.mongo import ASCENDING, Doc, translate_errors
 
 from portal_doi.datacite import DataCite
 from portal_doi.domain.registration import Answer, Registration
@@ -47,7 +47,7 @@ class Auditing:
         dois = list(page.found)
         rows = await self._rows({"own": {"$in": dois}})
         by_doi = {row["own"]: row for row in rows}
-        with translated():
+        with translate_errors():
             await self._registry.rows.update_many(
                 {"own": {"$in": dois}}, {"$set": {"audited": run}}
             )
@@ -80,7 +80,7 @@ class Auditing:
         return await self._answer(found, len(rows), more, repair=repair)
 
     async def _rows(self, which: Doc, most: int = 0) -> list[Doc]:
-        with translated():
+        with translate_errors():
             cursor = self._registry.rows.find(which).sort("_id", ASCENDING)
             return [row async for row in (cursor.limit(most) if most else cursor)]
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from portal_shared.citation.relations import Related
 from portal_shared.runtime.errors import Conflict, PortalError, Unavailable
-from portal_shared.runtime.logs import follow, logger
+from portal_shared.runtime.logs import bind_correlation_id, logger
 
 from portal_doi.datacite import DataCite, TooFast, Unsure
 from portal_doi.domain import desired
@@ -105,7 +105,7 @@ class Minting:
     async def _attend(self, due: Due) -> None:
         """Do it, or let it go until later; raises Unavailable when nothing else can be done now."""
         claim = due.claim
-        follow(claim.row["correlation_id"], pid=claim.pid)
+        bind_correlation_id(claim.row["correlation_id"], pid=claim.pid)
         try:
             await self._do(claim, due.relatives)
         except Unavailable as error:

@@ -3,7 +3,7 @@
 import time
 from datetime import UTC, datetime, timedelta
 
-from portal_shared.runtime.mongo import Database, translated
+from portal_shared.runtime.mongo import Database, translate_errors
 
 ASKED_EVERY = 30.0
 
@@ -17,7 +17,7 @@ class Clock:
         """Raises Unavailable when it has to ask and the database does not answer."""
         if self._asked is None or time.monotonic() - self._asked[0] > ASKED_EVERY:
             before = time.monotonic()
-            with translated():
+            with translate_errors():
                 told = await self._database.command("hello")
             self._asked = (before, told["localTime"].replace(tzinfo=UTC))  # it comes without
         then, moment = self._asked

@@ -8,10 +8,10 @@ from datetime import datetime
 
 from portal_shared.contracts.events import DatasetWithdrawn, DocumentWithdrawn
 from portal_shared.contracts.records import Change, Dataset, Document
-from portal_shared.runtime.batcher import Together
+from portal_shared.runtime.batcher import Batcher
 from portal_shared.runtime.errors import Unavailable
-from portal_shared.runtime.logs import correlation_id, logger
-from portal_shared.runtime.mongo import Contended, Doc, DuplicateKeyError
+from portal_shared.runtime.logs import current_correlation_id, logger
+from portal_shared.runtime.mongo import Doc, DuplicateKeyError, WriteConflict
 
 from portal_doi.domain.intent import intended, withdrawn
 from portal_doi.domain.outcome import Outcome
@@ -40,7 +40,7 @@ class Keeping:
     def __init__(self, registry: Registry, *, prefix: str) -> None:
         self._registry = registry
         self._prefix = prefix
-        self._together = Together(self._kept, collect=COLLECT_SECONDS, most=TOGETHER)
+        self._together = Batcher(self._kept, collect_seconds=COLLECT_SECONDS, max_batch=TOGETHER)
 
     async def intent(
         self, record: Document | Dataset, version: int, *, history: Sequence[Change] = ()
@@ -64,7 +64,7 @@ class Keeping:
                 history=history,
             )
 
-        return await self._patiently(Heard(record.pid, decide, correlation_id()))
+        return await self._patiently(Heard(record.pid, decide, current_correlation_id()))
 
     async def withdrawal(self, event: DatasetWithdrawn | DocumentWithdrawn) -> bool:
         """Keep it, durably; False when something newer is kept."""
@@ -72,29 +72,29 @@ class Keeping:
         def decide(before: Doc, _attempt: int, now: datetime) -> Outcome | None:
             return withdrawn(event, before, now=now) if before["version"] < event.version else None
 
-        return await self._patiently(Heard(event.pid, decide, correlation_id()))
+        return await self._patiently(Heard(event.pid, decide, current_correlation_id()))
 
     async def _patiently(self, heard: Heard) -> bool:
         """A database that is back soon costs no attempt of the message."""
         end = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
-                return await self._together.ask(heard)
+                return await self._together.submit(heard)
             except Unavailable:
                 if time.monotonic() > end:
                     raise
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _kept(self, heard: Sequence[Heard]) -> Sequence[bool]:
-        """Those of different records in one transaction. Raises Contended: each is to go alone."""
+        """Writes changes of different records in one transaction. Raises WriteConflict."""
         if len(heard) == 1:
             return [await self._kept_alone(heard[0])]
         if len({one.pid for one in heard}) < len(heard):
-            raise Contended("several versions of one record at a time")
+            raise WriteConflict("several versions of one record at a time")
         intents = await self._intents(heard)
         wanted = [i for i in intents if i is not None]
-        if wanted and not await self._registry.keep(wanted, most_tries=TRIES):
-            raise Contended("another version came between")
+        if wanted and not await self._registry.keep(wanted, max_tries=TRIES):
+            raise WriteConflict("another version came between")
         return [i is not None for i in intents]
 
     async def _intents(self, heard: Sequence[Heard], attempt: int = 0) -> list[Intent | None]:

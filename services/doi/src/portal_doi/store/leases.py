@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from portal_shared.runtime.batcher import Together
-from portal_shared.runtime.logs import correlation_id
+from portal_shared.runtime.batcher import Batcher
+from portal_shared.runtime.logs import current_correlation_id
 from portal_shared.runtime.mongo import (
     ASCENDING,
-    Contended,
     Doc,
     DuplicateKeyError,
     Session,
     UpdateMany,
     UpdateOne,
+    WriteConflict,
     transaction,
-    translated,
+    translate_errors,
     write_all,
 )
 
@@ -67,8 +67,10 @@ class Claims:
         self._clock = registry.clock
         self._lease = lease  # longer than any work on one row
         self._sighted = Sighted(self._due)
-        self._settling = Together(self._settled, collect=COLLECT_SECONDS, most=TOGETHER)
-        self._releasing = Together(self._released, collect=COLLECT_SECONDS, most=TOGETHER)
+        self._settling = Batcher(self._settled, collect_seconds=COLLECT_SECONDS, max_batch=TOGETHER)
+        self._releasing = Batcher(
+            self._released, collect_seconds=COLLECT_SECONDS, max_batch=TOGETHER
+        )
 
     async def take(self, most: int, *, only: str | None = None) -> list[Claim]:
         """Rows that are due and that nobody has, those that wait longest first.
@@ -86,7 +88,7 @@ class Claims:
 
     async def _due(self) -> list[str]:
         now = await self._clock.now()
-        with translated():
+        with translate_errors():
             found = self._rows.find(_free(now), {"_id": 1}).sort("due", ASCENDING).limit(SIGHTED)
             return [row["_id"] async for row in found]
 
@@ -96,19 +98,19 @@ class Claims:
             return []
         now = await self._clock.now()
         try:
-            return await self._taken(pids, now, most_tries=TRIES)
-        except Contended:
+            return await self._taken(pids, now, max_tries=TRIES)
+        except WriteConflict:
             taken = [await self._taken_alone(pid, now) for pid in pids]
             return [claim for claims in taken for claim in claims]
 
     async def _taken_alone(self, pid: str, now: datetime) -> list[Claim]:
         """None when others write it."""
         try:
-            return await self._taken([pid], now, most_tries=1)
-        except Contended:
+            return await self._taken([pid], now, max_tries=1)
+        except WriteConflict:
             return []
 
-    async def _taken(self, pids: Sequence[str], now: datetime, *, most_tries: int) -> list[Claim]:
+    async def _taken(self, pids: Sequence[str], now: datetime, *, max_tries: int) -> list[Claim]:
         owner, since = str(uuid.uuid4()), time.monotonic()
         asked: Doc = {"_id": {"$in": pids}, **_free(now)}
         taken: Doc = {"until": now + self._lease, "owner": owner, "unsure": True}
@@ -126,7 +128,7 @@ class Claims:
             mine = self._rows.find({"_id": {"$in": pids}, "owner": owner}, session=session)
             return {row["_id"]: row async for row in mine}
 
-        rows = await transaction(self.registry.client, work, most_tries=most_tries)
+        rows = await transaction(self.registry.client, work, max_tries=max_tries)
         return [
             Claim({**rows[pid], "unsure": rows[pid]["doubt"]}, rows[pid]["fence"], owner, since)
             for pid in pids
@@ -143,13 +145,13 @@ class Claims:
             UpdateMany({**mine, "doubt": doubt}, {"$set": {"until": None, "unsure": doubt}})
             for doubt in (True, False)
         ]
-        with contextlib.suppress(Contended):
-            await self.registry.write(writes, most_tries=TRIES)
+        with contextlib.suppress(WriteConflict):
+            await self.registry.write(writes, max_tries=TRIES)
 
     async def drained(self) -> None:
         """What was asked of us is in the database."""
-        await self._settling.drained()
-        await self._releasing.drained()
+        await self._settling.drain()
+        await self._releasing.drain()
 
     async def let_go(
         self, claim: Claim, *, due: datetime, unsure: bool, counted: str | None = None
@@ -162,11 +164,11 @@ class Claims:
         if not unsure:  # unless doubt came meanwhile
             sure: Doc = {**_mine(claim), "doubt": False}
             updates.append(UpdateOne(sure, {"$set": {"unsure": False}}))
-        await self._releasing.ask(updates)
+        await self._releasing.submit(updates)
 
     async def _released(self, releases: Sequence[list[UpdateOne]]) -> Sequence[None]:
         tries = TRIES if len(releases) > 1 else None
-        await self.registry.write([u for updates in releases for u in updates], most_tries=tries)
+        await self.registry.write([u for updates in releases for u in updates], max_tries=tries)
         return [None] * len(releases)
 
     async def take_own(self, claim: Claim, doi: str) -> bool:
@@ -174,7 +176,7 @@ class Claims:
 
         False when another record has it, or the claim is of no use any more.
         """
-        with translated():
+        with translate_errors():
             try:
                 result = await self._rows.update_one(
                     {**_mine(claim), "version": claim.row["version"]},
@@ -192,7 +194,9 @@ class Claims:
         Then nothing is said, and what DataCite holds is looked at anew. `again` is when to look at
         it once more in any case: the end of an embargo.
         """
-        return await self._settling.ask(Settlement(claim, outcome, again, correlation_id()))
+        return await self._settling.submit(
+            Settlement(claim, outcome, again, current_correlation_id())
+        )
 
     async def _settled(self, settlements: Sequence[Settlement]) -> Sequence[bool]:
         now = await self._clock.now()
@@ -204,7 +208,7 @@ class Claims:
             judged = [_judged(s, rows.get(s.claim.pid, {}), now) for s in settlements]
             updates = [one.update for one in judged]
             if await write_all(self._rows, updates, session=session) != len(updates):
-                raise Contended("identifiers changed while their outcome was kept")
+                raise WriteConflict("identifiers changed while their outcome was kept")
             said = [
                 Said(s.outcome, s.follows)
                 for s, one in zip(settlements, judged, strict=True)
@@ -214,7 +218,7 @@ class Claims:
             return [one.kept for one in judged]
 
         tries = TRIES if len(settlements) > 1 else None
-        return await transaction(self.registry.client, work, most_tries=tries)
+        return await transaction(self.registry.client, work, max_tries=tries)
 
 
 _JUDGED: Doc = {"fence": 1, "rev": 1, "version": 1}

@@ -8,7 +8,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 from portal_shared.runtime.errors import Unavailable
-from portal_shared.runtime.mongo import Database, Doc, DuplicateKeyError, translated
+from portal_shared.runtime.mongo import Database, Doc, DuplicateKeyError, translate_errors
 
 from portal_doi.store.clock import Clock
 
@@ -47,13 +47,13 @@ class Pace:
         """Nobody calls for so long."""
         self._left = 0
         full = await self._clock.now() + timedelta(seconds=seconds + self._burst / self._rate)
-        with translated():
+        with translate_errors():
             await self._rows.update_one({"_id": "datacite"}, {"$max": {"full": full}}, upsert=True)
 
     async def _fetch(self, calls: int) -> None:
         while True:
             now = await self._clock.now()
-            with translated():
+            with translate_errors():
                 row: Doc | None = await self._rows.find_one({"_id": "datacite"})
             old = row["full"] if row else now
             after, wait = taken(old, now, calls=calls, rate=self._rate, burst=self._burst)
@@ -66,7 +66,7 @@ class Pace:
 
     async def _swap(self, row: Doc | None, after: datetime) -> bool:
         """False when another replica was faster."""
-        with translated():
+        with translate_errors():
             if row is None:
                 try:
                     await self._rows.insert_one({"_id": "datacite", "full": after})

@@ -37,7 +37,7 @@ from portal_shared.runtime.mongo import (
     UpdateOne,
     Write,
     transaction,
-    translated,
+    translate_errors,
     write_all,
 )
 
@@ -77,7 +77,7 @@ class Registry:
     async def prepare(self) -> None:
         """Make the indexes: one of them is the promise that no DOI of ours is given twice."""
         there = {"$type": "string"}
-        with translated():
+        with translate_errors():
             await self.rows.create_index("own", unique=True, partialFilterExpression={"own": there})
             await self.rows.create_index([("waiting", ASCENDING), ("due", ASCENDING)])
             await self.rows.create_index([("telling", ASCENDING)])
@@ -89,19 +89,19 @@ class Registry:
 
     async def find_all(self, pids: Sequence[str]) -> dict[str, Doc]:
         """By pid; without those that are not known."""
-        with translated():
+        with translate_errors():
             return {row["_id"]: row async for row in self.rows.find({"_id": {"$in": list(pids)}})}
 
     async def has_doi(self, doi: str, but: str) -> bool:
         """Another record has it as our DOI."""
-        with translated():
+        with translate_errors():
             return await self.rows.find_one({"own": doi, "_id": {"$ne": but}}) is not None
 
-    async def keep(self, intents: Sequence[Intent], *, most_tries: int | None = None) -> bool:
+    async def keep(self, intents: Sequence[Intent], *, max_tries: int | None = None) -> bool:
         """Write newer versions of records, one of each, and say what follows at once: all or none.
 
         False when another version of one came between; raises DuplicateKeyError when a DOI is
-        taken, or a row was made meanwhile, Contended after so many tries.
+        taken, or a row was made meanwhile, WriteConflict after so many tries.
         """
         now = await self.clock.now()
         inserts = [InsertOne(_first(i, now)) for i in intents if i.before["version"] == NEW]
@@ -114,7 +114,7 @@ class Registry:
             await self.say(session, [Said(i.outcome, i.follows) for i in intents])
 
         try:
-            await transaction(self.client, work, most_tries=most_tries)
+            await transaction(self.client, work, max_tries=max_tries)
         except _CameBetween:
             return False
         except BulkWriteError as error:
@@ -123,8 +123,8 @@ class Registry:
             raise
         return True
 
-    async def write(self, writes: Sequence[Write], *, most_tries: int | None = None) -> None:
-        """Changes of many rows, all or none. Raises Contended after so many tries.
+    async def write(self, writes: Sequence[Write], *, max_tries: int | None = None) -> None:
+        """Changes of many rows, all or none. Raises WriteConflict after so many tries.
 
         In a transaction, since without they would wait for the writes of others: for a minute where
         those died meanwhile, and for ever in SecantusDB.
@@ -133,29 +133,31 @@ class Registry:
         async def work(session: Session) -> None:
             await write_all(self.rows, writes, session=session)
 
-        await transaction(self.client, work, most_tries=most_tries)
+        await transaction(self.client, work, max_tries=max_tries)
 
     async def say(self, session: Session, said: Sequence[Said]) -> None:
         """What follows of these, when the transaction commits."""
         rows: list[Doc] = []
         for one in said:
-            rows += [self._outbox.saying(e, follows=one.follows) for e in one.outcome.events]
+            rows += [
+                self._outbox.event_row(e, correlation_id=one.follows) for e in one.outcome.events
+            ]
             if dead := one.outcome.dead:
                 rows.append(
-                    self._outbox.burying(
+                    self._outbox.dead_letter_row(
                         dead.event,
                         reason=dead.reason,
                         message_id=dead.message_id,
-                        follows=one.follows,
+                        correlation_id=one.follows,
                     )
                 )
-        await self._outbox.put(session, rows)
+        await self._outbox.add_rows(session, rows)
 
     async def wish(self, pid: str, *, version: int, fields: Doc) -> bool:
         """Change what an operator may, and look at it; False when a newer version came."""
         now = await self.clock.now()
         due: Doc = {"waiting": True, "due": now, "since": now, "problem": None}
-        with translated():
+        with translate_errors():
             result = await self.rows.update_one(
                 {"_id": pid, "version": version},
                 {"$set": {**due, **fields}, "$inc": {"rev": 1}},
@@ -164,19 +166,19 @@ class Registry:
 
     async def named(self, name: str) -> list[Doc]:
         """Rows by pid, or by DOI; several where it is shared."""
-        with translated():
+        with translate_errors():
             which: Doc = {"$or": [{"_id": name}, {"doi": name.lower()}, {"own": name.lower()}]}
             return [row async for row in self.rows.find(which).sort("_id")]
 
     async def dois(self, pids: Sequence[str]) -> dict[str, str | None]:
         """The DOI that each of these records leads its readers to, as was last said."""
-        with translated():
+        with translate_errors():
             rows = self.rows.find({"_id": {"$in": list(pids)}}, {"said": 1})
             return {row["_id"]: row["said"]["doi"] if row["said"] else None async for row in rows}
 
     async def say_again(self, pids: Sequence[str]) -> int:
         """Say what was last said of these, to who has lost it."""
-        with translated():
+        with translate_errors():
             which: Doc = {"_id": {"$in": list(pids)}, "said": {"$ne": None}}
             rows = [row async for row in self.rows.find(which)]
 
@@ -195,7 +197,7 @@ class Registry:
     async def counts(self) -> dict[str, Any]:
         """How many identifiers stand where, and how many are to be worked on."""
         by_state = [{"$group": {"_id": "$state", "count": {"$sum": 1}}}]
-        with translated():
+        with translate_errors():
             found = {r["_id"]: r["count"] async for r in self.rows.aggregate(by_state)}
             due = await self.rows.count_documents(_BEGUN)
             telling = await self.rows.count_documents({"telling": True})

@@ -12,7 +12,7 @@ from typing import Any
 
 from portal_shared import profile as profiles
 from portal_shared.citation.relations import COUNTERPARTS, Related
-from portal_shared.runtime.mongo import Contended, Doc, UpdateMany, UpdateOne, translated
+from portal_shared.runtime.mongo import Doc, UpdateMany, UpdateOne, WriteConflict, translate_errors
 
 from portal_doi.domain.state import OURS, is_undecided, level_of, names, visible_doi
 from portal_doi.store.batch_cursor import Sighted
@@ -76,7 +76,7 @@ class Relations:
         return Relatives({row["_id"]: row for row in named}, naming)
 
     async def _found(self, asked: Doc) -> list[Doc]:
-        with translated():
+        with translate_errors():
             return [row async for row in self._rows.find(asked, _SEEN).sort("_id")]
 
     async def tell(self) -> bool:
@@ -85,28 +85,28 @@ class Relations:
         if not rows:
             return False
         try:
-            await self._told(rows, most_tries=TRIES)
-        except Contended:
+            await self._told(rows, max_tries=TRIES)
+        except WriteConflict:
             done = [await self._told_alone(row) for row in rows]
             return any(done)
         return True
 
     async def _look(self) -> list[Doc]:
         shown = {"tell": 1, "left": 1, "names": 1}
-        with translated():
+        with translate_errors():
             return [r async for r in self._rows.find({"telling": True}, shown).limit(SIGHTED)]
 
     async def _told_alone(self, row: Doc) -> bool:
         """False when others are at it: the mark stays."""
         try:
-            await self._told([row], most_tries=1)
-        except Contended:
+            await self._told([row], max_tries=1)
+        except WriteConflict:
             return False
         return True
 
-    async def _told(self, rows: Sequence[Doc], *, most_tries: int) -> None:
+    async def _told(self, rows: Sequence[Doc], *, max_tries: int) -> None:
         changed = [row["_id"] for row in rows]
-        with translated():
+        with translate_errors():
             naming = self._rows.find({"names": {"$in": changed}}, {"_id": 1})
             relatives = {row["_id"] async for row in naming}
         relatives.update(pid for row in rows for pid in (*row["names"], *row["left"]))
@@ -114,7 +114,7 @@ class Relations:
         gone: Doc = {"$set": {"telling": False, "tell": None, "left": []}}
         taken_off = [UpdateOne({"_id": r["_id"], "tell": r["tell"]}, gone) for r in rows]
         writes = [*self._making_due(sorted(relatives), now), *taken_off]
-        await self._registry.write(writes, most_tries=most_tries)
+        await self._registry.write(writes, max_tries=max_tries)
 
     def _making_due(self, relatives: Sequence[str], now: datetime) -> Sequence[UpdateMany]:
         """After a quiet time, which more news prolongs; but no longer than our patience."""

@@ -7,7 +7,7 @@ import base64
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from portal_shared.contracts.file_urls import named
+from portal_shared.contracts.file_urls import parse_data_path
 from portal_shared.contracts.records import Availability
 from portal_shared.runtime.errors import NotFound
 from portal_shared.runtime.mongo import Doc
@@ -53,7 +53,7 @@ Crops = Annotated[Cropping, Depends(_cropping)]
 
 @router.api_route("/data/{rest:path}", methods=["GET", "HEAD"], include_in_schema=False)
 async def read(request: Request, delivery: Delivers, requests: Known, crops: Crops) -> Response:
-    found = named(bytes(request.scope["raw_path"]))
+    found = parse_data_path(bytes(request.scope["raw_path"]))
     if found is None:
         raise NotFound("this names no dataset")
     pid, location = found

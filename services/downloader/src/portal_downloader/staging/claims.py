@@ -12,7 +12,7 @@ import uuid
 from collections import deque
 from datetime import UTC, datetime, timedelta
 
-from portal_shared.runtime.mongo import ASCENDING, Doc, translated
+from portal_shared.runtime.mongo import ASCENDING, Doc, translate_errors
 
 from portal_downloader.store.files import FileRow, Files
 
@@ -49,7 +49,7 @@ class Claiming:
                 return
             began = time.monotonic()
             which: Doc = {"state": "staged", **_free()}
-            with translated():
+            with translate_errors():
                 rows = self._rows.find(which, {"_id": 1})
                 rows = rows.sort([("not_before", ASCENDING), ("path", ASCENDING)])
                 self._ids = deque([row["_id"] async for row in rows.limit(CANDIDATES)])
@@ -61,7 +61,7 @@ class Claiming:
         """None where it is another's by now, or not staged any more."""
         owner, until = uuid.uuid4().hex, datetime.now(UTC) + self._lease
         which: Doc = {"_id": file, "state": "staged", **_free()}
-        with translated():
+        with translate_errors():
             result = await self._rows.update_one(which, {"$set": {"owner": owner, "until": until}})
             if not result.matched_count:
                 return None

@@ -14,7 +14,7 @@ from typing import Any
 from portal_shared.contracts.events import DatasetFilesListed
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.logs import logger
-from portal_shared.runtime.mongo import BulkWriteError, Doc, InsertOne, UpdateOne, translated
+from portal_shared.runtime.mongo import BulkWriteError, Doc, InsertOne, UpdateOne, translate_errors
 
 from portal_downloader.domain import file_rows
 from portal_downloader.domain.states import THERE
@@ -95,7 +95,7 @@ class Adopting:
         }
         if not by_id:
             return
-        with translated():
+        with translate_errors():
             cursor = self._files.rows.find({"_id": {"$in": list(by_id)}})
             there = {row["_id"]: row async for row in cursor}
         told = {id_: file_rows.content(file, of.folder) for id_, (of, file) in by_id.items()}
@@ -119,7 +119,7 @@ class Adopting:
                 older: Doc = {"_id": id_, "version": {"$lt": found.version}}
                 writes.append(UpdateOne(older, {"$set": {**fields, **version}}))
         if writes:
-            with translated():
+            with translate_errors():
                 try:
                     await self._files.rows.bulk_write(writes, ordered=False)
                 except BulkWriteError as error:  # another writes rows of the same files
@@ -137,10 +137,10 @@ class Adopting:
         if not found:
             return
         older: Doc = {"$or": [{"pid": f.pid, "version": {"$lt": f.version}} for f in found]}
-        with translated():
+        with translate_errors():
             there = {**older, "state": {"$in": list(THERE)}}
             gone = [row async for row in self._files.rows.find(there)]
         for row in gone:
             await self._batches.let_go(FileRow.of(row))
-        with translated():
+        with translate_errors():
             await self._files.rows.delete_many(older)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from portal_shared.contracts.events import DownloadFailed
 from portal_shared.messaging.outbox import Outbox
-from portal_shared.runtime.logs import follow, logger
+from portal_shared.runtime.logs import bind_correlation_id, logger
 from portal_shared.runtime.mongo import Client, Doc, Session, transaction
 
 from portal_downloader.archives.tape_locations import Places
@@ -49,12 +49,12 @@ class Planning:
         """Plan a request, else queue more of one; False when there is none."""
         request = await self._requests.claim_unplanned()
         if request is not None:
-            follow(request["correlation_id"], request_id=request["_id"])
+            bind_correlation_id(request["correlation_id"], request_id=request["_id"])
             await self._plan(request)
             return True
         request = await self._requests.claim_unfinished()
         if request is not None:
-            follow(request["correlation_id"], request_id=request["_id"])
+            bind_correlation_id(request["correlation_id"], request_id=request["_id"])
             await self._go_on(request)
             return True
         return False

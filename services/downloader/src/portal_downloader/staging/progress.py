@@ -19,7 +19,7 @@ from portal_shared.contracts.events import (
     Event,
 )
 from portal_shared.messaging.outbox import Outbox
-from portal_shared.runtime.logs import follow, logger
+from portal_shared.runtime.logs import bind_correlation_id, logger
 from portal_shared.runtime.mongo import Client, Doc, Session, transaction
 
 from portal_downloader.domain.estimates import Extent, Pace, seconds_left
@@ -168,7 +168,7 @@ class Telling:
 
     async def _tell_request(self, request: Doc, tally: Tally, *, again: bool = False) -> None:
         """What is new of it; or what is, where it was not told for long."""
-        follow(request["correlation_id"], request_id=request["_id"])
+        bind_correlation_id(request["correlation_id"], request_id=request["_id"])
         version = request["version"] + 1
         progressed = DownloadProgressed(
             request_id=request["_id"],

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from portal_shared.runtime.mongo import ASCENDING, Database, Doc, ReturnDocument, translated
+from portal_shared.runtime.mongo import ASCENDING, Database, Doc, ReturnDocument, translate_errors
 
 from portal_downloader.store.files import FileRow
 from portal_downloader.store.signals import Bells
@@ -33,7 +33,7 @@ class Batches:
 
     async def prepare(self) -> None:
         """Make the indexes."""
-        with translated():
+        with translate_errors():
             await self._rows.create_index([("state", ASCENDING), ("due", ASCENDING)])
             await self._pins.create_index([("stage_id", ASCENDING)])
 
@@ -41,27 +41,27 @@ class Batches:
         """A new batch; it is taken for lost if it is not accepted within the lease."""
         made = uuid.uuid4().hex
         due = datetime.now(UTC) + self._lease
-        with translated():
+        with translate_errors():
             await self._rows.insert_one({"_id": made, "state": "intended", "due": due})
         return made
 
     async def accepted(self, batch: str, stage_id: str, pause: float) -> None:
         due = datetime.now(UTC) + timedelta(seconds=pause)
         fields = {"state": "submitted", "stage_id": stage_id, "due": due, "pause": pause}
-        with translated():
+        with translate_errors():
             await self._rows.update_one({"_id": batch}, {"$set": fields}, upsert=True)
         self._bells.polling.ring()
 
     async def doubtful(self, batch: str) -> None:
         """Nobody knows whether it was accepted: found out next."""
         now = datetime.now(UTC)
-        with translated():
+        with translate_errors():
             await self._rows.update_one({"_id": batch, "state": "intended"}, {"$set": {"due": now}})
         self._bells.submitting.ring()
 
     async def stage_id(self, batch: str) -> str | None:
         """None when it was never told, or the batch has ended."""
-        with translated():
+        with translate_errors():
             row = await self._rows.find_one({"_id": batch})
         return row.get("stage_id") if row else None
 
@@ -77,7 +77,7 @@ class Batches:
 
     async def seconds_to_next(self) -> float:
         """Until a batch is to be looked at; infinite when there is none."""
-        with translated():
+        with translate_errors():
             row = await self._rows.find_one({"state": "submitted"}, sort=[("due", ASCENDING)])
         if row is None:
             return math.inf
@@ -85,7 +85,7 @@ class Batches:
 
     async def _claim(self, state: str) -> Doc | None:
         now = datetime.now(UTC)
-        with translated():
+        with translate_errors():
             return await self._rows.find_one_and_update(
                 {"state": state, "due": {"$lte": now}},
                 {"$set": {"due": now + self._lease}},
@@ -95,12 +95,12 @@ class Batches:
 
     async def look_again(self, batch: str, pause: float) -> None:
         due = datetime.now(UTC) + timedelta(seconds=pause)
-        with translated():
+        with translate_errors():
             await self._rows.update_one({"_id": batch}, {"$set": {"due": due, "pause": pause}})
 
     async def end(self, batch: str) -> None:
         """Nothing of it is on its way any more."""
-        with translated():
+        with translate_errors():
             await self._rows.delete_one({"_id": batch})
 
     async def let_go(self, file: FileRow) -> bool:
@@ -119,24 +119,24 @@ class Batches:
     async def call_off(self, file: FileRow, stage_id: str, *, comes: bool = True) -> None:
         """This request for it; `comes` if the archive may be bringing it."""
         pin = {"stage_id": stage_id, "path": file.path, "comes": comes}
-        with translated():
+        with translate_errors():
             await self._pins.update_one(
                 {"_id": f"{stage_id}/{file.id}"}, {"$set": pin}, upsert=True
             )
         self._bells.releasing.ring()
 
     async def any(self) -> bool:
-        with translated():
+        with translate_errors():
             return await self._rows.find_one({}, {"_id": 1}) is not None
 
     async def any_pins(self) -> bool:
         """Whether one is to be let go."""
-        with translated():
+        with translate_errors():
             return await self._pins.find_one({}, {"_id": 1}) is not None
 
     async def pins_to_release(self) -> tuple[str, list[Doc]] | None:
         """The id of a stage request, and rows of it."""
-        with translated():
+        with translate_errors():
             first = await self._pins.find_one({})
             if first is None:
                 return None
@@ -144,11 +144,11 @@ class Batches:
             return first["stage_id"], [row async for row in rows]
 
     async def released(self, pins: Sequence[Doc]) -> None:
-        with translated():
+        with translate_errors():
             await self._pins.delete_many({"_id": {"$in": [pin["_id"] for pin in pins]}})
 
     async def counts(self) -> dict[str, int]:
-        with translated():
+        with translate_errors():
             return {
                 "stage_requests": await self._rows.count_documents({"state": "submitted"}),
                 "stage_requests_doubtful": await self._rows.count_documents({"state": "intended"}),

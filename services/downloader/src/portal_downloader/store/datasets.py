@@ -13,7 +13,7 @@ from portal_shared.contracts.events import (
     DatasetFilesListed,
     DatasetRegistered,
 )
-from portal_shared.contracts.records import key
+from portal_shared.contracts.records import pid_key
 from portal_shared.runtime.mongo import (
     ASCENDING,
     BulkWriteError,
@@ -22,7 +22,7 @@ from portal_shared.runtime.mongo import (
     ReturnDocument,
     Session,
     UpdateOne,
-    translated,
+    translate_errors,
 )
 
 from portal_downloader.store.signals import Bells
@@ -66,19 +66,19 @@ class Datasets:
 
     async def prepare(self) -> None:
         """Make the indexes."""
-        with translated():
+        with translate_errors():
             await self.rows.create_index("news", sparse=True)
             await self._parts.create_index([("pid", ASCENDING), ("version", ASCENDING)])
             await self._lists.create_index([("until", ASCENDING)])
 
     async def find(self, pid: str) -> Doc | None:
-        with translated():
+        with translate_errors():
             return await self.rows.find_one({"_id": pid})
 
     async def list_versions(self, pids: Sequence[str]) -> dict[str, int]:
         """Of those whose files are listed."""
         which: Doc = {"_id": {"$in": list(pids)}, "list_version": {"$exists": True}}
-        with translated():
+        with translate_errors():
             rows = self.rows.find(which, {"list_version": 1})
             return {row["_id"]: row["list_version"] async for row in rows}
 
@@ -112,7 +112,7 @@ class Datasets:
         ]
         if not writes:
             return 0
-        with translated():
+        with translate_errors():
             try:
                 result = await self.rows.bulk_write(writes, ordered=False)
             except BulkWriteError as error:
@@ -126,17 +126,17 @@ class Datasets:
         """Of a list in several parts: together they are claimed as a list."""
         if await self._is_known(event):
             return
-        name = f"{key(event.pid)}-{event.version}"
+        name = f"{pid_key(event.pid)}-{event.version}"
         ours: Doc = {"pid": event.pid, "version": event.version}
         files = [f.model_dump() for f in event.files]
         told: Doc = {**ours, "folder": event.folder, "parts": event.parts}
         whole: Doc = {**told, "complete": True, "until": datetime.now(UTC)}
         part = {**ours, "part": event.part, "files": files}
-        with translated():
+        with translate_errors():
             await self._parts.replace_one({"_id": f"{name}-{event.part}"}, part, upsert=True)
             complete = await self._parts.count_documents(ours) >= event.parts
         change = {"$set": whole} if complete else {"$setOnInsert": {**told, "complete": False}}
-        with translated():
+        with translate_errors():
             await self._lists.update_one({"_id": name}, change, upsert=True)
         if await self._is_known(event):  # meanwhile
             await self.drop_lists([_listing({"_id": name, **told})])
@@ -150,7 +150,7 @@ class Datasets:
     async def claim_list(self) -> Listing | None:
         """A complete list to make the dataset's; not given to another for a while."""
         now = datetime.now(UTC)
-        with translated():
+        with translate_errors():
             row = await self._lists.find_one_and_update(
                 {"complete": True, "until": {"$lte": now}},
                 {"$set": {"until": now + self._lease}},
@@ -164,7 +164,7 @@ class Datasets:
             yield listing.files
             return
         which = {"pid": listing.pid, "version": listing.version}
-        with translated():
+        with translate_errors():
             async for row in self._parts.find(which).sort("part", ASCENDING):
                 yield row["files"]
 
@@ -173,12 +173,12 @@ class Datasets:
         borders = sorted(set(locations))
         step = len(borders) // MOST_BORDERS + 1
         row: Doc = {"locations": borders[step - 1 :: step]}
-        with translated():
+        with translate_errors():
             await self._borders.replace_one({"_id": pid}, row, upsert=True)
 
     async def border(self, pid: str, after: str) -> str | None:
         """The first after this location, None where there is none: a hint, not more."""
-        with translated():
+        with translate_errors():
             row = await self._borders.find_one({"_id": pid})
         locations: list[str] = row["locations"] if row else []
         return next(iter(locations[bisect_right(locations, after) :][:1]), None)
@@ -202,17 +202,17 @@ class Datasets:
     async def drop_lists(self, listings: Sequence[Listing]) -> None:
         """These and all older ones, with their parts."""
         older: list[Doc] = [{"pid": f.pid, "version": {"$lte": f.version}} for f in listings]
-        with translated():
+        with translate_errors():
             await self._parts.delete_many({"$or": older})
             await self._lists.delete_many({"$or": older})
 
     async def with_news(self, most: int) -> list[Doc]:
-        with translated():
+        with translate_errors():
             return [row async for row in self.rows.find({"news": True}).limit(most)]
 
     async def note_news(self, pid: str) -> Doc | None:
         """Its files or requests have changed; the row as it is then."""
-        with translated():
+        with translate_errors():
             row = await self.rows.find_one_and_update(
                 {"_id": pid},
                 {"$set": {"news": True}, "$inc": {"changes": 1}},
@@ -225,7 +225,7 @@ class Datasets:
         """Unless there is more since a row was read."""
         seen: list[Any] = [UpdateOne(_as_read(row), {"$unset": {"news": ""}}) for row in rows]
         if seen:
-            with translated():
+            with translate_errors():
                 await self.rows.bulk_write(seen, ordered=False)
 
     async def available(
@@ -259,7 +259,7 @@ class Datasets:
         return [event for row, event in told if row["_id"] in ours]
 
     async def counts(self) -> dict[str, int]:
-        with translated():
+        with translate_errors():
             return {
                 "datasets": await self.rows.count_documents({"list_version": {"$exists": True}}),
                 "lists_unfinished": await self._lists.count_documents({}),

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from portal_shared.contracts.records import key
+from portal_shared.contracts.records import pid_key
 from portal_shared.runtime.mongo import (
     ASCENDING,
     Database,
     Doc,
-    translated,
+    translate_errors,
 )
 
 from portal_downloader.domain.batching import group_of
@@ -40,7 +40,7 @@ _SUMS: Doc = {"files": {"$sum": 1}, "bytes": {"$sum": "$size"}}
 
 
 def file_id(pid: str, location: str) -> str:
-    return f"{key(pid)}/{location}"
+    return f"{pid_key(pid)}/{location}"
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class FileRow:
     @property
     def part(self) -> str:
         """The name under which it arrives: of its dataset and its content."""
-        return f"{key(self.pid)}-{self.sha256}"
+        return f"{pid_key(self.pid)}-{self.sha256}"
 
     @classmethod
     def of(cls, row: Doc) -> "FileRow":
@@ -105,7 +105,7 @@ class Files:
 
     async def prepare(self) -> None:
         """Make the indexes."""
-        with translated():
+        with translate_errors():
             await self.rows.create_index([("pid", ASCENDING), ("location", ASCENDING)])
             await self.rows.create_index([("pid", ASCENDING), ("state", ASCENDING)])
             await self.rows.create_index([("sha256", ASCENDING)])
@@ -120,14 +120,14 @@ class Files:
                 await self.rows.update_one({"_id": row["_id"]}, {"$set": group})
 
     async def find(self, pid: str, location: str) -> Doc | None:
-        with translated():
+        with translate_errors():
             return await self.rows.find_one({"_id": file_id(pid, location)})
 
     async def named(self, pid: str, locations: Sequence[str]) -> list[Doc]:
         """Those of these locations that the dataset has."""
         found: list[Doc] = []
         for which in _selections(pid, locations):
-            with translated():
+            with translate_errors():
                 found += [row async for row in self.rows.find(which)]
         return found
 
@@ -135,7 +135,7 @@ class Files:
         """Folders of OME-Zarrs, by their names: empty for the dataset's own, else with a slash."""
         inside = r"^(.*\.zarr/)?(zarr\.json|\.zattrs)$"
         which: Doc = {"pid": pid, "location": {"$regex": inside}}
-        with translated():
+        with translate_errors():
             rows = self.rows.find(which, {"location": 1})
             names = [row["location"] async for row in rows]
         found = {name[: name.rfind("/") + 1] for name in names}
@@ -143,7 +143,7 @@ class Files:
 
     async def page(self, pid: str, after: str, limit: int) -> list[Doc]:
         """In the order of their locations, from the one after `after`."""
-        with translated():
+        with translate_errors():
             rows = self.rows.find({"pid": pid, "location": {"$gt": after}})
             return [row async for row in rows.sort("location", ASCENDING).limit(limit)]
 
@@ -153,21 +153,21 @@ class Files:
         pid = which["pid"]
         portions = [which] if locations is None else _selections(pid, sorted(locations))
         for portion in portions:
-            with translated():
+            with translate_errors():
                 async for row in self.rows.find(portion, fields).sort("location", ASCENDING):
                     yield row
 
     async def any_away(self, which: Doc, locations: Sequence[str] | None) -> bool:
         """Whether one of them is not online: where all of the dataset is, by one look."""
         away = {"state": {"$in": list(NOT_ONLINE)}}
-        with translated():
+        with translate_errors():
             if await self.rows.find_one({"pid": which["pid"], **away}, {"_id": 1}) is None:
                 return False
         if which.keys() == {"pid"} and locations is None:
             return True
         portions = [which] if locations is None else _selections(which["pid"], locations)
         for portion in portions:
-            with translated():
+            with translate_errors():
                 if await self.rows.find_one({**portion, **away}, {"_id": 1}):
                     return True
         return False
@@ -182,7 +182,7 @@ class Files:
         change: Doc = {"$set": {"state": to, "news": True, **fields}}
         fitting = {**which, "state": {"$in": list(was)}}
         one = isinstance(which.get("_id"), str)
-        with translated():
+        with translate_errors():
             result = await (self.rows.update_one if one else self.rows.update_many)(fitting, change)
         if result.modified_count:
             self._ring(was, to)
@@ -206,13 +206,13 @@ class Files:
         return moved
 
     async def of_batch(self, batch: str, states: Sequence[State]) -> list[FileRow]:
-        with translated():
+        with translate_errors():
             rows = self.rows.find({"batch": batch, "state": {"$in": list(states)}})
             rows = rows.sort([("group", ASCENDING), ("position", ASCENDING), ("path", ASCENDING)])
             return [FileRow.of(row) async for row in rows]
 
     async def in_states(self, states: Sequence[State]) -> AsyncGenerator[FileRow]:
-        with translated():
+        with translate_errors():
             async for row in self.rows.find({"state": {"$in": list(states)}}):
                 yield FileRow.of(row)
 
@@ -226,7 +226,7 @@ class Files:
                 here = {**which, "state": {"$in": list(states)}}
                 if locations is None:
                     here["location"] = {"$gt": after}
-                with translated():
+                with translate_errors():
                     rows = self.rows.find(here).sort("location", ASCENDING).limit(ROWS_AT_ONCE)
                     found = [FileRow.of(row) async for row in rows]
                 if found:
@@ -240,20 +240,20 @@ class Files:
     ) -> int:
         found = 0
         for which in _selections(pid, locations):
-            with translated():
+            with translate_errors():
                 found += await self.rows.count_documents({**which, "state": {"$in": list(states)}})
         return found
 
     async def any_under_way(self) -> bool:
         """Whether one of them was asked for and has not come."""
-        with translated():
+        with translate_errors():
             row = await self.rows.find_one({"state": {"$in": list(UNDER_WAY)}}, {"_id": 1})
         return row is not None
 
     async def extend(self, file: FileRow) -> bool:
         """Still ours? Then for another lease."""
         until = datetime.now(UTC) + self._lease
-        with translated():
+        with translate_errors():
             result = await self.rows.update_one(
                 {"_id": file.id, "owner": file.owner, "state": "staged"},
                 {"$set": {"until": until}},
@@ -263,21 +263,21 @@ class Files:
     async def ours(self, file: FileRow) -> FileRow | None:
         """As it is by now; None when it is not ours any more."""
         which: Doc = {"_id": file.id, "owner": file.owner, "state": "staged"}
-        with translated():
+        with translate_errors():
             row = await self.rows.find_one(which)
         return FileRow.of(row) if row else None
 
     async def pinned_before(self, moment: datetime, most: int) -> list[FileRow]:
         """Those on the archive's disk since then, as far as they are not copied."""
         which: Doc = {"state": "staged", "pinned_at": {"$lte": moment}, "size": {"$gt": 0}}
-        with translated():
+        with translate_errors():
             return [FileRow.of(row) async for row in self.rows.find(which).limit(most)]
 
     async def renewed(self, file: FileRow, stage_id: str | None, now: datetime) -> bool:
         """Another stage request pins it from now on; False where it is not staged any more."""
         which = {"_id": file.id, "state": "staged", "stage_id": file.stage_id}
         change = {"$set": {"stage_id": stage_id, "pinned_at": now}}
-        with translated():
+        with translate_errors():
             result = await self.rows.update_one(which, change)
         return bool(result.matched_count)
 
@@ -291,22 +291,22 @@ class Files:
         found: list[FileRow] = []
         for start in range(0, len(ids), MOVED_AT_ONCE):
             here = {"_id": {"$in": list(ids[start : start + MOVED_AT_ONCE])}}
-            with translated():
+            with translate_errors():
                 rows = self.rows.find({**here, "state": {"$in": list(states)}})
                 found += [FileRow.of(row) async for row in rows]
         return found
 
     async def overdue(self, now: datetime, states: Sequence[State], most: int) -> list[FileRow]:
-        with translated():
+        with translate_errors():
             rows = self.rows.find({"state": {"$in": list(states)}, "deadline": {"$lte": now}})
             return [FileRow.of(row) async for row in rows.limit(most)]
 
     async def pids_with_news(self) -> list[str]:
-        with translated():
+        with translate_errors():
             return [str(pid) for pid in await self.rows.distinct("pid", {"news": True})]
 
     async def news_seen(self, pid: str) -> None:
-        with translated():
+        with translate_errors():
             await self.rows.update_many({"news": True, "pid": pid}, {"$unset": {"news": ""}})
 
     async def tallies(self, pids: Sequence[str]) -> dict[str, Tally]:
@@ -314,7 +314,7 @@ class Files:
         found: dict[str, tuple[dict[str, int], dict[str, int]]] = {p: ({}, {}) for p in pids}
         group: Doc = {"_id": {"pid": "$pid", "state": "$state"}, **_SUMS}
         which: Doc = {"pid": {"$in": list(pids)}}
-        with translated():
+        with translate_errors():
             async for row in self.rows.aggregate([{"$match": which}, {"$group": group}]):
                 files, sizes = found[row["_id"]["pid"]]
                 files[row["_id"]["state"]] = row["files"]
@@ -327,7 +327,7 @@ class Files:
         sizes: dict[str, int] = {}
         for which in _selections(pid, locations):
             group: Doc = {"_id": "$state", **_SUMS}
-            with translated():
+            with translate_errors():
                 async for row in self.rows.aggregate([{"$match": which}, {"$group": group}]):
                     files[row["_id"]] = files.get(row["_id"], 0) + row["files"]
                     sizes[row["_id"]] = sizes.get(row["_id"], 0) + row["bytes"]
@@ -337,7 +337,7 @@ class Files:
         """One whose state says that no more is being tried, for its reason."""
         for which in _selections(pid, locations):
             broken = {**which, "state": {"$in": list(BROKEN)}}
-            with translated():
+            with translate_errors():
                 row = await self.rows.find_one(broken, sort=[("location", ASCENDING)])
             if row:
                 return row
@@ -346,7 +346,7 @@ class Files:
     async def troubled(self, most: int) -> list[Doc]:
         """Those that cannot be had, or are tried again because something went wrong."""
         which: Doc = {"state": {"$ne": "online"}, "reason": {"$type": "string"}}
-        with translated():
+        with translate_errors():
             rows = self.rows.find(which).sort([("pid", ASCENDING), ("location", ASCENDING)])
             return [row async for row in rows.limit(most)]
 
@@ -358,13 +358,13 @@ class Files:
         Both bounds are given wherever they are known: not every database stops reading at a limit.
         """
         which = within.which(pid)
-        with translated():
+        with translate_errors():
             rows = self.rows.find(which).sort("location", ASCENDING).limit(most)
             found = [FileRow.of(row) async for row in rows]
         return found, found[-1].location if len(found) == most else None
 
     async def any(self, pid: str) -> bool:
-        with translated():
+        with translate_errors():
             return await self.rows.find_one({"pid": pid}, {"_id": 1}) is not None
 
     async def select(
@@ -372,7 +372,7 @@ class Files:
     ) -> list[FileRow]:
         found: list[FileRow] = []
         for which in _selections(pid, locations):
-            with translated():
+            with translate_errors():
                 rows = self.rows.find({**which, "state": {"$in": list(states)}})
                 found += [FileRow.of(row) async for row in rows]
         return found
@@ -383,7 +383,7 @@ class Files:
         if started < self._counts_good_until:
             return self._counts
         found: dict[str, int] = {}
-        with translated():
+        with translate_errors():
             async for row in self.rows.aggregate([{"$group": {"_id": "$state", "n": {"$sum": 1}}}]):
                 found[row["_id"]] = row["n"]
         now = time.monotonic()

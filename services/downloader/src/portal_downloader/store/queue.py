@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from portal_shared.runtime.mongo import ASCENDING, Doc, UpdateOne, translated
+from portal_shared.runtime.mongo import ASCENDING, Doc, UpdateOne, translate_errors
 
 from portal_downloader.domain.batching import Place, group_of
 from portal_downloader.domain.fair_share import Heap, Load
@@ -47,7 +47,7 @@ class Waiting:
             if (place := places.get(file.path)) is not None
         ]
         if writes:
-            with translated():
+            with translate_errors():
                 await self._rows.bulk_write(writes, ordered=False)
 
     async def queue(self, now: datetime) -> Queue:
@@ -58,7 +58,7 @@ class Waiting:
         steps: list[Doc] = [{"$match": {"state": "queued"}}, {"$group": {"_id": heap, **sums}}]
         oldest: datetime | None = None
         heaps: list[Heap] = []
-        with translated():
+        with translate_errors():
             async for row in self._rows.aggregate(steps):
                 told = row["_id"]
                 oldest = min(oldest or row["oldest"], row["oldest"])
@@ -77,7 +77,7 @@ class Waiting:
         steps: list[Doc] = [{"$match": which}, {"$group": {"_id": load, "n": {"$sum": 1}}}]
         staged = 0
         loads: list[Load] = []
-        with translated():
+        with translate_errors():
             async for row in self._rows.aggregate(steps):
                 told = row["_id"]
                 if told["staged"]:
@@ -92,7 +92,7 @@ class Waiting:
         The group comes first: the index of the first field is the one that some databases take.
         """
         which: Doc = {"group": group, "state": "queued", "not_before": {"$lte": now}}
-        with translated():
+        with translate_errors():
             rows = self._rows.find(which, {"requester": 1})
             order = [("position", ASCENDING), ("path", ASCENDING)]
             return [
@@ -103,5 +103,5 @@ class Waiting:
     async def queued_of(self, requester: str, most: int) -> int:
         """How many wait that he asked for; no more are counted than that."""
         which: Doc = {"requester": requester, "state": "queued"}
-        with translated():
+        with translate_errors():
             return await self._rows.count_documents(which, limit=most)

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
-from portal_shared.runtime.mongo import Collection, translated
+from portal_shared.runtime.mongo import Collection, translate_errors
 
 MOST_NAMES = 300_000  # kept in memory, of all requests together
 
@@ -43,7 +43,7 @@ class Naming:
             known = self._names.get(request)  # another may have read it meanwhile
             if known is None:
                 which = {"_id": request}
-                with translated():
+                with translate_errors():
                     row = await self._rows.find_one(which, {"locations": 1})
                 known = frozenset((row or {}).get("locations") or ())
                 self._keep(request, known, using)

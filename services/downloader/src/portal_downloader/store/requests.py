@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from portal_shared.contracts.events import DownloadRequested
-from portal_shared.runtime.logs import correlation_id
+from portal_shared.runtime.logs import current_correlation_id
 from portal_shared.runtime.mongo import (
     ASCENDING,
     Database,
@@ -16,7 +16,7 @@ from portal_shared.runtime.mongo import (
     DuplicateKeyError,
     ReturnDocument,
     Session,
-    translated,
+    translate_errors,
 )
 
 from portal_downloader.domain.estimates import Extent
@@ -36,7 +36,7 @@ class Requests:
 
     async def prepare(self) -> None:
         """Make the indexes."""
-        with translated():
+        with translate_errors():
             await self._rows.create_index([("open", ASCENDING), ("pid", ASCENDING)])
             await self._rows.create_index([("planned", ASCENDING), ("look_at", ASCENDING)])
             await self._rows.create_index([("open", ASCENDING), ("requested_at", ASCENDING)])
@@ -60,9 +60,9 @@ class Requests:
             "state": None,
             "version": 0,
             "requested_at": now,
-            "correlation_id": correlation_id(),
+            "correlation_id": current_correlation_id(),
         }
-        with translated():
+        with translate_errors():
             try:
                 await self._rows.insert_one(row)
             except DuplicateKeyError:
@@ -71,7 +71,7 @@ class Requests:
 
     async def locations(self, request_id: str, pid: str) -> tuple[tuple[str, ...] | None] | None:
         """What a request of this dataset names, None within for all; None: there is none."""
-        with translated():
+        with translate_errors():
             row = await self._rows.find_one({"_id": request_id, "pid": pid})
         if row is None:
             return None
@@ -89,7 +89,7 @@ class Requests:
             "requested_at": now,
         }
         which = {"_id": request_id, "$or": [{"open": True}, {"pid": {"$exists": False}}]}
-        with translated():
+        with translate_errors():
             try:
                 await self._rows.update_one(
                     which, {"$set": fields, "$setOnInsert": fresh}, upsert=True
@@ -101,24 +101,24 @@ class Requests:
     async def any_open(self) -> bool:
         """Whether one has not ended, or its files have not been let go."""
         for which in ({"open": True}, {"let_go": False}):
-            with translated():
+            with translate_errors():
                 if await self._rows.find_one(which, {"_id": 1}) is not None:
                     return True
         return False
 
     async def next_cancelled(self) -> Doc | None:
         """One whose files have not been let go."""
-        with translated():
+        with translate_errors():
             return await self._rows.find_one({"let_go": False})
 
     async def let_go(self, request: Doc) -> None:
-        with translated():
+        with translate_errors():
             await self._rows.update_one({"_id": request["_id"]}, {"$unset": {"let_go": ""}})
 
     async def wanted_besides(self, pid: str) -> set[str] | None:
         """Locations that open requests of a dataset name; None when one names all."""
         found: set[str] = set()
-        with translated():
+        with translate_errors():
             async for row in self._rows.find({"open": True, "pid": pid}, {"locations": 1}):
                 if row["locations"] is None:
                     return None
@@ -128,7 +128,7 @@ class Requests:
     async def place(self, request: Doc) -> int:
         """In the queue of those that have not ended: from 1."""
         which: Doc = {"open": True, "requested_at": {"$lt": request["requested_at"]}}
-        with translated():
+        with translate_errors():
             return 1 + await self._rows.count_documents(which)
 
     async def ahead(self, request: Doc) -> Extent:
@@ -143,7 +143,7 @@ class Requests:
         sums: Doc = {"_id": None}
         for name in ("files", "bytes", "files_online", "bytes_online"):
             sums[name] = {"$sum": f"${name}"}
-        with translated():
+        with translate_errors():
             async for row in self._rows.aggregate([{"$match": which}, {"$group": sums}]):
                 files, size = row["files"] - row["files_online"], row["bytes"] - row["bytes_online"]
                 return Extent(max(0, files), max(0, size))
@@ -157,13 +157,13 @@ class Requests:
         which: Doc = {"open": True, "planned": True, "told_at": {"$lte": since}}
         if besides:
             which["pid"] = {"$nin": list(besides)}
-        with translated():
+        with translate_errors():
             return [row async for row in self._rows.find(which).limit(most)]
 
     async def claim_unplanned(self) -> Doc | None:
         """One whose files have not been asked for; not given to another for a while."""
         now = datetime.now(UTC)
-        with translated():
+        with translate_errors():
             return await self._rows.find_one_and_update(
                 {"open": True, "planned": False, "look_at": {"$lte": now}},
                 {"$set": {"look_at": now + self._lease}},
@@ -173,7 +173,7 @@ class Requests:
 
     async def look_later(self, request: Doc, seconds: float) -> None:
         due = datetime.now(UTC) + timedelta(seconds=seconds)
-        with translated():
+        with translate_errors():
             await self._rows.update_one({"_id": request["_id"]}, {"$set": {"look_at": due}})
 
     async def planned(self, request: Doc, following: str | None) -> None:
@@ -187,7 +187,7 @@ class Requests:
         """One of which files are still to be queued; not given to another for a while."""
         now = datetime.now(UTC)
         which: Doc = {"open": True, "planned": True, "look_at": {"$lte": now}}
-        with translated():
+        with translate_errors():
             return await self._rows.find_one_and_update(
                 {**which, "next": {"$exists": True}},
                 {"$set": {"look_at": now + self._lease}},
@@ -205,7 +205,7 @@ class Requests:
     async def _queued(self, request: Doc, was: Doc, change: Doc) -> None:
         """Where it was cancelled meanwhile, what was queued is let go."""
         ours: Doc = {"_id": request["_id"]}
-        with translated():
+        with translate_errors():
             result = await self._rows.update_one({**ours, **was, "open": True}, change)
             if result.matched_count:
                 return
@@ -220,7 +220,7 @@ class Requests:
         """
         which: Doc = {"open": True, "pid": pid, "next": {"$exists": True}}
         least = [("next", ASCENDING)]
-        with translated():
+        with translate_errors():
             whole = await self._rows.find_one({**which, "locations": None}, {"next": 1}, sort=least)
         found = {name for name in locations if whole is not None and name > whole["next"]}
         others = set(locations) - found
@@ -228,7 +228,7 @@ class Requests:
             return found | await self._named(which, others)
         for name in others:
             names: Doc = {**which, "next": {"$lt": name}, "locations": name}
-            with translated():
+            with translate_errors():
                 if await self._rows.find_one(names, {"_id": 1}) is not None:
                     found.add(name)
         return found
@@ -236,7 +236,7 @@ class Requests:
     async def _named(self, which: Doc, names: set[str]) -> set[str]:
         """Those of these that come after the `next` of a request that names them."""
         fits: Doc = {**which, "next": {"$lt": max(names)}, "locations": {"$ne": None}}
-        with translated():
+        with translate_errors():
             rows = self._rows.find(fits, {"next": 1})
             following = {row["_id"]: row["next"] async for row in rows}
         return await self._naming.awaited(following, names)
@@ -245,7 +245,7 @@ class Requests:
         """Open requests, to have their files asked for again."""
         again: Doc = {"planned": False, "look_at": datetime.now(UTC)}
         change: Doc = {"$set": again, "$unset": {"next": ""}}
-        with translated():
+        with translate_errors():
             result = await self._rows.update_many({**which, "open": True}, change)
         if result.modified_count:
             self._bells.planning.ring()
@@ -258,7 +258,7 @@ class Requests:
         which: Doc = {"open": True, "pid": {"$in": list(pids)}, "planned": True}
         if fewer is not None:
             which["named"] = {"$lt": fewer}
-        with translated():
+        with translate_errors():
             return [row async for row in self._rows.find(which)]
 
     async def change(self, request: Doc, fields: dict[str, Any], session: Session) -> bool:
@@ -270,7 +270,7 @@ class Requests:
     async def counts(self) -> dict[str, int]:
         """Requests by state."""
         found: dict[str, int] = {}
-        with translated():
+        with translate_errors():
             group = {"$group": {"_id": "$state", "n": {"$sum": 1}}}
             async for row in self._rows.aggregate([group]):
                 found[row["_id"] or "WAITING"] = row["n"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from portal_shared import profile as profiles
 from portal_shared.citation.datacite import Source, Withdrawal, landing_page, metadata
-from portal_shared.citation.relations import COUNTERPARTS, Related, named
+from portal_shared.citation.relations import COUNTERPARTS, Related, linked_pids
 from portal_shared.contracts.records import Dataset, Document, DoiLevel
 from portal_shared.runtime.mongo import Doc
 
@@ -56,7 +56,7 @@ class Records:
 
     async def _related(self, record: Dataset | Document, own: str | None) -> list[Related]:
         """As the DOI's own metadata tell them: those it names, then those that name it."""
-        links, pid = named(record), record.pid
+        links, pid = linked_pids(record), record.pid
         found = await self._catalogue.dois({"_id": {"$in": [other for _, other in links]}})
         naming = await self._catalogue.dois(
             {

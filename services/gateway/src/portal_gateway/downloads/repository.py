@@ -25,7 +25,7 @@ from portal_shared.runtime.mongo import (
     DuplicateKeyError,
     Session,
     transaction,
-    translated,
+    translate_errors,
 )
 from portal_shared.service.app import Service
 
@@ -61,11 +61,11 @@ class Downloads:
         self._datasets = catalogue["datasets"]
         self._files = catalogue["files"]
         self._changed: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
-        service.prepare(self.prepare)
+        service.add_start_step(self.prepare)
 
     async def prepare(self) -> None:
         """Make the indexes."""
-        with translated():
+        with translate_errors():
             await self._rows.create_index([("requester", 1), ("done", 1)])
             await self._rows.create_index([("done", 1), ("created_at", 1)])
             await self._rows.create_index("notify_at", sparse=True)
@@ -78,7 +78,7 @@ class Downloads:
         if self._key is None:
             fresh = {"$setOnInsert": {"key": secrets.token_bytes(32)}}
             which = {"_id": "readers"}
-            with translated():
+            with translate_errors():
                 with contextlib.suppress(DuplicateKeyError):  # another replica, at that moment
                     await self._keys.update_one(which, fresh, upsert=True)
                 row = await self._keys.find_one(which)
@@ -89,7 +89,7 @@ class Downloads:
 
     async def _waiting(self, requester: str) -> Waiting:
         found = Waiting()
-        with translated():
+        with translate_errors():
             async for row in self._rows.find({"requester": requester, "done": False}):
                 found = Waiting(
                     found.downloads + 1,
@@ -151,7 +151,7 @@ class Downloads:
         if "notify" in row:
             since = row["created_at"] - NOTICES_COUNTED
             which: Doc = {"requester": requester, "tells": True, "created_at": {"$gt": since}}
-            with translated():
+            with translate_errors():
                 told = await self._rows.count_documents(which, limit=self._most_notices)
             if told >= self._most_notices:
                 raise TooMany(
@@ -179,7 +179,7 @@ class Downloads:
         return True
 
     async def _before(self, request_id: str, wish: Wish) -> Doc | None:
-        with translated():
+        with translate_errors():
             row = await self._rows.find_one({"_id": request_id})
         if row is None:
             return None
@@ -191,7 +191,7 @@ class Downloads:
     async def _dataset(self, named: str) -> Doc:
         """By pid, or by a DOI that one dataset alone has."""
         public: Doc = {"public": True, "record": {"$exists": True}}
-        with translated():
+        with translate_errors():
             row = await self._datasets.find_one({"_id": named, **public})
             if row is None:
                 found = self._datasets.find({"told_doi": bare_doi(named), **public}).limit(2)
@@ -213,7 +213,7 @@ class Downloads:
         for start in range(0, len(locations), LOOKED_UP_AT_ONCE):
             named = list(locations[start : start + LOOKED_UP_AT_ONCE])
             which = {"pid": dataset["_id"], "location": {"$in": named}}
-            with translated():
+            with translate_errors():
                 async for row in self._files.find(which, {"location": 1, "size": 1}):
                     sizes[row["location"]] = row.get("size") or 0
         for number, location in enumerate(locations):
@@ -224,7 +224,7 @@ class Downloads:
 
     async def find(self, request_id: str) -> Doc:
         """Raises NotFound."""
-        with translated():
+        with translate_errors():
             row = await self._rows.find_one({"_id": request_id})
         if row is None:
             raise NotFound(f"no download {request_id[:100]!r}")
@@ -241,7 +241,7 @@ class Downloads:
     async def claim_notice(self) -> Doc | None:
         """One that has ended and whose reader wants to know; not given to another for a while."""
         now = datetime.now(UTC)
-        with translated():
+        with translate_errors():
             return await self._rows.find_one_and_update(
                 {"done": True, "notify_at": {"$lte": now}},
                 {"$set": {"notify_at": now + NOTICE_LEASE}},
@@ -253,7 +253,7 @@ class Downloads:
         if left:
             later = datetime.now(UTC) + timedelta(seconds=pause)
             change = {"$set": {"notify": left, "notify_at": later}, "$inc": {"notice_tries": 1}}
-        with translated():
+        with translate_errors():
             await self._rows.update_one({"_id": row["_id"]}, change)
 
     async def cancel(self, request_id: str) -> Doc:
@@ -282,7 +282,7 @@ class Downloads:
 
     async def under_way(self, most: int) -> list[Doc]:
         """Those that have not ended, the oldest first."""
-        with translated():
+        with translate_errors():
             rows = self._rows.find({"done": False}).sort("created_at", 1).limit(most)
             return [row async for row in rows]
 
@@ -310,7 +310,7 @@ class Downloads:
     async def _apply(self, request_id: str, version: int, told: dict[str, Any]) -> None:
         """What is told, if it is newer than what is known."""
         change = {**told, "version": version, "updated_at": datetime.now(UTC)}
-        with translated():
+        with translate_errors():
             await self._rows.update_one(
                 {"_id": request_id, "version": {"$lt": version}}, {"$set": change}
             )

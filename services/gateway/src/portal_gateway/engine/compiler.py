@@ -337,11 +337,11 @@ def _has(name: str, prefix: str) -> Filter:
 def _value(name: str, node: Compare, prefix: str) -> Filter:
     if node.test or node.op in ("neq", "nin"):
         return ANY
-    field = f"{prefix}p.{index_fields.name(name)}"
+    field = f"{prefix}p.{index_fields.parameter_key(name)}"
     unit = units.find(node.unit, name) if node.unit else None
     if node.unit and unit is None:
         return ANY  # rows in the same unknown unit
-    part = index_fields.dimension(unit) if unit else "v"
+    part = index_fields.dimension_key(unit) if unit else "v"
     ranged = f'{prefix}pn = "{index_fields.digest(f"{name}_min")}"'
     asked = [coercion.asked_number(v) for v in node.asked()]
     texts = [f"{field}.{part} {a}" for a in _intervals(node.op, asked, unit)]

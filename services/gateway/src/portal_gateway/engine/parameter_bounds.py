@@ -23,7 +23,7 @@ def parameters(name: str, parts: Sequence[Node], prefix: str) -> str | None:
     values = [p for p in parts if isinstance(p, Compare) and p.field == "value"]
     if len(values) + 1 != len(parts):
         return None  # it has conditions beside name and value
-    field = f"{prefix}p.{index_fields.name(name)}"
+    field = f"{prefix}p.{index_fields.parameter_key(name)}"
     if not values:
         return f'{prefix}pn = "{index_fields.digest(name)}"'
     if all(v.op in _RANGES for v in values):
@@ -52,7 +52,7 @@ def _inside(name: str, values: Sequence[Compare], field: str) -> str | None:
             high = min(high, _narrow(known[-1], unit, -1))
     if not low <= high or any(abs(b) >= LARGEST and not math.isinf(b) for b in (low, high)):
         return None
-    part = f"{field}.{index_fields.dimension(unit) if unit else 'v'}"
+    part = f"{field}.{index_fields.dimension_key(unit) if unit else 'v'}"
     bounds = [f"{part} >= {shown(low)}"] if math.isfinite(low) else []
     bounds += [f"{part} <= {shown(high)}"] if math.isfinite(high) else []
     if len(bounds) > 1:  # of one number, not of two

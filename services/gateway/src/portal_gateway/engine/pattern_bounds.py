@@ -20,7 +20,7 @@ Bounds = tuple[str | None, str | None]
 
 def prepares(entity: Entity, field: str) -> bool:
     index = COLLECTIONS.get(entity.name)
-    return index is not None and field in index_fields.PATTERNED[index]
+    return index is not None and field in index_fields.PATTERN_FIELDS[index]
 
 
 def compare(node: Compare) -> Bounds:
@@ -46,7 +46,7 @@ def _bounds(field: str, pattern: str, *, case: bool) -> Bounds:
     runs = [r for r in _WILD.split(pattern) if r]
     grams = sorted(set[str]().union(*map(index_fields.grams, runs)))[:MOST_GRAMS]
     may = " AND ".join(f"g.{field} = {gram}" for gram in grams)
-    word = index_fields.word(runs[0]) if len(runs) == 1 and not case else None
+    word = index_fields.single_word_digest(runs[0]) if len(runs) == 1 and not case else None
     wild = _WILD.search(pattern.strip("%")) is not None
     sure = f"w.{field} = {word}" if word and not wild else None
     return (f"({may})" if may else None), sure

@@ -28,7 +28,7 @@ def bound(node: Node, unit: str | None = None, *, required: bool = False) -> Nod
     compare must have that unit itself.
     """
     parts = list(_conjuncts(node))
-    own = next((p for p in parts if _plain_unit(p) and units.normalised(p.operand)), None)
+    own = next((p for p in parts if _plain_unit(p) and units.normalize(p.operand)), None)
     asked = own.operand if own else unit
     direct = any(_on_value(p) for p in parts)
     below = [p for p in parts if isinstance(p, Some) and _mentions_value(p)]
@@ -142,7 +142,7 @@ def _any_of(branches: Iterable[Held]) -> Held:
 
 
 def _same_unit(stored: str | None, asked: str | None, name: str) -> bool:
-    a, b = units.normalised(stored or ""), units.normalised(asked or "")
+    a, b = units.normalize(stored or ""), units.normalize(asked or "")
     if a == b:
         return True
     known = units.find(a, name)
@@ -156,7 +156,7 @@ def _in_unit(row: Row, unit: str | None) -> float | None:
         return row["value"]
     if not stored:
         return None
-    if units.normalised(stored) == units.normalised(unit):
+    if units.normalize(stored) == units.normalize(unit):
         return row["value"]
     return units.convert(row["value"], stored, unit, row["name"])
 

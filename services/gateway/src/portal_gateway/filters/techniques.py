@@ -25,7 +25,9 @@ def terms(node: Compare, names: Names) -> frozenset[str]:
         if one is None:
             continue
         if node.field == "name":
-            found |= techniques.named(one) | names.get(techniques.plain(one), frozenset())
+            found |= techniques.find_terms(one) | names.get(
+                techniques.normalize_label(one), frozenset()
+            )
         else:
             found.add(techniques.term(one))
     return frozenset(found)
@@ -89,4 +91,4 @@ def _names(node: Node) -> Iterator[str]:
         for one in node.nodes:
             yield from _names(one)
     elif isinstance(node, Compare) and node.field == "name" and is_deep(node):
-        yield from (techniques.plain(n) for n in node.asked() if n is not None)
+        yield from (techniques.normalize_label(n) for n in node.asked() if n is not None)

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 
 import httpx
-from portal_shared.contracts.file_urls import data_path, named
+from portal_shared.contracts.file_urls import data_path, parse_data_path
 from portal_shared.runtime.errors import NotFound, Unavailable
 from portal_shared.runtime.logs import logger
 from starlette.requests import Request
@@ -40,7 +40,7 @@ class DataProxy:
 
     def answer(self, request: Request) -> Response:
         """Raises NotFound for what names nothing, before anybody else is asked."""
-        found = named(bytes(request.scope["raw_path"]))
+        found = parse_data_path(bytes(request.scope["raw_path"]))
         if found is None or {".", ".."} & {found[0], *found[1].split("/")}:
             raise NotFound("this names no file of a dataset")
         raw = data_path(*found).encode()

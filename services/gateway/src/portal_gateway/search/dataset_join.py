@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from portal_shared.contracts.records import key
+from portal_shared.contracts.records import pid_key
 from portal_shared.search import index_fields
 
 from portal_gateway.engine import compiler
@@ -58,12 +58,12 @@ async def documents(engine: Engine, search: Search, names: Names) -> list[str] |
             return None
         found = above if found is None else {k: n for k, n in found.items() if k in above}
     told = found or {}
-    return sorted(told) if index_fields.above_told(told) else None
+    return sorted(told) if index_fields.all_pids_known(told) else None
 
 
 def pids(above: Sequence[str]) -> list[str]:
     """Of documents as documents() names them."""
-    return [pid for named in above if (pid := index_fields.above_pid(named)) is not None]
+    return [pid for named in above if (pid := index_fields.ancestor_pid(named)) is not None]
 
 
 async def _above(engine: Engine, search: Search, names: Names) -> Above | None:
@@ -85,7 +85,7 @@ async def _above(engine: Engine, search: Search, names: Names) -> Above | None:
         asked.append({"filter": filtered.doubtful, **wanted})
     certain, *doubtful = await engine.searches(index_fields.DATASETS, asked)
     found: Above = certain["facetDistribution"].get("up", {})
-    if len(found) >= index_fields.MOST_FACET_VALUES:
+    if len(found) >= index_fields.MAX_FACET_VALUES:
         return None  # there may be more
     for answer in doubtful:
         if answer["totalHits"] > DOUBTFUL:
@@ -106,5 +106,5 @@ def _judged(hits: Sequence[Hit], search: Search, names: Names) -> set[str]:
 
 def named(pids: Sequence[str], others: Filter) -> Filter:
     """These documents, as far as they satisfy the rest."""
-    keys = ", ".join(map(key, pids))
+    keys = ", ".join(map(pid_key, pids))
     return compiler.both([others, Filter(f"id IN [{keys}]", exact=True)])

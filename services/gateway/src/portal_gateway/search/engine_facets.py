@@ -55,7 +55,7 @@ def _fields(name: str, below: str) -> list[str]:
     parameter = PARAMETER.fullmatch(name)
     if parameter is None:
         return [f"facet.{name}"]
-    field = index_fields.name(parameter[1])
+    field = index_fields.parameter_key(parameter[1])
     numbers = dict.fromkeys(f"{prefix}p.{field}.v" for prefix in ("", below))
     return [f"facet.parameter.{field}", *numbers]
 
@@ -65,7 +65,7 @@ async def _told(searching: Searching, plan: Plan, name: str, answer: Answer) -> 
     parameter = PARAMETER.fullmatch(name)
     if parameter is None or values is None:
         return values
-    field = index_fields.name(parameter[1])
+    field = index_fields.parameter_key(parameter[1])
     stats = _stats(answer)
     own, below = f"p.{field}.v" in stats, f"d.p.{field}.v" in stats
     if not own and not below:
@@ -74,7 +74,7 @@ async def _told(searching: Searching, plan: Plan, name: str, answer: Answer) -> 
     unit = units.find(parameter[2] or _usual(parameter[1]), parameter[1])
     if unit is None or (own and below):
         return None
-    path = f"{prefix}p.{field}.{index_fields.dimension(unit)}"
+    path = f"{prefix}p.{field}.{index_fields.dimension_key(unit)}"
     rows = await searching.facets(plan, [path], f"{path} EXISTS")
     ends = _stats(rows).get(path)
     if ends is None:
@@ -90,7 +90,7 @@ def _stats(answer: Answer) -> Mapping[str, Mapping[str, float]]:
 
 
 def _values(distribution: Mapping[str, int]) -> list[dict[str, Any]] | None:
-    told = {index_fields.told_facet_value(kept): count for kept, count in distribution.items()}
+    told = {index_fields.parse_facet_value(kept): count for kept, count in distribution.items()}
     if None in told:
         return None
     listed = sorted(((v, c) for v, c in told.items() if v is not None), key=lambda c: (-c[1], c[0]))

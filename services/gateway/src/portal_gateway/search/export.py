@@ -81,7 +81,7 @@ def _column(entity: Entity, name: str, related: Sequence[str]) -> Column:
     if name in related:
         return Column(name, relation=name)
     found = PARAMETER.fullmatch(name) if "parameters" in entity.relations else None
-    if found and found[1] in query_terms.free_texts():
+    if found and found[1] in query_terms.free_text_parameters():
         raise Refused(f"{found[1]} is free text: it has no column")
     if found:
         return Column(name.removeprefix("parameter:"), parameter=found[1], unit=found[2] or None)

@@ -118,7 +118,7 @@ class Parameters:
             rows += dataset.get("parameters", ()) if dataset is not row else ()
         mine = [p for p in rows if p["name"] == self._name]
         texts = {p["value"] for p in mine if isinstance(p["value"], str)}
-        self._texts.update(t for t in texts if len(t) <= index_fields.LONGEST_FACET_VALUE)
+        self._texts.update(t for t in texts if len(t) <= index_fields.MAX_FACET_CHARS)
         numbers = [self._number(p) for p in mine if coercion.is_number(p["value"])]
         known = [n for n in numbers if n is not None]
         self._numbers += known
@@ -131,7 +131,7 @@ class Parameters:
             self._unit = parameter.get("unit") or ""
         if not self._unit:
             return None if parameter.get("unit") else parameter["value"]
-        if units.normalised(parameter.get("unit") or "") == units.normalised(self._unit):
+        if units.normalize(parameter.get("unit") or "") == units.normalize(self._unit):
             return parameter["value"]
         told = parameters.told(parameter, self._unit)
         return told["value"] if told.get("unit") == self._unit else None
@@ -155,7 +155,7 @@ def _facet(entity: Entity, name: str) -> Values | Parameters:
     if name in plain:
         return Values(name)
     found = engine_facets.PARAMETER.fullmatch(name) if entity is not INSTRUMENT else None
-    if found and found[1] in query_terms.free_texts():
+    if found and found[1] in query_terms.free_text_parameters():
         raise Refused(f"{found[1]} is free text: it has no facet")
     if found:
         return Parameters(found[1], found[2] or None)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
-from portal_shared.contracts.records import key
+from portal_shared.contracts.records import pid_key
 
 from portal_gateway.engine import compiler
 from portal_gateway.engine.client import Engine, Hit
@@ -98,7 +98,7 @@ class Listing:
         found = await self._searching.judge(plan, first["hits"])
         if not found:
             return await self._told(certain, rest)
-        keys = ", ".join(key(row["pid"]) for row in found)
+        keys = ", ".join(pid_key(row["pid"]) for row in found)
         exact = Filter(f"({sure} OR id IN [{keys}])", exact=True)
         return await self._paged(plan.asking(exact))
 

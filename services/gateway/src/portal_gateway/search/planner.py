@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
-from portal_shared.contracts.records import key
+from portal_shared.contracts.records import pid_key
 from portal_shared.runtime.errors import Unavailable
 
 from portal_gateway.catalogue import Catalogue
@@ -206,7 +206,7 @@ class Searching:
     async def _kept(self, index: str, pid: str) -> Hit | None:
         """Of the engine, which is quick; of the catalogue what it lacks, or when it is away."""
         try:
-            found = await self.engine.document(index, key(pid))
+            found = await self.engine.document(index, pid_key(pid))
         except Unavailable:
             found = None
         return found or await self._catalogue.record(index, pid)

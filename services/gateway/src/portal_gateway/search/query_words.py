@@ -24,10 +24,10 @@ class Word:
 
 def words(query: str) -> list[Word]:
     """What is worth searching of a query, in its order; a query of empty words alone stays."""
-    read = query_terms.read_as(query[:LONGEST])
+    read = query_terms.replace_phrases(query[:LONGEST])
     found = [t.strip(".-_%$#@") for t in _TOKEN.findall(read)]
     listed = [t for t in dict.fromkeys(found) if t]
-    telling = [t for t in listed if t.lower() not in query_terms.empty_words()] or listed
+    telling = [t for t in listed if t.lower() not in query_terms.stop_words()] or listed
     return [Word(t, _identifies(t)) for t in telling][:MOST_WORDS]
 
 

@@ -38,7 +38,7 @@ class Link:
 
 
 _LINKS = {
-    ("Document", "datasets"): Link("up", index_fields.above),
+    ("Document", "datasets"): Link("up", index_fields.ancestor_key),
     ("Instrument", "datasets"): Link("i.pid", index_fields.digest),
     ("Dataset", "documents"): Link("d.eq.pid", index_fields.digest),
 }

@@ -10,7 +10,7 @@ from html import escape
 from typing import Any, cast
 
 import orjson
-from portal_shared.contracts.records import key
+from portal_shared.contracts.records import pid_key
 
 from portal_gateway.engine.client import Engine
 from portal_gateway.errors import Refused
@@ -50,7 +50,7 @@ class Quoting:
             raise Refused(f"Snippets are told with the pid, on pages of at most {MOST_ROWS} rows")
         name = search.entity.name
         body = {**_wanted(name), "q": query_words.question(words, unfinished=False)}
-        ids = [key(row["pid"]) for row in told]
+        ids = [pid_key(row["pid"]) for row in told]
         answer = await self._engine.search(
             COLLECTIONS[name],
             {**body, "filter": f"id IN [{', '.join(ids)}]", "limit": len(ids)},

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from portal_shared.contracts.jobs import DatasetIn, DocumentIn, Problem
 from portal_shared.contracts.records import Dataset, Document
-from portal_shared.validation.rules import nearest
+from portal_shared.validation.rules import closest_name
 
 FIXED_FIELDS = {"pid", "name", "files", "manifest", "folder"}
 INTERNAL_FIELDS = {
@@ -53,7 +53,7 @@ def _not_patchable(name: str, place: str, patchable: set[str]) -> Problem:
     if name in FIXED_FIELDS | INTERNAL_FIELDS:
         reason, suggestion = f"{short!r} cannot be changed by a patch; leave it out", None
     else:
-        reason, suggestion = f"{short!r} is not a known field", nearest(name, patchable)
+        reason, suggestion = f"{short!r} is not a known field", closest_name(name, patchable)
     return Problem(field=f"{place}.{short}", reason=reason, suggestion=suggestion)
 
 

@@ -10,8 +10,8 @@ from portal_shared.contracts.jobs import Envelope, JobAnswer, Problem
 from portal_shared.runtime.errors import PortalError
 from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import Doc
-from portal_shared.validation.job_parser import content_hash, envelope, parsed
-from portal_shared.validation.redaction import without_private
+from portal_shared.validation.job_parser import content_hash, parse_envelope, parse_job
+from portal_shared.validation.redaction import redact
 
 from portal_ingest.store.jobs import JobStore, NewJob, ReplyTo
 from portal_ingest.store.records import RecordStore
@@ -39,14 +39,14 @@ async def accept(
     """
     job_id: Any = None
     try:
-        job = parsed(body)
+        job = parse_job(body)
         job_id = job.get("job_id")
-        head = envelope(job)
+        head = parse_envelope(job)
         community = profiles.load(head.profile or profile)
     except PortalError as error:
         await _refuse(body, error, reply, jobs=jobs, job_id=job_id)
         return False
-    public, dropped = without_private(job, community)
+    public, dropped = redact(job, community)
     if dropped:
         log.warning("private values dropped", job_id=head.job_id, dropped=dropped)
     new = NewJob(

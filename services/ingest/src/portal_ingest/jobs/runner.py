@@ -9,9 +9,9 @@ from dataclasses import replace
 from portal_shared import profile as profiles
 from portal_shared.contracts.jobs import Envelope, JobAnswer, Outcome, Problem
 from portal_shared.runtime.errors import PortalError, Unavailable
-from portal_shared.runtime.logs import follow, logger
-from portal_shared.validation.job_parser import envelope
-from portal_shared.validation.validator import Judged, judge
+from portal_shared.runtime.logs import bind_correlation_id, logger
+from portal_shared.validation.job_parser import parse_envelope
+from portal_shared.validation.validator import ValidationResult, validate
 
 from portal_ingest.records.editor import RecordEditor
 from portal_ingest.records.registration import Registrar
@@ -37,7 +37,7 @@ class JobRunner:
         claim = await self._jobs.claim()
         if claim is None:
             return False
-        follow(claim.correlation_id, job_id=claim.job_id)
+        bind_correlation_id(claim.correlation_id, job_id=claim.job_id)
         try:
             async with self._lease(claim):
                 answer = await self.run(claim)
@@ -77,15 +77,17 @@ class JobRunner:
 
     async def run(self, claim: Claim) -> JobAnswer:
         """Validates and processes every part. Raises Unavailable if the job is to run again."""
-        job = envelope(json.loads(claim.content))
+        job = parse_envelope(json.loads(claim.content))
         profile = profiles.load(claim.profile)
-        checked = judge(job, profile)
+        checked = validate(job, profile)
         if checked.problems:
             return self._answer(claim, [], checked.problems)
         task = Task(claim, profile, take_over=job.take_over)
         return self._answer(claim, await self._outcomes(job, checked, task), [])
 
-    async def _outcomes(self, job: Envelope, checked: Judged, task: Task) -> list[Outcome]:
+    async def _outcomes(
+        self, job: Envelope, checked: ValidationResult, task: Task
+    ) -> list[Outcome]:
         if job.kind != "register":
             return [await self._editor.change(part, task) for part in checked.records]
         outcomes = [await self._registrar.instrument(p, task) for p in checked.instruments]

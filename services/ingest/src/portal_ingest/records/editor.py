@@ -8,7 +8,7 @@ from portal_shared import profile as profiles
 from portal_shared.contracts.jobs import Outcome, PatchIn, Problem, WithdrawalIn
 from portal_shared.contracts.records import Dataset
 from portal_shared.runtime.errors import Invalid, Unavailable
-from portal_shared.validation.validator import RecordPart, judge_dataset, judge_document
+from portal_shared.validation.validator import RecordPart, validate_dataset, validate_document
 
 from portal_ingest.domain import versioning
 from portal_ingest.domain.events import write_of
@@ -59,9 +59,9 @@ class RecordEditor:
         if problems:
             return refusal(part, *problems)
         if isinstance(record, Dataset):
-            dataset = judge_dataset(raw, place, profile)
+            dataset = validate_dataset(raw, place, profile)
             return await self._registrar.dataset(dataset, place, task)
-        document = judge_document(raw, profile, place)
+        document = validate_document(raw, profile, place)
         return await self._registrar.document(document, record.datasets, task, place)
 
     async def _withdraw(

@@ -15,7 +15,7 @@ from typing import IO
 
 from portal_shared.contracts.jobs import DatasetIn, FileIn, Problem
 from portal_shared.runtime.errors import Unavailable
-from portal_shared.validation.rules import leaves_folder
+from portal_shared.validation.rules import path_problem
 from pydantic import ValidationError
 
 CHUNK_BYTES = 1_048_576
@@ -116,7 +116,7 @@ def _parse_line(raw: bytes, field: str) -> FileIn | Problem:
     if not found:
         reason = "the line is not of the form `<sha256>  <path>`, which sha256sum writes"
         return Problem(field=field, reason=reason)
-    if reason := leaves_folder(found[2]):
+    if reason := path_problem(found[2]):
         return Problem(field=field, reason=reason)
     path, _, name = found[2].rpartition("/")
     try:

@@ -5,7 +5,7 @@ from typing import Any
 
 from portal_shared.contracts.jobs import DocumentIn, Outcome, Problem
 from portal_shared.profile import Profile
-from portal_shared.validation.validator import Kind, Part, few
+from portal_shared.validation.validator import Kind, Part, limit_problems
 from pydantic import BaseModel
 
 from portal_ingest.domain import versioning
@@ -77,7 +77,7 @@ def refusal(part: Part, *problems: Problem) -> Outcome:
         kind=part.kind,
         name=part.name,
         result="refused",
-        problems=tuple(few([*part.problems, *problems], part.name)),
+        problems=tuple(limit_problems([*part.problems, *problems], part.name)),
         warnings=tuple(part.warnings),
     )
 

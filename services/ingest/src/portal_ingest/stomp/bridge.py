@@ -17,7 +17,7 @@ from portal_shared.messaging import topology
 from portal_shared.messaging.publisher import Publisher
 from portal_shared.runtime.errors import Invalid
 from portal_shared.runtime.logs import logger
-from portal_shared.validation.redaction import without_private
+from portal_shared.validation.redaction import redact
 
 from portal_ingest.jobs.acceptance import raw_body
 from portal_ingest.stomp import esrf_messages
@@ -56,7 +56,7 @@ async def enqueue_job(
         return
     if dropped:
         log.warning("private values dropped", job_id=job["job_id"], dropped=dropped)
-    await publisher.send(
+    await publisher.publish(
         json.dumps(job, ensure_ascii=False).encode(),
         exchange="",
         routing_key=topology.JOBS,
@@ -73,4 +73,4 @@ def public_job(queue: str, body: bytes) -> tuple[dict[str, Any], int]:
     Raises Invalid with what is wrong with the message.
     """
     profile = profiles.load(esrf_messages.PROFILE)
-    return without_private(esrf_messages.to_job(queue, body), profile)
+    return redact(esrf_messages.to_job(queue, body), profile)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from portal_shared.runtime.mongo import ASCENDING, Database, Doc, Session, translated
+from portal_shared.runtime.mongo import ASCENDING, Database, Doc, Session, translate_errors
 
 from portal_ingest.domain.stored_record import StoredRecord
 
@@ -19,7 +19,7 @@ class DoiStore:
 
     async def prepare(self) -> None:
         """Creates the indexes."""
-        with translated():
+        with translate_errors():
             await self._records.create_index(WAITING_SINCE, sparse=True)
             await self._records.create_index("brought_doi", sparse=True)
 
@@ -28,7 +28,7 @@ class DoiStore:
 
         Returns whether they were stored.
         """
-        with translated():
+        with translate_errors():
             result = await self._records.update_one(
                 {
                     "_id": pid,
@@ -44,7 +44,7 @@ class DoiStore:
 
     async def find(self, pids: Sequence[str]) -> dict[str, Doc]:
         """Returns `doi`, `doi_state` and `doi_problem` by pid."""
-        with translated():
+        with translate_errors():
             rows = self._records.find(
                 {"_id": {"$in": list(pids)}}, {"doi": 1, "doi_state": 1, "doi_problem": 1}
             )
@@ -52,7 +52,7 @@ class DoiStore:
 
     async def others_with(self, doi: str, pid: str) -> list[str]:
         """Returns the pids of up to six other records whose jobs gave the same DOI."""
-        with translated():
+        with translate_errors():
             rows = self._records.find({"brought_doi": doi}, {"_id": 1}).limit(6)
             return [row["_id"] async for row in rows if row["_id"] != pid]
 
@@ -69,7 +69,7 @@ class DoiStore:
 
     async def waiting(self, limit: int) -> list[tuple[str, datetime]]:
         """Returns the pids whose DOI is to be written to ICAT, and since when, oldest first."""
-        with translated():
+        with translate_errors():
             rows = self._records.find(
                 {WAITING_SINCE: {"$lt": datetime.now(UTC)}}, {WAITING_SINCE: 1}
             )
@@ -78,7 +78,7 @@ class DoiStore:
 
     async def claim(self, pid: str, since: datetime) -> bool:
         """Leases one of those for a minute; False if another replica was first."""
-        with translated():
+        with translate_errors():
             claimed = await self._records.update_one(
                 {"_id": pid, WAITING_SINCE: since},
                 {"$set": {WAITING_SINCE: datetime.now(UTC) + LEASE}},
@@ -87,7 +87,7 @@ class DoiStore:
 
     async def mark_written(self, pid: str, doi: str | None) -> None:
         """Removes the record from those that wait, unless its DOI changed meanwhile."""
-        with translated():
+        with translate_errors():
             await self._records.update_one(
                 {"_id": pid, "doi": doi}, {"$unset": {WAITING_SINCE: ""}}
             )

@@ -10,7 +10,7 @@ from portal_shared.runtime.mongo import (
     Database,
     Session,
     transaction,
-    translated,
+    translate_errors,
 )
 
 
@@ -24,12 +24,12 @@ class FileListStore:
 
     async def prepare(self) -> None:
         """Creates the index."""
-        with translated():
+        with translate_errors():
             await self._parts.create_index([("pid", ASCENDING), ("part", ASCENDING)])
 
     async def find(self, pid: str) -> list[DatasetFilesListed]:
         """Returns the parts of a dataset's list in order."""
-        with translated():
+        with translate_errors():
             rows = self._parts.find({"pid": pid}).sort("part", ASCENDING)
             return [DatasetFilesListed.model_validate_json(row["body"]) async for row in rows]
 
@@ -55,7 +55,7 @@ class FileListStore:
 
     async def drop_after(self, pid: str, count: int) -> None:
         """Deletes the parts of a longer, older list beyond the first `count`."""
-        with translated():
+        with translate_errors():
             await self._parts.delete_many({"pid": pid, "part": {"$gte": count}})
 
     async def _store(self, part: DatasetFilesListed, session: Session) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from portal_shared.contracts.events import JobFinished
 from portal_shared.contracts.jobs import JobAnswer, Problem
 from portal_shared.messaging.outbox import Outbox
-from portal_shared.runtime.logs import correlation_id
+from portal_shared.runtime.logs import current_correlation_id
 from portal_shared.runtime.mongo import (
     ASCENDING,
     DESCENDING,
@@ -25,7 +25,7 @@ from portal_shared.runtime.mongo import (
     ReturnDocument,
     Session,
     transaction,
-    translated,
+    translate_errors,
 )
 
 from portal_ingest.store.size_limits import shorten_answer
@@ -87,14 +87,14 @@ class JobStore:
 
     async def prepare(self) -> None:
         """Creates the indexes."""
-        with translated():
+        with translate_errors():
             await self._jobs.create_index([("state", ASCENDING), ("seq", ASCENDING)])
             await self._jobs.create_index([("received_at", DESCENDING)])
             await self._jobs.create_index("result", sparse=True)
 
     async def accept(self, job: NewJob, reply: ReplyTo | None) -> Doc | None:
         """Stores a new job; returns the row of an earlier job with the same id, if there is one."""
-        with translated():
+        with translate_errors():
             earlier: Doc | None = await self._jobs.find_one({"_id": job.job_id})
             if earlier:
                 return earlier
@@ -118,7 +118,7 @@ class JobStore:
 
         The queue is added in one step, because the job may finish at the same moment.
         """
-        with translated():
+        with translate_errors():
             added = await self._jobs.update_one(
                 {"_id": job_id, "state": {"$in": UNFINISHED}},
                 {"$addToSet": {"replies": vars(reply)}},
@@ -165,7 +165,7 @@ class JobStore:
             "seq": 0,
             "bytes": len(body),
             "hash": digest,
-            "correlation_id": correlation_id(),
+            "correlation_id": current_correlation_id(),
             "profile": profile,
             **({"sender": sender} if sender else {}),
             "datasets": 0,
@@ -192,7 +192,7 @@ class JobStore:
         busy: set[str] = set()
         after = -1
         for _ in range(MAX_PAGES):
-            with translated():
+            with translate_errors():
                 rows = self._jobs.find(
                     {"state": {"$in": UNFINISHED}, "seq": {"$gt": after}},
                     {"subjects": 1, "state": 1, "until": 1, "not_before": 1, "seq": 1},
@@ -246,7 +246,7 @@ class JobStore:
 
     async def extend(self, claim: Claim) -> bool:
         """Renews the lease; False if the job was leased to another replica."""
-        with translated():
+        with translate_errors():
             result = await self._jobs.update_one(
                 {"_id": claim.job_id, "fence": claim.fence, "state": "working"},
                 {"$set": {"until": datetime.now(UTC) + self.lease}},
@@ -255,7 +255,7 @@ class JobStore:
 
     async def release(self, claim: Claim, *, pause: float, failed: bool) -> None:
         """Gives the job back, to be claimed after `pause` seconds; `failed` counts an attempt."""
-        with translated():
+        with translate_errors():
             await self._jobs.update_one(
                 {"_id": claim.job_id, "fence": claim.fence},
                 {
@@ -306,18 +306,18 @@ class JobStore:
             await self._outbox.reply(session, reply.queue, reply.correlation, body)
 
     async def find(self, job_id: str) -> Doc | None:
-        with translated():
+        with translate_errors():
             return await self._jobs.find_one({"_id": job_id}, {"replies": 0})
 
     async def latest(self, count: int) -> list[Doc]:
         """Returns the newest jobs first, without their outcomes."""
-        with translated():
+        with translate_errors():
             rows = self._jobs.find({}, {"replies": 0, "answer.outcomes": 0})
             return [r async for r in rows.sort("received_at", DESCENDING).limit(count)]
 
     async def counts(self) -> dict[str, Any]:
         """Returns the numbers for /status and /metrics."""
-        with translated():
+        with translate_errors():
             found: dict[str, Any] = {
                 f"jobs_{state}": await self._jobs.count_documents({"state": state})
                 for state in (*UNFINISHED, "finished")
@@ -335,7 +335,7 @@ def _new_row(job: NewJob, seq: int, reply: ReplyTo | None) -> Doc:
         "profile": job.profile,
         "sender": job.sender,
         "hash": job.content_hash,
-        "correlation_id": correlation_id(),
+        "correlation_id": current_correlation_id(),
         "dropped": job.dropped,
         "datasets": job.datasets,
         "seq": seq,

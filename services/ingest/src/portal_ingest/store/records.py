@@ -16,7 +16,7 @@ from portal_shared.runtime.mongo import (
     DuplicateKeyError,
     Session,
     transaction,
-    translated,
+    translate_errors,
 )
 
 from portal_ingest.domain.stored_record import Kind, RecordWrite, StoredRecord
@@ -49,13 +49,13 @@ class RecordStore:
 
     async def prepare(self) -> None:
         """Creates the indexes."""
-        with translated():
+        with translate_errors():
             await self._records.create_index([("kind", ASCENDING), ("version", ASCENDING)])
             await self._records.create_index("datasets", sparse=True)
             await self._records.create_index("release_at", sparse=True)
 
     async def find(self, pid: str) -> StoredRecord | None:
-        with translated():
+        with translate_errors():
             row = await self._records.find_one({"_id": pid})
         return from_row(row) if row else None
 
@@ -70,12 +70,12 @@ class RecordStore:
 
     async def documents_with(self, dataset: str) -> list[StoredRecord]:
         """Returns the documents that list the dataset."""
-        with translated():
+        with translate_errors():
             return [from_row(row) async for row in self._records.find({"datasets": dataset})]
 
     async def documents_of(self, pids: Sequence[str]) -> set[str]:
         """Returns the pids of the documents that any of these records belongs to."""
-        with translated():
+        with translate_errors():
             members = self._records.find({"_id": {"$in": list(pids)}}, {"document": 1})
             found = {row.get("document") async for row in members}
             documents = self._records.find({"datasets": {"$in": list(pids)}}, {"_id": 1})
@@ -86,14 +86,14 @@ class RecordStore:
         """Returns the pids of the datasets of these documents."""
         if not documents:
             return []
-        with translated():
+        with translate_errors():
             rows = self._records.find({"_id": {"$in": list(documents)}}, {"datasets": 1})
             found = {row["_id"]: row.get("datasets") or () async for row in rows}
         return [dataset for pid in documents for dataset in found.get(pid, ())]
 
     async def icat_ids(self, pids: Sequence[str]) -> list[int]:
         """Returns the ids in ICAT of those of these datasets that are registered there."""
-        with translated():
+        with translate_errors():
             rows = self._records.find(
                 {"_id": {"$in": list(pids)}, "icat_id": {"$ne": None}}, {"icat_id": 1}
             )
@@ -101,7 +101,7 @@ class RecordStore:
 
     async def find_releasable(self) -> StoredRecord | None:
         """Returns a record whose embargo has ended."""
-        with translated():
+        with translate_errors():
             row = await self._records.find_one({"release_at": {"$lte": datetime.now(UTC)}})
         return from_row(row) if row else None
 
@@ -118,7 +118,7 @@ class RecordStore:
             "job_id": job_id,
             "body": "",
         }
-        with translated():
+        with translate_errors():
             try:
                 await self._records.insert_one({**row, "intended_at": datetime.now(UTC)})
             except DuplicateKeyError:
@@ -162,13 +162,13 @@ class RecordStore:
 
     async def batch_after(self, pid: str, size: int) -> list[StoredRecord]:
         """Returns up to `size` registered records in the order of their pids, after `pid`."""
-        with translated():
+        with translate_errors():
             rows = self._records.find({"_id": {"$gt": pid}, "version": {"$gt": 0}})
             return [from_row(row) async for row in rows.sort("_id", ASCENDING).limit(size)]
 
     async def counts(self) -> dict[str, int]:
         """Returns the numbers for /status and /metrics."""
-        with translated():
+        with translate_errors():
             found = {
                 f"{kind}s": await self._records.count_documents(
                     {"kind": kind, "version": {"$gt": 0}}
