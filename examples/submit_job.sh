@@ -1,4 +1,4 @@
 #!/bin/sh
-# Sends one ingest job with Debian's amqp-tools; its answer is shown by `portal jobs ID`.
-#   submit_job.sh job.json          with the broker's address in PORTAL_AMQP_URL
+# Sends one ingest job with amqp-publish (Debian package amqp-tools). `portal jobs ID` shows its answer.
+#   PORTAL_AMQP_URL=amqp://user:password@host:5672/ submit_job.sh job.json
 exec amqp-publish --url="$PORTAL_AMQP_URL" --routing-key=ingest.jobs --content-type=application/json --persistent < "$1"
