@@ -25,7 +25,9 @@ async def submit(url: str, body: bytes) -> dict[str, object] | None:
     connection = await aio_pika.connect(url, timeout=10)
     async with connection:
         channel = await connection.channel(on_return_raises=True)
-        answers = await channel.declare_queue(exclusive=True, auto_delete=True)  # for this connection only
+        answers = await channel.declare_queue(
+            exclusive=True, auto_delete=True
+        )  # for this connection only
         job_id = json.loads(body)["job_id"]
         await channel.default_exchange.publish(
             aio_pika.Message(
