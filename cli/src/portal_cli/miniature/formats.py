@@ -1,8 +1,5 @@
 """Writes a miniature as OME-Zarr 0.5 and as a stack of slices, byte for byte the same each time."""
 
-# zarr and tifffile are typed only in part.
-# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
-
 from pathlib import Path
 from typing import Any
 

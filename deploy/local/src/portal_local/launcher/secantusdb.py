@@ -17,8 +17,7 @@ Reads: see `secantusdb_patches.py`.
 Threads: a computing thread holds the interpreter for a whole switch interval, so a short request
 waits many intervals behind a long one. Here the interval is shorter.
 """
-# pyright: reportPrivateUsage=false, reportUnknownMemberType=false, reportMissingTypeStubs=false
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportPrivateUsage=false
 
 import functools
 import sys

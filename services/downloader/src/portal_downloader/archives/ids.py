@@ -4,9 +4,6 @@ Files are found in ICAT by their location. The IDS knows no requests: that files
 in their status, the worst of those named, so that many are asked about at once and halved until it
 is known of each. It has no pins either: what it removes again is asked for again.
 """
-# python-icat has no types.
-# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import asyncio
 import http.client

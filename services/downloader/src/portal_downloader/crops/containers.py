@@ -3,8 +3,6 @@
 Nothing is compressed but the chunks of the zarr, so that the lengths of the others are known before
 the first voxel is read.
 """
-# zarr and tifffile are typed only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import io
 import tempfile

@@ -2,9 +2,6 @@
 
 The library takes half a second to be imported, so that only whoever cuts imports this module.
 """
-# zarr is typed only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping

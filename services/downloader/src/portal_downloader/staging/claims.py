@@ -4,7 +4,6 @@ Candidates are looked up many at a time and claimed one by one, by their ids: to
 all that are staged, whenever one is claimed, costs the more the more there are. They are forgotten
 after a while: copies may take long, and what was asked for first may be staged meanwhile.
 """
-# pyright: reportUnknownMemberType=false
 
 import asyncio
 import time

@@ -2,7 +2,6 @@
 
 `kept_until` is the pin of a reader's: nothing is evicted before it has passed.
 """
-# pyright: reportUnknownMemberType=false
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass

@@ -4,7 +4,6 @@ A move is made only where the file still is in the state it starts from, and bel
 the owner it is made for: so that what comes twice, or late, changes nothing. `news` marks rows
 whose change their dataset's readers have not been told.
 """
-# pyright: reportUnknownMemberType=false
 
 import time
 from collections.abc import AsyncGenerator, Sequence

@@ -1,7 +1,6 @@
 """Patterns of readers as tests of a text, without backtracking."""
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from typing import Any, cast
+from typing import Any
 
 import re2
 
@@ -21,7 +20,7 @@ def like(pattern: str, *, case: bool) -> Test:
             return lambda text: wanted in text
         return lambda text: wanted in text.casefold()
     parts = {"%": ".*", "_": "."}
-    expression = "(?s)" + "".join(parts.get(c) or str(re2.escape(c)) for c in wanted)
+    expression = "(?s)" + "".join(parts.get(c) or re2.escape(c) for c in wanted)
     found = _compiled(expression, pattern, LONGEST_LIKE)
     least = len(wanted) - wanted.count("%")
     if case:
@@ -47,7 +46,7 @@ def _compiled(expression: str, told: str, longest: int) -> Test:
     options.log_errors = False
     options.max_mem = MOST_MEMORY
     try:
-        found = cast("Any", re2.compile(expression, options)).search
+        found = re2.compile(expression, options).search
     except (re2.error, ValueError, OverflowError) as error:
         said: Any = error.args[0] if error.args else error
         reason = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)

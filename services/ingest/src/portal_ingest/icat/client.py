@@ -4,10 +4,6 @@ It blocks and is not thread-safe: each worker thread owns one client. Building o
 schema is the slowest part of the library, so each kind is built once and copied.
 """
 
-# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
-# pyright: reportIncompatibleMethodOverride=false, reportUnknownParameterType=false, reportUntypedBaseClass=false
-
 import copy
 import http.client
 import math
@@ -136,7 +132,7 @@ class IcatClient(icat.Client):
         name = obj.lower()
         template = self._templates.get(name)
         if template is None:
-            template = cast("Any", super().new(obj)).instance
+            template = super().new(obj).instance
             self._templates[name] = template
         return super().new(_copy(template), **attributes)
 
@@ -148,14 +144,14 @@ def _copy(template: Any) -> Any:
     for name in template.__keylist__:
         value = getattr(template, name)
         if isinstance(value, list):
-            setattr(copied, name, list(value))
+            setattr(copied, name, list(cast("list[Any]", value)))
     return copied
 
 
 def _sparse(value: Any) -> Any:
     """Copies an object without unset attributes, at all levels: suds visits each to omit it."""
     if isinstance(value, list):
-        return [_sparse(one) for one in value]
+        return [_sparse(one) for one in cast("list[Any]", value)]
     if not isinstance(value, Object):
         return value
     sparse = copy.copy(value)

@@ -1,8 +1,5 @@
 """Writes DataCollections: the datasets of a DOI, described by parameters as in ESRF's ICAT."""
 
-# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
-
 from typing import Any
 
 from portal_ingest.icat.client import IcatClient

@@ -3,9 +3,6 @@
 A dataset with more files than fit into one request is marked incomplete until all are written.
 """
 
-# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

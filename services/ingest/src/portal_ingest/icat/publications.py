@@ -1,8 +1,5 @@
 """Writes a document's DOI to ICAT: a DataCollection of its datasets, and its DataPublication."""
 
-# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,8 +1,5 @@
 """Caches the ids of shared entities in ICAT for all threads; creates missing ones on first use."""
 
-# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
-
 import threading
 from collections.abc import Callable
 from contextlib import suppress

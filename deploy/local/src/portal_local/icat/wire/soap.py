@@ -1,9 +1,7 @@
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false, reportAttributeAccessIssue=false, reportUnknownParameterType=false, reportMissingParameterType=false
 """SOAP 1.1 as ICAT speaks it: a request into a plain tree, an answer or a fault into bytes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from lxml import etree
 
@@ -65,12 +63,14 @@ def operation(body: bytes) -> Node:
     return _node(content[0])
 
 
-def _node(element: Any) -> Node:
-    kind: str = element.get(_TYPE, "")
+def _node(element: etree._Element) -> Node:  # pyright: ignore[reportPrivateUsage]
+    kind = element.get(_TYPE, "")
     children = [_node(child) for child in element if child.get(_NIL) not in {"true", "1"}]
-    tag: str = element.tag
     return Node(
-        tag.rpartition("}")[2], element.text or "", kind.strip().rpartition(":")[2], children
+        element.tag.rpartition("}")[2],
+        element.text or "",
+        kind.strip().rpartition(":")[2],
+        children,
     )
 
 

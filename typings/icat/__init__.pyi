@@ -1,0 +1,1 @@
+from icat.client import Client as Client

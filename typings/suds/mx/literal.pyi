@@ -1,0 +1,4 @@
+from typing import Any
+
+class Typed:
+    def ordering(self, type: Any) -> list[str]: ...
