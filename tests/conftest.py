@@ -1,6 +1,6 @@
-"""Real servers for the tests: named by URL, else installed here and started once per run.
+"""Real servers for the tests: given by URL, else installed here and started once per worker.
 
-Each test has a virtual host and databases of its own.
+Each test has its own virtual host and databases.
 """
 
 import contextlib
@@ -27,13 +27,13 @@ def missing(reason: str) -> None:
 
 @pytest.fixture(scope="session")
 def rabbitmq_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str | None]]:
-    """AMQP URL and management URL (None for a server named by URL)."""
-    named = os.environ.get("PORTAL_TEST_AMQP_URL")
-    if named:
-        yield named, os.environ.get("PORTAL_TEST_AMQP_MANAGEMENT_URL")
+    """AMQP URL and management URL (None for a server given by URL)."""
+    given_url = os.environ.get("PORTAL_TEST_AMQP_URL")
+    if given_url:
+        yield given_url, os.environ.get("PORTAL_TEST_AMQP_MANAGEMENT_URL")
         return
     if rabbitmq.start_script() is None:
-        missing("no rabbitmq-server is installed and PORTAL_TEST_AMQP_URL names none")
+        missing("no rabbitmq-server is installed and PORTAL_TEST_AMQP_URL is not set")
     node = rabbitmq.start(tmp_path_factory.mktemp("rabbitmq"), management=True)
     yield node.url, node.management_url
     node.stop()
@@ -41,7 +41,7 @@ def rabbitmq_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[st
 
 @contextlib.contextmanager
 def virtual_host(node: tuple[str, str | None]) -> Iterator[str]:
-    """A virtual host of one's own; of a server named without management, the one it names."""
+    """A new virtual host; without management URL, the one in the given URL."""
     url, management = node
     if management is None:
         yield url
@@ -64,9 +64,9 @@ def amqp_url(rabbitmq_node: tuple[str, str | None]) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    named = os.environ.get("PORTAL_TEST_MONGO_URL")
-    if named:
-        yield named
+    given_url = os.environ.get("PORTAL_TEST_MONGO_URL")
+    if given_url:
+        yield given_url
         return
     folder: Path = tmp_path_factory.mktemp("mongodb")
     try:

@@ -48,16 +48,16 @@ def statuses(data: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def reached(told: dict[str, dict[str, Any]]) -> dict[str, bool]:
-    identifiers = told["doi"].get("identifiers", {})
+def reached(status: dict[str, dict[str, Any]]) -> dict[str, bool]:
+    identifiers = status["doi"].get("identifiers", {})
     known = identifiers.get("minted", 0) + identifiers.get("adopted", 0)
-    indexed = told["indexer"].get("datasets", 0) + told["indexer"].get("documents", 0)
-    ingest = told["ingest"]
+    indexed = status["indexer"].get("datasets", 0) + status["indexer"].get("documents", 0)
+    ingest = status["ingest"]
     return {
         "registered in ICAT": ingest["datasets"] == DATASETS and ingest["documents"] == DOCUMENTS,
         "identified": known == DATASETS + DOCUMENTS,
-        "indexed": indexed == DATASETS + DOCUMENTS and not told["indexer"].get("pending"),
-        "all idle": not any(t.get("pending") or t.get("outbox") for t in told.values())
+        "indexed": indexed == DATASETS + DOCUMENTS and not status["indexer"].get("pending"),
+        "all idle": not any(t.get("pending") or t.get("outbox") for t in status.values())
         and indexed == DATASETS + DOCUMENTS,
     }
 

@@ -1,7 +1,7 @@
-"""Ingest beside the bare work: python-icat creating the same datasets, sha256sum on the same files.
+"""Ingest compared with bare work: python-icat on the same datasets, sha256sum on the same files.
 
-PORTAL_BENCH_DATASETS says how many are registered (python-icat alone, which takes as long for each,
-does at most a thousand of them), PORTAL_BENCH_FILES how many files a job lists.
+PORTAL_BENCH_DATASETS sets the number of datasets (python-icat alone, whose cost per dataset is
+constant, registers at most a thousand), PORTAL_BENCH_FILES the number of files in a job.
 """
 
 import asyncio

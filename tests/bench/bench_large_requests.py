@@ -56,11 +56,11 @@ async def _paced(downloader: Any) -> float:
     came: list[tuple[float, int]] = []
 
     def enough() -> bool:
-        told = downloader.told("download.progressed.v1", request_id=request)
-        came.extend((time.monotonic(), t["files_online"]) for t in told[len(came) :])
+        events = downloader.told("download.progressed.v1", request_id=request)
+        came.extend((time.monotonic(), e["files_online"]) for e in events[len(came) :])
         return bool(came) and came[-1][1] >= FIRST + COUNTED
 
     await downloader.until(enough, LONGEST)
-    began, before = next(told for told in came if told[1] >= FIRST)
+    began, before = next(point for point in came if point[1] >= FIRST)
     ended, after = came[-1]
     return 1000 * (ended - began) / (after - before)

@@ -1,4 +1,4 @@
-"""How often the downloader asks the database: while datasets are registered, and at rest."""
+"""Counts the downloader's database commands: while datasets are registered, and at rest."""
 
 import asyncio
 import contextlib
@@ -108,15 +108,17 @@ async def test_operations(settings: DownloaderSettings) -> None:
         while await rows.count_documents({"availability": "ARCHIVED"}) < DATASETS:
             await asyncio.sleep(1)
         client.close()
-        tell(f"{DATASETS} datasets registered, {A_SECOND:.0f} a second", LISTENER.take(), DATASETS)
+        print_commands(
+            f"{DATASETS} datasets registered, {A_SECOND:.0f} a second", LISTENER.take(), DATASETS
+        )
         await asyncio.sleep(3)
         LISTENER.take()
         await asyncio.sleep(REST)
-        tell(f"{REST} s at rest", LISTENER.take(), REST)
+        print_commands(f"{REST} s at rest", LISTENER.take(), REST)
     await connection.close()
 
 
-def tell(what: str, seen: Counter[str], each: int) -> None:
+def print_commands(what: str, seen: Counter[str], each: int) -> None:
     print(f"\n{what}: {seen.total()} commands, {seen.total() / each:.1f} each")
     for name, count in seen.most_common(25):
         print(f"  {count:5} {name}")

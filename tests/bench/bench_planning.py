@@ -1,7 +1,7 @@
-"""A request of many files: how long until it is planned, what memory that takes, and what follows.
+"""Planning a request of many files: time until its first portion is queued, memory, and pace.
 
-Planned is a request whose first files can be staged and whose readers are told how far it is.
-Beside it what the database needs to change as many rows as are queued then, and the pace of others.
+A planned request has its first files queued and a progress event published. The baseline is the
+time the database needs to update as many rows with one command.
 """
 
 import os
@@ -95,10 +95,10 @@ async def _fill(stores: Stores) -> None:
         rows: list[Doc] = []
         for n in range(start, min(FILES, start + FILES_PER_PART)):
             location = f"{n // 1000:03}/{n:06}.tif"
-            told = {"path": f"/d/{location}", "size": 10**8, "sha256": f"{n:064x}"}
-            row = fresh(told, in_cache=False, now=NOW)
-            named = {"_id": file_id("p", location), "pid": "p", "location": location, "version": 1}
-            rows.append({**named, **row})
+            file = {"path": f"/d/{location}", "size": 10**8, "sha256": f"{n:064x}"}
+            row = fresh(file, in_cache=False, now=NOW)
+            key = {"_id": file_id("p", location), "pid": "p", "location": location, "version": 1}
+            rows.append({**key, **row})
         await stores.files.rows.insert_many(rows)
         borders.append(rows[-1]["location"])
     await stores.datasets.keep_borders("p", borders)

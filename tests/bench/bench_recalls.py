@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from portal_downloader.domain.batching import Batching, Share, group_of, lead
-from portal_downloader.domain.batching import Place as Told
+from portal_downloader.domain.batching import Place as KnownPlace
 from portal_downloader.domain.estimates import Extent, Pace, seconds_left
 from portal_local.tape.drives import Drives, Order
 from portal_local.tape.physics import Physics, Place
@@ -24,16 +24,16 @@ from portal_local.tape.shelves import Shelves
 from typing_extensions import override
 
 FILES, SIZE, TAPES, DRIVES, READERS = 600, 2 * 10**9, 20, 4, 30
-TAPES_UNDER_WAY = DRIVES  # as is recommended: what is asked for later than that has more company
+TAPES_UNDER_WAY = DRIVES  # as recommended: later requests then share more mounts
 WINDOW = 300.0  # seconds, as FTS has it
-SPREADS = (300.0, 600.0)  # seconds within which all ask: one window, two
+SPREADS = (300.0, 600.0)  # seconds within which all readers send their requests: one window, two
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PHYSICS = Physics(mount=16 + 56 + 62, seek=65, rate=400e6, files_per_tape=400, tapes=TAPES,
                   speed_factor=1)  # fmt: skip
 
 
 class _Clock(selectors.DefaultSelector):
-    """Nothing waits: time passes to the next thing that is due."""
+    """A simulated clock: instead of waiting, time jumps to the next timer."""
 
     now = 0.0
 
@@ -55,18 +55,18 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 @dataclass(frozen=True)
-class Asked:
+class Recall:
     path: str
     place: Place
     requester: str
     at: float
 
 
-def asked(spread: float) -> list[Asked]:
-    """Files at random of all tapes, by readers at random, as they ask one after the other.
+def recalls(spread: float) -> list[Recall]:
+    """Random files of all tapes, requested one after the other by random readers.
 
-    A folder was written in the order of its names, as the simulator writes: so that names tell
-    something of positions even where those are not known.
+    The simulator writes a folder in the order of its names, so names hint at positions even
+    where positions are unknown.
     """
     dice = random.Random(6)  # noqa: S311
     places = dice.sample([Place(f"VT{t:02d}", p) for t in range(TAPES) for p in range(400)], FILES)
@@ -74,7 +74,7 @@ def asked(spread: float) -> list[Asked]:
     dice.shuffle(files)
     moments = sorted(dice.uniform(0, spread) for _ in files)
     return [
-        Asked(path, place, f"r{dice.randrange(READERS)}", at)
+        Recall(path, place, f"r{dice.randrange(READERS)}", at)
         for (path, place), at in zip(files, moments, strict=True)
     ]
 
@@ -85,19 +85,19 @@ class Queue:
 
     known: str  # nothing, tapes or positions
     batching: Batching
-    waiting: list[Asked] = field(default_factory=list[Asked])
-    under_way: dict[str, Asked] = field(default_factory=dict[str, Asked])
+    waiting: list[Recall] = field(default_factory=list[Recall])
+    under_way: dict[str, Recall] = field(default_factory=dict[str, Recall])
 
-    def group(self, file: Asked) -> str:
-        told = None if self.known == "nothing" else Told(file.place.tape, 0)
-        return group_of(file.path, told)
+    def group(self, file: Recall) -> str:
+        place = None if self.known == "nothing" else KnownPlace(file.place.tape, 0)
+        return group_of(file.path, place)
 
-    def next_batch(self, now: float) -> list[Asked]:
+    def next_batch(self, now: float) -> list[Recall]:
         most = self.batching.admitted(len(self.under_way))
         oldest = min((f.at for f in self.waiting), default=now)
         if now - oldest < self.batching.window:
             return []
-        found: list[Asked] = []
+        found: list[Recall] = []
         groups = {self.group(f) for f in self.under_way.values()}
         shut: set[str] = set()
         while len(found) < most and (leading := lead(self._shares(found, shut))) is not None:
@@ -117,7 +117,7 @@ class Queue:
         self.under_way |= {f.path: f for f in found}
         return found
 
-    def _shares(self, taken: Sequence[Asked], shut: set[str]) -> list[Share]:
+    def _shares(self, taken: Sequence[Recall], shut: set[str]) -> list[Share]:
         shares: dict[str, Share] = {}
         for file in self.waiting:
             if file not in taken and file.requester not in shut:
@@ -130,12 +130,12 @@ class Queue:
         return list(shares.values())
 
 
-Feed = Callable[[Drives, dict[str, Asked]], Awaitable[None]]
+Feed = Callable[[Drives, dict[str, Recall]], Awaitable[None]]
 
 
 def seconds(feed: Feed, order: Order, spread: float) -> float:
     """Until the last file has come."""
-    files = {file.path: file for file in asked(spread)}
+    files = {file.path: file for file in recalls(spread)}
     loop = _Loop()
 
     async def run() -> float:
@@ -170,8 +170,8 @@ def seconds(feed: Feed, order: Order, spread: float) -> float:
         loop.close()
 
 
-async def at_once(drives: Drives, files: dict[str, Asked]) -> None:
-    """As each is asked for: the archive decides alone."""
+async def at_once(drives: Drives, files: dict[str, Recall]) -> None:
+    """Each file when it is requested: the archive alone decides the order."""
     loop = asyncio.get_running_loop()
     for file in files.values():
         await asyncio.sleep(max(0.0, file.at - loop.time()))
@@ -194,7 +194,7 @@ class Ours:
         self._queue.under_way.pop(path, None)
         self._free.set()
 
-    async def __call__(self, drives: Drives, files: dict[str, Asked]) -> None:
+    async def __call__(self, drives: Drives, files: dict[str, Recall]) -> None:
         loop = asyncio.get_running_loop()
         coming = list(files.values())
         while coming or self._queue.waiting:
@@ -210,15 +210,15 @@ def test_order_of_recalls(spread: float) -> None:
     first, physical = "first come, first served", "physical order (the archive's own)"
     ways: dict[str, tuple[Feed, Order]] = {
         first: (at_once, "asked"),
-        "ours, nothing known, archive as asked": (Ours("nothing"), "asked"),
-        "ours, tapes known, archive as asked": (Ours("tapes"), "asked"),
-        "ours, positions known, archive as asked": (Ours("positions"), "asked"),
+        "ours, nothing known, archive in order of requests": (Ours("nothing"), "asked"),
+        "ours, tapes known, archive in order of requests": (Ours("tapes"), "asked"),
+        "ours, positions known, archive in order of requests": (Ours("positions"), "asked"),
         physical: (at_once, "position"),
         "ours, positions known, archive as it lies": (Ours("positions"), "position"),
     }
     rows = {name: seconds(feed, order, spread) for name, (feed, order) in ways.items()}
     print(f"\nrecall of {FILES} files of 2 GB, {TAPES} tapes, {DRIVES} drives, {READERS} readers")
-    print(f"who ask within {spread:.0f} s; the window is {WINDOW:.0f} s")
+    print(f"who send requests within {spread:.0f} s; the window is {WINDOW:.0f} s")
     for name, took in rows.items():
         faster, share = rows[first] / took, rows[physical] / took
         print(f"  {name:45} {took:9.0f} s  {faster:6.2f} of the first  {share:5.2f} of physical")
@@ -231,7 +231,7 @@ def test_estimates_at_half_way(known: str) -> None:
     seconds(ours, "asked", SPREADS[0])
     errors: list[float] = []
     for reader in range(READERS):
-        mine = [f for f in asked(SPREADS[0]) if f.requester == f"r{reader}"]
+        mine = [f for f in recalls(SPREADS[0]) if f.requester == f"r{reader}"]
         came = sorted(ours.arrived[f.path] for f in mine)
         half = len(came) // 2
         left = len(came) - half
@@ -255,7 +255,7 @@ def test_estimates_at_half_way(known: str) -> None:
 
 
 def _pace(arrived: dict[str, float], *, until: float) -> Pace:
-    """What had come by then, whoever asked."""
+    """The pace of all files that had arrived by then, whoever requested them."""
     pace = Pace()
     for moment in sorted(arrived.values()):
         if moment <= until:

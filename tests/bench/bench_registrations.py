@@ -1,9 +1,9 @@
-"""DOIs registered at a DataCite that takes 50 ms for each call: who is it that limits the rate?
+"""DOIs registered at a DataCite that takes 50 ms for each call: what limits the rate?
 
 PORTAL_BENCH_REGISTRATIONS (10 000) and PORTAL_BENCH_PARALLELISM (4) change its size. The ideal is
-parallelism / latency; beside it stands what bare calls of the same adapter reach in the same run.
-As many calls under way as may be: then it is not the service that limits, however slow the machine.
-Commands to the database are counted by the driver, for hearing of a record and for registering it.
+parallelism / latency; the baseline is the rate of bare calls of the same adapter in the same run.
+If as many calls are under way as allowed, the service is not the limit, however slow the machine.
+The driver counts database commands, for storing a record's intent and for registering it.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ def datacite_url(tmp_path: Path) -> Iterator[str]:
 
 
 class Commands(monitoring.CommandListener):
-    """How many were sent since last asked."""
+    """Counts commands; `take` returns the count since its last call."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -81,7 +81,7 @@ class Commands(monitoring.CommandListener):
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
         pass
 
-    def asked(self) -> int:
+    def take(self) -> int:
         count, self._count = self._count, 0
         return count
 
@@ -104,7 +104,7 @@ class UnderWay:
 
         patch.setattr(requests.Session, "send", timed)
 
-    def asked(self) -> float:
+    def take(self) -> float:
         seconds, self._seconds = self._seconds, 0.0
         return seconds
 
@@ -118,7 +118,7 @@ class Parts:
 
 @asynccontextmanager
 async def service(settings: DoiSettings) -> AsyncIterator[Parts]:
-    """doi without its bus: the events have been heard."""
+    """The doi service without its bus: the events were consumed before."""
     client = mongo.connect(settings)
     database = mongo.database(client, settings, "doi")
     clock = Clock(database)
@@ -163,8 +163,8 @@ async def bare(parts: Parts) -> float:
 
 async def counted(url: str) -> dict[str, int]:
     async with httpx.AsyncClient(base_url=url) as client:
-        told: dict[str, int] = (await client.get("/_calls")).json()["calls"]
-    return told
+        calls: dict[str, int] = (await client.get("/_calls")).json()["calls"]
+    return calls
 
 
 async def test_registrations_are_limited_by_the_calls_that_may_be_under_way(
@@ -176,7 +176,9 @@ async def test_registrations_are_limited_by_the_calls_that_may_be_under_way(
         site_url="http://portal.example",
         datacite_url=datacite_url,
         datacite_prefix=PREFIX,
-        datacite_rate=4 * PARALLELISM / LATENCY,  # it is asked for all the same
+        datacite_rate=4
+        * PARALLELISM
+        / LATENCY,  # a limit that never applies, so that taking a token is measured too
         parallelism=PARALLELISM,
     )
     commands = Commands()
@@ -184,18 +186,18 @@ async def test_registrations_are_limited_by_the_calls_that_may_be_under_way(
     under_way = UnderWay(monkeypatch)
     async with service(doi_settings) as parts:
         alone = await bare(parts)
-        commands.asked()
+        commands.take()
         keeping = Keeping(parts.registry, prefix=PREFIX)
         for start in range(0, COUNT, 100):
             batch = range(start, min(start + 100, COUNT))
             await asyncio.gather(*(keeping.intent(record(n), 1) for n in batch))
-        hearing = commands.asked()
-        under_way.asked()
+        intent_commands = commands.take()
+        under_way.take()
         started, cpu = time.perf_counter(), time.process_time()
         while await parts.minting.step():
             pass
         seconds, burnt = time.perf_counter() - started, time.process_time() - cpu
-        registering, busy = commands.asked(), under_way.asked()
+        registration_commands, busy = commands.take(), under_way.take()
         found = (await parts.registry.counts())["identifiers"]
         calls = await counted(datacite_url)
     assert found["minted"] == COUNT
@@ -207,5 +209,5 @@ async def test_registrations_are_limited_by_the_calls_that_may_be_under_way(
     print(f"  the service                     {rate:8.1f} /s  {rate / ideal:5.2f} of the ideal")
     print(f"  calls under way, on average     {busy / seconds:8.2f}")
     print(f"  CPU of the service              {1000 * burnt / COUNT:8.2f} ms a registration")
-    print(f"  commands to the database        {hearing / COUNT:8.2f} a record heard of")
-    print(f"                                  {registering / COUNT:8.2f} a registration")
+    print(f"  commands to the database        {intent_commands / COUNT:8.2f} a stored intent")
+    print(f"                                  {registration_commands / COUNT:8.2f} a registration")

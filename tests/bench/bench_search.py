@@ -1,8 +1,8 @@
-"""The search API beside what it costs to ask its engine and its database the same, barely.
+"""The search API compared with sending the same requests to its engine and database directly.
 
-Every search is first carried out in this process to see what it asks; then, in turns, the gateway
-is asked over HTTP, and the same requests are sent directly by one bare client, twenty of each. What
-the gateway takes above that is its own time.
+Each search first runs in this process to record its requests; then, in turns of twenty, the
+gateway is called over HTTP and one bare client sends the recorded requests. The difference is the
+gateway's own time.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from portal_gateway.engine.client import Engine
 from yarl import URL
 
 from tests.bench.conftest import Loaded, Loading
-from tests.bench.search_corpus import PANET, Corpus
+from tests.bench.loads.search_corpus import PANET, Corpus
 
 ROUNDS, LONGEST = 200, 8.0  # of one case: times, or seconds
 SIZES = tuple(int(n) for n in os.environ.get("PORTAL_BENCH_SIZES", "1000 10000").split())
@@ -50,7 +50,7 @@ MEMBERS = {
     "relation": "members",
     "scope": {"include": [{"relation": "person"}, {"relation": "affiliation"}]},
 }
-Asked = tuple[str, str, Any]  # method, path, body: of the engine; or "mongo", database, command
+Request = tuple[str, str, Any]  # to the engine: method, path, body; or "mongo", database, command
 
 
 def cases(corpus: Corpus) -> dict[str, str]:
@@ -131,7 +131,7 @@ async def table(loading: Loading, corpus: Corpus) -> None:
 
 
 async def measured(loaded: Loaded, path: str) -> Figure:
-    asked = await recorded(loaded, path)
+    requests = await recorded(loaded, path)
     bare_mongo = pymongo.MongoClient[dict[str, Any]](loaded.settings.mongo_url.get_secret_value())
     key = loaded.settings.meilisearch_key.get_secret_value()
     headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -146,7 +146,7 @@ async def measured(loaded: Loaded, path: str) -> Figure:
                 return await response.read()
 
         async def bare() -> None:
-            for method, where, body in asked:
+            for method, where, body in requests:
                 if method == "mongo":
                     bare_mongo[where].command(body)
                 else:
@@ -158,7 +158,7 @@ async def measured(loaded: Loaded, path: str) -> Figure:
         times, cpu = await in_turns(loaded, gateway, bare)
         rate = await together(gateway, statistics.median(times[0]))
     bare_mongo.close()
-    return Figure(times[0], times[1], cpu, rate, len(asked), size)
+    return Figure(times[0], times[1], cpu, rate, len(requests), size)
 
 
 async def in_turns(
@@ -196,20 +196,20 @@ async def together(gateway: Callable[[], Awaitable[Any]], p50: float) -> float:
     return TOGETHER * each / (time.perf_counter() - began)
 
 
-async def recorded(loaded: Loaded, path: str) -> list[Asked]:
-    """What one answer asks of engine and database, seen by carrying it out in this process."""
-    seen: list[Asked] = []
+async def recorded(loaded: Loaded, path: str) -> list[Request]:
+    """Returns the requests to engine and database of one answer, recorded by computing it here."""
+    seen: list[Request] = []
     listener = Commands(seen)
     pymongo.monitoring.register(listener)
     app = build(loaded.settings)
     engine: Engine = app.state.engine
-    ask = engine.ask
+    send = engine.ask
 
-    async def noted(method: str, where: str, body: Any) -> Any:
+    async def recording(method: str, where: str, body: Any) -> Any:
         seen.append((method, where, body))
-        return await ask(method, where, body)
+        return await send(method, where, body)
 
-    engine.ask = noted
+    engine.ask = recording
     scope_path, _, query = path.partition("?")
     answer = await _called(app, scope_path, query)
     assert answer == 200, path
@@ -222,7 +222,7 @@ async def recorded(loaded: Loaded, path: str) -> list[Asked]:
 class Commands(pymongo.monitoring.CommandListener):
     """Notes reads, so that they can be sent again."""
 
-    def __init__(self, seen: list[Asked]) -> None:
+    def __init__(self, seen: list[Request]) -> None:
         self._seen = seen
         self.on = True
 

@@ -17,7 +17,7 @@ from portal_local.launcher.ports import free_port, listens, wait_until
 from portal_local.launcher.processes import Child
 
 from tests.bench.bench_serving import HERE, LARGE, NGINX, Bench
-from tests.bench.serving import Figures, fetched, in_turns, serve_apart, table
+from tests.bench.loads.serving import Figures, fetched, in_turns, serve_apart, table
 
 RUNS = 3
 COMMANDS = {

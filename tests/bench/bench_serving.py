@@ -21,12 +21,12 @@ import pytest
 from portal_local.launcher.ports import free_port, listens, wait_until
 from portal_local.launcher.processes import Child
 
-from tests.bench.serving import GIB, Figures, fetched, in_turns, serve_apart, table
+from tests.bench.loads.serving import GIB, Figures, fetched, in_turns, serve_apart, table
 
 LARGE, SMALL, COUNT = 2 * GIB, 2**20, 2000
 READERS, SECONDS, RATE = 500, 10, 100_000
 RUNS = 7
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent / "loads"  # serving_app.py
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 FRONT = """
 daemon off; master_process off; error_log stderr warn; pid {folder}/nginx.pid;

@@ -31,7 +31,7 @@ from portal_shared.runtime import mongo
 from portal_shared.runtime.settings import Settings
 from portal_shared.search import index_fields
 
-from tests.bench.search_corpus import INSTRUMENTS, Corpus
+from tests.bench.loads.search_corpus import INSTRUMENTS, Corpus
 from tests.drivers.search_engine import StandIn
 
 BATCH = 250
@@ -54,10 +54,10 @@ Loading = Callable[[Corpus], AbstractAsyncContextManager[Loaded]]
 
 @pytest.fixture(scope="session")
 def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """The Meilisearch named by PORTAL_TEST_MEILISEARCH_URL, else the stand-in; and its key."""
-    named = os.environ.get("PORTAL_TEST_MEILISEARCH_URL")
-    if named:
-        yield named.rstrip("/"), os.environ.get("PORTAL_TEST_MEILISEARCH_KEY", "")
+    """Address and key of the engine: PORTAL_TEST_MEILISEARCH_URL, else the stand-in."""
+    given_url = os.environ.get("PORTAL_TEST_MEILISEARCH_URL")
+    if given_url:
+        yield given_url.rstrip("/"), os.environ.get("PORTAL_TEST_MEILISEARCH_KEY", "")
         return
     stand_in = StandIn(tmp_path_factory.mktemp("engine"))
     try:

@@ -1,4 +1,4 @@
-"""The promises between services: committed schemas, samples that parse for ever, who hears what."""
+"""Contracts between services: committed schemas, samples, publishers and consumers."""
 
 import json
 from pathlib import Path
@@ -21,10 +21,10 @@ def test_the_committed_map_of_events_is_that_of_the_code() -> None:
     assert MAP.read_text("utf-8") == event_map(), "run `make contracts`"
 
 
-def test_every_event_is_said_and_heard() -> None:
-    said = {event for events in PRODUCED.values() for event in events}
-    heard = {event for events in SUBSCRIPTIONS.values() for event in events}
-    assert said == heard == set(EVENTS)
+def test_every_event_is_published_and_consumed() -> None:
+    published = {event for events in PRODUCED.values() for event in events}
+    consumed = {event for events in SUBSCRIPTIONS.values() for event in events}
+    assert published == consumed == set(EVENTS)
 
 
 def test_every_event_has_a_sample() -> None:
@@ -39,13 +39,15 @@ def test_a_sample_once_committed_parses_for_ever(path: Path) -> None:
     assert is_within(given, parsed.model_dump(mode="json"))
 
 
-def is_within(given: Any, told: Any) -> bool:
-    """Everything given is told again; what was added since may stand beside it, at any depth."""
+def is_within(given: Any, parsed: Any) -> bool:
+    """Every given value is in the parsed one; fields added later may be beside it, at any depth."""
     if isinstance(given, dict):
-        return all(name in told and is_within(value, told[name]) for name, value in given.items())
+        return all(
+            name in parsed and is_within(value, parsed[name]) for name, value in given.items()
+        )
     if isinstance(given, list):
-        return len(given) == len(told) and all(map(is_within, given, told))
-    return bool(given == told)
+        return len(given) == len(parsed) and all(map(is_within, given, parsed))
+    return bool(given == parsed)
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda e: e.key)
