@@ -182,8 +182,8 @@ async def test_answers_are_those_of_looking_at_every_record(
     await portal.say(DatasetRegistered(dataset=d, version=1) for d in datasets)
     await portal.say(DocumentRegistered(document=d, version=1) for d in documents)
     await portal.settled()
-    dataset_rows = {d.pid: row(search_documents.dataset(d)) for d in datasets}
-    document_rows = [row(search_documents.document(d)) for d in documents]
+    dataset_rows = {d.pid: row(search_documents.build_dataset(d)) for d in datasets}
+    document_rows = [row(search_documents.build_document(d)) for d in documents]
     for told in document_rows:
         listed = next(d.datasets for d in documents if d.pid == told["pid"])
         told["datasets"] = [dataset_rows[d.pid] for d in sorted(datasets, key=lambda d: d.pid)

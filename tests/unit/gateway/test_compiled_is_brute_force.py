@@ -120,10 +120,10 @@ class Engine:
 
 def engines() -> dict[str, Engine]:
     datasets, documents = records()
-    of_datasets = Engine([search_documents.dataset(d) for d in datasets])
+    of_datasets = Engine([search_documents.build_dataset(d) for d in datasets])
     below = [[d for d in datasets if d.pid in o.datasets or d.document == o.pid] for o in documents]
     pairs = zip(documents, below, strict=True)
-    of_documents = Engine([search_documents.document(o, datasets=b) for o, b in pairs])
+    of_documents = Engine([search_documents.build_document(o, datasets=b) for o, b in pairs])
     rows = {r["pid"]: r for r in of_datasets.rows}
     for row, listed in zip(of_documents.rows, below, strict=True):
         row["datasets"] = sorted((rows[d.pid] for d in listed), key=lambda r: r["pid"])

@@ -47,7 +47,7 @@ def document(**more: Any) -> Document:
 
 
 def test_the_answer_has_no_absent_fields_and_instants_with_milliseconds() -> None:
-    told = json.loads(search_documents.dataset(dataset())["json"])
+    told = json.loads(search_documents.build_dataset(dataset())["json"])
     assert told["creationDate"] == "2021-09-26T00:00:00.000Z"
     assert told["isPublic"] is True
     assert "size" not in told
@@ -56,22 +56,24 @@ def test_the_answer_has_no_absent_fields_and_instants_with_milliseconds() -> Non
 
 def test_a_minted_doi_wins_over_the_one_it_brought() -> None:
     brought = dataset(doi="https://doi.org/10.1/ABC")
-    assert json.loads(search_documents.dataset(brought)["json"])["doi"] == "10.1/abc"
-    assert json.loads(search_documents.dataset(brought, doi="10.2/x")["json"])["doi"] == "10.2/x"
+    assert json.loads(search_documents.build_dataset(brought)["json"])["doi"] == "10.1/abc"
+    assert (
+        json.loads(search_documents.build_dataset(brought, doi="10.2/x")["json"])["doi"] == "10.2/x"
+    )
 
 
 def test_the_type_of_a_document_is_told_as_it_was_registered() -> None:
-    assert json.loads(search_documents.document(document())["json"])["type"] == "Publication"
+    assert json.loads(search_documents.build_document(document())["json"])["type"] == "Publication"
 
 
 def test_a_technique_is_found_by_all_its_broader_terms() -> None:
     assert {"PaNET01333", "PaNET01332", "PaNET01012"} <= set(
-        search_documents.dataset(dataset())["t"]
+        search_documents.build_dataset(dataset())["t"]
     )
 
 
 def test_quantities_are_in_si_beside_the_numbers_as_stored() -> None:
-    field = search_documents.dataset(dataset())["p"][index_fields.parameter_key("voxel_size")]
+    field = search_documents.build_dataset(dataset())["p"][index_fields.parameter_key("voxel_size")]
     micrometre = units.find("um")
     assert micrometre is not None
     assert field["v"] == [6.49]
@@ -79,13 +81,13 @@ def test_quantities_are_in_si_beside_the_numbers_as_stored() -> None:
 
 
 def test_words_are_found_apart_and_numbers_without_their_zeros() -> None:
-    facts = search_documents.dataset(dataset())["facts"]
+    facts = search_documents.build_dataset(dataset())["facts"]
     assert "achilles Tendon" in facts
     assert {"VOI-01", "VOI-1"} <= set(facts)
 
 
 def test_a_document_has_the_fields_of_its_datasets_together() -> None:
-    packed = search_documents.document(
+    packed = search_documents.build_document(
         document(), datasets=[dataset("a"), dataset("b", title="Overview")]
     )
     assert packed["datasets"] == ["Overview", "Zoom of the heart"]
@@ -96,7 +98,7 @@ def test_a_document_has_the_fields_of_its_datasets_together() -> None:
 
 
 def test_ids_of_rows_are_safe_and_stable() -> None:
-    relations = json.loads(search_documents.dataset(dataset("10.1/ü x"))["relations"])
+    relations = json.loads(search_documents.build_dataset(dataset("10.1/ü x"))["relations"])
     ids = [p["id"] for p in relations["parameters"]]
     assert len(set(ids)) == len(ids)
     assert all(c.isalnum() or c in "_.~-" for i in ids for c in i)
