@@ -1,4 +1,4 @@
-"""What the engine and the gateway are given of a record."""
+"""Search documents: the texts, filter fields and ready answers that are built from a record."""
 
 import json
 from datetime import UTC, datetime
@@ -6,20 +6,17 @@ from typing import Any
 
 from portal_indexer import index_settings, search_documents
 from portal_shared import units
-from portal_shared.contracts.records import Dataset, Document
+from portal_shared.contracts.records import Dataset
 from portal_shared.search import index_fields
 
-PANET = "http://purl.org/pan-science/PaNET/"
+from tests import builders
 
 
-def dataset(pid: str = "D_1", **more: Any) -> Dataset:
-    given: dict[str, Any] = {
-        "pid": pid,
-        "name": pid,
+def dataset(pid: str = "D_1", **fields: Any) -> Dataset:
+    defaults: dict[str, Any] = {
         "title": "Zoom of the heart",
-        "profile": "human-organs",
         "created": datetime(2021, 9, 26, tzinfo=UTC),
-        "techniques": [{"pid": f"{PANET}PaNET01333", "name": "x-ray microtomography"}],
+        "techniques": [{"pid": f"{builders.PANET}PaNET01333", "name": "x-ray microtomography"}],
         "samples": [{"pid": "s", "name": "heart 1"}],
         "instrument": {"pid": "i", "name": "BM18", "facility": "ESRF"},
         "parameters": [
@@ -28,42 +25,30 @@ def dataset(pid: str = "D_1", **more: Any) -> Dataset:
             {"name": "voi", "value": "VOI-01"},
             {"name": "donor_age", "value": 63, "unit": "a"},
         ],
-        **more,
     }
-    return Dataset.model_validate(given)
-
-
-def document(**more: Any) -> Document:
-    return Document.model_validate(
-        {
-            "pid": "doc",
-            "name": "doc",
-            "title": "Heart",
-            "profile": "p",
-            "type": "Publication",
-            **more,
-        }
-    )
+    return builders.dataset(pid, **{**defaults, **fields})
 
 
 def test_the_answer_has_no_absent_fields_and_instants_with_milliseconds() -> None:
-    told = json.loads(search_documents.build_dataset(dataset())["json"])
-    assert told["creationDate"] == "2021-09-26T00:00:00.000Z"
-    assert told["isPublic"] is True
-    assert "size" not in told
-    assert None not in told.values()
+    record = json.loads(search_documents.build_dataset(dataset())["json"])
+    assert record["creationDate"] == "2021-09-26T00:00:00.000Z"
+    assert record["isPublic"] is True
+    assert "size" not in record
+    assert None not in record.values()
 
 
-def test_a_minted_doi_wins_over_the_one_it_brought() -> None:
-    brought = dataset(doi="https://doi.org/10.1/ABC")
-    assert json.loads(search_documents.build_dataset(brought)["json"])["doi"] == "10.1/abc"
+def test_a_minted_doi_wins_over_the_doi_of_the_record() -> None:
+    with_doi = dataset(doi="https://doi.org/10.1/ABC")
+    assert json.loads(search_documents.build_dataset(with_doi)["json"])["doi"] == "10.1/abc"
     assert (
-        json.loads(search_documents.build_dataset(brought, doi="10.2/x")["json"])["doi"] == "10.2/x"
+        json.loads(search_documents.build_dataset(with_doi, doi="10.2/x")["json"])["doi"]
+        == "10.2/x"
     )
 
 
-def test_the_type_of_a_document_is_told_as_it_was_registered() -> None:
-    assert json.loads(search_documents.build_document(document())["json"])["type"] == "Publication"
+def test_a_document_keeps_its_type_as_registered() -> None:
+    document = builders.document(type="Publication")
+    assert json.loads(search_documents.build_document(document)["json"])["type"] == "Publication"
 
 
 def test_a_technique_is_found_by_all_its_broader_terms() -> None:
@@ -72,7 +57,7 @@ def test_a_technique_is_found_by_all_its_broader_terms() -> None:
     )
 
 
-def test_quantities_are_in_si_beside_the_numbers_as_stored() -> None:
+def test_parameters_have_their_number_as_stored_and_in_si_units() -> None:
     field = search_documents.build_dataset(dataset())["p"][index_fields.parameter_key("voxel_size")]
     micrometre = units.find("um")
     assert micrometre is not None
@@ -80,21 +65,21 @@ def test_quantities_are_in_si_beside_the_numbers_as_stored() -> None:
     assert field[index_fields.dimension_key(micrometre)] == [micrometre.to_si(6.49)]
 
 
-def test_words_are_found_apart_and_numbers_without_their_zeros() -> None:
+def test_camel_case_is_split_and_numbers_lose_leading_zeros() -> None:
     facts = search_documents.build_dataset(dataset())["facts"]
     assert "achilles Tendon" in facts
     assert {"VOI-01", "VOI-1"} <= set(facts)
 
 
-def test_a_document_has_the_fields_of_its_datasets_together() -> None:
-    packed = search_documents.build_document(
-        document(), datasets=[dataset("a"), dataset("b", title="Overview")]
+def test_a_document_has_the_merged_fields_of_its_datasets() -> None:
+    built = search_documents.build_document(
+        builders.document(), datasets=[dataset("a"), dataset("b", title="Overview")]
     )
-    assert packed["datasets"] == ["Overview", "Zoom of the heart"]
-    assert packed["d"]["eq"]["pid"] == sorted({index_fields.digest("a"), index_fields.digest("b")})
-    assert "PaNET01012" in packed["d"]["t"]
-    assert packed["facet"]["instrument"] == [index_fields.facet_value("BM18")]
-    assert {"a", "b"} <= set(packed["identifiers"])
+    assert built["datasets"] == ["Overview", "Zoom of the heart"]
+    assert built["d"]["eq"]["pid"] == sorted({index_fields.digest("a"), index_fields.digest("b")})
+    assert "PaNET01012" in built["d"]["t"]
+    assert built["facet"]["instrument"] == [index_fields.facet_value("BM18")]
+    assert {"a", "b"} <= set(built["identifiers"])
 
 
 def test_ids_of_rows_are_safe_and_stable() -> None:

@@ -1,0 +1,57 @@
+"""A rebuild of the search indexes is complete even if some public records belong into no index."""
+
+import uuid
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from portal_indexer.catalogue import Catalogue
+from portal_indexer.index_worker import IndexWorker
+from portal_indexer.meilisearch import Meilisearch
+from portal_indexer.rebuild import Rebuild
+from portal_indexer.settings import IndexerSettings
+from portal_shared.runtime import mongo
+from portal_shared.search.index_fields import DATASETS, DOCUMENTS
+
+from tests import builders
+from tests.drivers.search_engine import StandIn
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Generator[StandIn]:
+    stand_in = StandIn(tmp_path / "search")
+    stand_in.start()
+    yield stand_in
+    stand_in.stop()
+
+
+async def test_superseded_datasets_and_the_atlas_do_not_stop_a_rebuild(
+    mongo_server: str, engine: StandIn
+) -> None:
+    settings = IndexerSettings.model_validate(
+        {
+            "mongo_url": mongo_server,
+            "database_prefix": f"t{uuid.uuid4().hex[:10]}_",
+            "meilisearch_url": engine.url,
+        }
+    )
+    client = mongo.connect(settings)
+    database = mongo.database(client, settings, "catalogue")
+    catalogue, meilisearch = Catalogue(database), Meilisearch(settings)
+    rebuild = Rebuild(database, catalogue, meilisearch, IndexWorker(catalogue, meilisearch, 10))
+    await catalogue.prepare()
+    for record in (builders.dataset("old", superseded_by="new"), builders.dataset("new")):
+        await catalogue.store(DATASETS, record, 1)
+    for record in (
+        builders.document("publication", ("new",)),
+        builders.document("atlas", type="Atlas"),
+    ):
+        await catalogue.store(DOCUMENTS, record, 1)
+
+    await rebuild.request()
+    assert await rebuild.step()
+
+    state = await rebuild.state()
+    assert state["state"] == "done"
+    assert state["indexes"] == {"documents": 1, "datasets": 1, "instruments": 0}
+    client.close()
