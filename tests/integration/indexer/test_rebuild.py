@@ -1,7 +1,7 @@
 """A rebuild of the search indexes is complete even if some public records belong into no index."""
 
 import uuid
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
@@ -18,25 +18,30 @@ from tests.drivers.search_engine import StandIn
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Generator[StandIn]:
+def settings(mongo_server: str, tmp_path: Path) -> Generator[IndexerSettings]:
     stand_in = StandIn(tmp_path / "search")
-    stand_in.start()
-    yield stand_in
-    stand_in.stop()
+    try:
+        yield IndexerSettings.model_validate(
+            {
+                "mongo_url": mongo_server,
+                "database_prefix": f"t{uuid.uuid4().hex[:10]}_",
+                "meilisearch_url": stand_in.start().url,
+            }
+        )
+    finally:
+        stand_in.stop()
+
+
+@pytest.fixture
+async def database(settings: IndexerSettings) -> AsyncGenerator[mongo.Database]:
+    client = mongo.connect(settings)
+    yield mongo.database(client, settings, "catalogue")
+    client.close()
 
 
 async def test_superseded_datasets_and_the_atlas_do_not_stop_a_rebuild(
-    mongo_server: str, engine: StandIn
+    settings: IndexerSettings, database: mongo.Database
 ) -> None:
-    settings = IndexerSettings.model_validate(
-        {
-            "mongo_url": mongo_server,
-            "database_prefix": f"t{uuid.uuid4().hex[:10]}_",
-            "meilisearch_url": engine.url,
-        }
-    )
-    client = mongo.connect(settings)
-    database = mongo.database(client, settings, "catalogue")
     catalogue, meilisearch = Catalogue(database), Meilisearch(settings)
     rebuild = Rebuild(database, catalogue, meilisearch, IndexWorker(catalogue, meilisearch, 10))
     await catalogue.prepare()
@@ -54,4 +59,3 @@ async def test_superseded_datasets_and_the_atlas_do_not_stop_a_rebuild(
     state = await rebuild.state()
     assert state["state"] == "done"
     assert state["indexes"] == {"documents": 1, "datasets": 1, "instruments": 0}
-    client.close()
