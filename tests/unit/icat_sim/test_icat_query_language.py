@@ -9,14 +9,14 @@ from portal_local.icat.errors import IcatError
 from portal_local.icat.jpql.parser import parse_get, parse_search
 from portal_local.icat.jpql.plan import Plan, Planner
 from portal_local.icat.jpql.syntax import (
-    AllOf,
-    AnyOf,
+    And,
     Compare,
     Constant,
     Include,
     Join,
     Link,
     Not,
+    Or,
     Order,
     Path,
     Query,
@@ -72,8 +72,8 @@ def test_and_binds_closer_than_or_and_not_closest() -> None:
         return Compare("=", Path(("o", name)), Constant(value))
 
     query = parse_search("SELECT o FROM Job o WHERE o.a = 1 OR NOT o.b = 2 AND o.c = 3 OR o.d = -4")
-    assert query.where == AnyOf(
-        (equals("a", 1), AllOf((Not(equals("b", 2)), equals("c", 3))), equals("d", -4))
+    assert query.where == Or(
+        (equals("a", 1), And((Not(equals("b", 2)), equals("c", 3))), equals("d", -4))
     )
 
 

@@ -40,7 +40,7 @@ def test_every_reference_has_a_way_to_be_deleted_with_its_target() -> None:
         ("bean A\n  b Organ", "no type Organ"),
         ("bean A key b\n  c String", "no key field"),
         ("bean A\n  b -> B", "no type B"),
-        ("bean A\n  bs => B.a\nbean B\n  a String", "no way back"),
+        ("bean A\n  bs => B.a\nbean B\n  a String", "no inverse"),
         ("bean A\n  what is this", "is not a field"),
         ("beam A", "is not a section"),
     ],

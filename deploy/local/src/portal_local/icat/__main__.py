@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from portal_local.icat.operations import Options, Service
+from portal_local.icat.operations import IcatOptions, IcatService
 from portal_local.icat.schema.schema import load
 from portal_local.icat.server import IcatServer
 from portal_local.icat.wire.wsdl import xsd
@@ -22,9 +22,9 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
     passwords = dict(options.user or map(_user, DEFAULT_USERS))
     schema = load()
-    service = Service(
+    service = IcatService(
         schema,
-        Options(
+        IcatOptions(
             folder=options.data,
             passwords=passwords,
             root_users=frozenset(options.root_user or passwords),
@@ -53,33 +53,40 @@ def main() -> None:
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="portal_local.icat", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one and prints it")
+    parser.add_argument("--port", type=int, default=0, help="0: a free port, printed at start")
     parser.add_argument("--data", type=Path, required=True, help="folder of the database")
     parser.add_argument(
         "--user",
         type=_user,
         action="append",
         metavar="NAME:PASSWORD",
-        help="a user such as simple/root, may be repeated; instead of the default ones, "
-        "simple/root and simple/ingest, whose passwords are their names",
+        help="a user such as simple/root, may be repeated; default: "
+        "simple/root and simple/ingest, whose passwords are root and ingest",
     )
     parser.add_argument(
         "--root-user",
         action="append",
         metavar="NAME",
-        help="a user with all rights, may be repeated; if none is named all users have them",
+        help="a user with all rights, may be repeated; default: all users",
     )
     parser.add_argument("--latency", type=_seconds, default=0.0, help="seconds before each answer")
-    parser.add_argument("--lifetime-minutes", type=_seconds, default=120.0, help="of a session")
-    parser.add_argument("--max-entities", type=_count, default=10_000, help="in one answer")
-    parser.add_argument("--server-tz", type=_zone, default="UTC", help="zone of dates without one")
     parser.add_argument(
-        "--restore-seconds", type=_seconds, default=0.0, help="that IDS takes to restore a dataset"
+        "--lifetime-minutes", type=_seconds, default=120.0, help="lifetime of a session"
+    )
+    parser.add_argument("--max-entities", type=_count, default=10_000, help="limit of one answer")
+    parser.add_argument(
+        "--server-tz", type=_zone, default="UTC", help="time zone of dates without one"
+    )
+    parser.add_argument(
+        "--restore-seconds",
+        type=_seconds,
+        default=0.0,
+        help="how long IDS takes to restore a dataset",
     )
     parser.add_argument(
         "--strict-nested-errors",
         action="store_true",
-        help="say what is wrong inside a nested create, which ICAT reports as INTERNAL",
+        help="report errors inside a nested create by their own type; ICAT reports INTERNAL",
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""What the server refuses, in the eight words ICAT has for it."""
+"""Errors of the server: ICAT's eight types."""
 
 from typing import Literal, get_args
 
@@ -16,7 +16,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class IcatError(Exception):
-    """Travels to the client as a SOAP fault; `offset` is the failing bean's place in a batch."""
+    """An error that the client receives as a SOAP fault; `offset`: index of the bean in a batch."""
 
     def __init__(self, kind: Kind, message: str, offset: int = -1) -> None:
         super().__init__(message)

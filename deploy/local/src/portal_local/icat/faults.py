@@ -1,4 +1,4 @@
-"""What tests ask the server to do wrong, and the count of what was asked of it."""
+"""Fault injection for tests, and the number of calls of each operation."""
 
 import json
 import threading
@@ -25,30 +25,30 @@ FAULTS = frozenset(
     }
 )
 _STATUSES = frozenset(int(status) for status in HTTPStatus if status >= HTTPStatus.BAD_REQUEST)
-_MOST = 1_000_000
-_LONGEST = 600
+_MAX_COUNT = 1_000_000
+_MAX_SECONDS = 600
 
 
 _CHECKS: dict[str, Callable[[Any], bool]] = {
     "fault": lambda value: value in FAULTS,
-    "count": lambda value: type(value) is int and 1 <= value <= _MOST,
+    "count": lambda value: type(value) is int and 1 <= value <= _MAX_COUNT,
     "operation": lambda value: value is None or value in OPERATIONS,
     "status": lambda value: type(value) is int and value in _STATUSES,
-    "seconds": lambda value: type(value) in {int, float} and 0 <= value <= _LONGEST,
+    "seconds": lambda value: type(value) in {int, float} and 0 <= value <= _MAX_SECONDS,
     "type": lambda value: value in KINDS,
     "message": lambda value: isinstance(value, str),
 }
 
 
-class NotUnderstood(ValueError):
-    """The order given is none, for the reason said."""
+class InvalidFaultOrder(ValueError):
+    """The body of a POST to /_faults is invalid; the message names the field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     fault: str
     count: int = 1
-    operation: str | None = None  # any, if none is named
+    operation: str | None = None  # None: any
     status: int = 503
     seconds: float = 1.0
     type: Kind = "INTERNAL"
@@ -56,23 +56,23 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What one POST asked for."""
+class FaultOrder:
+    """The content of one POST to /_faults."""
 
     expire_sessions: bool
     faults: tuple[Fault, ...]
     clear: bool
 
 
-class Knobs:
+class FaultInjector:
     def __init__(self) -> None:
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._faults: list[Fault] = []
         self._calls: Counter[str] = Counter()
 
-    def called(self, operation: str) -> Fault | None:
-        """Counts the call; the fault it is to suffer, if one waits for it."""
-        with self._turn:
+    def record_call(self, operation: str) -> Fault | None:
+        """Counts the call and returns the fault to apply to it, if any."""
+        with self._lock:
             self._calls[operation] += 1
             for index, fault in enumerate(self._faults):
                 if fault.operation in {None, operation}:
@@ -83,36 +83,36 @@ class Knobs:
                     return fault
         return None
 
-    def follow(self, order: Order) -> None:
-        with self._turn:
+    def apply(self, order: FaultOrder) -> None:
+        with self._lock:
             if order.clear:
                 self._faults.clear()
             self._faults.extend(order.faults)
 
-    def waiting(self) -> list[dict[str, Any]]:
-        with self._turn:
+    def pending(self) -> list[dict[str, Any]]:
+        with self._lock:
             return [asdict(fault) for fault in self._faults]
 
-    def calls(self) -> dict[str, int]:
-        with self._turn:
+    def call_counts(self) -> dict[str, int]:
+        with self._lock:
             return dict(sorted(self._calls.items()))
 
 
-def parse(body: bytes) -> Order:
-    """The order in a request's body; NotUnderstood names the field and the reason."""
+def parse(body: bytes) -> FaultOrder:
+    """Parses the body of a POST to /_faults. Raises InvalidFaultOrder."""
     try:
         given: object = json.loads(body)
     except ValueError as error:
-        raise NotUnderstood(f"the body is not JSON: {error}") from error
+        raise InvalidFaultOrder(f"the body is not JSON: {error}") from error
     if not isinstance(given, dict):
-        raise NotUnderstood("the body is not a JSON object")
+        raise InvalidFaultOrder("the body is not a JSON object")
     order = cast("dict[str, object]", given)
     if unknown := order.keys() - {"expire_sessions", "faults", "clear"}:
-        raise NotUnderstood(f"unknown field {min(unknown)!r}")
+        raise InvalidFaultOrder(f"unknown field {min(unknown)!r}")
     faults = order.get("faults", [])
     if not isinstance(faults, list):
-        raise NotUnderstood("faults: must be a list")
-    return Order(
+        raise InvalidFaultOrder("faults: must be a list")
+    return FaultOrder(
         expire_sessions=_flag(order, "expire_sessions"),
         faults=tuple(_fault(item) for item in cast("list[object]", faults)),
         clear=_flag(order, "clear"),
@@ -122,19 +122,19 @@ def parse(body: bytes) -> Order:
 def _flag(order: dict[str, object], name: str) -> bool:
     value = order.get(name, False)
     if not isinstance(value, bool):
-        raise NotUnderstood(f"{name}: must be true or false")
+        raise InvalidFaultOrder(f"{name}: must be true or false")
     return value
 
 
 def _fault(given: object) -> Fault:
     if not isinstance(given, dict):
-        raise NotUnderstood("faults: each must be an object")
+        raise InvalidFaultOrder("faults: each must be an object")
     item = cast("dict[str, Any]", given)
     for name, value in item.items():
         if name not in _CHECKS:
-            raise NotUnderstood(f"faults: unknown field {name!r}")
+            raise InvalidFaultOrder(f"faults: unknown field {name!r}")
         if isinstance(value, list | dict) or not _CHECKS[name](value):
-            raise NotUnderstood(f"faults: {name}: {value!r} is not allowed")
+            raise InvalidFaultOrder(f"faults: {name}: {value!r} is not allowed")
     if "fault" not in item:
-        raise NotUnderstood(f"faults: fault must be one of {', '.join(sorted(FAULTS))}")
+        raise InvalidFaultOrder(f"faults: fault must be one of {', '.join(sorted(FAULTS))}")
     return Fault(**item)

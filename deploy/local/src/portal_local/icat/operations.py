@@ -1,4 +1,4 @@
-"""ICAT's operations: a request's arguments in, the `return` elements of its answer out."""
+"""ICAT's operations: each takes a request's arguments and gives its `return` elements."""
 
 import sqlite3
 from collections.abc import Callable
@@ -7,16 +7,15 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import get_args
 
-from portal_local.icat.beans.decoder import BeanReader, Record
+from portal_local.icat.beans.decoder import BeanDecoder, Record
 from portal_local.icat.beans.rights import Access, Rights
-from portal_local.icat.beans.search import Reader
-from portal_local.icat.beans.writer import Writer, existing
-from portal_local.icat.entity_info import authenticator_info, entity_info
+from portal_local.icat.beans.search import Searcher
+from portal_local.icat.beans.writer import Writer, existing_id
 from portal_local.icat.errors import IcatError, bad_parameter
-from portal_local.icat.ids.operations import Catalogue, Ids
-from portal_local.icat.ids.storage import Shelf
+from portal_local.icat.ids.operations import Catalogue, IdsService
+from portal_local.icat.ids.storage import TieredStorage
 from portal_local.icat.jpql.plan import Planner
-from portal_local.icat.schema.schema import Schema
+from portal_local.icat.schema.schema import VALUES, Field, Schema
 from portal_local.icat.schema.store import Store
 from portal_local.icat.schema.values import Values, long, markup
 from portal_local.icat.sessions import Sessions
@@ -26,8 +25,8 @@ API_VERSION = "6.2.0"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """What the server is started with; names of users are `<authenticator>/<user>`."""
+class IcatOptions:
+    """Settings of the server; names of users are `<authenticator>/<user>`."""
 
     folder: Path
     passwords: dict[str, str]
@@ -39,8 +38,8 @@ class Options:
     restore_seconds: float = 0.0  # of IDS, from the archive
 
 
-class Service:
-    def __init__(self, schema: Schema, options: Options) -> None:
+class IcatService:
+    def __init__(self, schema: Schema, options: IcatOptions) -> None:
         values = Values(schema, options.zone)
         planner = Planner(schema, values)
         rights = Rights(schema, planner, options.root_users)
@@ -49,12 +48,12 @@ class Service:
         self._store = Store(options.folder, schema)
         self._sessions = Sessions(options.passwords, options.lifetime_minutes)
         self._rights = rights
-        self._beans = BeanReader(schema, values)
-        self._reader = Reader(schema, values, planner, rights, options.max_entities)
+        self._decoder = BeanDecoder(schema, values)
+        self._searcher = Searcher(schema, values, planner, rights, options.max_entities)
         self._writer = Writer(schema, rights.checks(), strict_nested=options.strict_nested)
-        self.ids = Ids(
+        self.ids = IdsService(
             Catalogue(schema, self._store, self._sessions, planner, rights, self._writer),
-            Shelf(options.folder / "ids", options.restore_seconds),
+            TieredStorage(options.folder / "ids", options.restore_seconds),
         )
         self._operations: dict[str, Callable[[Node], list[str]]] = {
             "login": self._login,
@@ -66,7 +65,7 @@ class Service:
             "getApiVersion": lambda _: [_return(API_VERSION)],
             "getVersion": lambda _: [_return(API_VERSION)],
             "getEntityNames": lambda _: [_return(name) for name in schema.beans],
-            "getEntityInfo": lambda node: [entity_info(schema, node.string("beanName"))],
+            "getEntityInfo": lambda node: [_entity_info(schema, node.string("beanName"))],
             "getAuthenticatorInfo": self._get_authenticator_info,
             "isAccessAllowed": self._is_access_allowed,
             "create": self._create,
@@ -82,7 +81,7 @@ class Service:
         self._store.close()
 
     def call(self, operation: Node) -> list[str]:
-        """The `return` elements; what is refused is an IcatError."""
+        """Runs an operation and returns its `return` elements. Raises IcatError."""
         run = self._operations.get(operation.name)
         if run is None:
             raise IcatError("NOT_IMPLEMENTED", f"there is no operation {operation.name}")
@@ -94,37 +93,37 @@ class Service:
             ) from error
 
     def expire_sessions(self) -> int:
-        with self._store.writing() as connection:
+        with self._store.write_transaction() as connection:
             return self._sessions.expire_all(connection)
 
     def _login(self, node: Node) -> list[str]:
         credentials = node.first("credentials")
         entries = credentials.every("entry") if credentials else []
         given = {entry.string("key") or "": entry.string("value") or "" for entry in entries}
-        with self._store.writing() as connection:
+        with self._store.write_transaction() as connection:
             return [_return(self._sessions.login(connection, node.string("plugin"), given))]
 
     def _logout(self, node: Node) -> list[str]:
-        with self._store.writing() as connection:
+        with self._store.write_transaction() as connection:
             self._sessions.logout(connection, node.string("sessionId"))
         return []
 
     def _refresh(self, node: Node) -> list[str]:
-        with self._store.writing() as connection:
+        with self._store.write_transaction() as connection:
             self._sessions.refresh(connection, node.string("sessionId"))
         return []
 
     def _get_user_name(self, node: Node) -> list[str]:
-        with self._store.reading() as connection:
+        with self._store.read_transaction() as connection:
             return [_return(self._user(connection, node))]
 
     def _get_remaining_minutes(self, node: Node) -> list[str]:
-        with self._store.reading() as connection:
+        with self._store.read_transaction() as connection:
             left = self._sessions.remaining_minutes(connection, node.string("sessionId"))
         return [_return(repr(left))]
 
     def _get_properties(self, node: Node) -> list[str]:
-        with self._store.reading() as connection:
+        with self._store.read_transaction() as connection:
             self._user(connection, node)
         options = self._options
         return [
@@ -135,32 +134,32 @@ class Service:
         ]
 
     def _get_authenticator_info(self, node: Node) -> list[str]:  # noqa: ARG002
-        return [authenticator_info(name) for name in self._sessions.authenticators]
+        return [_authenticator_info(name) for name in self._sessions.authenticators]
 
     def _is_access_allowed(self, node: Node) -> list[str]:
         access = next((a for a in get_args(Access) if a == node.string("accessType")), None)
         if access is None:
             raise bad_parameter(f"accessType must be one of {', '.join(get_args(Access))}")
-        record = self._beans.read(node.first("bean"))
+        record = self._decoder.decode(node.first("bean"))
         if access == "CREATE":
             allowed = self._may_create(record, node)
         else:
-            with self._store.reading() as connection:
-                user, number = self._user(connection, node), existing(connection, record)
+            with self._store.read_transaction() as connection:
+                user, number = self._user(connection, node), existing_id(connection, record)
                 gate = self._rights.gate(connection, user)
                 allowed = gate.allowed(access, record.bean, [number])
         return [_return("true" if allowed else "false")]
 
     def _may_create(self, record: Record, node: Node) -> bool:
-        """Known only of a bean that is there: it is made, asked about, and taken back."""
-        with self._store.trying() as connection:
+        """Creates the bean, checks the right on it and rolls back: rules need a stored bean."""
+        with self._store.trial_transaction() as connection:
             user = self._user(connection, node)
             number = self._writer.create(connection, record, user)
             return self._rights.gate(connection, user).allowed("CREATE", record.bean, [number])
 
     def _create(self, node: Node) -> list[str]:
-        record = self._beans.read(node.first("bean"))
-        with self._store.writing() as connection:
+        record = self._decoder.decode(node.first("bean"))
+        with self._store.write_transaction() as connection:
             user = self._user(connection, node)
             return [_return(str(self._create_one(connection, record, user)))]
 
@@ -171,9 +170,9 @@ class Service:
         return number
 
     def _create_many(self, node: Node) -> list[str]:
-        records = [self._beans.read(bean) for bean in node.every("beans")]
+        records = [self._decoder.decode(bean) for bean in node.every("beans")]
         ids: list[str] = []
-        with self._store.writing() as connection:
+        with self._store.write_transaction() as connection:
             user = self._user(connection, node)
             for offset, record in enumerate(records):
                 try:
@@ -183,14 +182,14 @@ class Service:
         return ids
 
     def _update(self, node: Node) -> list[str]:
-        record = self._beans.read(node.first("bean"))
-        with self._store.writing() as connection:
+        record = self._decoder.decode(node.first("bean"))
+        with self._store.write_transaction() as connection:
             self._update_one(connection, record, self._user(connection, node))
         return []
 
     def _update_one(self, connection: sqlite3.Connection, record: Record, user: str) -> None:
-        """Another parent for it takes the rights to delete it here and to create it there."""
-        bean, number = record.bean, existing(connection, record)
+        """Updates a bean; a new parent needs the rights to delete it here and create it there."""
+        bean, number = record.bean, existing_id(connection, record)
         gate = self._rights.gate(connection, user)
         changed = self._writer.changes(connection, record)
         moves = any(field.relation == "ONE" and field.name in bean.key for field in changed)
@@ -202,21 +201,21 @@ class Service:
             gate.require("CREATE", bean, [number])
 
     def _delete(self, node: Node) -> list[str]:
-        record = self._beans.read(node.first("bean"))
-        with self._store.writing() as connection:
+        record = self._decoder.decode(node.first("bean"))
+        with self._store.write_transaction() as connection:
             self._delete_one(connection, record, self._user(connection, node))
         return []
 
     def _delete_one(self, connection: sqlite3.Connection, record: Record, user: str) -> None:
-        doomed = self._writer.doomed(connection, record)
+        deletions = self._writer.deletions(connection, record)
         gate = self._rights.gate(connection, user)
-        for name, ids in doomed.items():
+        for name, ids in deletions.items():
             gate.require("DELETE", self._schema.beans[name], ids)
-        self._writer.delete(connection, doomed)
+        self._writer.delete(connection, deletions)
 
     def _delete_many(self, node: Node) -> list[str]:
-        records = [self._beans.read(bean) for bean in node.every("beans")]
-        with self._store.writing() as connection:
+        records = [self._decoder.decode(bean) for bean in node.every("beans")]
+        with self._store.write_transaction() as connection:
             user = self._user(connection, node)
             for offset, record in enumerate(records):
                 try:
@@ -229,14 +228,14 @@ class Service:
         number = long(node.string("primaryKey") or "")
         if number is None:
             raise bad_parameter("primaryKey is not a valid Long")
-        with self._store.reading() as connection:
+        with self._store.read_transaction() as connection:
             user = self._user(connection, node)
-            return self._reader.get(connection, node.string("query"), number, user)
+            return self._searcher.get(connection, node.string("query"), number, user)
 
     def _search(self, node: Node) -> list[str]:
-        with self._store.reading() as connection:
+        with self._store.read_transaction() as connection:
             user = self._user(connection, node)
-            return self._reader.search(connection, node.string("query"), user)
+            return self._searcher.search(connection, node.string("query"), user)
 
     def _user(self, connection: sqlite3.Connection, node: Node) -> str:
         return self._sessions.user(connection, node.string("sessionId"))
@@ -244,3 +243,31 @@ class Service:
 
 def _return(text: str) -> str:
     return f"<return>{markup(text)}</return>"
+
+
+def _entity_info(schema: Schema, name: str | None) -> str:
+    bean = schema.abstract_parameter if name == VALUES else schema.beans.get(name or "")
+    if bean is None:
+        raise bad_parameter(f"{name} is not an entity type")
+    key = "".join(f"<fieldNames>{part}</fieldNames>" for part in bean.key)
+    constraints = f"<constraints>{key}</constraints>" if key else ""
+    fields = "".join(_field_info(field) for field in bean.fields.values())
+    return f"<return>{constraints}{fields}</return>"
+
+
+def _field_info(field: Field) -> str:
+    length = f"<stringLength>{field.length}</stringLength>" if field.length else ""
+    return (
+        f"<fields><name>{field.name}</name>"
+        f"<notNullable>{'true' if field.required else 'false'}</notNullable>"
+        f"<relType>{field.relation}</relType>{length}<type>{field.type}</type></fields>"
+    )
+
+
+def _authenticator_info(mnemonic: str) -> str:
+    return (
+        "<return><admin>false</admin>"
+        "<keys><hide>false</hide><name>username</name></keys>"
+        "<keys><hide>true</hide><name>password</name></keys>"
+        f"<mnemonic>{mnemonic}</mnemonic></return>"
+    )

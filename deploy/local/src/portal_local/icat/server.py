@@ -1,17 +1,17 @@
-"""The simulator over HTTP: SOAP at /ICATService/ICAT, IDS at /ids, /health, and knobs for tests.
+"""HTTP server of the simulator: SOAP at /ICATService/ICAT, IDS at /ids, /health, faults for tests.
 
 `GET /_calls` counts the calls of each operation. `POST /_faults` takes a JSON object:
 
 - `{"expire_sessions": true}` ends every session now;
-- `{"clear": true}` forgets the faults still waiting;
-- `{"faults": [{"fault": NAME, "count": N, "operation": "create", …}]}` has the next N calls (of
-  that operation, if one is named) go wrong: `http` (answers `status`, else 503), `slow` (waits
+- `{"clear": true}` discards the pending faults;
+- `{"faults": [{"fault": NAME, "count": N, "operation": "create", …}]}` makes the next N calls (of
+  that operation, if given) fail: `http` (answers `status`, else 503), `slow` (waits
   `seconds`, then answers), `error` (an ICAT error of `type`, else INTERNAL, with `message`),
   `unknown_type` (an ICAT error of a type no client knows), `bare_fault` (a SOAP fault without
   detail), `html` (200 and a web page), `truncate` (half the answer), `drop_before` (the connection
   ends, nothing was done), `drop_after` (the connection ends, all was done).
 
-`GET /_faults` lists what still waits.
+`GET /_faults` lists the pending faults.
 """
 
 import json
@@ -32,17 +32,17 @@ from typing_extensions import override
 
 from portal_local.icat import faults
 from portal_local.icat.errors import IcatError
-from portal_local.icat.faults import Fault, Knobs
+from portal_local.icat.faults import Fault, FaultInjector
 from portal_local.icat.ids import http as ids
-from portal_local.icat.operations import Service
+from portal_local.icat.operations import IcatService
 from portal_local.icat.wire import body, soap
 from portal_local.icat.wire.wsdl import wsdl
 
 PATH = "/ICATService/ICAT"
 IDS = "/ids/"
-_LARGEST = 256 << 20
+_MAX_BODY_BYTES = 256 << 20
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?")
-_PAGE = b"<html><head><title>Sign in</title></head><body>Please sign in.</body></html>"
+_LOGIN_PAGE = b"<html><head><title>Sign in</title></head><body>Please sign in.</body></html>"
 
 logger = logging.getLogger(__name__)
 
@@ -53,8 +53,8 @@ class Reply:
     body: bytes = b""
     content_type: str = "text/xml; charset=utf-8"
     headers: dict[str, str] = field(default_factory=dict[str, str])
-    cut: bool = False  # end the connection in the middle of the body
-    silent: bool = False  # end the connection instead of answering
+    cut: bool = False  # close the connection in the middle of the body
+    silent: bool = False  # close the connection without a response
 
 
 class IcatServer(ThreadingMixIn, TCPServer):
@@ -65,12 +65,12 @@ class IcatServer(ThreadingMixIn, TCPServer):
     request_queue_size = 128
 
     def __init__(
-        self, address: tuple[str, int], service: Service, xsd: str, *, latency: float = 0.0
+        self, address: tuple[str, int], service: IcatService, xsd: str, *, latency: float = 0.0
     ) -> None:
         self.service = service
         self.xsd = xsd.encode()
         self.latency = latency
-        self.knobs = Knobs()
+        self.injector = FaultInjector()
         super().__init__(address, Handler)
 
     @override
@@ -78,28 +78,28 @@ class IcatServer(ThreadingMixIn, TCPServer):
         logger.warning("connection with %s ended: %r", client_address, sys.exception())
 
     def call(self, body: bytes) -> Reply:
-        """Answers one SOAP request, as well as the knobs let it."""
+        """Answers one SOAP request, with the fault that is pending for it."""
         try:
-            operation = soap.operation(body)
+            operation = soap.parse_request(body)
         except soap.NotSoap as error:
             return _text(400, str(error))
         time.sleep(self.latency)
-        fault = self.knobs.called(operation.name)
-        early = _before(fault) if fault else None
-        if early is not None:
-            return early
+        fault = self.injector.record_call(operation.name)
+        instead = _reply_instead(fault) if fault else None
+        if instead is not None:
+            return instead
         try:
-            reply = Reply(200, soap.answer(operation.name, self.service.call(operation)))
+            reply = Reply(200, soap.response(operation.name, self.service.call(operation)))
         except IcatError as error:
             reply = Reply(500, soap.fault(error))
         except Exception as error:
             logger.exception("%s failed", operation.name)
             reply = Reply(500, soap.fault(IcatError("INTERNAL", f"{type(error).__name__}")))
-        return _after(fault, reply) if fault else reply
+        return _damage(fault, reply) if fault else reply
 
 
-def _before(fault: Fault) -> Reply | None:
-    """What is answered instead of doing anything."""
+def _reply_instead(fault: Fault) -> Reply | None:
+    """Returns the reply of a fault that prevents the operation."""
     if fault.fault == "slow":
         time.sleep(fault.seconds)
     error = IcatError(fault.type, fault.message)
@@ -108,13 +108,13 @@ def _before(fault: Fault) -> Reply | None:
         "error": Reply(500, soap.fault(error)),
         "unknown_type": Reply(500, soap.fault(error, kind="SURPRISE")),
         "bare_fault": Reply(500, soap.bare_fault(fault.message)),
-        "html": Reply(200, _PAGE, "text/html"),
+        "html": Reply(200, _LOGIN_PAGE, "text/html"),
         "drop_before": Reply(0, silent=True),
     }
     return instead.get(fault.fault)
 
 
-def _after(fault: Fault, reply: Reply) -> Reply:
+def _damage(fault: Fault, reply: Reply) -> Reply:
     match fault.fault:
         case "drop_after":
             return Reply(0, silent=True)
@@ -154,17 +154,17 @@ class Handler(BaseHTTPRequestHandler):
             case "/health", _:
                 self._reply(_text(200, "ready\n"))
             case "/_calls", _:
-                self._reply(_json(200, self.server.knobs.calls()))
+                self._reply(_json(200, self.server.injector.call_counts()))
             case "/_faults", _:
-                self._reply(_json(200, self.server.knobs.waiting()))
+                self._reply(_json(200, self.server.injector.pending()))
             case str(path), "wsdl" if path == PATH:
-                self._reply(self._addressed(_wsdl))
+                self._reply(self._with_address(_wsdl))
             case "/ids/getIcatUrl", _:
-                self._reply(self._addressed(lambda address: _text(200, address)))
+                self._reply(self._with_address(lambda address: _text(200, address)))
             case str(path), "xsd=1" if path == PATH:
                 self._reply(Reply(200, self.server.xsd))
             case _:
-                self._reply(_text(404, "there is nothing here\n"))
+                self._reply(_text(404, "not found\n"))
 
     def do_PUT(self) -> None:
         self._serve_ids()
@@ -182,9 +182,9 @@ class Handler(BaseHTTPRequestHandler):
                 url.path.removeprefix(IDS),
                 query=url.query,
                 body=content,
-                wanted=self.headers.get("Range", ""),
+                range_header=self.headers.get("Range", ""),
             )
-            for _ in content:  # what nobody wanted to read
+            for _ in content:  # read the rest, so that the next request begins where it should
                 pass
         except body.Malformed as error:
             self.close_connection = True
@@ -197,38 +197,38 @@ class Handler(BaseHTTPRequestHandler):
             self._serve_ids()
             return
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or len(length) > len(str(_LARGEST)):
+        if not length.isdecimal() or len(length) > len(str(_MAX_BODY_BYTES)):
             self.close_connection = True
-            self._reply(_text(411, "Content-Length: a number of bytes is needed\n"))
+            self._reply(_text(411, "Content-Length: the number of bytes is required\n"))
             return
-        if int(length) > _LARGEST:
+        if int(length) > _MAX_BODY_BYTES:
             self.close_connection = True
-            self._reply(_text(413, f"the body is longer than {_LARGEST} bytes\n"))
+            self._reply(_text(413, f"the body is longer than {_MAX_BODY_BYTES} bytes\n"))
             return
         content = self.rfile.read(int(length))
         match urlsplit(self.path).path:
             case "/_faults":
-                self._reply(self._order(content))
+                self._reply(self._inject_faults(content))
             case path if path == PATH:
                 self._reply(self.server.call(content))
             case _:
-                self._reply(_text(404, "there is nothing here\n"))
+                self._reply(_text(404, "not found\n"))
 
-    def _addressed(self, answer: Callable[[str], Reply]) -> Reply:
-        """The answer, given the server's address as the client knows it."""
+    def _with_address(self, answer: Callable[[str], Reply]) -> Reply:
+        """Returns the answer for the address by which the client reached the server."""
         host = self.headers.get("Host") or "{}:{}".format(*self.server.server_address[:2])
         if not _HOST.fullmatch(host):
             return _text(400, "Host: not a host name with a port\n")
         return answer(f"http://{host}")
 
-    def _order(self, body: bytes) -> Reply:
+    def _inject_faults(self, body: bytes) -> Reply:
         try:
             order = faults.parse(body)
-        except faults.NotUnderstood as error:
+        except faults.InvalidFaultOrder as error:
             return _json(400, {"detail": str(error)})
-        self.server.knobs.follow(order)
+        self.server.injector.apply(order)
         expired = self.server.service.expire_sessions() if order.expire_sessions else 0
-        return _json(200, {"expired_sessions": expired, "faults": self.server.knobs.waiting()})
+        return _json(200, {"expired_sessions": expired, "faults": self.server.injector.pending()})
 
     def _reply(self, reply: Reply) -> None:
         if reply.silent or reply.cut:

@@ -1,4 +1,4 @@
-"""Users, logins and sessions; a session survives a restart, an expired one is purged in an hour."""
+"""Users, logins and sessions; sessions survive a restart; expired ones are purged after an hour."""
 
 import hmac
 import sqlite3
@@ -26,7 +26,7 @@ class Sessions:
 
     @property
     def authenticators(self) -> list[str]:
-        """The mnemonics: what stands before the slash in the users' names."""
+        """Mnemonics of the authenticators: the part before the slash in the names of users."""
         return sorted({name.partition("/")[0] for name in self._passwords})
 
     def login(
@@ -49,7 +49,7 @@ class Sessions:
         return session
 
     def user(self, connection: sqlite3.Connection, session: str | None) -> str:
-        """The session's user, if it has not expired."""
+        """Returns the session's user. Raises IcatError if it has expired."""
         user, ends = self._find(connection, session)
         if ends <= self._clock():
             raise IcatError("SESSION", f"Session id:{session} has expired")
@@ -60,7 +60,7 @@ class Sessions:
         return (self._find(connection, session)[1] - self._clock()) / 60
 
     def refresh(self, connection: sqlite3.Connection, session: str | None) -> None:
-        """Starts the session's time anew, even of one that has expired and was not yet purged."""
+        """Restarts the session's lifetime, even if it has expired but is not yet purged."""
         self._find(connection, session)
         connection.execute(
             'UPDATE "-sessions" SET ends = ? WHERE id = ?',
@@ -72,7 +72,7 @@ class Sessions:
         connection.execute('DELETE FROM "-sessions" WHERE id = ?', (session,))
 
     def expire_all(self, connection: sqlite3.Connection) -> int:
-        """How many sessions were alive and are no more."""
+        """Ends all sessions and returns how many were alive."""
         now = self._clock()
         return connection.execute(
             'UPDATE "-sessions" SET ends = ? WHERE ends > ?', (now, now)

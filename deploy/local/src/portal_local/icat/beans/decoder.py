@@ -1,4 +1,4 @@
-"""What a client sent as a bean: a tree of records, read from the request with the schema's help."""
+"""Decodes the beans of a request into trees of records, by the schema."""
 
 from dataclasses import dataclass, field
 
@@ -19,14 +19,14 @@ class Record:
     manys: dict[str, list["Record"]] = field(default_factory=dict[str, list["Record"]])
 
 
-class BeanReader:
-    """Reads beans; ids and what the server itself sets are taken from the top element only."""
+class BeanDecoder:
+    """Decodes beans; fields that the server sets are ignored."""
 
     def __init__(self, schema: Schema, values: Values) -> None:
         self._schema = schema
         self._values = values
 
-    def read(self, node: Node | None) -> Record:
+    def decode(self, node: Node | None) -> Record:
         if node is None:
             raise bad_parameter("bean may not be null")
         bean = self._schema.by_wire_name.get(node.type)
@@ -54,11 +54,13 @@ class BeanReader:
 
     def _value(self, bean: Bean, about: Field, node: Node) -> Value:
         if node.children:
-            raise invalid(f"{bean.name}: {about.name} is an attribute and has no elements inside")
+            raise invalid(
+                f"{bean.name}: {about.name} is an attribute and must not contain elements"
+            )
         return self._values.read(bean.name, about, node.text)
 
     def _reference(self, bean: Bean, about: Field, node: Node) -> Record:
-        """The bean referred to: its id alone, but of a parameter's type all that was sent."""
+        """Decodes a reference: the id only, but all attributes of a parameter's type."""
         target = self._schema.beans[about.type]
         reference = Record(target, _id(target, node))
         if bean.is_parameter and about.name == "type":

@@ -1,4 +1,4 @@
-"""Loads beans by their ids, and with them what INCLUDE asks for."""
+"""Loads beans by their ids, with the relations of the INCLUDE clause."""
 
 import sqlite3
 from collections import defaultdict
@@ -19,29 +19,29 @@ class Entity:
     bean: Bean
     row: dict[str, Value]
     related: dict[str, "list[Entity]"] = field(default_factory=dict[str, "list[Entity]"])
-    xml: str = ""  # its inside, once written: many parameters share one type
+    xml: str = ""  # the serialized content, cached: many parameters share one type
 
 
 Entities: TypeAlias = dict[int, Entity]
 
 
 class Loader:
-    """Loads for one answer, which may hold no more than `most` beans.
+    """Loads the beans of one answer. Raises VALIDATION above `max_entities` beans.
 
-    What is asked for by id is loaded; what is included, as far as the gate lets it be seen.
+    Beans given by id are loaded without a check; included ones only if the user may read them.
     """
 
     def __init__(
-        self, schema: Schema, connection: sqlite3.Connection, gate: Gate, most: int
+        self, schema: Schema, connection: sqlite3.Connection, gate: Gate, max_entities: int
     ) -> None:
         self._schema = schema
         self._connection = connection
         self._gate = gate
-        self._most = most
-        self._left = most
+        self._max_entities = max_entities
+        self._remaining = max_entities
 
     def load(self, bean: Bean, ids: Iterable[int], includes: IncludeTree) -> Entities:
-        """The beans with these ids, as far as there are any."""
+        """Loads the beans with these ids; missing ones are left out."""
         columns = ", ".join(f'"{column.column}"' for column in bean.columns)
         names = [column.column for column in bean.columns]
         rows = self._connection.execute(
@@ -50,9 +50,9 @@ class Loader:
             (id_list(set(ids)),),
         )
         found = [Entity(bean, dict(zip(names, row, strict=True))) for row in rows]
-        self._left -= len(found)
-        if self._left < 0:
-            raise invalid(f"attempt to return more than {self._most} entities")
+        self._remaining -= len(found)
+        if self._remaining < 0:
+            raise invalid(f"attempt to return more than {self._max_entities} entities")
         for name, branch in includes.items():
             about = bean.fields[name]
             load = self._load_ones if about.relation == "ONE" else self._load_manys
@@ -65,7 +65,7 @@ class Loader:
         target = self._schema.beans[about.type]
         ids = [entity.row[about.column] for entity in entities]
         wanted = {int(value) for value in ids if value is not None}
-        found = self.load(target, self._gate.steps(origin, about, target, wanted), branch)
+        found = self.load(target, self._gate.filter_visible(origin, about, target, wanted), branch)
         for entity, value in zip(entities, ids, strict=True):
             if value is not None and int(value) in found:
                 entity.related[about.name] = [found[int(value)]]
@@ -78,9 +78,9 @@ class Loader:
         rows = self._connection.execute(
             f'SELECT id FROM "{target.name}"'  # noqa: S608
             f' WHERE "{back}" IN (SELECT value FROM json_each(?)) LIMIT ?',
-            (id_list(int(entity.row["id"] or 0) for entity in entities), self._left + 1),
+            (id_list(int(entity.row["id"] or 0) for entity in entities), self._remaining + 1),
         )
-        seen = self._gate.steps(origin, about, target, {row[0] for row in rows})
+        seen = self._gate.filter_visible(origin, about, target, {row[0] for row in rows})
         found = self.load(target, seen, branch)
         children: dict[Value, list[Entity]] = defaultdict(list)
         for child in found.values():

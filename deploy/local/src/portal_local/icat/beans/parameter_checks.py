@@ -1,4 +1,4 @@
-"""Whether a parameter may have its value: what its type, as the client sent it, allows."""
+"""Checks parameters against their type as the client sent it, as ICAT does."""
 
 import sqlite3
 
@@ -7,8 +7,8 @@ from portal_local.icat.errors import IcatError, invalid
 from portal_local.icat.schema.values import Value
 
 
-def applicable(record: Record) -> IcatError | None:
-    """Refused if the parameter has no type, or one that is not for this kind of parent."""
+def applicability_error(record: Record) -> IcatError | None:
+    """Returns an error if the parameter has no type, or one not applicable to its parent."""
     kind = record.ones.get("type")
     if kind is None:
         return invalid("Type of parameter is not set")
@@ -20,8 +20,8 @@ def applicable(record: Record) -> IcatError | None:
     return None
 
 
-def permitted(connection: sqlite3.Connection, record: Record) -> IcatError | None:
-    """Refused if the type is enforced and the value is out of its range or its set."""
+def value_error(connection: sqlite3.Connection, record: Record) -> IcatError | None:
+    """Returns an error if the type is enforced and the value is outside its range or set."""
     kind = record.ones.get("type")
     if kind is None:
         return invalid("Type of parameter is not set")
@@ -30,14 +30,14 @@ def permitted(connection: sqlite3.Connection, record: Record) -> IcatError | Non
     name = kind.values.get("name")
     match kind.values.get("valueType"):
         case "NUMERIC":
-            return _in_range(name, record.values.get("numericValue"), kind)
+            return _range_error(name, record.values.get("numericValue"), kind)
         case "STRING":
-            return _in_set(connection, name, record.values.get("stringValue"), kind)
+            return _set_error(connection, name, record.values.get("stringValue"), kind)
         case _:
             return None
 
 
-def _in_range(name: Value, value: Value, kind: Record) -> IcatError | None:
+def _range_error(name: Value, value: Value, kind: Record) -> IcatError | None:
     if not isinstance(value, int | float):
         return None
     low, high = kind.values.get("minimumNumericValue"), kind.values.get("maximumNumericValue")
@@ -48,7 +48,7 @@ def _in_range(name: Value, value: Value, kind: Record) -> IcatError | None:
     return None
 
 
-def _in_set(
+def _set_error(
     connection: sqlite3.Connection, name: Value, value: Value, kind: Record
 ) -> IcatError | None:
     rows = connection.execute(

@@ -1,4 +1,4 @@
-"""Who may do what: root users everything, others what the rules among ICAT's own beans let them."""
+"""Access rights: root users may do everything, others what ICAT's Rule beans grant."""
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterable
@@ -7,7 +7,7 @@ from typing import Literal
 
 from portal_local.icat.errors import IcatError, bad_parameter
 from portal_local.icat.jpql.fragments import Fragment
-from portal_local.icat.jpql.plan import Governed, Planner
+from portal_local.icat.jpql.plan import Planner, RuleTarget
 from portal_local.icat.schema.schema import Bean, Field, Schema
 from portal_local.icat.schema.store import id_list
 from portal_local.icat.schema.values import Value
@@ -24,12 +24,12 @@ SELECT what, crudFlags, grouping_id IS NULL FROM "Rule" WHERE grouping_id IS NUL
 @dataclass(frozen=True, slots=True)
 class _Rule:
     flags: str
-    everybodys: bool
-    governed: Governed
+    for_everybody: bool
+    rule_target: RuleTarget
 
 
 class Rights:
-    """The users in `root_users` need no rules."""
+    """Creates the gates of users and checks new rules; `root_users` need no rules."""
 
     def __init__(self, schema: Schema, planner: Planner, root_users: Iterable[str]) -> None:
         self._schema = schema
@@ -37,11 +37,11 @@ class Rights:
         self._root_users = frozenset(root_users)
 
     def gate(self, connection: sqlite3.Connection, user: str) -> "Gate":
-        """What the user may do, by the rules that the connection's transaction sees."""
+        """Returns the user's rights, by the rules that the connection's transaction sees."""
         return Gate(connection, self._planner, user, root=user in self._root_users)
 
     def checks(self) -> dict[str, Callable[[dict[str, Value]], None]]:
-        """For each bean that grants rights: what refuses a row of it that makes no sense."""
+        """Returns, by bean, the functions that refuse invalid rows of beans that grant rights."""
         return {"Rule": self._check_rule, "PublicStep": self._check_step}
 
     def _check_rule(self, row: dict[str, Value]) -> None:
@@ -50,8 +50,8 @@ class Rights:
             return  # a null, which is refused as in any bean
         if not flags or not set(flags.upper()) <= set("CRUD"):
             raise bad_parameter(f"crudFlags value {flags!r} is invalid: it takes C, R, U and D")
-        governed = self._planner.governed(what, "")
-        if governed.attribute is not None and flags.upper() != "U":
+        rule_target = self._planner.rule_target(what, "")
+        if rule_target.attribute is not None and flags.upper() != "U":
             raise bad_parameter("a rule about an attribute takes the crudFlags U and no other")
 
     def _check_step(self, row: dict[str, Value]) -> None:
@@ -65,7 +65,7 @@ class Rights:
 
 
 class Gate:
-    """One user's rights, at one moment."""
+    """One user's rights within one transaction."""
 
     def __init__(
         self, connection: sqlite3.Connection, planner: Planner, user: str, *, root: bool
@@ -74,16 +74,16 @@ class Gate:
         self._planner = planner
         self._user = user
         self.root = root
-        self._known: list[_Rule] | None = None
+        self._cached_rules: list[_Rule] | None = None
 
     def readable(self, bean: Bean) -> Fragment | None:
-        """The ids of the beans that may be read, as a query; None: all of them."""
+        """Returns a query of the ids of the readable beans, or None for all."""
         return self._granted("READ", bean)
 
     def allowed(self, access: Access, bean: Bean, ids: Iterable[int]) -> bool:
-        """Whether the access is granted to each of these beans as they are stored."""
+        """Checks whether the access is granted to each of these beans as they are stored."""
         wanted = set(ids)
-        return len(self._among(self._granted(access, bean), wanted)) == len(wanted)
+        return len(self._filter(self._granted(access, bean), wanted)) == len(wanted)
 
     def require(self, access: Access, bean: Bean, ids: Iterable[int]) -> None:
         if not self.allowed(access, bean, ids):
@@ -92,55 +92,57 @@ class Gate:
             )
 
     def require_update(self, bean: Bean, number: int, changed: Collection[str]) -> None:
-        """Updates may be granted to the bean, or to each of the fields that change."""
+        """Requires the right to update the bean, or each of the changed fields."""
         for name in changed:
-            if number not in self._among(self._granted("UPDATE", bean, name), {number}):
+            if number not in self._filter(self._granted("UPDATE", bean, name), {number}):
                 self.require("UPDATE", bean, [number])
         if not changed:
             self.require("UPDATE", bean, [number])
 
-    def among(self, bean: Bean, ids: set[int]) -> set[int]:
-        """Those of these beans that may be read."""
-        return self._among(self.readable(bean), ids)
+    def filter_readable(self, bean: Bean, ids: set[int]) -> set[int]:
+        """Returns those of these beans that the user may read."""
+        return self._filter(self.readable(bean), ids)
 
-    def steps(self, origin: Bean, field: Field, target: Bean, ids: set[int]) -> set[int]:
-        """Of the beans that INCLUDE leads to by this field: those that may be seen."""
+    def filter_visible(self, origin: Bean, field: Field, target: Bean, ids: set[int]) -> set[int]:
+        """Returns those of the included beans that the user may see."""
         if self.root or not ids or self._is_public(target) or self._is_step(origin, field):
             return ids
-        return self.among(target, ids)
+        return self.filter_readable(target, ids)
 
     def _rules(self) -> list[_Rule]:
-        if self._known is None:
+        if self._cached_rules is None:
             rows = self._connection.execute(_RULES, (self._user,))
-            self._known = [
-                _Rule(flags.upper(), bool(everybodys), self._planner.governed(what, self._user))
-                for what, flags, everybodys in rows
+            self._cached_rules = [
+                _Rule(
+                    flags.upper(), bool(for_everybody), self._planner.rule_target(what, self._user)
+                )
+                for what, flags, for_everybody in rows
             ]
-        return self._known
+        return self._cached_rules
 
     def _granted(self, access: Access, bean: Bean, attribute: str | None = None) -> Fragment | None:
-        """The ids of the beans (or beans whose attribute) the access is granted to; None: all."""
+        """Returns a query of the ids with this access (to the attribute), or None for all."""
         if self.root:
             return None
         found = [
-            rule.governed
+            rule.rule_target
             for rule in self._rules()
             if access[0] in rule.flags
-            and rule.governed.bean is bean
-            and rule.governed.attribute == attribute
+            and rule.rule_target.bean is bean
+            and rule.rule_target.attribute == attribute
         ]
         if not found:
             return _NOTHING
-        if any(not governed.restricted for governed in found):
+        if any(not rule_target.restricted for rule_target in found):
             return None
-        ids = [governed.ids for governed in found]
+        ids = [rule_target.ids for rule_target in found]
         return Fragment(
             " UNION ALL ".join(fragment.sql for fragment in ids),
             tuple(value for fragment in ids for value in fragment.parameters),
             "Long",
         )
 
-    def _among(self, granted: Fragment | None, ids: set[int]) -> set[int]:
+    def _filter(self, granted: Fragment | None, ids: set[int]) -> set[int]:
         if granted is None:
             return ids
         rows = self._connection.execute(
@@ -150,9 +152,9 @@ class Gate:
         return {int(row[0]) for row in rows}
 
     def _is_public(self, bean: Bean) -> bool:
-        """Granted to everybody without a condition, whatever the flags: so ICAT has it."""
+        """Checks for a rule for everybody without a condition; as in ICAT, flags do not matter."""
         return any(
-            rule.everybodys and rule.governed.bean is bean and not rule.governed.restricted
+            rule.for_everybody and rule.rule_target.bean is bean and not rule.rule_target.restricted
             for rule in self._rules()
         )
 

@@ -20,28 +20,28 @@ _XS = {
 _REFUSED_QUERY = frozenset({"SQLITE_ERROR", "SQLITE_TOOBIG"})
 
 
-class Reader:
-    """Works on a connection whose transaction is the caller's."""
+class Searcher:
+    """Runs queries and serializes their results, within the caller's transaction."""
 
     def __init__(
-        self, schema: Schema, values: Values, planner: Planner, rights: Rights, most: int
+        self, schema: Schema, values: Values, planner: Planner, rights: Rights, max_entities: int
     ) -> None:
         self._schema = schema
         self._values = values
         self._rights = rights
         self._planner = planner
-        self._most = most
+        self._max_entities = max_entities
 
     def search(self, connection: sqlite3.Connection, text: str | None, user: str) -> list[str]:
-        """The `return` elements of a search."""
+        """Returns the `return` elements of a search."""
         if text is None:
             raise bad_parameter("query may not be null")
         gate = self._rights.gate(connection, user)
-        plan = self._planner.search(text, user, self._most + 1, gate.readable)
+        plan = self._planner.search(text, user, self._max_entities + 1, gate.readable)
         rows = _run(connection, plan)
-        if len(rows) > self._most:
-            raise invalid(f"attempt to return more than {self._most} entities")
-        loader = Loader(self._schema, connection, gate, self._most)
+        if len(rows) > self._max_entities:
+            raise invalid(f"attempt to return more than {self._max_entities} entities")
+        loader = Loader(self._schema, connection, gate, self._max_entities)
         loaded = [
             _load_column(loader, plan, column, [row[index] for row in rows])
             for index, column in enumerate(plan.columns)
@@ -55,12 +55,14 @@ class Reader:
     def get(
         self, connection: sqlite3.Connection, text: str | None, number: int, user: str
     ) -> list[str]:
-        """The `return` element of the bean with this id."""
+        """Returns the `return` element of the bean with this id."""
         if text is None:
             raise bad_parameter("query may not be null")
         bean, includes = self._planner.get(text)
         gate = self._rights.gate(connection, user)
-        found = Loader(self._schema, connection, gate, self._most).load(bean, [number], includes)
+        found = Loader(self._schema, connection, gate, self._max_entities).load(
+            bean, [number], includes
+        )
         if number not in found:
             raise IcatError("NO_SUCH_OBJECT_FOUND", f"{bean.name}[id:{number}] not found.")
         gate.require("READ", bean, [number])
@@ -109,6 +111,6 @@ def _run(connection: sqlite3.Connection, plan: Plan) -> list[tuple[Value, ...]]:
         return connection.execute(plan.sql, plan.parameters).fetchall()
     except sqlite3.Error as error:
         name: str = getattr(error, "sqlite_errorname", "")
-        if name in _REFUSED_QUERY:  # too many terms, a sum too big: the query's fault
+        if name in _REFUSED_QUERY:  # too many terms, a sum too big: an error of the query
             raise bad_parameter(f"the query cannot be answered: {error}") from error
         raise

@@ -1,7 +1,7 @@
-"""Creating, updating and deleting beans, with ICAT's way of saying why the database refused.
+"""Creates, updates and deletes beans, with ICAT's error messages.
 
-ICAT asks the database first and looks for the reason afterwards, of the outermost bean only: what
-is wrong deeper in a tree arrives as INTERNAL. `strict_nested` says the true reason at any depth.
+ICAT writes first and looks for the reason of a failure afterwards, in the outermost bean only:
+errors deeper in a tree are reported as INTERNAL. `strict_nested` reports them by their own type.
 """
 
 import sqlite3
@@ -16,7 +16,7 @@ from portal_local.icat.schema.schema import Bean, Field, Schema
 from portal_local.icat.schema.store import id_list
 from portal_local.icat.schema.values import Value
 
-_ZERO = {
+_ZERO_BY_DEFAULT = {
     "Dataset": ("fileSize", "fileCount"),
     "Investigation": ("fileSize", "fileCount"),
     "Datafile": ("fileSize",),
@@ -28,16 +28,16 @@ Checks = Mapping[str, Callable[[dict[str, Value]], None]]
 
 @dataclass
 class _Refused(Exception):
-    """The row of `record` could not be written; `why` is set if our own rules said so."""
+    """The row of `record` could not be written; `reason`: the error of our own checks."""
 
     record: Record
     row: dict[str, Value]
     message: str
-    why: IcatError | None = None
+    reason: IcatError | None = None
 
 
 class Writer:
-    """Works on a connection whose transaction is the caller's; `checks` may refuse rows by bean."""
+    """Writes beans within the caller's transaction; `checks` by bean may refuse rows."""
 
     def __init__(self, schema: Schema, checks: Checks, *, strict_nested: bool) -> None:
         self._schema = schema
@@ -46,13 +46,13 @@ class Writer:
         self._inserts = {bean.name: _insert(bean) for bean in schema.beans.values()}
 
     def create(self, connection: sqlite3.Connection, record: Record, user: str) -> int:
-        """The id of the new bean; its whole tree is there, or an error and nothing of it."""
+        """Creates the bean with its whole tree or, on error, nothing; returns its id."""
         connection.execute("SAVEPOINT tree")
         try:
             number = self._insert_tree(connection, record, {}, (user, _now()))
         except _Refused as refused:
             connection.execute("ROLLBACK TO tree")
-            raise self._reason(connection, record, refused) from refused
+            raise self._explain(connection, record, refused) from refused
         finally:
             connection.execute("RELEASE tree")
         return number
@@ -66,16 +66,16 @@ class Writer:
     ) -> int:
         bean = record.bean
         row = _row(record) | parent
-        for name in _ZERO.get(bean.name, ()):
+        for name in _ZERO_BY_DEFAULT.get(bean.name, ()):
             if row[name] is None:
                 row[name] = 0
         self._check(bean, row)
         problem = _unsaved_reference(record, parent)
         if problem is None and bean.is_parameter:
-            problem = parameter_checks.applicable(record) or parameter_checks.permitted(
+            problem = parameter_checks.applicability_error(record) or parameter_checks.value_error(
                 connection, record
             )
-        problem = problem or _defect(bean, row)
+        problem = problem or _invalid_value(bean, row)
         if problem is not None:
             raise _Refused(record, row, problem.message, problem)
         user, now = author
@@ -90,42 +90,42 @@ class Writer:
                 self._insert_tree(connection, child, {f"{inverse}_id": number}, author)
         return number
 
-    def _reason(
+    def _explain(
         self, connection: sqlite3.Connection, outermost: Record, refused: _Refused
     ) -> IcatError:
         if self._strict_nested or refused.record is outermost:
-            taken = _taken(connection, refused.record.bean, refused.row)
-            if taken is not None:
-                return taken
-            return refused.why or _unexpected(refused)
+            duplicate = _duplicate(connection, refused.record.bean, refused.row)
+            if duplicate is not None:
+                return duplicate
+            return refused.reason or _internal_error(refused)
         row = _row(outermost)
-        first = _taken(connection, outermost.bean, row) or _defect(outermost.bean, row)
-        return first or _unexpected(refused)
+        first = _duplicate(connection, outermost.bean, row) or _invalid_value(outermost.bean, row)
+        return first or _internal_error(refused)
 
     def _check(self, bean: Bean, row: dict[str, Value]) -> None:
         if bean.name in self._checks:
             self._checks[bean.name](row)
 
     def changes(self, connection: sqlite3.Connection, record: Record) -> list[Field]:
-        """The fields that an update with this record would change."""
+        """Returns the fields that an update with this record would change."""
         fields = record.bean.written
         columns = ", ".join(f'"{field.column}"' for field in fields)
         stored = connection.execute(
             f'SELECT {columns} FROM "{record.bean.name}" WHERE id = ?',  # noqa: S608
-            (existing(connection, record),),
+            (existing_id(connection, record),),
         ).fetchone()
         given = _row(record).values()
         return [f for f, old, new in zip(fields, stored, given, strict=True) if old != new]
 
     def update(self, connection: sqlite3.Connection, record: Record, user: str) -> None:
-        """Replaces every attribute and many-to-one; what is not given becomes null."""
-        bean, number = record.bean, existing(connection, record)
+        """Replaces all attributes and many-to-one relations; missing ones become null."""
+        bean, number = record.bean, existing_id(connection, record)
         row = _row(record)
         self._check(bean, row)
         problem = _unsaved_reference(record, {})
         if problem is None and bean.is_parameter:
-            problem = parameter_checks.permitted(connection, record)
-        problem = problem or _defect(bean, row)
+            problem = parameter_checks.value_error(connection, record)
+        problem = problem or _invalid_value(bean, row)
         if problem is not None:
             raise problem
         columns = ", ".join(f'"{name}" = ?' for name in ("modId", "modTime", *row))
@@ -133,30 +133,32 @@ class Writer:
         try:
             connection.execute(f'UPDATE "{bean.name}" SET {columns} WHERE id = ?', values)  # noqa: S608
         except sqlite3.IntegrityError as error:
-            raise _unexpected(_Refused(record, row, str(error))) from error
+            raise _internal_error(_Refused(record, row, str(error))) from error
 
-    def doomed(self, connection: sqlite3.Connection, record: Record) -> dict[str, set[int]]:
-        """What deleting it would delete: the bean and all on its one-to-many fields, deeply."""
-        doomed: dict[str, set[int]] = {}
-        self._condemn(connection, record.bean, {existing(connection, record)}, doomed)
-        return {name: ids for name, ids in doomed.items() if ids}
+    def deletions(self, connection: sqlite3.Connection, record: Record) -> dict[str, set[int]]:
+        """Returns the ids, by bean name, of the bean and all that is deleted with it."""
+        deletions: dict[str, set[int]] = {}
+        self._collect_deletions(
+            connection, record.bean, {existing_id(connection, record)}, deletions
+        )
+        return {name: ids for name, ids in deletions.items() if ids}
 
-    def delete(self, connection: sqlite3.Connection, doomed: Mapping[str, set[int]]) -> None:
-        connection.execute("PRAGMA defer_foreign_keys=ON")  # the tree may have circles
-        for name, ids in doomed.items():
+    def delete(self, connection: sqlite3.Connection, deletions: Mapping[str, set[int]]) -> None:
+        connection.execute("PRAGMA defer_foreign_keys=ON")  # the tree may have cycles
+        for name, ids in deletions.items():
             connection.execute(
                 f'DELETE FROM "{name}" WHERE id IN (SELECT value FROM json_each(?))',  # noqa: S608
                 (id_list(ids),),
             )
 
-    def _condemn(
+    def _collect_deletions(
         self,
         connection: sqlite3.Connection,
         bean: Bean,
         ids: Iterable[int],
-        doomed: dict[str, set[int]],
+        deletions: dict[str, set[int]],
     ) -> None:
-        known = doomed.setdefault(bean.name, set())
+        known = deletions.setdefault(bean.name, set())
         fresh = set(ids) - known
         if not fresh:
             return
@@ -169,11 +171,11 @@ class Writer:
                 f' WHERE "{column}" IN (SELECT value FROM json_each(?))',
                 (id_list(fresh),),
             )
-            self._condemn(connection, target, [row[0] for row in rows], doomed)
+            self._collect_deletions(connection, target, [row[0] for row in rows], deletions)
 
 
-def existing(connection: sqlite3.Connection, record: Record) -> int:
-    """The record's id, if there is such a bean."""
+def existing_id(connection: sqlite3.Connection, record: Record) -> int:
+    """Returns the record's id. Raises NO_SUCH_OBJECT_FOUND."""
     bean = record.bean
     if record.id is None:
         raise IcatError("NO_SUCH_OBJECT_FOUND", f"{bean.name} has null primary key.")
@@ -191,7 +193,7 @@ def _insert(bean: Bean) -> str:
 
 
 def _row(record: Record) -> dict[str, Value]:
-    """What the record puts into each column a client may set, in their order."""
+    """Returns the values of all columns that a client may set, in their order."""
     return {field.column: _cell(record, field) for field in record.bean.written}
 
 
@@ -214,7 +216,7 @@ def _unsaved_reference(record: Record, parent: dict[str, Value]) -> IcatError | 
     return None
 
 
-def _defect(bean: Bean, row: dict[str, Value]) -> IcatError | None:
+def _invalid_value(bean: Bean, row: dict[str, Value]) -> IcatError | None:
     for field in bean.written:
         value = row[field.column]
         if value is None and field.required:
@@ -224,8 +226,10 @@ def _defect(bean: Bean, row: dict[str, Value]) -> IcatError | None:
     return None
 
 
-def _taken(connection: sqlite3.Connection, bean: Bean, row: dict[str, Value]) -> IcatError | None:
-    """OBJECT_ALREADY_EXISTS if another bean has the row's unique key."""
+def _duplicate(
+    connection: sqlite3.Connection, bean: Bean, row: dict[str, Value]
+) -> IcatError | None:
+    """Returns OBJECT_ALREADY_EXISTS if another bean has the row's unique key."""
     fields = [bean.fields[name] for name in bean.key]
     values = [row[field.column] for field in fields]
     if not fields or None in values:
@@ -241,10 +245,10 @@ def _taken(connection: sqlite3.Connection, bean: Bean, row: dict[str, Value]) ->
     return IcatError("OBJECT_ALREADY_EXISTS", f"{bean.name} exists with {shown}")
 
 
-def _unexpected(refused: _Refused) -> IcatError:
-    if refused.why is not None and refused.why.kind == "INTERNAL":
-        return refused.why
-    if refused.why is not None and refused.record.bean.is_parameter:
+def _internal_error(refused: _Refused) -> IcatError:
+    if refused.reason is not None and refused.reason.kind == "INTERNAL":
+        return refused.reason
+    if refused.reason is not None and refused.record.bean.is_parameter:
         return IcatError("INTERNAL", f"class org.icatproject.core.IcatException {refused.message}")
     return IcatError(
         "INTERNAL",

@@ -1,4 +1,4 @@
-"""What a request is answered: the bytes of files, one or zipped, or words about them."""
+"""Responses of IDS: text, JSON, the bytes of one file, or a zip of several."""
 
 import json
 import re
@@ -10,10 +10,17 @@ from urllib.parse import quote
 
 from portal_local.icat.errors import IcatError, bad_parameter
 from portal_local.icat.ids.selection import DataFile
-from portal_local.icat.ids.storage import Shelf
+from portal_local.icat.ids.storage import TieredStorage
 
 _RANGE = re.compile(r"bytes=(\d+)-")
-_EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)  # the same zip each time, so that a part of it fits
+_ZIP_DATE = (
+    1980,
+    1,
+    1,
+    0,
+    0,
+    0,
+)  # fixed, so that a zip is identical each time and ranges of it match
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,44 +39,49 @@ class Content:
         return cls(json.dumps(value).encode(), "application/json", status)
 
 
-def raw(shelf: Shelf, file: DataFile, name: str, wanted: str) -> Content:
-    """The file as it is, from where the range begins."""
-    body = _read(shelf, file)
-    return _from(body, "application/octet-stream", name or file.name, wanted)
+def file_content(storage: TieredStorage, file: DataFile, name: str, range_header: str) -> Content:
+    """Returns the file unchanged, from the start of the range."""
+    body = _read(storage, file)
+    return _partial_content(body, "application/octet-stream", name or file.name, range_header)
 
 
-def zipped(
-    shelf: Shelf, files: Iterable[DataFile], name: str, wanted: str, *, compress: bool
+def zip_content(
+    storage: TieredStorage,
+    files: Iterable[DataFile],
+    name: str,
+    range_header: str,
+    *,
+    compress: bool,
 ) -> Content:
-    """The files in a zip, each below the names of what it belongs to."""
+    """Returns a zip of the files, with paths of facility, investigation, visit and dataset."""
     packed = BytesIO()
     method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
     with zipfile.ZipFile(packed, "w", method) as archive:
         for file in files:
             entry = "/".join(("ids", *(quote(part, safe=" ") for part in file.entry)))
-            info = zipfile.ZipInfo(entry, _EPOCH_OF_ZIP)
+            info = zipfile.ZipInfo(entry, _ZIP_DATE)
             info.compress_type = method
-            archive.writestr(info, _read(shelf, file))
+            archive.writestr(info, _read(storage, file))
     name = name or "data"
     name = name if name.endswith(".zip") else f"{name}.zip"
-    return _from(packed.getvalue(), "application/zip", name, wanted)
+    return _partial_content(packed.getvalue(), "application/zip", name, range_header)
 
 
-def _read(shelf: Shelf, file: DataFile) -> bytes:
-    path = shelf.path(file.location) if file.location else None
+def _read(storage: TieredStorage, file: DataFile) -> bytes:
+    path = storage.path(file.location) if file.location else None
     if path is None:
         raise IcatError("NO_SUCH_OBJECT_FOUND", f"Datafile[id:{file.id}] has no content here")
     return path.read_bytes()
 
 
-def _from(body: bytes, kind: str, name: str, wanted: str) -> Content:
+def _partial_content(body: bytes, kind: str, name: str, range_header: str) -> Content:
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
         "Accept-Ranges": "bytes",
     }
-    if not wanted:
+    if not range_header:
         return Content(body, kind, 200, headers)
-    match = _RANGE.fullmatch(wanted)
+    match = _RANGE.fullmatch(range_header)
     if match is None:
         raise bad_parameter(r"The range must match bytes=(\d+)-")
     start = int(match[1])

@@ -1,4 +1,4 @@
-"""IDS over HTTP: parameters from the address or a form, errors as JSON with IDS's own codes."""
+"""IDS over HTTP: parameters from the URL or a form; errors as JSON with IDS's codes."""
 
 import json
 import logging
@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from portal_local.icat.errors import IcatError, Kind
 from portal_local.icat.ids.download import Content
-from portal_local.icat.ids.operations import Asked, Ids, NotOnline
+from portal_local.icat.ids.operations import DataNotOnline, IdsRequest, IdsService
 from portal_local.icat.wire.body import Malformed
 
 _CODES: dict[Kind, tuple[str, int]] = {
@@ -24,21 +24,21 @@ logger = logging.getLogger(__name__)
 
 
 def answer(
-    ids: Ids, method: str, name: str, *, query: str, body: Iterable[bytes], wanted: str
+    ids: IdsService, method: str, name: str, *, query: str, body: Iterable[bytes], range_header: str
 ) -> Content:
-    """The answer to a request for /ids/`name`; a POST brings its parameters as a form.
+    """Answers a request for /ids/`name`; the parameters of a POST are a form.
 
-    Malformed is the caller's to answer: where the next request would begin is not known.
+    Raises Malformed; the caller must then close the connection, since the body has no known end.
     """
     operation = ids.operation(method, name)
     if operation is None:
         return _error("NotImplementedException", 501, f"there is no {method} {name}")
     if method == "POST":
         query, body = b"".join(body).decode(errors="replace"), ()
-    asked = Asked(dict(parse_qsl(query)), body, wanted)
+    request = IdsRequest(dict(parse_qsl(query)), body, range_header)
     try:
-        return operation(asked)
-    except NotOnline as error:
+        return operation(request)
+    except DataNotOnline as error:
         return _error("DataNotOnlineException", 503, str(error))
     except IcatError as error:
         code, status = _CODES.get(error.kind, ("InternalException", 500))
@@ -51,6 +51,6 @@ def answer(
 
 
 def _error(code: str, status: int, message: str) -> Content:
-    """In ASCII, as IDS's clients want it."""
+    """Returns an error as JSON in ASCII, as clients of IDS expect."""
     body = json.dumps({"code": code, "message": message, "offset": -1})
     return Content(body.encode("ascii"), "application/json", status)

@@ -1,4 +1,4 @@
-"""The operations of ids.server: what a request asks for in, what is answered out."""
+"""The operations of ids.server: each takes a request and returns its content."""
 
 import sqlite3
 import uuid
@@ -10,9 +10,9 @@ from portal_local.icat.beans.decoder import Record
 from portal_local.icat.beans.rights import Gate, Rights
 from portal_local.icat.beans.writer import Writer
 from portal_local.icat.errors import IcatError, bad_parameter
-from portal_local.icat.ids.download import Content, raw, zipped
+from portal_local.icat.ids.download import Content, file_content, zip_content
 from portal_local.icat.ids.selection import Selection, select
-from portal_local.icat.ids.storage import Shelf
+from portal_local.icat.ids.storage import TieredStorage
 from portal_local.icat.jpql.plan import Planner
 from portal_local.icat.schema.schema import Schema
 from portal_local.icat.schema.store import Store
@@ -26,13 +26,13 @@ _OFFLINE = (
 )
 
 
-class NotOnline(Exception):
-    """The data are not in the main storage; they have been asked for."""
+class DataNotOnline(Exception):
+    """The data are not in the main storage; their restore was requested."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request: its parameters, and what came with it."""
+class IdsRequest:
+    """A request: its parameters, body and range."""
 
     parameters: Mapping[str, str]
     body: Iterable[bytes] = ()
@@ -41,7 +41,7 @@ class Asked:
     def text(self, name: str) -> str:
         value = self.parameters.get(name, "")
         if not value:
-            raise bad_parameter(f"{name} is needed")
+            raise bad_parameter(f"{name} is required")
         return value
 
     def number(self, name: str) -> int:
@@ -56,7 +56,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A selection as it was when its user could read it; whoever has its id may get it."""
+    """A selection that was prepared for download; anyone with its id may get it."""
 
     selection: Selection
     zip: bool
@@ -65,7 +65,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """ICAT, as IDS needs it."""
+    """The parts of ICAT that IDS uses."""
 
     schema: Schema
     store: Store
@@ -75,13 +75,13 @@ class Catalogue:
     writer: Writer
 
 
-Operation = Callable[[Asked], Content]
+Operation = Callable[[IdsRequest], Content]
 
 
-class Ids:
-    def __init__(self, icat: Catalogue, shelf: Shelf) -> None:
+class IdsService:
+    def __init__(self, icat: Catalogue, storage: TieredStorage) -> None:
         self.icat = icat
-        self.shelf = shelf
+        self.storage = storage
         self._prepared: dict[str, Prepared] = {}
         self._operations: dict[tuple[str, str], Operation] = {
             ("GET", "ping"): lambda _: Content.text("IdsOK"),
@@ -95,10 +95,10 @@ class Ids:
             ("GET", "getDatafileIds"): self._get_datafile_ids,
             ("GET", "getData"): self._get_data,
             ("POST", "prepareData"): self._prepare_data,
-            ("POST", "archive"): lambda asked: self._move(asked, self.shelf.archive),
-            ("POST", "restore"): lambda asked: self._move(asked, self.shelf.restore),
-            ("POST", "write"): lambda asked: self._move(asked, _at_once),
-            ("POST", "reset"): lambda asked: self._move(asked, _at_once),
+            ("POST", "archive"): lambda request: self._move(request, self.storage.archive),
+            ("POST", "restore"): lambda request: self._move(request, self.storage.restore),
+            ("POST", "write"): lambda request: self._move(request, _do_nothing),
+            ("POST", "reset"): lambda request: self._move(request, _do_nothing),
             ("PUT", "put"): self._put,
             ("DELETE", "delete"): self._delete,
         }
@@ -106,69 +106,71 @@ class Ids:
     def operation(self, method: str, name: str) -> Operation | None:
         return self._operations.get((method, name))
 
-    def _get_service_status(self, asked: Asked) -> Content:
-        with self.icat.store.reading() as connection:
-            user, gate = self._who(connection, asked)
+    def _get_service_status(self, request: IdsRequest) -> Content:
+        with self.icat.store.read_transaction() as connection:
+            user, gate = self._authenticate(connection, request)
         if not gate.root:
-            raise IcatError("INSUFFICIENT_PRIVILEGES", f"{user} may not ask for the status")
-        queue = [{"data": str(ds), "request": "RESTORE"} for ds in self.shelf.restoring()]
+            raise IcatError("INSUFFICIENT_PRIVILEGES", f"{user} may not read the service status")
+        queue = [{"data": str(ds), "request": "RESTORE"} for ds in self.storage.restoring()]
         return Content.json({"opsQueue": queue, "lockCount": 0, "locks": [], "failures": []})
 
-    def _get_size(self, asked: Asked) -> Content:
-        return Content.text(str(sum(file.size for file in self._selected(asked).files)))
+    def _get_size(self, request: IdsRequest) -> Content:
+        return Content.text(str(sum(file.size for file in self._select(request).files)))
 
-    def _get_status(self, asked: Asked) -> Content:
-        selection = self._selected(asked, anybody=True)
-        return Content.text(self.shelf.state(selection.datasets))
+    def _get_status(self, request: IdsRequest) -> Content:
+        selection = self._select(request, allow_anonymous=True)
+        return Content.text(self.storage.state(selection.datasets))
 
-    def _is_prepared(self, asked: Asked) -> Content:
-        datasets = self._selected_before(asked).selection.datasets
-        self.shelf.restore(datasets)
-        return Content.text("true" if self.shelf.state(datasets) == "ONLINE" else "false")
+    def _is_prepared(self, request: IdsRequest) -> Content:
+        datasets = self._prepared_selection(request).selection.datasets
+        self.storage.restore(datasets)
+        return Content.text("true" if self.storage.state(datasets) == "ONLINE" else "false")
 
-    def _get_datafile_ids(self, asked: Asked) -> Content:
-        return Content.json({"ids": [file.id for file in self._selected(asked).files]})
+    def _get_datafile_ids(self, request: IdsRequest) -> Content:
+        return Content.json({"ids": [file.id for file in self._select(request).files]})
 
-    def _prepare_data(self, asked: Asked) -> Content:
-        selection = self._selected(asked)
-        self.shelf.restore(selection.datasets)
+    def _prepare_data(self, request: IdsRequest) -> Content:
+        selection = self._select(request)
+        self.storage.restore(selection.datasets)
         number = str(uuid.uuid4())
-        self._prepared[number] = Prepared(selection, asked.flag("zip"), asked.flag("compress"))
+        self._prepared[number] = Prepared(selection, request.flag("zip"), request.flag("compress"))
         return Content.text(number)
 
-    def _get_data(self, asked: Asked) -> Content:
-        if asked.parameters.get("preparedId"):
-            wanted = self._selected_before(asked)
+    def _get_data(self, request: IdsRequest) -> Content:
+        if request.parameters.get("preparedId"):
+            wanted = self._prepared_selection(request)
         else:
-            wanted = Prepared(self._selected(asked), asked.flag("zip"), asked.flag("compress"))
+            wanted = Prepared(self._select(request), request.flag("zip"), request.flag("compress"))
         selection = wanted.selection
         if not selection.files:
-            raise bad_parameter("no datafile is selected that there would be something to get of")
-        self._online(selection.datasets)
-        name = asked.parameters.get("outname", "")
-        if len(selection.files) == 1 and not selection.wide and not wanted.zip:
-            return raw(self.shelf, selection.files[0], name, asked.range)
-        return zipped(self.shelf, selection.files, name, asked.range, compress=wanted.compress)
+            raise bad_parameter("no datafile is selected")
+        self._require_online(selection.datasets)
+        name = request.parameters.get("outname", "")
+        if len(selection.files) == 1 and not selection.whole_datasets and not wanted.zip:
+            return file_content(self.storage, selection.files[0], name, request.range)
+        return zip_content(
+            self.storage, selection.files, name, request.range, compress=wanted.compress
+        )
 
-    def _move(self, asked: Asked, move: Callable[[Iterable[int]], None]) -> Content:
-        move(self._selected(asked).datasets)
+    def _move(self, request: IdsRequest, move: Callable[[Iterable[int]], None]) -> Content:
+        move(self._select(request).datasets)
         return Content.text("")
 
-    def _put(self, asked: Asked) -> Content:
-        dataset, form = asked.number("datasetId"), asked.number("datafileFormatId")
-        name = asked.text("name")
+    def _put(self, request: IdsRequest) -> Content:
+        dataset, form = request.number("datasetId"), request.number("datafileFormatId")
+        name = request.text("name")
         moments = ("datafileCreateTime", "datafileModTime")
-        times = {key: asked.number(key) for key in moments if asked.parameters.get(key)}
-        with self.icat.store.reading() as connection:
-            _, gate = self._who(connection, asked)
-            named = {"datasetIds": str(dataset)}
-            select(self.icat.schema, self.icat.planner, connection, gate, named)
-        self._online([dataset])
-        location, size, checksum = self.shelf.put(dataset, asked.body)
+        times = {key: request.number(key) for key in moments if request.parameters.get(key)}
+        with self.icat.store.read_transaction() as connection:
+            _, gate = self._authenticate(connection, request)
+            target = {"datasetIds": str(dataset)}
+            select(self.icat.schema, self.icat.planner, connection, gate, target)
+        self._require_online([dataset])
+        location, size, checksum = self.storage.put(dataset, request.body)
         values: dict[str, Value] = {
             "name": name, "location": location, "fileSize": size, "checksum": f"{checksum:x}",
-            "description": asked.parameters.get("description"),
-            "doi": asked.parameters.get("doi"), **times,
+            "description": request.parameters.get("description"),
+            "doi": request.parameters.get("doi"), **times,
         }  # fmt: skip
         beans = self.icat.schema.beans
         ones = {
@@ -176,48 +178,48 @@ class Ids:
             "datafileFormat": Record(beans["DatafileFormat"], form),
         }
         try:
-            number = self._catalogue(asked, Record(beans["Datafile"], None, values, ones))
+            number = self._create_datafile(request, Record(beans["Datafile"], None, values, ones))
         except IcatError:
-            self.shelf.remove(location)
+            self.storage.remove(location)
             raise
         answer = {"id": number, "checksum": checksum, "location": location, "size": size}
         return Content.json(answer, status=201)
 
-    def _catalogue(self, asked: Asked, record: Record) -> int:
-        with self.icat.store.writing() as connection:
-            user, gate = self._who(connection, asked)
+    def _create_datafile(self, request: IdsRequest, record: Record) -> int:
+        with self.icat.store.write_transaction() as connection:
+            user, gate = self._authenticate(connection, request)
             number = self.icat.writer.create(connection, record, user)
             gate.require("CREATE", record.bean, [number])
         return number
 
-    def _delete(self, asked: Asked) -> Content:
-        selection = self._selected(asked)
-        self._online(selection.datasets)
+    def _delete(self, request: IdsRequest) -> Content:
+        selection = self._select(request)
+        self._require_online(selection.datasets)
         bean = self.icat.schema.beans["Datafile"]
-        with self.icat.store.writing() as connection:
-            _, gate = self._who(connection, asked)
+        with self.icat.store.write_transaction() as connection:
+            _, gate = self._authenticate(connection, request)
             gate.require("DELETE", bean, [file.id for file in selection.files])
             for file in selection.files:
-                doomed = self.icat.writer.doomed(connection, Record(bean, file.id))
-                self.icat.writer.delete(connection, doomed)
+                deletions = self.icat.writer.deletions(connection, Record(bean, file.id))
+                self.icat.writer.delete(connection, deletions)
         for file in selection.files:
-            self.shelf.remove(file.location or "")
+            self.storage.remove(file.location or "")
         return Content.text("")
 
-    def _online(self, datasets: Iterable[int]) -> None:
+    def _require_online(self, datasets: Iterable[int]) -> None:
         datasets = list(datasets)
-        self.shelf.restore(datasets)
-        if self.shelf.state(datasets) != "ONLINE":
-            raise NotOnline(_OFFLINE)
+        self.storage.restore(datasets)
+        if self.storage.state(datasets) != "ONLINE":
+            raise DataNotOnline(_OFFLINE)
 
-    def _selected(self, asked: Asked, *, anybody: bool = False) -> Selection:
-        if asked.parameters.get("preparedId"):
-            return self._selected_before(asked).selection
-        with self._reading(asked, anybody=anybody) as (connection, gate):
-            return select(self.icat.schema, self.icat.planner, connection, gate, asked.parameters)
+    def _select(self, request: IdsRequest, *, allow_anonymous: bool = False) -> Selection:
+        if request.parameters.get("preparedId"):
+            return self._prepared_selection(request).selection
+        with self._gate(request, allow_anonymous=allow_anonymous) as (connection, gate):
+            return select(self.icat.schema, self.icat.planner, connection, gate, request.parameters)
 
-    def _selected_before(self, asked: Asked) -> Prepared:
-        number = asked.text("preparedId")
+    def _prepared_selection(self, request: IdsRequest) -> Prepared:
+        number = request.text("preparedId")
         try:
             return self._prepared[str(uuid.UUID(number))]
         except ValueError as error:
@@ -226,20 +228,22 @@ class Ids:
             raise IcatError("NO_SUCH_OBJECT_FOUND", "The preparedId is not known") from error
 
     @contextmanager
-    def _reading(
-        self, asked: Asked, *, anybody: bool
+    def _gate(
+        self, request: IdsRequest, *, allow_anonymous: bool
     ) -> Generator[tuple[sqlite3.Connection, Gate]]:
-        """Reads as the request's user; what `anybody` may ask is read as IDS itself."""
-        with self.icat.store.reading() as connection:
-            if anybody and not asked.parameters.get("sessionId"):
+        """Opens a read transaction as the request's user; without a session, as root if allowed."""
+        with self.icat.store.read_transaction() as connection:
+            if allow_anonymous and not request.parameters.get("sessionId"):
                 yield connection, Gate(connection, self.icat.planner, "", root=True)
             else:
-                yield connection, self._who(connection, asked)[1]
+                yield connection, self._authenticate(connection, request)[1]
 
-    def _who(self, connection: sqlite3.Connection, asked: Asked) -> tuple[str, Gate]:
-        user = self.icat.sessions.user(connection, asked.parameters.get("sessionId"))
+    def _authenticate(
+        self, connection: sqlite3.Connection, request: IdsRequest
+    ) -> tuple[str, Gate]:
+        user = self.icat.sessions.user(connection, request.parameters.get("sessionId"))
         return user, self.icat.rights.gate(connection, user)
 
 
-def _at_once(_: Iterable[int]) -> None:
-    """Nothing waits: what is put is written at once, and no restore ends in a failure."""
+def _do_nothing(_: Iterable[int]) -> None:
+    """Files are written immediately and no restore fails, so there is nothing to do."""

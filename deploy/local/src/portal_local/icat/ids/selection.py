@@ -1,4 +1,4 @@
-"""What data a request is about, as far as its user may read them."""
+"""Selects the data of a request that its user may read."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _FILES = (
     " FROM Datafile f JOIN f.dataset ds JOIN ds.investigation i JOIN i.facility fac"
     " WHERE {} ORDER BY f.id"
 )
-_MOST = 100_000
+_MAX_FILES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class DataFile:
 class Selection:
     files: tuple[DataFile, ...]
     datasets: frozenset[int]
-    wide: bool  # of datasets or investigations, not of single files
+    whole_datasets: bool  # of datasets or investigations, not of single files
 
 
 def select(
@@ -47,9 +47,9 @@ def select(
     gate: Gate,
     given: Mapping[str, str],
 ) -> Selection:
-    """The data named by comma lists of ids; each bean named must be there and readable.
+    """Selects data by comma-separated lists of ids; each bean must exist and be readable.
 
-    To name nothing is to select nothing: clients delete what they found, be it nothing.
+    Empty lists select nothing: clients may delete the empty result of a search.
     """
     files: dict[int, DataFile] = {}
     datasets: set[int] = set()
@@ -63,17 +63,17 @@ def select(
         if missing := ids - {row[0] for row in there}:
             raise IcatError("NO_SUCH_OBJECT_FOUND", f"{name}[id:{min(missing)}] not found.")
         gate.require("READ", bean, ids)
-        plan = planner.search(_FILES.format(f"{path} IN ({listed})"), "", _MOST, _anything)
+        plan = planner.search(_FILES.format(f"{path} IN ({listed})"), "", _MAX_FILES, _anything)
         rows = connection.execute(plan.sql, plan.parameters).fetchall()
-        seen = gate.among(schema.beans["Datafile"], {row[0] for row in rows})
+        seen = gate.filter_readable(schema.beans["Datafile"], {row[0] for row in rows})
         files |= {row[0]: _file(row) for row in rows if row[0] in seen}
         datasets |= ids if name == "Dataset" else {row[4] for row in rows if row[0] in seen}
-    wide = bool(given.get("investigationIds") or given.get("datasetIds"))
-    return Selection(tuple(files.values()), frozenset(datasets), wide)
+    whole_datasets = bool(given.get("investigationIds") or given.get("datasetIds"))
+    return Selection(tuple(files.values()), frozenset(datasets), whole_datasets)
 
 
 def _anything(_: Bean) -> None:
-    """No restriction: a file is judged by itself, its names in a zip are not."""
+    """Allows all: rights are checked on the files, not on the names of their parents."""
 
 
 def _file(row: tuple[int, str, str | None, int | None, int, str, str, str, str]) -> DataFile:

@@ -1,4 +1,4 @@
-"""Files on two levels: a dataset's folder is in the main storage, in the archive, or on its way."""
+"""Storage on two levels: a dataset's folder is in main storage, in the archive, or restoring."""
 
 import threading
 import time
@@ -11,8 +11,8 @@ from typing import Literal
 State = Literal["ONLINE", "RESTORING", "ARCHIVED"]
 
 
-class Shelf:
-    """Where a file is survives a restart; that a restore was asked for does not, as in IDS."""
+class TieredStorage:
+    """Moves datasets between the storages; a restart loses pending restores, as in IDS."""
 
     def __init__(
         self, folder: Path, restore_seconds: float, clock: Callable[[], float] = time.monotonic
@@ -22,11 +22,11 @@ class Shelf:
         self._archive.mkdir(parents=True, exist_ok=True)
         self._seconds = restore_seconds
         self._clock = clock
-        self._turn = threading.RLock()  # a folder is moved by one request at a time
-        self._due: dict[int, float] = {}
+        self._lock = threading.RLock()  # a folder is moved by one request at a time
+        self._online_at: dict[int, float] = {}
 
     def put(self, dataset: int, chunks: Iterable[bytes]) -> tuple[str, int, int]:
-        """Keeps the content; its location, size and CRC32. A dataset elsewhere must be restored."""
+        """Stores the content of a dataset that is online; returns its location, size and CRC32."""
         location = f"{dataset}/{uuid.uuid4()}"
         path = self._main / location
         path.parent.mkdir(exist_ok=True)
@@ -42,7 +42,7 @@ class Shelf:
         return location, size, checksum
 
     def path(self, location: str) -> Path | None:
-        """The file in the main storage, if it is one of ours and there."""
+        """Returns the file's path in the main storage, or None if it is not there."""
         path = (self._main / location).resolve()
         return path if path.is_relative_to(self._main.resolve()) and path.is_file() else None
 
@@ -52,40 +52,40 @@ class Shelf:
             path.unlink()
 
     def state(self, datasets: Iterable[int]) -> State:
-        """The worst state of any of them."""
+        """Returns the worst state of these datasets."""
         states = {self._state(dataset) for dataset in datasets}
         if "ARCHIVED" in states:
             return "ARCHIVED"
         return "RESTORING" if "RESTORING" in states else "ONLINE"
 
     def archive(self, datasets: Iterable[int]) -> None:
-        with self._turn:
+        with self._lock:
             for dataset in datasets:
-                self._due.pop(dataset, None)
+                self._online_at.pop(dataset, None)
                 if (self._main / str(dataset)).is_dir():
                     (self._main / str(dataset)).rename(self._archive / str(dataset))
 
     def restore(self, datasets: Iterable[int]) -> None:
-        """Asks for them; they are online when the time of a restore has passed."""
-        with self._turn:
+        """Requests the datasets; they are online when the restore time has passed."""
+        with self._lock:
             for dataset in datasets:
                 if self._state(dataset) == "ARCHIVED":
-                    self._due[dataset] = self._clock() + self._seconds
+                    self._online_at[dataset] = self._clock() + self._seconds
                     self._state(dataset)
 
     def restoring(self) -> list[int]:
-        return [dataset for dataset in list(self._due) if self._state(dataset) == "RESTORING"]
+        return [dataset for dataset in list(self._online_at) if self._state(dataset) == "RESTORING"]
 
     def _state(self, dataset: int) -> State:
-        with self._turn:
-            away = self._archive / str(dataset)
-            if not away.is_dir():
+        with self._lock:
+            archived = self._archive / str(dataset)
+            if not archived.is_dir():
                 return "ONLINE"
-            due = self._due.get(dataset)
-            if due is None:
+            online_at = self._online_at.get(dataset)
+            if online_at is None:
                 return "ARCHIVED"
-            if due > self._clock():
+            if online_at > self._clock():
                 return "RESTORING"
-            away.rename(self._main / str(dataset))
-            del self._due[dataset]
+            archived.rename(self._main / str(dataset))
+            del self._online_at[dataset]
             return "ONLINE"

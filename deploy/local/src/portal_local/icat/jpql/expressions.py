@@ -5,9 +5,7 @@ from typing import cast
 from portal_local.icat.errors import IcatError, bad_parameter
 from portal_local.icat.jpql.syntax import (
     Aggregate,
-    AllOf,
-    Among,
-    AnyOf,
+    And,
     Arithmetic,
     Between,
     Call,
@@ -16,14 +14,16 @@ from portal_local.icat.jpql.syntax import (
     Constant,
     Expression,
     Function,
+    InList,
     IsEmpty,
     IsNull,
     Like,
-    Moment,
     Negative,
     Not,
     Now,
+    Or,
     Path,
+    Timestamp,
     UserName,
 )
 from portal_local.icat.jpql.tokens import Token, tokenize
@@ -31,8 +31,8 @@ from portal_local.icat.schema.values import long
 
 AGGREGATES = frozenset({"COUNT", "MIN", "MAX", "SUM", "AVG"})
 FUNCTIONS = frozenset({"UPPER", "LOWER", "LENGTH", "TRIM", "ABS", "CONCAT"})
-_DEEPEST = 60
-_MOST_OPERATORS = 200
+_MAX_DEPTH = 60
+_MAX_OPERATORS = 200
 _COMPARISONS: dict[str, Comparison] = {
     "=": "=",
     "<>": "<>",
@@ -113,13 +113,13 @@ class ExpressionParser:
         terms = [self._conjunction()]
         while self.accept("OR"):
             terms.append(self._conjunction())
-        return terms[0] if len(terms) == 1 else AnyOf(tuple(terms))
+        return terms[0] if len(terms) == 1 else Or(tuple(terms))
 
     def _conjunction(self) -> Expression:
         terms = [self._negation()]
         while self.accept("AND"):
             terms.append(self._negation())
-        return terms[0] if len(terms) == 1 else AllOf(tuple(terms))
+        return terms[0] if len(terms) == 1 else And(tuple(terms))
 
     def _negation(self) -> Expression:
         negated = False
@@ -140,7 +140,7 @@ class ExpressionParser:
             escape = self._string() if self.accept("ESCAPE") else None
             return Like(left, pattern, escape, negated)
         if self.accept("IN"):
-            return Among(left, self._options(), negated)
+            return InList(left, self._options(), negated)
         if self.accept("BETWEEN"):
             low = self._sum()
             if not self.accept("AND"):
@@ -185,8 +185,8 @@ class ExpressionParser:
 
     def _operator(self) -> str:
         self._operators += 1
-        if self._operators > _MOST_OPERATORS:
-            raise bad_parameter(f"the query has more than {_MOST_OPERATORS} sums and products")
+        if self._operators > _MAX_OPERATORS:
+            raise bad_parameter(f"the query has more than {_MAX_OPERATORS} sums and products")
         return self.take().text
 
     def _signed(self) -> Expression:
@@ -203,8 +203,8 @@ class ExpressionParser:
     def _value(self) -> Expression:
         """One value; what may hold others is counted, for the stack's sake."""
         self._depth += 1
-        if self._depth > _DEEPEST:
-            raise bad_parameter(f"the query is nested more than {_DEEPEST} levels deep")
+        if self._depth > _MAX_DEPTH:
+            raise bad_parameter(f"the query is nested more than {_MAX_DEPTH} levels deep")
         value = self._plain_value()
         self._depth -= 1
         return value
@@ -220,17 +220,17 @@ class ExpressionParser:
                 return Constant(self.take().text)
             case "number":
                 return Constant(_number(self.take().text))
-            case "moment":
-                return Moment(self.take().text)
+            case "timestamp":
+                return Timestamp(self.take().text)
             case "user":
                 self.take()
                 return UserName()
             case "word":
-                return self._named()
+                return self._word_value()
             case _:
                 raise self.unexpected("a value")
 
-    def _named(self) -> Expression:
+    def _word_value(self) -> Expression:
         if self.accept("TRUE"):
             return Constant(value=True)
         if self.accept("FALSE"):

@@ -17,7 +17,7 @@ _NUMBERS = frozenset({"Long", "Integer", "Double"})
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A bean whose content a fragment shows, and the SQL of its id."""
+    """A bean whose content a fragment selects, and the SQL of its id."""
 
     bean: Bean
     id: str
@@ -29,7 +29,7 @@ class Fragment:
     parameters: tuple[Value, ...]
     type: str  # of an attribute, or CONDITION, or ENTITY
     literal: str | None = None  # the text, if it is a string the client wrote
-    bean: Bean | None = None  # of a path: whose field it is; of an entity: which
+    bean: Bean | None = None  # of a path: the owner of the field; of an entity: itself
     sources: tuple[Source, ...] = ()
 
 
@@ -50,26 +50,26 @@ class Compiler:
         return fragment
 
     def compile(self, expression: syntax.Expression) -> Fragment:
-        """The fragment; an aggregate is refused, since it stands only after SELECT."""
+        """Compiles an expression. Raises BAD_PARAMETER for an aggregate outside SELECT."""
         return self._handlers[type(expression)](expression)
 
     def _by_type(self) -> dict[type, Callable[..., Fragment]]:
         return {
             syntax.Path: self._path,
             syntax.Constant: _literal,
-            syntax.Moment: self._moment,
+            syntax.Timestamp: self._timestamp,
             syntax.UserName: self._user_name,
             syntax.Now: _now,
             syntax.Call: self._call,
-            syntax.Aggregate: _misplaced,
+            syntax.Aggregate: _refuse_aggregate,
             syntax.Arithmetic: self._arithmetic,
             syntax.Negative: self._negative,
-            syntax.AllOf: self._all,
-            syntax.AnyOf: self._any,
+            syntax.And: self._all,
+            syntax.Or: self._any,
             syntax.Not: self._not,
             syntax.Compare: self._compare,
             syntax.Like: self._like,
-            syntax.Among: self._among,
+            syntax.InList: self._in_list,
             syntax.Between: self._between,
             syntax.IsNull: self._is_null,
             syntax.IsEmpty: self._is_empty,
@@ -84,7 +84,7 @@ class Compiler:
             operand = _numeric(operand)
         kind = {"COUNT": "Long", "AVG": "Double"}.get(function, operand.type)
         distinct = "DISTINCT " if expression.distinct else ""
-        return _built(f"{function}({distinct}{{}})", [operand], kind)
+        return _combine(f"{function}({distinct}{{}})", [operand], kind)
 
     def _path(self, path: syntax.Path) -> Fragment:
         if not self._scope.knows(path) and path.names[-1] in self._schema.enum_constants:
@@ -94,8 +94,8 @@ class Compiler:
         sources = (Source(end.bean, end.id),)
         return Fragment(end.column, (), kind, bean=end.bean, sources=sources)
 
-    def _moment(self, moment: syntax.Moment) -> Fragment:
-        return Fragment("?", (self._milliseconds(moment.text),), "Date")
+    def _timestamp(self, timestamp: syntax.Timestamp) -> Fragment:
+        return Fragment("?", (self._milliseconds(timestamp.text),), "Date")
 
     def _milliseconds(self, text: str) -> int:
         try:
@@ -106,23 +106,23 @@ class Compiler:
     def _call(self, call: syntax.Call) -> Fragment:
         arguments = [self._scalar(argument) for argument in call.arguments]
         if call.function == "CONCAT":
-            return _built(f"({' || '.join('{}' for _ in arguments)})", arguments, "String")
+            return _combine(f"({' || '.join('{}' for _ in arguments)})", arguments, "String")
         if len(arguments) != 1:
             raise bad_parameter(f"{call.function} takes one argument")
         kind = {"LENGTH": "Long", "ABS": "Double"}.get(call.function, "String")
         if call.function == "ABS":
             arguments = [_numeric(arguments[0])]
             kind = arguments[0].type
-        return _built(f"{call.function}({{}})", arguments, kind)
+        return _combine(f"{call.function}({{}})", arguments, kind)
 
     def _arithmetic(self, term: syntax.Arithmetic) -> Fragment:
         parts = [self._number(term.left), self._number(term.right)]
         kind = "Long" if all(part.type != "Double" for part in parts) else "Double"
-        return _built(f"({{}} {term.sign} {{}})", parts, kind)
+        return _combine(f"({{}} {term.sign} {{}})", parts, kind)
 
     def _negative(self, term: syntax.Negative) -> Fragment:
         operand = self._number(term.operand)
-        return _built("(-{})", [operand], operand.type)
+        return _combine("(-{})", [operand], operand.type)
 
     def _user_name(self, _: syntax.UserName) -> Fragment:
         return Fragment("?", (self._user,), "String")
@@ -136,23 +136,23 @@ class Compiler:
     def _number(self, expression: syntax.Expression) -> Fragment:
         return _numeric(self.compile(expression))
 
-    def _all(self, condition: syntax.AllOf) -> Fragment:
+    def _all(self, condition: syntax.And) -> Fragment:
         return self._logic(" AND ", condition.terms)
 
-    def _any(self, condition: syntax.AnyOf) -> Fragment:
+    def _any(self, condition: syntax.Or) -> Fragment:
         return self._logic(" OR ", condition.terms)
 
     def _logic(self, word: str, terms: Sequence[syntax.Expression]) -> Fragment:
-        return _built(f"({word.join('{}' for _ in terms)})", [self.condition(t) for t in terms])
+        return _combine(f"({word.join('{}' for _ in terms)})", [self.condition(t) for t in terms])
 
     def _not(self, condition: syntax.Not) -> Fragment:
-        return _built("(NOT {})", [self.condition(condition.term)])
+        return _combine("(NOT {})", [self.condition(condition.term)])
 
     def _compare(self, comparison: syntax.Compare) -> Fragment:
         left, right = self._comparable(comparison.left, comparison.right)
         if ENTITY in {left.type, right.type} and comparison.sign not in {"=", "<>"}:
             raise bad_parameter(f"beans cannot be compared with {comparison.sign}")
-        return _built(f"({{}} {comparison.sign} {{}})", [left, right])
+        return _combine(f"({{}} {comparison.sign} {{}})", [left, right])
 
     def _like(self, like: syntax.Like) -> Fragment:
         parts = [self._scalar(like.operand), self._scalar(like.pattern)]
@@ -162,30 +162,30 @@ class Compiler:
         if len(escape) != 1:
             raise bad_parameter("ESCAPE takes one character")
         parts.append(Fragment("?", (escape,), "String"))
-        return _built(f"({{}} {_word(like.negated)}LIKE {{}} ESCAPE {{}})", parts)
+        return _combine(f"({{}} {_negation(like.negated)}LIKE {{}} ESCAPE {{}})", parts)
 
-    def _among(self, among: syntax.Among) -> Fragment:
-        parts = self._comparable(among.operand, *among.options)
-        marks = ", ".join("{}" for _ in among.options)
-        return _built(f"({{}} {_word(among.negated)}IN ({marks}))", parts)
+    def _in_list(self, in_list: syntax.InList) -> Fragment:
+        parts = self._comparable(in_list.operand, *in_list.options)
+        marks = ", ".join("{}" for _ in in_list.options)
+        return _combine(f"({{}} {_negation(in_list.negated)}IN ({marks}))", parts)
 
     def _between(self, between: syntax.Between) -> Fragment:
         parts = self._comparable(between.operand, between.low, between.high)
-        return _built(f"({{}} {_word(between.negated)}BETWEEN {{}} AND {{}})", parts)
+        return _combine(f"({{}} {_negation(between.negated)}BETWEEN {{}} AND {{}})", parts)
 
     def _is_null(self, test: syntax.IsNull) -> Fragment:
-        return _built(f"({{}} IS {_word(test.negated)}NULL)", [self.compile(test.operand)])
+        return _combine(f"({{}} IS {_negation(test.negated)}NULL)", [self.compile(test.operand)])
 
     def _is_empty(self, test: syntax.IsEmpty) -> Fragment:
         place, field = self._scope.ending(test.path)
         if field is None or field.relation != "MANY":
-            raise bad_parameter(f"{'.'.join(test.path.names)} is not many beans")
+            raise bad_parameter(f"{'.'.join(test.path.names)} is not a one-to-many relation")
         back = self._schema.beans[field.type].fields[field.inverse].column
         rows = f'SELECT 1 FROM "{field.type}" AS e WHERE e."{back}" = {place.alias}.id'  # noqa: S608
         return Fragment(f"({'' if test.negated else 'NOT '}EXISTS ({rows}))", (), CONDITION)
 
     def _comparable(self, *expressions: syntax.Expression) -> list[Fragment]:
-        """The fragments, strings read as dates if one of them is a date."""
+        """Compiles the expressions; strings become dates if one of them is a date."""
         parts = [self.compile(expression) for expression in expressions]
         types = {part.type for part in parts}
         if CONDITION in types or (ENTITY in types and len(types) > 1):
@@ -200,8 +200,8 @@ class Compiler:
         return Fragment("?", (self._milliseconds(part.literal),), "Date")
 
 
-def _built(template: str, parts: Sequence[Fragment], kind: str = CONDITION) -> Fragment:
-    """The parts put into the template's braces; the template is ours, never the client's text."""
+def _combine(template: str, parts: Sequence[Fragment], kind: str = CONDITION) -> Fragment:
+    """Inserts the parts into the template, which must never contain text of the client."""
     return Fragment(
         template.format(*(part.sql for part in parts)),
         tuple(value for part in parts for value in part.parameters),
@@ -226,8 +226,8 @@ def _literal(literal: syntax.Constant) -> Fragment:
             return Fragment("?", (literal.value,), "String", literal=literal.value)
 
 
-def _misplaced(aggregate: syntax.Aggregate) -> Fragment:
-    raise bad_parameter(f"{aggregate.function} stands only after SELECT")
+def _refuse_aggregate(aggregate: syntax.Aggregate) -> Fragment:
+    raise bad_parameter(f"{aggregate.function} is allowed only after SELECT")
 
 
 def _numeric(fragment: Fragment) -> Fragment:
@@ -236,5 +236,5 @@ def _numeric(fragment: Fragment) -> Fragment:
     return fragment
 
 
-def _word(negated: bool) -> str:  # noqa: FBT001
+def _negation(negated: bool) -> str:  # noqa: FBT001
     return "NOT " if negated else ""

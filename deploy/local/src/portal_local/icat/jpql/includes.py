@@ -1,4 +1,4 @@
-"""What INCLUDE adds to the beans found: a tree of the fields to follow."""
+"""The tree of relations that an INCLUDE clause adds to the result."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -11,15 +11,15 @@ IncludeTree: TypeAlias = "dict[str, IncludeTree]"
 
 
 def include_tree(schema: Schema, query: Query, bean: Bean, *, by_bean: bool) -> IncludeTree:
-    """The tree of a query that selects `bean`; `by_bean`: the old form, which names beans."""
+    """Returns the tree for a query of `bean`; `by_bean`: the old form, with names of beans."""
     if query.includes_ones:
         return {field.name: {} for field in bean.ones}
     if by_bean:
-        return _named_beans(schema, query.includes, bean)
-    return _paths(schema, query, bean)
+        return _bean_includes(schema, query.includes, bean)
+    return _path_includes(schema, query, bean)
 
 
-def _paths(schema: Schema, query: Query, bean: Bean) -> IncludeTree:
+def _path_includes(schema: Schema, query: Query, bean: Bean) -> IncludeTree:
     tree: IncludeTree = {}
     variables: dict[str, tuple[Bean, IncludeTree]] = {query.variable: (bean, tree)}
     for include in query.includes:
@@ -44,8 +44,8 @@ def _paths(schema: Schema, query: Query, bean: Bean) -> IncludeTree:
     return tree
 
 
-def _named_beans(schema: Schema, includes: Sequence[Include], bean: Bean) -> IncludeTree:
-    """Each bean named hangs on the first bean of the tree that relates to it."""
+def _bean_includes(schema: Schema, includes: Sequence[Include], bean: Bean) -> IncludeTree:
+    """Attaches each bean of the clause to the first bean of the tree that relates to it."""
     tree: IncludeTree = {}
     reached: list[tuple[Bean, IncludeTree]] = [(bean, tree)]
     waiting = [include.path for include in includes]
@@ -53,7 +53,7 @@ def _named_beans(schema: Schema, includes: Sequence[Include], bean: Bean) -> Inc
         for path in waiting:
             if len(path) != 1 or path[0] not in schema.beans:
                 raise bad_parameter(f"INCLUDE {'.'.join(path)}: no such entity type")
-            if _hang(schema.beans[path[0]], reached):
+            if _attach(schema.beans[path[0]], reached):
                 waiting.remove(path)
                 break
         else:
@@ -61,7 +61,7 @@ def _named_beans(schema: Schema, includes: Sequence[Include], bean: Bean) -> Inc
     return tree
 
 
-def _hang(target: Bean, reached: list[tuple[Bean, IncludeTree]]) -> bool:
+def _attach(target: Bean, reached: list[tuple[Bean, IncludeTree]]) -> bool:
     for here, branch in reached:
         for field in (*here.manys, *here.ones):
             if field.type == target.name and field.name not in branch:

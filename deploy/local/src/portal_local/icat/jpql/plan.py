@@ -1,4 +1,4 @@
-"""From a query's text to what the database is asked: SQL, parameters, and what each column is."""
+"""Plans queries: from the text of a query to SQL, parameters and the types of columns."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -13,10 +13,10 @@ from portal_local.icat.jpql.syntax import Aggregate, Expression, Path, Query
 from portal_local.icat.schema.schema import Bean, Schema
 from portal_local.icat.schema.values import Value, Values
 
-_parsed = lru_cache(maxsize=1024)(parse_search)  # rules are asked for again and again
+_parse_cached = lru_cache(maxsize=1024)(parse_search)  # the same rules are evaluated at every call
 
 Readable = Callable[[Bean], Fragment | None]
-"""The ids of such beans that may be read, as a query of one column; None: all of them."""
+"""Returns a query of the ids of the bean that may be read, or None for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Governed:
-    """Which beans a rule is about: all of a kind, or with `restricted` those that `ids` finds."""
+class RuleTarget:
+    """The beans of a rule: all of a type or, if `restricted`, those that `ids` finds."""
 
     bean: Bean
-    attribute: str | None  # the one attribute the rule is about, if it is not about whole beans
+    attribute: str | None  # the attribute that the rule is about; None: whole beans
     restricted: bool
     ids: Fragment
 
@@ -70,21 +70,21 @@ class Planner:
             raise bad_parameter(f"{query.bean} is not an entity type")
         return bean, include_tree(self._schema, query, bean, by_bean=not query.variable)
 
-    def search(self, text: str, user: str, most: int, readable: Readable) -> Plan:
-        """A plan that yields no more than `most` rows, and only of what is readable."""
+    def search(self, text: str, user: str, max_rows: int, readable: Readable) -> Plan:
+        """Plans a search for at most `max_rows` rows, of readable beans only."""
         compiled = self._compile(parse_search(text), user)
         query, selected = compiled.query, compiled.selected
         order = [(compiled.compiler.compile(o.expression), o.descending) for o in query.order]
         if any(fragment.type == CONDITION for fragment, _ in order):
             raise bad_parameter("ORDER BY takes values, not conditions")
-        compiled.filters.extend(_permitted(selected, readable))
+        compiled.filters.extend(_read_conditions(selected, readable))
         sql = f"SELECT {'DISTINCT ' if query.distinct else ''}"
         sql += ", ".join(fragment.sql for fragment in selected)
         sql += f" FROM {compiled.scope.tables}{compiled.where()}"
         if order:
             items = (f"{f.sql} DESC" if descending else f.sql for f, descending in order)
             sql += " ORDER BY " + ", ".join(items)
-        limit = most if query.limit is None else min(query.limit, most)
+        limit = max_rows if query.limit is None else min(query.limit, max_rows)
         fragments = (*selected, *compiled.filters, *(fragment for fragment, _ in order))
         return Plan(
             f"{sql} LIMIT ? OFFSET ?",
@@ -93,9 +93,9 @@ class Planner:
             self._includes(query, selected),
         )
 
-    def governed(self, text: str, user: str) -> Governed:
-        """What the rule with this text governs; BAD_PARAMETER if it is no text of a rule."""
-        query = _parsed(text)
+    def rule_target(self, text: str, user: str) -> RuleTarget:
+        """Returns the beans that a rule is about. Raises BAD_PARAMETER."""
+        query = _parse_cached(text)
         if query.order or query.includes or query.includes_ones or query.limit or query.offset:
             raise bad_parameter("a rule takes no ORDER BY, INCLUDE or LIMIT")
         compiled = self._compile(query, user)
@@ -103,7 +103,7 @@ class Planner:
         if len(query.select) > 1 or not isinstance(path, Path) or only.bean is None:
             raise bad_parameter("a rule selects one bean, or one attribute of one")
         (source,) = only.sources
-        return Governed(
+        return RuleTarget(
             only.bean,
             None if only.type == ENTITY else path.names[-1],
             bool(compiled.filters),
@@ -137,8 +137,8 @@ class Planner:
         return include_tree(self._schema, query, only.bean, by_bean=by_bean)
 
 
-def _permitted(selected: Iterable[Fragment], readable: Readable) -> Iterable[Fragment]:
-    """Conditions that leave what may be read, of every bean behind what is selected."""
+def _read_conditions(selected: Iterable[Fragment], readable: Readable) -> Iterable[Fragment]:
+    """Yields conditions that restrict each selected bean to the readable ones."""
     for source in {(s.bean.name, s.id): s for f in selected for s in f.sources}.values():
         ids = readable(source.bean)
         if ids is not None:

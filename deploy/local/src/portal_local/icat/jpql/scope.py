@@ -7,12 +7,12 @@ from portal_local.icat.errors import bad_parameter
 from portal_local.icat.jpql.syntax import Join, Link, Path
 from portal_local.icat.schema.schema import Bean, Field, Schema
 
-_FARTHEST = 4  # steps that `<->` looks for a connection
+_MAX_STEPS = 4  # relations between two beans that `<->` may connect
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A bean in the query and the alias of its table; an alias is ours, never the client's text."""
+    """A bean in the query and the alias of its table, which is never text of the client."""
 
     bean: Bean
     alias: str
@@ -20,7 +20,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Where a path ends: at an attribute of a bean, or with no field at the bean itself."""
+    """The end of a path: a field of a bean, or (field None) the bean itself."""
 
     column: str
     bean: Bean
@@ -53,7 +53,7 @@ class Scope:
         return place
 
     def knows(self, path: Path) -> bool:
-        """Whether the path begins with a variable, or a field of its base."""
+        """Checks whether the path begins with a variable, or with a field of its base."""
         if path.base:
             return not path.names or path.names[0] in self._variables[path.base].bean.fields
         return path.names[0] in self._variables
@@ -67,7 +67,7 @@ class Scope:
         self._variables[join.variable] = self._add(place, field, optional=join.optional)
 
     def link(self, link: Link) -> None:
-        """Join the bean by the shortest way from any that is there already."""
+        """Joins the bean by the shortest way from any bean of the query."""
         target = self.bean(link.bean)
         for place, fields in self._ways(target.name):
             for field in fields:
@@ -86,24 +86,26 @@ class Scope:
             for field in (*bean.ones, *bean.manys):
                 if field.type == target:
                     return [(start, (*way, field))]
-                if field.type not in seen and len(way) + 1 < _FARTHEST:
+                if field.type not in seen and len(way) + 1 < _MAX_STEPS:
                     seen.add(field.type)
                     reached.append((start, self.bean(field.type), (*way, field)))
         return []
 
     def ending(self, path: Path) -> tuple[Place, Field | None]:
-        """Follow the path up to its last field, which may be of any sort; None if it has none."""
+        """Follows the path to its last field, of any relation; None if it has no field."""
         names = path.names if path.base else path.names[1:]
         place = self.variable(path.base or path.names[0])
         for name in names[:-1]:
             field = self._field(place, name)
             if field.relation != "ONE":
-                raise bad_parameter(f"{place.bean.name}.{name} does not lead to one bean: JOIN it")
+                raise bad_parameter(
+                    f"{place.bean.name}.{name} leads to more than one bean: use JOIN"
+                )
             place = self._step(place, field)
         return place, self._field(place, names[-1]) if names else None
 
     def end(self, path: Path) -> End:
-        """Where the path ends; joins what lies on the way."""
+        """Returns the end of the path; joins the beans on the way."""
         names = path.names if path.base else path.names[1:]
         if len(names) > 1 and names[-1] == "id":  # `….rel.id` is in the row that refers to it
             place, field = self.ending(Path(path.names[:-1], path.base))

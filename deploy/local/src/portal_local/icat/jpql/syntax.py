@@ -9,7 +9,7 @@ Function = Literal["COUNT", "MIN", "MAX", "SUM", "AVG"]
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """`o.investigation.name`; with `base`, the names are fields of that variable's bean."""
+    """`o.investigation.name`; with `base`, the names start at that variable's bean."""
 
     names: tuple[str, ...]
     base: str = ""
@@ -21,7 +21,7 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Timestamp:
     """`{ts 2026-11-22 10:00:00}`, in the server's time zone."""
 
     text: str
@@ -29,7 +29,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class UserName:
-    """`:user`, who asks."""
+    """`:user`, the name of the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,12 @@ class Compare:
 
 
 @dataclass(frozen=True, slots=True)
-class AllOf:
+class And:
     terms: tuple["Expression", ...]
 
 
 @dataclass(frozen=True, slots=True)
-class AnyOf:
+class Or:
     terms: tuple["Expression", ...]
 
 
@@ -93,7 +93,7 @@ class Like:
 
 
 @dataclass(frozen=True, slots=True)
-class Among:
+class InList:
     operand: "Expression"
     options: tuple["Expression", ...]
     negated: bool
@@ -119,8 +119,8 @@ class IsEmpty:
     negated: bool
 
 
-Value: TypeAlias = Path | Constant | Moment | UserName | Now | Call | Aggregate
-Condition: TypeAlias = Compare | AllOf | AnyOf | Not | Like | Among | Between | IsNull | IsEmpty
+Value: TypeAlias = Path | Constant | Timestamp | UserName | Now | Call | Aggregate
+Condition: TypeAlias = Compare | And | Or | Not | Like | InList | Between | IsNull | IsEmpty
 Expression: TypeAlias = Value | Arithmetic | Negative | Condition
 
 
@@ -142,7 +142,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Include:
-    """A path of fields to follow; in the old form the name of a bean."""
+    """A path of fields to include; in the old form, the name of a bean."""
 
     path: tuple[str, ...]
     variable: str = ""

@@ -6,14 +6,14 @@ from typing import Literal
 
 from portal_local.icat.errors import bad_parameter
 
-Kind = Literal["word", "string", "number", "moment", "user", "sign", "end"]
+Kind = Literal["word", "string", "number", "timestamp", "user", "sign", "end"]
 
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<string>'(?:[^']|'')*')
     | (?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)
     | (?P<word>[A-Za-z_][A-Za-z0-9_]*)
-    | \{\s*[tT][sS]\s+'?(?P<moment>[^{}']*?)'?\s*\}
+    | \{\s*[tT][sS]\s+'?(?P<timestamp>[^{}']*?)'?\s*\}
     | :(?P<user>user)\b
     | (?P<sign><->|<>|!=|<=|>=|[=<>().,+\-*/\[\]])
     | (?P<end>\Z)
@@ -54,7 +54,7 @@ _KINDS: dict[str, Kind] = {
     "string": "string",
     "number": "number",
     "word": "word",
-    "moment": "moment",
+    "timestamp": "timestamp",
     "user": "user",
     "sign": "sign",
     "end": "end",

@@ -1,4 +1,4 @@
-"""The ICAT schema, read once from schema.txt: beans, their fields, keys and ways back."""
+"""The ICAT schema, loaded from schema.txt: beans, fields, keys and inverse relations."""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ class Field:
     type: str  # an attribute type, the name of an enum, or the bean at the other end
     required: bool = False
     length: int | None = None
-    inverse: str = ""  # of a one-to-many: the field of the other bean that points back
+    inverse: str = ""  # of a one-to-many: the field of the other bean that refers to this one
 
     @cached_property
     def column(self) -> str:
@@ -50,11 +50,11 @@ class Bean:
     key: tuple[str, ...]
     is_parameter: bool
     own: tuple[Field, ...]
-    inherited: tuple[Field, ...]  # what comes before its own fields: base, then values
+    inherited: tuple[Field, ...]  # fields before its own: base, then values
 
     @cached_property
     def fields(self) -> dict[str, Field]:
-        """All fields by name, in the order the wire has them."""
+        """All fields by name, in the order of the XML."""
         return {field.name: field for field in (*self.inherited, *self.own)}
 
     @cached_property
@@ -71,7 +71,7 @@ class Bean:
 
     @cached_property
     def columns(self) -> tuple[Field, ...]:
-        """What a stored row holds: every attribute, then every many-to-one."""
+        """The columns of a row: all attributes, then all many-to-one relations."""
         return (*self.attributes, *self.ones)
 
     @cached_property
@@ -148,7 +148,7 @@ def _bean(name: str, rest: list[str], body: list[str], values: tuple[Field, ...]
     is_parameter = rest[:1] == ["parameter"]
     rest = rest[1:] if is_parameter else rest
     if rest and rest[0] != "key":
-        raise ValueError(f"schema: bean {name}: {rest[0]!r} is not understood")
+        raise ValueError(f"schema: bean {name}: {rest[0]!r} is not valid")
     inherited = (*BASE_FIELDS, *values) if is_parameter else BASE_FIELDS
     return Bean(
         name, tuple(rest[1:]), is_parameter, tuple(_field(line) for line in body), inherited
@@ -175,7 +175,7 @@ def _field(line: str) -> Field:
 
 
 def _check(schema: Schema) -> None:
-    """Every type exists, every key is of fields, every one-to-many has its way back."""
+    """Raises ValueError for unknown types, key fields that do not exist, or missing inverses."""
     for bean in schema.beans.values():
         if missing := set(bean.key) - set(bean.fields):
             raise ValueError(f"schema: {bean.name} has no key field {sorted(missing)}")
@@ -188,4 +188,4 @@ def _check(schema: Schema) -> None:
             if field.relation == "MANY":
                 back = schema.beans[field.type].fields.get(field.inverse)
                 if back is None or back.relation != "ONE" or back.type != bean.name:
-                    raise ValueError(f"schema: {bean.name}.{field.name} has no way back")
+                    raise ValueError(f"schema: {bean.name}.{field.name} has no inverse")

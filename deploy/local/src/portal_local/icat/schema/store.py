@@ -1,6 +1,6 @@
-"""The beans' rows in SQLite: a table per bean, many readers, one writer at a time.
+"""Stores beans in SQLite: one table per bean, many readers, one writer at a time.
 
-Write-ahead log without a sync per commit: what was committed survives the end of the process.
+Write-ahead log without a sync per commit: committed data survive a kill of the process.
 """
 
 import json
@@ -33,21 +33,21 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "icat.sqlite"
         self._schema = schema
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
         self._writer = self._connect()
         self._create_tables()
 
     def close(self) -> None:
-        with self._turn:
+        with self._lock:
             self._writer.close()
         with suppress(Empty):
             while True:
                 self._idle.get_nowait().close()
 
     @contextmanager
-    def reading(self) -> Generator[sqlite3.Connection]:
-        """A connection that sees one state of the data for as long as it is held."""
+    def read_transaction(self) -> Generator[sqlite3.Connection]:
+        """Opens a transaction that sees one consistent state of the data."""
         try:
             connection = self._idle.get_nowait()
         except Empty:
@@ -60,9 +60,9 @@ class Store:
             self._idle.put(connection)
 
     @contextmanager
-    def writing(self) -> Generator[sqlite3.Connection]:
-        """The one writer's connection: all that is done with it is kept, or none."""
-        with self._turn:
+    def write_transaction(self) -> Generator[sqlite3.Connection]:
+        """Opens the write transaction: committed at the end, rolled back on an exception."""
+        with self._lock:
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
@@ -72,9 +72,9 @@ class Store:
                 raise
 
     @contextmanager
-    def trying(self) -> Generator[sqlite3.Connection]:
-        """The one writer's connection; nothing that is done with it is kept."""
-        with self._turn:
+    def trial_transaction(self) -> Generator[sqlite3.Connection]:
+        """Opens a write transaction that is always rolled back."""
+        with self._lock:
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
@@ -105,12 +105,12 @@ class Store:
         return connection
 
     def _create_tables(self) -> None:
-        with self.writing() as connection:
+        with self.write_transaction() as connection:
             connection.execute(_SESSIONS)
             for bean in self._schema.beans.values():
                 connection.execute(_table(bean))
                 for field in bean.ones:
-                    if bean.key[:1] != (field.name,):  # that one the unique key's index serves
+                    if bean.key[:1] != (field.name,):  # else the index of the unique key serves
                         connection.execute(_index(bean, field))
 
 
@@ -138,5 +138,5 @@ def _index(bean: Bean, field: Field) -> str:
 
 
 def id_list(ids: Iterable[int]) -> str:
-    """A list of ids as one parameter, for `IN (SELECT value FROM json_each(?))`."""
+    """Returns ids as one parameter for `IN (SELECT value FROM json_each(?))`."""
     return json.dumps(list(ids))

@@ -1,4 +1,4 @@
-"""Attribute values: from the text on the wire to what is stored, and back.
+"""Converts attribute values between their text in XML and their stored form.
 
 Dates are stored as milliseconds since 1970 in UTC, booleans as 0 and 1.
 """
@@ -24,14 +24,14 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 class Values:
-    """Reads and writes values; dates without a zone are meant in `zone`, dates go out in it."""
+    """Converts values; dates without a time zone are in `zone`, dates are written in it."""
 
     def __init__(self, schema: Schema, zone: tzinfo) -> None:
         self._enums = schema.enums
         self.zone = zone
 
     def read(self, bean: str, field: Field, text: str) -> Value:
-        """The value to store, or VALIDATION naming the field and the reason."""
+        """Returns the value to store. Raises VALIDATION with the field and the reason."""
         if field.type == "String":
             return text
         text = text.strip()
@@ -64,18 +64,18 @@ class Values:
         return text
 
     def milliseconds(self, text: str) -> int:
-        """A date of ISO 8601, with `T` or a blank; ValueError or OverflowError if it is none."""
+        """Parses an ISO 8601 date, with `T` or a blank. Raises ValueError or OverflowError."""
         if not _DATE.fullmatch(text):
             raise ValueError(f"{text!r} is not a date")
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=self.zone)
         since = (moment - EPOCH) // timedelta(milliseconds=1) * timedelta(milliseconds=1)
-        _ = EPOCH + since  # a zone may push the first and the last day off the calendar
+        _ = EPOCH + since  # a zone may move the first and the last day out of the calendar
         return since // timedelta(milliseconds=1)
 
     def text(self, kind: str, value: str | float) -> str:
-        """The value as the wire has it, markup escaped."""
+        """Returns the value as XML text, escaped."""
         if kind == "Date":
             return self._date(int(value))
         if kind == "boolean":
@@ -88,13 +88,13 @@ class Values:
         moment = EPOCH + timedelta(milliseconds=value)
         try:
             moment = moment.astimezone(self.zone)
-        except OverflowError:  # the last day of the calendar, in a zone that is already past it
+        except OverflowError:  # the last day of the calendar, in a zone where it has ended
             moment = moment.astimezone(UTC)
         return moment.isoformat(timespec="milliseconds")
 
 
 def long(text: str) -> int | None:
-    """The number, if the text is one that fits 64 bits."""
+    """Returns the number, or None if the text is not a 64-bit integer."""
     text = text.strip()
     if not _WHOLE.fullmatch(text):
         return None
@@ -103,7 +103,7 @@ def long(text: str) -> int | None:
 
 
 def markup(text: str) -> str:
-    """Text for inside an element: escaped, and without what XML cannot hold."""
+    """Escapes text for an element; characters that XML does not allow are replaced."""
     return escape(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text), {"\r": "&#13;"})
 
 

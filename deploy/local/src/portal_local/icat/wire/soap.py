@@ -1,4 +1,4 @@
-"""SOAP 1.1 as ICAT speaks it: a request into a plain tree, an answer or a fault into bytes."""
+"""SOAP 1.1 as ICAT uses it: parses requests into plain trees, serializes responses and faults."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ _TAIL = "</S:Body></S:Envelope>"
 
 
 class NotSoap(ValueError):
-    """The request is no SOAP message, for the reason given."""
+    """The request is not a SOAP message; the message gives the reason."""
 
 
 @dataclass(slots=True)
@@ -46,8 +46,8 @@ class Node:
         return None if child is None else child.text
 
 
-def operation(body: bytes) -> Node:
-    """The one element inside the SOAP body: an operation and its arguments."""
+def parse_request(body: bytes) -> Node:
+    """Returns the one element inside the SOAP body: an operation and its arguments."""
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True
     )
@@ -74,14 +74,14 @@ def _node(element: etree._Element) -> Node:  # pyright: ignore[reportPrivateUsag
     )
 
 
-def answer(name: str, returns: Iterable[str]) -> bytes:
-    """The answer to operation `name`; each return is a whole `return` element."""
+def response(name: str, returns: Iterable[str]) -> bytes:
+    """Returns the response of operation `name`; each item is a whole `return` element."""
     body = "".join(returns)
     return f"{_HEAD}<ns2:{name}Response>{body}</ns2:{name}Response>{_TAIL}".encode()
 
 
 def fault(error: IcatError, *, kind: str | None = None) -> bytes:
-    """The error as a fault; `kind` overrides its type."""
+    """Returns the error as a fault; `kind` overrides its type."""
     detail = (
         f"<detail><ns2:IcatException><message>{markup(error.message)}</message>"
         f"<offset>{error.offset}</offset><type>{markup(kind or error.kind)}</type>"
@@ -91,7 +91,7 @@ def fault(error: IcatError, *, kind: str | None = None) -> bytes:
 
 
 def bare_fault(message: str) -> bytes:
-    """A fault without the detail that says what ICAT thinks of it."""
+    """Returns a fault without the detail of ICAT."""
     return _fault(message, "")
 
 

@@ -1,4 +1,4 @@
-"""The service's description, generated from the schema: one WSDL and the XSD it imports."""
+"""Generates the WSDL of the service, and the XSD that it imports, from the schema."""
 
 from collections.abc import Iterable, Iterator
 
@@ -18,7 +18,7 @@ _XS = {
     "boolean": "xs:boolean",
 }
 
-# Arguments and answer of each operation, as `name type`; ! must be there, * repeats, ? is nothing.
+# Arguments and response of each operation, as `name type`; !: required, *: list, ?: none.
 OPERATIONS: dict[str, tuple[str, str]] = {
     "create": ("sessionId xs:string, bean tns:entityBaseBean", "xs:long!"),
     "createMany": ("sessionId xs:string, beans tns:entityBaseBean*", "xs:long*"),
@@ -68,7 +68,7 @@ _ENUMS: dict[str, Iterable[str]] = {
 
 
 def wsdl(address: str) -> str:
-    """The WSDL for a client that reached the service at `address`."""
+    """Returns the WSDL for a client that reached the service at `address`."""
     url = markup(address).replace('"', "&quot;")
     return "".join(
         (
