@@ -20,10 +20,7 @@ import uvicorn
 from aiosmtpd.controller import Controller
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
-from portal_gateway import handlers
-from portal_gateway.downloads.notifications import Noticing
-from portal_gateway.downloads.repository import Downloads
-from portal_gateway.routes import downloads
+from portal_gateway import app as gateway_app
 from portal_gateway.settings import GatewaySettings
 from portal_local.launcher.ports import free_port, listens, wait_until
 from portal_local.launcher.processes import Child
@@ -38,9 +35,7 @@ from portal_shared.contracts.file_urls import data_path
 from portal_shared.contracts.records import Dataset, File, FileSummary, files_digest
 from portal_shared.messaging import topology
 from portal_shared.runtime import mongo
-from portal_shared.runtime.errors import PortalError, TooMany
 from portal_shared.runtime.settings import Settings
-from portal_shared.runtime.worker import Worker
 from portal_shared.service.app import Service
 
 from tests.integration.downloader.keeping import kept
@@ -469,16 +464,8 @@ class Gateway:
 
         app = self.service.app(FastAPI(lifespan=lifespan))
         app.state.service = self.service
-        app.state.downloads = Downloads(self.service, self.catalogue, self.settings)
-        self.service.subscribe(handlers.router, downloads=app.state.downloads)
-        noticing = Noticing(self.settings, app.state.downloads)
-        self.service.add_worker(Worker("notices", noticing.step))
-        app.include_router(downloads.router)
-
-        @app.exception_handler(PortalError)
-        async def refused(_request: Request, error: PortalError) -> JSONResponse:
-            later = {"Retry-After": "60"} if error.status == TooMany.status else None
-            return JSONResponse({"error": {"message": str(error)}}, error.status, later)
+        gateway_app.add_downloads(app, self.service, self.catalogue, self.settings)
+        gateway_app.add_error_handlers(app)
 
         @app.get("/api/Datasets")
         async def search(query: str, request: Request) -> list[dict[str, str]]:

@@ -81,7 +81,7 @@ async def test_more_than_a_reader_may_wait_for_is_refused_with_figures(
         answers = [await client.post("/api/downloads", json={"pid": pid}) for _ in range(14)]
     refused = [a for a in answers if a.status_code == 429]
     assert refused
-    assert "at most 12" in refused[0].json()["error"]["message"]
+    assert "the limit is 12" in refused[0].json()["detail"]
     assert int(refused[0].headers["retry-after"]) > 0
 
 

@@ -46,10 +46,10 @@ CORPORA = Path(
 
 @pytest.fixture(scope="session")
 def search_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[str, str]]:
-    """An engine and its key: the one named, else the stand-in."""
-    named = os.environ.get("PORTAL_TEST_MEILISEARCH_URL")
-    if named:
-        yield named.rstrip("/"), os.environ.get("PORTAL_TEST_MEILISEARCH_KEY", "")
+    """URL and key of the engine: from the environment, else the stand-in."""
+    url = os.environ.get("PORTAL_TEST_MEILISEARCH_URL")
+    if url:
+        yield url.rstrip("/"), os.environ.get("PORTAL_TEST_MEILISEARCH_KEY", "")
         return
     stand_in = StandIn(tmp_path_factory.mktemp("search"))
     try:
@@ -60,19 +60,19 @@ def search_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[str,
 
 @dataclass
 class Portal:
-    """Both services, a reader's client, and what may be said to them."""
+    """Both services in this process, a client of each, and a publisher of events."""
 
     indexer: FastAPI
     gateway: FastAPI
     reader: httpx.AsyncClient
     operator: httpx.AsyncClient
     settings: Settings
-    said: int = field(default=0)
+    published: int = field(default=0)
 
-    async def say(self, events: Iterable[Event]) -> None:
+    async def publish(self, events: Iterable[Event]) -> None:
         service: Service = self.indexer.state.service
         for event in events:
-            self.said += 1
+            self.published += 1
             await service.publisher.publish(
                 event.model_dump_json().encode(),
                 exchange=topology.EVENTS,
@@ -80,14 +80,14 @@ class Portal:
                 message_id=str(uuid.uuid4()),
             )
 
-    async def settled(self, *, seconds: float = 120) -> dict[str, Any]:
-        """Wait until all that was said is indexed."""
+    async def wait_indexed(self, *, seconds: float = 120) -> dict[str, Any]:
+        """Waits until all published events are indexed."""
         service: Service = self.indexer.state.service
         async with asyncio.timeout(seconds):
             while True:
                 done = sum(service.retries.outcomes.values())
                 status = (await self.operator.get("/status")).json()
-                if done >= self.said and status["pending"] == 0:
+                if done >= self.published and status["pending"] == 0:
                     return status
                 await asyncio.sleep(0.05)
 
@@ -154,7 +154,7 @@ async def running(settings: Settings, search_url: tuple[str, str]) -> AsyncGener
             for app in (gateway, indexer)
         ]
         async with asyncio.timeout(60):
-            while await indexer.state.service.problems():
+            while await indexer.state.service.failing_checks():
                 await asyncio.sleep(0.05)
         yield Portal(indexer, gateway, clients[0], clients[1], settings)
 
@@ -221,7 +221,7 @@ def _document(given: dict[str, Any]) -> Document:
     return Document.model_validate(
         {
             **{k: given.get(k) for k in ("pid", "title", "type", "summary", "doi", "license")},
-            **{name: given.get(told) for told, name in dates.items()},
+            **{name: given.get(found) for found, name in dates.items()},
             "name": given["pid"],
             "profile": "panosc",
             "is_public": given["isPublic"],

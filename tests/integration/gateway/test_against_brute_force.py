@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from portal_gateway.filters import includes as joining
 from portal_gateway.filters import predicates
-from portal_gateway.filters.parser import read_search
+from portal_gateway.filters.parser import parse_search
 from portal_gateway.filters.schema import DATASET, DOCUMENT, Entity
 from portal_gateway.search import pagination
 from portal_indexer import search_documents
@@ -153,20 +153,22 @@ def row(packed: dict[str, Any]) -> dict[str, Any]:
 
 
 def brute_force(entity: Entity, raw: dict[str, Any], rows: list[dict[str, Any]]) -> list[str]:
-    search = read_search(entity, raw)
+    search = parse_search(entity, raw)
     return [
         r["pid"]
         for r in sorted(rows, key=lambda r: r["pid"])
-        if predicates.holds(entity, search.where, r)
-        and joining.selected(entity, r, search.include, {}, listed=True) is not None
+        if predicates.satisfies(entity, search.where, r)
+        and joining.select_relations(entity, r, search.include, {}, in_list=True) is not None
     ]
 
 
-@pytest.mark.parametrize("few", [pagination.FEW, 0], ids=["as they are", "by way of the datasets"])
+@pytest.mark.parametrize(
+    "few", [pagination.MAX_UNDECIDED_DOCUMENTS, 0], ids=["as they are", "by way of the datasets"]
+)
 async def test_answers_are_those_of_looking_at_every_record(
     few: int, portal: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pagination, "FEW", few)
+    monkeypatch.setattr(pagination, "MAX_UNDECIDED_DOCUMENTS", few)
     made = Made()
     datasets = [made.dataset(n) for n in range(40)]
     documents = [
@@ -179,27 +181,29 @@ async def test_answers_are_those_of_looking_at_every_record(
                  type="publication", datasets=(datasets[n].pid,))
         for n in range(8)
     ]  # fmt: skip
-    await portal.say(DatasetRegistered(dataset=d, version=1) for d in datasets)
-    await portal.say(DocumentRegistered(document=d, version=1) for d in documents)
-    await portal.settled()
-    dataset_rows = {d.pid: row(search_documents.build_dataset(d)) for d in datasets}
-    document_rows = [row(search_documents.build_document(d)) for d in documents]
-    for told in document_rows:
-        listed = next(d.datasets for d in documents if d.pid == told["pid"])
-        told["datasets"] = [dataset_rows[d.pid] for d in sorted(datasets, key=lambda d: d.pid)
-                            if d.pid in listed or d.document == told["pid"]]  # fmt: skip
+    await portal.publish(DatasetRegistered(dataset=d, version=1) for d in datasets)
+    await portal.publish(DocumentRegistered(document=d, version=1) for d in documents)
+    await portal.wait_indexed()
+    dataset_rows = {d.pid: row(search_documents.dataset(d)) for d in datasets}
+    document_rows = [row(search_documents.document(d)) for d in documents]
+    for received in document_rows:
+        listed = next(d.datasets for d in documents if d.pid == received["pid"])
+        received["datasets"] = [dataset_rows[d.pid] for d in sorted(datasets, key=lambda d: d.pid)
+                            if d.pid in listed or d.document == received["pid"]]  # fmt: skip
     found = 0
     for _ in range(FILTERS):
         for entity, rows in ((DATASET, list(dataset_rows.values())), (DOCUMENT, document_rows)):
-            asked = made.filter(entity)
-            expected = brute_force(entity, asked, rows)
-            answer = await portal.get(f"/api/{entity.name}s", filter=asked)
-            assert answer.status_code == 200, (asked, answer.text)
-            assert [r["pid"] for r in answer.json()] == expected, asked
-            page = await portal.get(f"/api/{entity.name}s", filter={**asked, "skip": 3, "limit": 2})
-            assert [r["pid"] for r in page.json()] == expected[3:5], asked
-            assert page.headers["x-total-count"] == str(len(expected)), asked
-            counted = await portal.get(f"/api/{entity.name}s/count", filter=asked)
-            assert counted.json() == {"count": len(expected)}, asked
+            raw_filter = made.filter(entity)
+            expected = brute_force(entity, raw_filter, rows)
+            answer = await portal.get(f"/api/{entity.name}s", filter=raw_filter)
+            assert answer.status_code == 200, (raw_filter, answer.text)
+            assert [r["pid"] for r in answer.json()] == expected, raw_filter
+            page = await portal.get(
+                f"/api/{entity.name}s", filter={**raw_filter, "skip": 3, "limit": 2}
+            )
+            assert [r["pid"] for r in page.json()] == expected[3:5], raw_filter
+            assert page.headers["x-total-count"] == str(len(expected)), raw_filter
+            counted = await portal.get(f"/api/{entity.name}s/count", filter=raw_filter)
+            assert counted.json() == {"count": len(expected)}, raw_filter
             found += bool(expected)
     assert found > FILTERS / 2

@@ -21,21 +21,21 @@ HISTORY = (Change(version=1, at=NOW, kind="registered", job_id="j1"),)
 
 async def test_an_embargoed_record_is_in_no_answer_until_it_is_released(portal: Any) -> None:
     hidden = SCAN.model_copy(update={"is_public": False})
-    await portal.say([
+    await portal.publish([
         DocumentRegistered(document=KIDNEY, version=1),
         DatasetRegistered(dataset=hidden, version=1, history=HISTORY),
     ])  # fmt: skip
-    await portal.settled()
+    await portal.wait_indexed()
     assert await portal.pids("/api/Datasets") == []
     for path in (f"/api/Datasets/{SCAN.pid}", f"/datasets/{SCAN.pid}"):
         assert (await portal.get(path)).status_code == 404
     assert (await portal.get(f"/api/records/{SCAN.pid}/history")).status_code == 404
     released = (*HISTORY, Change(version=2, at=NOW, kind="released", fields=("is_public",)))
-    await portal.say([DatasetRegistered(dataset=SCAN, version=2, history=released)])
-    await portal.settled()
+    await portal.publish([DatasetRegistered(dataset=SCAN, version=2, history=released)])
+    await portal.wait_indexed()
     assert await portal.pids("/api/Datasets") == [SCAN.pid]
-    told = (await portal.get(f"/api/records/{SCAN.pid}/history")).json()
-    assert [(c["version"], c["kind"]) for c in told["history"]] == [
+    found = (await portal.get(f"/api/records/{SCAN.pid}/history")).json()
+    assert [(c["version"], c["kind"]) for c in found["history"]] == [
         (1, "registered"),
         (2, "released"),
     ]
@@ -46,14 +46,14 @@ async def test_a_withdrawn_dataset_is_gone_but_for_its_tombstone(portal: Any) ->
                        adopted=False, state="findable", version=1)  # fmt: skip
     stone = DatasetWithdrawn(pid=SCAN.pid, version=2, reason="<b>consent</b> withdrawn",
                              withdrawn_at=NOW, title=SCAN.title, history=HISTORY)  # fmt: skip
-    await portal.say([
+    await portal.publish([
         DocumentRegistered(document=KIDNEY, version=1),
         DatasetRegistered(dataset=SCAN, version=1),
         minted,
     ])  # fmt: skip
-    await portal.settled()
-    await portal.say([stone, DatasetRegistered(dataset=SCAN, version=1)])
-    await portal.settled()
+    await portal.wait_indexed()
+    await portal.publish([stone, DatasetRegistered(dataset=SCAN, version=1)])
+    await portal.wait_indexed()
     assert await portal.pids("/api/Datasets") == []
     assert (await portal.get(f"/api/Datasets/{SCAN.pid}")).status_code == 404
     includes = {"include": [{"relation": "datasets"}]}
@@ -67,31 +67,31 @@ async def test_a_withdrawn_dataset_is_gone_but_for_its_tombstone(portal: Any) ->
     page = await portal.reader.get(f"/datasets/{SCAN.pid}", headers={"accept": "text/html"})
     assert page.status_code == 410
     assert "&lt;b&gt;consent" in page.text
-    told = (await portal.get(f"/api/records/{SCAN.pid}/history")).json()
-    assert told["withdrawn"]["reason"] == "<b>consent</b> withdrawn"
-    asked = await portal.reader.post("/api/downloads", json={"pid": SCAN.pid})
-    assert asked.status_code in (404, 410)
+    found = (await portal.get(f"/api/records/{SCAN.pid}/history")).json()
+    assert found["withdrawn"]["reason"] == "<b>consent</b> withdrawn"
+    refused = await portal.reader.post("/api/downloads", json={"pid": SCAN.pid})
+    assert refused.status_code in (404, 410)
 
 
 async def test_a_superseded_dataset_is_cited_but_not_found(portal: Any) -> None:
     newer = SCAN.model_copy(update={"pid": f"{SCAN.pid}.v2", "edition": 2, "supersedes": SCAN.pid})
-    await portal.say([
+    await portal.publish([
         DocumentRegistered(document=KIDNEY, version=1),
         DatasetRegistered(dataset=SCAN, version=1),
     ])  # fmt: skip
-    await portal.settled()
+    await portal.wait_indexed()
     old = SCAN.model_copy(update={"superseded_by": newer.pid})
     listing = KIDNEY.model_copy(update={"datasets": (newer.pid,)})
-    await portal.say([
+    await portal.publish([
         DatasetRegistered(dataset=newer, version=1),
         DatasetRegistered(dataset=old, version=2),
         DocumentRegistered(document=listing, version=2),
     ])  # fmt: skip
-    await portal.settled()
+    await portal.wait_indexed()
     assert await portal.pids("/api/Datasets") == [newer.pid]
     assert (await portal.get(f"/api/Datasets/{SCAN.pid}")).status_code == 200
-    told = (await portal.get(f"/api/records/{SCAN.pid}/history")).json()
-    assert told["superseded_by"] == newer.pid
+    found = (await portal.get(f"/api/records/{SCAN.pid}/history")).json()
+    assert found["superseded_by"] == newer.pid
     includes = {"include": [{"relation": "datasets"}]}
     document = (await portal.get(f"/api/Documents/{KIDNEY.pid}", filter=includes)).json()
     assert [d["pid"] for d in document["datasets"]] == [newer.pid]

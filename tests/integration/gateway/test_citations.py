@@ -66,12 +66,12 @@ async def kidney(portal: Any) -> Any:
         dataset(ZOOM, relations=derived),
         *map(minted, DOIS),
     ]
-    await portal.say(events)
-    await portal.settled()
+    await portal.publish(events)
+    await portal.wait_indexed()
     return portal
 
 
-async def asked(portal: Any, doi: str, accept: str) -> Any:
+async def resolve(portal: Any, doi: str, accept: str) -> Any:
     return await portal.reader.get(f"/doi/{doi}", headers={"accept": accept})
 
 
@@ -87,7 +87,7 @@ async def test_every_format_tells_the_same_record(kidney: Any) -> None:
         "text/x-bibliography; style=ieee": TITLE,
     }
     for accept, title in accepts.items():
-        answer = await asked(kidney, DOIS[ZOOM], accept)
+        answer = await resolve(kidney, DOIS[ZOOM], accept)
         assert answer.status_code == 200, accept
         assert answer.headers["content-type"].startswith(accept.split(";", 1)[0])
         assert "Accept" in answer.headers["vary"]
@@ -99,32 +99,32 @@ async def test_every_format_tells_the_same_record(kidney: Any) -> None:
 
 async def test_datacite_json_and_xml_are_valid_and_name_the_relatives(kidney: Any) -> None:
     for doi in DOIS.values():
-        told = (await asked(kidney, doi, "application/vnd.datacite.datacite+json")).json()
-        kept = {k: v for k, v in told.items() if k != "id"}
-        assert list(schema45.validator.iter_errors(kept)) == []
-        text = (await asked(kidney, doi, "application/vnd.datacite.datacite+xml")).text
+        found = (await resolve(kidney, doi, "application/vnd.datacite.datacite+json")).json()
+        metadata = {k: v for k, v in found.items() if k != "id"}
+        assert list(schema45.validator.iter_errors(metadata)) == []
+        text = (await resolve(kidney, doi, "application/vnd.datacite.datacite+xml")).text
         root = ET.fromstring(text)  # noqa: S314  # our own answer
         assert root.findtext("{http://datacite.org/schema/kernel-4}identifier") == doi
-    told = (await asked(kidney, DOIS[ZOOM], "application/vnd.datacite.datacite+json")).json()
-    related = {(r["relationType"], r["relatedIdentifier"]) for r in told["relatedIdentifiers"]}
+    found = (await resolve(kidney, DOIS[ZOOM], "application/vnd.datacite.datacite+json")).json()
+    related = {(r["relationType"], r["relatedIdentifier"]) for r in found["relatedIdentifiers"]}
     assert related == {("IsDerivedFrom", DOIS[OVERVIEW]), ("IsPartOf", DOIS[ORGAN])}
-    told = (await asked(kidney, DOIS[ORGAN], "application/vnd.datacite.datacite+json")).json()
-    related = {(r["relationType"], r["relatedIdentifier"]) for r in told["relatedIdentifiers"]}
+    found = (await resolve(kidney, DOIS[ORGAN], "application/vnd.datacite.datacite+json")).json()
+    related = {(r["relationType"], r["relatedIdentifier"]) for r in found["relatedIdentifiers"]}
     assert related == {
         ("HasPart", DOIS[OVERVIEW]), ("HasPart", DOIS[ZOOM]), ("IsPartOf", DOIS[WHOLE]),
     }  # fmt: skip
 
 
 async def test_schema_org_has_what_search_engines_for_data_want(kidney: Any) -> None:
-    told = (await asked(kidney, DOIS[ZOOM], "application/ld+json")).json()
-    assert told["@type"] == "Dataset"
-    assert told["@id"] == f"https://doi.org/{DOIS[ZOOM]}"
-    assert told["license"] == "https://spdx.org/licenses/CC-BY-4.0.html"
-    assert [c["@type"] for c in told["creator"]] == ["Organization", "Person", "Person"]
-    assert told["creator"][1]["@id"] == "https://orcid.org/0000-0002-1825-0097"
-    assert told["isPartOf"] == [{"@id": f"https://doi.org/{DOIS[ORGAN]}"}]
-    assert told["about"][0]["@id"] == "http://purl.obolibrary.org/obo/UBERON_0002113"
-    whole = (await asked(kidney, DOIS[WHOLE], "application/ld+json")).json()
+    found = (await resolve(kidney, DOIS[ZOOM], "application/ld+json")).json()
+    assert found["@type"] == "Dataset"
+    assert found["@id"] == f"https://doi.org/{DOIS[ZOOM]}"
+    assert found["license"] == "https://spdx.org/licenses/CC-BY-4.0.html"
+    assert [c["@type"] for c in found["creator"]] == ["Organization", "Person", "Person"]
+    assert found["creator"][1]["@id"] == "https://orcid.org/0000-0002-1825-0097"
+    assert found["isPartOf"] == [{"@id": f"https://doi.org/{DOIS[ORGAN]}"}]
+    assert found["about"][0]["@id"] == "http://purl.obolibrary.org/obo/UBERON_0002113"
+    whole = (await resolve(kidney, DOIS[WHOLE], "application/ld+json")).json()
     assert whole["@type"] == "Collection"
     assert whole["hasPart"] == [{"@id": f"https://doi.org/{DOIS[ORGAN]}"}]
 
@@ -139,20 +139,20 @@ async def test_schema_org_has_what_search_engines_for_data_want(kidney: Any) -> 
     ],
 )
 async def test_what_is_liked_best_is_answered(kidney: Any, accept: str, kind: str) -> None:
-    answer = await asked(kidney, DOIS[ZOOM], accept)
+    answer = await resolve(kidney, DOIS[ZOOM], accept)
     assert answer.headers["content-type"].split(";")[0] == kind
 
 
 async def test_what_nobody_has_is_not_acceptable(kidney: Any) -> None:
-    assert (await asked(kidney, DOIS[ZOOM], "image/png")).status_code == 406
-    unknown = await asked(kidney, DOIS[ZOOM], "text/x-bibliography; style=../../etc/passwd")
+    assert (await resolve(kidney, DOIS[ZOOM], "image/png")).status_code == 406
+    unknown = await resolve(kidney, DOIS[ZOOM], "text/x-bibliography; style=../../etc/passwd")
     assert unknown.status_code == 406
-    assert (await asked(kidney, "10.5072/none", "application/x-bibtex")).status_code == 404
+    assert (await resolve(kidney, "10.5072/none", "application/x-bibtex")).status_code == 404
 
 
 async def test_a_browser_is_led_to_the_page_of_whatever_level(kidney: Any) -> None:
     for pid, page in ((WHOLE, "/documents/atlas"), (ZOOM, "/datasets/kidney%2Fzoom")):
-        answer = await asked(kidney, DOIS[pid], "text/html")
+        answer = await resolve(kidney, DOIS[pid], "text/html")
         assert (answer.status_code, answer.headers["location"]) == (302, page)
         assert (await kidney.reader.get(page, headers={"accept": "text/html"})).status_code == 200
 
@@ -200,7 +200,7 @@ async def test_the_year_of_an_adopted_doi_is_not_made_up(kidney: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "params", "status", "said"),
+    ("path", "params", "status", "message"),
     [
         (ZOOM, {"format": "word"}, 400, "bibtex"),
         (ZOOM, {"style": "no-such-style"}, 400, "citationstyles"),
@@ -209,21 +209,21 @@ async def test_the_year_of_an_adopted_doi_is_not_made_up(kidney: Any) -> None:
     ],
 )
 async def test_what_cannot_be_answered_is_told(
-    kidney: Any, path: str, params: dict[str, str], status: int, said: str
+    kidney: Any, path: str, params: dict[str, str], status: int, message: str
 ) -> None:
     answer = await kidney.get(f"/api/records/{path}/citation", **params)
     assert answer.status_code == status
-    assert said in json.dumps(answer.json())
+    assert message in json.dumps(answer.json())
 
 
 async def test_a_shared_doi_lists_its_records_whatever_is_asked(kidney: Any) -> None:
     shared = DOIS[OVERVIEW]
     event = minted(OVERVIEW).model_copy(update={"pid": "another"})
-    await kidney.say([dataset("another", doi=shared), event])
-    await kidney.settled()
-    page = await asked(kidney, shared, "text/html")
+    await kidney.publish([dataset("another", doi=shared), event])
+    await kidney.wait_indexed()
+    page = await resolve(kidney, shared, "text/html")
     assert "another" in page.text
     assert "kidney/overview" in page.text
-    choice = await asked(kidney, shared, "application/x-bibtex")
+    choice = await resolve(kidney, shared, "application/x-bibtex")
     assert choice.status_code == 300
     assert {r["pid"] for r in choice.json()["records"]} == {"another", OVERVIEW}

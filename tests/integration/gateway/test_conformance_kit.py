@@ -13,8 +13,8 @@ from .serving import served
 
 @pytest.mark.parametrize("name", ["panosc", "pan"])
 async def test_every_case_passes(name: str, portal: Any, corpora: Any, tmp_path: Path) -> None:
-    await portal.say(corpora.events(name))
-    await portal.settled()
+    await portal.publish(corpora.events(name))
+    await portal.wait_indexed()
     async with served(portal.gateway) as port:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -23,7 +23,7 @@ async def test_every_case_passes(name: str, portal: Any, corpora: Any, tmp_path:
             *("--json", str(tmp_path / "out.json")),
             stdout=asyncio.subprocess.PIPE,
         )
-        told, _ = await process.communicate()
+        found, _ = await process.communicate()
     failed = [r for r in json.loads((tmp_path / "out.json").read_text())["results"] if not r["ok"]]
     assert failed == []
-    assert process.returncode == 0, told.decode()
+    assert process.returncode == 0, found.decode()

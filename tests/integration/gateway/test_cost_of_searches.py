@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from portal_gateway.search import pagination
 from portal_indexer import index_settings
-from portal_indexer.meilisearch import Meilisearch as IndexerEngine
+from portal_indexer.meilisearch import Engine as IndexerEngine
 from portal_indexer.settings import IndexerSettings
 from portal_shared.contracts.events import DatasetRegistered, DocumentRegistered, Event
 from portal_shared.contracts.records import Dataset, Document
@@ -48,21 +48,21 @@ def events() -> Iterator[Event]:
 
 
 @pytest.fixture
-async def asked(portal: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+async def rows_read(portal: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of rows that each request of the engine brought; the records are indexed."""
-    await portal.say(events())
-    await portal.settled()
+    await portal.publish(events())
+    await portal.wait_indexed()
     engine = portal.gateway.state.engine
-    ask = engine.ask
+    request = engine.request
     brought: list[int] = []
 
-    async def noted(method: str, path: str, body: Any) -> Any:
-        answer = await ask(method, path, body)
+    async def recorded(method: str, path: str, body: Any) -> Any:
+        answer = await request(method, path, body)
         results = answer.get("results", [answer])
         brought.append(sum(len(r.get("hits", ())) for r in results))
         return answer
 
-    monkeypatch.setattr(engine, "ask", noted)
+    monkeypatch.setattr(engine, "request", recorded)
     return brought
 
 
@@ -76,7 +76,7 @@ def nested(**shape: Any) -> dict[str, Any]:
 
 
 async def test_a_nested_search_asks_a_handful_and_reads_its_page(
-    portal: Any, asked: list[int]
+    portal: Any, rows_read: list[int]
 ) -> None:
     answer = await portal.get("/api/Documents", filter=nested(limit=5))
     expected = [
@@ -86,33 +86,33 @@ async def test_a_nested_search_asks_a_handful_and_reads_its_page(
     ]
     assert [r["pid"] for r in answer.json()] == expected[:5]
     assert answer.headers["x-total-count"] == str(len(expected))
-    assert len(asked) <= HANDFUL
-    assert sum(asked) < DOCUMENTS
+    assert len(rows_read) <= HANDFUL
+    assert sum(rows_read) < DOCUMENTS
 
 
 async def test_of_a_record_its_relations_are_read_only_for_who_asks_for_them(
-    portal: Any, asked: list[int], monkeypatch: pytest.MonkeyPatch
+    portal: Any, rows_read: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = portal.gateway.state.engine
-    ask = engine.ask
+    request = engine.request
     read: list[set[str]] = []
 
-    async def noted(method: str, path: str, body: Any) -> Any:
-        answer = await ask(method, path, body)
+    async def recorded(method: str, path: str, body: Any) -> Any:
+        answer = await request(method, path, body)
         results = answer.get("results", [answer])
         read.extend(h.keys() for r in results for h in r.get("hits", ()))
         return answer
 
-    monkeypatch.setattr(engine, "ask", noted)
+    monkeypatch.setattr(engine, "request", recorded)
     wanted = {"include": ["datasets"], "limit": 3}
-    told = (await portal.get("/api/Documents", filter=wanted)).json()
-    assert all(len(row["datasets"]) == DATASETS for row in told)
+    found = (await portal.get("/api/Documents", filter=wanted)).json()
+    assert all(len(row["datasets"]) == DATASETS for row in found)
     assert read
     assert not any("relations" in keys for keys in read)
     read.clear()
     deeper = {"relation": "datasets", "scope": {"include": ["techniques"]}}
-    told = (await portal.get("/api/Documents", filter={"include": [deeper], "limit": 3})).json()
-    assert all(d["techniques"] for row in told for d in row["datasets"])
+    found = (await portal.get("/api/Documents", filter={"include": [deeper], "limit": 3})).json()
+    assert all(d["techniques"] for row in found for d in row["datasets"])
     assert [("relations" in keys) for keys in read] == [False] * 3 + [True] * 3 * DATASETS
 
 
@@ -138,7 +138,7 @@ async def test_of_a_record_its_relations_are_read_only_for_who_asks_for_them(
     ],
 )
 async def test_what_is_only_told_is_read_for_the_rows_of_the_page(
-    wanted: dict[str, Any], first: str, portal: Any, asked: list[int]
+    wanted: dict[str, Any], first: str, portal: Any, rows_read: list[int]
 ) -> None:
     answer = await portal.get("/api/Documents", filter={**wanted, "skip": 1, "limit": 1})
     (row,) = answer.json()
@@ -148,12 +148,12 @@ async def test_what_is_only_told_is_read_for_the_rows_of_the_page(
     assert answer.headers["x-total-count"] == str(DOCUMENTS)
     decides = any(isinstance(i, dict) for i in wanted["include"])
     judged = DOCUMENTS * (1 + DATASETS) if decides else DOCUMENTS
-    assert sum(asked) <= judged + 3 * DATASETS
-    assert len(asked) <= HANDFUL + decides
+    assert sum(rows_read) <= judged + 3 * DATASETS
+    assert len(rows_read) <= HANDFUL + decides
 
 
 async def test_a_condition_on_the_document_beside_it_costs_no_more(
-    portal: Any, asked: list[int]
+    portal: Any, rows_read: list[int]
 ) -> None:
     wanted = nested(where={"title": {"inq": [f"Heart {n}" for n in range(0, DOCUMENTS, 3)]}})
     answer = await portal.get("/api/Documents", filter={**wanted, "order": "title"})
@@ -162,29 +162,29 @@ async def test_a_condition_on_the_document_beside_it_costs_no_more(
     assert all(int(r["pid"][-3:]) % 3 == 0 for r in answer.json())
 
 
-async def test_a_text_reads_those_that_may_have_it(portal: Any, asked: list[int]) -> None:
+async def test_a_text_reads_those_that_may_have_it(portal: Any, rows_read: list[int]) -> None:
     answer = await portal.get("/api/Documents", filter={"where": {"text": "eart 1"}})
     assert {r["title"] for r in answer.json()} == {f"Heart {n}" for n in (1, *range(10, 20))}
-    assert sum(asked) < DOCUMENTS / 2
+    assert sum(rows_read) < DOCUMENTS / 2
 
 
-async def test_a_whole_word_is_settled_by_the_engine(portal: Any, asked: list[int]) -> None:
+async def test_a_whole_word_is_settled_by_the_engine(portal: Any, rows_read: list[int]) -> None:
     wanted = {"where": {"title": {"ilike": "%HEART%"}}, "limit": 2}
     answer = await portal.get("/api/Documents", filter=wanted)
     assert len(answer.json()) == 2
     assert answer.headers["x-total-count"] == str(DOCUMENTS)
-    assert asked == [2]
+    assert rows_read == [2]
 
 
 async def test_a_record_and_its_relations_are_told_while_the_engine_is_away(
-    portal: Any, asked: list[int], monkeypatch: pytest.MonkeyPatch
+    portal: Any, rows_read: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = await portal.get("/api/Datasets/10.1%2Fset-001-2")
 
     async def away(*_: Any) -> Any:
         raise Unavailable("The search engine is out of reach")
 
-    monkeypatch.setattr(portal.gateway.state.engine, "ask", away)
+    monkeypatch.setattr(portal.gateway.state.engine, "request", away)
     answer = await portal.get("/api/Datasets/10.1%2Fset-001-2", filter={"include": "techniques"})
     assert answer.status_code == 200
     assert answer.json().keys() - there.json().keys() == {"techniques"}
@@ -193,12 +193,12 @@ async def test_a_record_and_its_relations_are_told_while_the_engine_is_away(
 
 @pytest.mark.parametrize("packed", ["gzip", "identity"])
 async def test_a_long_list_is_sent_while_it_is_read(
-    packed: str, portal: Any, asked: list[int], monkeypatch: pytest.MonkeyPatch
+    packed: str, portal: Any, rows_read: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = await portal.get("/api/Datasets", filter={"skip": 3, "include": ["techniques"]})
-    monkeypatch.setattr(pagination, "STREAMED", 20)
-    monkeypatch.setattr(pagination, "BATCH", 50)
-    asked.clear()
+    monkeypatch.setattr(pagination, "MAX_BUFFERED_ROWS", 20)
+    monkeypatch.setattr(pagination, "BATCH_SIZE", 50)
+    rows_read.clear()
     answer = await portal.reader.get(
         "/api/Datasets",
         params={"filter": '{"skip": 3, "include": ["techniques"]}'},
@@ -207,10 +207,10 @@ async def test_a_long_list_is_sent_while_it_is_read(
     assert answer.json() == whole.json()
     assert answer.headers["x-total-count"] == str(DOCUMENTS * DATASETS)
     assert answer.headers.get("content-encoding", "identity") == packed
-    assert max(asked) == 50
+    assert max(rows_read) == 50
 
 
-async def test_an_index_of_before_is_filled_again(portal: Any, asked: list[int]) -> None:
+async def test_an_index_of_before_is_filled_again(portal: Any, rows_read: list[int]) -> None:
     engine = IndexerEngine(IndexerSettings(**portal.indexer.state.service.settings.model_dump()))
     settings = index_settings.settings("datasets")
     assert not await engine.ensure("datasets", settings)
@@ -233,19 +233,19 @@ LONG: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("kind", LONG)
 async def test_any_long_list_is_sent_piece_by_piece(
-    kind: str, portal: Any, asked: list[int], monkeypatch: pytest.MonkeyPatch
+    kind: str, portal: Any, rows_read: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = LONG[kind]
     whole = await portal.get("/api/Datasets", filter=wanted)
-    monkeypatch.setattr(pagination, "STREAMED", 20)
-    monkeypatch.setattr(pagination, "BATCH", 30)
-    monkeypatch.setattr(pagination, "TOGETHER", 30)
-    asked.clear()
+    monkeypatch.setattr(pagination, "MAX_BUFFERED_ROWS", 20)
+    monkeypatch.setattr(pagination, "BATCH_SIZE", 30)
+    monkeypatch.setattr(pagination, "MAX_PIDS_PER_REQUEST", 30)
+    rows_read.clear()
     answer = await portal.get("/api/Datasets", filter=wanted)
     assert len(answer.json()) > 150
     assert answer.json() == whole.json()
     assert answer.headers["x-total-count"] == whole.headers["x-total-count"]
-    assert asked[-1] <= 30 < len(answer.json())
+    assert rows_read[-1] <= 30 < len(answer.json())
     page = await portal.get("/api/Datasets", filter={**wanted, "skip": 100, "limit": 9})
     start = 100 - wanted.get("skip", 0)
     assert page.json() == whole.json()[start : start + 9]

@@ -31,8 +31,8 @@ def records() -> list[Event]:
 
 @pytest.fixture
 async def portal(portal_on_engine: Any) -> Any:
-    await portal_on_engine.say(records())
-    await portal_on_engine.settled()
+    await portal_on_engine.publish(records())
+    await portal_on_engine.wait_indexed()
     return portal_on_engine
 
 
@@ -71,8 +71,8 @@ async def test_searches_under_way_when_it_is_killed_end_whole_or_unavailable(
         while going:
             answer = await portal.get("/api/Datasets")
             ended[answer.status_code] += 1
-            told = answer.json()
-            assert len(told) == DATASETS if answer.is_success else told["error"]["message"]
+            found = answer.json()
+            assert len(found) == DATASETS if answer.is_success else found["error"]["message"]
 
     readers = [asyncio.create_task(reader()) for _ in range(8)]
     for _ in range(3):

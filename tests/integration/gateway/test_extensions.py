@@ -35,14 +35,14 @@ MORE = [dataset(f"set-6{n}", "many", parameters=[parameter("voxel_size", n, "mm"
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def api(shared_portal: Any) -> AsyncGenerator[Any]:
     machine = Instrument(pid="evil", name="@evil", facility="ESRF")
-    await shared_portal.say(
+    await shared_portal.publish(
         [
             *events(),
             InstrumentRegistered(instrument=machine, version=1),
             *(DatasetRegistered(dataset=d, version=1) for d in (HOSTILE, *MORE)),
         ]
     )
-    await shared_portal.settled()
+    await shared_portal.wait_indexed()
     yield shared_portal
 
 
@@ -74,35 +74,35 @@ async def test_facets_are_the_same_counted_by_the_engine_and_row_by_row(
 
 
 async def test_facets_count_all_values_of_a_row_also_those_that_includes_cut(api: Any) -> None:
-    asked = {"facets": "techniques,samples", "filter": {"where": {"pid": "10.5072/doc-1"}}}
-    whole = (await api.get("/api/Documents/facets", **asked)).json()
+    params = {"facets": "techniques,samples", "filter": {"where": {"pid": "10.5072/doc-1"}}}
+    whole = (await api.get("/api/Documents/facets", **params)).json()
     tags = [
         {"relation": "techniques", "scope": {"where": {"name": {"like": "emission"}}}},
         {"relation": "samples", "scope": {"skip": 5}},
     ]
     cut = [{"relation": "datasets", "scope": {"include": tags}}]
-    asked["filter"] = {"where": {"pid": "10.5072/doc-1"}, "include": cut}
-    assert (await api.get("/api/Documents/facets", **asked)).json() == whole
+    params["filter"] = {"where": {"pid": "10.5072/doc-1"}, "include": cut}
+    assert (await api.get("/api/Documents/facets", **params)).json() == whole
     assert len(whole["facets"]["techniques"]) > 1
 
 
 async def test_facets_have_counts_ranges_and_what_is_not_recorded(api: Any) -> None:
     names = "instrument,parameter:organ,parameter:voxel_size[um]"
-    told = (await api.get("/api/Datasets/facets", facets=names, filter={"limit": 1})).json()
-    assert told["total"] == 8
-    assert told["facets"]["instrument"] == [
+    received = (await api.get("/api/Datasets/facets", facets=names, filter={"limit": 1})).json()
+    assert received["total"] == 8
+    assert received["facets"]["instrument"] == [
         {"value": "BM05", "count": 1},
         {"value": "BM18", "count": 1},
     ]
-    assert told["facets"]["parameter:voxel_size[um]"] == {
+    assert received["facets"]["parameter:voxel_size[um]"] == {
         "min": 0, "max": 2000, "unit": "um", "count": 4,
     }  # fmt: skip
-    assert told["missing"] == {
+    assert received["missing"] == {
         "instrument": 6, "parameter:organ": 7, "parameter:voxel_size[um]": 4,
     }  # fmt: skip
     only = {"where": {"pid": "set-5"}}
-    told = (await api.get("/api/Datasets/facets", facets=names, filter=only)).json()
-    assert (told["total"], told["missing"]["instrument"]) == (1, 1)
+    received = (await api.get("/api/Datasets/facets", facets=names, filter=only)).json()
+    assert (received["total"], received["missing"]["instrument"]) == (1, 1)
 
 
 @pytest.mark.parametrize("path", ["facets", "suggest"])
@@ -114,7 +114,7 @@ async def test_what_is_no_facet_is_refused(api: Any, path: str, facet: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("path", "asked", "first"),
+    ("path", "params", "first"),
     [
         ("Datasets", {"typed": "achil"}, ("achillesTendon", "parameter:organ", 1)),
         ("Datasets", {"typed": "ESRF", "facets": "samples"}, None),
@@ -130,19 +130,19 @@ async def test_what_is_no_facet_is_refused(api: Any, path: str, facet: str) -> N
     ],
 )
 async def test_values_complete_what_is_being_typed(
-    api: Any, path: str, asked: Any, first: Any
+    api: Any, path: str, params: Any, first: Any
 ) -> None:
-    answer = await api.get(f"/api/{path}/suggest", **asked)
+    answer = await api.get(f"/api/{path}/suggest", **params)
     assert answer.status_code == 200, answer.text
-    told = [(s["value"], s["facet"], s["count"]) for s in answer.json()]
-    assert told[:1] == ([first] if first else [])
+    received = [(s["value"], s["facet"], s["count"]) for s in answer.json()]
+    assert received[:1] == ([first] if first else [])
 
 
 async def test_suggestions_obey_the_search_and_the_limit(api: Any) -> None:
     answer = await api.get("/api/Datasets/suggest", typed="", facets="keywords", limit="1")
     assert len(answer.json()) == 1
-    asked = {"where": {"pid": "set-4"}}
-    answer = await api.get("/api/Datasets/suggest", typed="l", facets="keywords", filter=asked)
+    raw_filter = {"where": {"pid": "set-4"}}
+    answer = await api.get("/api/Datasets/suggest", typed="l", facets="keywords", filter=raw_filter)
     assert answer.json() == [{"value": "lung", "facet": "keywords", "count": 1}]
     for limit in ("0", "x", "1000", "-1"):
         assert (await api.get("/api/Datasets/suggest", limit=limit)).status_code == 400
@@ -175,8 +175,8 @@ async def test_prose_about_a_person_is_searched_but_never_shown_or_counted(api: 
 
 async def test_snippets_are_refused_where_they_cannot_be_told(api: Any) -> None:
     assert (await api.get("/api/Datasets", query="lung", snippets="perhaps")).status_code == 400
-    asked = {"query": "lung", "fields": ["title"]}
-    assert (await api.get("/api/Datasets", filter=asked, snippets="true")).status_code == 400
+    raw_filter = {"query": "lung", "fields": ["title"]}
+    assert (await api.get("/api/Datasets", filter=raw_filter, snippets="true")).status_code == 400
     without_query = await api.get("/api/Datasets", snippets="true")
     assert without_query.json() == (await api.get("/api/Datasets")).json()
 
@@ -218,7 +218,7 @@ async def test_no_cell_is_a_formula(api: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "raw_filter",
     [
         {"where": {"title": {"like": "u"}}},
         {"where": {"size": {"gt": 1}}},
@@ -231,9 +231,9 @@ async def test_no_cell_is_a_formula(api: Any) -> None:
         {"include": [{"relation": "techniques", "scope": {"where": {"pid": "PaNET01012"}}}]},
     ],
 )
-async def test_an_export_has_the_rows_of_the_list_in_its_order(api: Any, asked: Any) -> None:
-    rows = table((await api.get("/api/Datasets/export", filter=asked, columns="pid")).text)
-    assert [r["pid"] for r in rows] == await api.pids("/api/Datasets", filter=asked)
+async def test_an_export_has_the_rows_of_the_list_in_its_order(api: Any, raw_filter: Any) -> None:
+    rows = table((await api.get("/api/Datasets/export", filter=raw_filter, columns="pid")).text)
+    assert [r["pid"] for r in rows] == await api.pids("/api/Datasets", filter=raw_filter)
 
 
 async def test_members_of_documents_are_exported_by_name(api: Any) -> None:
@@ -243,8 +243,8 @@ async def test_members_of_documents_are_exported_by_name(api: Any) -> None:
 
 
 async def test_what_cannot_be_exported_is_refused(api: Any) -> None:
-    for asked in ({"format": "xls"}, {"columns": "nope"}, {"columns": "parameter:"},
+    for params in ({"format": "xls"}, {"columns": "nope"}, {"columns": "parameter:"},
                   {"filter": {"limit": -1}}, {"columns": ",".join(["pid"] * 200)}):  # fmt: skip
-        answer = await api.get("/api/Datasets/export", **asked)
+        answer = await api.get("/api/Datasets/export", **params)
         assert answer.status_code == 400
         assert answer.json()["error"]["message"]

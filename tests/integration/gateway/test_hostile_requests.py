@@ -43,8 +43,8 @@ class Api:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def api(shared_portal: Any) -> AsyncGenerator[Api]:
-    await shared_portal.say(events())
-    await shared_portal.settled()
+    await shared_portal.publish(events())
+    await shared_portal.wait_indexed()
     async with served(shared_portal.gateway) as port:
         yield Api(shared_portal, port)
 
@@ -153,12 +153,12 @@ PARAMETERS = ("where", "query", "facets", "typed", "limit", "columns", "format",
 others = st.fixed_dictionaries({}, optional=dict.fromkeys(PARAMETERS, texts))
 
 
-def judge(answer: httpx.Response) -> None:
+def check_answer(answer: httpx.Response) -> None:
     """Answered or refused by name; never more than is public."""
-    told = (str(answer.request.url)[:500], answer.text[:500])
-    assert answer.status_code in (200, 304, 400, 404, 406), told
+    found = (str(answer.request.url)[:500], answer.text[:500])
+    assert answer.status_code in (200, 304, 400, 404, 406), found
     if answer.status_code == 200:
-        assert HIDDEN not in answer.text, told
+        assert HIDDEN not in answer.text, found
     else:
         error = answer.json()["error"]
         assert error["statusCode"] == answer.status_code
@@ -170,10 +170,10 @@ async def test_filters_of_any_kind_are_answered_or_refused(api: Api) -> None:
 
         @bounded
         @given(paths, written, others)
-        def asked(path: str, sent: str, more: dict[str, str]) -> None:
-            judge(client.get(path, params={"filter": sent, **more}))
+        def check(path: str, sent: str, more: dict[str, str]) -> None:
+            check_answer(client.get(path, params={"filter": sent, **more}))
 
-        await asyncio.to_thread(asked)
+        await asyncio.to_thread(check)
 
 
 async def test_brackets_of_any_kind_are_answered_or_refused(api: Api) -> None:
@@ -181,10 +181,10 @@ async def test_brackets_of_any_kind_are_answered_or_refused(api: Api) -> None:
 
         @bounded
         @given(paths, brackets)
-        def asked(path: str, sent: str) -> None:
-            judge(client.get(f"{path}?{sent}"))
+        def check(path: str, sent: str) -> None:
+            check_answer(client.get(f"{path}?{sent}"))
 
-        await asyncio.to_thread(asked)
+        await asyncio.to_thread(check)
 
 
 async def test_paths_of_any_kind_are_answered_or_refused(api: Api) -> None:
@@ -193,32 +193,32 @@ async def test_paths_of_any_kind_are_answered_or_refused(api: Api) -> None:
         @bounded
         @given(st.lists(texts | st.sampled_from(["Datasets", "count", "files", "%2F"]), max_size=4),
                st.sampled_from(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]))  # fmt: skip
-        def asked(parts: list[str], method: str) -> None:
+        def check(parts: list[str], method: str) -> None:
             path = "/api/" + "/".join(quote(p, safe="") for p in parts)
             answer = client.request(method, path, follow_redirects=False)
             assert answer.status_code < 500, (method, path, answer.text[:300])
             assert HIDDEN not in answer.text
 
-        await asyncio.to_thread(asked)
+        await asyncio.to_thread(check)
 
 
 async def test_requests_made_from_the_openapi_document_meet_no_fault(api: Api) -> None:
     document = (await api.portal.reader.get("/api/openapi.json")).json()
     schema = schemathesis.openapi.from_dict(document)
     every = [one.ok() for one in schema.get_all_operations()]
-    searching = ("/api/Datasets", "/api/Documents", "/api/Instruments")
-    operations = [one for one in every if one.path.startswith(searching)]
+    searcher = ("/api/Datasets", "/api/Documents", "/api/Instruments")
+    operations = [one for one in every if one.path.startswith(searcher)]
     assert len(operations) >= 20
     for operation in operations:
 
         @settings(bounded, max_examples=max(5, REQUESTS // 20))
         @given(operation.as_strategy())
-        def asked(case: Any) -> None:
+        def check(case: Any) -> None:
             answer = case.call(base_url=api.url, timeout=HANGS)
             assert answer.status_code < 500, (case.path, answer.text[:300])
             assert HIDDEN not in answer.text
 
-        await asyncio.to_thread(asked)
+        await asyncio.to_thread(check)
 
 
 def huge() -> dict[str, str]:

@@ -20,8 +20,8 @@ DOCUMENT = "10.5072/doc-1"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def api(shared_portal: Any) -> AsyncGenerator[Any]:
-    await shared_portal.say(events())
-    await shared_portal.settled()
+    await shared_portal.publish(events())
+    await shared_portal.wait_indexed()
     yield shared_portal
 
 
@@ -37,7 +37,7 @@ async def sent(api: Any, address: str) -> Any:
 
 def merged(lists: list[list[dict[str, Any]]], limit: int, *, query: bool) -> list[dict[str, Any]]:
     """What the federation makes of the facilities' lists, with its production defaults."""
-    kept = [
+    rows_ = [
         row
         for rows in lists
         for row in rows
@@ -46,10 +46,10 @@ def merged(lists: list[list[dict[str, Any]]], limit: int, *, query: bool) -> lis
         and 0 < row["score"] < 1
     ]
     if query:
-        kept.sort(key=lambda row: -row["score"])
+        rows_.sort(key=lambda row: -row["score"])
     else:
-        kept.sort(key=lambda row: row.get("title") or row.get("name"))
-    return kept[:limit]
+        rows_.sort(key=lambda row: row.get("title") or row.get("name"))
+    return rows_[:limit]
 
 
 NESTED = (
@@ -74,8 +74,8 @@ async def test_nothing_of_a_list_is_lost_in_the_federation(
 ) -> None:
     listed = await sent(api, address)
     assert len(listed) >= rows
-    told = merged([listed, []], 100, query="query" in address)
-    assert {row["pid"] for row in told} == {row["pid"] for row in listed}
+    found = merged([listed, []], 100, query="query" in address)
+    assert {row["pid"] for row in found} == {row["pid"] for row in listed}
 
 
 async def test_the_federation_asks_for_one_record_and_for_counts(api: Any) -> None:
@@ -125,14 +125,14 @@ async def test_an_opened_result_is_read_in_three_requests(api: Any, pid: str) ->
         [],
     )
     for relation, names in (("techniques", "name"), ("parameters", "name")):
-        told = await sent(
+        found = await sent(
             api, f'/api/documents/{pid}?filter={{"include":[{{"relation":"datasets","scope":'
             f'{{"include":[{{"relation":"{relation}"}}]}}}}],"limit":0}}',
         )  # fmt: skip
-        read = [row[names] for dataset in told["datasets"] for row in dataset[relation]]
+        read = [row[names] for dataset in found["datasets"] for row in dataset[relation]]
         assert isinstance(read, list)
     if "doc-1" in pid:
-        assert len(told["datasets"]) == 2
+        assert len(found["datasets"]) == 2
 
 
 async def test_a_harvester_pages_until_a_page_is_short(api: Any) -> None:

@@ -16,7 +16,7 @@ PIDS = [
     "10.5072/short",
     *(f"{LONG}-{n}" for n in range(10, 35)),
     "10.5072/zz",
-]  # more than listing.FEW
+]  # more than paginator.FEW
 SAME_DATASET = {
     "relation": "datasets",
     "scope": {
@@ -40,15 +40,15 @@ async def api(shared_portal: Any) -> AsyncGenerator[Any]:
             for n, more in enumerate([both, {"techniques": [technique(XES)]}])
         ]
         above = Document(pid=pid, name="d", title="Lung", profile="panosc", type="publication")
-        told = [DatasetRegistered(dataset=made, version=1) for made in sets]
-        await shared_portal.say([*told, DocumentRegistered(document=above, version=1)])
-    await shared_portal.settled()
+        found = [DatasetRegistered(dataset=made, version=1) for made in sets]
+        await shared_portal.publish([*found, DocumentRegistered(document=above, version=1)])
+    await shared_portal.wait_indexed()
     yield shared_portal
 
 
 async def test_they_are_told_apart_and_stand_in_order(api: Any) -> None:
-    told = await api.get("/api/Documents", filter={"include": [SAME_DATASET]})
-    assert [d["pid"] for d in told.json()] == sorted(PIDS)
+    found = await api.get("/api/Documents", filter={"include": [SAME_DATASET]})
+    assert [d["pid"] for d in found.json()] == sorted(PIDS)
     page = await api.get(
         "/api/Documents", filter={"include": [SAME_DATASET], "skip": 2, "limit": 1}
     )

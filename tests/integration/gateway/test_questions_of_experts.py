@@ -1,4 +1,4 @@
-"""Questions that experts ask, over the published metadata of the Human Organ Atlas."""
+"""Questions of experts, answered from the published metadata of the Human Organ Atlas."""
 
 from collections import Counter
 from collections.abc import AsyncGenerator
@@ -51,8 +51,8 @@ def remembered() -> list[Event]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def api(shared_portal: Any) -> AsyncGenerator[Any]:
-    await shared_portal.say(events())
-    await shared_portal.settled(seconds=240)
+    await shared_portal.publish(events())
+    await shared_portal.wait_indexed(seconds=240)
     yield shared_portal
 
 
@@ -89,11 +89,11 @@ def of(name: str, value: Any, unit: str | None = None) -> dict[str, Any]:
 
 
 async def test_the_same_zooms_by_conditions(api: Any) -> None:
-    asked = [of("donor", DONOR), of("organ", "kidney"), of("organ_context", "left"),
+    includes = [of("donor", DONOR), of("organ", "kidney"), of("organ_context", "left"),
              of("dataset_type", "zoom"),
              of("voxel_size", {"between": [0.002, 0.0065]}, "mm")]  # fmt: skip
-    assert set(await api.pids("/api/Datasets", filter={"include": asked})) == LEFT_ZOOMS
-    below = {"relation": "datasets", "scope": {"include": asked}}
+    assert set(await api.pids("/api/Datasets", filter={"include": includes})) == LEFT_ZOOMS
+    below = {"relation": "datasets", "scope": {"include": includes}}
     assert await api.pids("/api/Documents", filter={"include": [below]}) == [f"{DONOR}_kidney"]
 
 
@@ -188,9 +188,11 @@ async def test_an_author_is_found_in_each_way_of_writing(api: Any) -> None:
 
 @pytest.mark.parametrize(("value", "unit"), [(152.72, "mA"), (0.15272, "A"), (152720, "uA")])
 async def test_a_current_is_the_same_in_each_unit(api: Any, value: float, unit: str) -> None:
-    asked = {"between": [value * 0.999, value * 1.001]}
+    interval = {"between": [value * 0.999, value * 1.001]}
     expected = {"between": [152.72 * 0.999, 152.72 * 1.001]}
-    found = await api.pids("/api/Datasets", filter={"include": [of("ring_current", asked, unit)]})
+    found = await api.pids(
+        "/api/Datasets", filter={"include": [of("ring_current", interval, unit)]}
+    )
     assert found == await api.pids(
         "/api/Datasets", filter={"include": [of("ring_current", expected, "mA")]}
     )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from portal_gateway.search import files as filing
+from portal_gateway.search import files as file_pages
 from portal_shared.contracts.events import (
     DatasetAvailability,
     DatasetFilesListed,
@@ -78,7 +78,7 @@ def registered(*datasets: Dataset, version: int = 1) -> list[Event]:
 @pytest.fixture
 async def atlas(portal: Any) -> Any:
     machine = Instrument(pid="bm18", name="BM18", facility="ESRF")
-    await portal.say(
+    await portal.publish(
         [
             InstrumentRegistered(instrument=machine, version=1),
             *registered(*KIDNEYS, HEART, HIDDEN),
@@ -87,7 +87,7 @@ async def atlas(portal: Any) -> Any:
             DocumentRegistered(document=organ("brain", HIDDEN, is_public=False), version=1),
         ]
     )
-    await portal.settled()
+    await portal.wait_indexed()
     return portal
 
 
@@ -141,32 +141,32 @@ async def test_pages_totals_and_counts_agree(atlas: Any) -> None:
 
 
 async def test_conditions_hold_on_one_and_the_same_dataset(atlas: Any) -> None:
-    def asked(side: str, most: float) -> dict[str, Any]:
+    def voxel_filter(side: str, most: float) -> dict[str, Any]:
         context = {"and": [{"name": "organ_context"}, {"value": side}]}
         voxel = {"and": [{"name": "voxel_size"}, {"value": {"lt": most}}, {"unit": "mm"}]}
         nested = [{"relation": "parameters", "scope": {"where": w}} for w in (context, voxel)]
         return {"include": [{"relation": "datasets", "scope": {"include": nested}}]}
 
-    answer = await atlas.get("/api/Documents", filter=asked("left", 0.01))
+    answer = await atlas.get("/api/Documents", filter=voxel_filter("left", 0.01))
     assert [row["pid"] for row in answer.json()] == [f"{DONOR}_kidney"]
     assert [d["pid"] for d in answer.json()[0]["datasets"]] == [KIDNEYS[0].pid]
-    told = answer.json()[0]["datasets"][0]["parameters"]
-    assert {p["name"]: (p["value"], p["unit"]) for p in told if p["name"] == "voxel_size"} == {
+    received = answer.json()[0]["datasets"][0]["parameters"]
+    assert {p["name"]: (p["value"], p["unit"]) for p in received if p["name"] == "voxel_size"} == {
         "voxel_size": (0.00649, "mm")
     }
-    assert await atlas.pids("/api/Documents", filter=asked("left", 0.001)) == []
+    assert await atlas.pids("/api/Documents", filter=voxel_filter("left", 0.001)) == []
 
 
 async def test_facets_count_all_rows_that_are_selected(atlas: Any) -> None:
     names = "techniques,instrument,parameter:organ,parameter:voxel_size[mm]"
-    told = (await atlas.get("/api/Datasets/facets", filter={"limit": 1}, facets=names)).json()
-    assert told["total"] == 4
-    assert told["facets"]["parameter:organ"] == [
+    received = (await atlas.get("/api/Datasets/facets", filter={"limit": 1}, facets=names)).json()
+    assert received["total"] == 4
+    assert received["facets"]["parameter:organ"] == [
         {"value": "kidney", "count": 3},
         {"value": "heart", "count": 1},
     ]
-    assert told["facets"]["instrument"] == [{"value": "BM18", "count": 4}]
-    assert told["facets"]["parameter:voxel_size[mm]"] == {
+    assert received["facets"]["instrument"] == [{"value": "BM18", "count": 4}]
+    assert received["facets"]["parameter:voxel_size[mm]"] == {
         "min": 0.00649,
         "max": 0.02514,
         "unit": "mm",
@@ -200,8 +200,8 @@ async def test_any_origin_may_read_with_credentials(atlas: Any) -> None:
     assert answer.headers["access-control-allow-origin"] == "https://data.example"
     assert answer.headers["access-control-allow-credentials"] == "true"
     assert "x-total-count" in answer.headers["access-control-expose-headers"].lower()
-    asked = {**origin, "access-control-request-method": "GET"}
-    preflight = await atlas.reader.options("/api/Datasets", headers=asked)
+    headers = {**origin, "access-control-request-method": "GET"}
+    preflight = await atlas.reader.options("/api/Datasets", headers=headers)
     assert preflight.headers["access-control-max-age"] == "86400"
 
 
@@ -219,7 +219,6 @@ REFUSED = [
     ),
     ("GET", "/api/Datasets?filter=[]", 400, "Value is not an object."),
     ("GET", "/api/Datasets?filter=%FF", 400, "The query string is not UTF-8"),
-    ("GET", "/nowhere", 404, "There is no method to handle GET /nowhere"),
 ]
 
 
@@ -228,8 +227,30 @@ async def test_errors_have_the_standards_shape(atlas: Any) -> None:
         answer = await atlas.reader.request(method, path)
         assert answer.status_code == status
         error = answer.json()["error"]
-        told = (error["statusCode"], error["name"], error["message"])
-        assert told == (status, "Error", message)
+        received = (error["statusCode"], error["name"], error["message"])
+        assert received == (status, "Error", message)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "detail"),
+    [
+        ("/nowhere", 404, "There is no method to handle GET /nowhere"),
+        ("/datasets/nope", 404, 'Unknown "Dataset" id "nope".'),
+        ("/doi/10.5072/nope", 404, "No record has the DOI 10.5072/nope"),
+        ("/api/records/nope/history", 404, 'Unknown record "nope".'),
+        ("/api/records/nope/citation", 404, 'Unknown record "nope".'),
+        ("/api/downloads/nope", 404, "no download 'nope'"),
+    ],
+)
+async def test_other_errors_are_problem_details(
+    atlas: Any, path: str, status: int, detail: str
+) -> None:
+    answer = await atlas.reader.get(path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert (problem["title"], problem["status"]) == ("Not Found", status)
+    assert problem["detail"] == detail
 
 
 async def test_a_reader_that_takes_no_json_is_told_so(atlas: Any) -> None:
@@ -254,14 +275,16 @@ async def test_files_come_in_pages_of_the_newest_complete_list(atlas: Any) -> No
             files=tuple(files[part * 4 : part * 4 + 4]) if parts > 1 else tuple(files),
         )
 
-    await atlas.say([listed(2, files, 1, 2)])
+    await atlas.publish([listed(2, files, 1, 2)])
     service = atlas.indexer.state.service
-    while service.retries.outcomes["ok"] < atlas.said:
+    while service.retries.outcomes["ok"] < atlas.published:
         await asyncio.sleep(0.02)
     assert (await atlas.operator.get("/status")).json()["pending"] > 0
     assert (await atlas.get(f"/api/Datasets/{pid}/files/count")).json() == {"count": 0}
-    await atlas.say([listed(2, files, 0, 2), listed(1, files[:1], 0, 1), listed(2, files, 1, 2)])
-    await atlas.settled()
+    await atlas.publish(
+        [listed(2, files, 0, 2), listed(1, files[:1], 0, 1), listed(2, files, 1, 2)]
+    )
+    await atlas.wait_indexed()
     answer = await atlas.get(f"/api/Datasets/{pid}/files", filter={"skip": 2, "limit": 3})
     assert [f["name"] for f in answer.json()] == [f.name for f in files[2:5]]
     assert answer.headers["x-total-count"] == "7"
@@ -287,9 +310,9 @@ async def test_a_long_list_of_files_is_sent_while_it_is_read(
         parts=1,
         files=tuple(files),
     )
-    await atlas.say([listed])
-    await atlas.settled()
-    asked: list[dict[str, Any]] = [
+    await atlas.publish([listed])
+    await atlas.wait_indexed()
+    filters: list[dict[str, Any]] = [
         {},
         {"skip": 7},
         {"skip": 3, "limit": 60},
@@ -299,16 +322,16 @@ async def test_a_long_list_of_files_is_sent_while_it_is_read(
         {"order": "size", "fields": ["name"]},
     ]
     url = f"/api/Datasets/{pid}/files"
-    whole = [await atlas.get(url, filter=given) for given in asked]
+    whole = [await atlas.get(url, filter=given) for given in filters]
     assert [len(answer.json()) for answer in whole] == [100, 93, 60, 70, 40, 30, 100]
-    monkeypatch.setattr(filing, "STREAMED", 10)
-    monkeypatch.setattr(filing, "BATCH", 8)
-    for given, before in zip(asked, whole, strict=True):
+    monkeypatch.setattr(file_pages, "MAX_BUFFERED_FILES", 10)
+    monkeypatch.setattr(file_pages, "BATCH_SIZE", 8)
+    for given, before in zip(filters, whole, strict=True):
         answer = await atlas.get(url, filter=given)
         assert answer.json() == before.json()
         assert answer.headers["x-total-count"] == before.headers["x-total-count"]
         assert (answer.headers.get("etag") is None) == ("order" not in given)
-    monkeypatch.setattr(filing, "MOST_ORDERED", 50)
+    monkeypatch.setattr(file_pages, "MAX_SORTED_FILES", 50)
     for given in ({"order": "name"}, {"order": "name", "skip": 30, "limit": 21}):
         refused = await atlas.get(url, filter=given)
         assert refused.status_code == 400
@@ -318,7 +341,7 @@ async def test_a_long_list_of_files_is_sent_while_it_is_read(
 
 async def test_a_doi_leads_to_its_records(atlas: Any) -> None:
     shared = "10.15151/ESRF-DC-1"
-    await atlas.say(
+    await atlas.publish(
         [
             *(
                 DoiMinted(pid=k.pid, level="dataset", doi=shared.lower(), url="u", adopted=True,
@@ -329,7 +352,7 @@ async def test_a_doi_leads_to_its_records(atlas: Any) -> None:
                       adopted=False, state="findable", version=1),
         ]
     )  # fmt: skip
-    await atlas.settled()
+    await atlas.wait_indexed()
     json_only = {"accept": "application/json"}
     both = (await atlas.reader.get(f"/doi/{shared}", headers=json_only)).json()
     assert {r["pid"] for r in both["records"]} == {k.pid for k in KIDNEYS[:2]}
@@ -343,19 +366,19 @@ async def test_a_doi_leads_to_its_records(atlas: Any) -> None:
 
 
 async def test_the_landing_page_is_complete_and_escaped(atlas: Any) -> None:
-    await atlas.say(
+    await atlas.publish(
         [
             DatasetAvailability(
                 pid=HEART.pid, availability="ARCHIVED", files=1, files_online=0, version=1
             )
         ]
     )
-    await atlas.settled()
-    told = (await atlas.get(f"/datasets/{HEART.pid}")).json()
-    assert told["availability"] == "ARCHIVED"
-    assert told["details"] == HEART.details
-    assert told["documents"][0]["pid"] == f"{DONOR}_heart"
-    assert told["members"][0]["person"]["fullName"] == "Ada <b>Lovelace</b>"
+    await atlas.wait_indexed()
+    received = (await atlas.get(f"/datasets/{HEART.pid}")).json()
+    assert received["availability"] == "ARCHIVED"
+    assert received["details"] == HEART.details
+    assert received["documents"][0]["pid"] == f"{DONOR}_heart"
+    assert received["members"][0]["person"]["fullName"] == "Ada <b>Lovelace</b>"
     browser = {"accept": "text/html"}
     page = await atlas.reader.get(f"/datasets/{HEART.pid}", headers=browser)
     assert page.headers["content-type"].startswith("text/html")
@@ -368,14 +391,14 @@ async def test_the_landing_page_is_complete_and_escaped(atlas: Any) -> None:
 
 async def test_an_older_event_changes_nothing_and_a_newer_one_everything(atlas: Any) -> None:
     newer = HEART.model_copy(update={"title": "Cor humanum"})
-    await atlas.say(registered(newer, version=3))
-    await atlas.say(registered(HEART, version=2))
-    await atlas.settled()
+    await atlas.publish(registered(newer, version=3))
+    await atlas.publish(registered(HEART, version=2))
+    await atlas.wait_indexed()
     assert (await atlas.get(f"/api/Datasets/{HEART.pid}")).json()["title"] == "Cor humanum"
     assert await atlas.pids("/api/Documents", query="humanum") == [f"{DONOR}_heart"]
     hidden = newer.model_copy(update={"is_public": False})
-    await atlas.say(registered(hidden, version=4))
-    await atlas.settled()
+    await atlas.publish(registered(hidden, version=4))
+    await atlas.wait_indexed()
     assert HEART.pid not in await atlas.pids("/api/Datasets")
     assert await atlas.pids("/api/Documents", query="humanum") == []
 
@@ -384,11 +407,11 @@ async def test_a_rebuild_serves_throughout_and_loses_nothing(atlas: Any) -> None
     before = await atlas.pids("/api/Datasets")
     assert (await atlas.operator.post("/reindex")).status_code == 202
     late = scan("lung", "left", "zoom", 2.0)
-    await atlas.say(registered(late))
+    await atlas.publish(registered(late))
     while (await atlas.operator.get("/reindex")).json()["state"] != "done":
         assert len(await atlas.pids("/api/Datasets")) >= len(before)
         assert (await atlas.operator.get("/reindex")).json()["state"] != "failed"
-    await atlas.settled()
+    await atlas.wait_indexed()
     assert await atlas.pids("/api/Datasets") == sorted([*before, late.pid])
     assert (await atlas.get("/api/Datasets/count", query="kidney")).json() == {"count": 3}
 

@@ -16,16 +16,16 @@ LETTERS = {SET1: "1", SET2: "2", "set-3": "3", "set-4": "4",
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def api(shared_portal: Any) -> AsyncGenerator[Any]:
-    await shared_portal.say(events())
-    await shared_portal.settled()
+    await shared_portal.publish(events())
+    await shared_portal.wait_indexed()
     yield shared_portal
 
 
-async def found(api: Any, path: str, **asked: Any) -> str:
+async def found(api: Any, path: str, **raw_filter: Any) -> str:
     """The records of an answer, one digit each; its total and count must be theirs."""
-    answer = await api.get(f"/api/{path}", filter=asked)
+    answer = await api.get(f"/api/{path}", filter=raw_filter)
     assert answer.status_code == 200, answer.text
-    counted = (await api.get(f"/api/{path}/count", filter=asked)).json()
+    counted = (await api.get(f"/api/{path}/count", filter=raw_filter)).json()
     assert counted == {"count": int(answer.headers["x-total-count"])}
     assert all(0 < row["score"] < 1 for row in answer.json())
     return "".join(LETTERS[row["pid"]] for row in answer.json())
@@ -181,12 +181,12 @@ async def test_fields_are_those_asked_for_and_the_score(api: Any, fields: Any, t
 
 
 async def test_fields_may_be_left_out_and_relations_stay(api: Any) -> None:
-    asked = {"fields": {"title": False}, "include": "techniques", "limit": 1}
-    row = (await api.get("/api/Datasets", filter=asked)).json()[0]
+    raw_filter = {"fields": {"title": False}, "include": "techniques", "limit": 1}
+    row = (await api.get("/api/Datasets", filter=raw_filter)).json()[0]
     assert "title" not in row
     assert row["pid"] == SET1
-    asked = {"fields": ["title"], "include": "techniques"}
-    one = (await api.get(f"/api/Datasets/{SET1}", filter=asked)).json()
+    raw_filter = {"fields": ["title"], "include": "techniques"}
+    one = (await api.get(f"/api/Datasets/{SET1}", filter=raw_filter)).json()
     assert set(one) == {"title", "techniques"}
 
 
@@ -203,7 +203,7 @@ async def test_instants_are_told_with_milliseconds_and_missing_fields_are_left_o
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "raw_filter",
     [
         {"where": {"size": "abc"}},
         {"where": {"isPublic": "yes"}},
@@ -227,17 +227,17 @@ async def test_instants_are_told_with_milliseconds_and_missing_fields_are_left_o
         {"query": ["lung"]},
     ],
 )
-async def test_what_cannot_be_meant_is_refused(api: Any, asked: Any) -> None:
+async def test_an_invalid_filter_is_refused(api: Any, raw_filter: Any) -> None:
     for path in ("Datasets", "Datasets/count"):
-        answer = await api.get(f"/api/{path}", filter=asked)
+        answer = await api.get(f"/api/{path}", filter=raw_filter)
         assert answer.status_code == 400
         assert answer.json()["error"]["message"]
 
 
 async def test_every_item_has_a_score_between_zero_and_one_whatever_is_asked(api: Any) -> None:
     for path in ("Datasets", "Documents", "Instruments"):
-        for asked in ({}, {"fields": ["pid"]}, {"query": "lung esrf heart"}, {"limit": 1}):
-            for row in (await api.get(f"/api/{path}", filter=asked)).json():
+        for raw_filter in ({}, {"fields": ["pid"]}, {"query": "lung esrf heart"}, {"limit": 1}):
+            for row in (await api.get(f"/api/{path}", filter=raw_filter)).json():
                 assert isinstance(row["score"], float)
                 assert 0 < row["score"] < 1
     assert {r["score"] for r in (await api.get("/api/Documents")).json()} == {0.5}
@@ -247,8 +247,8 @@ async def test_a_query_selects_ranks_and_takes_conditions(api: Any) -> None:
     assert await found(api, "Datasets", query="nobodyhasthis") == ""
     assert (await found(api, "Documents", query="lung"))[0] == "1"
     assert await found(api, "Datasets", query="lung", where={"size": {"gt": 10}}) == "2"
-    asked = {"query": "lung", "where": {"title": {"like": "zoom"}}}
-    assert await found(api, "Datasets", **asked) == "2"
+    raw_filter = {"query": "lung", "where": {"title": {"like": "zoom"}}}
+    assert await found(api, "Datasets", **raw_filter) == "2"
     ranked = (await api.get("/api/Datasets", filter={"query": "lung overview"})).json()
     scores = [row["score"] for row in ranked]
     assert scores == sorted(scores, reverse=True)

@@ -18,8 +18,8 @@ ALL = ["10.5072/set-1", "10.5072/set-2", "set-3", "set-4"]
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def api(shared_portal: Any) -> AsyncGenerator[Any]:
-    await shared_portal.say(events())
-    await shared_portal.settled()
+    await shared_portal.publish(events())
+    await shared_portal.wait_indexed()
     yield shared_portal
 
 
@@ -141,12 +141,12 @@ async def test_pages_of_any_origin_may_read_every_answer(api: Any, path: str) ->
 
 
 async def test_a_preflight_is_good_for_a_day(api: Any) -> None:
-    asked = {
+    headers = {
         "origin": "https://any.example",
         "access-control-request-method": "GET",
         "access-control-request-headers": "x-anything",
     }
-    answer = await api.reader.options("/api/Documents", headers=asked)
+    answer = await api.reader.options("/api/Documents", headers=headers)
     assert answer.status_code == 200
     assert answer.headers["access-control-max-age"] == "86400"
     assert answer.headers["access-control-allow-credentials"] == "true"
@@ -236,9 +236,9 @@ async def test_too_deep_has_its_code(api: Any) -> None:
     include: Any = {"relation": "datasets"}
     for relation in ("documents", "datasets", "documents", "datasets"):
         include = {"relation": relation, "scope": {"include": [include]}}
-    for asked in ({"where": where}, {"include": [include]}):
-        path = "Documents" if "include" in asked else "Datasets"
-        answer = await api.get(f"/api/{path}", filter=asked)
+    for raw_filter in ({"where": where}, {"include": [include]}):
+        path = "Documents" if "include" in raw_filter else "Datasets"
+        answer = await api.get(f"/api/{path}", filter=raw_filter)
         assert answer.status_code == 400
         assert answer.json()["error"]["code"] == "QUERY_OBJECT_TOO_DEEP"
 
@@ -246,14 +246,14 @@ async def test_too_deep_has_its_code(api: Any) -> None:
 async def test_a_filter_that_lists_what_it_does_not_know_is_answered_with_what_it_does(
     api: Any,
 ) -> None:
-    for asked, known in (
+    for raw_filter, known in (
         ({"nope": 1}, "where, include, limit"),
         ({"where": {"nope": 1}}, "creationDate"),
         ({"where": {"title": {"near": 1}}}, "between"),
         ({"order": "nope"}, "score"),
         ({"include": "nope"}, "techniques"),
     ):
-        answer = await api.get("/api/Datasets", filter=asked)
+        answer = await api.get("/api/Datasets", filter=raw_filter)
         assert answer.status_code == 400
         assert known in answer.json()["error"]["message"]
     unknown = await api.get(f"/api/Datasets/{SET}", filter={"nope": 1})

@@ -15,8 +15,8 @@ DIGITS = {SET1: "1", SET2: "2", "set-3": "3", "set-4": "4", DOC1: "1", "doc-2": 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def api(shared_portal: Any) -> AsyncGenerator[Any]:
-    await shared_portal.say(events())
-    await shared_portal.settled()
+    await shared_portal.publish(events())
+    await shared_portal.wait_indexed()
     yield shared_portal
 
 
@@ -26,10 +26,10 @@ def under(relation: str, where: Any = None, *include: Any, **shape: Any) -> dict
 
 
 async def rows(api: Any, path: str, *include: Any, **more: Any) -> list[dict[str, Any]]:
-    asked = {"include": list(include), **more}
-    answer = await api.get(f"/api/{path}", filter=asked)
+    raw_filter = {"include": list(include), **more}
+    answer = await api.get(f"/api/{path}", filter=raw_filter)
     assert answer.status_code == 200, answer.text
-    counted = (await api.get(f"/api/{path}/count", filter=asked)).json()
+    counted = (await api.get(f"/api/{path}/count", filter=raw_filter)).json()
     assert counted == {"count": int(answer.headers["x-total-count"])}
     return answer.json()
 
@@ -106,26 +106,28 @@ async def test_a_quantity_selects_in_any_unit(
 
 
 async def test_matching_rows_are_told_in_the_unit_as_it_was_written(api: Any) -> None:
-    told = await rows(api, "Datasets", quantity("incident_wavelength", {"lt": 150}, "picometres"))
-    assert [d["pid"] for d in told] == [SET1]
-    by_name = {p["name"]: (p["value"], p.get("unit")) for p in told[0]["parameters"]}
+    received = await rows(
+        api, "Datasets", quantity("incident_wavelength", {"lt": 150}, "picometres")
+    )
+    assert [d["pid"] for d in received] == [SET1]
+    by_name = {p["name"]: (p["value"], p.get("unit")) for p in received[0]["parameters"]}
     assert by_name["incident_wavelength"] == (93, "picometres")
     assert by_name["sample_temperature"] == (20, "C")
     assert len(by_name) == 4
     nested = under("datasets", None, quantity("incident_wavelength", {"lt": 150}, "pm"))
-    told = await rows(api, "Documents", nested)
-    assert [d["pid"] for d in told[0]["datasets"]] == [SET1]
-    trimmed = told[0]["datasets"][0]["parameters"]
+    received = await rows(api, "Documents", nested)
+    assert [d["pid"] for d in received[0]["datasets"]] == [SET1]
+    trimmed = received[0]["datasets"][0]["parameters"]
     assert [(p["name"], p["value"], p["unit"]) for p in trimmed] == [
         ("incident_wavelength", 93, "pm")
     ]
 
 
 async def test_of_two_units_for_one_row_the_first_is_told(api: Any) -> None:
-    told = await rows(
+    received = await rows(
         api, "Datasets", quantity("current", {"gt": 0}, "A"), quantity("current", {"gt": 0}, "uA")
     )
-    current = next(p for p in told[0]["parameters"] if p["name"] == "current")
+    current = next(p for p in received[0]["parameters"] if p["name"] == "current")
     assert (current["value"], current["unit"]) == (0.15272, "A")
 
 
@@ -147,8 +149,8 @@ async def test_a_unit_beside_or_counts_for_its_branches(api: Any) -> None:
 async def test_parameters_of_listed_datasets_are_all_told_and_cut_as_asked(api: Any) -> None:
     condition = quantity("run", "21")
     condition["scope"] |= {"order": "name DESC", "limit": 2}
-    told = await rows(api, "Datasets", condition)
-    assert [p["name"] for p in told[0]["parameters"]] == ["sample_temperature",
+    received = await rows(api, "Datasets", condition)
+    assert [p["name"] for p in received[0]["parameters"]] == ["sample_temperature",
                                                         "sample_chemical_formula"]  # fmt: skip
     one = (
         await api.get(f"/api/Datasets/{SET1}", filter={"include": [quantity("run", "21")]})
@@ -157,9 +159,9 @@ async def test_parameters_of_listed_datasets_are_all_told_and_cut_as_asked(api: 
 
 
 async def test_parameters_of_documents_are_trimmed(api: Any) -> None:
-    told = await rows(api, "Documents", quantity("length", {"lt": 200}, "cm"))
-    assert [(p["value"], p["unit"]) for p in told[0]["parameters"]] == [(100, "cm")]
-    assert [d["pid"] for d in told] == [DOC1]
+    received = await rows(api, "Documents", quantity("length", {"lt": 200}, "cm"))
+    assert [(p["value"], p["unit"]) for p in received[0]["parameters"]] == [(100, "cm")]
+    assert [d["pid"] for d in received] == [DOC1]
 
 
 @pytest.mark.parametrize(
@@ -205,15 +207,15 @@ async def test_techniques_stand_for_all_below_them(api: Any, where: Any, expecte
 
 
 async def test_tags_are_told_as_stored_those_that_were_wanted(api: Any) -> None:
-    told = await rows(api, "Datasets", under("techniques", {"pid": "PaNET01124"}))
-    assert [t["pid"] for t in told[0]["techniques"]] == [PANET + SAXS]
-    told = await rows(api, "Datasets", under("techniques", {"pid": {"neq": MAGNETIC}}))
-    assert [len(d["techniques"]) for d in told] == [2, 1, 0]
+    received = await rows(api, "Datasets", under("techniques", {"pid": "PaNET01124"}))
+    assert [t["pid"] for t in received[0]["techniques"]] == [PANET + SAXS]
+    received = await rows(api, "Datasets", under("techniques", {"pid": {"neq": MAGNETIC}}))
+    assert [len(d["techniques"]) for d in received] == [2, 1, 0]
 
 
 async def test_without_a_condition_parents_stay_with_empty_arrays(api: Any) -> None:
-    told = await rows(api, "Documents", under("datasets", None, under("techniques")))
-    assert [len(d["datasets"]) for d in told] == [2, 1, 0]
+    received = await rows(api, "Documents", under("datasets", None, under("techniques")))
+    assert [len(d["datasets"]) for d in received] == [2, 1, 0]
     assert await found(api, "Documents", under("datasets", {})) == "123"
     assert await found(api, "Documents", under("datasets", {"and": []})) == "12"
     every = await rows(api, "Datasets", "techniques", "samples", "parameters", "files",
@@ -234,8 +236,8 @@ async def test_conditions_of_several_includes_hold_on_one_dataset(api: Any) -> N
     assert await found(api, "Documents", under("datasets", None, *apart)) == ""
     twice = [under("datasets", None, one) for one in apart]
     assert await found(api, "Documents", *twice) == "1"
-    told = await rows(api, "Documents", *twice)
-    assert [d["pid"] for d in told[0]["datasets"]] == [SET1, SET2]
+    received = await rows(api, "Documents", *twice)
+    assert [d["pid"] for d in received[0]["datasets"]] == [SET1, SET2]
 
 
 async def test_two_parameters_includes_are_two_conditions(api: Any) -> None:
@@ -246,18 +248,18 @@ async def test_two_parameters_includes_are_two_conditions(api: Any) -> None:
 
 async def test_shapes_cut_each_parents_array_and_never_drop_a_parent(api: Any) -> None:
     scope = under("datasets", None, order="size DESC", limit=1, fields=["pid"])
-    told = await rows(api, "Documents", scope)
-    assert [[d["pid"] for d in row["datasets"]] for row in told] == [[SET2], ["set-3"], []]
-    assert set(told[0]["datasets"][0]) == {"pid"}
+    received = await rows(api, "Documents", scope)
+    assert [[d["pid"] for d in row["datasets"]] for row in received] == [[SET2], ["set-3"], []]
+    assert set(received[0]["datasets"][0]) == {"pid"}
     assert await found(api, "Documents", under("datasets", {"pid": SET1}, skip=5)) == "1"
 
 
 async def test_includes_go_four_levels_deep_and_filter_from_there(api: Any) -> None:
     person = under("person", {"text": "BYRON"})
     chain = under("datasets", None, under("documents", None, under("members", None, person)))
-    told = await rows(api, "Documents", chain)
-    assert [d["pid"] for d in told] == [DOC1]
-    members = told[0]["datasets"][0]["documents"][0]["members"]
+    received = await rows(api, "Documents", chain)
+    assert [d["pid"] for d in received] == [DOC1]
+    members = received[0]["datasets"][0]["documents"][0]["members"]
     assert [m["person"]["fullName"] for m in members] == ["Ada Byron"]
     instruments = under("datasets", None, under("document", {"type": "publication"}))
     answer = await api.pids("/api/Instruments", filter={"include": [instruments]})
@@ -266,11 +268,11 @@ async def test_includes_go_four_levels_deep_and_filter_from_there(api: Any) -> N
 
 async def test_members_keep_their_order_and_files_come_by_path_and_name(api: Any) -> None:
     people = under("members", None, under("person"), under("affiliation"))
-    told = (await rows(api, "Documents", people))[0]["members"]
-    assert [m["person"]["fullName"] for m in told] == ["Claire Walsh", "Ada Byron"]
-    assert "affiliation" not in told[0]
-    assert told[1]["affiliation"]["name"] == "ESRF"
-    assert all(isinstance(m["id"], str) for m in told)
+    received = (await rows(api, "Documents", people))[0]["members"]
+    assert [m["person"]["fullName"] for m in received] == ["Claire Walsh", "Ada Byron"]
+    assert "affiliation" not in received[0]
+    assert received[1]["affiliation"]["name"] == "ESRF"
+    assert all(isinstance(m["id"], str) for m in received)
     files = (await rows(api, "Datasets", "files"))[0]["files"]
     assert [f["name"] for f in files] == ["log.txt", "a.h5", "b.h5"]
     assert await found(api, "Datasets", under("files", {"size": {"gt": 5}})) == "1"
@@ -290,21 +292,19 @@ async def test_members_are_found_by_their_own_id(api: Any) -> None:
 async def test_a_record_above_many_others_is_told_once_below_each(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "portal_gateway.search.relations.TOGETHER", 1
-    )  # parents asked for one by one
-    told = await rows(api, "Datasets", "documents")
-    above = {row["pid"]: [d["pid"] for d in row["documents"]] for row in told}
+    monkeypatch.setattr("portal_gateway.search.relations.MAX_PARENTS_PER_REQUEST", 1)
+    received = await rows(api, "Datasets", "documents")
+    above = {row["pid"]: [d["pid"] for d in row["documents"]] for row in received}
     assert (above[SET1], above[SET2]) == ([DOC1], [DOC1])
 
 
 async def test_a_count_reads_no_relation_that_is_only_told(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("portal_gateway.search.relations.MOST_RELATED", 0)
-    told = under("documents", None, under("datasets"))
+    monkeypatch.setattr("portal_gateway.search.relations.MAX_RELATED_ROWS", 0)
+    received = under("documents", None, under("datasets"))
     conditions = [under("techniques", {"pid": XES}), under("samples", {"text": "left"})]
-    include = [told, *conditions, under("parameters", {"value": {"regexp": "Cu"}})]
+    include = [received, *conditions, under("parameters", {"value": {"regexp": "Cu"}})]
     counted = await api.get("/api/Datasets/count", filter={"include": include})
     assert (counted.status_code, counted.json()) == (200, {"count": 1})
     refused = await api.get("/api/Datasets", filter={"include": include})
@@ -327,16 +327,16 @@ async def test_conditions_on_one_record_trim_but_never_hide_it(api: Any) -> None
 
 
 async def test_a_dataset_does_not_name_a_document_that_is_not_public(api: Any) -> None:
-    told = {row["pid"]: row for row in await rows(api, "Datasets", "documents")}
-    assert "doc-hidden" not in str(told)
-    assert told["set-4"]["documents"] == []
-    assert told[SET1]["documentId"] == DOC1
+    received = {row["pid"]: row for row in await rows(api, "Datasets", "documents")}
+    assert "doc-hidden" not in str(received)
+    assert received["set-4"]["documents"] == []
+    assert received[SET1]["documentId"] == DOC1
     one = await api.get("/api/Datasets/set-4")
     assert "documentId" not in one.json()
 
 
 async def test_what_is_not_public_is_in_no_relation(api: Any) -> None:
-    told = await rows(api, "Documents", "datasets")
-    assert "set-hidden" not in str(told)
+    received = await rows(api, "Documents", "datasets")
+    assert "set-hidden" not in str(received)
     chain = under("documents", None, under("datasets"))
     assert "set-hidden" not in str(await rows(api, "Datasets", chain))

@@ -1,17 +1,17 @@
-"""Compiled filters: what the engine is asked, and when its answer is exact."""
+"""Compiled filters: expressions of the engine, and when they are exact."""
 
 from typing import Any
 
 import pytest
 from portal_gateway.engine import compiler
-from portal_gateway.filters.parser import read_search
+from portal_gateway.filters.parser import parse_search
 from portal_gateway.filters.schema import DATASET, DOCUMENT, Entity
 
 HOSTILE = ['x" OR pid EXISTS OR "', "a\\", "'", "IN [", "\n"]
 
 
 def compiled(entity: Entity, **raw: Any) -> compiler.Filter:
-    return compiler.compiled(read_search(entity, raw), {})
+    return compiler.compile_filter(parse_search(entity, raw), {})
 
 
 def where(relation: str, **condition: Any) -> dict[str, Any]:

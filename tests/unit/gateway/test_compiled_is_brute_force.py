@@ -16,15 +16,15 @@ from portal_gateway.engine import compiler
 from portal_gateway.filters import includes as joining
 from portal_gateway.filters import predicates
 from portal_gateway.filters import techniques as deep
-from portal_gateway.filters.parser import read_search
+from portal_gateway.filters.parser import parse_search
 from portal_gateway.filters.schema import DATASET, DOCUMENT, Entity
 from portal_indexer import search_documents
-from portal_local.search.index.attributes import IndexRules
-from portal_local.search.index.documents import facet_values
+from portal_local.search.index.attributes import Rules
+from portal_local.search.index.documents import values_of
 from portal_local.search.index.facets import Facets
-from portal_local.search.index.settings import with_defaults
-from portal_local.search.query.filter_evaluation import FilterEvaluator
-from portal_local.search.query.filter_parameter import parse_filter
+from portal_local.search.index.settings import effective
+from portal_local.search.query.filter_evaluation import Filtering
+from portal_local.search.query.filter_parameter import parsed
 from portal_shared.contracts.records import Dataset, Document
 from portal_shared.search import index_fields, techniques
 
@@ -107,23 +107,23 @@ class Engine:
         self.rows = [
             {**json.loads(p["json"]), **json.loads(p["relations"])} for p in packed
         ]  # fmt: skip
-        rules = IndexRules(with_defaults({"filterableAttributes": list(index_fields.FILTERABLE)}))
+        rules = Rules(effective({"filterableAttributes": list(index_fields.FILTERABLE)}))
         facets = Facets()
         for number, one in enumerate(packed):
-            facets.add(number, facet_values(one, rules))
-        self._filtering = FilterEvaluator(facets, (1 << len(packed)) - 1, lambda _field, _op: None)
+            facets.add(number, values_of(one, rules))
+        self._filtering = Filtering(facets, (1 << len(packed)) - 1, lambda _field, _op: None)
 
     def selected(self, text: str | None) -> set[int]:
-        found = self._filtering.evaluate(parse_filter(text))
+        found = self._filtering.selected(parsed(text))
         return {n for n in range(len(self.rows)) if found >> n & 1}
 
 
 def engines() -> dict[str, Engine]:
     datasets, documents = records()
-    of_datasets = Engine([search_documents.build_dataset(d) for d in datasets])
+    of_datasets = Engine([search_documents.dataset(d) for d in datasets])
     below = [[d for d in datasets if d.pid in o.datasets or d.document == o.pid] for o in documents]
     pairs = zip(documents, below, strict=True)
-    of_documents = Engine([search_documents.build_document(o, datasets=b) for o, b in pairs])
+    of_documents = Engine([search_documents.document(o, datasets=b) for o, b in pairs])
     rows = {r["pid"]: r for r in of_datasets.rows}
     for row, listed in zip(of_documents.rows, below, strict=True):
         row["datasets"] = sorted((rows[d.pid] for d in listed), key=lambda r: r["pid"])
@@ -166,12 +166,12 @@ def leaf(entity: Entity) -> Any:
     kinds = {"string": texts, "strings": texts, "number": numbers | compared(numbers),
              "date": instants | compared(instants),
              "boolean": st.booleans() | st.fixed_dictionaries({"neq": st.booleans()})}  # fmt: skip
-    asked = [
+    conditions = [
         kinds[kind].map(lambda c, name=name: {name: c})
         for name, kind in entity.fields.items()
         if kind in kinds
     ]
-    return st.one_of(*asked, words.map(lambda w: {"text": w}))
+    return st.one_of(*conditions, words.map(lambda w: {"text": w}))
 
 
 def tree(leaves: Any, most: int = 5) -> Any:
@@ -257,24 +257,24 @@ def filters(entity: Entity, includes: Any) -> Any:
     return st.fixed_dictionaries({"where": where, "include": includes})
 
 
-def compared_with_brute_force(entity: Entity, asked: dict[str, Any]) -> None:
-    search = read_search(entity, asked)
+def compared_with_brute_force(entity: Entity, raw_filter: dict[str, Any]) -> None:
+    search = parse_search(entity, raw_filter)
     engine = ENGINES[entity.name]
-    names_asked = {n: NAMES[n] for n in deep.names_asked(search.include) if n in NAMES}
-    compiled = compiler.compiled(search, names_asked)
+    names = {n: NAMES[n] for n in deep.queried_names(search.include) if n in NAMES}
+    compiled = compiler.compile_filter(search, names)
     expected = {
         n
         for n, row in enumerate(engine.rows)
-        if predicates.holds(entity, search.where, row)
-        and joining.selected(entity, row, search.include, names_asked, listed=True) is not None
+        if predicates.satisfies(entity, search.where, row)
+        and joining.select_relations(entity, row, search.include, names, in_list=True) is not None
     }
     found = set[int]() if compiled.nothing else engine.selected(compiled.text)
     if compiled.exact:
         assert found == expected, compiled.text
     else:
         assert found >= expected, compiled.text
-    if compiled.sure:
-        assert engine.selected(compiled.sure) <= expected, compiled.sure
+    if compiled.certain:
+        assert engine.selected(compiled.certain) <= expected, compiled.certain
 
 
 many = settings(
@@ -288,11 +288,11 @@ many = settings(
 
 @many
 @given(filters(DATASET, of_dataset))
-def test_datasets_are_those_of_looking_at_every_one(asked: dict[str, Any]) -> None:
-    compared_with_brute_force(DATASET, asked)
+def test_datasets_are_those_of_looking_at_every_one(raw_filter: dict[str, Any]) -> None:
+    compared_with_brute_force(DATASET, raw_filter)
 
 
 @many
 @given(filters(DOCUMENT, of_document))
-def test_documents_are_those_of_looking_at_every_one(asked: dict[str, Any]) -> None:
-    compared_with_brute_force(DOCUMENT, asked)
+def test_documents_are_those_of_looking_at_every_one(raw_filter: dict[str, Any]) -> None:
+    compared_with_brute_force(DOCUMENT, raw_filter)

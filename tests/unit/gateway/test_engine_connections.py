@@ -43,5 +43,5 @@ async def test_a_connection_that_the_engine_gave_up_is_no_outage(address: str) -
 async def test_an_engine_that_is_not_there_is_out_of_reach(unused_tcp_port: int) -> None:
     engine = Engine(GatewaySettings(meilisearch_url=f"http://127.0.0.1:{unused_tcp_port}"))
     with pytest.raises(Unavailable):
-        await engine.ready()
+        await engine.check_health()
     engine.close()

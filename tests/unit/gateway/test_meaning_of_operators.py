@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from portal_gateway.filters import predicates
-from portal_gateway.filters.parser import Reader
+from portal_gateway.filters.parser import FilterParser
 from portal_gateway.filters.schema import DATASET, DOCUMENT
 
 ROW = {
@@ -18,7 +18,7 @@ ROW = {
 
 
 def holds(where: dict[str, Any], row: dict[str, Any] | None = None) -> bool:
-    return predicates.holds(DATASET, Reader().where(DATASET, where), row or ROW)
+    return predicates.satisfies(DATASET, FilterParser().parse_where(DATASET, where), row or ROW)
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,9 @@ def test_a_missing_field_satisfies_the_negative_ones(op: str) -> None:
 
 
 def test_text_looks_at_title_and_summary_of_a_document() -> None:
-    where = Reader().where(DOCUMENT, {"text": "alveoli"})
-    assert predicates.holds(DOCUMENT, where, {"title": "Lung", "summary": "Alveoli and more"})
-    assert not predicates.holds(DOCUMENT, where, {"title": "Lung", "type": "alveoli"})
+    where = FilterParser().parse_where(DOCUMENT, {"text": "alveoli"})
+    assert predicates.satisfies(DOCUMENT, where, {"title": "Lung", "summary": "Alveoli and more"})
+    assert not predicates.satisfies(DOCUMENT, where, {"title": "Lung", "type": "alveoli"})
 
 
 def test_an_evil_expression_is_harmless() -> None:

@@ -3,15 +3,15 @@
 from typing import Any
 
 import pytest
-from portal_gateway.errors import Refused
+from portal_gateway.errors import BadRequest
 from portal_gateway.filters import query_string
-from portal_gateway.filters.ast import All, Compare, Some
-from portal_gateway.filters.parser import read_search
+from portal_gateway.filters.ast import And, Compare, Or
+from portal_gateway.filters.parser import parse_search
 from portal_gateway.filters.schema import DATASET, DOCUMENT
 
 
 def sent(query: str) -> dict[str, Any]:
-    return query_string.objects(query_string.parameters(query.encode()), "filter")
+    return query_string.parse_object(query_string.parse_parameters(query.encode()), "filter")
 
 
 def nested(levels: int) -> dict[str, Any]:
@@ -40,34 +40,36 @@ def test_json_wins_over_brackets_and_blank_means_no_filter() -> None:
      '{"limit": 1' + "0" * 50 + "}"],
 )  # fmt: skip
 def test_what_is_no_object_is_refused(text: str) -> None:
-    with pytest.raises(Refused, match="Value is not an object"):
-        query_string.from_json(text)
+    with pytest.raises(BadRequest, match="Value is not an object"):
+        query_string.parse_json(text)
 
 
 def test_json_of_any_depth_is_refused_not_fatal() -> None:
-    with pytest.raises(Refused):
-        query_string.from_json('{"where":' + '{"and":[' * 50_000)
+    with pytest.raises(BadRequest):
+        query_string.parse_json('{"where":' + '{"and":[' * 50_000)
 
 
 def test_operands_are_of_the_type_of_the_field() -> None:
-    search = read_search(DATASET, {"where": {"size": {"gt": "10", "lt": 20}, "isPublic": "true"}})
-    assert search.where == All(
+    search = parse_search(DATASET, {"where": {"size": {"gt": "10", "lt": 20}, "isPublic": "true"}})
+    assert search.where == And(
         (
             Compare("size", "gt", 10),
             Compare("size", "lt", 20),
             Compare("isPublic", "eq", True),  # noqa: FBT003
         )
     )
-    assert read_search(DATASET, {"where": {"title": 5}}).where == Compare("title", "eq", "5")
+    assert parse_search(DATASET, {"where": {"title": 5}}).where == Compare("title", "eq", "5")
 
 
 def test_a_date_without_zone_is_utc_and_without_time_midnight() -> None:
-    def told(text: str) -> Any:
-        where = read_search(DATASET, {"where": {"creationDate": text}}).where
+    def found(text: str) -> Any:
+        where = parse_search(DATASET, {"where": {"creationDate": text}}).where
         assert isinstance(where, Compare)
         return where.operand
 
-    assert told("2020-01-02") == told("2020-01-02T00:00:00Z") == told("2020-01-02T01:00:00+01:00")
+    assert (
+        found("2020-01-02") == found("2020-01-02T00:00:00Z") == found("2020-01-02T01:00:00+01:00")
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,39 +107,39 @@ def test_a_date_without_zone_is_utc_and_without_time_midnight() -> None:
     ],
 )
 def test_what_is_not_understood_is_refused_by_name(raw: dict[str, Any], reason: str) -> None:
-    with pytest.raises(Refused) as refusal:
-        read_search(DATASET, raw)
+    with pytest.raises(BadRequest) as refusal:
+        parse_search(DATASET, raw)
     assert reason in str(refusal.value)
     assert refusal.value.status == 400
 
 
 def test_fourteen_levels_of_where_and_four_of_includes_work() -> None:
-    read_search(DATASET, {"where": nested(14)})
+    parse_search(DATASET, {"where": nested(14)})
     include: dict[str, Any] = {"relation": "person"}
     for relation in ("members", "documents", "datasets"):
         include = {"relation": relation, "scope": {"include": [include]}}
-    read_search(DOCUMENT, {"include": [include]})
+    parse_search(DOCUMENT, {"include": [include]})
     deeper = {"relation": "instrument", "scope": {"include": [include]}}
-    with pytest.raises(Refused, match="maximum depth"):
-        read_search(DATASET, {"include": [deeper]})
+    with pytest.raises(BadRequest, match="maximum depth"):
+        parse_search(DATASET, {"include": [deeper]})
 
 
 def test_a_lone_include_is_an_array_of_one() -> None:
-    names = [i.relation.name for i in read_search(DATASET, {"include": "files"}).include]
+    names = [i.relation.name for i in parse_search(DATASET, {"include": "files"}).include]
     assert names == ["files"]
-    assert read_search(DATASET, {"include": {"relation": "document"}}).include[0].relation.many
+    assert parse_search(DATASET, {"include": {"relation": "document"}}).include[0].relation.many
 
 
 def test_a_field_orders_once() -> None:
-    order = read_search(DATASET, {"order": ["size DESC", "title", *["size"] * 5000]}).shape.order
+    order = parse_search(DATASET, {"order": ["size DESC", "title", *["size"] * 5000]}).shape.order
     assert order == (("size", True), ("title", False))
 
 
 def test_zero_and_null_are_no_limit() -> None:
     for limit in (0, None, "0", ""):
-        assert read_search(DATASET, {"limit": limit}).shape.limit is None
-    assert read_search(DATASET, {"skip": 2, "offset": 3}).shape.skip == 2
+        assert parse_search(DATASET, {"limit": limit}).shape.limit is None
+    assert parse_search(DATASET, {"skip": 2, "offset": 3}).shape.skip == 2
 
 
 def test_or_of_nothing_is_a_condition() -> None:
-    assert read_search(DATASET, {"where": {"or": []}}).where == Some()
+    assert parse_search(DATASET, {"where": {"or": []}}).where == Or()

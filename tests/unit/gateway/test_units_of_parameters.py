@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from portal_gateway.filters import parameters
-from portal_gateway.filters.parser import Reader
+from portal_gateway.filters.parser import FilterParser
 from portal_gateway.filters.schema import PARAMETER
 
 
@@ -14,12 +14,12 @@ def rows(*listed: tuple[str, Any, str]) -> list[dict[str, Any]]:
 
 def matching(where: dict[str, Any], *listed: tuple[str, Any, str]) -> list[tuple[Any, str]]:
     there = rows(*listed)
-    found = parameters.matching(Reader().where(PARAMETER, where), there)
-    told = [parameters.told(there[i], unit) for i, unit in found.items()]
-    return [(t["value"], t["unit"]) for t in told]
+    found = parameters.matching_rows(FilterParser().parse_where(PARAMETER, where), there)
+    received = [parameters.convert_row(there[i], unit) for i, unit in found.items()]
+    return [(t["value"], t["unit"]) for t in received]
 
 
-def asked(name: str, value: Any, unit: str | None = None) -> dict[str, Any]:
+def condition(name: str, value: Any, unit: str | None = None) -> dict[str, Any]:
     parts: list[dict[str, Any]] = [{"name": name}, {"value": value}]
     return {"and": [*parts, {"unit": unit}] if unit is not None else parts}
 
@@ -28,9 +28,9 @@ ENERGY = ("energy", 21, "keV")
 
 
 def test_rows_are_answered_in_the_unit_that_was_asked_for() -> None:
-    assert matching(asked("energy", {"gte": "21000"}, "eV"), ENERGY) == [(21000, "eV")]
-    assert matching(asked("w", {"between": [0.9, 1]}, "nm"), ("w", 9.3, "Å")) == [(0.93, "nm")]
-    assert matching(asked("energy", 21), ENERGY) == [(21, "keV")]
+    assert matching(condition("energy", {"gte": "21000"}, "eV"), ENERGY) == [(21000, "eV")]
+    assert matching(condition("w", {"between": [0.9, 1]}, "nm"), ("w", 9.3, "Å")) == [(0.93, "nm")]
+    assert matching(condition("energy", 21), ENERGY) == [(21, "keV")]
 
 
 def test_of_the_branches_that_hold_the_first_with_a_unit_tells_it() -> None:
@@ -44,29 +44,29 @@ def test_of_the_branches_that_hold_the_first_with_a_unit_tells_it() -> None:
     [(152.72, "mA"), (0.15272, "A"), (152720, "uA"), ({"between": [152720, 152720]}, "uA")],
 )
 def test_one_record_in_each_spelling_of_its_unit(value: Any, unit: str) -> None:
-    assert len(matching(asked("current", value, unit), ("current", 152.72, "mA"))) == 1
+    assert len(matching(condition("current", value, unit), ("current", 152.72, "mA"))) == 1
 
 
 def test_strictly_between_leaves_the_bounds_out() -> None:
-    where = asked("e", {"gt": 4, "lt": 5}, "MeV")
+    where = condition("e", {"gt": 4, "lt": 5}, "MeV")
     there = [("e", 4, "MeV"), ("e", 4500, "keV"), ("e", 5, "MeV"), ("e", 4.5, "keV")]
     assert matching(where, *there) == [(4.5, "MeV")]
 
 
 def test_negative_values_compare() -> None:
     field = ("field", -100, "uT")
-    assert matching(asked("field", -0.1, "mT"), field)
-    assert matching(asked("field", {"between": [-101, -99]}, "uT"), field)
-    assert not matching(asked("field", {"gte": -99}, "uT"), field)
+    assert matching(condition("field", -0.1, "mT"), field)
+    assert matching(condition("field", {"between": [-101, -99]}, "uT"), field)
+    assert not matching(condition("field", {"gte": -99}, "uT"), field)
 
 
 @pytest.mark.parametrize("unit", ["K", "florps"])
 def test_another_dimension_or_an_unknown_unit_matches_nothing(unit: str) -> None:
-    assert matching(asked("energy", {"neq": 5}, unit), ENERGY) == []
+    assert matching(condition("energy", {"neq": 5}, unit), ENERGY) == []
 
 
 def test_an_unknown_unit_matches_its_own_spelling() -> None:
-    assert matching(asked("x", {"gt": 1}, "florps"), ("x", 2, "florps")) == [(2, "florps")]
+    assert matching(condition("x", {"gt": 1}, "florps"), ("x", 2, "florps")) == [(2, "florps")]
 
 
 def test_c_is_a_temperature_where_the_name_says_so() -> None:
@@ -76,9 +76,9 @@ def test_c_is_a_temperature_where_the_name_says_so() -> None:
 
 
 def test_a_text_stays_a_text() -> None:
-    assert not matching(asked("e", {"gte": "21"}), ("e", "9.3", ""))
-    assert matching(asked("formula", {"like": "Cu"}), ("formula", "CuSO4", ""))
-    assert matching(asked("e", "9.3"), ("e", "9.3", ""))
+    assert not matching(condition("e", {"gte": "21"}), ("e", "9.3", ""))
+    assert matching(condition("formula", {"like": "Cu"}), ("formula", "CuSO4", ""))
+    assert matching(condition("e", "9.3"), ("e", "9.3", ""))
 
 
 def test_a_unit_alone_is_compared_as_a_unit() -> None:
@@ -98,7 +98,7 @@ def test_a_unit_for_a_value_does_not_bind_an_or_of_names() -> None:
 
 def test_a_range_answers_for_its_parameter() -> None:
     there = [("t_min", 10, "K"), ("t_max", 20, "K")]
-    assert len(matching(asked("t", {"between": [15, 16]}, "K"), *there)) == 2
-    assert len(matching(asked("t", {"gte": 20}, "K"), *there)) == 2
-    assert matching(asked("t", {"gt": 20}, "K"), *there) == []
-    assert matching(asked("t", 9, "K"), *there) == []
+    assert len(matching(condition("t", {"between": [15, 16]}, "K"), *there)) == 2
+    assert len(matching(condition("t", {"gte": 20}, "K"), *there)) == 2
+    assert matching(condition("t", {"gt": 20}, "K"), *there) == []
+    assert matching(condition("t", 9, "K"), *there) == []

@@ -1,4 +1,4 @@
-"""The gateway: settings in, the public HTTP interface out."""
+"""Composition root: builds the application of the public HTTP interface."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -16,27 +16,28 @@ from starlette.responses import Response
 
 from portal_gateway import handlers
 from portal_gateway.catalogue import Catalogue
-from portal_gateway.citation.loader import Records
-from portal_gateway.downloads.notifications import Noticing
+from portal_gateway.citation.loader import CitedRecordLoader
+from portal_gateway.downloads.create import DownloadCreator
+from portal_gateway.downloads.notifications import Notifier
 from portal_gateway.downloads.repository import Downloads
 from portal_gateway.engine.client import Engine
-from portal_gateway.errors import NothingThere, Refused
+from portal_gateway.errors import BadRequest, ResourceNotFound
 from portal_gateway.http import responses
 from portal_gateway.openapi import document
 from portal_gateway.routes import downloads, history
-from portal_gateway.routes.citation import Citation
-from portal_gateway.routes.landing import Landing
-from portal_gateway.routes.panosc import PanoscApi, SearchFirst
-from portal_gateway.search.export import Exporting
-from portal_gateway.search.facets import Faceting
+from portal_gateway.routes.citation import CitationRoutes
+from portal_gateway.routes.panosc import PanoscApi, SearchApiMiddleware
+from portal_gateway.routes.record_pages import RecordPages
+from portal_gateway.search.export import Exporter
+from portal_gateway.search.facets import FacetSearch
 from portal_gateway.search.files import FilePages
-from portal_gateway.search.pagination import Listing
-from portal_gateway.search.planner import Searching
-from portal_gateway.search.snippets import Quoting
-from portal_gateway.search.suggestions import Suggesting
+from portal_gateway.search.pagination import Paginator
+from portal_gateway.search.planner import Searcher
+from portal_gateway.search.snippets import Highlighter
+from portal_gateway.search.suggestions import Suggester
 from portal_gateway.settings import GatewaySettings
 
-EXPOSED = (  # what a page of another origin may read: totals, and what readers of ranges need
+EXPOSED_HEADERS = (  # readable by pages of other origins: totals, and headers for ranges
     "X-Total-Count",
     "Accept-Ranges",
     "Content-Length",
@@ -46,15 +47,16 @@ EXPOSED = (  # what a page of another origin may read: totals, and what readers 
     "Repr-Digest",
     "Retry-After",
 )
-DAY = 86_400
+CORS_MAX_AGE_SECONDS = 86_400
 
 
 def build(settings: GatewaySettings | None = None) -> FastAPI:
+    """Builds the application."""
     settings = settings or GatewaySettings()
     service = Service("gateway", settings, database="gateway")
     database = mongo.database(service.client, settings, "catalogue")
     engine, catalogue = Engine(settings), Catalogue(database)
-    searching = Searching(engine, catalogue)
+    searcher = Searcher(engine, catalogue)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
@@ -72,63 +74,72 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
         openapi_url="/api/openapi.json",
     )
     service.app(app)
-    service.add_check("search", engine.ready)
+    service.add_check("search", engine.check_health)
     app.state.service = service
     app.state.engine = engine
-    app.state.downloads = Downloads(service, database, settings)
-    service.subscribe(handlers.router, downloads=app.state.downloads)
-    service.add_worker(Worker("notices", Noticing(settings, app.state.downloads).step))
     app.state.catalogue = catalogue
-    app.include_router(downloads.router)
+    add_downloads(app, service, database, settings)
     app.include_router(history.router)
-    faceting, listing = Faceting(searching), Listing(searching, engine)
+    facets, paginator = FacetSearch(searcher), Paginator(searcher, engine)
     api = PanoscApi(
-        searching=searching,
-        listing=listing,
+        searcher=searcher,
+        paginator=paginator,
         files=FilePages(catalogue),
-        faceting=faceting,
-        suggesting=Suggesting(faceting),
-        quoting=Quoting(engine),
-        exporting=Exporting(searching, listing),
+        facets=facets,
+        suggester=Suggester(facets),
+        highlighter=Highlighter(engine),
+        exporter=Exporter(searcher, paginator),
     )
-    records = Records(catalogue, site_url=settings.site_url)
-    app.router.routes.extend(Citation(catalogue, records).routes())
-    app.router.routes.extend(Landing(searching, catalogue).routes())
+    records = CitedRecordLoader(catalogue, site_url=settings.site_url)
+    app.router.routes.extend(CitationRoutes(catalogue, records).routes())
+    app.router.routes.extend(RecordPages(searcher, catalogue).routes())
     app.router.routes.extend(api.routes())
-    app.add_middleware(SearchFirst, api=api)
+    app.add_middleware(SearchApiMiddleware, api=api)
     app.add_middleware(
         CORSMiddleware,
         allow_origin_regex=".*",
         allow_credentials=True,
         allow_methods=["GET", "HEAD", "POST", "DELETE", "OPTIONS"],
         allow_headers=["*"],
-        expose_headers=EXPOSED,
-        max_age=DAY,
+        expose_headers=EXPOSED_HEADERS,
+        max_age=CORS_MAX_AGE_SECONDS,
     )
-    app.openapi = partial(document.document, app)
-    _errors(app)
+    app.openapi = partial(document.build_document, app)
+    add_error_handlers(app)
     return app
 
 
-def _errors(app: FastAPI) -> None:
-    """Every refusal in the shape of the search API."""
+def add_downloads(
+    app: FastAPI, service: Service, catalogue: mongo.Database, settings: GatewaySettings
+) -> None:
+    """Adds the routes, bus subscribers and worker of downloads."""
+    repository = Downloads(service)
+    app.state.downloads = repository
+    app.state.download_creator = DownloadCreator(service, catalogue, repository, settings)
+    service.subscribe(handlers.router, downloads=repository)
+    service.add_worker(Worker("notices", Notifier(settings, repository).step))
+    app.include_router(downloads.router)
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Adds handlers that return problem details. The search API handles its errors itself."""
 
     @app.exception_handler(PortalError)
-    async def refused(_request: Request, error: PortalError) -> Response:
-        return responses.refused(error)
+    async def portal_error(_request: Request, error: PortalError) -> Response:
+        return responses.problem_response(error)
 
     @app.exception_handler(HTTPException)
-    async def http(request: Request, error: HTTPException) -> Response:
+    async def http_error(request: Request, error: HTTPException) -> Response:
         if error.status_code in (404, 405):
             path = request.url.path
-            return responses.refused(
-                NothingThere(f"There is no method to handle {request.method} {path[:300]}")
+            return responses.problem_response(
+                ResourceNotFound(f"There is no method to handle {request.method} {path[:300]}")
             )
-        made = PortalError(str(error.detail))
-        made.status = error.status_code
-        return responses.refused(made)
+        other = PortalError(str(error.detail))
+        other.status = error.status_code
+        return responses.problem_response(other)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, error: RequestValidationError) -> Response:
-        told = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        return responses.refused(Refused("; ".join(told)[:1000]))
+    async def invalid_parameters(_request: Request, error: RequestValidationError) -> Response:
+        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        return responses.problem_response(BadRequest("; ".join(problems)[:1000]))

@@ -1,13 +1,16 @@
-"""Errors as the PaNOSC search API tells them: {"error": {"statusCode", "message", …}}."""
+"""Errors of the gateway, and their two forms: PaNOSC's under the search API, else RFC 9457."""
+
+from http import HTTPStatus
+from typing import Any
 
 from portal_shared.runtime.errors import PortalError
 
-NOT_FOUND = "MODEL_NOT_FOUND"
-TOO_DEEP = "QUERY_OBJECT_TOO_DEEP"
+MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
+QUERY_TOO_DEEP = "QUERY_OBJECT_TOO_DEEP"
 
 
-class Refused(PortalError):
-    """What was asked cannot be answered; says what would be understood."""
+class BadRequest(PortalError):
+    """The request is not valid. The message has what is expected."""
 
     status = 400
 
@@ -16,7 +19,9 @@ class Refused(PortalError):
         self.code = code
 
 
-class NothingThere(PortalError):
+class ResourceNotFound(PortalError):
+    """There is no such record, or no such route."""
+
     status = 404
 
     def __init__(self, reason: str, *, code: str | None = None) -> None:
@@ -25,17 +30,30 @@ class NothingThere(PortalError):
 
 
 class NotAcceptable(PortalError):
+    """None of the available media types is acceptable to the reader."""
+
     status = 406
 
 
-def body(error: PortalError) -> dict[str, dict[str, str | int]]:
-    """The answer's body; no more of a fault of ours than that there is one."""
-    told: dict[str, str | int] = {
+def panosc_error(error: PortalError) -> dict[str, dict[str, str | int]]:
+    """Returns the error body of the PaNOSC search API."""
+    body: dict[str, str | int] = {
         "statusCode": error.status,
         "name": "Error",
         "message": error.reason,
     }
     code = getattr(error, "code", None)
     if code:
-        told["code"] = code
-    return {"error": told}
+        body["code"] = code
+    return {"error": body}
+
+
+def problem(error: PortalError, **more: Any) -> dict[str, Any]:
+    """Returns a problem detail (RFC 9457), with the field that is wrong, if any."""
+    body: dict[str, Any] = {
+        "title": HTTPStatus(error.status).phrase,
+        "status": error.status,
+        "detail": error.reason,
+    }
+    extra = {"field": error.field, "code": getattr(error, "code", None), **more}
+    return body | {name: value for name, value in extra.items() if value is not None}

@@ -1,4 +1,4 @@
-"""python -m portal_gateway.generate: writes openapi.json, the committed public interface."""
+"""Command `python -m portal_gateway.generate`: writes openapi.json, the public interface."""
 
 import json
 import sys

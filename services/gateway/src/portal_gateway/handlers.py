@@ -1,4 +1,4 @@
-"""What the gateway hears: how far downloads are."""
+"""Bus subscribers: progress and end of downloads."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from portal_shared.messaging import publisher
 from portal_gateway.downloads.repository import Downloads
 
 router = RabbitRouter()
-Kept = Annotated[Downloads, Context("downloads")]
+InDownloads = Annotated[Downloads, Context("downloads")]
 
 
 @router.subscriber(
@@ -18,19 +18,19 @@ Kept = Annotated[Downloads, Context("downloads")]
     channel=publisher.channel(20),
     no_reply=True,
 )
-async def note_progress(event: DownloadProgressed, downloads: Kept) -> None:
-    await downloads.progressed(event)
+async def store_progress(event: DownloadProgressed, downloads: InDownloads) -> None:
+    await downloads.store_progress(event)
 
 
 @router.subscriber(
     publisher.event_queue("gateway", DownloadReady), channel=publisher.channel(20), no_reply=True
 )
-async def note_ready(event: DownloadReady, downloads: Kept) -> None:
-    await downloads.ready(event)
+async def store_ready(event: DownloadReady, downloads: InDownloads) -> None:
+    await downloads.store_ready(event)
 
 
 @router.subscriber(
     publisher.event_queue("gateway", DownloadFailed), channel=publisher.channel(20), no_reply=True
 )
-async def note_failed(event: DownloadFailed, downloads: Kept) -> None:
-    await downloads.failed(event)
+async def store_failed(event: DownloadFailed, downloads: InDownloads) -> None:
+    await downloads.store_failed(event)

@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 class GatewaySettings(Settings):
     meilisearch_url: str = "http://localhost:7700"
     meilisearch_key: SecretStr = SecretStr("")
-    index_prefix: str = ""  # before the names of the indexes: several instances on one engine
+    index_prefix: str = ""  # of index names, so that instances can share an engine
     downloader_url: str = "http://localhost:8003"
     smtp_host: str | None = None  # None: no e-mail is sent
     smtp_port: int = 25
@@ -15,10 +15,10 @@ class GatewaySettings(Settings):
     smtp_user: str = ""
     smtp_password: SecretStr = SecretStr("")
     smtp_from: str = "portal@localhost"
-    notice_pause: float = Field(default=10, gt=0)  # seconds to the second try, doubled each time
-    webhook_private: bool = False  # whether hosts that are not public may be called
-    most_files_waiting: int = 100_000  # of one reader, asked for and not yet here
+    notice_pause: float = Field(default=10, gt=0)  # seconds to the second attempt, then doubled
+    webhook_private: bool = False  # whether webhooks may be on hosts that are not public
+    most_files_waiting: int = 100_000  # limits of one requester
     most_bytes_waiting: int = 50 * 10**12
     most_downloads_waiting: int = 50
-    most_notices_a_day: int = Field(default=100, ge=1)  # asked for by one reader
-    search_seconds: float = 9  # a federation waits ten
+    most_notices_a_day: int = Field(default=100, ge=1)
+    search_seconds: float = 9  # deadline; a federation waits ten

@@ -1,4 +1,4 @@
-"""Composition root of the indexer: builds the service from its settings."""
+"""The indexer: settings in, a running service out."""
 
 from typing import Any
 
@@ -10,76 +10,77 @@ from portal_shared.runtime.worker import Worker
 from portal_shared.search import index_fields
 from portal_shared.service.app import Service
 
-from portal_indexer import handlers, index_settings, routes
+from portal_indexer import handlers, index_settings
 from portal_indexer.catalogue import Catalogue
-from portal_indexer.file_lists import FileLists
-from portal_indexer.index_worker import IndexWorker
-from portal_indexer.meilisearch import Meilisearch
-from portal_indexer.rebuild import Rebuild
+from portal_indexer.file_lists import Files
+from portal_indexer.index_worker import Indexing
+from portal_indexer.meilisearch import Engine
+from portal_indexer.rebuild import Reindexing
 from portal_indexer.settings import IndexerSettings
 
 log = logger(__name__)
 
-# A new record causes several events: the worker starts when none came for QUIET_SECONDS, and at
-# the latest after MAX_DELAY_SECONDS.
-QUIET_SECONDS, MAX_DELAY_SECONDS = 0.5, 2.0
+QUIET, PATIENCE = 0.5, 2.0  # seconds: of a record that is registered several events tell
 
 
 def build(settings: IndexerSettings | None = None) -> FastAPI:
     settings = settings or IndexerSettings()
     service = Service("indexer", settings, database="catalogue")
-    catalogue, files = Catalogue(service.database), FileLists(service.database)
-    meilisearch = Meilisearch(settings)
-    index_worker = IndexWorker(catalogue, meilisearch, settings.batch)
-    rebuild = Rebuild(service.database, catalogue, meilisearch, index_worker)
+    catalogue, files = Catalogue(service.database), Files(service.database)
+    engine = Engine(settings)
+    indexing = Indexing(catalogue, engine, settings.batch)
+    reindexing = Reindexing(service.database, catalogue, engine, indexing)
 
-    async def ensure_indexes() -> None:
-        """Creates or updates the indexes; marks all records if an index has to be filled."""
-        to_fill = [
+    async def indexes_there() -> None:
+        """An engine that lost its indexes, or whose fields are of before, is given everything."""
+        made = [
             name
             for name in index_fields.INDEXES
-            if await meilisearch.ensure(name, index_settings.settings(name))
+            if await engine.ensure(name, index_settings.settings(name))
         ]
-        if to_fill:
-            log.info("indexes_to_fill", indexes=to_fill)
+        if made:
+            log.info("indexes to be filled", indexes=made)
             await catalogue.mark_all()
 
-    async def status() -> dict[str, Any]:
+    async def facts() -> dict[str, Any]:
         counts = await catalogue.counts()
-        lists = await files.count_incomplete()
+        lists = await files.pending()
         return {
             **counts,
             "pending": counts["pending"] + lists,
             "lists_incomplete": lists,
-            "indexed": index_worker.indexed,
-            "refused_by_engine": index_worker.refused,
-            "reindex": await rebuild.state(),
+            "indexed": indexing.indexed,
+            "refused_by_engine": indexing.refused,
+            "reindex": await reindexing.state(),
         }
 
     service.add_start_step(catalogue.prepare)
     service.add_start_step(files.prepare)
-    service.add_start_step(ensure_indexes)
+    service.add_start_step(indexes_there)
     worker = service.add_worker(
-        Worker(
-            "indexing",
-            index_worker.step,
-            quiet_seconds=QUIET_SECONDS,
-            max_quiet_seconds=MAX_DELAY_SECONDS,
-        )
+        Worker("indexing", indexing.step, quiet_seconds=QUIET, max_quiet_seconds=PATIENCE)
     )
-    rebuild_worker = service.add_worker(Worker("reindexing", rebuild.step))
-    service.add_check("search", meilisearch.check_ready)
-    service.add_status_source(status)
+    rebuilding = service.add_worker(Worker("reindexing", reindexing.step))
+    service.add_check("search", engine.ready)
+    service.add_status_source(facts)
     service.subscribe(handlers.router, catalogue=catalogue, files=files, worker=worker)
 
     app = service.app()
     app.state.service = service
-    app.state.rebuild = rebuild
-    app.state.rebuild_worker = rebuild_worker
-    app.include_router(routes.router)
+
+    @app.post("/reindex", status_code=202)
+    async def reindex() -> dict[str, Any]:
+        """Rebuild the indexes from the catalogue while readers are served, then swap."""
+        told = await reindexing.ask()
+        rebuilding.wake.set()
+        return told
+
+    @app.get("/reindex")
+    async def progress() -> dict[str, Any]:
+        return await reindexing.state()
 
     @app.exception_handler(PortalError)
-    async def problem(_request: object, error: PortalError) -> JSONResponse:
+    async def refused(_request: object, error: PortalError) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, error.status)
 
     return app

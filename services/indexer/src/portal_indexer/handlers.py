@@ -1,4 +1,4 @@
-"""The bus subscribers of the indexer: each event changes the catalogue and marks records dirty."""
+"""What the indexer hears, and what each event changes in the catalogue."""
 
 from typing import Annotated
 
@@ -21,160 +21,136 @@ from portal_shared.runtime.worker import Worker
 from portal_shared.search import index_fields
 
 from portal_indexer.catalogue import LEVELS, Catalogue
-from portal_indexer.file_lists import FileLists
+from portal_indexer.file_lists import Files
 
-MAX_UNACKED = 20  # messages of one queue in work at a time
-MAX_UNACKED_FILE_LISTS = 4  # parts of file lists are large
+AT_ONCE = 20
 
 router = RabbitRouter()
-CatalogueContext = Annotated[Catalogue, Context("catalogue")]
-FileListsContext = Annotated[FileLists, Context("files")]
-IndexWorkerContext = Annotated[Worker, Context("worker")]
+Kept = Annotated[Catalogue, Context("catalogue")]
+Waiting = Annotated[Worker, Context("worker")]
 
 
 @router.subscriber(
     publisher.event_queue("indexer", DatasetRegistered),
-    channel=publisher.channel(MAX_UNACKED),
+    channel=publisher.channel(AT_ONCE),
     no_reply=True,
 )
-async def store_dataset(
+async def keep_dataset(
     event: DatasetRegistered,
-    catalogue: CatalogueContext,
-    files: FileListsContext,
-    worker: IndexWorkerContext,
+    catalogue: Kept,
+    files: Annotated[Files, Context()],
+    worker: Waiting,
 ) -> None:
     record = event.dataset
-    before = await catalogue.find(
-        index_fields.DATASETS, {"_id": record.pid}, {"record.document": 1}
-    )
-    documents = {record.document, *await _documents_listing(catalogue, record.pid)}
-    documents |= _parents(before)  # the document that the dataset leaves
-    newer = await catalogue.store(
+    fields: Doc = {"record.document": 1}
+    before = await catalogue.find(index_fields.DATASETS, {"_id": record.pid}, fields)
+    lists: Doc = {"record.datasets": record.pid}
+    listing = await catalogue.find(index_fields.DOCUMENTS, lists, {"_id": 1})
+    newer = await catalogue.put(
         index_fields.DATASETS, record, event.version, history=event.history, new=not before
     )
     if newer and not record.files.count:
-        await files.store_empty(record.pid, event.version)
+        await files.none(record.pid, event.version)
+    documents = {record.document, *(row["_id"] for row in listing)}
+    documents |= {row.get("record", {}).get("document") for row in before}  # one it leaves
     await catalogue.mark(datasets=[record.pid], documents=documents)
     worker.wake.set()
 
 
 @router.subscriber(
     publisher.event_queue("indexer", DocumentRegistered),
-    channel=publisher.channel(MAX_UNACKED),
+    channel=publisher.channel(AT_ONCE),
     no_reply=True,
 )
-async def store_document(
-    event: DocumentRegistered, catalogue: CatalogueContext, worker: IndexWorkerContext
-) -> None:
+async def keep_document(event: DocumentRegistered, catalogue: Kept, worker: Waiting) -> None:
     record = event.document
     datasets = {*record.datasets, *await _datasets_of(catalogue, record.pid)}
-    await catalogue.store(index_fields.DOCUMENTS, record, event.version, history=event.history)
+    await catalogue.put(index_fields.DOCUMENTS, record, event.version, history=event.history)
     await catalogue.mark(documents=[record.pid], datasets=datasets)
     worker.wake.set()
 
 
 @router.subscriber(
     publisher.event_queue("indexer", DatasetWithdrawn),
-    channel=publisher.channel(MAX_UNACKED),
+    channel=publisher.channel(AT_ONCE),
     no_reply=True,
 )
-async def withdraw_dataset(
-    event: DatasetWithdrawn, catalogue: CatalogueContext, worker: IndexWorkerContext
-) -> None:
+async def withdraw_dataset(event: DatasetWithdrawn, catalogue: Kept, worker: Waiting) -> None:
     if await catalogue.withdraw(index_fields.DATASETS, event):
         rows = await catalogue.find(
             index_fields.DATASETS, {"_id": event.pid}, {"record.document": 1}
         )
-        documents = _parents(rows) | await _documents_listing(catalogue, event.pid)
+        listing = await catalogue.find(
+            index_fields.DOCUMENTS, {"record.datasets": event.pid}, {"_id": 1}
+        )
+        documents = {row.get("record", {}).get("document") for row in rows}
+        documents |= {row["_id"] for row in listing}
         await catalogue.mark(datasets=[event.pid], documents=documents)
         worker.wake.set()
 
 
 @router.subscriber(
     publisher.event_queue("indexer", DocumentWithdrawn),
-    channel=publisher.channel(MAX_UNACKED),
+    channel=publisher.channel(AT_ONCE),
     no_reply=True,
 )
-async def withdraw_document(
-    event: DocumentWithdrawn, catalogue: CatalogueContext, worker: IndexWorkerContext
-) -> None:
+async def withdraw_document(event: DocumentWithdrawn, catalogue: Kept, worker: Waiting) -> None:
     if await catalogue.withdraw(index_fields.DOCUMENTS, event):
         datasets = await _datasets_of(catalogue, event.pid)
         await catalogue.mark(documents=[event.pid], datasets=datasets)
         worker.wake.set()
 
 
-def _parents(datasets: list[Doc]) -> set[str | None]:
-    """Returns the pids of the documents that the dataset rows give as theirs."""
-    return {row.get("record", {}).get("document") for row in datasets}
-
-
-async def _documents_listing(catalogue: Catalogue, pid: str) -> set[str | None]:
-    """Returns the pids of the documents that list the dataset."""
-    rows = await catalogue.find(index_fields.DOCUMENTS, {"record.datasets": pid}, {"_id": 1})
-    return {row["_id"] for row in rows}
-
-
 async def _datasets_of(catalogue: Catalogue, pid: str) -> set[str]:
-    """Returns the pids of the datasets that the stored document lists or that point to it."""
-    documents = await catalogue.find(index_fields.DOCUMENTS, {"_id": pid}, {"record.datasets": 1})
+    """Datasets that a document names, as the catalogue has it, and those that name it."""
+    kept = await catalogue.find(index_fields.DOCUMENTS, {"_id": pid}, {"record.datasets": 1})
     rows = await catalogue.find(index_fields.DATASETS, {"record.document": pid}, {"_id": 1})
-    listed = {one for row in documents for one in row.get("record", {}).get("datasets", ())}
-    return {*listed, *(row["_id"] for row in rows)}
+    named = {one for row in kept for one in row.get("record", {}).get("datasets", ())}
+    return {*named, *(row["_id"] for row in rows)}
 
 
 @router.subscriber(
     publisher.event_queue("indexer", InstrumentRegistered),
-    channel=publisher.channel(MAX_UNACKED),
+    channel=publisher.channel(AT_ONCE),
     no_reply=True,
 )
-async def store_instrument(
-    event: InstrumentRegistered, catalogue: CatalogueContext, worker: IndexWorkerContext
-) -> None:
-    await catalogue.store(index_fields.INSTRUMENTS, event.instrument, event.version)
+async def keep_instrument(event: InstrumentRegistered, catalogue: Kept, worker: Waiting) -> None:
+    await catalogue.put(index_fields.INSTRUMENTS, event.instrument, event.version)
     await catalogue.mark(instruments=[event.instrument.pid])
     worker.wake.set()
 
 
 @router.subscriber(
     publisher.event_queue("indexer", DatasetFilesListed),
-    channel=publisher.channel(MAX_UNACKED_FILE_LISTS),
+    channel=publisher.channel(4),
     no_reply=True,
 )
-async def store_file_list(event: DatasetFilesListed, files: FileListsContext) -> None:
-    await files.store_part(event)
+async def keep_files(event: DatasetFilesListed, files: Annotated[Files, Context()]) -> None:
+    await files.put(event)
 
 
 @router.subscriber(
-    publisher.event_queue("indexer", DoiMinted),
-    channel=publisher.channel(MAX_UNACKED),
-    no_reply=True,
+    publisher.event_queue("indexer", DoiMinted), channel=publisher.channel(AT_ONCE), no_reply=True
 )
-async def store_doi(
-    event: DoiMinted, catalogue: CatalogueContext, worker: IndexWorkerContext
-) -> None:
-    await catalogue.store_doi(event)
+async def note_doi(event: DoiMinted, catalogue: Kept, worker: Waiting) -> None:
+    await catalogue.put_doi(event)
     await catalogue.mark(**{LEVELS[event.level]: [event.pid]})
     worker.wake.set()
 
 
 @router.subscriber(
     publisher.event_queue("indexer", DatasetAvailability),
-    channel=publisher.channel(MAX_UNACKED),
+    channel=publisher.channel(AT_ONCE),
     no_reply=True,
 )
-async def store_availability(
-    event: DatasetAvailability, catalogue: CatalogueContext, worker: IndexWorkerContext
-) -> None:
-    await catalogue.store_availability(event.pid, event.availability, event.version)
+async def note_availability(event: DatasetAvailability, catalogue: Kept, worker: Waiting) -> None:
+    await catalogue.put_availability(event.pid, event.availability, event.version)
     await catalogue.mark(datasets=[event.pid])
     worker.wake.set()
 
 
 @router.subscriber(
-    publisher.event_queue("indexer", JobFinished),
-    channel=publisher.channel(MAX_UNACKED),
-    no_reply=True,
+    publisher.event_queue("indexer", JobFinished), channel=publisher.channel(AT_ONCE), no_reply=True
 )
-async def store_job_answer(event: JobFinished, catalogue: CatalogueContext) -> None:
-    await catalogue.store_job_answer(event.answer)
+async def keep_job(event: JobFinished, catalogue: Kept) -> None:
+    await catalogue.put_job(event.answer)

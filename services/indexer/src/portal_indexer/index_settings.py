@@ -1,11 +1,11 @@
-"""The Meilisearch settings of each index: searchable fields by weight, filters, ranking, typos."""
+"""What the engine is told of each index: what is searched, in which weight, and how."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from portal_shared.search import index_fields, query_terms
 
-SEARCHABLE = {
+SEARCHED = {
     index_fields.DOCUMENTS: [
         "title",
         "keywords",
@@ -31,12 +31,12 @@ SEARCHABLE = {
     ],
     index_fields.INSTRUMENTS: ["name", "facility", "identifiers"],
 }
-MAX_HITS = 10_000_000
+MOST_HITS = 10_000_000
 
 
 def settings(index: str) -> dict[str, Any]:
     return {
-        "searchableAttributes": SEARCHABLE[index],
+        "searchableAttributes": SEARCHED[index],
         "displayedAttributes": ["*"],
         "filterableAttributes": sorted(index_fields.FILTERABLE),
         "sortableAttributes": sorted(index_fields.SORTABLE),
@@ -49,16 +49,16 @@ def settings(index: str) -> dict[str, Any]:
             "disableOnWords": [],
             "disableOnNumbers": True,
         },
-        "pagination": {"maxTotalHits": MAX_HITS},
+        "pagination": {"maxTotalHits": MOST_HITS},
         "faceting": {
             "maxValuesPerFacet": index_fields.MAX_FACET_VALUES,
-            "sortFacetValuesBy": {"*": "count", "up": "alpha"},  # `up`: in the order of documents
+            "sortFacetValuesBy": {"*": "count", "up": "alpha"},  # documents: in their order
         },
     }
 
 
 def synonyms(groups: Iterable[tuple[str, ...]]) -> dict[str, list[str]]:
-    """Maps each word of a group to all other words of the group."""
+    """Each word of a group with all the others."""
     found: dict[str, set[str]] = {}
     for group in groups:
         for word in group:

@@ -1,6 +1,6 @@
-"""Adapter of Meilisearch for the indexer. The official client blocks, so calls run in a thread.
+"""Meilisearch, as far as the indexer needs it. Its client blocks, so calls run in a thread.
 
-A write returns only when its Meilisearch task has succeeded.
+Writes are done when their task has succeeded: accepted is not indexed.
 """
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownVariableType=false
@@ -26,7 +26,7 @@ REQUEST_SECONDS = 60
 POLL_MS = 20
 
 
-class Meilisearch:
+class Engine:
     def __init__(self, settings: IndexerSettings) -> None:
         self._client = meilisearch.Client(
             settings.meilisearch_url,
@@ -36,62 +36,62 @@ class Meilisearch:
         self._prefix = settings.index_prefix
         self._wait_ms = round(settings.task_seconds * 1000)
 
-    async def check_ready(self) -> None:
-        """Raises Unavailable if Meilisearch does not answer."""
-        await self._call(self._client.health)
+    async def ready(self) -> None:
+        """Raises Unavailable when it does not answer."""
+        await self._do(self._client.health)
 
     async def ensure(self, index: str, settings: dict[str, Any]) -> bool:
-        """Creates or updates an index. Returns whether all records have to be sent again: the
-        index is new, or its filterable fields changed.
+        """The index with these settings; tells whether it has to be filled: it is new, or its
+        records lack fields that filters ask for.
         """
-        return await self._call(lambda: self._ensure(self._prefix + index, settings))
+        return await self._do(lambda: self._ensure(self._prefix + index, settings))
 
     def _ensure(self, uid: str, settings: dict[str, Any]) -> bool:
-        created = False
+        made = False
         try:
             self._client.get_raw_index(uid)
         except MeilisearchApiError as error:
             if error.code != "index_not_found":
                 raise
-            self._wait(self._client.create_index(uid, {"primaryKey": "id"}))
-            created = True
-        current: dict[str, Any] = self._client.index(uid).get_settings()
-        changed = {k: v for k, v in settings.items() if _canonical(current.get(k)) != _canonical(v)}
+            self._done(self._client.create_index(uid, {"primaryKey": "id"}))
+            made = True
+        there: dict[str, Any] = self._client.index(uid).get_settings()
+        changed = {k: v for k, v in settings.items() if _plain(there.get(k)) != _plain(v)}
         if changed:
-            self._wait(self._client.index(uid).update_settings(changed))
-        return created or "filterableAttributes" in changed
+            self._done(self._client.index(uid).update_settings(changed))
+        return made or "filterableAttributes" in changed
 
-    async def replace(self, index: str, documents: Sequence[dict[str, Any]]) -> None:
-        """Adds or replaces documents. Raises Invalid if Meilisearch refuses one of them."""
+    async def put(self, index: str, documents: Sequence[dict[str, Any]]) -> None:
+        """Replace these documents. Raises Invalid when the engine will never take them."""
         if documents:
             body = "\n".join(json.dumps(d, ensure_ascii=False) for d in documents)
             uid = self._prefix + index
-            await self._call(
-                lambda: self._wait(
+            await self._do(
+                lambda: self._done(
                     self._client.index(uid).add_documents_ndjson(body.encode(), "id")
                 )
             )
 
     async def delete(self, index: str, ids: Sequence[str]) -> None:
-        """Deletes documents if they exist; `ids` are made by records.pid_key()."""
+        """These documents are gone, if they were there; ids are of model.key."""
         if ids:
             uid = self._prefix + index
-            which = f"id IN [{', '.join(ids)}]"
-            await self._call(
-                lambda: self._wait(self._client.index(uid).delete_documents(filter=which))
+            listed = f"id IN [{', '.join(ids)}]"
+            await self._do(
+                lambda: self._done(self._client.index(uid).delete_documents(filter=listed))
             )
 
     async def count(self, index: str) -> int:
         uid = self._prefix + index
-        return await self._call(lambda: self._client.index(uid).get_stats().number_of_documents)
+        return await self._do(lambda: self._client.index(uid).get_stats().number_of_documents)
 
     async def drop(self, index: str) -> None:
-        """Deletes an index if it exists."""
+        """Delete an index if it is there."""
         uid = self._prefix + index
 
-        def delete_if_exists() -> None:
+        def gone() -> None:
             try:
-                self._wait(self._client.delete_index(uid))
+                self._done(self._client.delete_index(uid))
             except MeilisearchApiError as error:
                 if error.code != "index_not_found":
                     raise
@@ -99,23 +99,23 @@ class Meilisearch:
                 if "not found" not in error.reason:
                     raise
 
-        await self._call(delete_if_exists)
+        await self._do(gone)
 
     async def swap(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """Swaps the indexes of each pair in one Meilisearch task."""
-        swaps: list[Mapping[str, list[str] | bool]] = [
+        """Exchange the indexes of each pair, all at once."""
+        named: list[Mapping[str, list[str] | bool]] = [
             {"indexes": [self._prefix + a, self._prefix + b]} for a, b in pairs
         ]
-        await self._call(lambda: self._wait(self._client.swap_indexes(swaps)))
+        await self._do(lambda: self._done(self._client.swap_indexes(named)))
 
-    def _wait(self, task: Any) -> None:
+    def _done(self, task: Any) -> None:
         finished = self._client.wait_for_task(task.task_uid, self._wait_ms, POLL_MS)
         if finished.status != "succeeded":
             error: dict[str, Any] = finished.error or {}
             raise Invalid(f"Meilisearch: {error.get('message', finished.status)}")
 
     @staticmethod
-    async def _call(call: Callable[[], T]) -> T:
+    async def _do(call: Callable[[], T]) -> T:
         try:
             return await asyncio.to_thread(call)
         except (MeilisearchCommunicationError, MeilisearchTimeoutError) as error:
@@ -129,8 +129,8 @@ class Meilisearch:
             raise Unavailable(f"Meilisearch: {error}") from error
 
 
-def _canonical(value: Any) -> Any:
-    """Sorts the members of objects, so that equal settings compare equal."""
+def _plain(value: Any) -> Any:
+    """Settings compare by what they say, not by the order of what has none."""
     if isinstance(value, dict):
-        return {k: _canonical(v) for k, v in sorted(value.items())}
+        return {k: _plain(v) for k, v in sorted(value.items())}
     return value

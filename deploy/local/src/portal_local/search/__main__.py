@@ -1,4 +1,4 @@
-"""Serves the search stand-in: `python -m portal_local.search --port N --data DIR`."""
+"""Serve the search stand-in: `python -m portal_local.search --port N --data DIR`."""
 
 import argparse
 import os
@@ -9,8 +9,7 @@ import uvicorn
 
 from portal_local.search.api.app import application
 
-# Short, so that a search waits little for the interpreter lock while a task runs.
-SWITCH_INTERVAL_SECONDS = 0.001
+SWITCH = 0.001  # seconds: a search does not wait long for its turn while a task is under way
 
 
 def main() -> None:
@@ -21,10 +20,10 @@ def main() -> None:
     parser.add_argument(
         "--master-key",
         default=os.environ.get("MEILI_MASTER_KEY") or None,
-        help="bearer token that clients must send; default: MEILI_MASTER_KEY, else none",
+        help="what clients must send as bearer token; default: MEILI_MASTER_KEY, else none",
     )
     given = parser.parse_args()
-    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+    sys.setswitchinterval(SWITCH)
     app = application(given.data, given.master_key)
     uvicorn.run(app, host=given.host, port=given.port, log_level="warning", access_log=False)
 

@@ -1,1 +1,1 @@
-"""A record in each citation format, all made from its DataCite metadata."""
+"""Citation formats of a record, all made from its DataCite metadata."""

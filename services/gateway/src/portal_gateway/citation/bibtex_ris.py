@@ -1,9 +1,9 @@
-"""CSL JSON, BibTeX and RIS. Pure."""
+"""Writes a citation as CSL JSON, BibTeX or RIS."""
 
 import re
 from typing import Any
 
-from portal_gateway.citation.cited_record import Cited, Part
+from portal_gateway.citation.cited_record import CitedRecord, Part
 
 _BIBTEX = str.maketrans(
     {
@@ -21,14 +21,14 @@ _BIBTEX = str.maketrans(
 )
 
 
-def csl(cited: Cited) -> dict[str, Any]:
-    """One item of CSL JSON."""
-    rights = cited.parts("rightsList")
+def csl_json(cited: CitedRecord) -> dict[str, Any]:
+    """Returns one item of CSL JSON."""
+    rights = cited.items("rightsList")
     made: dict[str, Any] = {
         "id": cited.address,
         "type": "dataset",
         "title": cited.title,
-        "author": [_csl_name(c) for c in cited.parts("creators")],
+        "author": [_csl_name(c) for c in cited.items("creators")],
         "issued": {"date-parts": [[int(cited.year)]]} if cited.year else None,
         "publisher": cited.publisher,
         "DOI": cited.doi,
@@ -48,11 +48,11 @@ def _csl_name(person: Part) -> dict[str, str]:
     return {"literal": person["name"]}
 
 
-def bibtex(cited: Cited) -> str:
-    """One entry; the key is the pid with what BibTeX takes."""
-    rights = cited.parts("rightsList")
+def bibtex(cited: CitedRecord) -> str:
+    """Returns one entry; its key is the DOI or pid without characters that BibTeX forbids."""
+    rights = cited.items("rightsList")
     fields = {
-        "author": " and ".join(_bibtex_name(c) for c in cited.parts("creators")),
+        "author": " and ".join(_bibtex_name(c) for c in cited.items("creators")),
         "title": f"{{{_escaped(cited.title)}}}",
         "year": cited.year,
         "publisher": _escaped(cited.publisher),
@@ -79,11 +79,11 @@ def _escaped(text: str) -> str:
     return " ".join(text.split()).translate(_BIBTEX)
 
 
-def ris(cited: Cited) -> str:
-    """One entry, lines as RIS wants them."""
+def ris(cited: CitedRecord) -> str:
+    """Returns one entry."""
     kind = "DATA" if cited.level == "dataset" else "AGGR"
     rows = [("TY", kind), ("T1", cited.title)]
-    rows += [("AU", str(c["name"])) for c in cited.parts("creators")]
+    rows += [("AU", str(c["name"])) for c in cited.items("creators")]
     rows += [
         ("PY", cited.year or ""),
         ("PB", cited.publisher),
@@ -94,5 +94,5 @@ def ris(cited: Cited) -> str:
         ("LA", str(cited.metadata.get("language") or "")),
     ]
     rows += [("KW", keyword) for keyword in cited.keywords]
-    told = [f"{tag}  - {' '.join(text.split())}" for tag, text in rows if text]
-    return "\r\n".join([*told, "ER  - ", ""])
+    lines = [f"{tag}  - {' '.join(text.split())}" for tag, text in rows if text]
+    return "\r\n".join([*lines, "ER  - ", ""])

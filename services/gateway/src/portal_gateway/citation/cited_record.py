@@ -1,4 +1,4 @@
-"""What is cited: a record's metadata, with what only the portal knows of it. Pure."""
+"""A record to cite: its DataCite metadata, and facts that only the portal has."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,32 +10,32 @@ Part = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Cited:
+class CitedRecord:
     pid: str
     level: Level
     doi: str | None
-    url: str  # of its landing page
+    url: str  # landing page
     metadata: Part  # DataCite 4.5
-    year: str | None  # None where only the year of its DOI would do, and that is not ours
+    year: str | None  # None if it is not known: an adopted DOI and no release date
     files: tuple[Part, ...] = ()
-    data_url: str | None = None  # below it are the files
+    data_url: str | None = None  # base of the files' addresses
 
     @property
     def address(self) -> str:
-        """By which it is cited: of the DOI, else of its page."""
+        """The DOI as a URL, else the landing page."""
         return f"https://doi.org/{self.doi}" if self.doi else self.url
 
     @property
     def title(self) -> str:
-        titles = self.parts("titles")
+        titles = self.items("titles")
         return str(titles[0]["title"]) if titles else self.pid
 
-    def parts(self, name: str) -> list[dict[str, Any]]:
+    def items(self, name: str) -> list[dict[str, Any]]:
         return cast("list[dict[str, Any]]", self.metadata.get(name) or [])
 
     @property
     def abstract(self) -> str | None:
-        found = [d for d in self.parts("descriptions") if d["descriptionType"] == "Abstract"]
+        found = [d for d in self.items("descriptions") if d["descriptionType"] == "Abstract"]
         return str(found[0]["description"]) if found else None
 
     @property
@@ -44,16 +44,16 @@ class Cited:
 
     @property
     def keywords(self) -> list[str]:
-        return list(dict.fromkeys(str(s["subject"]) for s in self.parts("subjects")))
+        return list(dict.fromkeys(str(s["subject"]) for s in self.items("subjects")))
 
-    def day(self, kind: str) -> str | None:
-        """Of one of its dates."""
-        found = [d["date"] for d in self.parts("dates") if d["dateType"] == kind]
+    def date(self, kind: str) -> str | None:
+        """Returns the date of this type."""
+        found = [d["date"] for d in self.items("dates") if d["dateType"] == kind]
         return str(found[0]) if found else None
 
 
-def orcid(person: Part) -> str | None:
-    """As an address."""
+def orcid_url(person: Part) -> str | None:
+    """Returns the ORCID iD as a URL."""
     for identifier in person.get("nameIdentifiers", ()):
         if identifier["nameIdentifierScheme"] == "ORCID":
             return str(identifier["nameIdentifier"])

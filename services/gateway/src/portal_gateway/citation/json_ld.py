@@ -1,19 +1,19 @@
-"""schema.org, as search engines for datasets and Bioschemas read it. Pure."""
+"""Writes a record as schema.org JSON-LD for dataset search engines (profile of Bioschemas)."""
 
 from typing import Any
 from urllib.parse import quote
 
-from portal_gateway.citation.cited_record import Cited, Part, orcid
+from portal_gateway.citation.cited_record import CitedRecord, Part, orcid_url
 
 CONFORMS_TO = "https://bioschemas.org/profiles/Dataset/1.0-RELEASE"
 _LINKS = {"IsPartOf": "isPartOf", "HasPart": "hasPart", "IsDerivedFrom": "isBasedOn",
           "IsDocumentedBy": "citation", "Cites": "citation", "References": "citation"}  # fmt: skip
 
 
-def json_ld(cited: Cited) -> dict[str, Any]:
-    """One Dataset, or a Collection of them."""
-    rights, size = cited.parts("rightsList"), _size(cited)
-    terms = [s for s in cited.parts("subjects") if s.get("valueUri")]
+def json_ld(cited: CitedRecord) -> dict[str, Any]:
+    """Returns a Dataset, or a Collection for a document."""
+    rights, size = cited.items("rightsList"), _size(cited)
+    terms = [s for s in cited.items("subjects") if s.get("valueUri")]
     made: dict[str, Any] = {
         "@context": "https://schema.org/",
         "@type": "Dataset" if cited.level == "dataset" else "Collection",
@@ -23,12 +23,12 @@ def json_ld(cited: Cited) -> dict[str, Any]:
         "http://purl.org/dc/terms/conformsTo": {"@id": CONFORMS_TO},
         "name": cited.title,
         "description": cited.abstract or cited.title,
-        "creator": [_agent(c) for c in cited.parts("creators")],
+        "creator": [_agent(c) for c in cited.items("creators")],
         "publisher": _publisher(cited.metadata["publisher"]),
-        "datePublished": cited.day("Available") if cited.year else None,
-        "dateModified": cited.day("Updated"),
-        "dateCreated": cited.day("Created"),
-        "temporalCoverage": cited.day("Collected"),
+        "datePublished": cited.date("Available") if cited.year else None,
+        "dateModified": cited.date("Updated"),
+        "dateCreated": cited.date("Created"),
+        "temporalCoverage": cited.date("Collected"),
         "version": cited.metadata.get("version"),
         "inLanguage": cited.metadata.get("language"),
         "keywords": cited.keywords,
@@ -37,8 +37,8 @@ def json_ld(cited: Cited) -> dict[str, Any]:
         "about": [_term(s) for s in terms if s["subjectScheme"] != "PaNET"],
         "measurementTechnique": [_term(s) for s in terms if s["subjectScheme"] == "PaNET"],
         "size": size,
-        "spatialCoverage": [_place(p) for p in cited.parts("geoLocations")],
-        "funding": [_grant(f) for f in cited.parts("fundingReferences")],
+        "spatialCoverage": [_place(p) for p in cited.items("geoLocations")],
+        "funding": [_grant(f) for f in cited.items("fundingReferences")],
         "distribution": [_download(cited, f) for f in cited.files],
         **_related(cited),
     }
@@ -52,7 +52,7 @@ def _agent(person: Part) -> dict[str, Any]:
     if person.get("familyName"):
         made["name"] = f"{person['givenName']} {person['familyName']}"
         made |= {"givenName": person["givenName"], "familyName": person["familyName"]}
-    identifier = orcid(person)
+    identifier = orcid_url(person)
     if identifier:
         made["@id"] = identifier
     places = [{"@type": "Organization", "name": a["name"]} for a in person.get("affiliation", ())]
@@ -90,13 +90,13 @@ def _grant(funding: Part) -> dict[str, Any]:
     if funding.get("funderIdentifier"):
         funder["@id"] = funding["funderIdentifier"]
     made: dict[str, Any] = {"@type": "Grant", "funder": funder}
-    named = {"identifier": funding.get("awardNumber"), "name": funding.get("awardTitle")}
-    return made | {k: v for k, v in named.items() if v}
+    award = {"identifier": funding.get("awardNumber"), "name": funding.get("awardTitle")}
+    return made | {k: v for k, v in award.items() if v}
 
 
-def _related(cited: Cited) -> dict[str, list[dict[str, str]]]:
+def _related(cited: CitedRecord) -> dict[str, list[dict[str, str]]]:
     found: dict[str, list[dict[str, str]]] = {}
-    for one in cited.parts("relatedIdentifiers"):
+    for one in cited.items("relatedIdentifiers"):
         name = _LINKS.get(one["relationType"])
         text = one["relatedIdentifier"]
         if name:
@@ -106,12 +106,12 @@ def _related(cited: Cited) -> dict[str, list[dict[str, str]]]:
     return found
 
 
-def _size(cited: Cited) -> str | None:
+def _size(cited: CitedRecord) -> str | None:
     sizes: Any = cited.metadata.get("sizes") or []
     return str(sizes[0]) if sizes else None
 
 
-def _download(cited: Cited, file: Part) -> dict[str, Any]:
+def _download(cited: CitedRecord, file: Part) -> dict[str, Any]:
     location = f"{file['path']}/{file['name']}" if file.get("path") else file["name"]
     made = {
         "@type": "DataDownload",

@@ -1,4 +1,4 @@
-"""From the catalogue to what is cited: a record, its relatives by their DOIs, its files."""
+"""Loads a record to cite from the catalogue, with the DOIs of related records and its files."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,18 +10,18 @@ from portal_shared.citation.relations import COUNTERPARTS, Related, linked_pids
 from portal_shared.contracts.records import Dataset, Document, DoiLevel
 from portal_shared.runtime.mongo import Doc
 
-from portal_gateway.catalogue import Catalogue
-from portal_gateway.citation.cited_record import Cited
+from portal_gateway.catalogue import DOI, Catalogue
+from portal_gateway.citation.cited_record import CitedRecord
 
-FILES_TOLD = 100  # in schema.org's distribution
+MAX_FILES = 100  # in the distribution of schema.org
 
 
-class Records:
+class CitedRecordLoader:
     def __init__(self, catalogue: Catalogue, *, site_url: str) -> None:
         self._catalogue = catalogue
         self._site_url = site_url
 
-    async def cited(self, level: str, row: Doc) -> Cited:
+    async def load(self, level: str, row: Doc) -> CitedRecord:
         model = Dataset if level == "dataset" else Document
         record: Dataset | Document = model.model_validate(row["record"])
         kind = "dataset" if isinstance(record, Dataset) else "document"
@@ -32,19 +32,19 @@ class Records:
             profiles.load(record.profile),
             registered=moments[0] if moments else row.get("packed_at"),
             updated=moments[-1] if moments else None,
-            related=await self._related(record, row.get("told_doi")),
+            related=await self._related(record, row.get(DOI)),
             withdrawal=_withdrawal(row),
         )
-        told = metadata(source)
-        ours = not (record.doi or row.get("doi_adopted"))
-        return Cited(
+        datacite = metadata(source)
+        minted_here = not (record.doi or row.get("doi_adopted"))
+        return CitedRecord(
             pid=record.pid,
             level=kind,
-            doi=row.get("told_doi"),
+            doi=row.get(DOI),
             url=landing_page(self._site_url, kind, record.pid),
-            metadata=told,
-            # An adopted DOI was published elsewhere, in a year that the record may not tell.
-            year=str(released or told["publicationYear"]) if ours or released else None,
+            metadata=datacite,
+            # An adopted DOI was published elsewhere, possibly in another year.
+            year=str(released or datacite["publicationYear"]) if minted_here or released else None,
             files=await self._files(record),
             data_url=f"{self._site_url.rstrip('/')}/data/{record.pid}",
         )
@@ -52,13 +52,15 @@ class Records:
     async def _files(self, record: Dataset | Document) -> tuple[Doc, ...]:
         if not isinstance(record, Dataset) or not record.folder:
             return ()
-        return tuple(await self._catalogue.files_page({"pid": record.pid}, 0, FILES_TOLD))
+        return tuple(await self._catalogue.load_files_page({"pid": record.pid}, 0, MAX_FILES))
 
     async def _related(self, record: Dataset | Document, own: str | None) -> list[Related]:
-        """As the DOI's own metadata tell them: those it names, then those that name it."""
+        """Returns the same relations as the DOI's metadata: outgoing, then incoming."""
         links, pid = linked_pids(record), record.pid
-        found = await self._catalogue.dois({"_id": {"$in": [other for _, other in links]}})
-        naming = await self._catalogue.dois(
+        found = await self._catalogue.load_with_dois(
+            {"_id": {"$in": [other for _, other in links]}}
+        )
+        incoming = await self._catalogue.load_with_dois(
             {
                 "$or": [
                     {f"record.{name}": pid}
@@ -68,23 +70,25 @@ class Records:
                 ]
             }
         )  # fmt: skip
-        told = [(relation, found[other]) for relation, other in links if other in found]
-        for other in sorted(naming):
-            row = naming[other]
-            told += [(COUNTERPARTS[r], row) for r in _names_it_as(row, pid) if r in COUNTERPARTS]
+        related = [(relation, found[other]) for relation, other in links if other in found]
+        for other in sorted(incoming):
+            row = incoming[other]
+            related += [
+                (COUNTERPARTS[r], row) for r in _relation_types(row, pid) if r in COUNTERPARTS
+            ]
         types = profiles.load(record.profile).doi.resource_types
         return [
-            Related(relation, row["told_doi"], types.get(_level(row), "Other"))
-            for relation, row in told
-            if row["told_doi"] != own
+            Related(relation, row[DOI], types.get(_level(row), "Other"))
+            for relation, row in related
+            if row[DOI] != own
         ]
 
 
 def _withdrawal(row: Mapping[str, Any]) -> Withdrawal | None:
-    stone = row.get("withdrawn")
-    if not stone:
+    tombstone = row.get("withdrawn")
+    if not tombstone:
         return None
-    return Withdrawal(stone["reason"], datetime.fromisoformat(stone["withdrawn_at"]))
+    return Withdrawal(tombstone["reason"], datetime.fromisoformat(tombstone["withdrawn_at"]))
 
 
 def _level(row: Mapping[str, Any]) -> DoiLevel:
@@ -93,8 +97,8 @@ def _level(row: Mapping[str, Any]) -> DoiLevel:
     return "atlas" if str(row["record"].get("type")).strip().lower() == "atlas" else "document"
 
 
-def _names_it_as(row: Mapping[str, Any], pid: str) -> list[str]:
-    """By which relations a row names this record."""
+def _relation_types(row: Mapping[str, Any], pid: str) -> list[str]:
+    """Returns the types of the relations from a row to this record."""
     record: Mapping[str, Any] = row["record"]
     found = ["HasPart"] if pid in (record.get("datasets") or ()) else []
     found += ["HasPart"] if pid in (record.get("documents") or ()) else []

@@ -1,7 +1,7 @@
-"""Citations as text, in the styles of the Citation Style Language, by citeproc-py.
+"""Formats citations as text in the styles of the Citation Style Language, with citeproc-py.
 
-It parses a style in tens of milliseconds and formats in as many, holding the interpreter: styles
-are kept, and so are the last citations.
+Parsing a style and formatting a citation each take tens of milliseconds and block the interpreter.
+So parsed styles and the last citations are cached.
 """
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -35,11 +35,14 @@ OTHER_NAMES = {
 }
 LOCALES = frozenset({"en-US", "en-GB", "de-DE", "fr-FR", "it-IT", "es-ES", "nl-NL", "pt-PT"})
 _NAME = re.compile(r"[a-z0-9-]{1,120}")
-_NUMBER = re.compile(r"^(\[1\]|\(1\)|1\.?)\s*")  # that of a list, of which this is no part
-_ONE_AT_A_TIME = threading.Lock()  # a parsed style is not made for two threads
+_NUMBER = re.compile(
+    r"^(\[1\]|\(1\)|1\.?)\s*"
+)  # the number that some styles put before an entry of a list
+_LOCK = threading.Lock()  # a parsed style is not thread-safe
 
 
-def known(style: str) -> bool:
+def is_known(style: str) -> bool:
+    """Whether there is a style of this name."""
     try:
         _path(style)
     except Invalid:
@@ -47,11 +50,11 @@ def known(style: str) -> bool:
     return True
 
 
-def formatted(item: dict[str, Any], style: str = DEFAULT, locale: str = "en-US") -> str:
-    """The citation as plain text. Raises Invalid for a style or language that is not known."""
+def format_citation(item: dict[str, Any], style: str = DEFAULT, locale: str = "en-US") -> str:
+    """Returns the citation as plain text. Raises Invalid for an unknown style or language."""
     path = _path(style)
     if locale not in LOCALES:
-        reason = f"{locale[:40]!r} is not known; there are {', '.join(sorted(LOCALES))}"
+        reason = f"{locale[:40]!r} is not known; known are {', '.join(sorted(LOCALES))}"
         raise Invalid(reason, field="locale")
     return _formatted(json.dumps(item, sort_keys=True), path, locale)
 
@@ -60,11 +63,11 @@ def _path(style: str) -> str:
     name = style.strip().lower()
     name = OTHER_NAMES.get(name, name)
     if not _NAME.fullmatch(name):
-        raise Invalid(f"{style[:80]!r} is no name of a style", field="style")
+        raise Invalid(f"{style[:80]!r} is not a valid name of a style", field="style")
     try:
         return str(get_style_filepath(name))
     except StyleNotFoundError as error:
-        reason = f"{style[:80]!r} is not among the styles of citationstyles.org"
+        reason = f"{style[:80]!r} is not known: use a style of citationstyles.org"
         raise Invalid(reason, field="style") from error
 
 
@@ -75,10 +78,10 @@ def _style(path: str, locale: str) -> Any:
 
 @lru_cache(maxsize=1024)
 def _formatted(item: str, path: str, locale: str) -> str:
-    told: dict[str, Any] = json.loads(item)
-    shown = {k: v for k, v in told.items() if k not in ("abstract", "keyword", "license")}
-    with _ONE_AT_A_TIME, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of variables that it does not know
+    whole: dict[str, Any] = json.loads(item)
+    shown = {k: v for k, v in whole.items() if k not in ("abstract", "keyword", "license")}
+    with _LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of variables that it does not support
         bibliography = CitationStylesBibliography(
             _style(path, locale), CiteProcJSON([{**shown, "id": "1"}]), formatter.plain
         )

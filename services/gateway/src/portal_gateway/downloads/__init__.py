@@ -1,1 +1,1 @@
-"""Download requests: quota, repository, views, notifications."""
+"""Download requests: creation, quota, repository, views, event streams, notifications."""

@@ -1,40 +1,70 @@
-"""Server-sent events of one download: its state whenever it changes, until it is done."""
+"""Server-sent events of a download: its state after each change, until it has ended."""
 
+import asyncio
+import contextlib
 import json
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from weakref import WeakValueDictionary
 
-from portal_shared.runtime.mongo import Doc
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
-from portal_gateway.downloads.repository import Downloads
-from portal_gateway.downloads.views import told
+from portal_gateway.downloads.download import Download
+from portal_gateway.downloads.views import download_view
 
 RETRY_MILLISECONDS = 3000
-HEARTBEAT_SECONDS = 15.0
-LOOK_SECONDS = 1.0
-LONGEST_SECONDS = 3600.0  # then the reader comes again by itself
-KINDS = {"ONLINE": "ready", "FAILED": "failed"}
+KEEPALIVE_SECONDS = 15.0
+POLL_SECONDS = 1.0
+MAX_STREAM_SECONDS = 3600.0  # then the client reconnects
+EVENT_NAMES = {"ONLINE": "ready", "FAILED": "failed"}
 
 
-def event(row: Doc) -> str:
-    """One event; its id is the version, so that a reader who comes again is not told twice."""
-    kind = KINDS.get(row["state"], "progress") if row["done"] else "progress"
-    return f"id: {row['version']}\nevent: {kind}\ndata: {json.dumps(told(row))}\n\n"
+class ChangeSignals:
+    """Wakes event streams when this process has stored a change of their download."""
+
+    def __init__(self) -> None:
+        self._events: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
+
+    def set(self, request_id: str) -> None:
+        event = self._events.pop(request_id, None)
+        if event is not None:
+            event.set()
+
+    async def wait(self, request_id: str, seconds: float) -> None:
+        """Waits for a change, but not longer: another replica may have stored it."""
+        event = self._events.get(request_id) or asyncio.Event()
+        self._events[request_id] = event
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await event.wait()
 
 
-async def stream(downloads: Downloads, row: Doc, *, seen: int) -> AsyncGenerator[str]:
-    """From the state as it is to the end; comments in between keep the line open."""
-    yield f"retry: {RETRY_MILLISECONDS}\n\n"
-    started = said = time.monotonic()
+def encode_event(download: Download) -> bytes:
+    """Returns one event. Its id is the version, so that a reconnecting client gets it once."""
+    name = EVENT_NAMES.get(download.state, "progress") if download.done else "progress"
+    data = json.dumps(download_view(download))
+    return format_sse_event(data_str=data, event=name, id=str(download.version))
+
+
+async def stream_events(
+    load: Callable[[str], Awaitable[Download]],
+    signals: ChangeSignals,
+    download: Download,
+    *,
+    last_version: int,
+) -> AsyncGenerator[bytes]:
+    """Yields the state and each later state, with comments in between as keep-alive."""
+    yield format_sse_event(retry=RETRY_MILLISECONDS)
+    started = last_sent = time.monotonic()
     while True:
         now = time.monotonic()
-        if row["version"] > seen:
-            seen, said = row["version"], now
-            yield event(row)
-        elif now - said > HEARTBEAT_SECONDS:
-            said = now
-            yield ": still here\n\n"
-        if row["done"] or now - started > LONGEST_SECONDS:
+        if download.version > last_version:
+            last_version, last_sent = download.version, now
+            yield encode_event(download)
+        elif now - last_sent > KEEPALIVE_SECONDS:
+            last_sent = now
+            yield KEEPALIVE_COMMENT
+        if download.done or now - started > MAX_STREAM_SECONDS:
             return
-        await downloads.wait(row["_id"], LOOK_SECONDS)
-        row = await downloads.find(row["_id"])
+        await signals.wait(download.id, POLL_SECONDS)
+        download = await load(download.id)

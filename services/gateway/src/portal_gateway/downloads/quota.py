@@ -1,6 +1,7 @@
-"""How much one reader may be waiting for, and who counts as one. Pure but for its key.
+"""Limits of pending downloads for each requester.
 
-Readers have no account: one is a network, known by a keyed digest that tells nothing of it.
+Readers have no account. A requester is a network, identified by a keyed digest of its address that
+cannot be reversed.
 """
 
 import hashlib
@@ -10,22 +11,22 @@ from dataclasses import dataclass
 
 from portal_shared.runtime.errors import Invalid, TooMany
 
-SITES = {4: 32, 6: 64}  # bits of an address that one reader has
+NETWORK_BITS = {4: 32, 6: 64}  # of the address, by IP version, that identify one requester
 
 
-def requester(host: str | None, key: bytes) -> str:
-    """A name for a reader: the same for the same network, and of no use to anybody else."""
+def requester_id(host: str | None, key: bytes) -> str:
+    """Returns the identifier of the network of this address."""
     try:
         address = ipaddress.ip_address(host or "")
-        network = str(ipaddress.ip_network((address, SITES[address.version]), strict=False))
+        network = str(ipaddress.ip_network((address, NETWORK_BITS[address.version]), strict=False))
     except ValueError:
         network = "nowhere"
     return hmac.new(key, network.encode(), hashlib.sha256).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """What a reader has asked for that is not here yet."""
+class Pending:
+    """What a requester is waiting for."""
 
     downloads: int = 0
     files: int = 0
@@ -33,26 +34,26 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Allowance:
+class Quota:
     downloads: int
     files: int
     bytes: int
 
-    def judge(self, waiting: Waiting, *, files: int, size: int) -> None:
-        """Raises TooMany, saying how much there is and what may help, or Invalid: nothing will."""
-        for name, has, more, most in (
-            ("downloads", waiting.downloads, 1, self.downloads),
-            ("files", waiting.files, files, self.files),
-            ("bytes", waiting.bytes, size, self.bytes),
+    def check(self, pending: Pending, *, files: int, size: int) -> None:
+        """Raises TooMany if it helps to wait, Invalid if the request alone exceeds a limit."""
+        for name, waiting, more, limit in (
+            ("downloads", pending.downloads, 1, self.downloads),
+            ("files", pending.files, files, self.files),
+            ("bytes", pending.bytes, size, self.bytes),
         ):
-            if more > most:
+            if more > limit:
                 raise Invalid(
-                    f"{more} {name} are asked for, at most {most} may be on their way to one"
-                    " reader: ask for less",
+                    f"the request has {more} {name}; the limit of one reader is {limit}."
+                    " Request fewer files.",
                     field="files",
                 )
-            if has + more > most:
+            if waiting + more > limit:
                 raise TooMany(
-                    f"you are waiting for {has} {name} and ask for {more} more; at most {most} may"
-                    " be on their way to one reader: wait for some, cancel some, or ask for less"
+                    f"You have {waiting} {name} pending and requested {more} more; the limit is"
+                    f" {limit}. Wait, cancel some, or request fewer."
                 )

@@ -1,89 +1,82 @@
-"""Downloads as their users see them, and as everybody does. Pure."""
+"""Download requests as JSON: one for its requester, all by dataset for everybody."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from portal_shared.contracts.file_urls import data_path
 from portal_shared.contracts.records import utc_text
-from portal_shared.runtime.mongo import Doc
 
-Result: TypeAlias = Literal["complete", "partial", "failed", "cancelled"]
+from portal_gateway.downloads.download import Download
 
 
-def told(row: Doc) -> dict[str, Any]:
-    """A request as its user sees it."""
-    address = f"/api/downloads/{row['_id']}"
-    counts = ("files", "files_online", "files_failed", "bytes", "bytes_online")
+def download_view(download: Download) -> dict[str, Any]:
+    """Returns a download as its requester sees it."""
+    address = f"/api/downloads/{download.id}"
+    expected_at = None if download.done else download.expected_at
     return {
-        "id": row["_id"],
-        "pid": row["pid"],
-        "state": row["state"],
-        "done": row["done"],
-        **{name: row[name] for name in counts},
-        "files_expired": row.get("files_expired", 0),
-        "result": result(row),
-        "reason": row["reason"],
-        "waits_for": None if row["done"] else row.get("waits_for"),
-        "place": None if row["done"] else row.get("place"),
-        "seconds_left": _seconds_left(row),
-        "expected": utc_text(row["expected_at"]) if _is_expected(row) else None,
-        "created": utc_text(row["created_at"]),
-        "updated": utc_text(row["updated_at"]),
+        "id": download.id,
+        "pid": download.pid,
+        "state": download.state,
+        "done": download.done,
+        "files": download.files,
+        "files_online": download.files_online,
+        "files_failed": download.files_failed,
+        "bytes": download.bytes,
+        "bytes_online": download.bytes_online,
+        "files_expired": download.files_expired,
+        "result": download.result,
+        "reason": download.reason,
+        "waits_for": None if download.done else download.waits_for,
+        "place": None if download.done else download.place,
+        "seconds_left": _seconds_left(download),
+        "expected": utc_text(expected_at) if expected_at is not None else None,
+        "created": utc_text(download.created_at),
+        "updated": utc_text(download.updated_at),
         "self": address,
         "events": f"{address}/events",
-        "data": data_path(row["pid"]),
-        "listing": f"{data_path(row['pid'])}?request={row['_id']}",
+        "data": data_path(download.pid),
+        "listing": listing_path(download),
     }
 
 
-def result(row: Doc) -> Result | None:
-    """What came of it; None while it has not ended."""
-    if not row["done"]:
-        return None
-    if row["state"] == "CANCELLED":
-        return "cancelled"
-    if row["state"] == "ONLINE":
-        return "complete"
-    return "partial" if row["files_online"] else "failed"
+def listing_path(download: Download) -> str:
+    return f"{data_path(download.pid)}?request={download.id}"
 
 
-def _is_expected(row: Doc) -> bool:
-    return not row["done"] and row.get("expected_at") is not None
-
-
-def _seconds_left(row: Doc) -> float | None:
-    """As of now; None where it cannot be told."""
-    if row["done"]:
+def _seconds_left(download: Download) -> float | None:
+    """Returns the remaining time from now, or None if it is not known."""
+    if download.done:
         return 0.0
-    if not _is_expected(row):
+    if download.expected_at is None:
         return None
-    return max(0.0, round((row["expected_at"] - datetime.now(UTC)).total_seconds(), 1))
+    return max(0.0, round((download.expected_at - datetime.now(UTC)).total_seconds(), 1))
 
 
-def staging(rows: Sequence[Doc]) -> list[dict[str, Any]]:
-    """What is being staged, by dataset, for everybody: nothing in it tells who asked."""
+def staging_view(downloads: Sequence[Download]) -> list[dict[str, Any]]:
+    """Returns pending downloads by dataset, without anything about their requesters."""
     by_pid: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        told = by_pid.setdefault(
-            row["pid"],
+    for download in downloads:
+        view = by_pid.setdefault(
+            download.pid,
             {
-                "pid": row["pid"],
-                "state": row["state"],
+                "pid": download.pid,
+                "state": download.state,
                 "requests": 0,
-                "since": utc_text(row["created_at"]),
+                "since": utc_text(download.created_at),
                 "files": 0,
                 "files_online": 0,
                 "bytes": 0,
                 "bytes_online": 0,
                 "seconds_left": None,
-                "data": data_path(row["pid"]),
+                "data": data_path(download.pid),
             },
         )
-        told["requests"] += 1
-        if row["state"] == "RESTORING":
-            told["state"] = "RESTORING"
-        if row["bytes"] >= told["bytes"]:  # the largest stands for all: they overlap
-            told |= {n: row[n] for n in ("files", "files_online", "bytes", "bytes_online")}
-            told["seconds_left"] = _seconds_left(row)
+        view["requests"] += 1
+        if download.state == "RESTORING":
+            view["state"] = "RESTORING"
+        if download.bytes >= view["bytes"]:  # requests overlap: show the largest one
+            view["files"], view["files_online"] = download.files, download.files_online
+            view["bytes"], view["bytes_online"] = download.bytes, download.bytes_online
+            view["seconds_left"] = _seconds_left(download)
     return list(by_pid.values())

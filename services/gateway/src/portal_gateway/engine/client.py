@@ -1,21 +1,22 @@
-"""Meilisearch, as far as the gateway reads it."""
+"""Client of the search engine Meilisearch: searches, single documents, health."""
 
+from http import HTTPStatus
 from typing import Any, cast
 
 import orjson
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.logs import logger
 
-from portal_gateway.engine.http import Wire
-from portal_gateway.errors import Refused
+from portal_gateway.engine.http import HttpClient
+from portal_gateway.errors import BadRequest
 from portal_gateway.settings import GatewaySettings
 
 log = logger(__name__)
 
 Hit = dict[str, Any]
-CONNECTIONS = 100
+MAX_CONNECTIONS = 100
 CONNECT_SECONDS = 3
-KEPT_SECONDS = 3  # less than the engine keeps a connection that is not used
+KEEP_ALIVE_SECONDS = 3  # less than the engine's own limit for idle connections
 
 
 class Engine:
@@ -25,64 +26,65 @@ class Engine:
         key = settings.meilisearch_key.get_secret_value()
         if key:
             headers["Authorization"] = f"Bearer {key}"
-        self._wire = Wire(
+        self._http = HttpClient(
             settings.meilisearch_url,
             headers,
-            most=CONNECTIONS,
+            max_connections=MAX_CONNECTIONS,
             seconds=settings.search_seconds,
             connect_seconds=CONNECT_SECONDS,
-            kept_seconds=KEPT_SECONDS,
+            keep_alive_seconds=KEEP_ALIVE_SECONDS,
         )
 
     def close(self) -> None:
-        self._wire.close()
+        self._http.close()
 
-    async def ready(self) -> None:
-        """Raises Unavailable when it does not answer."""
-        await self.ask("GET", "/health", None)
+    async def check_health(self) -> None:
+        """Raises Unavailable if the engine does not answer."""
+        await self.request("GET", "/health", None)
 
     async def search(self, index: str, query: dict[str, Any]) -> dict[str, Any]:
-        return await self.ask("POST", f"/indexes/{self._prefix}{index}/search", query)
+        return await self.request("POST", f"/indexes/{self._prefix}{index}/search", query)
 
-    async def searches(self, index: str, queries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Several searches of one index in one request."""
+    async def multi_search(self, index: str, queries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Runs several searches of one index in one request."""
         if len(queries) == 1:
             return [await self.search(index, queries[0])]
         uid = self._prefix + index
-        answer = await self.ask(
+        answer = await self.request(
             "POST", "/multi-search", {"queries": [{"indexUid": uid, **q} for q in queries]}
         )
         return cast("list[dict[str, Any]]", answer["results"])
 
-    async def document(self, index: str, key: str) -> Hit | None:
-        """What is kept of a record, by model.key of its pid."""
+    async def load_document(self, index: str, key: str) -> Hit | None:
+        """Returns the stored document of a record, or None. `key` is pid_key() of its pid."""
         path = f"/indexes/{self._prefix}{index}/documents/{key}?fields=json,relations"
         try:
-            return await self.ask("GET", path, None)
-        except Missing:
+            return await self.request("GET", path, None)
+        except DocumentMissing:
             return None
 
-    async def ask(self, method: str, path: str, body: Any) -> dict[str, Any]:
-        """Raises Unavailable, Refused, or Missing for a document that is not there."""
+    async def request(self, method: str, path: str, body: Any) -> dict[str, Any]:
+        """Sends a request. Raises Unavailable, BadRequest, or DocumentMissing."""
         data = None if body is None else orjson.dumps(body)
         try:
-            answer = await self._wire.ask(method, path, data)
+            response = await self._http.request(method, path, data)
         except (TimeoutError, OSError) as error:
-            raise Unavailable(f"The search engine is out of reach: {error!r}") from error
+            raise Unavailable(f"The search engine cannot be reached: {error!r}") from error
         try:
-            told: dict[str, Any] = orjson.loads(answer.content)
+            content: dict[str, Any] = orjson.loads(response.content)
         except ValueError as error:
-            raise Unavailable("The search engine answers something else than JSON") from error
-        if answer.status < 300:  # noqa: PLR2004
-            return told
-        if answer.status == 400:  # noqa: PLR2004  # what we asked: larger or deeper than it takes
-            log.error("the engine refuses a search", reason=told.get("message"))
-            raise Refused("The search engine cannot evaluate this filter")
-        if told.get("code") == "document_not_found":
-            raise Missing("No such document")
-        # no index yet, overload, fault
-        raise Unavailable(f"The search engine answers {answer.status}: {told.get('code', '')}")
+            raise Unavailable("The search engine returned a response that is not JSON") from error
+        if response.status < HTTPStatus.MULTIPLE_CHOICES:
+            return content
+        if response.status == HTTPStatus.BAD_REQUEST:  # the filter exceeds a limit of the engine
+            log.error("engine refused search", reason=content.get("message"))
+            raise BadRequest("The search engine cannot evaluate this filter: simplify it")
+        if content.get("code") == "document_not_found":
+            raise DocumentMissing("No such document")
+        # the index does not exist yet, or the engine is overloaded or has failed
+        code = content.get("code", "")
+        raise Unavailable(f"The search engine returned status {response.status}: {code}")
 
 
-class Missing(Unavailable):
-    """The index is there, the document is not."""
+class DocumentMissing(Unavailable):
+    """The index exists, the document does not."""

@@ -1,1 +1,1 @@
-"""The filter of the search API: read once into a tree, then compiled and evaluated. Pure."""
+"""Filters of the search API: parsed into a tree, evaluated on rows. No I/O."""

@@ -1,8 +1,8 @@
-"""A filter as a tree: what is asked, checked and with its operands in the types of the fields."""
+"""Syntax tree of a filter. Operands are checked and have the types of their fields."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from dataclasses import field as made
+from dataclasses import field as dataclass_field
 from typing import Any, TypeAlias, cast
 
 from portal_gateway.filters.schema import Entity, Relation
@@ -13,56 +13,54 @@ Test: TypeAlias = Callable[[str], bool]
 
 @dataclass(frozen=True)
 class Compare:
-    """One operator on one field. `test` is set for patterns, `unit` for values with a unit."""
+    """One operator on one field. `test` is set for patterns, `unit` for values that have a unit."""
 
     field: str
     op: str
     operand: Any
-    test: Test | None = made(default=None, compare=False)
+    test: Test | None = dataclass_field(default=None, compare=False)
     unit: str | None = None
 
-    def asked(self) -> tuple[Any, ...]:
-        """The operands, one or several."""
-        return cast("tuple[Any, ...]", self.operand) if self._several() else (self.operand,)
-
-    def _several(self) -> bool:
-        return isinstance(self.operand, tuple)
+    def operands(self) -> tuple[Any, ...]:
+        """Returns the operand, or the operands of a list operator, as a tuple."""
+        operand: Any = self.operand
+        return cast("tuple[Any, ...]", operand) if isinstance(operand, tuple) else (operand,)
 
 
 @dataclass(frozen=True)
 class Text:
-    """The pattern occurs in any text field."""
+    """The pattern occurs in one of the text fields of the entity."""
 
     pattern: str
-    test: Test = made(compare=False)
+    test: Test = dataclass_field(compare=False)
 
 
 @dataclass(frozen=True)
-class All:
+class And:
     nodes: "tuple[Node, ...]" = ()
 
 
 @dataclass(frozen=True)
-class Some:
+class Or:
     nodes: "tuple[Node, ...]" = ()
 
 
-Node: TypeAlias = Compare | Text | All | Some
-EVERYTHING = All()
+Node: TypeAlias = Compare | Text | And | Or
+EVERYTHING = And()
 
 
 @dataclass(frozen=True)
-class Shape:
-    """How rows are told: sorted, cut, projected."""
+class PageOptions:
+    """Order, page and fields of the rows of an answer."""
 
-    order: tuple[tuple[str, bool], ...] = ()  # field, descending
+    order: tuple[tuple[str, bool], ...] = ()  # field, whether descending
     skip: int = 0
     limit: int | None = None
-    only: frozenset[str] | None = None
-    without: frozenset[str] = frozenset()
+    included_fields: frozenset[str] | None = None
+    excluded_fields: frozenset[str] = frozenset()
 
-    def projects(self) -> bool:
-        return self.only is not None or bool(self.without)
+    def has_projection(self) -> bool:
+        return self.included_fields is not None or bool(self.excluded_fields)
 
 
 @dataclass(frozen=True)
@@ -70,23 +68,25 @@ class Include:
     relation: Relation
     where: Node = EVERYTHING
     include: "tuple[Include, ...]" = ()
-    shape: Shape = Shape()
-    limited: bool = False  # a where was sent that is not empty, even if all rows satisfy it
+    paging: PageOptions = PageOptions()
+    has_where: bool = False  # the request has a where that is not empty, even if it is always true
 
     @property
     def conditional(self) -> bool:
-        """It decides which parents stay, not only what is told of them."""
-        return self.limited or any(i.conditional for i in self.include)
+        """Whether parents without a matching related row are left out of the answer."""
+        return self.has_where or any(i.conditional for i in self.include)
 
     @property
-    def deciding(self) -> "Include":
-        """Without what is only told."""
-        return Include(self.relation, self.where, deciding(self.include), limited=self.limited)
+    def conditions_only(self) -> "Include":
+        """The same include without parts that only add rows to the answer."""
+        return Include(
+            self.relation, self.where, conditional_includes(self.include), has_where=self.has_where
+        )
 
 
-def deciding(includes: Iterable[Include]) -> tuple[Include, ...]:
-    """The includes that decide which parents stay, at any depth."""
-    return tuple(i.deciding for i in includes if i.conditional)
+def conditional_includes(includes: Iterable[Include]) -> tuple[Include, ...]:
+    """Returns the conditional parts of the includes, at any depth."""
+    return tuple(i.conditions_only for i in includes if i.conditional)
 
 
 @dataclass(frozen=True)
@@ -94,5 +94,5 @@ class Search:
     entity: Entity
     where: Node = EVERYTHING
     include: tuple[Include, ...] = ()
-    shape: Shape = Shape()
+    paging: PageOptions = PageOptions()
     query: str = ""

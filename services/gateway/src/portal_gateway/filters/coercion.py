@@ -1,4 +1,4 @@
-"""Operands of a where in the types of the fields they are compared with."""
+"""Converts operands of a where clause to the type of the field they are compared with."""
 
 import json
 import math
@@ -10,66 +10,67 @@ from portal_shared.search.index_fields import microseconds
 
 from portal_gateway.filters.schema import Kind
 
+MAX_NUMBER_CHARACTERS = 100
 _NUMERIC = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$")
 
 
-class Unfit(ValueError):
-    """An operand that is not of the field's type; its text says which it must be."""
+class InvalidOperand(ValueError):
+    """The operand does not have the type of its field. The message names the expected type."""
 
 
-def coerced(kind: Kind, given: Any) -> Any:
-    """null stays null; raises Unfit."""
+def coerce(kind: Kind, given: Any) -> Any:
+    """Returns the operand in the type of the field; null stays null. Raises InvalidOperand."""
     if given is None:
         return None
     if isinstance(given, dict | list):
-        raise Unfit("expected a single value")
+        raise InvalidOperand("expected a single value")
     if kind == "boolean":
-        return boolean(given)
+        return to_boolean(given)
     if kind == "number":
-        return number(given)
+        return to_number(given)
     if kind == "date":
-        return instant(given)
+        return to_microseconds(given)
     if kind == "value" and is_number(given):
         return given
-    return text(given)
+    return to_text(given)
 
 
 def is_number(given: Any) -> bool:
     return isinstance(given, int | float) and not isinstance(given, bool)
 
 
-def text(given: Any) -> str:
-    """A number or boolean is its JSON text."""
+def to_text(given: Any) -> str:
+    """Returns a string unchanged, and the JSON text of a number or boolean."""
     return given if isinstance(given, str) else json.dumps(given)
 
 
-def boolean(given: Any) -> bool:
+def to_boolean(given: Any) -> bool:
     if isinstance(given, bool):
         return given
     if given in ("true", "false"):
         return given == "true"
-    raise Unfit(f"{json.dumps(given)[:100]} is not a boolean")
+    raise InvalidOperand(f"{json.dumps(given)[:100]} is not a boolean")
 
 
-def number(given: Any) -> int | float:
+def to_number(given: Any) -> int | float:
     if is_number(given):
         return given
-    found = numeric(given) if isinstance(given, str) else None
+    found = parse_number(given) if isinstance(given, str) else None
     if found is None:
-        raise Unfit(f"{json.dumps(given)[:100]} is not a number")
+        raise InvalidOperand(f"{json.dumps(given)[:100]} is not a number")
     return found
 
 
-def asked_number(operand: Any) -> float | None:
-    """Of an operand that is a number or says one."""
+def as_number(operand: Any) -> float | None:
+    """Returns the number of a numeric operand or of a string with a number, else None."""
     if is_number(operand):
         return float(operand)
-    return numeric(operand) if isinstance(operand, str) else None
+    return parse_number(operand) if isinstance(operand, str) else None
 
 
-def numeric(given: str) -> int | float | None:
-    """The number a text says, if it says one and no more."""
-    if len(given) > 100 or not _NUMERIC.match(given):  # noqa: PLR2004  # longer ones say no number
+def parse_number(given: str) -> int | float | None:
+    """Returns the number if the text is exactly one finite number, else None."""
+    if len(given) > MAX_NUMBER_CHARACTERS or not _NUMERIC.match(given):
         return None
     found = float(given)
     if not math.isfinite(found):
@@ -77,10 +78,10 @@ def numeric(given: str) -> int | float | None:
     return int(given) if re.fullmatch(r"\s*[+-]?\d+\s*", given) else found
 
 
-def instant(given: Any) -> int:
-    """Microseconds since 1970; without a zone UTC, without a time midnight."""
+def to_microseconds(given: Any) -> int:
+    """Returns microseconds since 1970. A missing time zone is UTC, a missing time midnight."""
     try:
         moment = datetime.fromisoformat(given.strip() if isinstance(given, str) else "")
         return microseconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
-        raise Unfit(f"{json.dumps(given)[:100]} is not an ISO 8601 date") from None
+        raise InvalidOperand(f"{json.dumps(given)[:100]} is not an ISO 8601 date") from None

@@ -1,148 +1,157 @@
-"""Includes: which parents stay, and what is told of their relations. Pure: rows are all there."""
+"""Evaluates includes: decides which parent rows remain and selects their related rows.
+
+All related rows have been loaded before.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias, cast
 
 from portal_gateway.filters import parameters, predicates, techniques
-from portal_gateway.filters.ast import EVERYTHING, Include, Row, Shape
+from portal_gateway.filters.ast import EVERYTHING, Include, PageOptions, Row
 from portal_gateway.filters.schema import DATASET, ENTITIES, PARAMETER, TECHNIQUE, Entity
 from portal_gateway.filters.techniques import Names
 
 Matched: TypeAlias = list[tuple[int, Row]]  # rows by their position in the relation
 
 
-def selected(
+def select_relations(
     entity: Entity,
     row: Row,
     includes: Sequence[Include],
     names: Names,
     *,
-    listed: bool = False,
-    kept: bool = False,
+    in_list: bool = False,
+    keep_parent: bool = False,
 ) -> Row | None:
-    """The relations of a row, by name; None when a condition drops it.
+    """Returns the selected related rows by relation, or None if a condition excludes the row.
 
-    `listed`: a row of the list itself, where a dataset's parameters are all told.
-    `kept`: conditions cut its relations but do not drop it.
+    `in_list`: the row is an item of the list itself; a dataset then has all its parameters.
+    `keep_parent`: conditions limit the related rows but never exclude the row.
     """
-    told: dict[str, Any] = {}
+    selection: dict[str, Any] = {}
     for relation in dict.fromkeys(i.relation for i in includes):
         related = _related(row, relation.name)
         wanted = [i for i in includes if i.relation == relation]
         matched: list[tuple[Include, Matched]] = []
         for one in wanted:
-            satisfying = _matching(one, related, names)
-            if satisfying is None and not kept:
+            satisfying = _matching_rows(one, related, names)
+            if satisfying is None and not keep_parent:
                 return None
             matched.append((one, satisfying or []))
         if relation.entity == PARAMETER.name and len(matched) > 1:
-            matched = _in_one_unit(matched, related)
-        if listed and entity is DATASET and relation.name == "parameters":
-            matched = _all_of_them(matched, related)
+            matched = _in_same_unit(matched, related)
+        if in_list and entity is DATASET and relation.name == "parameters":
+            matched = _every_row(matched, related)
         found: dict[int, Row] = {}
         for one, satisfying in matched:
-            for index, shaped in _cut(satisfying, one.shape, ENTITIES[relation.entity]):
+            for index, shaped in _paginate(satisfying, one.paging, ENTITIES[relation.entity]):
                 found[index] = {**shaped, **found[index]} if index in found else shaped
-        ordered = any(i.shape.order for i in wanted)
+        ordered = any(i.paging.order for i in wanted)
         positions = list(found) if ordered else sorted(found)
         if relation.many:
-            told[relation.name] = [found[i] for i in positions]
+            selection[relation.name] = [found[i] for i in positions]
         elif positions:
-            told[relation.name] = found[positions[0]]
-    return told
+            selection[relation.name] = found[positions[0]]
+    return selection
 
 
-def _in_one_unit(
+def _in_same_unit(
     matched: Sequence[tuple[Include, Matched]], related: list[Row]
 ) -> list[tuple[Include, Matched]]:
-    """Each row as the first include tells it that asked for a unit."""
-    told: dict[int, Row] = {}
+    """Uses for each row the unit of the first include that names one."""
+    converted: dict[int, Row] = {}
     for _, satisfying in matched:
         for index, row in satisfying:
-            if index not in told or told[index].get("unit") == related[index].get("unit"):
-                told[index] = row
-    return [(one, [(i, told[i]) for i, _ in satisfying]) for one, satisfying in matched]
+            if index not in converted or converted[index].get("unit") == related[index].get("unit"):
+                converted[index] = row
+    return [(one, [(i, converted[i]) for i, _ in satisfying]) for one, satisfying in matched]
 
 
-def _all_of_them(
+def _every_row(
     matched: Sequence[tuple[Include, Matched]], related: list[Row]
 ) -> list[tuple[Include, Matched]]:
-    """Every row for each include; those that matched as they are to be told."""
-    told: dict[int, Row] = {}
+    """Gives each include all related rows; rows that matched keep their converted unit."""
+    converted: dict[int, Row] = {}
     for _, satisfying in matched:
-        told.update(satisfying)
-    every = [(i, told.get(i, r)) for i, r in enumerate(related)]
+        converted.update(satisfying)
+    every = [(i, converted.get(i, r)) for i, r in enumerate(related)]
     return [(one, every) for one, _ in matched]
 
 
 def _related(row: Row, name: str) -> list[Row]:
-    there: Any = row.get(name)
-    if there is None:
+    related: Any = row.get(name)
+    if related is None:
         return []
-    return cast("list[Row]", there) if isinstance(there, list) else [there]
+    return cast("list[Row]", related) if isinstance(related, list) else [related]
 
 
-def _matching(one: Include, related: list[Row], names: Names) -> Matched | None:
-    """The related rows that satisfy the include, as they are to be told; None: the parent goes."""
+def _matching_rows(one: Include, related: list[Row], names: Names) -> Matched | None:
+    """Returns the related rows that satisfy the include; None excludes the parent."""
     entity = ENTITIES[one.relation.entity]
     if entity is TECHNIQUE and one.where != EVERYTHING:
-        tags = techniques.matching(one.where, related, names)  # none at all may be what is wanted
-        return None if tags is None else [(i, plain(entity, related[i])) for i in tags]
+        # An empty list is a match: a negative condition is true of a parent without tags.
+        tags = techniques.matching_tags(one.where, related, names)
+        return None if tags is None else [(i, without_relations(entity, related[i])) for i in tags]
     found: Matched = []
-    for index, row in _satisfying(one, entity, related):
-        nested = selected(entity, row, one.include, names)
+    for index, row in _satisfying_rows(one, entity, related):
+        nested = select_relations(entity, row, one.include, names)
         if nested is not None:
-            found.append((index, {**plain(entity, row), **nested}))
+            found.append((index, {**without_relations(entity, row), **nested}))
     return found if found or not one.conditional else None
 
 
-def _satisfying(one: Include, entity: Entity, related: list[Row]) -> Iterable[tuple[int, Row]]:
+def _satisfying_rows(one: Include, entity: Entity, related: list[Row]) -> Iterable[tuple[int, Row]]:
     if one.where == EVERYTHING:
         return enumerate(related)
     if entity is PARAMETER:
-        found = parameters.matching(one.where, related)
-        return [(i, parameters.told(related[i], unit)) for i, unit in found.items()]
-    return [(i, r) for i, r in enumerate(related) if predicates.holds(entity, one.where, r)]
+        found = parameters.matching_rows(one.where, related)
+        return [(i, parameters.convert_row(related[i], unit)) for i, unit in found.items()]
+    return [(i, r) for i, r in enumerate(related) if predicates.satisfies(entity, one.where, r)]
 
 
-def plain(entity: Entity, row: Row) -> Row:
-    """The row without its relations."""
+def without_relations(entity: Entity, row: Row) -> Row:
+    """Returns the row without its relations."""
     return {k: v for k, v in row.items() if k not in entity.relations}
 
 
-def _cut(rows: Matched, shape: Shape, entity: Entity) -> Matched:
-    if shape.order:
-        rows = [rows[i] for i in in_order([r for _, r in rows], shape.order, entity)]
-    rows = rows[shape.skip :][: shape.limit]
-    if not shape.projects():
+def _paginate(rows: Matched, paging: PageOptions, entity: Entity) -> Matched:
+    if paging.order:
+        rows = [rows[i] for i in sort_positions([r for _, r in rows], paging.order, entity)]
+    rows = rows[paging.skip :][: paging.limit]
+    if not paging.has_projection():
         return rows
-    return [(i, projected(r, shape, entity)) for i, r in rows]
+    return [(i, project(r, paging, entity)) for i, r in rows]
 
 
-def projected(row: Row, shape: Shape, entity: Entity) -> Row:
-    """Only the fields asked for; relations and score always stay."""
-    kept = {*entity.relations, "score"}
-    if shape.only is not None:
-        return {k: v for k, v in row.items() if k in shape.only or k in kept}
-    return {k: v for k, v in row.items() if k not in shape.without or k in kept}
+def project(row: Row, paging: PageOptions, entity: Entity) -> Row:
+    """Returns the row with the requested fields; relations and the score always remain."""
+    always = {*entity.relations, "score"}
+    if paging.included_fields is not None:
+        return {k: v for k, v in row.items() if k in paging.included_fields or k in always}
+    return {k: v for k, v in row.items() if k not in paging.excluded_fields or k in always}
 
 
-def in_order(rows: Sequence[Row], order: Sequence[tuple[str, bool]], entity: Entity) -> list[int]:
-    """Positions of the rows in the order asked for; those without the field last, ties as is."""
+def sort_positions(
+    rows: Sequence[Row], order: Sequence[tuple[str, bool]], entity: Entity
+) -> list[int]:
+    """Returns the positions of the rows in the requested order.
+
+    Rows without the field come last. Sorting is stable.
+    """
     positions = list(range(len(rows)))
     for name, descending in reversed(order):
-        there = [p for p in positions if rows[p].get(name) is not None]
+        present = [p for p in positions if rows[p].get(name) is not None]
         missing = [p for p in positions if rows[p].get(name) is None]
         kind = entity.fields.get(name)
-        keys = {p: _key(rows[p][name], kind) for p in there}
-        there.sort(key=keys.__getitem__, reverse=descending)  # equal ones stay as they were
-        positions = there + missing
+        keys = {p: _key(rows[p][name], kind) for p in present}
+        present.sort(key=keys.__getitem__, reverse=descending)  # stable, also when descending
+        positions = present + missing
     return positions
 
 
 def _key(value: Any, kind: Any) -> Any:
     if kind == "date":
-        return predicates.instant(value)
+        return predicates.parse_instant(value)
     if kind == "value":
         return (isinstance(value, str), value)
     return value

@@ -1,4 +1,4 @@
-"""Whether a row satisfies a condition: the meaning of every operator, on plain fields."""
+"""Tests whether a row satisfies a condition: the meaning of every operator on plain fields."""
 
 import json
 from collections.abc import Callable
@@ -8,42 +8,43 @@ from typing import Any, cast
 
 from portal_shared.search.index_fields import microseconds
 
-from portal_gateway.filters.ast import All, Compare, Node, Row, Some, Text
+from portal_gateway.filters.ast import And, Compare, Node, Or, Row, Text
 from portal_gateway.filters.schema import Entity
 
 EQUALITIES = frozenset(("eq", "neq", "inq", "nin"))
 _NEGATIVE = frozenset(("neq", "nin", "nlike", "nilike"))
 
 
-def holds(entity: Entity, node: Node, row: Row) -> bool:
-    if isinstance(node, All):
-        return all(holds(entity, n, row) for n in node.nodes)
-    if isinstance(node, Some):
-        return any(holds(entity, n, row) for n in node.nodes)
+def satisfies(entity: Entity, node: Node, row: Row) -> bool:
+    """Whether the row of this entity satisfies the condition."""
+    if isinstance(node, And):
+        return all(satisfies(entity, n, row) for n in node.nodes)
+    if isinstance(node, Or):
+        return any(satisfies(entity, n, row) for n in node.nodes)
     if isinstance(node, Text):
-        return any(node.test(text) for name in entity.text if (text := row.get(name)))
+        return any(node.test(text) for name in entity.text_fields if (text := row.get(name)))
     stored = row.get(node.field)
     if isinstance(stored, list):
-        return _list_holds(node, cast("list[Any]", stored))
+        return _list_satisfies(node, cast("list[Any]", stored))
     if stored is not None and entity.fields[node.field] == "date":
-        return _holds(node, instant(stored), str(stored))
-    return _holds(node, stored, stored)
+        return _value_satisfies(node, parse_instant(stored), str(stored))
+    return _value_satisfies(node, stored, stored)
 
 
-def _list_holds(node: Compare, stored: list[Any]) -> bool:
-    """Some element for the positive operators, no element for the negative ones."""
+def _list_satisfies(node: Compare, stored: list[Any]) -> bool:
+    """A positive operator needs one matching element; a negative one must be true of all."""
     if node.operand is None and node.op in ("eq", "neq"):
         return bool(stored) is (node.op == "neq")
     if not stored:
-        return _holds(node, None, None)
-    held = (_holds(node, element, element) for element in stored)
-    return all(held) if node.op in _NEGATIVE else any(held)
+        return _value_satisfies(node, None, None)
+    results = (_value_satisfies(node, element, element) for element in stored)
+    return all(results) if node.op in _NEGATIVE else any(results)
 
 
-def _holds(node: Compare, stored: Any, text: Any) -> bool:
+def _value_satisfies(node: Compare, stored: Any, text: Any) -> bool:
     op, operand = node.op, node.operand
     if op in EQUALITIES:
-        return by_equality(op, operand, lambda x: stored == x)
+        return compare_equality(op, operand, lambda x: stored == x)
     if stored is None:
         return op in _NEGATIVE
     if node.test:
@@ -63,13 +64,13 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def by_equality(op: str, operand: Any, same: Callable[[Any], bool]) -> bool:
-    """eq, neq, inq, nin in terms of being the same."""
+def compare_equality(op: str, operand: Any, same: Callable[[Any], bool]) -> bool:
+    """Evaluates eq, neq, inq or nin; `same` compares the stored value with one operand."""
     found = any(map(same, operand)) if op in ("inq", "nin") else same(operand)
     return found is not (op in _NEGATIVE)
 
 
 @lru_cache(maxsize=65_536)
-def instant(text: str) -> int:
-    """An instant as it is told, in microseconds since 1970."""
+def parse_instant(text: str) -> int:
+    """Returns the microseconds since 1970 of an ISO 8601 time of a record."""
     return microseconds(datetime.fromisoformat(text))

@@ -1,4 +1,4 @@
-"""The entities of the PaNOSC data model: their fields, with types, and their relations."""
+"""Entities of the PaNOSC data model with their fields, field types and relations."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,10 +8,10 @@ Kind = Literal["string", "strings", "boolean", "number", "date", "value"]
 
 @dataclass(frozen=True)
 class Relation:
-    name: str  # as it stands in the answer
+    name: str  # field name in the answer
     entity: str
     many: bool = True
-    stored: bool = True  # kept with the record; else looked up
+    stored: bool = True  # in the record's own row; if False, loaded separately
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Entity:
     name: str
     fields: dict[str, Kind]
     relations: dict[str, Relation] = field(default_factory=dict[str, Relation])
-    text: tuple[str, ...] = ()  # what {"text": …} looks at
-    order: tuple[str, ...] = ("pid",)  # of rows, where nothing else is asked
+    text_fields: tuple[str, ...] = ()  # searched by {"text": …}
+    default_order: tuple[str, ...] = ("pid",)  # of rows, unless the request has an order
 
 
 def _relations(*listed: Relation) -> dict[str, Relation]:
@@ -53,7 +53,7 @@ DATASET = Entity(
         ),
         "document": Relation("documents", "Document", stored=False),
     },
-    text=("title",),
+    text_fields=("title",),
 )
 DOCUMENT = Entity(
     "Document",
@@ -75,30 +75,32 @@ DOCUMENT = Entity(
         Relation("members", "Member"),
         Relation("parameters", "Parameter"),
     ),
-    text=("title", "summary"),
+    text_fields=("title", "summary"),
 )
 INSTRUMENT = Entity(
     "Instrument",
     dict.fromkeys(("pid", "name", "facility"), _STRING),
     _relations(Relation("datasets", "Dataset", stored=False)),
-    text=("name", "facility"),
+    text_fields=("name", "facility"),
 )
-TECHNIQUE = Entity("Technique", dict.fromkeys(("pid", "name", "panetId"), _STRING), text=("name",))
+TECHNIQUE = Entity(
+    "Technique", dict.fromkeys(("pid", "name", "panetId"), _STRING), text_fields=("name",)
+)
 SAMPLE = Entity(
     "Sample",
     dict.fromkeys(("pid", "name", "description"), _STRING),
-    text=("name", "description"),
+    text_fields=("name", "description"),
 )
 FILE = Entity(
     "File",
     {"id": "string", "name": "string", "path": "string", "size": "number", "sha256": "string"},
-    text=("name",),
-    order=("path", "name", "id"),
+    text_fields=("name",),
+    default_order=("path", "name", "id"),
 )
 PARAMETER = Entity(
     "Parameter",
     {"id": "string", "name": "string", "value": "value", "unit": "string"},
-    order=("name", "id"),
+    default_order=("name", "id"),
 )
 MEMBER = Entity(
     "Member",
@@ -106,19 +108,19 @@ MEMBER = Entity(
     _relations(
         Relation("person", "Person", many=False), Relation("affiliation", "Affiliation", many=False)
     ),
-    order=(),
+    default_order=(),
 )
 PERSON = Entity(
     "Person",
     dict.fromkeys(("id", "fullName", "firstName", "lastName", "orcid", "researcherId"), _STRING),
-    text=("fullName", "firstName", "lastName"),
-    order=("id",),
+    text_fields=("fullName", "firstName", "lastName"),
+    default_order=("id",),
 )
 AFFILIATION = Entity(
     "Affiliation",
     dict.fromkeys(("id", "name", "address", "city", "country", "ror"), _STRING),
-    text=("name",),
-    order=("id",),
+    text_fields=("name",),
+    default_order=("id",),
 )
 
 ENTITIES = {
@@ -138,4 +140,4 @@ ENTITIES = {
 }
 
 COLLECTIONS = {"Dataset": "datasets", "Document": "documents", "Instrument": "instruments"}
-"""Where the records of an entity are: names of indexes and of the catalogue's collections."""
+"""Name of the search index and of the catalogue collection that have the records of an entity."""

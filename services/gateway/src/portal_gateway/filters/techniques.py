@@ -1,27 +1,28 @@
-"""Conditions on techniques: on the whole list of tags, each term standing for its descendants."""
+"""Evaluates conditions on techniques. A term of the ontology includes all its descendants."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from portal_shared.search import techniques
 
 from portal_gateway.filters import predicates
-from portal_gateway.filters.ast import All, Compare, Include, Node, Row, Some
+from portal_gateway.filters.ast import And, Compare, Include, Node, Or, Row
 from portal_gateway.filters.schema import TECHNIQUE
 
 Names = Mapping[str, frozenset[str]]
-"""Terms of the tags that are stored under a name, by its plain form."""
+"""Terms of stored technique tags, by the plain form of the tag's name."""
 
 _NEGATED = {"nlike": "like", "nilike": "ilike"}
 
 
-def is_deep(node: Compare) -> bool:
+def is_hierarchical(node: Compare) -> bool:
+    """Whether the condition also selects descendants of its terms."""
     return node.op in predicates.EQUALITIES and node.operand is not None
 
 
-def terms(node: Compare, names: Names) -> frozenset[str]:
-    """The terms that a deep condition names."""
+def find_terms(node: Compare, names: Names) -> frozenset[str]:
+    """Returns the ontology terms that a hierarchical condition names."""
     found: set[str] = set()
-    for one in node.asked():
+    for one in node.operands():
         if one is None:
             continue
         if node.field == "name":
@@ -33,62 +34,63 @@ def terms(node: Compare, names: Names) -> frozenset[str]:
     return frozenset(found)
 
 
-def meets(tag: Row, asked: frozenset[str]) -> bool:
-    return not asked.isdisjoint(
+def has_term(tag: Row, wanted: frozenset[str]) -> bool:
+    """Whether the tag's term, or one of its broader terms, is wanted."""
+    return not wanted.isdisjoint(
         techniques.broader(techniques.term(tag.get("pid"), tag.get("panetId")))
     )
 
 
-def matching(node: Node, tags: Sequence[Row], names: Names) -> list[int] | None:
-    """The tags to show, by position; None when the list does not qualify."""
-    if not _qualifies(node, tags, names):
+def matching_tags(node: Node, tags: Sequence[Row], names: Names) -> list[int] | None:
+    """Returns the positions of the tags to show, or None if the tags do not satisfy it."""
+    if not _satisfies(node, tags, names):
         return None
-    positive = list(_positive(node))
+    positive = list(_positive_conditions(node))
     if not positive:
         return list(range(len(tags)))
     return [
         index
         for index, tag in enumerate(tags)
-        if any(_qualifies(condition, [tag], names) for condition in positive)
+        if any(_satisfies(condition, [tag], names) for condition in positive)
     ]
 
 
-def _qualifies(node: Node, tags: Sequence[Row], names: Names) -> bool:
-    if isinstance(node, All):
-        return all(_qualifies(n, tags, names) for n in node.nodes)
-    if isinstance(node, Some):
-        return any(_qualifies(n, tags, names) for n in node.nodes)
+def _satisfies(node: Node, tags: Sequence[Row], names: Names) -> bool:
+    if isinstance(node, And):
+        return all(_satisfies(n, tags, names) for n in node.nodes)
+    if isinstance(node, Or):
+        return any(_satisfies(n, tags, names) for n in node.nodes)
     if isinstance(node, Compare):
-        if is_deep(node):
-            asked = terms(node, names)
-            met = any(meets(tag, asked) for tag in tags)
-            return met is (node.op in ("eq", "inq"))
+        if is_hierarchical(node):
+            wanted = find_terms(node, names)
+            found = any(has_term(tag, wanted) for tag in tags)
+            return found is (node.op in ("eq", "inq"))
         if node.op in _NEGATED:
-            return all(predicates.holds(TECHNIQUE, node, tag) for tag in tags)
-    return any(predicates.holds(TECHNIQUE, node, tag) for tag in tags)
+            return all(predicates.satisfies(TECHNIQUE, node, tag) for tag in tags)
+    return any(predicates.satisfies(TECHNIQUE, node, tag) for tag in tags)
 
 
-def _positive(node: Node) -> Iterator[Node]:
-    if isinstance(node, All | Some):
+def _positive_conditions(node: Node) -> Iterator[Node]:
+    if isinstance(node, And | Or):
         for one in node.nodes:
-            yield from _positive(one)
+            yield from _positive_conditions(one)
     elif not isinstance(node, Compare) or not (
-        node.op in _NEGATED or (is_deep(node) and node.op in ("neq", "nin"))
+        node.op in _NEGATED or (is_hierarchical(node) and node.op in ("neq", "nin"))
     ):
         yield node
 
 
-def names_asked(includes: Sequence[Include]) -> Iterator[str]:
-    """The plain names that deep conditions anywhere in includes ask for."""
+def queried_names(includes: Sequence[Include]) -> Iterator[str]:
+    """Yields the plain technique names of hierarchical conditions, in includes at any depth."""
     for one in includes:
         if one.relation.entity == "Technique":
-            yield from _names(one.where)
-        yield from names_asked(one.include)
+            yield from _queried_names(one.where)
+        yield from queried_names(one.include)
 
 
-def _names(node: Node) -> Iterator[str]:
-    if isinstance(node, All | Some):
+def _queried_names(node: Node) -> Iterator[str]:
+    if isinstance(node, And | Or):
         for one in node.nodes:
-            yield from _names(one)
-    elif isinstance(node, Compare) and node.field == "name" and is_deep(node):
-        yield from (techniques.normalize_label(n) for n in node.asked() if n is not None)
+            yield from _queried_names(one)
+    elif isinstance(node, Compare) and node.field == "name" and is_hierarchical(node):
+        yield from (techniques.normalize_label(n) for n in node.operands() if n is not None)

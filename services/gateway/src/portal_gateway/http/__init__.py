@@ -1,1 +1,1 @@
-"""HTTP responses, HTML pages, and the proxy to the downloader."""
+"""HTTP responses, HTML pages, and the proxy of the downloader."""

@@ -1,6 +1,6 @@
-"""Passes /data/… on to the downloader and its answer back, as it comes.
+"""Reverse proxy of /data/… to the downloader; responses are streamed.
 
-For one machine, where the gateway's is the only public address; elsewhere the ingress does this.
+It is used on one machine, where only the gateway is public. Elsewhere the ingress does this.
 """
 
 import asyncio
@@ -19,10 +19,12 @@ from typing_extensions import override
 
 log = logger(__name__)
 
-CHUNK = 262_144
-PASSED_ON = ("accept", "range", "if-range", "if-match", "if-none-match", "if-modified-since",
-             "if-unmodified-since")  # fmt: skip
-KEPT_BACK = frozenset(
+CHUNK_BYTES = 262_144
+FORWARDED_HEADERS = (
+    "accept", "range", "if-range", "if-match", "if-none-match", "if-modified-since",
+    "if-unmodified-since",
+)  # fmt: skip
+HOP_BY_HOP_HEADERS = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer", "date", "server"}
 )
 
@@ -38,72 +40,74 @@ class DataProxy:
     async def close(self) -> None:
         await self._client.aclose()
 
-    def answer(self, request: Request) -> Response:
-        """Raises NotFound for what names nothing, before anybody else is asked."""
+    def forward(self, request: Request) -> Response:
+        """Returns the downloader's response. Raises NotFound for a path that cannot be a file."""
         found = parse_data_path(bytes(request.scope["raw_path"]))
         if found is None or {".", ".."} & {found[0], *found[1].split("/")}:
-            raise NotFound("this names no file of a dataset")
+            raise NotFound("The path is not a file of a dataset: expected /data/{pid}/{location}")
         raw = data_path(*found).encode()
         query = bytes(request.scope["query_string"])
         url = self._base.copy_with(raw_path=raw + (b"?" + query if query else b""))
-        headers = [(k, v) for k, v in request.headers.items() if k in PASSED_ON]
+        headers = [(k, v) for k, v in request.headers.items() if k in FORWARDED_HEADERS]
         headers.append(("accept-encoding", "identity"))
-        return _PassedOn(
+        return _ForwardedResponse(
             self._client, self._client.build_request(request.method, url, headers=headers)
         )
 
 
-class _PassedOn(Response):
-    """Opens the answer when it is sent, closes it however that ends."""
+class _ForwardedResponse(Response):
+    """Requests the upstream response when it is sent, and always closes it."""
 
-    def __init__(self, client: httpx.AsyncClient, asked: httpx.Request) -> None:
+    def __init__(self, client: httpx.AsyncClient, request: httpx.Request) -> None:
         super().__init__()
         self._client = client
-        self._asked = asked
+        self._request = request
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._opened() as answer:
-            gone = asyncio.create_task(_disconnected(receive))
+        async with self._open() as upstream:
+            disconnected = asyncio.create_task(_wait_disconnected(receive))
             try:
-                await self._pass(answer, send, gone)
-            except OSError:  # the reader went away
+                await self._stream(upstream, send, disconnected)
+            except OSError:  # the reader disconnected
                 return
             finally:
-                gone.cancel()
+                disconnected.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
-                    await gone
+                    await disconnected
 
     @asynccontextmanager
-    async def _opened(self) -> AsyncGenerator[httpx.Response]:
+    async def _open(self) -> AsyncGenerator[httpx.Response]:
         try:
-            answer = await self._client.send(self._asked, stream=True)
+            upstream = await self._client.send(self._request, stream=True)
         except httpx.HTTPError as error:
-            raise Unavailable(f"the files cannot be reached now: {error!r}") from error
+            raise Unavailable(f"The downloader cannot be reached: {error!r}") from error
         try:
-            yield answer
+            yield upstream
         finally:
-            await answer.aclose()
+            await upstream.aclose()
 
-    async def _pass(self, answer: httpx.Response, send: Send, gone: asyncio.Task[None]) -> None:
+    async def _stream(
+        self, upstream: httpx.Response, send: Send, disconnected: asyncio.Task[None]
+    ) -> None:
         await send(
             {
                 "type": "http.response.start",
-                "status": answer.status_code,
-                "headers": list(_kept(answer.headers.raw)),
+                "status": upstream.status_code,
+                "headers": list(_end_to_end(upstream.headers.raw)),
             }
         )
-        async for chunk in answer.aiter_raw(CHUNK):
-            if gone.done():
+        async for chunk in upstream.aiter_raw(CHUNK_BYTES):
+            if disconnected.done():
                 return
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _kept(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
-    return ((k, v) for k, v in headers if k.decode("latin-1").lower() not in KEPT_BACK)
+def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
+    return ((k, v) for k, v in headers if k.decode("latin-1").lower() not in HOP_BY_HOP_HEADERS)
 
 
-async def _disconnected(receive: Receive) -> None:
+async def _wait_disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         continue

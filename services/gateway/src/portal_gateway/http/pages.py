@@ -22,7 +22,7 @@ def page(title: str, body: str) -> str:
     )
 
 
-def record(told: Mapping[str, Any], api: str) -> str:
+def record_page(told: Mapping[str, Any], api: str) -> str:
     """Everything that is known of a record."""
     fields = {k: v for k, v in told.items() if k != "title"}
     doi = told.get("doi")
@@ -35,7 +35,7 @@ def record(told: Mapping[str, Any], api: str) -> str:
     return page(str(told["title"]), cite + api_link + _shown(fields, 0))
 
 
-def tombstone(left: Mapping[str, Any]) -> str:
+def tombstone_page(left: Mapping[str, Any]) -> str:
     """What stands where a withdrawn record was."""
     doi = left.get("doi")
     named = f"<p>https://doi.org/{escape(doi)}</p>\n" if isinstance(doi, str) else ""
@@ -46,7 +46,7 @@ def tombstone(left: Mapping[str, Any]) -> str:
     )
 
 
-def choice(doi: str, records: Iterable[Mapping[str, str]]) -> str:
+def choice_page(doi: str, records: Iterable[Mapping[str, str]]) -> str:
     items = "".join(
         f'<li><a href="{escape(landing_path(r["level"], r["pid"]))}">{escape(r["title"])}</a> '
         f"({escape(r['level'])} {escape(r['pid'])})</li>\n"
@@ -55,7 +55,7 @@ def choice(doi: str, records: Iterable[Mapping[str, str]]) -> str:
     return page(f"Records of {doi}", f"<ul>\n{items}</ul>")
 
 
-def staging(datasets: Iterable[Mapping[str, Any]]) -> str:
+def staging_page(datasets: Iterable[Mapping[str, Any]]) -> str:
     """What is on its way from tape, by dataset."""
     rows = "".join(
         f'<tr><td><a href="{escape(d["data"])}">{escape(d["pid"])}</a></td>'
@@ -78,7 +78,7 @@ def _lasting(seconds: float | None) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.0f} h"  # noqa: PLR2004
 
 
-def links(title: str, addresses: Mapping[str, str]) -> str:
+def links_page(title: str, addresses: Mapping[str, str]) -> str:
     items = "".join(
         f'<li><a href="{escape(address)}">{escape(name)}</a></li>\n'
         for name, address in addresses.items()

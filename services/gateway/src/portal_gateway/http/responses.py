@@ -1,4 +1,4 @@
-"""Answers as bytes: JSON with a weak tag, nothing where the reader has it, gzip if accepted."""
+"""HTTP responses: JSON with an entity tag, 304 if the reader has it, compression, errors."""
 
 import gzip
 import hashlib
@@ -12,40 +12,42 @@ from portal_shared.runtime.errors import PortalError
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from portal_gateway.errors import NotAcceptable, body
+from portal_gateway.errors import NotAcceptable, panosc_error, problem
 
 JSON = "application/json; charset=utf-8"
-WORTH_PACKING = 1000  # bytes
-_TAG = 24  # hexadecimal digits
-GZIP = 31  # zlib's window bits for that form
-_LEVEL = 1  # a third of the time of 5, for an eighth more bytes
-AGAIN = {503: "5", 429: "60"}  # seconds after which it may be tried once more
+PROBLEM_JSON = "application/problem+json"
+MIN_COMPRESSED_BYTES = 1000
+TAG_DIGITS = 24
+GZIP_WINDOW_BITS = 31  # makes zlib write the gzip format
+COMPRESSION_LEVEL = 1  # a third of the time of level 5, for an eighth more bytes
+RETRY_AFTER_SECONDS = {503: "5", 429: "60"}  # by status
 
 
-def answer(
+def content_response(
     request: Request,
     content: bytes,
     *,
     media_type: str = JSON,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    tag = f'W/"{hashlib.sha256(content).hexdigest()[:_TAG]}"'  # processors have it built in
-    told = {"etag": tag, "vary": "Accept-Encoding, Accept", **(headers or {})}
-    if _has(request, tag):
-        return Response(status_code=304, headers=told)
-    if len(content) >= WORTH_PACKING and _packs(request):
-        content = gzip.compress(content, _LEVEL, mtime=0)
-        told["content-encoding"] = "gzip"
-    return Response(content, media_type=None, headers={**told, "content-type": media_type})
+    """Returns the content with an entity tag, compressed if accepted; 304 if the tag matches."""
+    tag = f'W/"{hashlib.sha256(content).hexdigest()[:TAG_DIGITS]}"'  # fast: a processor instruction
+    sent = {"etag": tag, "vary": "Accept-Encoding, Accept", **(headers or {})}
+    if _matches_tag(request, tag):
+        return Response(status_code=304, headers=sent)
+    if len(content) >= MIN_COMPRESSED_BYTES and _accepts_gzip(request):
+        content = gzip.compress(content, COMPRESSION_LEVEL, mtime=0)
+        sent["content-encoding"] = "gzip"
+    return Response(content, media_type=None, headers={**sent, "content-type": media_type})
 
 
-def streamed(
+def streaming_response(
     request: Request,
     first: Sequence[bytes],
     more: AsyncGenerator[Sequence[bytes]],
     headers: Mapping[str, str],
 ) -> Response:
-    """A long array while the rest of it is read: without a tag, which would need all of it."""
+    """Returns a JSON array that is sent while it is read. It has no tag: that needs all of it."""
 
     async def content() -> AsyncGenerator[bytes]:
         yield b"[" + b",".join(first)
@@ -54,51 +56,64 @@ def streamed(
         yield b"]"
 
     sent = {"vary": "Accept-Encoding, Accept", "content-type": JSON, **headers}
-    if _packs(request):
-        return StreamingResponse(_packed(content()), headers={**sent, "content-encoding": "gzip"})
+    if _accepts_gzip(request):
+        sent["content-encoding"] = "gzip"
+        return StreamingResponse(_compressed(content()), headers=sent)
     return StreamingResponse(content(), headers=sent)
 
 
-async def _packed(content: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    packing = zlib.compressobj(_LEVEL, wbits=GZIP)
-    async for piece in content:
-        yield packing.compress(piece)
-    yield packing.flush()
+async def _compressed(content: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    compressor = zlib.compressobj(COMPRESSION_LEVEL, wbits=GZIP_WINDOW_BITS)
+    async for part in content:
+        yield compressor.compress(part)
+    yield compressor.flush()
 
 
-def told(request: Request, value: Any, headers: Mapping[str, str] | None = None) -> Response:
-    return answer(request, orjson.dumps(value), headers=headers)
+def json_response(
+    request: Request, value: Any, headers: Mapping[str, str] | None = None
+) -> Response:
+    return content_response(request, orjson.dumps(value), headers=headers)
 
 
-def refused(error: PortalError) -> Response:
-    content = json.dumps(body(error), ensure_ascii=False).encode("utf-8", "replace")
-    headers = {"content-type": JSON}
-    if error.status in AGAIN:  # it may pass
-        headers["retry-after"] = AGAIN[error.status]
+def panosc_error_response(error: PortalError) -> Response:
+    """Returns an error of the search API: {"error": {"statusCode", "message", …}}."""
+    return _error_response(error, panosc_error(error), JSON)
+
+
+def problem_response(error: PortalError) -> Response:
+    """Returns an error of any other route: application/problem+json (RFC 9457)."""
+    return _error_response(error, problem(error), PROBLEM_JSON)
+
+
+def _error_response(error: PortalError, body: Any, media_type: str) -> Response:
+    content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    headers = {"content-type": media_type}
+    if error.status in RETRY_AFTER_SECONDS:
+        headers["retry-after"] = RETRY_AFTER_SECONDS[error.status]
     return Response(content, error.status, headers=headers)
 
 
-def must_accept_json(request: Request) -> None:
-    """Raises NotAcceptable when the reader takes no JSON."""
+def require_json_accepted(request: Request) -> None:
+    """Raises NotAcceptable if the reader does not accept JSON."""
     if not accepts(request, "application", "json"):
-        raise NotAcceptable("Only application/json is served here")
+        raise NotAcceptable("Only application/json is available: change the Accept header")
 
 
 def accepts(request: Request, kind: str, subtype: str) -> bool:
-    return weight(request, kind, subtype) > 0
+    return accept_quality(request, kind, subtype) > 0
 
 
-def weight(request: Request, kind: str, subtype: str) -> float:
-    """How much the reader wants this media type: the q of the most specific range."""
+def accept_quality(request: Request, kind: str, subtype: str) -> float:
+    """Returns the quality of a media type in the Accept header: q of the most specific range."""
     sent = ", ".join(request.headers.getlist("accept")).strip()
     if sent in ("", "*/*"):
         return 1.0
-    wanted = {f"{kind}/{subtype}": 3, f"{kind}/*": 2, "*/*": 1, "*": 1}
+    ranks = {f"{kind}/{subtype}": 3, f"{kind}/*": 2, "*/*": 1, "*": 1}
     best, rank = 0.0, 0
     for part in sent.split(","):
         name, *parameters = (p.strip().lower() for p in part.split(";"))
-        if wanted.get(name, 0) > rank:
-            best, rank = _quality(parameters), wanted[name]
+        if ranks.get(name, 0) > rank:
+            best, rank = _quality(parameters), ranks[name]
     return best
 
 
@@ -112,14 +127,14 @@ def _quality(parameters: list[str]) -> float:
     return 1.0
 
 
-def _has(request: Request, tag: str) -> bool:
+def _matches_tag(request: Request, tag: str) -> bool:
     sent = request.headers.get("if-none-match", "")
     return sent.strip() == "*" or any(
         t.strip().removeprefix("W/") == tag.removeprefix("W/") for t in sent.split(",")
     )
 
 
-def _packs(request: Request) -> bool:
+def _accepts_gzip(request: Request) -> bool:
     for part in request.headers.get("accept-encoding", "").split(","):
         name, *parameters = (p.strip().lower() for p in part.split(";"))
         if name in ("gzip", "*"):

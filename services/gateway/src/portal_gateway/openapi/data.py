@@ -1,4 +1,4 @@
-"""What the downloader serves under the portal's address, for the OpenAPI document."""
+"""OpenAPI paths of the downloader below /data."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ _PROBLEM: Json = {
     "properties": {
         "title": {"type": "string"},
         "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "What is wrong, and why"},
-        "field": {"type": "string", "description": "Which of the parameters"},
+        "detail": {"type": "string", "description": "What is wrong, and what to do"},
+        "field": {"type": "string", "description": "Parameter that is wrong"},
         "state": {"type": "string", "enum": ["ARCHIVED", "RESTORING", "UNAVAILABLE", "LOST"]},
-        "request": {"type": "object", "description": "How to ask for the files that are on tape"},
+        "request": {"type": "object", "description": "How to request the files that are on tape"},
     },
 }
-_RANGE = "Voxels from:to of that level, `to` not included; either end, or all of it, may be missing"
+_RANGE = "Voxels from:to of this level, without `to`; an end or the parameter may be missing"
 
 
 def paths() -> Json:
@@ -26,24 +26,26 @@ def paths() -> Json:
 
 
 def _crop() -> Json:
-    level = parameter("level", "query", "Of the pyramid, from 0, the finest")
+    level = parameter("level", "query", "Level of the pyramid; 0 is the finest")
     level["schema"] = {"type": "integer", "minimum": 0, "default": 0}
     form = parameter(
-        "format", "query", "OME-TIFF, NRRD, or an OME-Zarr 0.5 in a zip; each says where it lies"
+        "format",
+        "query",
+        "OME-TIFF, NRRD, or OME-Zarr 0.5 in a zip; each has the position of the box",
     )
     form["schema"] = {"type": "string", "enum": ["tiff", "nrrd", "zarr"], "default": "tiff"}
-    volume = "Where the OME-Zarr lies in the dataset, if it has several"
+    volume = "Location of the OME-Zarr in the dataset; required if there are several"
     kinds = ("image/tiff", "application/octet-stream", "application/zip")
     binary: Json = {"schema": {"type": "string", "format": "binary"}}
     return {
-        "summary": "A box of voxels out of an OME-Zarr",
+        "summary": "Cut a box of voxels from an OME-Zarr",
         "description": (
-            "Nothing is recalled from tape: 503 says which files hold the box and how to ask for "
-            "them. The tag is that of the box's content."
+            "No file is recalled from tape: the 503 response lists the files of the box and how "
+            "to request them. The entity tag is that of the content of the box."
         ),
         "tags": ["data"],
         "parameters": [
-            parameter("pid", "path", "Of the dataset, its slashes as %2F"),
+            parameter("pid", "path", "Pid of the dataset, with slashes as %2F"),
             level,
             *(parameter(axis, "query", _RANGE) for axis in "xyz"),
             form,
@@ -51,12 +53,14 @@ def _crop() -> Json:
         ],
         "responses": {
             "200": {"description": "The box", "content": dict.fromkeys(kinds, binary)},
-            "304": {"description": "The reader has it"},
-            "400": _problem("No box of this volume: the field and the reason"),
-            "404": _problem("No public dataset, or none with a volume"),
+            "304": {"description": "The box has not changed"},
+            "400": _problem("The box is not valid: field and reason"),
+            "404": _problem("There is no such public dataset, or it has no volume"),
             "410": _problem("The dataset was withdrawn"),
-            "413": _problem("More voxels than are cut at once"),
-            "503": _problem("On tape, with Retry-After; or the downloader is out of reach"),
+            "413": _problem("The box has too many voxels"),
+            "503": _problem(
+                "Files are on tape, with Retry-After; or the downloader cannot be reached"
+            ),
         },
     }
 

@@ -7,8 +7,8 @@ from fastapi.openapi.utils import get_openapi
 
 from portal_gateway.citation.formats import FORMATS, NAMES, TEXT
 from portal_gateway.filters.schema import ENTITIES, Entity, Kind
-from portal_gateway.openapi import data, search
-from portal_gateway.openapi.helpers import get, parameter, refusal
+from portal_gateway.openapi import data, helpers, search
+from portal_gateway.openapi.helpers import get_operation, parameter
 
 VERSION = "1"
 Json = dict[str, Any]
@@ -21,30 +21,32 @@ _TYPES: dict[Kind, Json] = {
     "date": {"type": "string", "format": "date-time"},
     "value": {"anyOf": [{"type": "number"}, {"type": "string"}]},
 }
-_ABOUT = (
-    "JSON object with where, include, limit, skip (offset), order, fields, query; also in bracket "
-    "form, filter[where][title][like]=lung. Totals are in the header X-Total-Count."
+_FILTER = (
+    "JSON object with where, include, limit, skip (or offset), order, fields and query. Bracket "
+    "form is also possible: filter[where][title][like]=lung. The header X-Total-Count has the "
+    "total number of rows."
 )
 
 
-def document(app: FastAPI) -> Json:
-    """What the framework knows of its routes, and the search API."""
-    made = get_openapi(
+def build_document(app: FastAPI) -> Json:
+    """Returns the document of FastAPI's routes, completed with the search API and citations."""
+    openapi = get_openapi(
         title=app.title,
         version=VERSION,
         routes=app.routes,
         description="PaNOSC search API (https://github.com/panosc-eu/search-api) and downloads.",
     )
-    paths: Json = made.setdefault("paths", {})
+    paths: Json = openapi.setdefault("paths", {})
     for name in ("Documents", "Datasets", "Instruments"):
         paths.update(_paths(name, name.removesuffix("s")))
     paths.update(_citations())
     paths.update(data.paths())
-    schemas: Json = made.setdefault("components", {}).setdefault("schemas", {})
+    schemas: Json = openapi.setdefault("components", {}).setdefault("schemas", {})
     schemas.update({e.name: _schema(e) for e in ENTITIES.values()})
     schemas["Error"] = _error()
-    made["paths"] = dict(sorted(paths.items()))
-    return made
+    schemas["Problem"] = helpers.PROBLEM
+    openapi["paths"] = dict(sorted(paths.items()))
+    return openapi
 
 
 def _paths(plural: str, entity: str) -> Json:
@@ -52,44 +54,56 @@ def _paths(plural: str, entity: str) -> Json:
     one = {"$ref": f"#/components/schemas/{entity}"}
     pid = parameter("pid", "path", "Persistent identifier; slashes plain or as %2F")
     found: Json = {
-        f"/api/{plural}": get(f"List {plural}", [_filter(), _query(), _snippets()], listed),
-        f"/api/{plural}/count": get(f"Count {plural}", [_where(), _filter(), _query()], _count()),
-        f"/api/{plural}/{{pid}}": get(f"One {entity}", [pid, _filter()], one, missing=True),
+        f"/api/{plural}": get_operation(
+            f"List {plural}", [_filter(), _query(), _snippets()], listed
+        ),
+        f"/api/{plural}/count": get_operation(
+            f"Count {plural}", [_where(), _filter(), _query()], _count()
+        ),
+        f"/api/{plural}/{{pid}}": get_operation(
+            f"One {entity}", [pid, _filter()], one, missing=True
+        ),
     }
     found |= search.paths(plural, [_filter(), _query()])
     if entity == "Dataset":
         files = f"/api/{plural}/{{pid}}/files"
-        found[files] = get("Files", [pid, _filter()], _listing("File"), missing=True)
-        found[f"{files}/count"] = get("Count files", [pid, _where()], _count(), missing=True)
+        found[files] = get_operation("Files", [pid, _filter()], _listing("File"), missing=True)
+        found[f"{files}/count"] = get_operation(
+            "Count files", [pid, _where()], _count(), missing=True
+        )
     return found
 
 
 def _citations() -> Json:
-    """A record as it is cited: by content negotiation, and by the name of a format."""
+    """Paths of citations: by content negotiation, and by the name of a format."""
     content: Json = {f.media_type: {"schema": {"type": "string"}} for f in FORMATS}
     content |= {TEXT: {"schema": {"type": "string"}}}
-    missing, unfit = refusal("There is no such record"), refusal("Nothing of it is acceptable")
-    led: Json = {
-        "200": {"description": "As accepted", "content": {**content, "application/json": {}}},
+    missing = helpers.problem_response("There is no such record")
+    not_acceptable = helpers.problem_response("None of the available media types is acceptable")
+    resolved: Json = {
+        "200": {
+            "description": "The record in the accepted format",
+            "content": {**content, "application/json": {}},
+        },
         "300": {"description": "Several records share the DOI"},
-        "302": {"description": "For people: to the landing page"},
+        "302": {"description": "Redirect to the landing page, for browsers"},
         "404": missing,
-        "406": unfit,
+        "406": not_acceptable,
     }
     cited: Json = {
-        "200": {"description": "In that format", "content": content},
-        "400": refusal("The format, style or language is not known"),
+        "200": {"description": "The citation in the requested format", "content": content},
+        "400": helpers.problem_response("The format, style or language is not known"),
         "404": missing,
     }
-    doi = parameter("doi", "path", "With its slash")
-    named = [
+    doi = parameter("doi", "path", "The DOI, with its slash")
+    parameters = [
         parameter("pid", "path", "Persistent identifier or DOI of a record"),
         parameter("format", "query", f"{', '.join(NAMES)}, or the name of a CSL style"),
-        parameter("style", "query", "Of a text: any style of citationstyles.org; apa if missing"),
-        parameter("locale", "query", "Of a text: en-US if missing"),
+        parameter("style", "query", "Style of a text, from citationstyles.org; default apa"),
+        parameter("locale", "query", "Language of a text; default en-US"),
     ]
-    resolve = {"summary": "Resolve a DOI", "parameters": [doi], "responses": led}
-    cite = {"summary": "Cite a record", "parameters": named, "responses": cited}
+    resolve = {"summary": "Resolve a DOI", "parameters": [doi], "responses": resolved}
+    cite = {"summary": "Cite a record", "parameters": parameters, "responses": cited}
     return {
         "/doi/{doi}": {"get": {**resolve, "tags": ["records"]}},
         "/api/records/{pid}/citation": {"get": {**cite, "tags": ["records"]}},
@@ -97,21 +111,21 @@ def _citations() -> Json:
 
 
 def _filter() -> Json:
-    return parameter("filter", "query", _ABOUT)
+    return parameter("filter", "query", _FILTER)
 
 
 def _where() -> Json:
-    return parameter("where", "query", "JSON object: the condition alone")
+    return parameter("where", "query", "JSON object: only the where clause of a filter")
 
 
 def _query() -> Json:
-    return parameter("query", "query", "Keywords; the rows are then in the order of relevance")
+    return parameter("query", "query", "Keywords; rows are sorted by relevance")
 
 
 def _snippets() -> Json:
     about = (
-        "true: each row has the pieces of its fields in which words of the query were found, as "
-        "HTML with <mark>. Free text about persons is never quoted. Pages of at most 250 rows."
+        "true adds to each row the parts of its fields that have words of the query, as HTML with "
+        "<mark>. Free text about persons is never shown. A page may have at most 250 rows."
     )
     schema = {"type": "string", "enum": ["true", "false"]}
     return {**parameter("snippets", "query", about), "schema": schema}
@@ -135,7 +149,7 @@ def _schema(entity: Entity) -> Json:
             "type": "number",
             "exclusiveMinimum": 0,
             "exclusiveMaximum": 1,
-            "description": "On lists",
+            "description": "Relevance, in lists",
         }
     return {"type": "object", "properties": properties}
 

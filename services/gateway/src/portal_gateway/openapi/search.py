@@ -1,8 +1,8 @@
-"""What the search API has beyond the standard, for the OpenAPI document."""
+"""OpenAPI paths of the extensions of the search API: facets, suggestions, export."""
 
 from typing import Any
 
-from portal_gateway.openapi.helpers import get, parameter
+from portal_gateway.openapi.helpers import get_operation, parameter
 from portal_gateway.search import engine_facets, export, suggestions
 
 Json = dict[str, Any]
@@ -22,18 +22,18 @@ _RANGE: Json = {
         "min": {"type": "number"},
         "max": {"type": "number"},
         "unit": {"type": "string"},
-        "count": {"type": "integer", "description": "Rows that have it"},
+        "count": {"type": "integer", "description": "Rows with a number"},
     },
 }
 _FACETS: Json = {
     "type": "object",
     "required": ["total", "facets", "missing"],
     "properties": {
-        "total": {"type": "integer", "description": "Rows that the search selects"},
+        "total": {"type": "integer", "description": "Rows of the search"},
         "facets": {"type": "object", "additionalProperties": {"anyOf": [_VALUES, _RANGE]}},
         "missing": {
             "type": "object",
-            "description": "By facet, rows for which nothing is recorded",
+            "description": "By facet, rows without a value",
             "additionalProperties": {"type": "integer"},
         },
     },
@@ -53,19 +53,19 @@ _SUGGESTIONS: Json = {
 
 
 def paths(plural: str, search: list[Json]) -> Json:
-    """Facets, suggestions and export of one entity; `search`: its filter and query."""
+    """Returns the paths of one entity; `search` are the parameters filter and query."""
     entity = plural.removesuffix("s")
-    known = ", ".join(engine_facets.PLAIN[entity])
+    known = ", ".join(engine_facets.VALUE_FACETS[entity])
     if entity != "Instrument":
         known += ", parameter:NAME, parameter:NAME[unit]"
     facets = parameter("facets", "query", f"Comma separated: {known}")
     return {
-        f"/api/{plural}/facets": get(
-            f"Values of {plural} with counts; of numbers the range", [facets, *search], _FACETS
+        f"/api/{plural}/facets": get_operation(
+            f"Count values of {plural}; numbers have a range", [facets, *search], _FACETS
         ),
-        f"/api/{plural}/suggest": get(
-            f"Values of {plural} to complete what is being typed",
-            [parameter("typed", "query", "What was typed so far"), facets, _limit(), *search],
+        f"/api/{plural}/suggest": get_operation(
+            f"Suggest values of {plural} while typing",
+            [parameter("typed", "query", "The typed text"), facets, _limit(), *search],
             _SUGGESTIONS,
         ),
         f"/api/{plural}/export": _export(plural, search),
@@ -76,26 +76,26 @@ def _limit() -> Json:
     schema = {
         "type": "integer",
         "minimum": 1,
-        "maximum": suggestions.MOST,
-        "default": suggestions.USUAL,
+        "maximum": suggestions.MAX_LIMIT,
+        "default": suggestions.DEFAULT_LIMIT,
     }
-    return {**parameter("limit", "query", "How many at most"), "schema": schema}
+    return {**parameter("limit", "query", "Maximum number of values"), "schema": schema}
 
 
 def _export(plural: str, search: list[Json]) -> Json:
     about = (
         "Comma separated: fields, names of relations, parameter:NAME, parameter:NAME[unit]; "
-        "all fields when absent. A text that a spreadsheet would take for a formula begins with '"
+        "default: all fields. A text that a spreadsheet would take for a formula begins with '"
     )
     format_ = parameter("format", "query", "csv (default) or tsv")
-    format_["schema"] = {"type": "string", "enum": list(export.FORMS)}
-    operation = get(
-        f"All {plural} of a search as a table, sent while it is read",
+    format_["schema"] = {"type": "string", "enum": list(export.FORMATS)}
+    operation = get_operation(
+        f"Export all {plural} of a search as a table",
         [format_, parameter("columns", "query", about), *search],
         {"type": "string"},
     )
-    types = [form.media_type.partition(";")[0] for form in export.FORMS.values()]
-    told: Json = {"schema": {"type": "string"}}
-    operation["get"]["responses"]["200"]["content"] = dict.fromkeys(types, told)
+    types = [form.media_type.partition(";")[0] for form in export.FORMATS.values()]
+    text: Json = {"schema": {"type": "string"}}
+    operation["get"]["responses"]["200"]["content"] = dict.fromkeys(types, text)
     operation["get"]["responses"].pop("406")
     return operation

@@ -1,1 +1,1 @@
-"""Routes of the gateway, one module for each kind of reader."""
+"""HTTP routes of the gateway."""

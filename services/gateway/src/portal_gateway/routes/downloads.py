@@ -1,21 +1,31 @@
-"""/api/downloads: ask for files on tape and see how far they are. /data: the files themselves."""
+"""Routes /api/downloads and /api/staging, and /data, which the downloader answers."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.sse import EventSourceResponse
 from portal_shared.service.app import Service
 
-from portal_gateway.downloads import event_stream, quota
-from portal_gateway.downloads import request as asking
+from portal_gateway.downloads.create import DownloadCreator
+from portal_gateway.downloads.event_stream import stream_events
 from portal_gateway.downloads.repository import Downloads
-from portal_gateway.downloads.views import staging, told
+from portal_gateway.downloads.request import (
+    MAX_BODY_BYTES,
+    MAX_FILES,
+    parse_idempotency_key,
+    parse_request,
+)
+from portal_gateway.downloads.views import download_view, staging_view
 from portal_gateway.http import pages
 from portal_gateway.http.data_proxy import DataProxy
 from portal_gateway.settings import GatewaySettings
 
+MAX_STAGING = 1000  # downloads that /api/staging lists
+MAX_EVENT_ID_DIGITS = 11
+NO_STORE = {"Cache-Control": "no-store"}
 REQUEST_BODY: dict[str, Any] = {
     "required": True,
     "content": {
@@ -25,18 +35,21 @@ REQUEST_BODY: dict[str, Any] = {
                 "additionalProperties": False,
                 "required": ["pid"],
                 "properties": {
-                    "pid": {"type": "string", "description": "pid or DOI of a dataset"},
+                    "pid": {"type": "string", "description": "Pid or DOI of a dataset"},
                     "files": {
                         "type": "array",
                         "items": {"type": "string"},
                         "minItems": 1,
-                        "maxItems": asking.MOST_FILES,
-                        "description": "locations; all files when left out",
+                        "maxItems": MAX_FILES,
+                        "description": "Locations of files; default: all files",
                     },
-                    "email": {"type": "string", "description": "told when it has ended"},
+                    "email": {
+                        "type": "string",
+                        "description": "Gets a message when the download has ended",
+                    },
                     "webhook": {
                         "type": "string",
-                        "description": "called by POST when it has ended, with its state",
+                        "description": "Is called by POST with the state when it has ended",
                     },
                 },
             }
@@ -45,21 +58,18 @@ REQUEST_BODY: dict[str, Any] = {
 }
 
 
-MOST_SHOWN = 1000
-
-
 @asynccontextmanager
-async def _proxying(app: FastAPI) -> AsyncGenerator[None]:
+async def _data_proxy(app: FastAPI) -> AsyncGenerator[None]:
     service: Service = app.state.service
     settings = service.settings
-    assert isinstance(settings, GatewaySettings)  # noqa: S101  # what build() gives it
+    assert isinstance(settings, GatewaySettings)  # noqa: S101  # build() passes it
     proxy = DataProxy(settings.downloader_url)
     app.state.data_proxy = proxy
     yield
     await proxy.close()
 
 
-router = APIRouter(lifespan=_proxying)
+router = APIRouter(lifespan=_data_proxy)
 
 
 def _downloads(request: Request) -> Downloads:
@@ -73,62 +83,62 @@ def _downloads(request: Request) -> Downloads:
     tags=["downloads"],
     openapi_extra={"requestBody": REQUEST_BODY},
 )
-async def ask(request: Request) -> Response:
-    """Ask for all files of a dataset, or some; under an Idempotency-Key, twice is once."""
+async def create(request: Request) -> Response:
+    """Request files of a dataset.
+
+    Repeating a request with the same Idempotency-Key returns the first download.
+    """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > asking.LARGEST_BODY:
+        if len(body) > MAX_BODY_BYTES:
             break
-    wish = asking.wish(bytes(body))
-    key = asking.idempotency_key(request.headers.get("idempotency-key"))
-    downloads = _downloads(request)
-    host = request.client.host if request.client else None
-    who = quota.requester(host, await downloads.readers_key())
-    row = await downloads.request(wish, key, who)
-    state = told(row)
-    headers = {"Location": state["self"], "Cache-Control": "no-store"}
-    return JSONResponse(state, 202, headers)
+    parsed = parse_request(bytes(body))
+    key = parse_idempotency_key(request.headers.get("idempotency-key"))
+    creator: DownloadCreator = request.app.state.download_creator
+    requester = await creator.identify(request.client.host if request.client else None)
+    view = download_view(await creator.create(parsed, key, requester))
+    return JSONResponse(view, 202, {"Location": view["self"], **NO_STORE})
 
 
 @router.get("/api/staging", tags=["downloads"])
-async def being_staged(request: Request) -> Response:
-    """What is on its way from tape for anybody, by dataset; without who asked for it."""
-    rows = await _downloads(request).under_way(MOST_SHOWN)
+async def staging(request: Request) -> Response:
+    """List the datasets whose files are being recalled from tape, for all readers together."""
+    downloads = await _downloads(request).load_unfinished(MAX_STAGING)
+    datasets = staging_view(downloads)
     headers = {"Cache-Control": "public, max-age=5", "Vary": "Accept"}
     accepted = request.headers.get("accept", "")
     if "text/html" in accepted and "application/json" not in accepted:  # a browser
-        text = pages.staging(staging(rows))
-        return HTMLResponse(text, headers={**headers, **pages.HEADERS})
-    return JSONResponse({"datasets": staging(rows), "downloads": len(rows)}, headers=headers)
+        return HTMLResponse(pages.staging_page(datasets), headers={**headers, **pages.HEADERS})
+    return JSONResponse({"datasets": datasets, "downloads": len(downloads)}, headers=headers)
 
 
 @router.delete("/api/downloads/{request_id}", tags=["downloads"])
 async def cancel(request: Request, request_id: str) -> Response:
-    """Not wanted any more: what nobody else waits for is not staged."""
-    row = await _downloads(request).cancel(request_id)
-    return JSONResponse(told(row), headers={"Cache-Control": "no-store"})
+    """Cancel a download. Files that no other download needs are not recalled."""
+    download = await _downloads(request).cancel(request_id)
+    return JSONResponse(download_view(download), headers=NO_STORE)
 
 
 @router.get("/api/downloads/{request_id}", tags=["downloads"])
 async def show(request: Request, request_id: str) -> Response:
-    """How far it is."""
-    row = await _downloads(request).find(request_id)
-    return JSONResponse(told(row), headers={"Cache-Control": "no-store"})
+    """Show the state of a download."""
+    download = await _downloads(request).load(request_id)
+    return JSONResponse(download_view(download), headers=NO_STORE)
 
 
 @router.get("/api/downloads/{request_id}/events", tags=["downloads"])
-async def follow(request: Request, request_id: str) -> Response:
-    """The same, whenever it changes, as server-sent events; ends when it is done."""
+async def events(request: Request, request_id: str) -> Response:
+    """Follow the state of a download by server-sent events, until it has ended."""
     downloads = _downloads(request)
-    row = await downloads.find(request_id)
-    last = request.headers.get("last-event-id", "")
-    seen = int(last) if last.isascii() and last.isdigit() and len(last) < 12 else -1  # noqa: PLR2004
-    if row["done"] and seen >= row["version"]:
-        return Response(status_code=204)  # tells the reader not to come again
-    return StreamingResponse(
-        event_stream.stream(downloads, row, seen=seen),
-        media_type="text/event-stream",
+    download = await downloads.load(request_id)
+    last_id = request.headers.get("last-event-id", "")
+    is_version = last_id.isascii() and last_id.isdigit() and len(last_id) <= MAX_EVENT_ID_DIGITS
+    last_version = int(last_id) if is_version else -1
+    if download.done and last_version >= download.version:
+        return Response(status_code=204)  # the client does not reconnect
+    return EventSourceResponse(
+        stream_events(downloads.load, downloads.signals, download, last_version=last_version),
         headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
     )
 
@@ -136,4 +146,4 @@ async def follow(request: Request, request_id: str) -> Response:
 @router.api_route("/data/{rest:path}", methods=["GET", "HEAD", "OPTIONS"], include_in_schema=False)
 async def data(request: Request) -> Response:
     proxy: DataProxy = request.app.state.data_proxy
-    return proxy.answer(request)
+    return proxy.forward(request)

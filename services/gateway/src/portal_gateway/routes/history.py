@@ -1,4 +1,4 @@
-"""GET /api/records/{pid}/history: the versions of a record, also of one that was withdrawn."""
+"""Route /api/records/{pid}/history: the versions of a public or withdrawn record."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -9,8 +9,8 @@ from portal_shared.contracts.records import Change
 from portal_shared.runtime.mongo import Doc
 from pydantic import BaseModel
 
-from portal_gateway.catalogue import Catalogue
-from portal_gateway.errors import NOT_FOUND, NothingThere
+from portal_gateway.catalogue import DOI, Catalogue
+from portal_gateway.errors import MODEL_NOT_FOUND, ResourceNotFound
 from portal_gateway.http import responses
 
 router = APIRouter()
@@ -18,7 +18,7 @@ LEVELS: dict[Literal["dataset", "document"], str] = {"dataset": "datasets", "doc
 
 
 class Tombstone(BaseModel):
-    """Why a record is public no more."""
+    """Why a record was withdrawn."""
 
     title: str
     reason: str
@@ -26,7 +26,7 @@ class Tombstone(BaseModel):
 
 
 class History(BaseModel):
-    """Every version of a record: when, by which job, which fields."""
+    """All versions of a record: time, job and changed fields."""
 
     pid: str
     level: Literal["dataset", "document"]
@@ -43,21 +43,21 @@ async def history(
     request: Request,
     pid: Annotated[str, InPath(description="Persistent identifier or DOI of a record")],
 ) -> Response:
-    """The versions of a public or withdrawn record, oldest first."""
+    """List the versions of a public or withdrawn record, oldest first."""
     catalogue: Catalogue = request.app.state.catalogue
     for level, name in LEVELS.items():
-        row = await catalogue.record(name, pid) or await catalogue.tombstone(name, pid)
+        row = await catalogue.load_record(name, pid) or await catalogue.load_tombstone(name, pid)
         if row is not None:
             record: Doc = row.get("record") or {}
-            told = History(
+            found = History(
                 pid=row["_id"],
                 level=level,
-                doi=row.get("told_doi"),
+                doi=row.get(DOI),
                 version=row["version"],
                 supersedes=record.get("supersedes"),
                 superseded_by=record.get("superseded_by"),
                 withdrawn=row.get("withdrawn"),
                 history=row.get("history") or [],
             )
-            return responses.told(request, told.model_dump(mode="json"))
-    raise NothingThere(f'Unknown record "{pid[:300]}".', code=NOT_FOUND)
+            return responses.json_response(request, found.model_dump(mode="json"))
+    raise ResourceNotFound(f'Unknown record "{pid[:300]}".', code=MODEL_NOT_FOUND)

@@ -1,1 +1,1 @@
-"""Plans and runs searches: pagination, facets, suggestions, snippets, export."""
+"""Plans and runs searches: pages, facets, suggestions, snippets, export."""

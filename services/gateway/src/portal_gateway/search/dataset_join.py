@@ -1,8 +1,8 @@
-"""Documents by conditions on one and the same of their datasets: the datasets are asked for.
+"""Finds documents by conditions that one of their datasets must satisfy together.
 
-What a document's index says of its datasets it says of all together. So the index of datasets is
-asked, and counts the documents above those that satisfy the conditions; a few doubtful datasets are
-judged one by one.
+The index of documents has the values of all datasets of a document together. Therefore the index
+of datasets is searched, and its facet of documents lists those of the matching datasets. A few
+undecided datasets are evaluated one by one.
 """
 
 from collections.abc import Sequence
@@ -14,97 +14,95 @@ from portal_shared.search import index_fields
 
 from portal_gateway.engine import compiler
 from portal_gateway.engine.client import Engine, Hit
-from portal_gateway.engine.compiler import Filter
-from portal_gateway.filters import includes as joining
-from portal_gateway.filters import predicates
+from portal_gateway.engine.filter import Filter, conjunction
+from portal_gateway.filters import includes, predicates
 from portal_gateway.filters.ast import Include, Search
 from portal_gateway.filters.schema import DATASET, DOCUMENT
 from portal_gateway.filters.techniques import Names
 from portal_gateway.search import relations
 
-DOUBTFUL = 1000  # datasets judged one by one
-MOST_NAMED = 2000  # documents named in a filter
-Above = dict[str, Any]  # by name, in order as the engine counts them, so soon sorted
+MAX_UNDECIDED = 1000  # datasets evaluated one by one
+MAX_PIDS_IN_FILTER = 2000
+DOCUMENTS = "up"  # index field of a dataset: keys of its documents
+DocumentKeys = dict[str, Any]  # by key, in the order of the engine, so quick to sort
 
 
-def liftable(search: Search) -> bool:
-    """Whether the datasets alone decide: with all that their conditions ask for."""
-    return search.entity is DOCUMENT and any(map(_of_datasets, search.include))
+def can_join_on_datasets(search: Search) -> bool:
+    """Whether a condition of the search can be decided by the index of datasets."""
+    return search.entity is DOCUMENT and any(map(_decided_by_datasets, search.include))
 
 
-def _of_datasets(one: Include) -> bool:
-    return one.relation.entity == "Dataset" and one.conditional and _stored(one.include)
+def _decided_by_datasets(one: Include) -> bool:
+    return one.relation.entity == "Dataset" and one.conditional and _all_stored(one.include)
 
 
-def _stored(includes: Sequence[Include]) -> bool:
-    return all(i.relation.stored and _stored(i.include) for i in includes if i.conditional)
+def _all_stored(includes: Sequence[Include]) -> bool:
+    return all(i.relation.stored and _all_stored(i.include) for i in includes if i.conditional)
 
 
-def rest(search: Search) -> Search:
-    """The search without what the datasets decide."""
-    return replace(search, include=tuple(i for i in search.include if not _of_datasets(i)))
+def remaining_conditions(search: Search) -> Search:
+    """Returns the search without the conditions that the index of datasets decides."""
+    return replace(search, include=tuple(i for i in search.include if not _decided_by_datasets(i)))
 
 
-async def documents(engine: Engine, search: Search, names: Names) -> list[str] | None:
-    """The documents above as prepared.above() names them, in the order of their pids.
+async def find_documents(engine: Engine, search: Search, names: Names) -> list[str] | None:
+    """Returns the keys of matching documents, in the order of their pids.
 
-    None where it is not for the engine to say. There may be very many, of which a page tells a
-    few: pids() makes pids of those.
+    None if the index of datasets cannot decide. The list can be long: convert the keys of one page
+    only, with document_pids().
     """
-    found: Above | None = None
-    for one in filter(_of_datasets, search.include):
-        above = await _above(engine, compiler.below(one), names)
-        if above is None:
+    found: DocumentKeys | None = None
+    for one in filter(_decided_by_datasets, search.include):
+        keys = await _documents_above(engine, compiler.dataset_search(one), names)
+        if keys is None:
             return None
-        found = above if found is None else {k: n for k, n in found.items() if k in above}
-    told = found or {}
-    return sorted(told) if index_fields.all_pids_known(told) else None
+        found = keys if found is None else {k: n for k, n in found.items() if k in keys}
+    keys = found or {}
+    return sorted(keys) if index_fields.all_pids_known(keys) else None
 
 
-def pids(above: Sequence[str]) -> list[str]:
-    """Of documents as documents() names them."""
-    return [pid for named in above if (pid := index_fields.ancestor_pid(named)) is not None]
+def document_pids(keys: Sequence[str]) -> list[str]:
+    """Returns the pids of document keys."""
+    return [pid for one in keys if (pid := index_fields.ancestor_pid(one)) is not None]
 
 
-async def _above(engine: Engine, search: Search, names: Names) -> Above | None:
-    filtered = compiler.compiled(search, names)
-    if filtered.nothing:
+async def _documents_above(engine: Engine, search: Search, names: Names) -> DocumentKeys | None:
+    compiled = compiler.compile_filter(search, names)
+    if compiled.nothing:
         return {}
-    if not filtered.exact and not filtered.sure:
+    if not compiled.exact and not compiled.certain:
         return None
-    counted: dict[str, Any] = {"hitsPerPage": 0, "page": 1, "facets": ["up"]}
-    if filtered.known:
-        counted["filter"] = filtered.known
-    asked = [counted]
-    if not filtered.exact:
-        wanted = {
-            "attributesToRetrieve": [*relations.KEPT, "up"],
-            "hitsPerPage": DOUBTFUL,
-            "page": 1,
-        }
-        asked.append({"filter": filtered.doubtful, **wanted})
-    certain, *doubtful = await engine.searches(index_fields.DATASETS, asked)
-    found: Above = certain["facetDistribution"].get("up", {})
+    facet: dict[str, Any] = {"hitsPerPage": 0, "page": 1, "facets": [DOCUMENTS]}
+    if compiled.lower_bound:
+        facet["filter"] = compiled.lower_bound
+    queries = [facet]
+    if not compiled.exact:
+        attributes = [*relations.RECORD_AND_RELATIONS, DOCUMENTS]
+        page = {"attributesToRetrieve": attributes, "hitsPerPage": MAX_UNDECIDED, "page": 1}
+        queries.append({"filter": compiled.undecided, **page})
+    certain, *undecided = await engine.multi_search(index_fields.DATASETS, queries)
+    found: DocumentKeys = certain["facetDistribution"].get(DOCUMENTS, {})
     if len(found) >= index_fields.MAX_FACET_VALUES:
-        return None  # there may be more
-    for answer in doubtful:
-        if answer["totalHits"] > DOUBTFUL:
+        return None  # the engine may have left out values
+    for answer in undecided:
+        if answer["totalHits"] > MAX_UNDECIDED:
             return None
-        found |= dict.fromkeys(_judged(answer["hits"], search, names), 1)
+        found |= dict.fromkeys(_evaluate(answer["hits"], search, names), 1)
     return found
 
 
-def _judged(hits: Sequence[Hit], search: Search, names: Names) -> set[str]:
+def _evaluate(hits: Sequence[Hit], search: Search, names: Names) -> set[str]:
+    """Returns the document keys of the datasets that satisfy the search."""
     found: set[str] = set()
     for hit in hits:
-        row = relations.row(hit)
-        held = predicates.holds(DATASET, search.where, row)
-        if held and joining.selected(DATASET, row, search.include, names) is not None:
-            found.update(hit["up"])
+        row = relations.parse_row(hit)
+        matches = predicates.satisfies(DATASET, search.where, row)
+        if matches and includes.select_relations(DATASET, row, search.include, names) is not None:
+            found.update(hit[DOCUMENTS])
     return found
 
 
-def named(pids: Sequence[str], others: Filter) -> Filter:
-    """These documents, as far as they satisfy the rest."""
+def pid_filter(pids: Sequence[str], others: Filter) -> Filter:
+    """Returns the filter for records with these pids that also match the other filter."""
     keys = ", ".join(map(pid_key, pids))
-    return compiler.both([others, Filter(f"id IN [{keys}]", exact=True)])
+    return conjunction([others, Filter(f"id IN [{keys}]", exact=True)])

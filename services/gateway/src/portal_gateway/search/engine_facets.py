@@ -1,4 +1,4 @@
-"""Facets as the engine counts them, where it can: values that were prepared, numbers in SI."""
+"""Facets counted by the engine: values of indexed fields, and ranges of numbers in SI units."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,42 +8,44 @@ from typing import Any
 from portal_shared import profile, units
 from portal_shared.search import index_fields
 
-from portal_gateway.search.planner import Plan, Searching
+from portal_gateway.search.planner import Plan, Searcher
 
 _BELOW = ("techniques", "instrument", "samples")
-PLAIN = {  # what is counted of each entity besides parameters
+VALUE_FACETS = {  # facets of each entity; parameters come in addition
     "Dataset": (*_BELOW, "keywords", "license", "availability"),
     "Document": (*_BELOW, "keywords", "type", "license"),
     "Instrument": ("name", "facility"),
 }
-PARAMETER = re.compile(r"parameter:([^\[\]]+)(?:\[([^\[\]]*)\])?")
+PARAMETER_FACET = re.compile(r"parameter:([^\[\]]+)(?:\[([^\[\]]*)\])?")
 Answer = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Facets:
+class FacetCounts:
     total: int
-    told: dict[str, Any]
-    missing: dict[str, int]  # rows that have no value at all
+    facets: dict[str, Any]
+    missing: dict[str, int]  # by facet, rows without any value
 
 
-async def counted(searching: Searching, plan: Plan, wanted: Sequence[str]) -> Facets | None:
-    """Each facet as the engine counts it; None where one has to be looked at row by row."""
-    fields = [field for name in wanted for field in _fields(name, plan.below)]
-    answer = await searching.facets(plan, fields)
-    told: dict[str, Any] = {}
+async def count_facets(searcher: Searcher, plan: Plan, wanted: Sequence[str]) -> FacetCounts | None:
+    """Counts the facets; None if the rows of one have to be evaluated one by one."""
+    fields = [field for name in wanted for field in _fields(name, plan.dataset_prefix)]
+    answer = await searcher.facet_distribution(plan, fields)
+    facets: dict[str, Any] = {}
     for name in wanted:
-        found = await _told(searching, plan, name, answer)
+        found = await _count_facet(searcher, plan, name, answer)
         if found is None:
             return None
-        told[name] = found
-    missing = await searching.counts(plan, [_without(name, plan.below) for name in wanted])
-    return Facets(answer["totalHits"], told, dict(zip(wanted, missing, strict=True)))
+        facets[name] = found
+    missing = await searcher.count_each(
+        plan, [_missing_filter(name, plan.dataset_prefix) for name in wanted]
+    )
+    return FacetCounts(answer["totalHits"], facets, dict(zip(wanted, missing, strict=True)))
 
 
-def _without(name: str, below: str) -> str:
-    """Rows that have no value of it, in the engine's words."""
-    parameter = PARAMETER.fullmatch(name)
+def _missing_filter(name: str, below: str) -> str:
+    """Returns the engine's filter for rows without any value of the facet."""
+    parameter = PARAMETER_FACET.fullmatch(name)
     if parameter is None:
         return f"(facet.{name} NOT EXISTS OR facet.{name} IS EMPTY)"
     digest = index_fields.digest(parameter[1])
@@ -52,7 +54,7 @@ def _without(name: str, below: str) -> str:
 
 
 def _fields(name: str, below: str) -> list[str]:
-    parameter = PARAMETER.fullmatch(name)
+    parameter = PARAMETER_FACET.fullmatch(name)
     if parameter is None:
         return [f"facet.{name}"]
     field = index_fields.parameter_key(parameter[1])
@@ -60,9 +62,9 @@ def _fields(name: str, below: str) -> list[str]:
     return [f"facet.parameter.{field}", *numbers]
 
 
-async def _told(searching: Searching, plan: Plan, name: str, answer: Answer) -> Any:
-    values = _values(answer["facetDistribution"].get(_fields(name, plan.below)[0], {}))
-    parameter = PARAMETER.fullmatch(name)
+async def _count_facet(searcher: Searcher, plan: Plan, name: str, answer: Answer) -> Any:
+    values = _values(answer["facetDistribution"].get(_fields(name, plan.dataset_prefix)[0], {}))
+    parameter = PARAMETER_FACET.fullmatch(name)
     if parameter is None or values is None:
         return values
     field = index_fields.parameter_key(parameter[1])
@@ -71,37 +73,38 @@ async def _told(searching: Searching, plan: Plan, name: str, answer: Answer) -> 
     if not own and not below:
         return values
     prefix = "d." if below else ""
-    unit = units.find(parameter[2] or _usual(parameter[1]), parameter[1])
+    unit = units.find(parameter[2] or _profile_unit(parameter[1]), parameter[1])
     if unit is None or (own and below):
         return None
     path = f"{prefix}p.{field}.{index_fields.dimension_key(unit)}"
-    rows = await searching.facets(plan, [path], f"{path} EXISTS")
+    rows = await searcher.facet_distribution(plan, [path], f"{path} EXISTS")
     ends = _stats(rows).get(path)
     if ends is None:
         return values
-    least, greatest = sorted(_cleaned(unit.from_si(ends[end])) for end in ("min", "max"))
-    told = parameter[2] or _usual(parameter[1]) or ""
-    return {"min": least, "max": greatest, "unit": told, "count": rows["totalHits"]}
+    lowest, highest = sorted(_rounded(unit.from_si(ends[end])) for end in ("min", "max"))
+    unit_name = parameter[2] or _profile_unit(parameter[1]) or ""
+    return {"min": lowest, "max": highest, "unit": unit_name, "count": rows["totalHits"]}
 
 
 def _stats(answer: Answer) -> Mapping[str, Mapping[str, float]]:
-    """Least and greatest of numbers, by field."""
+    """Returns minimum and maximum of numbers, by field."""
     return answer.get("facetStats") or {}
 
 
 def _values(distribution: Mapping[str, int]) -> list[dict[str, Any]] | None:
-    told = {index_fields.parse_facet_value(kept): count for kept, count in distribution.items()}
-    if None in told:
+    counts = {index_fields.parse_facet_value(v): count for v, count in distribution.items()}
+    if None in counts:
         return None
-    listed = sorted(((v, c) for v, c in told.items() if v is not None), key=lambda c: (-c[1], c[0]))
+    pairs = ((v, c) for v, c in counts.items() if v is not None)
+    listed = sorted(pairs, key=lambda c: (-c[1], c[0]))
     return [{"value": value, "count": count} for value, count in listed]
 
 
-def _usual(parameter: str) -> str | None:
-    """The unit that a profile gives it."""
+def _profile_unit(parameter: str) -> str | None:
+    """Returns the unit that a profile defines for the parameter."""
     rules = (profile.load(name).parameters.get(parameter) for name in profile.names())
     return next((rule.unit for rule in rules if rule and rule.unit), None)
 
 
-def _cleaned(value: float) -> float:
+def _rounded(value: float) -> float:
     return float(f"{value:.12g}")

@@ -1,4 +1,4 @@
-"""Facets: what values the rows of a search have, and how many rows each."""
+"""Facets: the values that the rows of a search have, with the number of rows of each."""
 
 from collections import Counter
 from dataclasses import replace
@@ -7,51 +7,54 @@ from typing import Any
 from portal_shared import units
 from portal_shared.search import index_fields, query_terms
 
-from portal_gateway.errors import Refused
+from portal_gateway.errors import BadRequest
 from portal_gateway.filters import coercion, parameters
-from portal_gateway.filters.ast import Include, Row, Search, Shape, deciding
-from portal_gateway.filters.parser import Reader
+from portal_gateway.filters.ast import Include, PageOptions, Row, Search, conditional_includes
+from portal_gateway.filters.parser import FilterParser
 from portal_gateway.filters.schema import DATASET, INSTRUMENT, Entity
 from portal_gateway.search import engine_facets
-from portal_gateway.search.planner import Searching
+from portal_gateway.search.planner import Searcher
 
-MOST = 30
+MAX_FACETS = 30
 
 
-class Faceting:
-    def __init__(self, searching: Searching) -> None:
-        self._searching = searching
+class FacetSearch:
+    def __init__(self, searcher: Searcher) -> None:
+        self._searcher = searcher
 
-    async def told(self, search: Search, names: str) -> dict[str, Any]:
-        """Over all rows that the search selects, whatever its paging."""
+    async def compute_facets(self, search: Search, names: str) -> dict[str, Any]:
+        """Counts values over all rows that the search selects; its paging has no effect.
+
+        `names` are facets separated by commas. Raises BadRequest for unknown ones.
+        """
         wanted = list(dict.fromkeys(n.strip() for n in names.split(",") if n.strip()))
-        if len(wanted) > MOST:
-            raise Refused(f"More than {MOST} facets are asked for")
-        counters = {name: _facet(search.entity, name) for name in wanted}
-        search = replace(search, shape=Shape())
-        plan = await self._searching.plan(search)
+        if len(wanted) > MAX_FACETS:
+            raise BadRequest(f"At most {MAX_FACETS} facets are allowed; {len(wanted)} are given")
+        counters = {name: _make_counter(search.entity, name) for name in wanted}
+        search = replace(search, paging=PageOptions())
+        plan = await self._searcher.make_plan(search)
         total = 0
         if plan is not None and plan.filter.exact:
-            found = await engine_facets.counted(self._searching, plan, wanted)
+            found = await engine_facets.count_facets(self._searcher, plan, wanted)
             if found is not None:
-                return {"total": found.total, "facets": found.told, "missing": found.missing}
+                return {"total": found.total, "facets": found.facets, "missing": found.missing}
         if plan is not None:
-            total = await self._looked_at(search, list(counters.values()))
+            total = await self._count_rows(search, list(counters.values()))
         return {
             "total": total,
-            "facets": {n: c.told() for n, c in counters.items()},
+            "facets": {n: c.result() for n, c in counters.items()},
             "missing": {n: total - c.rows for n, c in counters.items()},
         }
 
-    async def _looked_at(self, search: Search, counters: "list[Values | Parameters]") -> int:
-        """Every row that is selected, one by one: with all its relations, also what the filter's
-        own includes would cut.
-        """
-        include = (*_relations(search), *deciding(search.include))
-        plan = await self._searching.plan(replace(search, include=include))
+    async def _count_rows(
+        self, search: Search, counters: "list[ValueCounter | ParameterCounter]"
+    ) -> int:
+        """Counts row by row, with all relations: includes of the filter do not limit them."""
+        include = (*_relations(search), *conditional_includes(search.include))
+        plan = await self._searcher.make_plan(replace(search, include=include))
         total = 0
         if plan is not None:
-            async for batch in self._searching.selected(plan):
+            async for batch in self._searcher.select(plan):
                 total += len(batch)
                 for row in batch:
                     for counter in counters:
@@ -60,23 +63,25 @@ class Faceting:
 
 
 def _relations(search: Search) -> tuple[Include, ...]:
-    """Without conditions: what the values are read from."""
-    below = Reader().includes(DATASET, ["techniques", "instrument", "samples", "parameters"], 1)
+    """Returns includes, without conditions, of the relations that have the values."""
+    of_dataset = FilterParser().parse_includes(
+        DATASET, ["techniques", "instrument", "samples", "parameters"], 1
+    )
     if search.entity is INSTRUMENT:
         return ()
     if search.entity is DATASET:
-        return below
+        return of_dataset
     relations = search.entity.relations
-    return (Include(relations["parameters"]), Include(relations["datasets"], include=below))
+    return (Include(relations["parameters"]), Include(relations["datasets"], include=of_dataset))
 
 
-class Values:
+class ValueCounter:
     """Counts rows by value."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._counts: Counter[str] = Counter()
-        self.rows = 0  # that have any value
+        self.rows = 0  # with any value
 
     def add(self, row: Row) -> None:
         values = set(self._of(row))
@@ -94,15 +99,15 @@ class Values:
             found += [r["name"] for r in rows]
         return found
 
-    def told(self) -> list[dict[str, Any]]:
+    def result(self) -> list[dict[str, Any]]:
         return [
             {"value": value, "count": count}
             for value, count in sorted(self._counts.items(), key=lambda c: (-c[1], c[0]))
         ]
 
 
-class Parameters:
-    """Counts texts; of numbers the least and the greatest, in one unit."""
+class ParameterCounter:
+    """Counts text values; of numbers, computes minimum and maximum in one unit."""
 
     def __init__(self, name: str, unit: str | None) -> None:
         self._name = name
@@ -110,7 +115,7 @@ class Parameters:
         self._texts: Counter[str] = Counter()
         self._numbers: list[float] = []
         self._numeric_rows = 0
-        self.rows = 0  # that have any value
+        self.rows = 0  # with any value
 
     def add(self, row: Row) -> None:
         rows = list(row.get("parameters", ()))
@@ -126,17 +131,17 @@ class Parameters:
         self.rows += bool(mine)
 
     def _number(self, parameter: Row) -> float | None:
-        """In the unit of the answer: the one asked for, else the first one seen."""
+        """Converts to the unit of the answer: the requested one, else that of the first value."""
         if self._unit is None:
             self._unit = parameter.get("unit") or ""
         if not self._unit:
             return None if parameter.get("unit") else parameter["value"]
         if units.normalize(parameter.get("unit") or "") == units.normalize(self._unit):
             return parameter["value"]
-        told = parameters.told(parameter, self._unit)
-        return told["value"] if told.get("unit") == self._unit else None
+        converted = parameters.convert_row(parameter, self._unit)
+        return converted["value"] if converted.get("unit") == self._unit else None
 
-    def told(self) -> Any:
+    def result(self) -> Any:
         if not self._numbers:
             return [
                 {"value": value, "count": count}
@@ -150,21 +155,21 @@ class Parameters:
         }
 
 
-def _facet(entity: Entity, name: str) -> Values | Parameters:
-    plain = engine_facets.PLAIN[entity.name]
+def _make_counter(entity: Entity, name: str) -> ValueCounter | ParameterCounter:
+    plain = engine_facets.VALUE_FACETS[entity.name]
     if name in plain:
-        return Values(name)
-    found = engine_facets.PARAMETER.fullmatch(name) if entity is not INSTRUMENT else None
+        return ValueCounter(name)
+    found = engine_facets.PARAMETER_FACET.fullmatch(name) if entity is not INSTRUMENT else None
     if found and found[1] in query_terms.free_text_parameters():
-        raise Refused(f"{found[1]} is free text: it has no facet")
+        raise BadRequest(f"The parameter {found[1]} is free text and has no facet")
     if found:
-        return Parameters(found[1], found[2] or None)
-    raise Refused(
+        return ParameterCounter(found[1], found[2] or None)
+    raise BadRequest(
         f"Unknown facet {name[:100]!r} of {entity.name}; known are {', '.join(plain)}"
         + ("" if entity is INSTRUMENT else ", parameter:NAME and parameter:NAME[unit]")
     )
 
 
 def _datasets(row: Row) -> list[Row]:
-    """The dataset itself, or those of a document."""
+    """Returns the dataset itself, or the datasets of a document."""
     return row.get("datasets", [row])

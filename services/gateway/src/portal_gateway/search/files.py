@@ -1,7 +1,7 @@
-"""Files of a dataset out of the catalogue, which may hold millions of them.
+"""Pages of the files of a dataset, which can have millions of files.
 
-Only a page, or a batch of a longer answer, is in memory. An order that is asked for is made here,
-so only of so many files as keep nobody waiting.
+Only one page, or one batch of a longer answer, is in memory. A requested order is sorted here, so
+the number of sorted files is limited.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -9,15 +9,15 @@ from collections.abc import AsyncGenerator, Sequence
 import orjson
 
 from portal_gateway.catalogue import Catalogue
-from portal_gateway.errors import Refused
+from portal_gateway.errors import BadRequest
 from portal_gateway.filters import includes, predicates
-from portal_gateway.filters.ast import EVERYTHING, Node, Row, Shape
+from portal_gateway.filters.ast import EVERYTHING, Node, PageOptions, Row
 from portal_gateway.filters.schema import FILE
 from portal_gateway.search.pagination import Page
 
-BATCH = 2000
-STREAMED = 5000  # files: a longer list is sent while it is read
-MOST_ORDERED = 50_000  # files on a page in another order than the default, and before it
+BATCH_SIZE = 2000
+MAX_BUFFERED_FILES = 5000  # a longer list is sent while it is read
+MAX_SORTED_FILES = 50_000  # up to the end of the page, if the order is not the default
 
 
 class FilePages:
@@ -26,82 +26,88 @@ class FilePages:
 
     async def count(self, pid: str, where: Node) -> int:
         if where == EVERYTHING:
-            return await self._catalogue.files_count(pid)
+            return await self._catalogue.count_files(pid)
         return sum([len(batch) async for batch in self._satisfying(pid, where)])
 
-    async def page(self, pid: str, where: Node, shape: Shape) -> Page:
-        """Without condition or order the database pages; else all are looked at, in batches.
+    async def load_page(self, pid: str, where: Node, paging: PageOptions) -> Page:
+        """Loads a page. Without condition and order, the database pages; else all files are read.
 
-        Of a long list the first files are there, the rest as it is asked for.
+        Of a long list the first files are loaded; `more` yields the others.
         """
-        if shape.order:
-            files, total = await self._ordered(pid, where, shape)
-            return Page(_told(files, shape), total)
-        most = min(shape.limit or STREAMED, STREAMED)
+        if paging.order:
+            files, total = await self._load_sorted(pid, where, paging)
+            return Page(_serialize(files, paging), total)
+        limit = min(paging.limit or MAX_BUFFERED_FILES, MAX_BUFFERED_FILES)
         if where == EVERYTHING:
-            files = await self._catalogue.files_page({"pid": pid}, shape.skip, most)
-            end_seen = len(files) < most and (files or not shape.skip)
-            total = shape.skip + len(files) if end_seen else await self._catalogue.files_count(pid)
+            files = await self._catalogue.load_files_page({"pid": pid}, paging.skip, limit)
+            end_seen = len(files) < limit and (files or not paging.skip)
+            total = paging.skip + len(files) if end_seen else await self._catalogue.count_files(pid)
         else:
-            files, total = await self._first(pid, where, shape.skip, most)
-        begun = shape.skip + len(files)
-        end = total if shape.limit is None else min(total, shape.skip + shape.limit)
-        rest = self._rest(pid, where, shape, begun, end) if begun < end else None
-        return Page(_told(files, shape), total, rest)
+            files, total = await self._load_first(pid, where, paging.skip, limit)
+        start = paging.skip + len(files)
+        end = total if paging.limit is None else min(total, paging.skip + paging.limit)
+        rest = self._read_rest(pid, where, paging, start, end) if start < end else None
+        return Page(_serialize(files, paging), total, rest)
 
     async def _satisfying(self, pid: str, where: Node, skip: int = 0) -> AsyncGenerator[list[Row]]:
-        """All that satisfy it, in the default order, batch by batch; `skip` counts all files."""
-        async for batch in self._catalogue.files_in_batches(pid, skip, BATCH):
+        """Yields matching files in batches, in the default order; `skip` counts all files."""
+        async for batch in self._catalogue.read_files_in_batches(pid, skip, BATCH_SIZE):
             if where == EVERYTHING:
                 yield batch
             else:
-                yield [file for file in batch if predicates.holds(FILE, where, file)]
+                yield [file for file in batch if predicates.satisfies(FILE, where, file)]
 
-    async def _first(self, pid: str, where: Node, skip: int, most: int) -> tuple[list[Row], int]:
-        """That many after the skipped ones, and how many satisfy it."""
+    async def _load_first(
+        self, pid: str, where: Node, skip: int, limit: int
+    ) -> tuple[list[Row], int]:
+        """Loads matching files of a page, and counts all matching files."""
         files: list[Row] = []
         total = 0
         async for batch in self._satisfying(pid, where):
-            files += batch[max(0, skip - total) :][: most - len(files)]
+            files += batch[max(0, skip - total) :][: limit - len(files)]
             total += len(batch)
         return files, total
 
-    async def _rest(
-        self, pid: str, where: Node, shape: Shape, begun: int, end: int
+    async def _read_rest(
+        self, pid: str, where: Node, paging: PageOptions, start: int, end: int
     ) -> AsyncGenerator[list[bytes]]:
-        """From there to there; conditions are asked again of those before."""
-        seen = begun if where == EVERYTHING else 0
+        """Yields files from start to end. With a condition, it reads again from the first file."""
+        seen = start if where == EVERYTHING else 0
         async for batch in self._satisfying(pid, where, seen):
-            yield _told(batch[max(0, begun - seen) : end - seen], shape)
+            yield _serialize(batch[max(0, start - seen) : end - seen], paging)
             seen += len(batch)
             if seen >= end:
                 return
 
-    async def _ordered(self, pid: str, where: Node, shape: Shape) -> tuple[list[Row], int]:
-        """The page in the order asked for: no more are kept than may be on it or before it."""
-        most = MOST_ORDERED if shape.limit is None else shape.skip + shape.limit
-        if most > MOST_ORDERED:
-            raise _unordered()
-        kept: list[Row] = []
+    async def _load_sorted(
+        self, pid: str, where: Node, paging: PageOptions
+    ) -> tuple[list[Row], int]:
+        """Sorts the files of the page; only files up to the end of the page stay in memory."""
+        end = MAX_SORTED_FILES if paging.limit is None else paging.skip + paging.limit
+        if end > MAX_SORTED_FILES:
+            raise _too_many_to_sort()
+        best: list[Row] = []
         total = 0
         async for batch in self._satisfying(pid, where):
-            kept += batch
+            best += batch
             total += len(batch)
-            if shape.limit is None and total > most:
-                raise _unordered()
-            if len(kept) > 2 * most + BATCH:
-                kept = _in_order(kept, shape)[:most]
-        return _in_order(kept, shape)[shape.skip : most], total
+            if paging.limit is None and total > end:
+                raise _too_many_to_sort()
+            if len(best) > 2 * end + BATCH_SIZE:
+                best = _sort(best, paging)[:end]
+        return _sort(best, paging)[paging.skip : end], total
 
 
-def _unordered() -> Refused:
-    reason = f"No more than {MOST_ORDERED} files are put into another order than their default"
-    return Refused(f"{reason}: ask for less, give a condition, or leave the order out")
+def _too_many_to_sort() -> BadRequest:
+    return BadRequest(
+        f"At most {MAX_SORTED_FILES} files can be sorted by a requested order: "
+        "use a smaller limit, add a condition, or leave the order out"
+    )
 
 
-def _in_order(files: Sequence[Row], shape: Shape) -> list[Row]:
-    return [files[i] for i in includes.in_order(files, shape.order, FILE)]
+def _sort(files: Sequence[Row], paging: PageOptions) -> list[Row]:
+    return [files[i] for i in includes.sort_positions(files, paging.order, FILE)]
 
 
-def _told(files: Sequence[Row], shape: Shape) -> list[bytes]:
-    return [orjson.dumps(includes.projected(f, shape, FILE)) for f in files]
+def _serialize(files: Sequence[Row], paging: PageOptions) -> list[bytes]:
+    return [orjson.dumps(includes.project(f, paging, FILE)) for f in files]

@@ -1,8 +1,8 @@
-"""Lists: of the rows that a search selects, those of its page, and how many there are.
+"""Pages of a list: the rows of one page of a search, and the total number of rows.
 
-Where the filter is exact, or exact but for a few doubtful rows, and the engine can sort, it pages
-and counts. Else all candidates are judged, and order and page are made here: of the places of the
-rows, as the rows themselves may be more than fit into memory.
+If the filter is exact, or all but a few rows are decided, and the engine can sort by the requested
+order, the engine pages and counts. Otherwise all candidates are evaluated, and sorting and paging
+happen here, with the sort keys of the rows, because all rows may not fit into memory.
 """
 
 import math
@@ -15,217 +15,244 @@ from portal_shared.contracts.records import pid_key
 
 from portal_gateway.engine import compiler
 from portal_gateway.engine.client import Engine, Hit
-from portal_gateway.engine.compiler import Filter
+from portal_gateway.engine.filter import ALL_ROWS, Filter
 from portal_gateway.filters import includes
-from portal_gateway.filters.ast import Row, Search, Shape, deciding
+from portal_gateway.filters.ast import Row, Search, conditional_includes
 from portal_gateway.search import dataset_join
-from portal_gateway.search.planner import PLAIN_SCORE, Plan, Searching, score
-from portal_gateway.search.time_budget import Patience
+from portal_gateway.search.planner import SCORE_WITHOUT_QUERY, Plan, Searcher, score
+from portal_gateway.search.time_budget import TimeBudget
 
-ALL_HITS = 10_000_000
-STREAMED = 5000  # rows: a longer list is sent while it is read
-BATCH = 1000
-IN_ORDER = ("order:asc",)
-TOGETHER = 200  # rows named in one request
-FEW = 20  # doubtful documents, where their datasets could be asked instead
-DOUBTFUL = 200  # judged one by one, so that the engine can page the rest
-_PLAINLY_SCORED = f',"score":{PLAIN_SCORE!r}}}'  # the end of a row without a query
+MAX_HITS = 10_000_000  # of an unlimited page
+MAX_BUFFERED_ROWS = 5000  # a longer list is sent while it is read
+BATCH_SIZE = 1000
+PID_ORDER = ("order:asc",)
+MAX_PIDS_PER_REQUEST = 200
+MAX_UNDECIDED = 200  # rows evaluated one by one so that the engine can page the others
+MAX_UNDECIDED_DOCUMENTS = 20  # likewise, where a search of the datasets is the alternative
+_ROW_END = f',"score":{SCORE_WITHOUT_QUERY!r}}}'  # of a row without a query
 
 
 @dataclass(frozen=True)
 class Page:
-    items: list[bytes]  # ready to send
+    rows: list[bytes]  # JSON
     total: int
-    more: AsyncGenerator[list[bytes]] | None = None  # the rest of a long list, while it is read
+    more: AsyncGenerator[list[bytes]] | None = None  # further rows of a long list
 
 
-class Listing:
-    def __init__(self, searching: Searching, engine: Engine) -> None:
-        self._searching = searching
+class Paginator:
+    def __init__(self, searcher: Searcher, engine: Engine) -> None:
+        self._searcher = searcher
         self._engine = engine
 
-    async def page(self, search: Search, *, whole: bool = True) -> Page:
-        """The rows of a list, and how many there are without paging.
+    async def load_page(self, search: Search, *, whole: bool = True) -> Page:
+        """Loads the rows of a page and the total.
 
-        Unless it is to be `whole`, of a long list the first rows alone may be there.
+        With `whole=False` only the first rows of a long page are loaded; `more` yields the others.
         """
-        plan = await self._searching.plan(search)
+        plan = await self._searcher.make_plan(search)
         if plan is None:
             return Page([], 0)
         if plan.sort is not None and plan.filter.exact:
-            long = search.shape.limit is None or search.shape.limit > STREAMED
-            return await (self._begun(plan) if long and not whole else self._paged(plan))
-        if plan.sort is not None and plan.filter.sure:
-            page = await self._settled(plan, plan.filter.sure)
+            long = search.paging.limit is None or search.paging.limit > MAX_BUFFERED_ROWS
+            return await (
+                self._stream_by_engine(plan) if long and not whole else self._page_by_engine(plan)
+            )
+        if plan.sort is not None and plan.filter.certain:
+            page = await self._page_with_undecided(plan, plan.filter.certain)
             if page is not None:
                 return page
-        if plan.sort is not None and dataset_join.liftable(search):
-            page = await self._lifted(plan)
+        if plan.sort is not None and dataset_join.can_join_on_datasets(search):
+            page = await self._page_by_datasets(plan)
             if page is not None:
                 return page
-        return await self._judged(plan, whole=whole)
+        return await self._page_by_evaluation(plan, whole=whole)
 
-    async def _paged(self, plan: Plan) -> Page:
-        return await self._told(plan, await self._engine.searches(plan.index, _questions(plan)))
+    async def _page_by_engine(self, plan: Plan) -> Page:
+        answers = await self._engine.multi_search(plan.index, _page_queries(plan))
+        return await self._make_page(plan, answers)
 
-    async def _begun(self, plan: Plan) -> Page:
-        """The first rows, and the rest batch by batch as it is asked for."""
-        skip, limit = plan.search.shape.skip, plan.search.shape.limit
-        first = plan.body(offset=skip, limit=STREAMED, attributesToRetrieve=plan.wanted)
-        counted = plan.body(hitsPerPage=0, page=1)
-        answers = await self._engine.searches(plan.index, [first, counted])
-        page = await self._told(plan, answers, skip=0)
+    async def _stream_by_engine(self, plan: Plan) -> Page:
+        """Loads the first rows; the rest is read in batches while it is sent."""
+        skip, limit = plan.search.paging.skip, plan.search.paging.limit
+        first = plan.engine_query(
+            offset=skip, limit=MAX_BUFFERED_ROWS, attributesToRetrieve=plan.attributes
+        )
+        count = plan.engine_query(hitsPerPage=0, page=1)
+        answers = await self._engine.multi_search(plan.index, [first, count])
+        page = await self._make_page(plan, answers, skip=0)
         end = page.total if limit is None else min(page.total, skip + limit)
-        return replace(page, more=self._rest(plan, end)) if end > skip + STREAMED else page
+        if end <= skip + MAX_BUFFERED_ROWS:
+            return page
+        return replace(page, more=self._read_rest(plan, end))
 
-    async def _rest(self, plan: Plan, end: int) -> AsyncGenerator[list[bytes]]:
-        plan = replace(plan, patience=Patience(math.inf))
-        for start in range(plan.search.shape.skip + STREAMED, end, BATCH):
-            size = min(BATCH, end - start)
-            body = plan.body(offset=start, limit=size, attributesToRetrieve=plan.wanted)
-            answer = await self._engine.search(plan.index, body)
-            yield (await self._told(plan, [{**answer, "totalHits": end}], skip=0)).items
+    async def _read_rest(self, plan: Plan, end: int) -> AsyncGenerator[list[bytes]]:
+        plan = replace(plan, time_budget=TimeBudget(math.inf))
+        for start in range(plan.search.paging.skip + MAX_BUFFERED_ROWS, end, BATCH_SIZE):
+            size = min(BATCH_SIZE, end - start)
+            query = plan.engine_query(
+                offset=start, limit=size, attributesToRetrieve=plan.attributes
+            )
+            answer = await self._engine.search(plan.index, query)
+            yield (await self._make_page(plan, [{**answer, "totalHits": end}], skip=0)).rows
 
-    async def _settled(self, plan: Plan, sure: str) -> Page | None:
-        """As if it were exact, after the doubtful rows were judged; None where they are many."""
-        doubtful = plan.asking(Filter(plan.filter.doubtful, exact=False))
-        most = FEW if dataset_join.liftable(plan.search) else DOUBTFUL
-        looked_at = doubtful.body(hitsPerPage=most, page=1, attributesToRetrieve=plan.wanted)
-        certain = plan.asking(Filter(sure, exact=True))
-        first, *rest = await self._engine.searches(plan.index, [looked_at, *_questions(certain)])
-        if first["totalHits"] > most:
+    async def _page_with_undecided(self, plan: Plan, certain: str) -> Page | None:
+        """Evaluates the undecided rows; the engine pages them with the certain ones.
+
+        None if there are too many undecided rows.
+        """
+        undecided = plan.with_filter(Filter(plan.filter.undecided, exact=False))
+        joinable = dataset_join.can_join_on_datasets(plan.search)
+        limit = MAX_UNDECIDED_DOCUMENTS if joinable else MAX_UNDECIDED
+        candidates = undecided.engine_query(
+            hitsPerPage=limit, page=1, attributesToRetrieve=plan.attributes
+        )
+        certain_plan = plan.with_filter(Filter(certain, exact=True))
+        first, *rest = await self._engine.multi_search(
+            plan.index, [candidates, *_page_queries(certain_plan)]
+        )
+        if first["totalHits"] > limit:
             return None
-        found = await self._searching.judge(plan, first["hits"])
+        found = await self._searcher.evaluate(plan, first["hits"])
         if not found:
-            return await self._told(certain, rest)
+            return await self._make_page(certain_plan, rest)
         keys = ", ".join(pid_key(row["pid"]) for row in found)
-        exact = Filter(f"({sure} OR id IN [{keys}])", exact=True)
-        return await self._paged(plan.asking(exact))
+        exact = Filter(f"({certain} OR id IN [{keys}])", exact=True)
+        return await self._page_by_engine(plan.with_filter(exact))
 
-    async def _lifted(self, plan: Plan) -> Page | None:
-        """By way of the datasets; None where that does not say which documents."""
-        search, shape = plan.search, plan.search.shape
-        above = await dataset_join.documents(self._engine, search, plan.names)
-        if above is None:
+    async def _page_by_datasets(self, plan: Plan) -> Page | None:
+        """Finds the documents by their datasets; None if those cannot decide."""
+        search, paging = plan.search, plan.search.paging
+        documents = await dataset_join.find_documents(self._engine, search, plan.names)
+        if documents is None:
             return None
-        others = compiler.compiled(dataset_join.rest(search), plan.names)
-        if others.nothing or not above:
+        others = compiler.compile_filter(dataset_join.remaining_conditions(search), plan.names)
+        if others.nothing or not documents:
             return Page([], 0)
-        if others == compiler.ALL and not search.query and plan.sort == IN_ORDER:
-            page = above[shape.skip :][: shape.limit]
-            items: list[bytes] = []
-            for start in range(0, len(page), TOGETHER):
-                some = dataset_join.named(dataset_join.pids(page[start : start + TOGETHER]), others)
-                body = plan.asking(some).body(limit=TOGETHER, attributesToRetrieve=plan.wanted)
-                hits = (await self._engine.search(plan.index, body))["hits"]
-                items += [_json(r, plan) for r in await self._searching.judge(plan, hits)]
-            return Page(items, len(above))
-        if others.exact and len(above) <= dataset_join.MOST_NAMED:
-            return await self._paged(
-                plan.asking(dataset_join.named(dataset_join.pids(above), others))
+        if others == ALL_ROWS and not search.query and plan.sort == PID_ORDER:
+            page = dataset_join.document_pids(documents[paging.skip :][: paging.limit])
+            rows = [row async for batch in self._read_by_pids(plan, page) for row in batch]
+            return Page(rows, len(documents))
+        if others.exact and len(documents) <= dataset_join.MAX_PIDS_IN_FILTER:
+            pids = dataset_join.document_pids(documents)
+            return await self._page_by_engine(
+                plan.with_filter(dataset_join.pid_filter(pids, others))
             )
         return None
 
-    async def _told(
+    async def _read_by_pids(self, plan: Plan, pids: Sequence[str]) -> AsyncGenerator[list[bytes]]:
+        for start in range(0, len(pids), MAX_PIDS_PER_REQUEST):
+            some = dataset_join.pid_filter(pids[start : start + MAX_PIDS_PER_REQUEST], ALL_ROWS)
+            query = plan.with_filter(some).engine_query(
+                limit=MAX_PIDS_PER_REQUEST, attributesToRetrieve=plan.attributes
+            )
+            hits = (await self._engine.search(plan.index, query))["hits"]
+            yield [_serialize(row, plan) for row in await self._searcher.evaluate(plan, hits)]
+
+    async def _make_page(
         self, plan: Plan, answers: Sequence[dict[str, Any]], *, skip: int | None = None
     ) -> Page:
-        """Of the answers to _questions(): hits first, the total last."""
-        shape = plan.search.shape
+        """Makes the page of answers to _page_queries(): first the hits, last the total."""
+        paging = plan.search.paging
         hits: list[Hit] = answers[0]["hits"]
         total: int = answers[-1]["totalHits"]
-        if shape.limit is None:
-            hits = hits[shape.skip if skip is None else skip :]
-        if _plain(plan.search):
-            return Page([_scored(hit) for hit in hits], total)
-        found = await self._searching.judge(plan, hits)
-        return Page([_json(r, plan) for r in found], total)
+        if paging.limit is None:
+            hits = hits[paging.skip if skip is None else skip :]
+        if _is_plain(plan.search):
+            return Page([_with_score(hit) for hit in hits], total)
+        found = await self._searcher.evaluate(plan, hits)
+        return Page([_serialize(row, plan) for row in found], total)
 
-    async def _judged(self, plan: Plan, *, whole: bool) -> Page:
-        """Every candidate is looked at; beyond the first rows of a long list places are kept."""
+    async def _page_by_evaluation(self, plan: Plan, *, whole: bool) -> Page:
+        """Evaluates every candidate. Of a long page, later rows are remembered by key only."""
         if plan.sort is None:
-            return await self._sorted_here(plan, whole=whole)
-        shape = plan.search.shape
-        lean = _lean(plan)
-        placed = shape.limit is not None and lean.search != plan.search
-        items: list[bytes] = []
-        later: list[Row] = []
+            return await self._page_by_local_sort(plan, whole=whole)
+        paging = plan.search.paging
+        keys_only = _keys_only(plan)
+        by_key = paging.limit is not None and keys_only.search != plan.search
+        rows: list[bytes] = []
+        keys: list[Row] = []
         total = 0
-        async for batch in self._searching.selected(lean if placed else plan):
-            wanted = batch[max(0, shape.skip - total) :]
-            if shape.limit is not None:
-                wanted = wanted[: max(0, shape.limit - len(items) - len(later))]
+        async for batch in self._searcher.select(keys_only if by_key else plan):
+            wanted = batch[max(0, paging.skip - total) :]
+            if paging.limit is not None:
+                wanted = wanted[: max(0, paging.limit - len(rows) - len(keys))]
             total += len(batch)
-            room = 0 if placed else len(wanted) if whole else max(0, STREAMED - len(items))
-            items += [_json(r, plan) for r in wanted[:room]]
-            later += [_place(r) for r in wanted[room:]]
-        if placed:
-            return await self._placed(plan, later, total, whole=whole)
-        return Page(items, total, self._again(plan, later) if later else None)
+            free = 0 if by_key else len(wanted) if whole else max(0, MAX_BUFFERED_ROWS - len(rows))
+            rows += [_serialize(row, plan) for row in wanted[:free]]
+            keys += [_sort_key(row) for row in wanted[free:]]
+        if by_key:
+            return await self._load_page(plan, keys, total, whole=whole)
+        return Page(rows, total, self._resume(plan, keys) if keys else None)
 
-    async def _sorted_here(self, plan: Plan, *, whole: bool) -> Page:
-        """Of all rows the places are kept, and those of the page read again in their order."""
-        search, shape = plan.search, plan.search.shape
-        by = [name for name, _ in shape.order]
-        batches = self._searching.selected(_lean(plan))
-        places = [_place(r, by) async for batch in batches for r in batch]
-        places.sort(key=lambda p: p["pid"])
-        order = includes.in_order(places, shape.order, search.entity)
-        page = [places[i] for i in order[shape.skip :][: shape.limit]]
-        return await self._placed(plan, page, len(places), whole=whole)
+    async def _page_by_local_sort(self, plan: Plan, *, whole: bool) -> Page:
+        """Sorts the keys of all matching rows, then loads the rows of the page."""
+        search, paging = plan.search, plan.search.paging
+        by = [name for name, _ in paging.order]
+        batches = self._searcher.select(_keys_only(plan))
+        keys = [_sort_key(row, by) async for batch in batches for row in batch]
+        keys.sort(key=lambda k: k["pid"])
+        order = includes.sort_positions(keys, paging.order, search.entity)
+        page = [keys[i] for i in order[paging.skip :][: paging.limit]]
+        return await self._load_page(plan, page, len(keys), whole=whole)
 
-    async def _placed(self, plan: Plan, page: list[Row], total: int, *, whole: bool) -> Page:
-        """The rows of these places are read again, with all that is to be told of them."""
-        first = page if whole else page[:STREAMED]
-        items = [item async for some in self._again(plan, first) for item in some]
-        rest = page[len(first) :]
-        return Page(items, total, self._again(plan, rest) if rest else None)
+    async def _load_page(self, plan: Plan, keys: list[Row], total: int, *, whole: bool) -> Page:
+        """Loads the rows of these keys with all their requested relations."""
+        first = keys if whole else keys[:MAX_BUFFERED_ROWS]
+        rows = [row async for batch in self._resume(plan, first) for row in batch]
+        rest = keys[len(first) :]
+        return Page(rows, total, self._resume(plan, rest) if rest else None)
 
-    async def _again(self, plan: Plan, places: Sequence[Row]) -> AsyncGenerator[list[bytes]]:
-        """The rows of these places; one that has gone meanwhile is left out."""
-        for start in range(0, len(places), TOGETHER):
-            some = places[start : start + TOGETHER]
-            named = dataset_join.named([p["pid"] for p in some], compiler.ALL)
-            asked = replace(plan, filter=named, question="", patience=Patience(math.inf))
-            body = asked.body(limit=TOGETHER, attributesToRetrieve=plan.wanted)
-            hits = (await self._engine.search(plan.index, body))["hits"]
-            found = {row["pid"]: row for row in await self._searching.judge(asked, hits)}
-            there = [{**found[p["pid"]], "score": p["score"]} for p in some if p["pid"] in found]
-            yield [_json(row, plan) for row in there]
-
-
-def _lean(plan: Plan) -> Plan:
-    """Without the relations that are only told, as it takes to judge very many rows."""
-    return replace(plan, search=replace(plan.search, include=deciding(plan.search.include)))
+    async def _resume(self, plan: Plan, keys: Sequence[Row]) -> AsyncGenerator[list[bytes]]:
+        """Yields the rows of these keys; rows that were removed meanwhile are left out."""
+        for start in range(0, len(keys), MAX_PIDS_PER_REQUEST):
+            some = keys[start : start + MAX_PIDS_PER_REQUEST]
+            by_pid = dataset_join.pid_filter([k["pid"] for k in some], ALL_ROWS)
+            page_plan = replace(plan, filter=by_pid, query="", time_budget=TimeBudget(math.inf))
+            query = page_plan.engine_query(
+                limit=MAX_PIDS_PER_REQUEST, attributesToRetrieve=plan.attributes
+            )
+            hits = (await self._engine.search(plan.index, query))["hits"]
+            found = {row["pid"]: row for row in await self._searcher.evaluate(page_plan, hits)}
+            present = [{**found[k["pid"]], "score": k["score"]} for k in some if k["pid"] in found]
+            yield [_serialize(row, plan) for row in present]
 
 
-def _place(row: Row, by: Sequence[str] = ()) -> Row:
-    """As much of a row as it takes to sort it and to find it again."""
+def _keys_only(plan: Plan) -> Plan:
+    """Returns the plan without relations that only add to the answer: cheaper for many rows."""
+    conditions = conditional_includes(plan.search.include)
+    return replace(plan, search=replace(plan.search, include=conditions))
+
+
+def _sort_key(row: Row, by: Sequence[str] = ()) -> Row:
+    """Returns the part of a row that is needed to sort it and to load it again."""
     return {name: row[name] for name in ("pid", "score", *by) if name in row}
 
 
-def _questions(plan: Plan) -> list[dict[str, Any]]:
-    """What the engine is asked for a page of an exact plan: hits first, the total last."""
-    shape: Shape = plan.search.shape
-    wanted = plan.wanted
-    size = shape.limit or ALL_HITS
-    if shape.limit is None or shape.skip % size == 0:
-        page = 1 if shape.limit is None else shape.skip // size + 1
-        return [plan.body(hitsPerPage=size, page=page, attributesToRetrieve=wanted)]
-    some = plan.body(offset=shape.skip, limit=size, attributesToRetrieve=wanted)
-    return [some, plan.body(hitsPerPage=0, page=1)]
+def _page_queries(plan: Plan) -> list[dict[str, Any]]:
+    """Returns the engine's queries for a page of an exact plan: first the hits, last the total."""
+    paging = plan.search.paging
+    attributes = plan.attributes
+    size = paging.limit or MAX_HITS
+    if paging.limit is None or paging.skip % size == 0:
+        page = 1 if paging.limit is None else paging.skip // size + 1
+        return [plan.engine_query(hitsPerPage=size, page=page, attributesToRetrieve=attributes)]
+    some = plan.engine_query(offset=paging.skip, limit=size, attributesToRetrieve=attributes)
+    return [some, plan.engine_query(hitsPerPage=0, page=1)]
 
 
-def _plain(search: Search) -> bool:
-    return not search.include and not search.shape.projects()
+def _is_plain(search: Search) -> bool:
+    """Whether stored JSON can be sent unchanged, with the score added."""
+    return not search.include and not search.paging.has_projection()
 
 
-def _scored(hit: Hit) -> bytes:
-    told: str = hit["json"]
-    end = f',"score":{score(hit)!r}}}' if "_rankingScore" in hit else _PLAINLY_SCORED
-    return (told[:-1] + end).encode()
+def _with_score(hit: Hit) -> bytes:
+    stored: str = hit["json"]
+    end = f',"score":{score(hit)!r}}}' if "_rankingScore" in hit else _ROW_END
+    return (stored[:-1] + end).encode()
 
 
-def _json(row: Row, plan: Plan) -> bytes:
-    shape = plan.search.shape
-    told = includes.projected(row, shape, plan.search.entity) if shape.projects() else row
-    return orjson.dumps(told)
+def _serialize(row: Row, plan: Plan) -> bytes:
+    paging = plan.search.paging
+    if paging.has_projection():
+        row = includes.project(row, paging, plan.search.entity)
+    return orjson.dumps(row)

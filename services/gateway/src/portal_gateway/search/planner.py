@@ -1,7 +1,7 @@
-"""Answers searches: of the engine's candidates exactly those that satisfy the filter.
+"""Plans a search and runs it: finds exactly the records that satisfy the filter.
 
-Where the compiled filter is exact, the engine counts. Else candidates are read in batches and
-judged here, by the same tree; only the doubtful ones, where some are certain.
+If the compiled filter is exact, the engine counts and pages. Otherwise candidates are read in
+batches and evaluated here with the same syntax tree; rows that match for certain are not evaluated.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -15,229 +15,247 @@ from portal_shared.runtime.errors import Unavailable
 from portal_gateway.catalogue import Catalogue
 from portal_gateway.engine import compiler
 from portal_gateway.engine.client import Engine, Hit
-from portal_gateway.engine.compiler import Filter
+from portal_gateway.engine.filter import ALL_ROWS, Filter
 from portal_gateway.filters import includes, predicates, techniques
 from portal_gateway.filters.ast import Row, Search
 from portal_gateway.filters.schema import COLLECTIONS
 from portal_gateway.filters.techniques import Names
 from portal_gateway.search import dataset_join, query_words, relations
-from portal_gateway.search.time_budget import Patience
+from portal_gateway.search.time_budget import TimeBudget
 
-PLAIN_SCORE = 0.5
-BATCH = 1000
-BATCH_WITH_RELATIONS = 200
-_SORTED = {"number", "date"}
+SCORE_WITHOUT_QUERY = 0.5
+BATCH_SIZE = 1000
+BATCH_SIZE_WITH_RELATIONS = 200
+_SORTABLE = {"number", "date"}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How one search is asked of the engine."""
+    """How a search is run by the engine."""
 
     search: Search
     names: Names
     filter: Filter
-    question: str
-    sort: tuple[str, ...] | None  # None: the engine cannot
-    patience: Patience = field(default_factory=Patience)
+    query: str
+    sort: tuple[str, ...] | None  # None: the engine cannot sort by the requested order
+    time_budget: TimeBudget = field(default_factory=TimeBudget)
 
     @property
     def index(self) -> str:
         return COLLECTIONS[self.search.entity.name]
 
     @property
-    def below(self) -> str:
-        """Before the fields of the datasets of a document."""
+    def dataset_prefix(self) -> str:
+        """Prefix of the index fields that have values of a document's datasets."""
         return "d." if self.index == "documents" else ""
 
     @property
-    def wanted(self) -> list[str]:
-        """What is read of a candidate."""
-        return relations.read(self.search.include)
+    def attributes(self) -> list[str]:
+        """Index fields that are read for each candidate."""
+        return relations.stored_attributes(self.search.include)
 
-    def asking(self, other: Filter) -> "Plan":
-        """The same search of other candidates."""
+    def with_filter(self, other: Filter) -> "Plan":
+        """Returns the same plan with other candidates."""
         return replace(self, filter=other)
 
-    def body(self, **more: Any) -> dict[str, Any]:
-        asked: dict[str, Any] = {"sort": list(self.sort or ("order:asc",)), **more}
+    def engine_query(self, **options: Any) -> dict[str, Any]:
+        """Returns the body of a search request."""
+        query: dict[str, Any] = {"sort": list(self.sort or ("order:asc",)), **options}
         if self.filter.text:
-            asked["filter"] = self.filter.text
-        if self.question:
-            asked |= {"q": self.question, "matchingStrategy": "last", "showRankingScore": True}
-        return asked
+            query["filter"] = self.filter.text
+        if self.query:
+            query |= {"q": self.query, "matchingStrategy": "last", "showRankingScore": True}
+        return query
 
 
-class Searching:
+class Searcher:
     def __init__(self, engine: Engine, catalogue: Catalogue) -> None:
         self.engine = engine
         self._catalogue = catalogue
         self._relations = relations.Relations(engine, catalogue)
 
-    async def count(self, search: Search) -> int:
-        plan = await self.plan(search)
-        if plan is None:
-            return 0
-        if plan.filter.exact:
-            return await self._counted(plan)
-        if dataset_join.liftable(search):
-            lifted = await self._lifted(plan)
-            if lifted is not None:
-                return lifted
-        certainly = 0
-        if plan.filter.sure:
-            certainly = await self._counted(plan.asking(Filter(plan.filter.sure, exact=True)))
-            plan = plan.asking(Filter(plan.filter.doubtful, exact=False))
-        return certainly + sum([len(b) async for b in self.selected(plan, told=False)])
-
-    async def _lifted(self, plan: Plan) -> int | None:
-        above = await dataset_join.documents(self.engine, plan.search, plan.names)
-        if above is None:
-            return None
-        others = compiler.compiled(dataset_join.rest(plan.search), plan.names)
-        if others.nothing or not above:
-            return 0
-        if others == compiler.ALL and not plan.search.query:
-            return len(above)
-        if others.exact and len(above) <= dataset_join.MOST_NAMED:
-            named = dataset_join.named(dataset_join.pids(above), others)
-            return await self._counted(plan.asking(named))
-        return None
-
-    async def _counted(self, plan: Plan) -> int:
-        answer = await self.engine.search(plan.index, plan.body(hitsPerPage=0, page=1))
-        return answer["totalHits"]
-
-    async def facets(self, plan: Plan, fields: list[str], also: str = "") -> dict[str, Any]:
-        """The engine's distributions over rows of an exact plan that satisfy `also`."""
-        body = plan.body(hitsPerPage=0, page=1, facets=fields)
-        if also:
-            body["filter"] = f"({body['filter']}) AND {also}" if "filter" in body else also
-        return await self.engine.search(plan.index, body)
-
-    async def counts(self, plan: Plan, also: Sequence[str]) -> list[int]:
-        """How many rows of an exact plan satisfy each of these besides."""
-        if not also:
-            return []
-        bodies: list[dict[str, Any]] = []
-        for one in also:
-            body = plan.body(hitsPerPage=0, page=1)
-            bodies.append(
-                {**body, "filter": f"({body['filter']}) AND {one}" if "filter" in body else one}
-            )
-        return [a["totalHits"] for a in await self.engine.searches(plan.index, bodies)]
-
-    async def plan(self, search: Search) -> Plan | None:
-        """None when nothing can satisfy it."""
-        names = await self._catalogue.terms_named(techniques.names_asked(search.include))
-        compiled = compiler.compiled(search, names)
+    async def make_plan(self, search: Search) -> Plan | None:
+        """Compiles the search; None if no record can satisfy it."""
+        names = await self._catalogue.load_technique_terms(techniques.queried_names(search.include))
+        compiled = compiler.compile_filter(search, names)
         if compiled.nothing:
             return None
         index = COLLECTIONS[search.entity.name]
-        question = await self._question(index, search.query) if search.query else ""
-        if question is None:
+        query = await self._engine_words(index, search.query) if search.query else ""
+        if query is None:
             return None
-        return Plan(search, names, compiled, question, _sort(search))
+        return Plan(search, names, compiled, query, _sort(search))
 
-    async def _question(self, index: str, query: str) -> str | None:
-        """The query's words, the most telling first; None when nobody has any of them."""
-        listed = query_words.words(query)
-        if not listed:
+    async def _engine_words(self, index: str, query: str) -> str | None:
+        """Returns the query's words, the rarest first; None if no record has any of them."""
+        words = query_words.parse_words(query)
+        if not words:
             return None
-        asked = [*(query_words.question([w], unfinished=False) for w in listed), listed[-1].text]
-        counts = await self.engine.searches(
+        queries = [
+            *(query_words.join_words([w], unfinished=False) for w in words),
+            words[-1].text,
+        ]
+        counts = await self.engine.multi_search(
             index,
-            [{"q": q, "matchingStrategy": "all", "hitsPerPage": 0, "page": 1} for q in asked],
+            [{"q": q, "matchingStrategy": "all", "hitsPerPage": 0, "page": 1} for q in queries],
         )
-        whole = {w: c["totalHits"] for w, c in zip(listed, counts, strict=False)}
-        return query_words.asked(listed, whole, begun=counts[-1]["totalHits"])
+        whole = {w: c["totalHits"] for w, c in zip(words, counts, strict=False)}
+        return query_words.choose_words(words, whole, begun=counts[-1]["totalHits"])
 
-    async def selected(self, plan: Plan, *, told: bool = True) -> AsyncGenerator[list[Row]]:
-        """All rows that satisfy the search, in the engine's order, batch by batch."""
-        deeper = any(not i.relation.stored or i.include for i in plan.search.include)
-        size = BATCH_WITH_RELATIONS if deeper else BATCH
+    async def count(self, search: Search) -> int:
+        """Counts the records that satisfy the search."""
+        plan = await self.make_plan(search)
+        if plan is None:
+            return 0
+        if plan.filter.exact:
+            return await self._count_by_engine(plan)
+        if dataset_join.can_join_on_datasets(search):
+            count = await self._count_by_datasets(plan)
+            if count is not None:
+                return count
+        certain = 0
+        if plan.filter.certain:
+            certain_filter = Filter(plan.filter.certain, exact=True)
+            certain = await self._count_by_engine(plan.with_filter(certain_filter))
+            plan = plan.with_filter(Filter(plan.filter.undecided, exact=False))
+        return certain + sum([len(b) async for b in self.select(plan, project=False)])
+
+    async def _count_by_datasets(self, plan: Plan) -> int | None:
+        documents = await dataset_join.find_documents(self.engine, plan.search, plan.names)
+        if documents is None:
+            return None
+        remaining = dataset_join.remaining_conditions(plan.search)
+        others = compiler.compile_filter(remaining, plan.names)
+        if others.nothing or not documents:
+            return 0
+        if others == ALL_ROWS and not plan.search.query:
+            return len(documents)
+        if others.exact and len(documents) <= dataset_join.MAX_PIDS_IN_FILTER:
+            by_pid = dataset_join.pid_filter(dataset_join.document_pids(documents), others)
+            return await self._count_by_engine(plan.with_filter(by_pid))
+        return None
+
+    async def _count_by_engine(self, plan: Plan) -> int:
+        answer = await self.engine.search(plan.index, plan.engine_query(hitsPerPage=0, page=1))
+        return answer["totalHits"]
+
+    async def facet_distribution(
+        self, plan: Plan, fields: list[str], condition: str = ""
+    ) -> dict[str, Any]:
+        """Counts values of fields, over rows of an exact plan that satisfy the condition."""
+        query = plan.engine_query(hitsPerPage=0, page=1, facets=fields)
+        return await self.engine.search(plan.index, _narrow(query, condition))
+
+    async def count_each(self, plan: Plan, conditions: Sequence[str]) -> list[int]:
+        """Counts the rows of an exact plan that satisfy each condition."""
+        if not conditions:
+            return []
+        query = plan.engine_query(hitsPerPage=0, page=1)
+        queries = [_narrow(query, condition) for condition in conditions]
+        return [a["totalHits"] for a in await self.engine.multi_search(plan.index, queries)]
+
+    async def select(self, plan: Plan, *, project: bool = True) -> AsyncGenerator[list[Row]]:
+        """Yields all rows that satisfy the search, in batches, in the engine's order."""
+        has_lookups = any(not i.relation.stored or i.include for i in plan.search.include)
+        size = BATCH_SIZE_WITH_RELATIONS if has_lookups else BATCH_SIZE
         page = 1
         while True:
-            body = plan.body(hitsPerPage=size, page=page, attributesToRetrieve=plan.wanted)
-            answer = await self.engine.search(plan.index, body)
-            yield await self.judge(plan, answer["hits"], told=told)
+            query = plan.engine_query(
+                hitsPerPage=size, page=page, attributesToRetrieve=plan.attributes
+            )
+            answer = await self.engine.search(plan.index, query)
+            yield await self.evaluate(plan, answer["hits"], project=project)
             if page >= answer["totalPages"]:
                 return
             page += 1
 
-    async def judge(self, plan: Plan, hits: Sequence[Hit], *, told: bool = True) -> list[Row]:
-        """Those hits that satisfy the search, with the relations asked for."""
+    async def evaluate(self, plan: Plan, hits: Sequence[Hit], *, project: bool = True) -> list[Row]:
+        """Returns the hits that satisfy the search, with the requested relations.
+
+        With `project=False` the rows lack their own fields: enough to count them.
+        """
         search = plan.search
         candidates: list[tuple[Row, float]] = []
-        plan.patience.begin()
+        plan.time_budget.start_slice()
         for hit in hits:
-            await plan.patience.row()
-            candidate = relations.row(hit)
-            if predicates.holds(search.entity, search.where, candidate):
+            await plan.time_budget.check()
+            candidate = relations.parse_row(hit)
+            if predicates.satisfies(search.entity, search.where, candidate):
                 candidates.append((candidate, score(hit)))
         await self._relations.attach(
             search.entity, [c for c, _ in candidates], search.include, plan.names
         )
         found: list[Row] = []
-        plan.patience.begin()
+        plan.time_budget.start_slice()
         for candidate, its_score in candidates:
-            await plan.patience.row()
-            related = includes.selected(
-                search.entity, candidate, search.include, plan.names, listed=True
+            await plan.time_budget.check()
+            related = includes.select_relations(
+                search.entity, candidate, search.include, plan.names, in_list=True
             )
             if related is not None:
-                plain = includes.plain(search.entity, candidate) if told else {}
-                found.append({**plain, **related, "score": its_score})
+                own = includes.without_relations(search.entity, candidate) if project else {}
+                found.append({**own, **related, "score": its_score})
         return found
 
-    async def record(self, search: Search, pid: str) -> Row | None:
-        """One record; its relations cut by the includes' conditions, never dropped by them."""
-        kept = await self._kept(COLLECTIONS[search.entity.name], pid)
-        return None if kept is None else await self._told(search, kept)
+    async def load_record(self, search: Search, pid: str) -> Row | None:
+        """Loads one record. Conditions of includes limit its relations, never exclude it."""
+        stored = await self._load_stored(COLLECTIONS[search.entity.name], pid)
+        return None if stored is None else await self._record_view(search, stored)
 
-    async def sent(self, search: Search, pid: str) -> bytes | None:
-        """A record as it is sent: as it is kept, where nothing else is asked for."""
-        kept = await self._kept(COLLECTIONS[search.entity.name], pid)
-        if kept is None:
+    async def load_record_json(self, search: Search, pid: str) -> bytes | None:
+        """Loads one record as JSON; stored JSON is returned unchanged where possible."""
+        stored = await self._load_stored(COLLECTIONS[search.entity.name], pid)
+        if stored is None:
             return None
-        if not search.include and not search.shape.projects():
-            return kept["json"].encode()
-        return orjson.dumps(await self._told(search, kept))
+        if not search.include and not search.paging.has_projection():
+            return stored["json"].encode()
+        return orjson.dumps(await self._record_view(search, stored))
 
-    async def _kept(self, index: str, pid: str) -> Hit | None:
-        """Of the engine, which is quick; of the catalogue what it lacks, or when it is away."""
+    async def _load_stored(self, index: str, pid: str) -> Hit | None:
+        """Loads a record from the engine, which is fast, or else from the catalogue."""
         try:
-            found = await self.engine.document(index, pid_key(pid))
+            found = await self.engine.load_document(index, pid_key(pid))
         except Unavailable:
             found = None
-        return found or await self._catalogue.record(index, pid)
+        return found or await self._catalogue.load_record(index, pid)
 
-    async def _told(self, search: Search, kept: Hit) -> Row:
-        one = relations.row(kept)
-        names = await self._catalogue.terms_named(techniques.names_asked(search.include))
-        await self._relations.attach(search.entity, [one], search.include, names)
-        related = includes.selected(search.entity, one, search.include, names, kept=True) or {}
-        told = {**includes.plain(search.entity, one), **related}
-        return includes.projected(told, search.shape, search.entity)
+    async def _record_view(self, search: Search, stored: Hit) -> Row:
+        row = relations.parse_row(stored)
+        names = await self._catalogue.load_technique_terms(techniques.queried_names(search.include))
+        await self._relations.attach(search.entity, [row], search.include, names)
+        related = includes.select_relations(
+            search.entity, row, search.include, names, keep_parent=True
+        )
+        whole = {**includes.without_relations(search.entity, row), **(related or {})}
+        return includes.project(whole, search.paging, search.entity)
+
+
+def _narrow(query: dict[str, Any], condition: str) -> dict[str, Any]:
+    """Adds a condition to the filter of an engine query."""
+    if not condition:
+        return query
+    own = query.get("filter")
+    return {**query, "filter": f"({own}) AND {condition}" if own else condition}
 
 
 def _sort(search: Search) -> tuple[str, ...] | None:
-    """The order in the engine's words, always down to the pid."""
+    """Returns the order as sort rules of the engine, with the pid as the last rule."""
     fields: list[str] = []
-    if search.query and search.shape.order:
+    if search.query and search.paging.order:
         return None
-    for name, descending in search.shape.order:
-        way = "desc" if descending else "asc"
+    for name, descending in search.paging.order:
+        direction = "desc" if descending else "asc"
         if name == "pid":
-            return (*fields, f"order:{way}")
+            return (*fields, f"order:{direction}")
         if name == "score":
-            continue  # all the same without a query
-        if search.entity.fields[name] not in _SORTED:
+            continue  # without a query all scores are equal
+        if search.entity.fields[name] not in _SORTABLE:
             return None
-        fields.append(f"n.{name}:{way}")
+        fields.append(f"n.{name}:{direction}")
     return (*fields, "order:asc")
 
 
 def score(hit: Hit) -> float:
-    """Strictly inside 0 and 1, and mapped alike for all queries."""
+    """Returns a score between 0 and 1, both excluded, on the same scale for all queries."""
     ranking: float | None = hit.get("_rankingScore")
-    return PLAIN_SCORE if ranking is None else round(0.01 + 0.98 * ranking, 9)
+    return SCORE_WITHOUT_QUERY if ranking is None else round(0.01 + 0.98 * ranking, 9)

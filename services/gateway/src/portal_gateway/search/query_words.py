@@ -1,4 +1,4 @@
-"""The words of a query, as the engine is asked for them. Pure."""
+"""Prepares the words of a query for the engine: empty words, identifiers, synonyms, order."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,32 +7,32 @@ from functools import cache
 
 from portal_shared.search import query_terms
 
-MOST_WORDS = 10  # the engine takes no more
-LONGEST = 500  # characters
+MAX_WORDS = 10  # limit of the engine
+MAX_CHARACTERS = 500
 _TOKEN = re.compile(r"[^\s\"'“”„«»(),;:!?\[\]{}<>|\\/=*&^~`]+")
 
 
 @dataclass(frozen=True)
 class Word:
     text: str
-    exact: bool  # an identifier or a number: never another one by a typo
+    exact: bool  # an identifier or a number: similar words do not match
 
     @property
     def quoted(self) -> str:
         return f'"{self.text}"' if self.exact else self.text
 
 
-def words(query: str) -> list[Word]:
-    """What is worth searching of a query, in its order; a query of empty words alone stays."""
-    read = query_terms.replace_phrases(query[:LONGEST])
+def parse_words(query: str) -> list[Word]:
+    """Returns the words to search, without empty words unless there are no others."""
+    read = query_terms.replace_phrases(query[:MAX_CHARACTERS])
     found = [t.strip(".-_%$#@") for t in _TOKEN.findall(read)]
     listed = [t for t in dict.fromkeys(found) if t]
-    telling = [t for t in listed if t.lower() not in query_terms.stop_words()] or listed
-    return [Word(t, _identifies(t)) for t in telling][:MOST_WORDS]
+    chosen = [t for t in listed if t.lower() not in query_terms.stop_words()] or listed
+    return [Word(t, _is_identifier(t)) for t in chosen][:MAX_WORDS]
 
 
-def _identifies(text: str) -> bool:
-    """It holds a digit, and no profile knows other words for it."""
+def _is_identifier(text: str) -> bool:
+    """Whether the text has a digit and no synonyms in any profile."""
     return any(c.isdigit() for c in text) and text.lower() not in _synonyms()
 
 
@@ -41,12 +41,13 @@ def _synonyms() -> frozenset[str]:
     return frozenset(word.lower() for group in query_terms.synonyms() for word in group)
 
 
-def asked(listed: Sequence[Word], counts: Mapping[Word, int], *, begun: int) -> str | None:
-    """The query for the engine; None when nobody has any of its words.
+def choose_words(listed: Sequence[Word], counts: Mapping[Word, int], *, begun: int) -> str | None:
+    """Returns the query for the engine; None if no record has any of the words.
 
-    The engine gives up words from the end, so the most telling come first: identifiers, then rare
-    ones, without those that nobody has. `counts` are of whole words, `begun` of all words that
-    begin like the last one. A last word that nobody has whole may be unfinished: it stays last.
+    The engine drops words from the end if too few records have all of them. So identifiers come
+    first, then rare words; words that no record has are left out. `counts` has the records with
+    each whole word, `begun` those with a word that begins like the last one. If no record has the
+    whole last word, the reader may still be typing it: it stays last.
     """
     last = listed[-1]
     unfinished = begun > 0 and not counts[last]
@@ -55,11 +56,11 @@ def asked(listed: Sequence[Word], counts: Mapping[Word, int], *, begun: int) -> 
     if unfinished:
         return " ".join([*parts, last.text])
     if len(known) == 1 and known[0] is last and not last.exact:
-        return last.text  # alone: whatever begins like it, the word itself first
-    return question(known, unfinished=False) or None
+        return last.text  # the only word: also finds words that begin like it
+    return join_words(known, unfinished=False) or None
 
 
-def question(listed: Sequence[Word], *, unfinished: bool) -> str:
-    """What follows the last word says that it is whole."""
+def join_words(listed: Sequence[Word], *, unfinished: bool) -> str:
+    """Joins words; a space at the end marks the last word as complete."""
     text = " ".join(w.quoted for w in listed)
     return text if unfinished or not text else text + " "

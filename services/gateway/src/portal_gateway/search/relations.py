@@ -1,4 +1,4 @@
-"""Rows as the filter's evaluation takes them: records with their relations beside their fields."""
+"""Loads the relations of records that includes need, and adds them to the rows."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,27 +10,27 @@ from portal_shared.search import index_fields
 from portal_gateway.catalogue import Catalogue
 from portal_gateway.engine import compiler
 from portal_gateway.engine.client import Engine, Hit
-from portal_gateway.engine.compiler import Filter
-from portal_gateway.errors import Refused
+from portal_gateway.engine.filter import UNKNOWN, Filter, disjunction
+from portal_gateway.errors import BadRequest
 from portal_gateway.filters.ast import Include, Row
 from portal_gateway.filters.schema import COLLECTIONS, ENTITIES, Entity, Relation
 from portal_gateway.filters.techniques import Names
 
-OWN = ["json"]
-MOST_RELATED = 200_000  # rows of a relation for one batch of parents
-KEPT = ["json", "relations"]
-TOGETHER = 200  # parents in one request
-BATCH = 1000
+RECORD_ATTRIBUTES = ["json"]
+MAX_RELATED_ROWS = 200_000  # of one relation, for one batch of parents
+RECORD_AND_RELATIONS = ["json", "relations"]
+MAX_PARENTS_PER_REQUEST = 200
+BATCH_SIZE = 1000
 
 
 @dataclass(frozen=True)
 class Link:
-    """How related records name an entity: in a field, by a form of its pid."""
+    """Index field in which related records name their parents, and how it encodes a pid."""
 
     field: str
-    form: Callable[[str], str]
+    encode: Callable[[str], str]
 
-    def named(self, hit: Hit) -> list[str]:
+    def linked_keys(self, hit: Hit) -> list[str]:
         found: Any = hit
         for part in self.field.split("."):
             found = found.get(part, {})
@@ -44,19 +44,19 @@ _LINKS = {
 }
 
 
-def read(includes: Iterable[Include]) -> list[str]:
-    """The fields of a record's row that these includes need."""
-    return KEPT if any(i.relation.stored for i in includes) else OWN
+def stored_attributes(includes: Iterable[Include]) -> list[str]:
+    """Returns the index fields that are read for these includes."""
+    return RECORD_AND_RELATIONS if any(i.relation.stored for i in includes) else RECORD_ATTRIBUTES
 
 
-def row(kept: dict[str, Any]) -> Row:
-    """Of a hit, with or without its relations, or of a catalogue row."""
-    own: Row = orjson.loads(kept["json"])
-    return {**own, **orjson.loads(kept["relations"])} if "relations" in kept else own
+def parse_row(stored: dict[str, Any]) -> Row:
+    """Returns the row of a hit, with or without relations, or of a catalogue document."""
+    own: Row = orjson.loads(stored["json"])
+    return {**own, **orjson.loads(stored["relations"])} if "relations" in stored else own
 
 
 class Relations:
-    """Looks up what is not kept with a record, for many rows at once."""
+    """Loads relations that are not stored with a record, for many rows at once."""
 
     def __init__(self, engine: Engine, catalogue: Catalogue) -> None:
         self._engine = engine
@@ -65,14 +65,14 @@ class Relations:
     async def attach(
         self, entity: Entity, rows: Sequence[Row], wanted: Sequence[Include], names: Names
     ) -> None:
-        """Put the related rows that the includes need, at any depth, into the rows."""
+        """Adds the related rows that the includes need to the rows, at any depth."""
         for relation in dict.fromkeys(i.relation for i in wanted):
             nested = [n for i in wanted if i.relation == relation for n in i.include]
             if not relation.stored:
-                which = _which([i for i in wanted if i.relation == relation], names)
-                await self._attach(entity, rows, relation, which, read(nested))
+                which = _related_filter([i for i in wanted if i.relation == relation], names)
+                await self._attach(entity, rows, relation, which, stored_attributes(nested))
             if nested and rows:
-                below = list(_below(rows, relation.name))
+                below = list(_related_rows(rows, relation.name))
                 await self.attach(ENTITIES[relation.entity], below, nested, names)
 
     async def _attach(
@@ -87,12 +87,15 @@ class Relations:
         for one in rows:
             by_pid.setdefault(one["pid"], []).append(one)
         if relation.entity == "File":
-            found = await self._catalogue.files(list(by_pid))
+            found = await self._catalogue.load_files(list(by_pid))
         else:
             found = await self._linked(entity, relation, list(by_pid), which, fields)
         made = sum(len(found.get(pid, ())) * len(ones) for pid, ones in by_pid.items())
-        if made > MOST_RELATED:
-            raise Refused(f"More than {MOST_RELATED} rows of {relation.name} would be told at once")
+        if made > MAX_RELATED_ROWS:
+            raise BadRequest(
+                f"The answer would have more than {MAX_RELATED_ROWS} rows of {relation.name}: "
+                "narrow the filter, or use limit"
+            )
         for pid, ones in by_pid.items():
             for one in ones:
                 one[relation.name] = [dict(r) for r in found.get(pid, ())]
@@ -109,16 +112,17 @@ class Relations:
         index = COLLECTIONS[relation.entity]
         found: dict[str, list[Row]] = {}
         listed = [] if which.nothing else list(pids)
-        for start in range(0, len(listed), TOGETHER):
-            # a record related to parents of several requests comes with each of them
-            forms = {link.form(pid): pid for pid in listed[start : start + TOGETHER]}
-            some = f"{link.field} IN [{', '.join(forms)}]"
-            narrowed = f"{some} AND {which.text}" if which.text else some
+        for start in range(0, len(listed), MAX_PARENTS_PER_REQUEST):
+            # a record related to parents in several requests is returned by each of them
+            some = listed[start : start + MAX_PARENTS_PER_REQUEST]
+            parents = {link.encode(pid): pid for pid in some}
+            any_parent = f"{link.field} IN [{', '.join(parents)}]"
+            narrowed = f"{any_parent} AND {which.text}" if which.text else any_parent
             async for hit in self._hits(index, narrowed, [*fields, link.field]):
-                related = row(hit)
-                for named in link.named(hit):
-                    if named in forms:
-                        found.setdefault(forms[named], []).append(related)
+                related = parse_row(hit)
+                for linked in link.linked_keys(hit):
+                    if linked in parents:
+                        found.setdefault(parents[linked], []).append(related)
         for related in found.values():
             related.sort(key=lambda r: r["pid"])
         return found
@@ -127,7 +131,7 @@ class Relations:
         body: dict[str, Any] = {
             "filter": narrowed,
             "attributesToRetrieve": fields,
-            "limit": BATCH,
+            "limit": BATCH_SIZE,
         }
         start = 0
         while True:
@@ -135,19 +139,19 @@ class Relations:
             hits: list[Hit] = (await self._engine.search(index, {**body, **more}))["hits"]
             for hit in hits:
                 yield hit
-            if len(hits) < BATCH:
+            if len(hits) < BATCH_SIZE:
                 return
-            start += BATCH
+            start += BATCH_SIZE
 
 
-def _which(wanted: Sequence[Include], names: Names) -> Filter:
-    """Of the datasets that are related, those that an include may tell."""
+def _related_filter(wanted: Sequence[Include], names: Names) -> Filter:
+    """Returns the filter for related rows that some include can select."""
     if any(i.relation.entity != "Dataset" for i in wanted):
-        return compiler.ANY
-    return compiler.either(compiler.compiled(compiler.below(i), names) for i in wanted)
+        return UNKNOWN
+    return disjunction(compiler.compile_filter(compiler.dataset_search(i), names) for i in wanted)
 
 
-def _below(rows: Iterable[Row], name: str) -> Iterable[Row]:
+def _related_rows(rows: Iterable[Row], name: str) -> Iterable[Row]:
     for one in rows:
         related: Any = one.get(name)
         if isinstance(related, list):

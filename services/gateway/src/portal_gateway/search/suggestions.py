@@ -1,4 +1,4 @@
-"""Values to complete what a reader is typing: those that facets count, with their counts."""
+"""Suggestions while typing: values of facets that match the typed words, with their counts."""
 
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -6,36 +6,38 @@ from typing import Any
 
 from portal_shared import profile
 
-from portal_gateway.errors import Refused
+from portal_gateway.errors import BadRequest
 from portal_gateway.filters.ast import Search
 from portal_gateway.filters.schema import Entity
-from portal_gateway.search.facets import Faceting
+from portal_gateway.search.facets import FacetSearch
 
-USUAL = 10
-MOST = 100
-LONGEST = 100  # characters typed
+DEFAULT_LIMIT = 10
+MAX_LIMIT = 100
+MAX_TYPED_CHARACTERS = 100
 _ALWAYS = {"Document": ("keywords", "techniques"), "Dataset": ("techniques", "samples"),
            "Instrument": ("name", "facility")}  # fmt: skip
 Suggestion = dict[str, Any]
 
 
-class Suggesting:
-    def __init__(self, faceting: Faceting) -> None:
-        self._faceting = faceting
+class Suggester:
+    def __init__(self, facets: FacetSearch) -> None:
+        self._facets = facets
 
-    async def told(
+    async def suggest(
         self, search: Search, typed: str, names: str, limit: str | None
     ) -> list[Suggestion]:
-        """Of rows that the search selects: values with each typed word at the beginning of one."""
-        if len(typed) > LONGEST:
-            raise Refused(f"The typed text is longer than {LONGEST} characters")
-        most = _most(limit)
-        told = await self._faceting.told(search, names or ",".join(usual(search.entity)))
-        return best(_values(told["facets"]), _words(typed))[:most]
+        """Returns values, of rows of the search, in which each typed word begins a word."""
+        if len(typed) > MAX_TYPED_CHARACTERS:
+            raise BadRequest(f"The typed text is longer than {MAX_TYPED_CHARACTERS} characters")
+        max_values = _parse_limit(limit)
+        counts = await self._facets.compute_facets(
+            search, names or ",".join(default_facets(search.entity))
+        )
+        return rank_suggestions(_values(counts["facets"]), _words(typed))[:max_values]
 
 
-def usual(entity: Entity) -> list[str]:
-    """What is completed when nothing is named: the facets that the profiles count by."""
+def default_facets(entity: Entity) -> list[str]:
+    """Returns the facets to use if the request has none: those of the profiles."""
     found = list(_ALWAYS[entity.name])
     for name in profile.names():
         facets = profile.load(name).facets
@@ -43,8 +45,8 @@ def usual(entity: Entity) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def best(suggestions: Iterator[Suggestion], words: Sequence[str]) -> list[Suggestion]:
-    """Those that fit, whole beginnings first, then the more frequent, then by value."""
+def rank_suggestions(suggestions: Iterator[Suggestion], words: Sequence[str]) -> list[Suggestion]:
+    """Returns matching values: those that begin with the text first, then by count and value."""
     fitting = [s for s in suggestions if _fits(s["value"], words)]
     start = " ".join(words)
 
@@ -57,30 +59,30 @@ def best(suggestions: Iterator[Suggestion], words: Sequence[str]) -> list[Sugges
 
 def _values(facets: dict[str, Any]) -> Iterator[Suggestion]:
     for facet, values in facets.items():
-        if isinstance(values, list):  # of numbers there are ranges, not values
+        if isinstance(values, list):  # facets of numbers have ranges, not values
             for one in values:  # pyright: ignore[reportUnknownVariableType]
                 yield {"value": one["value"], "facet": facet, "count": one["count"]}
 
 
 def _fits(value: str, words: Sequence[str]) -> bool:
-    there = _words(value)
-    return all(any(t.startswith(word) for t in there) for word in words)
+    own = _words(value)
+    return all(any(w.startswith(word) for w in own) for word in words)
 
 
 def _words(text: str) -> list[str]:
-    """Letters and digits, folded; a hyphen separates."""
+    """Returns folded words of letters and digits; a hyphen separates words."""
     return "".join(c if c.isalnum() else " " for c in _folded(text)).split()
 
 
 def _folded(text: str) -> str:
-    """Without case and accents."""
-    apart = unicodedata.normalize("NFKD", text)
-    return "".join(c for c in apart if not unicodedata.combining(c)).casefold()
+    """Removes case and accents."""
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
 
 
-def _most(limit: str | None) -> int:
+def _parse_limit(limit: str | None) -> int:
     if limit is None:
-        return USUAL
-    if limit.isascii() and limit.isdecimal() and 0 < int(limit[:9]) <= MOST:
+        return DEFAULT_LIMIT
+    if limit.isascii() and limit.isdecimal() and 0 < int(limit[:9]) <= MAX_LIMIT:
         return int(limit)
-    raise Refused(f"The limit parameter {limit[:100]} is not valid: expected 1 to {MOST}")
+    raise BadRequest(f"The limit parameter {limit[:100]} is not valid: expected 1 to {MAX_LIMIT}")

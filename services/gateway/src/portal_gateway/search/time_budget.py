@@ -1,39 +1,39 @@
-"""How long one search may be judged row by row, so that none keeps the others waiting."""
+"""Limits the processor time of one search, and lets other requests run in between."""
 
 import asyncio
 import time
 
-from portal_gateway.errors import Refused
+from portal_gateway.errors import BadRequest
 
-MOST_SECONDS = 5.0  # of the processor
-TURN = 0.05  # then others have theirs
+MAX_CPU_SECONDS = 5.0
+SLICE_SECONDS = 0.05  # after it, other requests run
 
 
-class Patience:
-    """One search's; measured in the processor's time, whatever else the machine does.
+class TimeBudget:
+    """The budget of one search, in processor time, so that load of the machine does not count.
 
-    Without end for what is sent while it is read: it was begun, and waits for its reader anyhow.
+    Use `math.inf` for answers that are sent while they are read.
     """
 
-    def __init__(self, most: float = MOST_SECONDS) -> None:
-        self._most = most
+    def __init__(self, seconds: float = MAX_CPU_SECONDS) -> None:
+        self._seconds = seconds
         self._used = 0.0
-        self._turn = self._since = 0.0
+        self._cpu_at_start = self._started = 0.0
 
-    def begin(self) -> None:
-        """From here on it is this search that is worked for."""
-        self._turn, self._since = time.thread_time(), time.monotonic()
+    def start_slice(self) -> None:
+        """Starts to measure; call it after each pause."""
+        self._cpu_at_start, self._started = time.thread_time(), time.monotonic()
 
-    async def row(self) -> None:
-        """After each row. Raises Refused when the search costs too much."""
-        if time.monotonic() - self._since < TURN:  # the processor's clock is dear to read
+    async def check(self) -> None:
+        """Call it after each row. Raises BadRequest if the budget is used up."""
+        if time.monotonic() - self._started < SLICE_SECONDS:  # avoids the slower processor clock
             return
         now = time.thread_time()
-        if now - self._turn < TURN:
-            self._since = time.monotonic() - (now - self._turn)
+        if now - self._cpu_at_start < SLICE_SECONDS:
+            self._started = time.monotonic() - (now - self._cpu_at_start)
             return
-        self._used += now - self._turn
-        if self._used > self._most:
-            raise Refused("The filter takes too long to judge: narrow it, or ask for less at once")
+        self._used += now - self._cpu_at_start
+        if self._used > self._seconds:
+            raise BadRequest("The filter takes too long to evaluate: narrow it, or use a limit")
         await asyncio.sleep(0)
-        self.begin()
+        self.start_slice()

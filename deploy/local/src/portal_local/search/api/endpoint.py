@@ -1,4 +1,4 @@
-"""Wraps each route handler: checks the key, reads the body, runs it in a thread, sends errors."""
+"""The frame of every route: authorisation, body, work in a thread, refusals as JSON."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,13 +12,13 @@ from starlette.responses import Response
 from portal_local.search.errors import Failure
 from portal_local.search.tasks.engine import Engine
 
-MAX_BODY_BYTES = 100 * 1024 * 1024
+MAX_BODY = 100 * 1024 * 1024
 NO_AUTHORISATION = frozenset(("/health",))
 
 
 @dataclass(frozen=True, slots=True)
-class ApiRequest:
-    """A request whose body was read."""
+class Asked:
+    """A request, read."""
 
     method: str
     path: Mapping[str, str]
@@ -28,31 +28,31 @@ class ApiRequest:
 
 
 Answer = tuple[int, Any]
-"""The status, and JSON text or a value that is serialised as JSON."""
+"""Status, and JSON text or a value to be written as such."""
 
-RouteHandler = Callable[[Engine, ApiRequest], Answer]
+Work = Callable[[Engine, Asked], Answer]
 
 
 def endpoint(
-    engine: Engine, handler: RouteHandler, key: str | None
+    engine: Engine, work: Work, key: str | None
 ) -> Callable[[Request], Awaitable[Response]]:
-    """Returns the route handler as a Starlette endpoint."""
+    """The work of one route as Starlette calls it."""
 
-    async def answer(http_request: Request) -> Response:
+    async def answer(request: Request) -> Response:
         try:
-            if http_request.url.path not in NO_AUTHORISATION:
-                _check_key(http_request.headers.get("authorization"), key)
-            request = ApiRequest(
-                http_request.method,
-                dict[str, str](http_request.path_params),
-                dict(http_request.query_params),
-                http_request.headers,
-                await _body(http_request),
+            if request.url.path not in NO_AUTHORISATION:
+                _authorised(request.headers.get("authorization"), key)
+            asked = Asked(
+                request.method,
+                dict[str, str](request.path_params),
+                dict(request.query_params),
+                request.headers,
+                await _body(request),
             )
-            status, content = await to_thread.run_sync(handler, engine, request)
+            status, told = await to_thread.run_sync(work, engine, asked)
         except Failure as failure:
-            return failure_response(failure)
-        return respond(status, content)
+            return refusal(failure)
+        return respond(status, told)
 
     return answer
 
@@ -62,17 +62,17 @@ async def _body(request: Request) -> bytes:
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > MAX_BODY_BYTES:
+        if size > MAX_BODY:
             raise Failure(
                 "payload_too_large",
                 "The provided payload reached the size limit. The maximum accepted payload size "
-                f"is {MAX_BODY_BYTES // 1024 // 1024} MiB.",
+                f"is {MAX_BODY // 1024 // 1024} MiB.",
             )
         chunks.append(chunk)
     return b"".join(chunks)
 
 
-def _check_key(header: str | None, key: str | None) -> None:
+def _authorised(header: str | None, key: str | None) -> None:
     if key is None:
         return
     if header is None:
@@ -84,12 +84,12 @@ def _check_key(header: str | None, key: str | None) -> None:
         raise Failure("invalid_api_key", "The provided API key is invalid.")
 
 
-def respond(status: int, content: Any) -> Response:
-    if content is None:
+def respond(status: int, told: Any) -> Response:
+    if told is None:
         return Response(status_code=status)
-    text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+    text = told if isinstance(told, str) else json.dumps(told, ensure_ascii=False)
     return Response(text.encode(), status, media_type="application/json")
 
 
-def failure_response(failure: Failure) -> Response:
+def refusal(failure: Failure) -> Response:
     return respond(failure.status, failure.body())

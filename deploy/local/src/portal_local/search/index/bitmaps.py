@@ -4,8 +4,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-MAX_SPARSE = 16  # numbers up to which a set is an array
-BLOCK = 256  # sets whose union RangeUnions stores
+SPARSE = 16
 
 Members: TypeAlias = "int | array[int]"
 """A stored set: an array of up to SPARSE numbers, else a bitmap."""
@@ -21,14 +20,14 @@ def added(members: "Members | None", number: int) -> Members:
     if isinstance(members, int):
         return members | (1 << number)
     if number not in members:
-        if len(members) == MAX_SPARSE:
+        if len(members) == SPARSE:
             return bitmap(members) | (1 << number)
         members.append(number)
     return members
 
 
 def removed(members: Members, number: int) -> "Members | None":
-    """Returns the set without the number, None if it is empty."""
+    """The set without the number, None when nothing is left."""
     if isinstance(members, int):
         return members & ~(1 << number) or None
     if number in members:
@@ -48,7 +47,7 @@ def bits(members: "Members | None") -> int:
 
 
 def bitmap(numbers: Iterable[int]) -> int:
-    """Returns the bitmap of many numbers, in linear time."""
+    """A bitmap of many numbers, in linear time."""
     listed = numbers if isinstance(numbers, Sequence) else list(numbers)
     if not listed:
         return 0
@@ -59,7 +58,7 @@ def bitmap(numbers: Iterable[int]) -> int:
 
 
 def union(parts: Iterable[Members]) -> int:
-    """Returns the union of many sets, in linear time."""
+    """All of many sets, in linear time."""
     found = 0
     sparse: list[int] = []
     for part in parts:
@@ -71,7 +70,7 @@ def union(parts: Iterable[Members]) -> int:
 
 
 def numbers_in(found: int) -> Iterator[int]:
-    """Yields the numbers in a bitmap, ascending."""
+    """The members of a bitmap, ascending."""
     digits = bin(found)[:1:-1]
     at = digits.find("1")
     while at >= 0:
@@ -80,7 +79,7 @@ def numbers_in(found: int) -> Iterator[int]:
 
 
 class Membership:
-    """A bitmap prepared for many fast membership tests and counts."""
+    """Quick tests and counts against one bitmap."""
 
     def __init__(self, found: int) -> None:
         self.found = found
@@ -95,22 +94,3 @@ class Membership:
             return (members & self.found).bit_count()
         table, end = self._table, len(self._table)
         return sum(table[n >> 3] >> (n & 7) & 1 for n in members if n >> 3 < end)
-
-
-class RangeUnions:
-    """Unions of ranges of a sequence of sets, faster than by looking at each set of the range.
-
-    The sets must not change while this object is used.
-    """
-
-    def __init__(self, sets: Sequence[Members]) -> None:
-        self._sets = sets
-        self._blocks = [union(sets[at : at + BLOCK]) for at in range(0, len(sets), BLOCK)]
-
-    def union(self, start: int, end: int) -> int:
-        """Returns the union of the sets from `start` to before `end`."""
-        first, last = -(-start // BLOCK), end // BLOCK  # whole blocks between
-        if first >= last:
-            return union(self._sets[start:end])
-        ends = [*self._sets[start : first * BLOCK], *self._sets[last * BLOCK : end]]
-        return union([*self._blocks[first:last], *ends])

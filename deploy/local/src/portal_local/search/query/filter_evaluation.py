@@ -1,16 +1,15 @@
-"""Evaluates filters: which documents a filter selects."""
+"""Which documents a filter selects."""
 
 from collections.abc import Callable, Mapping, Sequence
 
 from portal_local.search.index.facets import Facets, Field
-from portal_local.search.query.filter_ast import And, Condition, Node, Not, Or, filter_failure
+from portal_local.search.query.filter_ast import And, Condition, Node, Not, Or, refused
 
 
-class FilterEvaluator:
-    """Evaluates filters over the facets of one index.
+class Filtering:
+    """Filters over the facets of one index; `allowed` refuses fields and operators not filterable.
 
-    `allowed` takes a field and an operator; it returns None if a filter may use them, else an error
-    message.
+    `allowed` is given the field and the operator and answers the sentence of a refusal, or None.
     """
 
     def __init__(
@@ -20,27 +19,27 @@ class FilterEvaluator:
         self._everything = everything
         self._allowed = allowed
 
-    def evaluate(self, node: "Node | None") -> int:
+    def selected(self, node: "Node | None") -> int:
         if node is None:
             return self._everything
         if isinstance(node, Not):
-            return self._everything & ~self.evaluate(node.node)
+            return self._everything & ~self.selected(node.node)
         if isinstance(node, And):
             found = self._everything
             for part in node.nodes:
-                found &= self.evaluate(part)
+                found &= self.selected(part)
             return found
         if isinstance(node, Or):
             found = 0
             for part in node.nodes:
-                found |= self.evaluate(part)
+                found |= self.selected(part)
             return found
         return self._condition(node)
 
     def _condition(self, node: Condition) -> int:
         reason = self._allowed(node.field, node.operator)
         if reason:
-            raise filter_failure(f"{reason}\n{node.place}")
+            raise refused(f"{reason}\n{node.place}")
         found = _OPERATORS[node.operator](self._facets.field(node.field), node.values)
         return self._everything & ~found if node.operator == "!=" else found
 

@@ -1,0 +1,220 @@
+"""Which documents match a query's terms, with how many typos, and where."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from portal_local.search.index.bitmaps import numbers_in
+from portal_local.search.index.index import Index
+from portal_local.search.index.vocabulary import Posting
+from portal_local.search.query.expansion import Deriving, Node
+from portal_local.search.query.query import Query, Term, Words
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Where a term stands in a document: first and last positions, sorted by the first.
+
+    `joined` is the node's size when the term was matched together with its neighbours.
+    """
+
+    starts: Sequence[int]
+    ends: Sequence[int]
+    node: Node
+
+
+class Matching:
+    """The terms of one query against one index, optionally in some fields only."""
+
+    def __init__(self, index: Index, query: Query, fields: frozenset[int] | None) -> None:
+        self._index = index
+        self._fields = fields
+        self._exact_fields = frozenset(
+            number for name, number in index.fields.items() if index.rules.exact_field(name)
+        )
+        self.terms: Sequence[Term] = query.terms
+        self._excluded = query.excluded
+        deriving = Deriving(index)
+        self.nodes = deriving.nodes(query.terms)
+        self.most_typos = sum(
+            0 if term.phrase else max(1, deriving.allowed(term)) for term in query.terms
+        )
+        self._starting: dict[int, list[Node]] = {}
+        for node in self.nodes:
+            self._starting.setdefault(node.first, []).append(node)
+        self._bits: dict[tuple[int, int], int] = {}
+        self._phrases: dict[tuple[Words, bool], dict[int, list[int]]] = {}
+
+    def excluded(self) -> int:
+        """Documents with a word or phrase that the query excludes."""
+        found = 0
+        for words in self._excluded:
+            found |= self._words_bits([words], exact=True)
+        return found
+
+    def by_typos(self, kept: Sequence[int], universe: int) -> dict[int, int]:
+        """Documents that match all kept terms, by their least number of typos."""
+        places = {at: order for order, at in enumerate(kept)}
+        reach: list[dict[int, int]] = [{} for _ in range(len(kept) + 1)]
+        reach[0] = {0: universe}
+        for order, at in enumerate(kept):
+            for node in self._starting[at]:
+                if places.get(node.last, -1) != order + node.joined:
+                    continue
+                target = reach[order + node.joined + 1]
+                for typos in range(3):
+                    self._extend(reach[order], target, node, typos)
+        found: dict[int, int] = {}
+        seen = 0
+        for typos, bits in sorted(reach[-1].items()):
+            if bits & ~seen:
+                found[typos] = bits & ~seen
+                seen |= bits
+        return found
+
+    def _extend(
+        self, source: dict[int, int], target: dict[int, int], node: Node, typos: int
+    ) -> None:
+        matched = self.bits(node, typos)
+        if not matched:
+            return
+        for before, bits in source.items():
+            both = bits & matched
+            if both:
+                cost = before + typos + node.joined
+                target[cost] = target.get(cost, 0) | both
+
+    def bits(self, node: Node, typos: int) -> int:
+        """Documents with one of a node's alternatives of so many typos."""
+        key = (id(node), typos)
+        known = self._bits.get(key)
+        if known is None:
+            known = self._words_bits(node.alternatives[typos], exact=typos == 0)
+            self._bits[key] = known
+        return known
+
+    def frequency(self, at: int) -> int:
+        """In how many documents a term occurs as it is written."""
+        return self.bits(self._starting[at][0], 0).bit_count()
+
+    def _words_bits(self, alternatives: Iterable[Words], *, exact: bool) -> int:
+        found = 0
+        plain = self._fields is None and (exact or not self._exact_fields)
+        singles: list[int] = []
+        for words in alternatives:
+            if len(words) == 1 and plain:
+                word_id = self._index.vocabulary.ids.get(words[0] or "")
+                if word_id is not None:
+                    singles.append(word_id)
+            else:
+                for number in self._phrase(words, exact=exact):
+                    found |= 1 << number
+        for posting in self._index.postings.of(singles).values():
+            found |= posting.bits
+        return found
+
+    def _phrase(self, words: Words, *, exact: bool) -> dict[int, list[int]]:
+        """Where words stand in a row, in the fields that count: number to first positions."""
+        key = (words, exact)
+        known = self._phrases.get(key)
+        if known is None:
+            known = self._phrases[key] = self._rows(words, exact=exact)
+        return known
+
+    def _rows(self, words: Words, *, exact: bool) -> dict[int, list[int]]:
+        ids = self._index.vocabulary.ids
+        wanted = [(offset, ids.get(word, -1)) for offset, word in enumerate(words) if word]
+        postings = self._index.postings.of([word_id for _, word_id in wanted])
+        if not wanted or any(word_id not in postings for _, word_id in wanted):
+            return {}
+        common = -1
+        for posting in postings.values():
+            common &= posting.bits
+        found: dict[int, list[int]] = {}
+        for number in numbers_in(common):
+            starts = self._row(number, wanted, postings)
+            if self._fields is not None:
+                starts = {at for at in starts if at >> 16 in self._fields}
+            if not exact and self._exact_fields:
+                starts = {at for at in starts if at >> 16 not in self._exact_fields}
+            if starts:
+                found[number] = sorted(starts)
+        return found
+
+    def _row(
+        self, number: int, wanted: Sequence[tuple[int, int]], postings: dict[int, Posting]
+    ) -> set[int]:
+        first, word_id = wanted[0]
+        starts = {at - first for at in postings[word_id].at(number)}
+        for offset, other in wanted[1:]:
+            if starts:
+                starts &= {at - offset for at in postings[other].at(number)}
+        return starts
+
+    def spans(self, at: int, kept: Sequence[int], among: int) -> dict[int, Spans]:
+        """Where a kept term stands, read with the fewest typos, in each of the documents."""
+        sources = sorted(
+            (
+                (typos + node.joined, node.joined, typos, node)
+                for node in self.nodes
+                if node.first <= at <= node.last
+                and all(part in kept for part in range(node.first, node.last + 1))
+                for typos in range(3)
+                if node.alternatives[typos]
+            ),
+            key=lambda source: source[:3],
+        )
+        found: dict[int, Spans] = {}
+        for _, _, typos, node in sources:
+            part = among & self.bits(node, typos)
+            if part:
+                among &= ~part
+                found.update(self._spans_of(node, typos, part))
+        return found
+
+    def _spans_of(self, node: Node, typos: int, among: int) -> Iterator[tuple[int, Spans]]:
+        pairs: dict[int, list[tuple[int, int]]] = {}
+        for words in node.alternatives[typos]:
+            last = len(words) - 1
+            for number, starts in self._places(words, among, exact=typos == 0):
+                pairs.setdefault(number, []).extend((at, at + last) for at in starts)
+        for number, listed in pairs.items():
+            listed.sort()
+            yield (
+                number,
+                Spans([start for start, _ in listed], [end for _, end in listed], node),
+            )
+
+    def _places(
+        self, words: Words, among: int, *, exact: bool
+    ) -> Iterator[tuple[int, Sequence[int]]]:
+        if len(words) > 1 or self._fields is not None or (not exact and self._exact_fields):
+            for number, starts in self._phrase(words, exact=exact).items():
+                if among >> number & 1:
+                    yield number, starts
+            return
+        word_ids = [self._index.vocabulary.ids.get(word, -1) for word in words if word]
+        for posting in self._index.postings.of(word_ids).values():
+            yield from posting.unpacked(among)
+
+    def as_written(self, at: int, among: int) -> dict[int, Sequence[int]]:
+        """Where a term stands exactly as the query has it: no typo, prefix or synonym."""
+        return dict(self._places(self.terms[at].words, among, exact=True))
+
+
+def nearness(left: Spans, right: Spans, most: int) -> int:
+    """How far the right one stands behind the left at best: 0 when next to it, at most `most`.
+
+    The wrong way round is one worse.
+    """
+    if left.node is right.node and left.node.joined:
+        return 1
+    best = most
+    ends = sorted(left.ends)
+    for start in right.starts:
+        at = bisect_left(ends, start)
+        if at:
+            best = min(best, start - ends[at - 1] - 1)
+        if at < len(left.starts):
+            best = min(best, abs(left.starts[at] - start))
+    return max(0, best)

@@ -1,0 +1,140 @@
+"""Settings: defaults, updates, resets, refusals."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from meilisearch import Client
+from meilisearch.errors import MeilisearchApiError
+from meilisearch.index import Index
+from meilisearch.models.task import Task, TaskInfo
+
+DEFAULTS = {
+    "displayedAttributes": ["*"],
+    "searchableAttributes": ["*"],
+    "filterableAttributes": [],
+    "sortableAttributes": [],
+    "stopWords": [],
+    "nonSeparatorTokens": [],
+    "separatorTokens": [],
+    "dictionary": [],
+    "synonyms": {},
+    "distinctAttribute": None,
+    "proximityPrecision": "byWord",
+    "typoTolerance": {
+        "enabled": True,
+        "minWordSizeForTypos": {"oneTypo": 5, "twoTypos": 9},
+        "disableOnWords": [],
+        "disableOnAttributes": [],
+        "disableOnNumbers": False,
+    },
+    "faceting": {"maxValuesPerFacet": 100, "sortFacetValuesBy": {"*": "alpha"}},
+    "pagination": {"maxTotalHits": 1000},
+    "searchCutoffMs": None,
+}
+
+
+def subset(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: settings[name] for name in DEFAULTS}
+
+
+def test_a_new_index_has_the_documented_defaults(make: Callable[..., Index]) -> None:
+    settings = make().get_settings()
+    assert subset(settings) == DEFAULTS
+    assert settings["rankingRules"][:3] == ["words", "typo", "proximity"]
+    assert settings["rankingRules"][-1] == "exactness"
+
+
+def test_settings_are_changed_together_and_only_what_is_named(
+    make: Callable[..., Index], done: Callable[[TaskInfo], Task]
+) -> None:
+    index = make()
+    change = {
+        "searchableAttributes": ["title", "abstract"],
+        "filterableAttributes": ["organ", "p"],
+        "sortableAttributes": ["title"],
+        "pagination": {"maxTotalHits": 100_000},
+        "typoTolerance": {"minWordSizeForTypos": {"oneTypo": 4}},
+        "synonyms": {"kidney": ["renal"]},
+    }
+    info = index.update_settings(change)
+    task = done(info)
+    assert (task.status, task.type) == ("succeeded", "settingsUpdate")
+    settings = index.get_settings()
+    assert settings["searchableAttributes"] == ["title", "abstract"]
+    assert set(settings["filterableAttributes"]) == {"organ", "p"}
+    assert settings["pagination"] == {"maxTotalHits": 100_000}
+    assert settings["typoTolerance"]["minWordSizeForTypos"] == {"oneTypo": 4, "twoTypos": 9}
+    assert settings["synonyms"] == {"kidney": ["renal"]}
+    done(index.update_settings({"stopWords": ["the"], "synonyms": None}))
+    settings = index.get_settings()
+    assert (settings["stopWords"], settings["synonyms"]) == (["the"], {})
+    assert settings["searchableAttributes"] == ["title", "abstract"]
+    done(index.reset_settings())
+    assert subset(index.get_settings()) == DEFAULTS
+
+
+def test_each_setting_has_an_address_of_its_own(
+    make: Callable[..., Index], done: Callable[[TaskInfo], Task]
+) -> None:
+    index = make()
+    done(index.update_filterable_attributes(["a"]))
+    done(index.update_sortable_attributes(["b"]))
+    done(index.update_displayed_attributes(["a", "b"]))
+    done(index.update_distinct_attribute("a"))
+    done(index.update_pagination_settings({"maxTotalHits": 5}))
+    done(index.update_faceting_settings({"maxValuesPerFacet": 6}))
+    done(index.update_search_cutoff_ms(150))
+    assert index.get_filterable_attributes() == ["a"]
+    assert index.get_sortable_attributes() == ["b"]
+    assert index.get_displayed_attributes() == ["a", "b"]
+    assert index.get_distinct_attribute() == "a"
+    assert index.get_pagination_settings().max_total_hits == 5
+    assert index.get_faceting_settings().max_values_per_facet == 6
+    assert index.get_search_cutoff_ms() == 150
+    done(index.reset_filterable_attributes())
+    done(index.reset_distinct_attribute())
+    done(index.reset_pagination_settings())
+    done(index.reset_search_cutoff_ms())
+    assert index.get_filterable_attributes() == []
+    assert index.get_distinct_attribute() is None
+    assert index.get_pagination_settings().max_total_hits == 1000
+    assert index.get_search_cutoff_ms() is None
+    assert index.get_prefix_search().value == "indexingTime"
+    assert index.get_proximity_precision().value == "byWord"
+    assert index.get_separator_tokens() == []
+    assert index.get_non_separator_tokens() == []
+
+
+def test_settings_sent_before_the_index_exists_make_it(
+    client: Client, done: Callable[[TaskInfo], Task], uid: str
+) -> None:
+    done(client.index(uid).update_settings({"sortableAttributes": ["a"]}))
+    assert client.index(uid).get_sortable_attributes() == ["a"]
+    assert client.get_raw_index(uid)["primaryKey"] is None
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"filterableAttributes": "organ"}, "invalid_settings_filterable_attributes"),
+        ({"sortableAttributes": [1]}, "invalid_settings_sortable_attributes"),
+        ({"searchableAttributes": {}}, "invalid_settings_searchable_attributes"),
+        ({"rankingRules": ["best"]}, "invalid_settings_ranking_rules"),
+        ({"rankingRules": ["attribute", "wordPosition"]}, "invalid_settings_ranking_rules"),
+        ({"stopWords": "the"}, "invalid_settings_stop_words"),
+        ({"synonyms": ["a"]}, "invalid_settings_synonyms"),
+        ({"distinctAttribute": ["a"]}, "invalid_settings_distinct_attribute"),
+        ({"typoTolerance": {"enabled": "no"}}, "invalid_settings_typo_tolerance"),
+        ({"pagination": {"maxTotalHits": "x"}}, "invalid_settings_pagination"),
+        ({"faceting": {"maxValuesPerFacet": []}}, "invalid_settings_faceting"),
+        ({"unheardOf": 1}, "bad_request"),
+    ],
+    ids=str,
+)
+def test_wrong_settings_are_refused_at_once(
+    make: Callable[..., Index], change: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(MeilisearchApiError) as caught:
+        make().update_settings(change)
+    assert (caught.value.status_code, caught.value.code) == (400, code)

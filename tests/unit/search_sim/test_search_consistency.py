@@ -1,0 +1,94 @@
+"""However an index came to hold its documents, it answers as if they had been added at once."""
+
+import itertools
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from portal_local.search.results.params import checked
+from portal_local.search.results.search import Search
+from portal_local.search.tasks.engine import Engine, Worker
+from portal_local.search.tasks.executor import KINDS
+
+WORDS = ["kidney", "kidneys", "heart", "left", "lung", "zoom-1"]
+SETTINGS = {"filterableAttributes": ["n", "l"], "sortableAttributes": ["n"]}
+
+documents = st.fixed_dictionaries(
+    {"id": st.integers(0, 8)},
+    optional={
+        "t": st.lists(st.sampled_from(WORDS), max_size=5).map(" ".join),
+        "n": st.none() | st.integers(-2, 2) | st.floats(-2, 2) | st.sampled_from(["A", "b"]),
+        "l": st.lists(st.sampled_from(["x", "Y", 1, None, {"m": 1}]), max_size=3),
+    },
+)
+steps = st.lists(
+    st.tuples(st.just("put"), st.lists(documents, max_size=4), st.booleans())
+    | st.tuples(st.just("drop"), st.lists(st.integers(0, 8), max_size=3), st.none())
+    | st.tuples(st.just("search only"), st.sampled_from(["t", "n"]), st.none()),
+    max_size=8,
+)
+SEARCHES: list[dict[str, Any]] = [
+    {"q": q, "filter": f, "facets": ["n", "l"], "sort": ["n:desc", "n:asc"], "limit": 50}
+    for q, f in itertools.product(
+        ["", "kidney", "left kidne", '"left lung" zoom', "hearts -lung"],
+        [None, "n > 0", "NOT l = x", "l EXISTS AND n != 1", "l.m = 1 OR n IS NULL"],
+    )
+]
+
+
+def carried_out(engine: Engine, kind: str, **request: Any) -> None:
+    engine.tasks.add(kind, "i", details={}, request=request)
+    task = engine.tasks.start_next()
+    assert task is not None
+    Worker(engine, KINDS)._committed(task, {})
+    engine.tasks.finish(task.uid, {}, None)
+
+
+def answers(engine: Engine, searches: list[dict[str, Any]]) -> list[Any]:
+    """What each search finds, without what says how long it took; hits by identifier."""
+    told: list[Any] = []
+    for search in searches:
+        answer = json.loads(Search(engine.index("i"), checked(search)).answer())
+        scores = {hit["id"]: hit for hit in answer["hits"]}
+        told.append((scores, answer["estimatedTotalHits"], answer["facetDistribution"]))
+    return told
+
+
+def build(folder: str, given_steps: list[Any]) -> tuple[list[Any], dict[Any, dict[str, Any]]]:
+    """The answers after the steps, and the documents that are left."""
+    engine = Engine(Path(folder))
+    left: dict[Any, dict[str, Any]] = {}
+    carried_out(engine, "settingsUpdate", settings=SETTINGS)
+    for kind, what, merge in given_steps:
+        if kind == "put":
+            request = {"documents": what, "update": merge, "primaryKey": "id"}
+            carried_out(engine, "documentAdditionOrUpdate", **request)
+            for document in what:
+                left[document["id"]] = {
+                    **(left.get(document["id"], {}) if merge else {}),
+                    **document,
+                }
+        elif kind == "drop":
+            carried_out(engine, "documentDeletion", ids=[str(uid) for uid in what])
+            for uid in what:
+                left.pop(uid, None)
+        else:
+            carried_out(engine, "settingsUpdate", settings={"searchableAttributes": [what, "id"]})
+            carried_out(engine, "settingsUpdate", settings={"searchableAttributes": None})
+    told = answers(engine, SEARCHES)
+    engine.load()
+    assert answers(engine, SEARCHES) == told
+    engine.close()
+    return told, left
+
+
+@settings(max_examples=30, deadline=None)
+@given(steps)
+def test_changes_one_by_one_leave_what_one_batch_does(given_steps: list[Any]) -> None:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other:
+        told, left = build(folder, given_steps)
+        expected, _ = build(other, [("put", list(left.values()), False)])
+        assert told == expected

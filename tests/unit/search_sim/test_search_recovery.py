@@ -1,0 +1,101 @@
+"""The worker after the process died at an awkward moment."""
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from portal_local.search.tasks.engine import Engine, Steps, Worker
+from portal_local.search.tasks.executor import KINDS
+from portal_local.search.tasks.queue import Task
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Generator[Engine]:
+    made = Engine(tmp_path)
+    yield made
+    made.close()
+
+
+def ask(engine: Engine, kind: str, uid: str | None, **request: Any) -> int:
+    details = {"primaryKey": request.get("primaryKey")}
+    return engine.tasks.add(kind, uid, details=details, request=request)["taskUid"]
+
+
+def work_off(engine: Engine, **kinds: Any) -> None:
+    """Carry out everything that waits."""
+    worker = Worker(engine, {**KINDS, **kinds})
+    last = ask(engine, "taskDeletion", None, wanted='{"uids": [999], "moments": []}')
+    worker.start()
+    while engine.tasks.get(last)["status"] in ("enqueued", "processing"):
+        worker.join(0.005)
+    worker.stop()
+
+
+def documents(engine: Engine, uid: str) -> int:
+    return engine.index(uid).alive.bit_count()
+
+
+def test_a_task_that_was_done_but_not_marked_so_is_not_done_again(engine: Engine) -> None:
+    ask(engine, "indexCreation", "a", primaryKey="id")
+    ask(engine, "indexCreation", "b", primaryKey="id")
+    request = {"documents": [{"id": 1}], "update": False}
+    ask(engine, "documentAdditionOrUpdate", "a", **request)
+    work_off(engine)
+    swap = ask(engine, "indexSwap", None, swaps=[["a", "b"]])
+    task = engine.tasks.start_next()
+    assert task is not None
+    Worker(engine, KINDS)._committed(task, {})
+    work_off(engine)
+    assert engine.tasks.get(swap)["status"] == "succeeded"
+    assert (documents(engine, "a"), documents(engine, "b")) == (0, 1)
+
+
+def test_a_task_that_was_under_way_is_done_again(engine: Engine) -> None:
+    uid = ask(engine, "indexCreation", "a", primaryKey="id")
+    assert engine.tasks.start_next() is not None
+    assert engine.tasks.get(uid)["status"] == "processing"
+    work_off(engine)
+    assert engine.tasks.get(uid)["status"] == "succeeded"
+    assert engine.index("a").primary_key == "id"
+
+
+def test_a_defect_in_a_task_fails_it_and_leaves_no_trace(engine: Engine) -> None:
+    def half(engine: Engine, task: Task, details: dict[str, Any], steps: Steps) -> None:
+        KINDS["indexCreation"](engine, task, details, steps)
+
+        def break_down() -> None:
+            raise KeyError("defect")
+
+        if task.index_uid == "before":
+            break_down()
+        steps.insert(0, break_down)
+
+    before = ask(engine, "indexCreation", "before")
+    after = ask(engine, "indexCreation", "after")
+    work_off(engine, indexCreation=half)
+    for uid in (before, after):
+        assert engine.tasks.get(uid)["error"]["code"] == "internal"
+    assert set(engine.indexes) == {"after"}
+    assert engine.index("after").uid == "after"
+
+
+def test_everything_is_as_it_was_when_the_folder_is_opened_again(tmp_path: Path) -> None:
+    engine = Engine(tmp_path)
+    change = {"filterableAttributes": ["n"], "searchableAttributes": ["t"]}
+    ask(engine, "settingsUpdate", "a", settings=change)
+    listed = [{"id": n, "n": n % 3, "t": f"word{n}"} for n in range(40)]
+    ask(engine, "documentAdditionOrUpdate", "a", documents=listed, update=False)
+    ask(engine, "documentDeletion", "a", ids=["3", "4"])
+    work_off(engine)
+    index = engine.index("a")
+    state = (index.alive, index.facets.field("n").numbers, index.vocabulary.sorted, index.fields)
+    engine.close()
+    again = Engine(tmp_path)
+    found = again.index("a")
+    assert found.alive.bit_count() == 38
+    assert "word3" not in found.vocabulary.sorted
+    assert (found.alive, found.vocabulary.sorted, found.fields) == (state[0], state[2], state[3])
+    assert found.facets.field("n").equal("1") == index.facets.field("n").equal("1")
+    assert found.rules.settings == index.rules.settings
+    again.close()
