@@ -52,7 +52,7 @@ check: setup  ## format, lint, types, import contracts, contract drift
 fuzz: setup servers  ## hostile requests and random filters, for long
 	PORTAL_TEST_FUZZ=20000 PORTAL_TEST_FILTERS=200000 $(RUN) pytest -o timeout=7200 \
 		tests/integration/gateway/test_hostile_requests.py \
-		tests/unit/gateway/test_compiled_is_brute_force.py
+		tests/unit/gateway/test_compiler_brute_force.py
 
 fmt: setup  ## format and mend what can be mended
 	$(RUN) ruff format .

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from portal_gateway.filters import includes as joining
-from portal_gateway.filters import predicates
+from portal_gateway.filters import includes, predicates
 from portal_gateway.filters.parser import parse_search
 from portal_gateway.filters.schema import DATASET, DOCUMENT, Entity
 from portal_gateway.search import pagination
@@ -158,7 +157,7 @@ def brute_force(entity: Entity, raw: dict[str, Any], rows: list[dict[str, Any]])
         r["pid"]
         for r in sorted(rows, key=lambda r: r["pid"])
         if predicates.satisfies(entity, search.where, r)
-        and joining.select_relations(entity, r, search.include, {}, in_list=True) is not None
+        and includes.select_relations(entity, r, search.include, {}, in_list=True) is not None
     ]
 
 

@@ -32,7 +32,7 @@ async def address() -> AsyncGenerator[str]:
         await asyncio.sleep(0.05)  # connections end
 
 
-async def test_a_connection_that_the_engine_gave_up_is_no_outage(address: str) -> None:
+async def test_a_connection_closed_by_the_engine_is_replaced(address: str) -> None:
     engine = Engine(GatewaySettings(meilisearch_url=address))
     for _ in range(2):
         assert await engine.search("documents", {}) == {"hits": []}
@@ -40,7 +40,7 @@ async def test_a_connection_that_the_engine_gave_up_is_no_outage(address: str) -
     engine.close()
 
 
-async def test_an_engine_that_is_not_there_is_out_of_reach(unused_tcp_port: int) -> None:
+async def test_a_missing_engine_is_unavailable(unused_tcp_port: int) -> None:
     engine = Engine(GatewaySettings(meilisearch_url=f"http://127.0.0.1:{unused_tcp_port}"))
     with pytest.raises(Unavailable):
         await engine.check_health()

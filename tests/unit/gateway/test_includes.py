@@ -51,7 +51,7 @@ def test_a_condition_drops_the_parent_without_such_a_row() -> None:
     assert select(dataset("a"), where("samples", name="lung")) is None
 
 
-def test_a_term_stands_for_its_descendants() -> None:
+def test_a_term_includes_its_descendants() -> None:
     row = dataset("a", XES, GISAXS)
     assert pids(row, pid=SAS) == [GISAXS]
     assert pids(row, pid=PROBE) == [XES, GISAXS]
@@ -70,7 +70,7 @@ def test_terms_of_a_conjunction_may_be_met_by_different_tags() -> None:
     assert pids(dataset("b", XES), **{"or": [{"pid": XES}, {"pid": SAS}]}) == [XES]
 
 
-def test_parameters_of_a_listed_dataset_are_all_told_and_the_matching_ones_converted() -> None:
+def test_a_listed_dataset_has_all_parameters_with_matching_ones_converted() -> None:
     condition = where("parameters", name="energy", value={"gt": 9000}, unit="eV")
     received = select(dataset("a"), condition)["parameters"]
     assert [(p["name"], p["value"]) for p in received] == [("energy", 10000), ("state", "solid")]
@@ -79,7 +79,7 @@ def test_parameters_of_a_listed_dataset_are_all_told_and_the_matching_ones_conve
 
 
 @pytest.mark.parametrize("listed_row", [True, False])
-def test_a_row_is_told_in_the_unit_of_the_first_include_that_asks_for_one(
+def test_a_row_has_the_unit_of_the_first_include_with_a_unit(
     listed_row: bool,  # noqa: FBT001  # a case
 ) -> None:
     plain = {"relation": "parameters"}

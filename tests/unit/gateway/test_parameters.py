@@ -27,13 +27,13 @@ def condition(name: str, value: Any, unit: str | None = None) -> dict[str, Any]:
 ENERGY = ("energy", 21, "keV")
 
 
-def test_rows_are_answered_in_the_unit_that_was_asked_for() -> None:
+def test_matching_rows_have_the_unit_of_the_condition() -> None:
     assert matching(condition("energy", {"gte": "21000"}, "eV"), ENERGY) == [(21000, "eV")]
     assert matching(condition("w", {"between": [0.9, 1]}, "nm"), ("w", 9.3, "Å")) == [(0.93, "nm")]
     assert matching(condition("energy", 21), ENERGY) == [(21, "keV")]
 
 
-def test_of_the_branches_that_hold_the_first_with_a_unit_tells_it() -> None:
+def test_the_first_matching_branch_with_a_unit_determines_the_unit() -> None:
     branches = [{"name": "energy"}, {"value": 21000, "unit": "eV"}, {"value": 0.021, "unit": "MeV"}]
     assert matching({"or": branches}, ENERGY) == [(21000, "eV")]
     assert matching({"or": branches[:1]}, ENERGY) == [(21, "keV")]
@@ -96,7 +96,7 @@ def test_a_unit_for_a_value_does_not_bind_an_or_of_names() -> None:
     assert matching(where, ENERGY) == [(21000, "eV")]
 
 
-def test_a_range_answers_for_its_parameter() -> None:
+def test_a_stored_range_matches_conditions_on_its_parameter() -> None:
     there = [("t_min", 10, "K"), ("t_max", 20, "K")]
     assert len(matching(condition("t", {"between": [15, 16]}, "K"), *there)) == 2
     assert len(matching(condition("t", {"gte": 20}, "K"), *there)) == 2

@@ -39,7 +39,7 @@ def test_json_wins_over_brackets_and_blank_means_no_filter() -> None:
     ["[]", "{bad", "1", '"a"', '{"limit": NaN}', '{"limit": 1e999}', '{"a": "\\ud800"}',
      '{"limit": 1' + "0" * 50 + "}"],
 )  # fmt: skip
-def test_what_is_no_object_is_refused(text: str) -> None:
+def test_a_filter_that_is_not_an_object_is_refused(text: str) -> None:
     with pytest.raises(BadRequest, match="Value is not an object"):
         query_string.parse_json(text)
 
@@ -92,7 +92,7 @@ def test_a_date_without_zone_is_utc_and_without_time_midnight() -> None:
         ({"where": {"nope": 1}}, "Unknown property"),
         ({"where": {"title": {"near": 1}}}, "Unknown operator"),
         ({"where": {"techniques.pid": "x"}}, "Unknown property"),
-        ({"include": ""}, "names no relation"),
+        ({"include": ""}, "has no relation"),
         ({"include": [{"scope": {}}]}, "is not defined"),
         ({"include": [{"relation": "nope"}]}, "is not defined"),
         ({"include": [{"relation": "files", "scope": {"query": "x"}}]}, "Unknown scope key"),
@@ -106,7 +106,7 @@ def test_a_date_without_zone_is_utc_and_without_time_midnight() -> None:
         ({"include": ["files"] * 101}, "more than 100 includes"),
     ],
 )
-def test_what_is_not_understood_is_refused_by_name(raw: dict[str, Any], reason: str) -> None:
+def test_invalid_parts_of_a_filter_are_refused_by_name(raw: dict[str, Any], reason: str) -> None:
     with pytest.raises(BadRequest) as refusal:
         parse_search(DATASET, raw)
     assert reason in str(refusal.value)
@@ -131,14 +131,14 @@ def test_a_lone_include_is_an_array_of_one() -> None:
 
 
 def test_a_field_orders_once() -> None:
-    order = parse_search(DATASET, {"order": ["size DESC", "title", *["size"] * 5000]}).shape.order
+    order = parse_search(DATASET, {"order": ["size DESC", "title", *["size"] * 5000]}).paging.order
     assert order == (("size", True), ("title", False))
 
 
 def test_zero_and_null_are_no_limit() -> None:
     for limit in (0, None, "0", ""):
-        assert parse_search(DATASET, {"limit": limit}).shape.limit is None
-    assert parse_search(DATASET, {"skip": 2, "offset": 3}).shape.skip == 2
+        assert parse_search(DATASET, {"limit": limit}).paging.limit is None
+    assert parse_search(DATASET, {"skip": 2, "offset": 3}).paging.skip == 2
 
 
 def test_or_of_nothing_is_a_condition() -> None:

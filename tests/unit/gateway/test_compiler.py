@@ -38,12 +38,12 @@ def test_equality_and_numbers_are_exact(condition: dict[str, Any]) -> None:
     "condition",
     [{"title": {"like": "a"}}, {"text": "a"}, {"title": {"gt": "a"}}, {"size": {"gt": 2**60}}],
 )
-def test_patterns_and_order_of_texts_are_judged_on_candidates(condition: dict[str, Any]) -> None:
+def test_patterns_and_order_of_texts_are_evaluated_on_candidates(condition: dict[str, Any]) -> None:
     assert not compiled(DATASET, where=condition).exact
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_nothing_of_a_reader_reaches_the_filter(text: str) -> None:
+def test_text_of_a_request_never_reaches_the_expression(text: str) -> None:
     name = {"and": [{"name": text}, {"value": text}, {"unit": text}]}
     made = compiled(
         DATASET,
@@ -62,7 +62,7 @@ def test_a_technique_outside_panet_is_quoted(text: str) -> None:
     assert '"' not in inside.replace("\\\\", "").replace('\\"', "")
 
 
-def test_what_nothing_can_satisfy_is_not_asked() -> None:
+def test_an_unsatisfiable_filter_selects_nothing() -> None:
     assert compiled(DATASET, where={"isPublic": False}).nothing
     assert compiled(DATASET, where={"or": []}).nothing
     assert compiled(DATASET, include=[where("techniques", name="unheard of")]).nothing

@@ -1,7 +1,7 @@
-"""What a filter is compiled to selects what looking at every record selects.
+"""A compiled filter selects the same records as evaluating every record.
 
-Ten thousand filters over records that differ in everything filters ask for. Where a compiled
-filter says that it is exact, it selects the same records; else at least those.
+Random filters over records that differ in every field. An exact compiled filter selects the same
+records, any other at least those.
 """
 
 import json
@@ -13,9 +13,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from portal_gateway.engine import compiler
-from portal_gateway.filters import includes as joining
-from portal_gateway.filters import predicates
-from portal_gateway.filters import techniques as deep
+from portal_gateway.filters import includes, predicates
+from portal_gateway.filters import techniques as technique_filters
 from portal_gateway.filters.parser import parse_search
 from portal_gateway.filters.schema import DATASET, DOCUMENT, Entity
 from portal_indexer import search_documents
@@ -260,13 +259,13 @@ def filters(entity: Entity, includes: Any) -> Any:
 def compared_with_brute_force(entity: Entity, raw_filter: dict[str, Any]) -> None:
     search = parse_search(entity, raw_filter)
     engine = ENGINES[entity.name]
-    names = {n: NAMES[n] for n in deep.queried_names(search.include) if n in NAMES}
+    names = {n: NAMES[n] for n in technique_filters.queried_names(search.include) if n in NAMES}
     compiled = compiler.compile_filter(search, names)
     expected = {
         n
         for n, row in enumerate(engine.rows)
         if predicates.satisfies(entity, search.where, row)
-        and joining.select_relations(entity, row, search.include, names, in_list=True) is not None
+        and includes.select_relations(entity, row, search.include, names, in_list=True) is not None
     }
     found = set[int]() if compiled.nothing else engine.selected(compiled.text)
     if compiled.exact:
@@ -288,11 +287,11 @@ many = settings(
 
 @many
 @given(filters(DATASET, of_dataset))
-def test_datasets_are_those_of_looking_at_every_one(raw_filter: dict[str, Any]) -> None:
+def test_datasets_are_the_same_as_by_brute_force(raw_filter: dict[str, Any]) -> None:
     compared_with_brute_force(DATASET, raw_filter)
 
 
 @many
 @given(filters(DOCUMENT, of_document))
-def test_documents_are_those_of_looking_at_every_one(raw_filter: dict[str, Any]) -> None:
+def test_documents_are_the_same_as_by_brute_force(raw_filter: dict[str, Any]) -> None:
     compared_with_brute_force(DOCUMENT, raw_filter)
