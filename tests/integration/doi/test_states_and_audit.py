@@ -151,7 +151,7 @@ async def test_a_doi_is_reserved_before_its_record_comes(
     assert datacite.doi(datacite.ours("a"))["state"] == "draft"
     status, told = await asked(doi, "publish", "a")
     assert status == 409
-    assert "no record" in told["reason"]
+    assert "no record" in told["detail"]
     await doi.say(dataset("a"))
     await doi.idle(1)
     assert datacite.doi(datacite.ours("a"))["state"] == "findable"
@@ -184,7 +184,7 @@ async def test_a_doi_is_hidden_and_published_but_never_a_draft_again(
     ):
         told = await asked(doi, action, name)
         assert told[0] == status, (action, name, told)
-        assert reason in told[1]["reason"]
+        assert reason in told[1]["detail"]
 
 
 async def test_the_audit_finds_what_differs_and_mends_it(

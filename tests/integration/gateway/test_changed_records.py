@@ -9,7 +9,8 @@ from portal_shared.contracts.events import (
     DocumentRegistered,
     DoiMinted,
 )
-from portal_shared.contracts.records import Change, bare_doi
+from portal_shared.contracts.identifiers import bare_doi
+from portal_shared.contracts.records import Change
 
 from .test_read_side import organ, scan
 

@@ -11,8 +11,9 @@ from portal_doi.datacite import refused_by_schema
 from portal_doi.domain.registration import Registration
 from portal_shared import profile as profiles
 from portal_shared.citation.datacite import Metadata, Source, landing_page, metadata
-from portal_shared.citation.people import creators, orcid
+from portal_shared.citation.people import creators
 from portal_shared.citation.relations import Related
+from portal_shared.contracts.identifiers import normalize_orcid
 from portal_shared.contracts.records import (
     Affiliation,
     Dataset,
@@ -143,7 +144,7 @@ def test_what_datacite_requires_and_the_record_lacks_is_named(
     ],
 )
 def test_an_orcid_is_told_only_when_it_is_one(text: str | None, found: str | None) -> None:
-    assert orcid(text) == found
+    assert normalize_orcid(text) == found
 
 
 def test_people_keep_their_order_and_come_once() -> None:

@@ -11,12 +11,14 @@ from portal_ingest.domain.mapping import content_hash as record_hash
 from portal_ingest.domain.mapping import dataset_record, file_list_parts
 from portal_ingest.icat.mapping import cut_name, dataset_entry, file_entries
 from portal_shared import profile
+from portal_shared.contracts.identifiers import is_orcid
 from portal_shared.contracts.jobs import DatasetIn, FileIn
 from portal_shared.contracts.records import File, FileSummary, files_digest
 from portal_shared.runtime.errors import Invalid
-from portal_shared.validation.job_parser import content_hash, parse_envelope, parse_job
+from portal_shared.runtime.hashing import content_hash
+from portal_shared.validation.job_parser import parse_envelope, parse_job
 from portal_shared.validation.redaction import redact
-from portal_shared.validation.rules import is_orcid, path_problem
+from portal_shared.validation.rules import path_problem
 from portal_shared.validation.validator import validate
 
 HOA, ANY = profile.load("human-organs"), profile.load("panosc")

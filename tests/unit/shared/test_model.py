@@ -4,14 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from portal_shared import profile
-from portal_shared.contracts.records import (
-    File,
-    Parameter,
-    bare_doi,
-    files_digest,
-    pid_key,
-    utc_text,
-)
+from portal_shared.contracts.identifiers import bare_doi
+from portal_shared.contracts.records import File, Parameter, files_digest, pid_key, utc_text
 from portal_shared.runtime.errors import Conflict, Invalid, NotFound, Unavailable, may_succeed_later
 from pydantic import ValidationError
 

@@ -107,7 +107,7 @@ def _asked(client: httpx.Client, method: str, path: str, **sent: Any) -> dict[st
         raise fail(f"doi does not answer: {error}", OUT_OF_REACH) from error
     if answer.is_success:
         return told
-    reason = str(told.get("reason") or told)
+    reason = str(told.get("detail") or told)
     if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
         raise fail(reason, OUT_OF_REACH)
     raise fail(reason, USAGE if answer.status_code == int(httpx.codes.NOT_FOUND) else 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from portal_shared.contracts.file_urls import folder_name
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -26,7 +27,6 @@ from portal_cli.download.client import Progress as Staging
 from portal_cli.download.download import Download, Receipt
 from portal_cli.download.fetcher import Result
 from portal_cli.download.ranges import Interrupted
-from portal_cli.download.safe_paths import folder_name
 from portal_cli.download.selection import datasets
 from portal_cli.instance.facts import (
     DEFAULT,

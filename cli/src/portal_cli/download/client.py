@@ -1,7 +1,6 @@
 """The portal's public interface, as far as a download needs it; patient where that may help."""
 
 import json
-import re
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterator
@@ -12,12 +11,11 @@ from urllib.parse import quote
 
 import httpx
 from portal_shared.contracts.file_urls import data_path
-from portal_shared.contracts.records import bare_doi
+from portal_shared.contracts.identifiers import bare_doi, is_doi
 
 TRIES = 6
 NOT_FOUND, TOO_MANY = 404, 429
 LONGEST_PAUSE = 30.0
-_DOI = re.compile(r"10\.\d{4,9}/\S+")
 
 
 class OutOfReach(Exception):
@@ -76,7 +74,7 @@ class Portal:
     def dataset(self, named: str) -> str:
         """The pid of what is named by pid or DOI. Raises Unknown."""
         doi = bare_doi(named)
-        if not _DOI.fullmatch(doi):
+        if not is_doi(doi):
             return named
         answer = self._asked("GET", f"/doi/{doi}", headers={"Accept": "application/json"})
         if not answer.is_success:

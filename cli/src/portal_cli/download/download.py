@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from portal_shared.contracts.file_urls import folder_name
+
 from portal_cli.download.awaited_files import Awaited
 from portal_cli.download.client import NotGiven, NotNow, Portal, Progress, RemoteFile, Unknown
 from portal_cli.download.fetcher import Fetcher, Result, verified
 from portal_cli.download.ranges import Interrupted
-from portal_cli.download.safe_paths import Folder, Refused, folder_name, parts_of
+from portal_cli.download.safe_paths import Folder, Refused, parts_of
 from portal_cli.download.staging import Recall
 
 AT_ONCE = 4

@@ -12,6 +12,7 @@ from typing import Literal
 
 import httpx
 from portal_shared.contracts.file_urls import data_path
+from portal_shared.runtime.safe_open import open_regular_file
 
 from portal_cli.download.client import Portal, RemoteFile
 from portal_cli.download.ranges import (
@@ -23,7 +24,7 @@ from portal_cli.download.ranges import (
     Ranged,
     seconds,
 )
-from portal_cli.download.safe_paths import Folder, Refused, opened, part_name, parts_of
+from portal_cli.download.safe_paths import Folder, Refused, part_name, parts_of
 
 CHUNK = 1_048_576
 TRIES = 5  # in a row without a byte
@@ -66,7 +67,7 @@ class Fetcher:
         *folders, name = parts_of(file.location)
         try:
             with self.folder.inside(folders) as here:
-                descriptor = opened(here, name, os.O_RDONLY)
+                descriptor = open_regular_file(here, name, os.O_RDONLY)
         except OSError:
             return False
         try:
@@ -92,7 +93,7 @@ class Fetcher:
         return verified(file, "downloaded")
 
     def _fetched(self, file: RemoteFile, here: int, name: str, part: str) -> None:
-        descriptor = opened(here, part, os.O_RDWR | os.O_CREAT)
+        descriptor = open_regular_file(here, part, os.O_RDWR | os.O_CREAT)
         try:
             _lock(descriptor)
             arriving = _Arriving(descriptor)

@@ -3,13 +3,12 @@
 Folders are opened one by one below the folder's own descriptor, following no links.
 """
 
-import contextlib
 import os
-import stat
-from collections.abc import Generator
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
+
+from portal_shared.runtime.safe_open import folder_below
 
 LONGEST_PART = 255  # bytes, as file systems have it
 PART = ".part"
@@ -45,12 +44,6 @@ def part_name(location: str, sha256: str, locations: AbstractSet[str]) -> str:
     raise Refused(f"{location!r}: other files are named as if they were its halves")
 
 
-def folder_name(pid: str) -> str:
-    """A name for the folder of a dataset."""
-    found = "".join(c if c.isalnum() or c in "._-" else "_" for c in pid)[:200]
-    return found if found.strip(".") else "dataset"
-
-
 class Folder:
     """The folder that was asked for; made when it is not there."""
 
@@ -62,27 +55,6 @@ class Folder:
     def close(self) -> None:
         os.close(self._descriptor)
 
-    @contextmanager
-    def inside(self, folders: list[str]) -> Generator[int]:
+    def inside(self, folders: list[str]) -> AbstractContextManager[int]:
         """A descriptor of the folder below; raises OSError, also for a link on the way."""
-        here = os.dup(self._descriptor)
-        try:
-            for name in folders:
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(name, dir_fd=here)
-                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-                below = os.open(name, flags, dir_fd=here)
-                os.close(here)
-                here = below
-            yield here
-        finally:
-            os.close(here)
-
-
-def opened(folder: int, name: str, flags: int) -> int:
-    """A descriptor of a regular file. Raises OSError, also for links and devices."""
-    descriptor = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644, dir_fd=folder)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(f"{name!r} is no regular file")
-    return descriptor
+        return folder_below(self._descriptor, folders, create=True)

@@ -1,6 +1,5 @@
 """A job on its way: its id and its bytes. The id is bound to the content. Pure."""
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from typing import Any
 
 from portal_shared.contracts.jobs import JOB_VERSION, MAX_JOB_BYTES, Job
 from portal_shared.runtime.errors import Invalid
+from portal_shared.runtime.hashing import content_hash
 
 LONGEST_ID = 128
 
@@ -24,17 +24,16 @@ def outgoing(prefix: str, label: str, **parts: Any) -> Outgoing:
     """The same content has the same id: sent again, it is known. Raises Invalid if too large."""
     job = Job(version=JOB_VERSION, job_id="unnamed", kind="register", **parts)
     content = job.model_dump(mode="json", exclude_unset=True, exclude={"job_id"})
-    digest = hashlib.sha256(_json(content, sort_keys=True)).hexdigest()[:12]
+    digest = content_hash(content)[:12]
     job_id = f"{_slug(f'{prefix}-{label}')[: LONGEST_ID - 13]}-{digest}"
-    body = _json({"version": JOB_VERSION, "job_id": job_id, **content}, sort_keys=False)
+    body = _json({"version": JOB_VERSION, "job_id": job_id, **content})
     if len(body) > MAX_JOB_BYTES:
         raise Invalid(f"its job of {len(body)} bytes exceeds {MAX_JOB_BYTES}", field=label)
     return Outgoing(job_id, body, label, len(job.datasets))
 
 
-def _json(content: dict[str, Any], *, sort_keys: bool) -> bytes:
-    text = json.dumps(content, ensure_ascii=False, sort_keys=sort_keys, separators=(",", ":"))
-    return text.encode()
+def _json(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _slug(text: str) -> str:

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from fastapi import FastAPI
-from portal_shared.runtime.errors import PortalError
 from portal_shared.runtime.worker import Worker
+from portal_shared.service import problems
 from portal_shared.service.app import Service
 
 from portal_doi import handlers, routes
@@ -70,5 +70,5 @@ def build(settings: DoiSettings | None = None) -> FastAPI:
         registry, relations, datacite, minting, pace, wake=worker.wake.set
     )
     app.include_router(routes.router)
-    app.add_exception_handler(PortalError, routes.refused)
+    problems.install(app)
     return app

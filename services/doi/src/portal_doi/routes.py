@@ -3,9 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse
 from portal_shared.contracts.records import Level
-from portal_shared.runtime.errors import PortalError
 from pydantic import BaseModel, ConfigDict, Field
 
 from portal_doi.minting.admin import Operating
@@ -81,9 +79,3 @@ async def audit_unlisted(
 ) -> dict[str, Any]:
     auditing: Auditing = request.app.state.auditing
     return await auditing.unlisted(run, after, repair=repair)
-
-
-async def refused(_request: Request, error: Exception) -> JSONResponse:
-    """Every refusal with its reason."""
-    assert isinstance(error, PortalError)  # noqa: S101  # registered for no other
-    return JSONResponse({"reason": error.reason, "field": error.field}, error.status)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import Any
 
-from portal_shared.contracts.records import bare_doi
+from portal_shared.contracts.identifiers import bare_doi
 from portal_shared.runtime.mongo import Database, Doc, translate_errors
 
 DOI = "told_doi"  # field of a row

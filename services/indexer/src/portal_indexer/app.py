@@ -3,11 +3,10 @@
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
-from portal_shared.runtime.errors import PortalError
 from portal_shared.runtime.logs import logger
 from portal_shared.runtime.worker import Worker
 from portal_shared.search import index_fields
+from portal_shared.service import problems
 from portal_shared.service.app import Service
 
 from portal_indexer import handlers, index_settings
@@ -79,8 +78,5 @@ def build(settings: IndexerSettings | None = None) -> FastAPI:
     async def progress() -> dict[str, Any]:
         return await reindexing.state()
 
-    @app.exception_handler(PortalError)
-    async def refused(_request: object, error: PortalError) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, error.status)
-
+    problems.install(app)
     return app

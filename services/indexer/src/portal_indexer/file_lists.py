@@ -11,6 +11,7 @@ from portal_shared.contracts.events import DatasetFilesListed
 from portal_shared.contracts.records import pid_key
 from portal_shared.runtime.mongo import (
     ASCENDING,
+    DUPLICATE_KEY,
     BulkWriteError,
     Database,
     Doc,
@@ -20,7 +21,6 @@ from portal_shared.runtime.mongo import (
 
 from portal_indexer.panosc_records import told_file
 
-DUPLICATE_KEY = 11000
 NEVER = -1
 
 

@@ -3,14 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from portal_shared.contracts.records import (
-    Dataset,
-    Document,
-    Instrument,
-    bare_doi,
-    doi_level,
-    pid_key,
-)
+from portal_shared.contracts.identifiers import bare_doi
+from portal_shared.contracts.records import Dataset, Document, Instrument, doi_level, pid_key
 from portal_shared.runtime.errors import Invalid
 from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import Doc

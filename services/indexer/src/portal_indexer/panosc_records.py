@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from portal_shared.contracts.identifiers import bare_doi
 from portal_shared.contracts.records import (
     Affiliation,
     Dataset,
@@ -15,7 +16,6 @@ from portal_shared.contracts.records import (
     Parameter,
     Person,
     Technique,
-    bare_doi,
     pid_key,
     utc_text,
 )

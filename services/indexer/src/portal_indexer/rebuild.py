@@ -3,9 +3,11 @@
 What changes meanwhile is put into the new indexes before the swap, and once more after it.
 """
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from portal_shared.contracts.records import ATLAS_PATTERN
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import Database, Doc, translate_errors
@@ -98,7 +100,8 @@ class Reindexing:
     async def _compare(self, name: str, count: int) -> None:
         """Refuse to serve an index that lacks records."""
         which: Doc = {"record": {"$exists": True}, "public": True, "unfit": None}
-        which["record.type"] = {"$ne": "atlas"}  # has a page, and is in no index
+        atlas = re.compile(ATLAS_PATTERN, re.IGNORECASE)  # has a page, and is in no index
+        which["record.type"] = {"$not": atlas}
         with translate_errors():
             wanted = await self._catalogue.database[name].count_documents(which)
             wanted -= await self._catalogue.database["dirty"].count_documents({"kind": name})

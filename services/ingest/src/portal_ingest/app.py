@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from portal_shared.runtime.worker import Worker
+from portal_shared.service import problems
 from portal_shared.service.app import Service
 
 from portal_ingest import handlers, routes
@@ -79,6 +80,7 @@ def build(settings: IngestSettings | None = None) -> FastAPI:
     app.state.doi_audit = DoiAudit(records, icat, writeback)
     app.state.republisher = Republisher(records, file_lists)
     app.include_router(routes.router)
+    problems.install(app)
     return app
 
 

@@ -11,8 +11,9 @@ from urllib.parse import quote
 
 from portal_shared.citation import descriptions
 from portal_shared.citation import relations as related
-from portal_shared.citation.people import clean, contributors, creators, ror
+from portal_shared.citation.people import clean, contributors, creators
 from portal_shared.citation.relations import Related
+from portal_shared.contracts.identifiers import normalize_ror
 from portal_shared.contracts.records import Dataset, Document, Level, doi_level
 from portal_shared.profile import Profile
 
@@ -70,7 +71,7 @@ def _titles(source: Source) -> list[Metadata]:
 
 def _publisher(source: Source) -> Metadata:
     publisher = source.profile.publisher
-    identifier = ror(publisher.ror)
+    identifier = normalize_ror(publisher.ror)
     if not identifier:
         return {"name": publisher.name}
     return {

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from portal_shared.citation.people import clean, ror
+from portal_shared.citation.people import clean
+from portal_shared.contracts.identifiers import normalize_ror
 from portal_shared.contracts.records import Dataset, Document, Funding, Parameter
 from portal_shared.profile import Profile
 
@@ -143,14 +144,14 @@ def _award(given: Funding) -> Part:
     made: Part = {"funderName": clean(given.funder)}
     identifier = clean(given.funder_id)
     if identifier:
-        made["funderIdentifier"] = ror(identifier) or identifier
+        made["funderIdentifier"] = normalize_ror(identifier) or identifier
         made["funderIdentifierType"] = _funder_type(identifier)
     named = {"awardNumber": clean(given.award), "awardTitle": clean(given.award_title)}
     return {**made, **{name: text for name, text in named.items() if text}}
 
 
 def _funder_type(identifier: str) -> str:
-    if ror(identifier):
+    if normalize_ror(identifier):
         return "ROR"
     return "Crossref Funder ID" if "10.13039/" in identifier else "Other"
 

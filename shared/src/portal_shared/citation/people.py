@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from portal_shared.contracts.identifiers import normalize_orcid, normalize_ror
 from portal_shared.contracts.records import Affiliation, Member, Person
 
 Part = dict[str, Any]
@@ -20,10 +21,7 @@ CONTRIBUTOR_TYPES = {
     "validation": "Researcher",
     "writing - review & editing": "Editor",
 }
-_ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])", re.IGNORECASE)
-_ROR = re.compile(r"(?:https://)?(?:ror\.org/)?(0[a-z0-9]{6}\d{2})", re.IGNORECASE)
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_SURPLUS = 10  # the check digit that is written X
 
 
 def clean(text: str | None) -> str:
@@ -53,24 +51,6 @@ def contributors(members: Iterable[Member]) -> list[Part]:
     return found
 
 
-def orcid(text: str | None) -> str | None:
-    """The 16 digits, when they are an ORCID: a wrong check digit makes it none."""
-    match = _ORCID.fullmatch((text or "").strip())
-    if not match:
-        return None
-    digits = match[1].upper()
-    total = 0
-    for digit in digits.replace("-", "")[:-1]:
-        total = (total + int(digit)) * 2
-    check = (12 - total % 11) % 11
-    return digits if digits[-1] == ("X" if check == _SURPLUS else str(check)) else None
-
-
-def ror(text: str | None) -> str | None:
-    match = _ROR.fullmatch((text or "").strip())
-    return f"https://ror.org/{match[1].lower()}" if match else None
-
-
 def _agent(member: Member) -> Part | None:
     """None for one without a name of any kind."""
     affiliations = [_affiliation(member.affiliation)] if member.affiliation else []
@@ -90,7 +70,7 @@ def _person(person: Person, affiliations: list[Part]) -> Part:
         made["nameType"] = "Personal"
         if family and given:
             made |= {"name": f"{family}, {given}", "givenName": given, "familyName": family}
-    identifier = orcid(person.orcid)
+    identifier = normalize_orcid(person.orcid)
     if identifier:
         made["nameIdentifiers"] = [
             {
@@ -109,7 +89,7 @@ def _affiliation(affiliation: Affiliation) -> Part | None:
     if not name:
         return None
     made: Part = {"name": name}
-    identifier = ror(affiliation.ror)
+    identifier = normalize_ror(affiliation.ror)
     if identifier:
         made |= {
             "affiliationIdentifier": identifier,

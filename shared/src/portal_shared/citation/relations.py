@@ -1,11 +1,12 @@
 """Relations in DataCite's words: each has a counterpart, told from the other end. Pure."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from portal_shared.contracts.records import Dataset, Document, RelationType, bare_doi
+from portal_shared.contracts.identifiers import bare_doi, is_doi
+from portal_shared.contracts.records import Dataset, Document, DoiLevel, RelationType
 
 _PAIRS = (
     ("HasPart", "IsPartOf"),
@@ -29,7 +30,8 @@ _PAIRS = (
 )
 COUNTERPARTS: dict[str, str] = {a: b for pair in _PAIRS for a, b in (pair, pair[::-1])}
 TYPES: frozenset[str] = frozenset(get_args(RelationType))
-_DOI = re.compile(r"10\.\d{4,9}/\S+")
+_PARTS = ("documents", "datasets")  # fields of a document
+_VERSIONS = (("supersedes", "IsNewVersionOf"), ("superseded_by", "IsPreviousVersionOf"))
 _URL = re.compile(r"https?://[^\s/]+(/\S*)?", re.IGNORECASE)
 _ARXIV = re.compile(r"arxiv:\S+", re.IGNORECASE)
 
@@ -60,6 +62,39 @@ def linked_pids(record: Document | Dataset) -> list[tuple[str, str]]:
     return list(dict.fromkeys(found))
 
 
+def stored_links(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Returns the same as linked_pids, for a record in its stored JSON form."""
+    found = [("HasPart", pid) for name in _PARTS for pid in record.get(name) or ()]
+    found += [(relation, record[name]) for name, relation in _VERSIONS if record.get(name)]
+    return found + [(r["type"], r["pid"]) for r in record.get("relations") or ()]
+
+
+def incoming_relations(links: Iterable[Sequence[str]], pid: str) -> list[str]:
+    """Returns what the record `pid` is to another record, whose links these are."""
+    return [
+        COUNTERPARTS[relation]
+        for relation, target in links
+        if target == pid and relation in COUNTERPARTS
+    ]
+
+
+def related_by_doi(
+    found: Iterable[tuple[str, str, DoiLevel]],
+    *,
+    resource_types: Mapping[DoiLevel, str],
+    own_doi: str | None,
+) -> list[Related]:
+    """Returns related records of this portal, given by relation, DOI and level.
+
+    Records that share the DOI `own_doi` are left out.
+    """
+    return [
+        Related(relation, doi, resource_types.get(level, "Other"))
+        for relation, doi, level in found
+        if doi != own_doi
+    ]
+
+
 def external_relations(record: Document | Dataset) -> list[Related]:
     """What it names outside of this portal, as it was given."""
     return [
@@ -72,7 +107,7 @@ def external_relations(record: Document | Dataset) -> list[Related]:
 def identifier_type(identifier: str) -> str | None:
     """DataCite's relatedIdentifierType; None for what is neither DOI, address nor arXiv number."""
     text = identifier.strip()
-    if _DOI.fullmatch(bare_doi(text)):
+    if is_doi(text):
         return "DOI"
     if _URL.fullmatch(text):
         return "URL"

@@ -29,3 +29,9 @@ def parse_data_path(raw: bytes) -> tuple[str, str] | None:
     except UnicodeDecodeError:
         return None
     return found if found[0] and "\0" not in found[0] + found[1] else None
+
+
+def folder_name(pid: str) -> str:
+    """Returns the name of the folder for a dataset's files, on disk and in archives."""
+    found = "".join(c if c.isalnum() or c in "._-" else "_" for c in pid)[:200]
+    return found if found.strip(".") else "dataset"

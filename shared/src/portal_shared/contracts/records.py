@@ -5,8 +5,10 @@ Readers ignore fields they do not know, so that within one version fields can be
 """
 
 import hashlib
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AwareDatetime,
@@ -223,10 +225,27 @@ DoiLevel = Literal["atlas", "document", "dataset"]  # what a profile has rules f
 Availability = Literal["ONLINE", "ARCHIVED", "RESTORING", "UNAVAILABLE", "LOST"]
 
 
+ATLAS_PATTERN = r"^\s*atlas\s*$"  # of a document's type, in any case
+_ATLAS = re.compile(ATLAS_PATTERN, re.IGNORECASE | re.ASCII)
+
+
+def is_atlas(document_type: object) -> bool:
+    """Whether a document of this type is an atlas, which has a page but is in no search index."""
+    return isinstance(document_type, str) and bool(_ATLAS.search(document_type))
+
+
 def doi_level(record: Dataset | Document) -> DoiLevel:
+    """Returns the level that a profile's DOI rules use for the record."""
     if isinstance(record, Dataset):
         return "dataset"
-    return "atlas" if record.type.strip().lower() == "atlas" else "document"
+    return "atlas" if is_atlas(record.type) else "document"
+
+
+def row_doi_level(row: Mapping[str, Any]) -> DoiLevel:
+    """Like doi_level, for a stored row with the fields `level` and `record`."""
+    if row["level"] == "dataset":
+        return "dataset"
+    return "atlas" if is_atlas(row["record"].get("type")) else "document"
 
 
 def pid_key(pid: str) -> str:
@@ -238,20 +257,6 @@ def files_digest(files: list[File]) -> str:
     """SHA-256 over the sorted lines `location, size, sha256`: changes when any file does."""
     lines = sorted(f"{f.location}\t{f.size}\t{f.sha256}\n" for f in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def bare_doi(text: str) -> str:
-    """`https://doi.org/10.1/A` and `doi:10.1/A` as `10.1/a`: DOIs compare in lower case."""
-    lowered = text.strip().lower()
-    for prefix in (
-        "https://doi.org/",
-        "http://doi.org/",
-        "https://dx.doi.org/",
-        "http://dx.doi.org/",
-        "doi:",
-    ):
-        lowered = lowered.removeprefix(prefix)
-    return lowered
 
 
 def utc_text(moment: datetime) -> str:

@@ -47,12 +47,14 @@ Session: TypeAlias = AsyncIOMotorClientSession
 Write: TypeAlias = InsertOne[Doc] | UpdateOne | UpdateMany
 T = TypeVar("T")
 
+DUPLICATE_KEY = 11000  # the server's code, as write errors of a batch carry it
 WRITE_CONFLICT = 112
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 1.0  # seconds between the tries of a transaction
 
 __all__ = [
     "ASCENDING",
     "DESCENDING",
+    "DUPLICATE_KEY",
     "BulkWriteError",
     "Client",
     "Collection",
@@ -67,6 +69,7 @@ __all__ = [
     "ReplaceOne",
     "ReturnDocument",
     "Session",
+    "StaleVersion",
     "UpdateMany",
     "UpdateOne",
     "Write",
@@ -129,6 +132,10 @@ async def write_all(
     """Do these in this order, by as few commands as there are kinds; how many updates matched."""
     result = await collection.bulk_write(list(writes), session=session)  # pyright: ignore[reportUnknownMemberType]
     return result.matched_count
+
+
+class StaleVersion(Exception):
+    """Another version of the record was written meanwhile; raised to abort a transaction."""
 
 
 class WriteConflict(Unavailable):

@@ -24,6 +24,7 @@ from portal_shared.messaging.retries import CANARY, RetryPolicy, make_broker
 from portal_shared.runtime import mongo
 from portal_shared.runtime.errors import PortalError, Unavailable
 from portal_shared.runtime.logs import configure, logger
+from portal_shared.runtime.retry import growing_pauses, retry
 from portal_shared.runtime.settings import Settings
 from portal_shared.runtime.worker import Worker
 
@@ -31,6 +32,8 @@ log = logger(__name__)
 
 CANARY_AFTER_SECONDS = 10.0  # seconds without a delivery
 UNREADY_AFTER_SECONDS = 30.0
+FIRST_START_PAUSE_SECONDS = 0.2
+MAX_START_PAUSE_SECONDS = 5.0
 
 StatusFields = Mapping[str, Any]
 
@@ -120,20 +123,14 @@ class Service:
         log.info("consuming", queues=topology.queues_of(self.name))
 
     async def _until_done(self, what: str, step: Callable[[], Awaitable[None]]) -> None:
-        pause = 0.2
-        while True:
-            try:
-                await step()
-            except PortalError as error:
-                log.warning("waiting at start", missing=what, reason=str(error))
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 5.0)
-            except Exception:
-                log.exception("start failed", step=what)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 5.0)
+        def report(error: Exception, pause: float) -> None:
+            if isinstance(error, PortalError):
+                log.warning("waiting at start", missing=what, reason=str(error), seconds=pause)
             else:
-                return
+                log.error("start failed", step=what, seconds=pause, exc_info=error)
+
+        pauses = growing_pauses(FIRST_START_PAUSE_SECONDS, MAX_START_PAUSE_SECONDS)
+        await retry(step, pauses=pauses, on=Exception, report=report)
 
     async def _canaries(self) -> None:
         while True:

@@ -4,7 +4,6 @@ Stricter than JSON parsers are: NaN, repeated keys, lone surrogates and bottomle
 refused with the place, before they can poison a store further on.
 """
 
-import hashlib
 import json
 import math
 import re
@@ -106,8 +105,3 @@ def field_path(location: tuple[int | str, ...]) -> str:
         elif not re.fullmatch(r"(constrained-)?(int|float|str)|function-.*", part):
             text += f".{part}" if text else part
     return text or "job"
-
-
-def content_hash(job: dict[str, Any]) -> str:
-    text = json.dumps(job, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()

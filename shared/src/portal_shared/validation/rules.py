@@ -12,12 +12,10 @@ from typing import Any, cast
 from portal_shared import units
 from portal_shared.citation.relations import TYPES as RELATIONS
 from portal_shared.citation.relations import identifier_type
+from portal_shared.contracts.identifiers import is_doi
 from portal_shared.contracts.jobs import ParameterIn, Problem, RelatedItemIn
-from portal_shared.contracts.records import bare_doi
 from portal_shared.profile import ParameterRule, Profile
 
-DOI = re.compile(r"10\.\d{4,9}/\S+")
-ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
 HIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 CONTROL = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")  # in names: lines too
 CONTROL_CHARACTERS = re.compile(
@@ -38,7 +36,7 @@ def closest_name(text: str, known: Iterable[str]) -> str | None:
 
 
 def doi_problems(doi: str | None, place: str) -> list[Problem]:
-    if doi is None or DOI.fullmatch(bare_doi(doi)):
+    if doi is None or is_doi(doi):
         return []
     return [Problem(field=place, reason=f"{doi[:MAX_QUOTED_CHARS]!r} is no DOI")]
 
@@ -55,19 +53,6 @@ def related_problems(items: Sequence[RelatedItemIn], place: str) -> list[Problem
             reason = f"{item.identifier[:80]!r} is no DOI, address or arXiv number"
             found.append(Problem(field=f"{where}.identifier", reason=reason))
     return found
-
-
-def is_orcid(text: str) -> bool:
-    """ISO 7064 MOD 11-2, as ORCID uses it."""
-    match = ORCID.fullmatch(text)
-    if not match:
-        return False
-    digits = match[1].replace("-", "")
-    total = 0
-    for digit in digits[:-1]:
-        total = (total + int(digit)) * 2
-    check = (12 - total % 11) % 11
-    return digits[-1] == ("X" if check == 10 else str(check))  # noqa: PLR2004
 
 
 def path_problem(path: str) -> str | None:

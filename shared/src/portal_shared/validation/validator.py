@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from portal_shared.contracts.identifiers import is_orcid
 from portal_shared.contracts.jobs import (
     DatasetIn,
     DocumentIn,
@@ -30,7 +31,6 @@ from portal_shared.validation.rules import (
     HIDDEN,
     MAX_QUOTED_CHARS,
     closest_name,
-    is_orcid,
     path_problem,
 )
 

@@ -11,13 +11,13 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from portal_shared.contracts.records import DoiLevel, bare_doi
+from portal_shared.contracts.identifiers import bare_doi, is_doi
+from portal_shared.contracts.records import DoiLevel
 from portal_shared.profile import DoiRules
 from portal_shared.runtime.errors import Invalid
 
 from portal_doi.domain import suffix as suffixes
 
-_DOI = re.compile(r"10\.\d{4,9}/\S+")
 _OURS = re.compile(r"10\.\d{4,9}/[-._;()/a-z0-9]+", re.ASCII)  # what DataCite lets us register
 
 
@@ -53,7 +53,7 @@ def decide(
     if not brought:
         return Register() if level in rules.mint or own else Leave()
     doi = bare_doi(brought)
-    if not _DOI.fullmatch(doi):
+    if not is_doi(doi):
         raise Invalid(f"{brought!r} is no DOI", field="doi")
     if doi == own:
         return Register()

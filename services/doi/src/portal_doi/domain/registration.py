@@ -1,13 +1,12 @@
 """What DataCite is meant to hold of a DOI, and whether it does. Pure."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, cast
 
 from portal_shared.runtime.errors import Unavailable
+from portal_shared.runtime.hashing import content_hash
 
 State: TypeAlias = Literal["draft", "registered", "findable"]
 Attributes: TypeAlias = Mapping[str, Any]
@@ -64,8 +63,7 @@ class Registration:
     def hash(self) -> str:
         """Changes when DataCite has to be told something new."""
         told = {**self.metadata, "doi": self.doi, "url": self.url, "state": self.state}
-        text = json.dumps(told, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return content_hash(told)
 
     def is_accepted(self, found: Answer) -> bool:
         """It is in the state that was wanted and, unless a draft, leads to the landing page."""

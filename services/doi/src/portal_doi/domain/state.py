@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from portal_shared.contracts.records import DoiLevel
-
 from portal_doi.domain.registration import State
 
 Row: TypeAlias = Mapping[str, Any]
@@ -51,12 +49,6 @@ def visible_doi(row: Row) -> str | None:
 def is_undecided(row: Row | None) -> bool:
     """Not heard of yet, or DataCite has to be asked first."""
     return row is None or (row["state"] == "pending" and row["doi"] is None)
-
-
-def level_of(row: Row) -> DoiLevel:
-    if row["level"] == "dataset":
-        return "dataset"
-    return "atlas" if str(row["record"].get("type")).strip().lower() == "atlas" else "document"
 
 
 def names(row: Row | None) -> list[str]:

@@ -26,6 +26,7 @@ from typing import Any
 from portal_shared.messaging.outbox import Outbox
 from portal_shared.runtime.mongo import (
     ASCENDING,
+    DUPLICATE_KEY,
     BulkWriteError,
     Client,
     Database,
@@ -33,6 +34,7 @@ from portal_shared.runtime.mongo import (
     DuplicateKeyError,
     InsertOne,
     Session,
+    StaleVersion,
     UpdateMany,
     UpdateOne,
     Write,
@@ -45,7 +47,6 @@ from portal_doi.domain.outcome import Outcome, said_event
 from portal_doi.domain.state import left_behind, relatives_see_change
 from portal_doi.store.clock import Clock
 
-DUPLICATE_KEY = 11000
 NEW = -1  # the version of a record of which nothing is kept
 STATES = ("pending", "minted", "adopted", "failed", "none")
 
@@ -110,12 +111,12 @@ class Registry:
         async def work(session: Session) -> None:
             matched = await write_all(self.rows, [*inserts, *updates], session=session)
             if matched != len(updates):
-                raise _CameBetween
+                raise StaleVersion
             await self.say(session, [Said(i.outcome, i.follows) for i in intents])
 
         try:
             await transaction(self.client, work, max_tries=max_tries)
-        except _CameBetween:
+        except StaleVersion:
             return False
         except BulkWriteError as error:
             if any(e.get("code") == DUPLICATE_KEY for e in error.details["writeErrors"]):
@@ -208,10 +209,6 @@ class Registry:
 
 
 _BEGUN: Doc = {"waiting": True, "since": {"$ne": None}}  # not those that wait for a date
-
-
-class _CameBetween(Exception):
-    """Another version did."""
 
 
 def _first(intent: Intent, now: datetime) -> Doc:

@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from portal_shared import profile as profiles
-from portal_shared.citation.relations import COUNTERPARTS, Related
+from portal_shared.citation.relations import Related, incoming_relations, related_by_doi
+from portal_shared.contracts.records import row_doi_level
 from portal_shared.runtime.mongo import Doc, UpdateMany, UpdateOne, WriteConflict, translate_errors
 
-from portal_doi.domain.state import OURS, is_undecided, level_of, names, visible_doi
+from portal_doi.domain.state import OURS, is_undecided, names, visible_doi
 from portal_doi.store.batch_cursor import Sighted
 from portal_doi.store.registry import Registry
 
@@ -42,18 +43,18 @@ class Relatives:
         pid = row["_id"]
         links = [(relation, self.named.get(other)) for relation, other in row["links"]]
         links += [
-            (COUNTERPARTS[relation], other)
+            (relation, other)
             for other in self.naming.get(pid, ())
-            for relation, target in other["links"]
-            if target == pid and relation in COUNTERPARTS
+            for relation in incoming_relations(other["links"], pid)
         ]
         types = profiles.load(row["record"]["profile"]).doi.resource_types
-        told = [
-            Related(relation, doi, types.get(level_of(other), "Other"))
+        found = [
+            (relation, doi, row_doi_level(other))
             for relation, other in links
-            if other and (doi := visible_doi(other)) and doi != row["own"]
+            if other and (doi := visible_doi(other))
         ]
-        return told, any(is_undecided(self.named.get(other)) for other in _awaited(row))
+        related = related_by_doi(found, resource_types=types, own_doi=row["own"])
+        return related, any(is_undecided(self.named.get(other)) for other in _awaited(row))
 
 
 class Relations:

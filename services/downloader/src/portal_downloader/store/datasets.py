@@ -16,6 +16,7 @@ from portal_shared.contracts.events import (
 from portal_shared.contracts.records import pid_key
 from portal_shared.runtime.mongo import (
     ASCENDING,
+    DUPLICATE_KEY,
     BulkWriteError,
     Database,
     Doc,
@@ -27,7 +28,6 @@ from portal_shared.runtime.mongo import (
 
 from portal_downloader.store.signals import Bells
 
-DUPLICATE_KEY = 11000
 MOST_BORDERS = 2000  # of a dataset
 
 

@@ -6,8 +6,14 @@ from typing import Any
 
 from portal_shared import profile as profiles
 from portal_shared.citation.datacite import Source, Withdrawal, landing_page, metadata
-from portal_shared.citation.relations import COUNTERPARTS, Related, linked_pids
-from portal_shared.contracts.records import Dataset, Document, DoiLevel
+from portal_shared.citation.relations import (
+    Related,
+    incoming_relations,
+    linked_pids,
+    related_by_doi,
+    stored_links,
+)
+from portal_shared.contracts.records import Dataset, Document, row_doi_level
 from portal_shared.runtime.mongo import Doc
 
 from portal_gateway.catalogue import DOI, Catalogue
@@ -70,18 +76,17 @@ class CitedRecordLoader:
                 ]
             }
         )  # fmt: skip
-        related = [(relation, found[other]) for relation, other in links if other in found]
+        linked = [(relation, found[other]) for relation, other in links if other in found]
         for other in sorted(incoming):
             row = incoming[other]
-            related += [
-                (COUNTERPARTS[r], row) for r in _relation_types(row, pid) if r in COUNTERPARTS
+            linked += [
+                (relation, row) for relation in incoming_relations(stored_links(row["record"]), pid)
             ]
-        types = profiles.load(record.profile).doi.resource_types
-        return [
-            Related(relation, row[DOI], types.get(_level(row), "Other"))
-            for relation, row in related
-            if row[DOI] != own
-        ]
+        return related_by_doi(
+            [(relation, row[DOI], row_doi_level(row)) for relation, row in linked],
+            resource_types=profiles.load(record.profile).doi.resource_types,
+            own_doi=own,
+        )
 
 
 def _withdrawal(row: Mapping[str, Any]) -> Withdrawal | None:
@@ -89,19 +94,3 @@ def _withdrawal(row: Mapping[str, Any]) -> Withdrawal | None:
     if not tombstone:
         return None
     return Withdrawal(tombstone["reason"], datetime.fromisoformat(tombstone["withdrawn_at"]))
-
-
-def _level(row: Mapping[str, Any]) -> DoiLevel:
-    if row["level"] == "dataset":
-        return "dataset"
-    return "atlas" if str(row["record"].get("type")).strip().lower() == "atlas" else "document"
-
-
-def _relation_types(row: Mapping[str, Any], pid: str) -> list[str]:
-    """Returns the types of the relations from a row to this record."""
-    record: Mapping[str, Any] = row["record"]
-    found = ["HasPart"] if pid in (record.get("datasets") or ()) else []
-    found += ["HasPart"] if pid in (record.get("documents") or ()) else []
-    found += ["IsNewVersionOf"] if record.get("supersedes") == pid else []
-    found += ["IsPreviousVersionOf"] if record.get("superseded_by") == pid else []
-    return found + [r["type"] for r in record.get("relations") or () if r["pid"] == pid]

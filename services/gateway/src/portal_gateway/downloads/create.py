@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from weakref import WeakValueDictionary
 
-from portal_shared.contracts.records import bare_doi
+from portal_shared.contracts.identifiers import bare_doi
 from portal_shared.runtime.errors import Conflict, Invalid, NotFound, TooMany, Unavailable
 from portal_shared.runtime.mongo import Database, Doc, DuplicateKeyError, translate_errors
 from portal_shared.service.app import Service

@@ -1,13 +1,13 @@
 """Maps the parts of a job to records, file summaries and lists of files."""
 
-import hashlib
-import json
-import mimetypes
 from collections.abc import Iterable, Sequence
 
 from portal_shared.contracts.events import FILES_PER_PART, DatasetFilesListed
+from portal_shared.contracts.identifiers import bare_doi
 from portal_shared.contracts.jobs import DatasetIn, DocumentIn
-from portal_shared.contracts.records import Dataset, Document, File, FileSummary, bare_doi
+from portal_shared.contracts.media_types import media_type
+from portal_shared.contracts.records import Dataset, Document, File, FileSummary
+from portal_shared.runtime import hashing
 from pydantic import BaseModel
 
 
@@ -39,11 +39,11 @@ def dataset_record(
     )
 
 
-def media_type(file: File) -> str:
+def file_format(file: File) -> str:
     """Returns the media type of a file; a file inside a Zarr store has that of the store."""
     if any(part.endswith(".zarr") for part in file.location.split("/")):
         return "application/vnd.zarr"
-    return mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    return media_type(file.name)
 
 
 def document_record(given: DocumentIn, *, profile: str, datasets: Sequence[str]) -> Document:
@@ -62,8 +62,7 @@ def document_record(given: DocumentIn, *, profile: str, datasets: Sequence[str])
 def content_hash(record: BaseModel) -> str:
     """Returns a hash of the content; a dataset's document and ICAT id are not content."""
     content = record.model_dump(mode="json", exclude={"document", "icat_id"})
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashing.content_hash(content)
 
 
 def file_list_parts(

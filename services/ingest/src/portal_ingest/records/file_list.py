@@ -14,7 +14,7 @@ from portal_shared.contracts.jobs import DatasetIn, FileIn, Problem
 from portal_shared.contracts.records import Dataset, FileSummary, files_digest
 from portal_shared.runtime.errors import Unavailable
 
-from portal_ingest.domain.mapping import file_list_part, file_list_parts, media_type
+from portal_ingest.domain.mapping import file_format, file_list_part, file_list_parts
 from portal_ingest.icat.mapping import FileEntry, LogicalFiles, file_entries
 from portal_ingest.records.inbox import Inbox
 from portal_ingest.store.file_lists import FileListStore
@@ -53,7 +53,7 @@ class FileListReader:
             count=len(given.files),
             bytes=sum(f.size for f in given.files if f.size is not None),
             digest=files_digest(list(given.files)),
-            formats=tuple(dict.fromkeys(map(media_type, given.files))),
+            formats=tuple(dict.fromkeys(map(file_format, given.files))),
         )
         return FileList(summary, given.files, problems=tuple(problems))
 
@@ -112,7 +112,7 @@ class _SummaryBuilder:
         self._digest.update(f"{file.location}\t{file.size}\t{file.sha256}\n".encode())
         self._count += 1
         self._bytes += file.size or 0
-        self._formats[media_type(file)] = None
+        self._formats[file_format(file)] = None
 
     def build(self) -> FileSummary:
         return FileSummary(

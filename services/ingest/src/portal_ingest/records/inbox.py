@@ -15,6 +15,7 @@ from typing import IO
 
 from portal_shared.contracts.jobs import DatasetIn, FileIn, Problem
 from portal_shared.runtime.errors import Unavailable
+from portal_shared.runtime.safe_open import folder_below, open_file, open_folder
 from portal_shared.validation.rules import path_problem
 from pydantic import ValidationError
 
@@ -131,27 +132,16 @@ def _open_below(root: Path, folder: str) -> int:
         descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise Unavailable(f"cannot open the intake folder: {error}") from error
-    return _descend(descriptor, folder.split("/"))
-
-
-def _descend(folder: int, names: list[str]) -> int:
-    """Closes the folder and returns the descriptor of the one below it. Raises OSError."""
-    for name in names:
-        try:
-            below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
-        finally:
-            os.close(folder)
-        folder = below
-    return folder
+    try:
+        return open_folder(descriptor, folder.split("/"))
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
 def _open_file(folder: int, file: FileIn) -> Generator[int]:
-    inner = _descend(os.dup(folder), file.path.split("/") if file.path else [])
-    try:
-        descriptor = os.open(file.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=inner)
-    finally:
-        os.close(inner)
+    with folder_below(folder, file.path.split("/") if file.path else []) as inner:
+        descriptor = open_file(inner, file.name)
     try:
         yield descriptor
     finally:

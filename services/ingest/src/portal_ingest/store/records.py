@@ -15,6 +15,7 @@ from portal_shared.runtime.mongo import (
     Doc,
     DuplicateKeyError,
     Session,
+    StaleVersion,
     transaction,
     translate_errors,
 )
@@ -25,10 +26,6 @@ from portal_ingest.store.file_lists import FileListStore
 
 KINDS: tuple[Kind, ...] = ("document", "dataset", "instrument")
 REQUESTED_PUBLIC = "asked_public"  # name of the field in MongoDB
-
-
-class StaleVersion(Exception):
-    """Another write stored this version of the record first."""
 
 
 class RecordStore:
