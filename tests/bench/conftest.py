@@ -20,9 +20,9 @@ import pytest
 from portal_gateway.settings import GatewaySettings
 from portal_indexer import index_settings
 from portal_indexer.catalogue import Catalogue
-from portal_indexer.file_lists import Files
-from portal_indexer.index_worker import Indexing
-from portal_indexer.meilisearch import Engine
+from portal_indexer.file_lists import FileLists, file_row
+from portal_indexer.index_worker import IndexWorker
+from portal_indexer.meilisearch import Meilisearch
 from portal_indexer.settings import IndexerSettings
 from portal_local.launcher.ports import free_port
 from portal_shared.contracts.events import DatasetFilesListed
@@ -129,12 +129,12 @@ def _environment(settings: GatewaySettings) -> dict[str, str]:
 async def _load(settings: IndexerSettings, corpus: Corpus) -> None:
     client = mongo.connect(settings)
     database = mongo.database(client, settings, "catalogue")
-    catalogue, engine = Catalogue(database), Engine(settings)
+    catalogue, engine = Catalogue(database), Meilisearch(settings)
     await catalogue.prepare()
-    await Files(database).prepare()
+    await FileLists(database).prepare()
     for name in index_fields.INDEXES:
         await engine.ensure(name, index_settings.settings(name))
-    indexing = Indexing(catalogue, engine, BATCH)
+    indexing = IndexWorker(catalogue, engine, BATCH)
     rows: dict[str, list[Doc]] = {name: [] for name in index_fields.INDEXES}
     rows[index_fields.INSTRUMENTS] = [_row(i) for i in INSTRUMENTS]
     files: list[Doc] = []
@@ -151,7 +151,7 @@ async def _load(settings: IndexerSettings, corpus: Corpus) -> None:
                 parts=1,
                 files=tuple(listed),
             )
-            files += [Files._row(event, f) for f in listed]
+            files += [file_row(event, f) for f in listed]
     for name, made in (*rows.items(), ("files", files)):
         for batch in _batches(made, 2000):
             await database[name].insert_many(batch)
@@ -162,7 +162,7 @@ async def _load(settings: IndexerSettings, corpus: Corpus) -> None:
 
 
 async def _forget(settings: IndexerSettings) -> None:
-    engine = Engine(settings)
+    engine = Meilisearch(settings)
     for name in index_fields.INDEXES:
         await engine.drop(name)
     client = mongo.connect(settings)

@@ -183,8 +183,8 @@ async def test_answers_are_those_of_looking_at_every_record(
     await portal.publish(DatasetRegistered(dataset=d, version=1) for d in datasets)
     await portal.publish(DocumentRegistered(document=d, version=1) for d in documents)
     await portal.wait_indexed()
-    dataset_rows = {d.pid: row(search_documents.dataset(d)) for d in datasets}
-    document_rows = [row(search_documents.document(d)) for d in documents]
+    dataset_rows = {d.pid: row(search_documents.build_dataset(d)) for d in datasets}
+    document_rows = [row(search_documents.build_document(d)) for d in documents]
     for received in document_rows:
         listed = next(d.datasets for d in documents if d.pid == received["pid"])
         received["datasets"] = [dataset_rows[d.pid] for d in sorted(datasets, key=lambda d: d.pid)

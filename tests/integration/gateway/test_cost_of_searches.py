@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from portal_gateway.search import pagination
 from portal_indexer import index_settings
-from portal_indexer.meilisearch import Engine as IndexerEngine
+from portal_indexer.meilisearch import Meilisearch as IndexerEngine
 from portal_indexer.settings import IndexerSettings
 from portal_shared.contracts.events import DatasetRegistered, DocumentRegistered, Event
 from portal_shared.contracts.records import Dataset, Document

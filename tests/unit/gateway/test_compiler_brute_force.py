@@ -18,12 +18,12 @@ from portal_gateway.filters import techniques as technique_filters
 from portal_gateway.filters.parser import parse_search
 from portal_gateway.filters.schema import DATASET, DOCUMENT, Entity
 from portal_indexer import search_documents
-from portal_local.search.index.attributes import Rules
-from portal_local.search.index.documents import values_of
+from portal_local.search.index.attributes import IndexRules
+from portal_local.search.index.documents import facet_values
 from portal_local.search.index.facets import Facets
-from portal_local.search.index.settings import effective
-from portal_local.search.query.filter_evaluation import Filtering
-from portal_local.search.query.filter_parameter import parsed
+from portal_local.search.index.settings import with_defaults
+from portal_local.search.query.filter_evaluation import FilterEvaluator
+from portal_local.search.query.filter_parameter import parse_filter
 from portal_shared.contracts.records import Dataset, Document
 from portal_shared.search import index_fields, techniques
 
@@ -106,23 +106,23 @@ class Engine:
         self.rows = [
             {**json.loads(p["json"]), **json.loads(p["relations"])} for p in packed
         ]  # fmt: skip
-        rules = Rules(effective({"filterableAttributes": list(index_fields.FILTERABLE)}))
+        rules = IndexRules(with_defaults({"filterableAttributes": list(index_fields.FILTERABLE)}))
         facets = Facets()
         for number, one in enumerate(packed):
-            facets.add(number, values_of(one, rules))
-        self._filtering = Filtering(facets, (1 << len(packed)) - 1, lambda _field, _op: None)
+            facets.add(number, facet_values(one, rules))
+        self._filtering = FilterEvaluator(facets, (1 << len(packed)) - 1, lambda _field, _op: None)
 
     def selected(self, text: str | None) -> set[int]:
-        found = self._filtering.selected(parsed(text))
+        found = self._filtering.evaluate(parse_filter(text))
         return {n for n in range(len(self.rows)) if found >> n & 1}
 
 
 def engines() -> dict[str, Engine]:
     datasets, documents = records()
-    of_datasets = Engine([search_documents.dataset(d) for d in datasets])
+    of_datasets = Engine([search_documents.build_dataset(d) for d in datasets])
     below = [[d for d in datasets if d.pid in o.datasets or d.document == o.pid] for o in documents]
     pairs = zip(documents, below, strict=True)
-    of_documents = Engine([search_documents.document(o, datasets=b) for o, b in pairs])
+    of_documents = Engine([search_documents.build_document(o, datasets=b) for o, b in pairs])
     rows = {r["pid"]: r for r in of_datasets.rows}
     for row, listed in zip(of_documents.rows, below, strict=True):
         row["datasets"] = sorted((rows[d.pid] for d in listed), key=lambda r: r["pid"])

@@ -1,4 +1,4 @@
-"""The indexer: settings in, a running service out."""
+"""Composition root of the indexer: builds the service from its settings."""
 
 from typing import Any
 
@@ -9,74 +9,72 @@ from portal_shared.search import index_fields
 from portal_shared.service import problems
 from portal_shared.service.app import Service
 
-from portal_indexer import handlers, index_settings
+from portal_indexer import handlers, index_settings, routes
 from portal_indexer.catalogue import Catalogue
-from portal_indexer.file_lists import Files
-from portal_indexer.index_worker import Indexing
-from portal_indexer.meilisearch import Engine
-from portal_indexer.rebuild import Reindexing
+from portal_indexer.file_lists import FileLists
+from portal_indexer.index_worker import IndexWorker
+from portal_indexer.meilisearch import Meilisearch
+from portal_indexer.rebuild import Rebuild
 from portal_indexer.settings import IndexerSettings
 
 log = logger(__name__)
 
-QUIET, PATIENCE = 0.5, 2.0  # seconds: of a record that is registered several events tell
+# A new record causes several events: the worker starts when none came for QUIET_SECONDS, and at
+# the latest after MAX_DELAY_SECONDS.
+QUIET_SECONDS, MAX_DELAY_SECONDS = 0.5, 2.0
 
 
 def build(settings: IndexerSettings | None = None) -> FastAPI:
     settings = settings or IndexerSettings()
     service = Service("indexer", settings, database="catalogue")
-    catalogue, files = Catalogue(service.database), Files(service.database)
-    engine = Engine(settings)
-    indexing = Indexing(catalogue, engine, settings.batch)
-    reindexing = Reindexing(service.database, catalogue, engine, indexing)
+    catalogue, files = Catalogue(service.database), FileLists(service.database)
+    meilisearch = Meilisearch(settings)
+    index_worker = IndexWorker(catalogue, meilisearch, settings.batch)
+    rebuild = Rebuild(service.database, catalogue, meilisearch, index_worker)
 
-    async def indexes_there() -> None:
-        """An engine that lost its indexes, or whose fields are of before, is given everything."""
-        made = [
+    async def ensure_indexes() -> None:
+        """Creates or updates the indexes; marks all records if an index has to be filled."""
+        to_fill = [
             name
             for name in index_fields.INDEXES
-            if await engine.ensure(name, index_settings.settings(name))
+            if await meilisearch.ensure(name, index_settings.settings(name))
         ]
-        if made:
-            log.info("indexes to be filled", indexes=made)
+        if to_fill:
+            log.info("indexes_to_fill", indexes=to_fill)
             await catalogue.mark_all()
 
-    async def facts() -> dict[str, Any]:
+    async def status() -> dict[str, Any]:
         counts = await catalogue.counts()
-        lists = await files.pending()
+        lists = await files.count_incomplete()
         return {
             **counts,
             "pending": counts["pending"] + lists,
             "lists_incomplete": lists,
-            "indexed": indexing.indexed,
-            "refused_by_engine": indexing.refused,
-            "reindex": await reindexing.state(),
+            "indexed": index_worker.indexed,
+            "refused_by_engine": index_worker.refused,
+            "reindex": await rebuild.state(),
         }
 
     service.add_start_step(catalogue.prepare)
     service.add_start_step(files.prepare)
-    service.add_start_step(indexes_there)
+    service.add_start_step(ensure_indexes)
     worker = service.add_worker(
-        Worker("indexing", indexing.step, quiet_seconds=QUIET, max_quiet_seconds=PATIENCE)
+        Worker(
+            "indexing",
+            index_worker.step,
+            quiet_seconds=QUIET_SECONDS,
+            max_quiet_seconds=MAX_DELAY_SECONDS,
+        )
     )
-    rebuilding = service.add_worker(Worker("reindexing", reindexing.step))
-    service.add_check("search", engine.ready)
-    service.add_status_source(facts)
+    rebuild_worker = service.add_worker(Worker("reindexing", rebuild.step))
+    service.add_check("search", meilisearch.check_ready)
+    service.add_status_source(status)
     service.subscribe(handlers.router, catalogue=catalogue, files=files, worker=worker)
 
     app = service.app()
     app.state.service = service
-
-    @app.post("/reindex", status_code=202)
-    async def reindex() -> dict[str, Any]:
-        """Rebuild the indexes from the catalogue while readers are served, then swap."""
-        told = await reindexing.ask()
-        rebuilding.wake.set()
-        return told
-
-    @app.get("/reindex")
-    async def progress() -> dict[str, Any]:
-        return await reindexing.state()
-
+    app.state.rebuild = rebuild
+    app.state.rebuild_worker = rebuild_worker
+    app.include_router(routes.router)
     problems.install(app)
     return app

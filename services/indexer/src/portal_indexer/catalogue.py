@@ -1,7 +1,8 @@
-"""The catalogue in MongoDB: every record with what belongs to it, kept for the gateway to read.
+"""The catalogue in MongoDB: all records with their DOI, availability and ready answer.
 
-Rows of `dirty` name the records that have to be packed and indexed again: one for each reason, so
-that none waits for another and a change during indexing keeps its record dirty.
+The gateway reads it. Rows of `dirty` mark the records that have to be indexed again. Each change
+adds a mark of its own: writers do not wait for each other, and a record that changes while it is
+indexed stays dirty.
 """
 # pyright: reportUnknownMemberType=false
 
@@ -22,12 +23,12 @@ from portal_shared.runtime.mongo import (
 )
 from portal_shared.search import index_fields
 
-from portal_indexer.debounce import ready
+from portal_indexer.debounce import select_ready
 
 COLLECTIONS = index_fields.INDEXES
-MARKED_AT_ONCE = 1000
-CLEANED_AT_ONCE = 100  # SecantusDB compares each with all
-MARKS_A_RECORD = 20  # read at most, on average
+MARKS_PER_INSERT = 1000
+MARKS_PER_DELETE = 100  # SecantusDB compares each row with the whole list
+MAX_MARKS_PER_RECORD = 20  # marks that are read, on average
 LEVELS: dict[Level, str] = {"document": index_fields.DOCUMENTS, "dataset": index_fields.DATASETS}
 
 
@@ -36,7 +37,7 @@ class Catalogue:
         self.database = database
 
     async def prepare(self) -> None:
-        """Make the indexes."""
+        """Creates the database indexes."""
         with translate_errors():
             for name in COLLECTIONS:
                 rows = self.database[name]
@@ -51,7 +52,7 @@ class Catalogue:
             await self.database["techniques"].create_index([("name", ASCENDING)])
             await self.database["dirty"].create_index([("kind", ASCENDING)])
 
-    async def put(
+    async def store(
         self,
         name: str,
         record: Dataset | Document | Instrument,
@@ -60,23 +61,27 @@ class Catalogue:
         history: Sequence[Change] = (),
         new: bool = False,
     ) -> bool:
-        """Keep a record if it is newer than what is there; `new`: probably nothing is there."""
+        """Stores a record unless the stored one is as new; returns whether it was stored.
+
+        `new`: the record is probably not stored yet, so an insert is tried first.
+        """
         public = not isinstance(record, Dataset | Document) or record.is_public
-        kept: Doc = {"record": record.model_dump(mode="json"), "public": public}
+        values: Doc = {"record": record.model_dump(mode="json"), "public": public}
         if history:
-            kept["history"] = _told(history)
-        return await self._newer(name, record.pid, "version", version, kept, new=new)
+            values["history"] = _history_rows(history)
+        return await self._store_if_newer(name, record.pid, "version", version, values, new=new)
 
     async def withdraw(self, name: str, event: DatasetWithdrawn | DocumentWithdrawn) -> bool:
-        """Keep the tombstone, and the record only for those who look after the portal."""
-        stone = event.model_dump(mode="json", include={"reason", "withdrawn_at", "title"})
-        kept: Doc = {"public": False, "withdrawn": stone, "history": _told(event.history)}
-        return await self._newer(name, event.pid, "version", event.version, kept)
+        """Stores the tombstone; the record stays stored for operators but is no longer public."""
+        tombstone = event.model_dump(mode="json", include={"reason", "withdrawn_at", "title"})
+        history = _history_rows(event.history)
+        values: Doc = {"public": False, "withdrawn": tombstone, "history": history}
+        return await self._store_if_newer(name, event.pid, "version", event.version, values)
 
-    async def put_doi(self, event: DoiMinted) -> bool:
-        """A draft leads nowhere yet, so it is not shown."""
+    async def store_doi(self, event: DoiMinted) -> bool:
+        """Stores the DOI of a record; a draft DOI does not resolve yet, so it is left out."""
         doi = None if event.state == "draft" else event.doi
-        kept: Doc = {
+        values: Doc = {
             "doi": doi,
             "told_doi": doi.lower() if doi else None,
             "doi_state": event.state,
@@ -84,82 +89,87 @@ class Catalogue:
         }
         counter = "doi_revision" if event.revision else "doi_version"
         count = event.revision or event.version
-        return await self._newer(LEVELS[event.level], event.pid, counter, count, kept)
+        return await self._store_if_newer(LEVELS[event.level], event.pid, counter, count, values)
 
-    async def put_availability(self, pid: str, availability: str, version: int) -> bool:
-        kept = {"availability": availability}
-        return await self._newer("datasets", pid, "availability_version", version, kept)
+    async def store_availability(self, pid: str, availability: str, version: int) -> bool:
+        return await self._store_if_newer(
+            "datasets", pid, "availability_version", version, {"availability": availability}
+        )
 
-    async def put_job(self, answer: JobAnswer) -> None:
+    async def store_job_answer(self, answer: JobAnswer) -> None:
         row = {**answer.model_dump(mode="json"), "at": datetime.now(UTC)}
         with translate_errors():
             await self.database["jobs"].replace_one({"_id": answer.job_id}, row, upsert=True)
 
-    async def _newer(
-        self, name: str, pid: str, counter: str, version: int, kept: Doc, *, new: bool = False
+    async def _store_if_newer(
+        self, name: str, pid: str, counter: str, version: int, values: Doc, *, new: bool = False
     ) -> bool:
+        """Stores `values` if the field `counter` is lower than `version`; returns whether."""
         rows = self.database[name]
         older: Doc = {
             "_id": pid,
             counter: {"$not": {"$gte": version}},
         }
-        change: Doc = {"$set": {**kept, counter: version}}
+        change: Doc = {"$set": {**values, counter: version}}
         with translate_errors():
             if not new and (await rows.update_one(older, change)).matched_count:
                 return True
             try:
-                await rows.insert_one({"_id": pid, **kept, counter: version})
+                await rows.insert_one({"_id": pid, **values, counter: version})
             except DuplicateKeyError:
                 return bool((await rows.update_one(older, change)).matched_count)
             return True
 
     async def mark(self, **pids: Iterable[str | None]) -> None:
-        """These records, by kind, have to be packed again. To be called after their change."""
+        """Marks records, by collection, to be indexed again. Call it after storing the change."""
         now = datetime.now(UTC)
         marks: list[Doc] = [
             {"kind": kind, "pid": pid, "at": now}
-            for kind, wanted in pids.items()
-            for pid in sorted({p for p in wanted if p})
+            for kind, changed in pids.items()
+            for pid in sorted({p for p in changed if p})
         ]
-        for start in range(0, len(marks), MARKED_AT_ONCE):
+        for start in range(0, len(marks), MARKS_PER_INSERT):
             with translate_errors():
-                await self.database["dirty"].insert_many(marks[start : start + MARKED_AT_ONCE])
+                await self.database["dirty"].insert_many(marks[start : start + MARKS_PER_INSERT])
 
     async def mark_all(self, since: datetime | None = None) -> None:
-        """Every record; or those packed since a moment."""
+        """Marks all records, or those that were indexed since a time."""
         for name in COLLECTIONS:
             which: Doc = {"packed_at": {"$gte": since}} if since else {}
             rows = await self.find(name, which, {"_id": 1})
             await self.mark(**{name: [row["_id"] for row in rows]})
 
-    async def dirty(self, name: str, most: int) -> list[Doc]:
-        """Rows that are to be packed now; each with its `marks`."""
+    async def load_dirty(self, name: str, limit: int) -> list[Doc]:
+        """Returns the rows that are indexed now, each with the ids of its `marks`."""
         with translate_errors():
-            cursor = self.database["dirty"].find({"kind": name}).limit(most * MARKS_A_RECORD)
-            marks = ready([mark async for mark in cursor], datetime.now(UTC), most)
-        answers: Doc = {"json": 0, "relations": 0}
-        found = await self.find(name, {"_id": {"$in": list(marks)}}, answers)
-        there = {row["_id"] for row in found}
-        rows = [*found, *({"_id": pid} for pid in marks if pid not in there)]
+            cursor = self.database["dirty"].find({"kind": name}).limit(limit * MAX_MARKS_PER_RECORD)
+            marks = select_ready([mark async for mark in cursor], datetime.now(UTC), limit)
+        without_answers: Doc = {"json": 0, "relations": 0}
+        found = await self.find(name, {"_id": {"$in": list(marks)}}, without_answers)
+        stored = {row["_id"] for row in found}
+        rows = [*found, *({"_id": pid} for pid in marks if pid not in stored)]
         return [{**row, "marks": marks[row["_id"]]} for row in rows]
 
-    async def clean(self, name: str, packed: Sequence[tuple[Doc, Doc]]) -> None:
-        """Rows as `dirty` gave them, with what packing found: clean unless marked meanwhile."""
-        now = datetime.now(UTC)
-        kept: list[Any] = [
-            UpdateOne({"_id": row["_id"]}, {"$set": {**found, "packed_at": now}})
-            for row, found in packed
-        ]
-        done = [mark for row, _ in packed for mark in row["marks"]]
-        if kept:
-            with translate_errors():
-                await self.database[name].bulk_write(kept, ordered=False)
-                for start in range(0, len(done), CLEANED_AT_ONCE):
-                    few = done[start : start + CLEANED_AT_ONCE]
-                    await self.database["dirty"].delete_many({"_id": {"$in": few}})
+    async def store_indexed(self, name: str, indexed: Sequence[tuple[Doc, Doc]]) -> None:
+        """Stores the values found while indexing and deletes the marks that load_dirty read.
 
-    async def every(self, name: str, since: datetime | None = None) -> AsyncGenerator[Doc]:
-        """All rows that have a record, or those packed since a moment."""
+        A record that was marked again meanwhile stays dirty.
+        """
+        now = datetime.now(UTC)
+        updates: list[Any] = [
+            UpdateOne({"_id": row["_id"]}, {"$set": {**values, "packed_at": now}})
+            for row, values in indexed
+        ]
+        marks = [mark for row, _ in indexed for mark in row["marks"]]
+        if updates:
+            with translate_errors():
+                await self.database[name].bulk_write(updates, ordered=False)
+                for start in range(0, len(marks), MARKS_PER_DELETE):
+                    part = marks[start : start + MARKS_PER_DELETE]
+                    await self.database["dirty"].delete_many({"_id": {"$in": part}})
+
+    async def iterate(self, name: str, since: datetime | None = None) -> AsyncGenerator[Doc]:
+        """Yields all rows that have a record, or those that were indexed since a time."""
         which: Doc = {"record": {"$exists": True}}
         if since:
             which["packed_at"] = {"$gte": since}
@@ -171,8 +181,8 @@ class Catalogue:
         with translate_errors():
             return [row async for row in self.database[name].find(which, fields)]
 
-    async def note_techniques(self, found: Iterable[tuple[str, str]]) -> None:
-        """Plain names of tags with the term they stand for: readers ask by either."""
+    async def store_techniques(self, found: Iterable[tuple[str, str]]) -> None:
+        """Stores pairs of plain technique name and term, so that both can be searched."""
         updates = [
             UpdateOne(
                 {"_id": f"{name}\n{term}"}, {"$set": {"name": name, "term": term}}, upsert=True
@@ -184,14 +194,13 @@ class Catalogue:
                 await self.database["techniques"].bulk_write(updates, ordered=False)
 
     async def counts(self) -> dict[str, int]:
-        """Records by kind, and how many of all wait to be indexed."""
+        """Returns the number of records by collection, and of marks as `pending`."""
         with translate_errors():
-            found = {"pending": await self.database["dirty"].estimated_document_count()}
+            counts = {"pending": await self.database["dirty"].estimated_document_count()}
             for name in COLLECTIONS:
-                rows = self.database[name]
-                found[name] = await rows.estimated_document_count()
-        return found
+                counts[name] = await self.database[name].estimated_document_count()
+        return counts
 
 
-def _told(history: Sequence[Change]) -> list[Doc]:
+def _history_rows(history: Sequence[Change]) -> list[Doc]:
     return [change.model_dump(mode="json") for change in history]

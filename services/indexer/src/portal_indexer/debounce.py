@@ -1,8 +1,9 @@
-"""Which marked records are to be packed now. Pure.
+"""Selects the marked records that are indexed now; records that still change wait a little.
 
-A record that is registered is marked several times within seconds: by its files, its DOI, what it
-belongs to. Alone it is packed at once; in a crowd it waits until nothing marks it any more, or for
-as long as we have patience, so that most are packed once.
+A newly registered record is marked several times within seconds: by its files, its DOI and its
+related records. While few records are marked, all are indexed at once. While many are marked, a
+record waits until it was not marked for QUIET_PERIOD, at most MAX_DELAY in all, so that most
+records are indexed once.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,14 +11,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-CROWD = 12  # records
-QUIET = timedelta(seconds=4)
-PATIENCE = timedelta(seconds=12)
-LONG_AGO = datetime.fromtimestamp(0, UTC)
+MAX_UNDELAYED_RECORDS = 12
+QUIET_PERIOD = timedelta(seconds=4)
+MAX_DELAY = timedelta(seconds=12)
+EPOCH = datetime.fromtimestamp(0, UTC)  # the time of marks that have none
 
 
 @dataclass
-class Marked:
+class MarkedRecord:
     """The marks of one record."""
 
     oldest: datetime
@@ -25,19 +26,24 @@ class Marked:
     ids: list[Any] = field(default_factory=list[Any])
 
     def is_settled(self, now: datetime) -> bool:
-        return self.newest <= now - QUIET or self.oldest <= now - PATIENCE
+        return self.newest <= now - QUIET_PERIOD or self.oldest <= now - MAX_DELAY
 
 
-def ready(marks: Iterable[Mapping[str, Any]], now: datetime, most: int) -> dict[str, list[Any]]:
-    """Marks (_id, pid, at) of at most so many records by pid, those that wait longest first."""
-    found: dict[str, Marked] = {}
+def select_ready(
+    marks: Iterable[Mapping[str, Any]], now: datetime, limit: int
+) -> dict[str, list[Any]]:
+    """Returns the mark ids of at most `limit` records by pid, the longest waiting first.
+
+    A mark has `_id`, `pid` and mostly `at`.
+    """
+    records: dict[str, MarkedRecord] = {}
     for mark in marks:
-        at = mark.get("at") or LONG_AGO
-        one = found.setdefault(mark["pid"], Marked(at, at))
-        one.ids.append(mark["_id"])
-        one.oldest, one.newest = min(one.oldest, at), max(one.newest, at)
-    chosen = found.items()
-    if len(found) > CROWD:
-        chosen = [(pid, one) for pid, one in chosen if one.is_settled(now)]
-    first = sorted(chosen, key=lambda pair: pair[1].oldest)[:most]
-    return {pid: one.ids for pid, one in first}
+        at = mark.get("at") or EPOCH
+        record = records.setdefault(mark["pid"], MarkedRecord(at, at))
+        record.ids.append(mark["_id"])
+        record.oldest, record.newest = min(record.oldest, at), max(record.newest, at)
+    ready = list(records.items())
+    if len(records) > MAX_UNDELAYED_RECORDS:
+        ready = [(pid, record) for pid, record in ready if record.is_settled(now)]
+    first = sorted(ready, key=lambda pair: pair[1].oldest)[:limit]
+    return {pid: record.ids for pid, record in first}

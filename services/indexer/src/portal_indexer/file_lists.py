@@ -1,6 +1,6 @@
-"""Lists of files: parts are kept until all are there, then they are the list.
+"""File lists of datasets in MongoDB. A list arrives in parts and counts once it is complete.
 
-A list is only ever replaced by a newer complete one.
+Only a newer complete list replaces the list of a dataset.
 """
 # pyright: reportUnknownMemberType=false
 
@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from portal_shared.contracts.events import DatasetFilesListed
-from portal_shared.contracts.records import pid_key
+from portal_shared.contracts.records import File, pid_key
 from portal_shared.runtime.mongo import (
     ASCENDING,
     DUPLICATE_KEY,
@@ -19,73 +19,74 @@ from portal_shared.runtime.mongo import (
     translate_errors,
 )
 
-from portal_indexer.panosc_records import told_file
-
-NEVER = -1
+NO_VERSION = -1
 
 
-class Files:
+class FileLists:
     def __init__(self, database: Database) -> None:
         self._files = database["files"]
         self._parts = database["file_parts"]
         self._lists = database["file_lists"]
 
     async def prepare(self) -> None:
-        """Make the indexes."""
+        """Creates the database indexes."""
         order = [(n, ASCENDING) for n in ("pid", "path", "name", "_id")]
         with translate_errors():
             await self._files.create_index(order)
             await self._files.create_index([("pid", ASCENDING), ("version", ASCENDING)])
             await self._parts.create_index([("pid", ASCENDING), ("version", ASCENDING)])
 
-    async def put(self, event: DatasetFilesListed) -> None:
-        """Keep a part; with the last one missing the list becomes the dataset's."""
-        before = await self._complete_at(event.pid)
+    async def store_part(self, event: DatasetFilesListed) -> None:
+        """Stores a part; the last missing part completes the list."""
+        before = await self._complete_version(event.pid)
         if before >= event.version:
             return
+        files = [file_row(event, file) for file in event.files]
         if event.parts == 1:
             with translate_errors():
-                await self._write([self._row(event, f) for f in event.files])
-            await self._adopt(event.pid, event.version, event.digest, before)
+                await self._write(files)
+            await self._complete(event.pid, event.version, event.digest, before)
             return
-        ours: Doc = {"pid": event.pid, "version": event.version}
-        part = {**ours, "part": event.part, "files": [self._row(event, f) for f in event.files]}
+        which: Doc = {"pid": event.pid, "version": event.version}
+        part = {**which, "part": event.part, "files": files}
         with translate_errors():
             name = f"{pid_key(event.pid)}-{event.version}-{event.part}"
             await self._parts.replace_one({"_id": name}, part, upsert=True)
-            if await self._parts.count_documents(ours) < event.parts:
+            if await self._parts.count_documents(which) < event.parts:
                 return
-            async for row in self._parts.find(ours):
+            async for row in self._parts.find(which):
                 await self._write(row["files"])
-        await self._adopt(event.pid, event.version, event.digest, before)
+        await self._complete(event.pid, event.version, event.digest, before)
 
-    async def none(self, pid: str, version: int) -> None:
-        """The dataset has no files at that version."""
-        before = await self._complete_at(pid)
+    async def store_empty(self, pid: str, version: int) -> None:
+        """Stores that the dataset has no files at that version."""
+        before = await self._complete_version(pid)
         if before < version:
-            await self._adopt(pid, version, "", before)
+            await self._complete(pid, version, "", before)
 
-    async def pending(self) -> int:
-        """Lists with parts missing."""
+    async def count_incomplete(self) -> int:
+        """Returns the number of datasets whose newest list lacks parts."""
         with translate_errors():
             return len(await self._parts.distinct("pid"))
 
-    async def _complete_at(self, pid: str) -> int:
+    async def _complete_version(self, pid: str) -> int:
+        """Returns the version of the dataset's complete list, or NO_VERSION."""
         with translate_errors():
             row = await self._lists.find_one({"_id": pid})
-        return row["version"] if row else NEVER
+        return row["version"] if row else NO_VERSION
 
-    async def _adopt(self, pid: str, version: int, digest: str, before: int) -> None:
+    async def _complete(self, pid: str, version: int, digest: str, before: int) -> None:
+        """Records the list as complete and deletes older files and parts."""
         with translate_errors():
-            if before != NEVER:
+            if before != NO_VERSION:
                 await self._files.delete_many({"pid": pid, "version": {"$lt": version}})
             row = {"digest": digest, "version": version}
             await self._lists.update_one({"_id": pid}, {"$set": row}, upsert=True)
             await self._parts.delete_many({"pid": pid, "version": {"$lte": version}})
 
     async def _write(self, rows: list[Doc]) -> None:
-        """Insert them; those that are there become ours unless they are newer."""
-        if not rows or not await self._refused(self._files.insert_many(rows, ordered=False)):
+        """Inserts file rows; replaces rows that exist with an older version."""
+        if not rows or not await self._has_duplicates(self._files.insert_many(rows, ordered=False)):
             return
         updates: list[Any] = [
             UpdateOne(
@@ -97,10 +98,10 @@ class Files:
         await self._files.bulk_write(updates, ordered=False)
 
     @staticmethod
-    async def _refused(writing: Awaitable[Any]) -> bool:
-        """Whether some were there already."""
+    async def _has_duplicates(insert: Awaitable[Any]) -> bool:
+        """Runs an insert; returns whether some of its rows existed already."""
         try:
-            await writing
+            await insert
         except BulkWriteError as error:
             faults: list[Doc] = (error.details or {}).get("writeErrors", [])
             if any(f["code"] != DUPLICATE_KEY for f in faults):
@@ -108,16 +109,15 @@ class Files:
             return True
         return False
 
-    @staticmethod
-    def _row(event: DatasetFilesListed, file: Any) -> Doc:
-        told = told_file(event.pid, file)
-        return {
-            "_id": told["id"],
-            "pid": event.pid,
-            "version": event.version,
-            "location": file.location,
-            "name": file.name,
-            "path": file.path or "",
-            "size": file.size,
-            "sha256": file.sha256,
-        }
+
+def file_row(event: DatasetFilesListed, file: File) -> Doc:
+    return {
+        "_id": pid_key(f"{event.pid}\n{file.location}")[:24],
+        "pid": event.pid,
+        "version": event.version,
+        "location": file.location,
+        "name": file.name,
+        "path": file.path or "",
+        "size": file.size,
+        "sha256": file.sha256,
+    }

@@ -1,4 +1,7 @@
-"""The fields that filters and facets ask for; their names are shared with the gateway. Pure."""
+"""Builds the fields of search documents that filters and facets use.
+
+Their names are defined in portal_shared.search.index_fields, for the indexer and the gateway.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
@@ -6,14 +9,14 @@ from typing import Any, cast
 from portal_shared import units
 from portal_shared.search import index_fields, query_terms, techniques
 
-from portal_indexer.panosc_records import Told
+from portal_indexer.panosc_records import PanoscRecord
 
 
-def digests(told: Told, names: Iterable[str]) -> dict[str, list[str]]:
-    """Text fields as digests; lists element by element."""
+def digests(record: PanoscRecord, names: Iterable[str]) -> dict[str, list[str]]:
+    """Returns digests of the text fields that the record has; one for each element of a list."""
     found: dict[str, list[str]] = {}
     for name in names:
-        value = told.get(name)
+        value = record.get(name)
         if isinstance(value, str):
             found[name] = [index_fields.digest(value)]
         elif isinstance(value, list) and value:
@@ -21,8 +24,8 @@ def digests(told: Told, names: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
-def rows_digests(rows: Iterable[Told], names: Iterable[str]) -> dict[str, list[str]]:
-    """The same over the rows of a relation, together."""
+def digests_of_rows(rows: Iterable[PanoscRecord], names: Iterable[str]) -> dict[str, list[str]]:
+    """Returns the digests of all rows of a relation together."""
     found: dict[str, set[str]] = {}
     listed = list(names)
     for row in rows:
@@ -31,11 +34,11 @@ def rows_digests(rows: Iterable[Told], names: Iterable[str]) -> dict[str, list[s
     return {name: sorted(values) for name, values in found.items()}
 
 
-def patterned(told: Told, names: Iterable[str]) -> dict[str, dict[str, list[str]]]:
-    """What patterns are looked for in: runs of characters, and words."""
+def pattern_fields(record: PanoscRecord, names: Iterable[str]) -> dict[str, dict[str, list[str]]]:
+    """Returns the character n-grams (g) and words (w) in which patterns are searched."""
     found: dict[str, dict[str, list[str]]] = {"g": {}, "w": {}}
     for name in names:
-        value: Any = told.get(name) or []
+        value: Any = record.get(name) or []
         texts = cast("list[str]", value if isinstance(value, list) else [value])
         if texts:
             found["g"][name] = sorted(set[str]().union(*map(index_fields.grams, texts)))
@@ -43,16 +46,16 @@ def patterned(told: Told, names: Iterable[str]) -> dict[str, dict[str, list[str]
     return found
 
 
-def terms(rows: Iterable[Told]) -> list[str]:
-    """The techniques with all their broader ones."""
+def technique_terms(rows: Iterable[PanoscRecord]) -> list[str]:
+    """Returns the techniques' terms and all their broader terms."""
     found: set[str] = set()
     for row in rows:
         found |= techniques.broader(techniques.term(row["pid"], row.get("panetId")))
     return sorted(found)
 
 
-def quantities(rows: Iterable[Told]) -> dict[str, dict[str, list[Any]]]:
-    """By parameter: numbers as stored (v), texts (s), and numbers in SI by dimension."""
+def parameter_values(rows: Iterable[PanoscRecord]) -> dict[str, dict[str, list[Any]]]:
+    """Returns by parameter: numbers as stored (v), texts (s), and SI numbers by dimension."""
     found: dict[str, dict[str, set[Any]]] = {}
     for row in rows:
         value, unit = row["value"], row.get("unit")
@@ -67,18 +70,18 @@ def quantities(rows: Iterable[Told]) -> dict[str, dict[str, list[Any]]]:
     return {n: {part: sorted(v) for part, v in parts.items()} for n, parts in found.items()}
 
 
-def names(rows: Iterable[Told]) -> list[str]:
+def parameter_names(rows: Iterable[PanoscRecord]) -> list[str]:
     return sorted({index_fields.digest(row["name"]) for row in rows})
 
 
-def field_facets(told: Told, names: Iterable[str]) -> dict[str, list[str]]:
-    """The values of a record's own fields, to be counted."""
-    found = {name: told.get(name, []) for name in names}
-    return {n: _counted([v] if isinstance(v, str) else v) for n, v in found.items()}
+def own_facets(record: PanoscRecord, names: Iterable[str]) -> dict[str, list[str]]:
+    """Returns the facet values of the record's own fields."""
+    found = {name: record.get(name, []) for name in names}
+    return {n: _facet_values([v] if isinstance(v, str) else v) for n, v in found.items()}
 
 
-def facets(told: Told, names: Iterable[str], relations: Told) -> dict[str, Any]:
-    """The values to count; of parameters the short texts, unless they are prose."""
+def facets(record: PanoscRecord, names: Iterable[str], relations: PanoscRecord) -> dict[str, Any]:
+    """Returns all facet values; parameters count if they are short texts and not free text."""
     instrument: Mapping[str, str] | None = relations.get("instrument")
     parameters: dict[str, set[str]] = {}
     for row in relations["parameters"]:
@@ -88,25 +91,25 @@ def facets(told: Told, names: Iterable[str], relations: Told) -> dict[str, Any]:
         if len(value) <= index_fields.MAX_FACET_CHARS:
             parameters.setdefault(index_fields.parameter_key(row["name"]), set()).add(row["value"])
     return {
-        "techniques": _counted(t["name"] for t in relations.get("techniques", ())),
-        "samples": _counted(s["name"] for s in relations.get("samples", ())),
-        "instrument": _counted([instrument["name"]] if instrument else []),
-        **field_facets(told, names),
-        "parameter": {name: _counted(values) for name, values in parameters.items()},
+        "techniques": _facet_values(t["name"] for t in relations.get("techniques", ())),
+        "samples": _facet_values(s["name"] for s in relations.get("samples", ())),
+        "instrument": _facet_values([instrument["name"]] if instrument else []),
+        **own_facets(record, names),
+        "parameter": {name: _facet_values(values) for name, values in parameters.items()},
     }
 
 
-def _counted(values: Iterable[str]) -> list[str]:
+def _facet_values(values: Iterable[str]) -> list[str]:
     return sorted({index_fields.facet_value(v) for v in values})
 
 
-def united(parts: Iterable[Any]) -> Any:
-    """Fields of several records as one: lists together, objects member by member."""
-    together: dict[str, Any] = {}
+def merge(parts: Iterable[Any]) -> Any:
+    """Merges the fields of several records: joins lists, merges objects member by member."""
+    merged: dict[str, Any] = {}
     for part in parts:
         for name, value in part.items():
             if isinstance(value, dict):
-                together[name] = united([together.get(name, {}), value])
+                merged[name] = merge([merged.get(name, {}), value])
             else:
-                together[name] = sorted({*together.get(name, ()), *value})
-    return together
+                merged[name] = sorted({*merged.get(name, ()), *value})
+    return merged

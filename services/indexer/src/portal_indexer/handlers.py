@@ -1,4 +1,4 @@
-"""What the indexer hears, and what each event changes in the catalogue."""
+"""The bus subscribers of the indexer: each event changes the catalogue and marks records dirty."""
 
 from typing import Annotated
 
@@ -21,136 +21,160 @@ from portal_shared.runtime.worker import Worker
 from portal_shared.search import index_fields
 
 from portal_indexer.catalogue import LEVELS, Catalogue
-from portal_indexer.file_lists import Files
+from portal_indexer.file_lists import FileLists
 
-AT_ONCE = 20
+MAX_UNACKED = 20  # messages of one queue in work at a time
+MAX_UNACKED_FILE_LISTS = 4  # parts of file lists are large
 
 router = RabbitRouter()
-Kept = Annotated[Catalogue, Context("catalogue")]
-Waiting = Annotated[Worker, Context("worker")]
+CatalogueContext = Annotated[Catalogue, Context("catalogue")]
+FileListsContext = Annotated[FileLists, Context("files")]
+IndexWorkerContext = Annotated[Worker, Context("worker")]
 
 
 @router.subscriber(
     publisher.event_queue("indexer", DatasetRegistered),
-    channel=publisher.channel(AT_ONCE),
+    channel=publisher.channel(MAX_UNACKED),
     no_reply=True,
 )
-async def keep_dataset(
+async def store_dataset(
     event: DatasetRegistered,
-    catalogue: Kept,
-    files: Annotated[Files, Context()],
-    worker: Waiting,
+    catalogue: CatalogueContext,
+    files: FileListsContext,
+    worker: IndexWorkerContext,
 ) -> None:
     record = event.dataset
-    fields: Doc = {"record.document": 1}
-    before = await catalogue.find(index_fields.DATASETS, {"_id": record.pid}, fields)
-    lists: Doc = {"record.datasets": record.pid}
-    listing = await catalogue.find(index_fields.DOCUMENTS, lists, {"_id": 1})
-    newer = await catalogue.put(
+    before = await catalogue.find(
+        index_fields.DATASETS, {"_id": record.pid}, {"record.document": 1}
+    )
+    documents = {record.document, *await _documents_listing(catalogue, record.pid)}
+    documents |= _parents(before)  # the document that the dataset leaves
+    newer = await catalogue.store(
         index_fields.DATASETS, record, event.version, history=event.history, new=not before
     )
     if newer and not record.files.count:
-        await files.none(record.pid, event.version)
-    documents = {record.document, *(row["_id"] for row in listing)}
-    documents |= {row.get("record", {}).get("document") for row in before}  # one it leaves
+        await files.store_empty(record.pid, event.version)
     await catalogue.mark(datasets=[record.pid], documents=documents)
     worker.wake.set()
 
 
 @router.subscriber(
     publisher.event_queue("indexer", DocumentRegistered),
-    channel=publisher.channel(AT_ONCE),
+    channel=publisher.channel(MAX_UNACKED),
     no_reply=True,
 )
-async def keep_document(event: DocumentRegistered, catalogue: Kept, worker: Waiting) -> None:
+async def store_document(
+    event: DocumentRegistered, catalogue: CatalogueContext, worker: IndexWorkerContext
+) -> None:
     record = event.document
     datasets = {*record.datasets, *await _datasets_of(catalogue, record.pid)}
-    await catalogue.put(index_fields.DOCUMENTS, record, event.version, history=event.history)
+    await catalogue.store(index_fields.DOCUMENTS, record, event.version, history=event.history)
     await catalogue.mark(documents=[record.pid], datasets=datasets)
     worker.wake.set()
 
 
 @router.subscriber(
     publisher.event_queue("indexer", DatasetWithdrawn),
-    channel=publisher.channel(AT_ONCE),
+    channel=publisher.channel(MAX_UNACKED),
     no_reply=True,
 )
-async def withdraw_dataset(event: DatasetWithdrawn, catalogue: Kept, worker: Waiting) -> None:
+async def withdraw_dataset(
+    event: DatasetWithdrawn, catalogue: CatalogueContext, worker: IndexWorkerContext
+) -> None:
     if await catalogue.withdraw(index_fields.DATASETS, event):
         rows = await catalogue.find(
             index_fields.DATASETS, {"_id": event.pid}, {"record.document": 1}
         )
-        listing = await catalogue.find(
-            index_fields.DOCUMENTS, {"record.datasets": event.pid}, {"_id": 1}
-        )
-        documents = {row.get("record", {}).get("document") for row in rows}
-        documents |= {row["_id"] for row in listing}
+        documents = _parents(rows) | await _documents_listing(catalogue, event.pid)
         await catalogue.mark(datasets=[event.pid], documents=documents)
         worker.wake.set()
 
 
 @router.subscriber(
     publisher.event_queue("indexer", DocumentWithdrawn),
-    channel=publisher.channel(AT_ONCE),
+    channel=publisher.channel(MAX_UNACKED),
     no_reply=True,
 )
-async def withdraw_document(event: DocumentWithdrawn, catalogue: Kept, worker: Waiting) -> None:
+async def withdraw_document(
+    event: DocumentWithdrawn, catalogue: CatalogueContext, worker: IndexWorkerContext
+) -> None:
     if await catalogue.withdraw(index_fields.DOCUMENTS, event):
         datasets = await _datasets_of(catalogue, event.pid)
         await catalogue.mark(documents=[event.pid], datasets=datasets)
         worker.wake.set()
 
 
+def _parents(datasets: list[Doc]) -> set[str | None]:
+    """Returns the pids of the documents that the dataset rows give as theirs."""
+    return {row.get("record", {}).get("document") for row in datasets}
+
+
+async def _documents_listing(catalogue: Catalogue, pid: str) -> set[str | None]:
+    """Returns the pids of the documents that list the dataset."""
+    rows = await catalogue.find(index_fields.DOCUMENTS, {"record.datasets": pid}, {"_id": 1})
+    return {row["_id"] for row in rows}
+
+
 async def _datasets_of(catalogue: Catalogue, pid: str) -> set[str]:
-    """Datasets that a document names, as the catalogue has it, and those that name it."""
-    kept = await catalogue.find(index_fields.DOCUMENTS, {"_id": pid}, {"record.datasets": 1})
+    """Returns the pids of the datasets that the stored document lists or that point to it."""
+    documents = await catalogue.find(index_fields.DOCUMENTS, {"_id": pid}, {"record.datasets": 1})
     rows = await catalogue.find(index_fields.DATASETS, {"record.document": pid}, {"_id": 1})
-    named = {one for row in kept for one in row.get("record", {}).get("datasets", ())}
-    return {*named, *(row["_id"] for row in rows)}
+    listed = {one for row in documents for one in row.get("record", {}).get("datasets", ())}
+    return {*listed, *(row["_id"] for row in rows)}
 
 
 @router.subscriber(
     publisher.event_queue("indexer", InstrumentRegistered),
-    channel=publisher.channel(AT_ONCE),
+    channel=publisher.channel(MAX_UNACKED),
     no_reply=True,
 )
-async def keep_instrument(event: InstrumentRegistered, catalogue: Kept, worker: Waiting) -> None:
-    await catalogue.put(index_fields.INSTRUMENTS, event.instrument, event.version)
+async def store_instrument(
+    event: InstrumentRegistered, catalogue: CatalogueContext, worker: IndexWorkerContext
+) -> None:
+    await catalogue.store(index_fields.INSTRUMENTS, event.instrument, event.version)
     await catalogue.mark(instruments=[event.instrument.pid])
     worker.wake.set()
 
 
 @router.subscriber(
     publisher.event_queue("indexer", DatasetFilesListed),
-    channel=publisher.channel(4),
+    channel=publisher.channel(MAX_UNACKED_FILE_LISTS),
     no_reply=True,
 )
-async def keep_files(event: DatasetFilesListed, files: Annotated[Files, Context()]) -> None:
-    await files.put(event)
+async def store_file_list(event: DatasetFilesListed, files: FileListsContext) -> None:
+    await files.store_part(event)
 
 
 @router.subscriber(
-    publisher.event_queue("indexer", DoiMinted), channel=publisher.channel(AT_ONCE), no_reply=True
+    publisher.event_queue("indexer", DoiMinted),
+    channel=publisher.channel(MAX_UNACKED),
+    no_reply=True,
 )
-async def note_doi(event: DoiMinted, catalogue: Kept, worker: Waiting) -> None:
-    await catalogue.put_doi(event)
+async def store_doi(
+    event: DoiMinted, catalogue: CatalogueContext, worker: IndexWorkerContext
+) -> None:
+    await catalogue.store_doi(event)
     await catalogue.mark(**{LEVELS[event.level]: [event.pid]})
     worker.wake.set()
 
 
 @router.subscriber(
     publisher.event_queue("indexer", DatasetAvailability),
-    channel=publisher.channel(AT_ONCE),
+    channel=publisher.channel(MAX_UNACKED),
     no_reply=True,
 )
-async def note_availability(event: DatasetAvailability, catalogue: Kept, worker: Waiting) -> None:
-    await catalogue.put_availability(event.pid, event.availability, event.version)
+async def store_availability(
+    event: DatasetAvailability, catalogue: CatalogueContext, worker: IndexWorkerContext
+) -> None:
+    await catalogue.store_availability(event.pid, event.availability, event.version)
     await catalogue.mark(datasets=[event.pid])
     worker.wake.set()
 
 
 @router.subscriber(
-    publisher.event_queue("indexer", JobFinished), channel=publisher.channel(AT_ONCE), no_reply=True
+    publisher.event_queue("indexer", JobFinished),
+    channel=publisher.channel(MAX_UNACKED),
+    no_reply=True,
 )
-async def keep_job(event: JobFinished, catalogue: Kept) -> None:
-    await catalogue.put_job(event.answer)
+async def store_job_answer(event: JobFinished, catalogue: CatalogueContext) -> None:
+    await catalogue.store_job_answer(event.answer)

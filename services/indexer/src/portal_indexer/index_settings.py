@@ -1,11 +1,11 @@
-"""What the engine is told of each index: what is searched, in which weight, and how."""
+"""The Meilisearch settings of each index: searchable fields by weight, filters, ranking, typos."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from portal_shared.search import index_fields, query_terms
 
-SEARCHED = {
+SEARCHABLE = {
     index_fields.DOCUMENTS: [
         "title",
         "keywords",
@@ -31,12 +31,12 @@ SEARCHED = {
     ],
     index_fields.INSTRUMENTS: ["name", "facility", "identifiers"],
 }
-MOST_HITS = 10_000_000
+MAX_HITS = 10_000_000
 
 
 def settings(index: str) -> dict[str, Any]:
     return {
-        "searchableAttributes": SEARCHED[index],
+        "searchableAttributes": SEARCHABLE[index],
         "displayedAttributes": ["*"],
         "filterableAttributes": sorted(index_fields.FILTERABLE),
         "sortableAttributes": sorted(index_fields.SORTABLE),
@@ -49,16 +49,16 @@ def settings(index: str) -> dict[str, Any]:
             "disableOnWords": [],
             "disableOnNumbers": True,
         },
-        "pagination": {"maxTotalHits": MOST_HITS},
+        "pagination": {"maxTotalHits": MAX_HITS},
         "faceting": {
             "maxValuesPerFacet": index_fields.MAX_FACET_VALUES,
-            "sortFacetValuesBy": {"*": "count", "up": "alpha"},  # documents: in their order
+            "sortFacetValuesBy": {"*": "count", "up": "alpha"},  # `up`: in the order of documents
         },
     }
 
 
 def synonyms(groups: Iterable[tuple[str, ...]]) -> dict[str, list[str]]:
-    """Each word of a group with all the others."""
+    """Maps each word of a group to all other words of the group."""
     found: dict[str, set[str]] = {}
     for group in groups:
         for word in group:

@@ -1,6 +1,7 @@
-"""Brings the indexes up to the catalogue: what is dirty is packed, sent, and marked clean."""
+"""Indexes dirty records: builds their search documents and sends them to Meilisearch."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from portal_shared.contracts.identifiers import bare_doi
@@ -12,168 +13,194 @@ from portal_shared.search import index_fields, techniques
 
 from portal_indexer import search_documents
 from portal_indexer.catalogue import Catalogue
-from portal_indexer.meilisearch import Engine
+from portal_indexer.meilisearch import Meilisearch
 
 log = logger(__name__)
 
-NOT_PACKED: Doc = {"json": 0, "relations": 0, "record.details": 0, "record.members": 0}
-FEWER_DOCUMENTS = 4  # a document is packed with all its datasets
+DOCUMENT_BATCH_DIVISOR = 4  # batches of documents are smaller: all datasets of each are loaded
+MAX_REASON = 1000  # characters of an error that are stored
+HIDDEN: Doc = {"json": None, "relations": None}  # the catalogue values of a record not public
 
 
-class Indexing:
-    def __init__(self, catalogue: Catalogue, engine: Engine, batch: int) -> None:
+@dataclass(frozen=True, slots=True)
+class BuiltRecord:
+    """A catalogue row with the values to store beside it and its search document.
+
+    `search` is None for a record that belongs into no index.
+    """
+
+    row: Doc
+    values: Doc
+    search: Doc | None
+
+
+class IndexWorker:
+    def __init__(self, catalogue: Catalogue, meilisearch: Meilisearch, batch: int) -> None:
         self._catalogue = catalogue
-        self._engine = engine
+        self._meilisearch = meilisearch
         self.batch = batch
         self.indexed = 0
-        self.refused = 0  # by the engine, for good
+        self.refused = 0  # records that Meilisearch refused; they are not sent again
 
     async def step(self) -> bool:
-        """One batch of each kind; whether there may be more."""
+        """Indexes one batch of each collection; returns whether there may be more."""
         more = False
         for name in (index_fields.INSTRUMENTS, index_fields.DATASETS, index_fields.DOCUMENTS):
-            rows = await self._catalogue.dirty(name, self.most(name))
+            rows = await self._catalogue.load_dirty(name, self.batch_size(name))
             if rows:
                 await self.index(name, name, rows)
-                more = more or len(rows) >= self.most(name)
+                more = more or len(rows) >= self.batch_size(name)
         return more
 
-    def most(self, name: str) -> int:
-        few = max(1, self.batch // FEWER_DOCUMENTS)
-        return few if name == index_fields.DOCUMENTS else self.batch
+    def batch_size(self, name: str) -> int:
+        if name == index_fields.DOCUMENTS:
+            return max(1, self.batch // DOCUMENT_BATCH_DIVISOR)
+        return self.batch
 
     async def index(self, name: str, index: str, rows: Sequence[Doc]) -> None:
-        """Send rows of a collection to an index, and mark them clean if it is the live one."""
-        packed = await self.packed(name, rows)
-        gone = [pid_key(row["_id"]) for row, _, search in packed if search is None]
-        await self._engine.delete(index, gone)
-        sent = [(row, search) for row, _, search in packed if search is not None]
-        unfit = await self._put(index, sent)
+        """Sends rows of a collection to an index; removes their marks if it is the live index."""
+        built = await self._build(name, rows)
+        removed = [pid_key(one.row["_id"]) for one in built if one.search is None]
+        await self._meilisearch.delete(index, removed)
+        sent = [(one.row, one.search) for one in built if one.search is not None]
+        refusals = await self._send(index, sent)
         if index == name:
-            await self._catalogue.clean(
+            await self._catalogue.store_indexed(
                 name,
-                [(row, {**found, "unfit": unfit.get(row["_id"])}) for row, found, _ in packed],
+                [(one.row, {**one.values, "unfit": refusals.get(one.row["_id"])}) for one in built],
             )
             self.indexed += len(rows)
-            log.info("indexed", index=index, records=len(sent), removed=len(gone))
+            log.info("indexed", index=index, records=len(sent), removed=len(removed))
 
-    async def _put(self, index: str, sent: Sequence[tuple[Doc, Doc]]) -> dict[str, str]:
-        """All at once; one by one when the engine refuses something in it."""
+    async def _send(self, index: str, documents: Sequence[tuple[Doc, Doc]]) -> dict[str, str]:
+        """Sends rows' search documents, one by one if Meilisearch refuses them together.
+
+        Returns the reason of each refusal by pid.
+        """
         try:
-            await self._engine.put(index, [search for _, search in sent])
+            await self._meilisearch.replace(index, [search for _, search in documents])
         except Invalid as error:
-            if len(sent) == 1:
-                pid: str = sent[0][0]["_id"]
-                log.exception("the engine refuses a record", index=index, pid=pid)
+            if len(documents) == 1:
+                pid: str = documents[0][0]["_id"]
+                log.exception("record_refused", index=index, pid=pid)
                 self.refused += 1
-                return {pid: error.reason[:1000]}
-            refused: dict[str, str] = {}
-            for one in sent:
-                refused |= await self._put(index, [one])
-            return refused
+                return {pid: error.reason[:MAX_REASON]}
+            refusals: dict[str, str] = {}
+            for one in documents:
+                refusals |= await self._send(index, [one])
+            return refusals
         return {}
 
-    async def packed(self, name: str, rows: Sequence[Doc]) -> list[tuple[Doc, Doc, Doc | None]]:
-        """Each row with what to keep beside it and its search document (None: not public)."""
+    async def _build(self, name: str, rows: Sequence[Doc]) -> list[BuiltRecord]:
         if name == index_fields.DATASETS:
-            return await self._datasets(rows)
+            return await self._build_datasets(rows)
         if name == index_fields.DOCUMENTS:
-            return await self._documents(rows)
-        return [(row, *_instrument(row)) for row in rows]
+            return await self._build_documents(rows)
+        return [_build_instrument(row) for row in rows]
 
-    async def _datasets(self, rows: Sequence[Doc]) -> list[tuple[Doc, Doc, Doc | None]]:
-        records = {r["_id"]: Dataset.model_validate(r["record"]) for r in rows if _public(r)}
-        named = [d.document for d in records.values() if d.document]
-        found = await self._either(index_fields.DOCUMENTS, named, "record.datasets", list(records))
-        documents = [Document.model_validate(r["record"]) for r in found if _public(r)]
-        answer: list[tuple[Doc, Doc, Doc | None]] = []
+    async def _build_datasets(self, rows: Sequence[Doc]) -> list[BuiltRecord]:
+        records = {r["_id"]: Dataset.model_validate(r["record"]) for r in rows if _is_public(r)}
+        parents = [d.document for d in records.values() if d.document]
+        found = await self._find_related(
+            index_fields.DOCUMENTS, parents, "record.datasets", list(records)
+        )
+        documents = [Document.model_validate(r["record"]) for r in found if _is_public(r)]
+        built: list[BuiltRecord] = []
         tags: list[tuple[str, str]] = []
         for row in rows:
             record = records.get(row["_id"])
             if record is None:
-                answer.append((row, _hidden(), None))
+                built.append(BuiltRecord(row, HIDDEN, None))
                 continue
-            old = record.superseded_by is not None  # found by its pid and DOI alone
-            above = [
-                d
-                for d in documents
-                if not old and (d.pid == record.document or record.pid in d.datasets)
-            ]
-            named_publicly = any(d.pid == record.document for d in documents)
-            search = search_documents.dataset(
-                record if named_publicly else record.model_copy(update={"document": None}),
-                doi=row.get("doi"),
-                availability=row.get("availability"),
-                documents=above,
-            )
-            kept = {
-                **search_documents.answers(search),
-                **_doi(row, record.doi),
-                "documents": sorted(d.pid for d in above),
-                "instrument": record.instrument.pid if record.instrument and not old else None,
-            }
+            built.append(_build_dataset(row, record, documents))
             tags += [
                 (techniques.normalize_label(t.name), techniques.term(t.pid, t.panet_id))
                 for t in record.techniques
             ]
-            answer.append((row, kept, None if old else search))
-        await self._catalogue.note_techniques(tags)
-        return answer
+        await self._catalogue.store_techniques(tags)
+        return built
 
-    async def _either(
-        self, name: str, pids: Sequence[str], field: str, values: Sequence[str]
-    ) -> list[Doc]:
-        """Rows with one of these pids or values: two look-ups by index, not one scan."""
-        wanted = (("_id", pids), (field, values))
-        found: dict[str, Doc] = {}
-        for label, sought in wanted:
-            if sought:
-                rows = await self._catalogue.find(name, {label: {"$in": list(sought)}})
-                found |= {row["_id"]: row for row in rows}
-        return list(found.values())
-
-    async def _documents(self, rows: Sequence[Doc]) -> list[tuple[Doc, Doc, Doc | None]]:
-        records = {r["_id"]: Document.model_validate(r["record"]) for r in rows if _public(r)}
-        named = [pid for d in records.values() for pid in d.datasets]
-        found = await self._either(index_fields.DATASETS, named, "record.document", list(records))
-        known = (Dataset.model_validate(r["record"]) for r in found if _public(r))
+    async def _build_documents(self, rows: Sequence[Doc]) -> list[BuiltRecord]:
+        records = {r["_id"]: Document.model_validate(r["record"]) for r in rows if _is_public(r)}
+        listed = [pid for d in records.values() for pid in d.datasets]
+        found = await self._find_related(
+            index_fields.DATASETS, listed, "record.document", list(records)
+        )
+        known = (Dataset.model_validate(r["record"]) for r in found if _is_public(r))
         datasets = [d for d in known if d.superseded_by is None]
-        answer: list[tuple[Doc, Doc, Doc | None]] = []
+        built: list[BuiltRecord] = []
         for row in rows:
             record = records.get(row["_id"])
             if record is None:
-                answer.append((row, _hidden(), None))
-                continue
-            listed = set(record.datasets)
-            below = [d for d in datasets if d.pid in listed or d.document == record.pid]
-            search = search_documents.document(record, doi=row.get("doi"), datasets=below)
-            kept = {
-                **search_documents.answers(search),
-                **_doi(row, record.doi),
-                "datasets": sorted(d.pid for d in below),
-            }
-            # The search API knows publications and proposals: the atlas has its own page alone.
-            in_search = doi_level(record) == "document"
-            answer.append((row, kept, search if in_search else None))
-        return answer
+                built.append(BuiltRecord(row, HIDDEN, None))
+            else:
+                built.append(_build_document(row, record, datasets))
+        return built
+
+    async def _find_related(
+        self, name: str, pids: Sequence[str], field: str, values: Sequence[str]
+    ) -> list[Doc]:
+        """Returns the rows with one of the pids, or with one of the values in the field.
+
+        Two queries that each use a database index, instead of one that scans the collection.
+        """
+        found: dict[str, Doc] = {}
+        for label, wanted in (("_id", pids), (field, values)):
+            if wanted:
+                rows = await self._catalogue.find(name, {label: {"$in": list(wanted)}})
+                found |= {row["_id"]: row for row in rows}
+        return list(found.values())
 
 
-def _public(row: Doc) -> bool:
+def _build_dataset(row: Doc, record: Dataset, documents: Sequence[Document]) -> BuiltRecord:
+    """Builds a public dataset; one that was superseded is found only by its pid and DOI."""
+    superseded = record.superseded_by is not None
+    above = [
+        d
+        for d in documents
+        if not superseded and (d.pid == record.document or record.pid in d.datasets)
+    ]
+    has_public_parent = any(d.pid == record.document for d in documents)
+    search = search_documents.build_dataset(
+        record if has_public_parent else record.model_copy(update={"document": None}),
+        doi=row.get("doi"),
+        availability=row.get("availability"),
+        documents=above,
+    )
+    values = {
+        **search_documents.ready_answers(search),
+        **_lookup_doi(row, record.doi),
+        "documents": sorted(d.pid for d in above),
+        "instrument": record.instrument.pid if record.instrument and not superseded else None,
+    }
+    return BuiltRecord(row, values, None if superseded else search)
+
+
+def _build_document(row: Doc, record: Document, datasets: Sequence[Dataset]) -> BuiltRecord:
+    """Builds a public document; the atlas has a landing page but is in no index."""
+    listed = set(record.datasets)
+    below = [d for d in datasets if d.pid in listed or d.document == record.pid]
+    search = search_documents.build_document(record, doi=row.get("doi"), datasets=below)
+    values = {
+        **search_documents.ready_answers(search),
+        **_lookup_doi(row, record.doi),
+        "datasets": sorted(d.pid for d in below),
+    }
+    return BuiltRecord(row, values, search if doi_level(record) == "document" else None)
+
+
+def _build_instrument(row: Doc) -> BuiltRecord:
+    if not _is_public(row):
+        return BuiltRecord(row, HIDDEN, None)
+    search = search_documents.build_instrument(Instrument.model_validate(row["record"]))
+    return BuiltRecord(row, {**search_documents.ready_answers(search)}, search)
+
+
+def _is_public(row: Doc) -> bool:
     return bool(row.get("record")) and bool(row.get("public"))
 
 
-def _hidden() -> Doc:
-    return {"json": None, "relations": None}
-
-
-def _instrument(row: Doc) -> tuple[Doc, Doc | None]:
-    if not _public(row):
-        return _hidden(), None
-    search = search_documents.instrument(Instrument.model_validate(row["record"]))
-    return dict(search_documents.answers(search)), search
-
-
-def _doi(row: Doc, brought: str | None) -> dict[str, Any]:
-    """The DOI to look it up by: the minted one, else the one it brought."""
-    doi = row.get("doi") or brought
+def _lookup_doi(row: Doc, record_doi: str | None) -> dict[str, Any]:
+    """Returns the DOI by which the gateway finds the row: the minted one, else the record's."""
+    doi = row.get("doi") or record_doi
     return {"told_doi": bare_doi(doi) if doi else None}

@@ -1,6 +1,6 @@
-"""Meilisearch, as far as the indexer needs it. Its client blocks, so calls run in a thread.
+"""Adapter of Meilisearch for the indexer. The official client blocks, so calls run in a thread.
 
-Writes are done when their task has succeeded: accepted is not indexed.
+A write returns only when its Meilisearch task has succeeded.
 """
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownVariableType=false
@@ -26,7 +26,7 @@ REQUEST_SECONDS = 60
 POLL_MS = 20
 
 
-class Engine:
+class Meilisearch:
     def __init__(self, settings: IndexerSettings) -> None:
         self._client = meilisearch.Client(
             settings.meilisearch_url,
@@ -36,62 +36,62 @@ class Engine:
         self._prefix = settings.index_prefix
         self._wait_ms = round(settings.task_seconds * 1000)
 
-    async def ready(self) -> None:
-        """Raises Unavailable when it does not answer."""
-        await self._do(self._client.health)
+    async def check_ready(self) -> None:
+        """Raises Unavailable if Meilisearch does not answer."""
+        await self._call(self._client.health)
 
     async def ensure(self, index: str, settings: dict[str, Any]) -> bool:
-        """The index with these settings; tells whether it has to be filled: it is new, or its
-        records lack fields that filters ask for.
+        """Creates or updates an index. Returns whether all records have to be sent again: the
+        index is new, or its filterable fields changed.
         """
-        return await self._do(lambda: self._ensure(self._prefix + index, settings))
+        return await self._call(lambda: self._ensure(self._prefix + index, settings))
 
     def _ensure(self, uid: str, settings: dict[str, Any]) -> bool:
-        made = False
+        created = False
         try:
             self._client.get_raw_index(uid)
         except MeilisearchApiError as error:
             if error.code != "index_not_found":
                 raise
-            self._done(self._client.create_index(uid, {"primaryKey": "id"}))
-            made = True
-        there: dict[str, Any] = self._client.index(uid).get_settings()
-        changed = {k: v for k, v in settings.items() if _plain(there.get(k)) != _plain(v)}
+            self._wait(self._client.create_index(uid, {"primaryKey": "id"}))
+            created = True
+        current: dict[str, Any] = self._client.index(uid).get_settings()
+        changed = {k: v for k, v in settings.items() if _canonical(current.get(k)) != _canonical(v)}
         if changed:
-            self._done(self._client.index(uid).update_settings(changed))
-        return made or "filterableAttributes" in changed
+            self._wait(self._client.index(uid).update_settings(changed))
+        return created or "filterableAttributes" in changed
 
-    async def put(self, index: str, documents: Sequence[dict[str, Any]]) -> None:
-        """Replace these documents. Raises Invalid when the engine will never take them."""
+    async def replace(self, index: str, documents: Sequence[dict[str, Any]]) -> None:
+        """Adds or replaces documents. Raises Invalid if Meilisearch refuses one of them."""
         if documents:
             body = "\n".join(json.dumps(d, ensure_ascii=False) for d in documents)
             uid = self._prefix + index
-            await self._do(
-                lambda: self._done(
+            await self._call(
+                lambda: self._wait(
                     self._client.index(uid).add_documents_ndjson(body.encode(), "id")
                 )
             )
 
     async def delete(self, index: str, ids: Sequence[str]) -> None:
-        """These documents are gone, if they were there; ids are of model.key."""
+        """Deletes documents if they exist; `ids` are made by records.pid_key()."""
         if ids:
             uid = self._prefix + index
-            listed = f"id IN [{', '.join(ids)}]"
-            await self._do(
-                lambda: self._done(self._client.index(uid).delete_documents(filter=listed))
+            which = f"id IN [{', '.join(ids)}]"
+            await self._call(
+                lambda: self._wait(self._client.index(uid).delete_documents(filter=which))
             )
 
     async def count(self, index: str) -> int:
         uid = self._prefix + index
-        return await self._do(lambda: self._client.index(uid).get_stats().number_of_documents)
+        return await self._call(lambda: self._client.index(uid).get_stats().number_of_documents)
 
     async def drop(self, index: str) -> None:
-        """Delete an index if it is there."""
+        """Deletes an index if it exists."""
         uid = self._prefix + index
 
-        def gone() -> None:
+        def delete_if_exists() -> None:
             try:
-                self._done(self._client.delete_index(uid))
+                self._wait(self._client.delete_index(uid))
             except MeilisearchApiError as error:
                 if error.code != "index_not_found":
                     raise
@@ -99,23 +99,23 @@ class Engine:
                 if "not found" not in error.reason:
                     raise
 
-        await self._do(gone)
+        await self._call(delete_if_exists)
 
     async def swap(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """Exchange the indexes of each pair, all at once."""
-        named: list[Mapping[str, list[str] | bool]] = [
+        """Swaps the indexes of each pair in one Meilisearch task."""
+        swaps: list[Mapping[str, list[str] | bool]] = [
             {"indexes": [self._prefix + a, self._prefix + b]} for a, b in pairs
         ]
-        await self._do(lambda: self._done(self._client.swap_indexes(named)))
+        await self._call(lambda: self._wait(self._client.swap_indexes(swaps)))
 
-    def _done(self, task: Any) -> None:
+    def _wait(self, task: Any) -> None:
         finished = self._client.wait_for_task(task.task_uid, self._wait_ms, POLL_MS)
         if finished.status != "succeeded":
             error: dict[str, Any] = finished.error or {}
             raise Invalid(f"Meilisearch: {error.get('message', finished.status)}")
 
     @staticmethod
-    async def _do(call: Callable[[], T]) -> T:
+    async def _call(call: Callable[[], T]) -> T:
         try:
             return await asyncio.to_thread(call)
         except (MeilisearchCommunicationError, MeilisearchTimeoutError) as error:
@@ -129,8 +129,8 @@ class Engine:
             raise Unavailable(f"Meilisearch: {error}") from error
 
 
-def _plain(value: Any) -> Any:
-    """Settings compare by what they say, not by the order of what has none."""
+def _canonical(value: Any) -> Any:
+    """Sorts the members of objects, so that equal settings compare equal."""
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in sorted(value.items())}
+        return {k: _canonical(v) for k, v in sorted(value.items())}
     return value

@@ -1,4 +1,4 @@
-"""Records as the PaNOSC search API tells them: absent fields are left out. Pure."""
+"""Maps records to the fields of the PaNOSC search API; fields without a value are left out."""
 
 import re
 from collections.abc import Iterable
@@ -10,7 +10,6 @@ from portal_shared.contracts.records import (
     Affiliation,
     Dataset,
     Document,
-    File,
     Instrument,
     Member,
     Parameter,
@@ -20,13 +19,13 @@ from portal_shared.contracts.records import (
     utc_text,
 )
 
-Told: TypeAlias = dict[str, Any]
+PanoscRecord: TypeAlias = dict[str, Any]
 _SAFE = re.compile(r"[0-9A-Za-z_.~-]{1,100}")
 
 
-def told_dataset(record: Dataset, doi: str | None, availability: str | None) -> Told:
-    """Its own fields; `doi` is the one that was minted, if one was."""
-    return _there(
+def panosc_dataset(record: Dataset, doi: str | None, availability: str | None) -> PanoscRecord:
+    """Maps a dataset without its relations; a minted `doi` wins over the record's own."""
+    return _present(
         pid=record.pid,
         title=record.title,
         isPublic=record.is_public,
@@ -41,8 +40,8 @@ def told_dataset(record: Dataset, doi: str | None, availability: str | None) -> 
     )
 
 
-def told_document(record: Document, doi: str | None) -> Told:
-    return _there(
+def panosc_document(record: Document, doi: str | None) -> PanoscRecord:
+    return _present(
         pid=record.pid,
         isPublic=record.is_public,
         type=record.type,
@@ -57,45 +56,45 @@ def told_document(record: Document, doi: str | None) -> Told:
     )
 
 
-def told_instrument(record: Instrument) -> Told:
+def panosc_instrument(record: Instrument) -> PanoscRecord:
     return {"pid": record.pid, "name": record.name, "facility": record.facility}
 
 
-def dataset_relations(record: Dataset) -> Told:
-    """What is kept with a dataset: everything but its documents and files."""
-    samples = {s.pid: _there(**s.model_dump(mode="json")) for s in record.samples}
-    techniques = {t.pid: told_technique(t) for t in record.techniques}
-    return _there(
-        instrument=told_instrument(record.instrument) if record.instrument else None,
+def dataset_relations(record: Dataset) -> PanoscRecord:
+    """Maps the relations stored with a dataset: all but its documents and files."""
+    samples = {s.pid: _present(**s.model_dump(mode="json")) for s in record.samples}
+    techniques = {t.pid: panosc_technique(t) for t in record.techniques}
+    return _present(
+        instrument=panosc_instrument(record.instrument) if record.instrument else None,
         techniques=_by_pid(techniques.values()),
         samples=_by_pid(samples.values()),
-        parameters=told_parameters(record.pid, record.parameters),
+        parameters=panosc_parameters(record.pid, record.parameters),
     )
 
 
-def document_relations(record: Document) -> Told:
-    """What is kept with a document: everything but its datasets."""
+def document_relations(record: Document) -> PanoscRecord:
+    """Maps the relations stored with a document: all but its datasets."""
     return {
-        "members": [told_member(record.pid, n, m) for n, m in enumerate(record.members)],
-        "parameters": told_parameters(record.pid, record.parameters),
+        "members": [panosc_member(record.pid, n, m) for n, m in enumerate(record.members)],
+        "parameters": panosc_parameters(record.pid, record.parameters),
     }
 
 
-def told_technique(technique: Technique) -> Told:
-    return _there(pid=technique.pid, name=technique.name, panetId=technique.panet_id)
+def panosc_technique(technique: Technique) -> PanoscRecord:
+    return _present(pid=technique.pid, name=technique.name, panetId=technique.panet_id)
 
 
-def told_parameters(pid: str, parameters: Iterable[Parameter]) -> list[Told]:
-    """By name; each has an id of its own below its record's."""
+def panosc_parameters(pid: str, parameters: Iterable[Parameter]) -> list[PanoscRecord]:
+    """Maps parameters, sorted by name; each gets an id derived from its record's pid."""
     rows = [
-        _there(id=_row_id(pid, "p", n), name=p.name, value=p.value, unit=p.unit)
+        _present(id=_row_id(pid, "p", n), name=p.name, value=p.value, unit=p.unit)
         for n, p in enumerate(parameters)
     ]
     return sorted(rows, key=lambda row: (row["name"], row["id"]))
 
 
-def told_member(pid: str, number: int, member: Member) -> Told:
-    return _there(
+def panosc_member(pid: str, number: int, member: Member) -> PanoscRecord:
+    return _present(
         id=_row_id(pid, "m", number),
         role=member.role or (", ".join(member.roles) or None),
         person=_person(member.person) if member.person else None,
@@ -103,19 +102,9 @@ def told_member(pid: str, number: int, member: Member) -> Told:
     )
 
 
-def told_file(pid: str, file: File) -> Told:
-    return _there(
-        id=pid_key(f"{pid}\n{file.location}")[:24],
-        name=file.name,
-        path=file.path or None,
-        size=file.size,
-        sha256=file.sha256,
-    )
-
-
-def _person(person: Person) -> Told:
-    return _there(
-        id=_id(person.id),
+def _person(person: Person) -> PanoscRecord:
+    return _present(
+        id=_safe_id(person.id),
         fullName=person.full_name,
         firstName=person.first_name,
         lastName=person.last_name,
@@ -124,11 +113,11 @@ def _person(person: Person) -> Told:
     )
 
 
-def _affiliation(affiliation: Affiliation) -> Told:
-    return _there(**{**affiliation.model_dump(), "id": _id(affiliation.id)})
+def _affiliation(affiliation: Affiliation) -> PanoscRecord:
+    return _present(**{**affiliation.model_dump(), "id": _safe_id(affiliation.id)})
 
 
-def _id(given: str) -> str:
+def _safe_id(given: str) -> str:
     return given if _SAFE.fullmatch(given) else pid_key(given)[:24]
 
 
@@ -140,9 +129,9 @@ def _date(moment: datetime | None) -> str | None:
     return utc_text(moment) if moment else None
 
 
-def _by_pid(rows: Iterable[Told]) -> list[Told]:
+def _by_pid(rows: Iterable[PanoscRecord]) -> list[PanoscRecord]:
     return sorted(rows, key=lambda row: row["pid"])
 
 
-def _there(**fields: Any) -> Told:
+def _present(**fields: Any) -> PanoscRecord:
     return {name: value for name, value in fields.items() if value is not None}

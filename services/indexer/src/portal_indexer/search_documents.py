@@ -1,25 +1,26 @@
-"""What the search engine is given of a record: text to search, fields to filter, the answer."""
+"""Builds the search document of a record: texts to search, fields to filter, ready answer."""
 
 import json
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
+import inflect
 from portal_shared.contracts.records import Dataset, Document, Instrument, pid_key
 from portal_shared.search import index_fields, query_terms, techniques
 
 from portal_indexer import filter_fields as fields
-from portal_indexer import word_forms
 from portal_indexer.panosc_records import (
-    Told,
+    PanoscRecord,
     dataset_relations,
     document_relations,
-    told_dataset,
-    told_document,
-    told_instrument,
+    panosc_dataset,
+    panosc_document,
+    panosc_instrument,
 )
 
-Packed = dict[str, Any]
+SearchDocument = dict[str, Any]
 
 DATASET_TEXTS = ("pid", "title", "doi", "license", "keywords", "availability")
 DOCUMENT_TEXTS = ("pid", "type", "title", "summary", "doi", "license", "keywords")
@@ -27,108 +28,113 @@ INSTRUMENT_TEXTS = ("pid", "name", "facility")
 DATASET_FACETS = ("keywords", "license", "availability")
 DOCUMENT_FACETS = ("keywords", "type", "license")
 INSTRUMENT_FACETS = ("name", "facility")
+MIN_LETTERS = 3  # of a word whose singular or plural is indexed
+MAX_FORMS = 2000  # of one record
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_WORD = re.compile(r"[A-Za-z]+")
+_INFLECT = inflect.engine()
 
 
-def dataset(
+def build_dataset(
     record: Dataset,
     *,
     doi: str | None = None,
     availability: str | None = None,
     documents: Sequence[Document] = (),
-) -> Packed:
-    told = told_dataset(record, doi, availability)
+) -> SearchDocument:
+    api_record = panosc_dataset(record, doi, availability)
     relations = dataset_relations(record)
-    searched = {
+    texts = {
         "title": record.title,
-        "samples": _samples(relations),
-        "techniques": _techniques(relations),
-        "facts": facts(relations["parameters"], (record.title,)),
+        "samples": _sample_texts(relations),
+        "techniques": _technique_names(relations),
+        "facts": parameter_texts(relations["parameters"], (record.title,)),
     }
     return {
-        **_answer(told, relations),
-        **searched,
-        "forms": _other_forms(searched),
+        **_common_fields(api_record, relations),
+        **texts,
+        "forms": _other_forms(texts),
         "documents": [t for d in documents for t in (d.title, *d.keywords)],
-        "numbers": numbers(relations["parameters"]),
-        "identifiers": [record.pid, record.name, *_dois(told)],
-        **_dataset_fields(told, relations),
-        **fields.patterned(told, index_fields.PATTERN_FIELDS[index_fields.DATASETS]),
+        "numbers": parameter_numbers(relations["parameters"]),
+        "identifiers": [record.pid, record.name, *_dois(api_record)],
+        **_dataset_fields(api_record, relations),
+        **fields.pattern_fields(api_record, index_fields.PATTERN_FIELDS[index_fields.DATASETS]),
         "up": sorted(index_fields.ancestor_key(d.pid) for d in documents),
-        "facet": fields.facets(told, DATASET_FACETS, relations),
+        "facet": fields.facets(api_record, DATASET_FACETS, relations),
     }
 
 
-def document(
+def build_document(
     record: Document, *, doi: str | None = None, datasets: Sequence[Dataset] = ()
-) -> Packed:
-    """`datasets`: the public ones."""
-    told = told_document(record, doi)
+) -> SearchDocument:
+    """Builds the search document of a document; `datasets` are its public datasets."""
+    api_record = panosc_document(record, doi)
     relations = document_relations(record)
-    below = [(told_dataset(d, None, None), dataset_relations(d)) for d in datasets]
-    members: list[Told] = relations["members"]
+    below = [(panosc_dataset(d, None, None), dataset_relations(d)) for d in datasets]
+    members: list[PanoscRecord] = relations["members"]
     rows = [*relations["parameters"], *(p for _, r in below for p in r["parameters"])]
     persons = [m["person"] for m in members if "person" in m]
     affiliations = [m["affiliation"] for m in members if "affiliation" in m]
-    searched = {
+    texts = {
         "title": record.title,
         "keywords": list(record.keywords),
         "summary": query_terms.replace_phrases(record.summary or ""),
         "datasets": sorted({d.title for d in datasets}),
-        "samples": _distinct(t for _, r in below for t in _samples(r)),
-        "techniques": _distinct(t for _, r in below for t in _techniques(r)),
-        "facts": facts(rows, (record.title, *record.keywords)),
+        "samples": _distinct(t for _, r in below for t in _sample_texts(r)),
+        "techniques": _distinct(t for _, r in below for t in _technique_names(r)),
+        "facts": parameter_texts(rows, (record.title, *record.keywords)),
     }
     return {
-        **_answer(told, relations),
-        **searched,
-        "members": _names(persons),
-        "forms": _other_forms(searched),
-        "numbers": numbers(rows),
-        "identifiers": [record.pid, record.name, *_dois(told), *(d.pid for d in datasets)],
-        "eq": fields.digests(told, DOCUMENT_TEXTS),
-        **fields.patterned(told, index_fields.PATTERN_FIELDS[index_fields.DOCUMENTS]),
-        "n": _dates(told, ("startDate", "endDate", "releaseDate")),
+        **_common_fields(api_record, relations),
+        **texts,
+        "members": _name_variants(persons),
+        "forms": _other_forms(texts),
+        "numbers": parameter_numbers(rows),
+        "identifiers": [record.pid, record.name, *_dois(api_record), *(d.pid for d in datasets)],
+        "eq": fields.digests(api_record, DOCUMENT_TEXTS),
+        **fields.pattern_fields(api_record, index_fields.PATTERN_FIELDS[index_fields.DOCUMENTS]),
+        "n": _dates(api_record, ("startDate", "endDate", "releaseDate")),
         "m": {
-            "role": fields.rows_digests(members, ("role",)).get("role", []),
-            "person": fields.rows_digests(persons, ("id", "fullName", "orcid", "lastName")),
-            "affiliation": fields.rows_digests(affiliations, ("id", "name", "country")),
+            "role": fields.digests_of_rows(members, ("role",)).get("role", []),
+            "person": fields.digests_of_rows(persons, ("id", "fullName", "orcid", "lastName")),
+            "affiliation": fields.digests_of_rows(affiliations, ("id", "name", "country")),
         },
-        "p": fields.quantities(relations["parameters"]),
-        "pn": fields.names(relations["parameters"]),
+        "p": fields.parameter_values(relations["parameters"]),
+        "pn": fields.parameter_names(relations["parameters"]),
         "nd": len(datasets),
-        "d": fields.united(_multiple(_dataset_fields(t, r)) for t, r in below),
-        "facet": fields.united(
+        "d": fields.merge(_with_lists(_dataset_fields(t, r)) for t, r in below),
+        "facet": fields.merge(
             [
-                fields.facets(told, DOCUMENT_FACETS, relations),
+                fields.facets(api_record, DOCUMENT_FACETS, relations),
                 *(fields.facets({}, (), r) for _, r in below),
             ]
         ),
     }
 
 
-def instrument(record: Instrument) -> Packed:
-    told = told_instrument(record)
+def build_instrument(record: Instrument) -> SearchDocument:
+    api_record = panosc_instrument(record)
     return {
-        **_answer(told, {}),
+        **_common_fields(api_record, {}),
         "name": record.name,
         "facility": record.facility,
         "identifiers": [record.pid],
-        "eq": fields.digests(told, INSTRUMENT_TEXTS),
-        **fields.patterned(told, index_fields.PATTERN_FIELDS[index_fields.INSTRUMENTS]),
-        "facet": fields.field_facets(told, INSTRUMENT_FACETS),
+        "eq": fields.digests(api_record, INSTRUMENT_TEXTS),
+        **fields.pattern_fields(api_record, index_fields.PATTERN_FIELDS[index_fields.INSTRUMENTS]),
+        "facet": fields.own_facets(api_record, INSTRUMENT_FACETS),
     }
 
 
-def answers(packed: Packed) -> dict[str, str]:
-    """What the gateway sends without asking the engine."""
-    return {"json": packed["json"], "relations": packed["relations"]}
+def ready_answers(document: SearchDocument) -> dict[str, str]:
+    """Returns the JSON texts that the gateway sends without a request to Meilisearch."""
+    return {"json": document["json"], "relations": document["relations"]}
 
 
-def facts(rows: Iterable[Told], others: Iterable[str] = ()) -> list[str]:
-    """Text parameters as people search them: also with words apart, with and without zeros.
+def parameter_texts(rows: Iterable[PanoscRecord], others: Iterable[str] = ()) -> list[str]:
+    """Returns the texts of parameters in the forms in which people search them.
 
-    Of other texts what they are read as, where that is not what they say.
+    These are: with the words of camel case apart, and with and without leading zeros. Of the
+    `others`, texts are returned in which the profile replaces phrases.
     """
     found: list[str] = [r for t in others if (r := query_terms.replace_phrases(t)) != t]
     for row in rows:
@@ -140,8 +146,11 @@ def facts(rows: Iterable[Told], others: Iterable[str] = ()) -> list[str]:
     return _distinct(found)
 
 
-def numbers(rows: Iterable[Told]) -> list[str]:
-    """Numbers that say something by themselves: those with a fraction."""
+def parameter_numbers(rows: Iterable[PanoscRecord]) -> list[str]:
+    """Returns the parameter values that have a fraction, with their units.
+
+    Integers are left out: they occur in too many records to help a search.
+    """
     return _distinct(
         f"{row['value']} {row.get('unit') or ''}".strip()
         for row in rows
@@ -149,17 +158,27 @@ def numbers(rows: Iterable[Told]) -> list[str]:
     )
 
 
-def _other_forms(searched: Packed) -> list[str]:
-    texts = [[v] if isinstance(v, str) else v for v in searched.values()]
-    return word_forms.other_forms(text for listed in texts for text in listed)
+def _other_forms(texts: SearchDocument) -> list[str]:
+    """Returns the singular and plural forms of the texts' words that the texts lack."""
+    lists = [[v] if isinstance(v, str) else v for v in texts.values()]
+    found = (word.lower() for listed in lists for text in listed for word in _WORD.findall(text))
+    words = {word for word in found if len(word) >= MIN_LETTERS}
+    forms = {form for word in words for form in _singular_or_plural(word)}
+    return sorted(forms - words)[:MAX_FORMS]
 
 
-def _answer(told: Told, relations: Told) -> Packed:
-    pid: str = told["pid"]
+@lru_cache(maxsize=100_000)
+def _singular_or_plural(word: str) -> tuple[str, ...]:
+    singular = _INFLECT.singular_noun(word)
+    return (str(singular),) if singular else (_INFLECT.plural_noun(word),)
+
+
+def _common_fields(api_record: PanoscRecord, relations: PanoscRecord) -> SearchDocument:
+    pid: str = api_record["pid"]
     return {
         "id": pid_key(pid),
         "order": index_fields.sort_key(pid),
-        "json": _json(told),
+        "json": _json(api_record),
         "relations": _json(relations),
     }
 
@@ -168,36 +187,36 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _dataset_fields(told: Told, relations: Told) -> Packed:
+def _dataset_fields(api_record: PanoscRecord, relations: PanoscRecord) -> SearchDocument:
     machine = relations.get("instrument")
     return {
-        "eq": fields.digests(told, DATASET_TEXTS),
+        "eq": fields.digests(api_record, DATASET_TEXTS),
         "n": {
-            **({"size": told["size"]} if "size" in told else {}),
-            **_dates(told, ("creationDate",)),
+            **({"size": api_record["size"]} if "size" in api_record else {}),
+            **_dates(api_record, ("creationDate",)),
         },
-        "t": fields.terms(relations["techniques"]),
+        "t": fields.technique_terms(relations["techniques"]),
         "i": fields.digests(machine, INSTRUMENT_TEXTS) if machine else {},
-        "s": fields.rows_digests(relations["samples"], ("pid", "name", "description")),
-        "p": fields.quantities(relations["parameters"]),
-        "pn": fields.names(relations["parameters"]),
+        "s": fields.digests_of_rows(relations["samples"], ("pid", "name", "description")),
+        "p": fields.parameter_values(relations["parameters"]),
+        "pn": fields.parameter_names(relations["parameters"]),
     }
 
 
-def _multiple(packed: Packed) -> Packed:
-    """With lists for single numbers, to be united with others."""
-    return {**packed, "n": {name: [value] for name, value in packed["n"].items()}}
+def _with_lists(document: SearchDocument) -> SearchDocument:
+    """Puts single numbers into lists, so that the fields of several records can be merged."""
+    return {**document, "n": {name: [value] for name, value in document["n"].items()}}
 
 
-def _dates(told: Told, names: Iterable[str]) -> dict[str, int]:
-    return {n: index_fields.parse_microseconds(told[n]) for n in names if n in told}
+def _dates(api_record: PanoscRecord, names: Iterable[str]) -> dict[str, int]:
+    return {n: index_fields.parse_microseconds(api_record[n]) for n in names if n in api_record}
 
 
-def _samples(relations: Told) -> list[str]:
+def _sample_texts(relations: PanoscRecord) -> list[str]:
     return [t for s in relations["samples"] for t in (s["name"], s.get("description")) if t]
 
 
-def _techniques(relations: Told) -> list[str]:
+def _technique_names(relations: PanoscRecord) -> list[str]:
     found: list[str] = []
     for row in relations["techniques"]:
         found += [
@@ -207,8 +226,8 @@ def _techniques(relations: Told) -> list[str]:
     return _distinct(found)
 
 
-def _names(persons: Iterable[Told]) -> list[str]:
-    """As they are written, with the last name first, and with initials."""
+def _name_variants(persons: Iterable[PanoscRecord]) -> list[str]:
+    """Returns names as written, with the last name first, and with initials."""
     found: list[str] = []
     for person in persons:
         found.append(person["fullName"])
@@ -219,8 +238,8 @@ def _names(persons: Iterable[Told]) -> list[str]:
     return _distinct(found)
 
 
-def _dois(told: Told) -> list[str]:
-    return [told["doi"]] if "doi" in told else []
+def _dois(api_record: PanoscRecord) -> list[str]:
+    return [api_record["doi"]] if "doi" in api_record else []
 
 
 def _distinct(texts: Iterable[str]) -> list[str]:

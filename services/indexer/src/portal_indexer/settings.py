@@ -7,6 +7,6 @@ from pydantic import SecretStr
 class IndexerSettings(Settings):
     meilisearch_url: str = "http://localhost:7700"
     meilisearch_key: SecretStr = SecretStr("")
-    index_prefix: str = ""  # before the names of the indexes: several instances on one engine
-    batch: int = 200  # records packed and sent at once
-    task_seconds: float = 300  # an engine that has not finished a batch by then is out of reach
+    index_prefix: str = ""  # of index names, when several instances share one Meilisearch
+    batch: int = 200  # records that are built and sent together
+    task_seconds: float = 300  # timeout of one Meilisearch task

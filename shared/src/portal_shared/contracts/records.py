@@ -5,7 +5,6 @@ Readers ignore fields they do not know, so that within one version fields can be
 """
 
 import hashlib
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -225,13 +224,9 @@ DoiLevel = Literal["atlas", "document", "dataset"]  # what a profile has rules f
 Availability = Literal["ONLINE", "ARCHIVED", "RESTORING", "UNAVAILABLE", "LOST"]
 
 
-ATLAS_PATTERN = r"^\s*atlas\s*$"  # of a document's type, in any case
-_ATLAS = re.compile(ATLAS_PATTERN, re.IGNORECASE | re.ASCII)
-
-
 def is_atlas(document_type: object) -> bool:
     """Whether a document of this type is an atlas, which has a page but is in no search index."""
-    return isinstance(document_type, str) and bool(_ATLAS.search(document_type))
+    return str(document_type).strip().lower() == "atlas"
 
 
 def doi_level(record: Dataset | Document) -> DoiLevel:

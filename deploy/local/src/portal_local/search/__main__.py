@@ -1,4 +1,4 @@
-"""Serve the search stand-in: `python -m portal_local.search --port N --data DIR`."""
+"""Serves the search stand-in: `python -m portal_local.search --port N --data DIR`."""
 
 import argparse
 import os
@@ -9,7 +9,8 @@ import uvicorn
 
 from portal_local.search.api.app import application
 
-SWITCH = 0.001  # seconds: a search does not wait long for its turn while a task is under way
+# Short, so that a search waits little for the interpreter lock while a task runs.
+SWITCH_INTERVAL_SECONDS = 0.001
 
 
 def main() -> None:
@@ -20,10 +21,10 @@ def main() -> None:
     parser.add_argument(
         "--master-key",
         default=os.environ.get("MEILI_MASTER_KEY") or None,
-        help="what clients must send as bearer token; default: MEILI_MASTER_KEY, else none",
+        help="bearer token that clients must send; default: MEILI_MASTER_KEY, else none",
     )
     given = parser.parse_args()
-    sys.setswitchinterval(SWITCH)
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     app = application(given.data, given.master_key)
     uvicorn.run(app, host=given.host, port=given.port, log_level="warning", access_log=False)
 

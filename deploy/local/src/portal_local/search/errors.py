@@ -1,4 +1,4 @@
-"""Failures as Meilisearch words them: message, code, type, link and HTTP status."""
+"""Errors in Meilisearch's format: message, code, type, link and HTTP status."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,7 @@ _AUTH = frozenset({"missing_authorization_header", "invalid_api_key"})
 
 
 class Failure(Exception):
-    """What a client is told; unlisted codes are faults of the request (400)."""
+    """An error that is sent to the client; codes without a status of their own are sent as 400."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Checks of JSON values, refusing as Meilisearch does: where, what was expected, what was found."""
+"""Checks JSON values; errors name the place, the expected type and the value."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +16,8 @@ _KINDS: Sequence[tuple[type, str]] = (
 )
 
 
-def shown(value: Any) -> str:
-    """A value as a refusal names it."""
+def describe(value: Any) -> str:
+    """Describes a value for an error message."""
     if value is None:
         return "null"
     for kind, name in _KINDS:
@@ -32,7 +32,7 @@ def shown(value: Any) -> str:
 def wrong_type(value: Any, where: str, expected: str, code: str) -> Failure:
     place = f" at `{where}`" if where else ""
     return Failure(
-        code, f"Invalid value type{place}: expected {expected}, but found {shown(value)}"
+        code, f"Invalid value type{place}: expected {expected}, but found {describe(value)}"
     )
 
 
@@ -87,8 +87,8 @@ def _pairs(value: Any) -> Mapping[str, Any]:
     return value
 
 
-def known(given: Mapping[str, Any], names: Sequence[str], where: str, code: str) -> None:
-    """Refuse a member that is not of the names."""
+def refuse_unknown(given: Mapping[str, Any], names: Sequence[str], where: str, code: str) -> None:
+    """Raises Failure if an object has a member that is not in `names`."""
     for name in given:
         if name not in names:
             listed = ", ".join(f"`{known_name}`" for known_name in names)

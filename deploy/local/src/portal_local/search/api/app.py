@@ -1,4 +1,4 @@
-"""The application: which address is whose work."""
+"""The Starlette application: the addresses and their handlers."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -12,17 +12,17 @@ from starlette.routing import Route
 
 from portal_local.search.api import documents, indexes, tasks
 from portal_local.search.api import search as searches
-from portal_local.search.api.endpoint import Work, endpoint, refusal
+from portal_local.search.api.endpoint import RouteHandler, endpoint, failure_response
 from portal_local.search.errors import Failure
 from portal_local.search.index.settings import DEFAULTS
 from portal_local.search.tasks.engine import Engine, Worker
-from portal_local.search.tasks.executor import KINDS
+from portal_local.search.tasks.executor import EXECUTORS
 
-PATCHED = frozenset(("typoTolerance", "faceting", "pagination", "embedders"))
+PATCHED_SETTINGS = frozenset(("typoTolerance", "faceting", "pagination", "embedders"))
 INDEX = "/indexes/{uid}"
 DOCUMENTS = f"{INDEX}/documents"
 
-ROUTES: Sequence[tuple[str, str, Work]] = (
+ROUTES: Sequence[tuple[str, str, RouteHandler]] = (
     ("GET", "/health", indexes.health),
     ("GET", "/version", indexes.version),
     ("GET", "/stats", indexes.stats),
@@ -57,12 +57,12 @@ ROUTES: Sequence[tuple[str, str, Work]] = (
 
 
 def application(folder: Path, key: str | None) -> Starlette:
-    """Everything, over the data in the folder; the worker runs while the application does."""
+    """Builds the application over a data folder; its worker runs as long as the application."""
     engine = Engine(folder)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
-        worker = Worker(engine, KINDS)
+        worker = Worker(engine, EXECUTORS)
         worker.start()
         try:
             yield
@@ -71,27 +71,27 @@ def application(folder: Path, key: str | None) -> Starlette:
             engine.close()
 
     routes = [
-        Route(path, endpoint(engine, work, key), methods=[method])
-        for method, path, work in (*ROUTES, *_setting_routes())
+        Route(path, endpoint(engine, handler, key), methods=[method])
+        for method, path, handler in (*ROUTES, *_setting_routes())
     ]
-    handlers = {404: _unknown, 405: _unknown}
+    handlers = {404: _unknown_address, 405: _unknown_address}
     return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
 
 
-def _setting_routes() -> list[tuple[str, str, Work]]:
-    found: list[tuple[str, str, Work]] = []
+def _setting_routes() -> list[tuple[str, str, RouteHandler]]:
+    found: list[tuple[str, str, RouteHandler]] = []
     for name in DEFAULTS:
-        work = indexes.one_setting(name)
+        handler = indexes.setting_handler(name)
         path = f"{INDEX}/settings/{indexes.kebab(name)}"
-        change = "PATCH" if name in PATCHED else "PUT"
-        found += [(method, path, work) for method in ("GET", change, "DELETE")]
+        change = "PATCH" if name in PATCHED_SETTINGS else "PUT"
+        found += [(method, path, handler) for method in ("GET", change, "DELETE")]
     return found
 
 
-async def _unknown(request: Request, problem: Exception) -> Response:
-    """No such address, or not with this method."""
+async def _unknown_address(request: Request, problem: Exception) -> Response:
+    """Answers requests for unknown addresses and methods."""
     if isinstance(problem, HTTPException) and problem.status_code == 405:  # noqa: PLR2004
         code, what = "method_not_allowed", f"{request.method} is not served here"
     else:
-        code, what = "not_found", "no such address"
-    return refusal(Failure(code, f"{request.url.path}: {what}"))
+        code, what = "not_found", "unknown address"
+    return failure_response(Failure(code, f"{request.url.path}: {what}"))

@@ -1,4 +1,4 @@
-"""Routes of documents."""
+"""Routes that add, delete, list and fetch documents."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,82 +6,84 @@ from typing import Any
 
 from portal_local.search import json_checks
 from portal_local.search.api import payloads
-from portal_local.search.api.endpoint import Answer, Asked
-from portal_local.search.api.indexes import enqueued, valid_uid
+from portal_local.search.api.endpoint import Answer, ApiRequest
+from portal_local.search.api.indexes import enqueue, valid_uid
 from portal_local.search.api.query_params import read_count, read_flag
 from portal_local.search.errors import Failure, no_document
 from portal_local.search.index.attribute_patterns import any_covers
 from portal_local.search.index.bitmaps import numbers_in
-from portal_local.search.index.flattening import pruned
+from portal_local.search.index.flat_fields import prune
 from portal_local.search.index.index import Index
-from portal_local.search.query.filter_evaluation import Filtering
-from portal_local.search.query.filter_parameter import parsed
-from portal_local.search.ranking.bucket_sort import Ordering
-from portal_local.search.ranking.rules import Sort
-from portal_local.search.results.search import sorting
+from portal_local.search.query.filter_evaluation import FilterEvaluator
+from portal_local.search.query.filter_parameter import parse_filter
+from portal_local.search.ranking.bucket_sort import BucketSort
+from portal_local.search.ranking.rules import SortRule
+from portal_local.search.results.search import parse_sort
 from portal_local.search.tasks.engine import Engine
 
 
-def add_documents(engine: Engine, asked: Asked) -> Answer:
-    """POST replaces, PUT merges."""
-    kind = payloads.content_type(asked.headers, payloads.JSON, payloads.NDJSON)
-    uid = valid_uid(asked.path["uid"])
-    found = payloads.documents(asked.body, kind)
+def add_documents(engine: Engine, request: ApiRequest) -> Answer:
+    """Enqueues documents: POST replaces existing ones, PUT merges into them."""
+    kind = payloads.check_content_type(request.headers, payloads.JSON, payloads.NDJSON)
+    uid = valid_uid(request.path["uid"])
+    found = payloads.parse_documents(request.body, kind)
     skip = read_flag(
-        "skipCreation", asked.query.get("skipCreation", "false"), "invalid_skip_creation"
+        "skipCreation", request.query.get("skipCreation", "false"), "invalid_skip_creation"
     )
-    return enqueued(
+    return enqueue(
         engine,
-        asked,
+        request,
         "documentAdditionOrUpdate",
         uid,
         details={"receivedDocuments": len(found), "indexedDocuments": None},
-        request={
+        parameters={
             "documents": found,
-            "update": asked.method == "PUT",
-            "primaryKey": asked.query.get("primaryKey"),
+            "update": request.method == "PUT",
+            "primaryKey": request.query.get("primaryKey"),
             "skipCreation": skip,
         },
     )
 
 
-def _deletion(engine: Engine, asked: Asked, request: Mapping[str, Any], **details: Any) -> Answer:
-    told = {"providedIds": 0, "originalFilter": None, **details, "deletedDocuments": None}
-    uid = valid_uid(asked.path["uid"])
-    return enqueued(engine, asked, "documentDeletion", uid, details=told, request=request)
+def _enqueue_deletion(
+    engine: Engine, request: ApiRequest, parameters: Mapping[str, Any], **details: Any
+) -> Answer:
+    details = {"providedIds": 0, "originalFilter": None, **details, "deletedDocuments": None}
+    uid = valid_uid(request.path["uid"])
+    return enqueue(engine, request, "documentDeletion", uid, details=details, parameters=parameters)
 
 
-def delete_all(engine: Engine, asked: Asked) -> Answer:
-    return _deletion(engine, asked, {})
+def delete_all(engine: Engine, request: ApiRequest) -> Answer:
+    return _enqueue_deletion(engine, request, {})
 
 
-def delete_one(engine: Engine, asked: Asked) -> Answer:
-    return _deletion(engine, asked, {"ids": [asked.path["id"]]}, providedIds=1)
+def delete_one(engine: Engine, request: ApiRequest) -> Answer:
+    return _enqueue_deletion(engine, request, {"ids": [request.path["id"]]}, providedIds=1)
 
 
-def delete_batch(engine: Engine, asked: Asked) -> Answer:
-    payloads.content_type(asked.headers, payloads.JSON)
-    given = json_checks.array(payloads.loaded(asked.body), "", "bad_request")
+def delete_batch(engine: Engine, request: ApiRequest) -> Answer:
+    payloads.check_content_type(request.headers, payloads.JSON)
+    given = json_checks.array(payloads.parse_json(request.body), "", "bad_request")
     ids = [str(value) for value in given if isinstance(value, str | int)]
     if len(ids) < len(given):
         raise Failure("invalid_document_id", "Document identifiers are strings or integers.")
-    return _deletion(engine, asked, {"ids": ids}, providedIds=len(ids))
+    return _enqueue_deletion(engine, request, {"ids": ids}, providedIds=len(ids))
 
 
-def delete_by_filter(engine: Engine, asked: Asked) -> Answer:
-    payloads.content_type(asked.headers, payloads.JSON)
-    body = json_checks.mapping(payloads.loaded(asked.body), "", "bad_request")
-    json_checks.known(body, ("filter",), "", "bad_request")
+def delete_by_filter(engine: Engine, request: ApiRequest) -> Answer:
+    payloads.check_content_type(request.headers, payloads.JSON)
+    body = json_checks.mapping(payloads.parse_json(request.body), "", "bad_request")
+    json_checks.refuse_unknown(body, ("filter",), "", "bad_request")
     if "filter" not in body:
         raise Failure("missing_document_filter", "Missing field `filter`")
-    _document_filter(body["filter"], required=True)
+    _parse_document_filter(body["filter"], required=True)
     shown = json.dumps(body["filter"], ensure_ascii=False)
-    return _deletion(engine, asked, {"filter": body["filter"]}, originalFilter=shown)
+    return _enqueue_deletion(engine, request, {"filter": body["filter"]}, originalFilter=shown)
 
 
-def _document_filter(given: Any, *, required: bool = False) -> Any:
+def _parse_document_filter(given: Any, *, required: bool = False) -> Any:
     try:
-        node = parsed(given)
+        node = parse_filter(given)
     except Failure as failure:
         code = failure.code.replace("invalid_search_filter", "invalid_document_filter")
         raise Failure(code, failure.message) from failure
@@ -90,44 +92,44 @@ def _document_filter(given: Any, *, required: bool = False) -> Any:
     return node
 
 
-def get_one(engine: Engine, asked: Asked) -> Answer:
-    fields = _fields(asked.query.get("fields"))
+def get_one(engine: Engine, request: ApiRequest) -> Answer:
+    fields = _parse_fields(request.query.get("fields"))
     with engine.lock:
-        index = engine.index(valid_uid(asked.path["uid"]))
-        found = index.find(asked.path["id"], engine.reader)
+        index = engine.index(valid_uid(request.path["uid"]))
+        found = index.find(request.path["id"], engine.reader)
     if found is None:
-        raise no_document(asked.path["id"])
-    return 200, _cut(found[1], fields)
+        raise no_document(request.path["id"])
+    return 200, _project(found[1], fields)
 
 
-def list_documents(engine: Engine, asked: Asked) -> Answer:
-    query = asked.query
-    return 200, _documents(
+def list_documents(engine: Engine, request: ApiRequest) -> Answer:
+    query = request.query
+    return 200, _document_page(
         engine,
-        valid_uid(asked.path["uid"]),
+        valid_uid(request.path["uid"]),
         offset=read_count("offset", query.get("offset", "0"), "invalid_document_offset"),
         limit=read_count("limit", query.get("limit", "20"), "invalid_document_limit"),
-        fields=_fields(query.get("fields")),
+        fields=_parse_fields(query.get("fields")),
         ids=query["ids"].split(",") if "ids" in query else None,
         given=query.get("filter"),
         sort=query["sort"].split(",") if query.get("sort") else [],
     )
 
 
-def fetch_documents(engine: Engine, asked: Asked) -> Answer:
-    payloads.content_type(asked.headers, payloads.JSON)
-    body = json_checks.mapping(payloads.loaded(asked.body), "", "bad_request")
+def fetch_documents(engine: Engine, request: ApiRequest) -> Answer:
+    payloads.check_content_type(request.headers, payloads.JSON)
+    body = json_checks.mapping(payloads.parse_json(request.body), "", "bad_request")
     names = ("offset", "limit", "fields", "filter", "ids", "sort", "retrieveVectors")
-    json_checks.known(body, names, "", "bad_request")
+    json_checks.refuse_unknown(body, names, "", "bad_request")
     given = {name: value for name, value in body.items() if value is not None}
     fields = given.get("fields")
     ids = given.get("ids")
     if ids is not None:
         listed = json_checks.array(ids, ".ids", "invalid_document_ids")
         ids = [str(value) for value in listed]
-    return 200, _documents(
+    return 200, _document_page(
         engine,
-        valid_uid(asked.path["uid"]),
+        valid_uid(request.path["uid"]),
         offset=json_checks.count(given.get("offset", 0), ".offset", "invalid_document_offset"),
         limit=json_checks.count(given.get("limit", 20), ".limit", "invalid_document_limit"),
         fields=fields and json_checks.texts(fields, ".fields", "invalid_document_fields"),
@@ -137,7 +139,7 @@ def fetch_documents(engine: Engine, asked: Asked) -> Answer:
     )
 
 
-def _documents(
+def _document_page(
     engine: Engine,
     uid: str,
     *,
@@ -148,44 +150,44 @@ def _documents(
     given: Any,
     sort: Sequence[str],
 ) -> dict[str, Any]:
-    node = _document_filter(given)
+    node = _parse_document_filter(given)
     with engine.lock:
         index = engine.index(uid)
         try:
-            filtering = Filtering(index.facets, index.alive, index.rules.why_not_filterable)
-            found = filtering.selected(node)
+            filtering = FilterEvaluator(index.facets, index.alive, index.rules.why_not_filterable)
+            found = filtering.evaluate(node)
         except Failure as failure:
             raise Failure("invalid_document_filter", failure.message) from failure
         if ids is not None:
             known = [index.find(external, engine.reader) for external in ids]
             found &= sum({1 << pair[0] for pair in known if pair})
-        numbers = _in_order(index, found, sort)[offset : offset + limit]
+        numbers = _sort_numbers(index, found, sort)[offset : offset + limit]
         bodies = [json.loads(index.body(number)) for number in numbers]
     return {
-        "results": [_cut(body, fields) for body in bodies],
+        "results": [_project(body, fields) for body in bodies],
         "offset": offset,
         "limit": limit,
         "total": found.bit_count(),
     }
 
 
-def _in_order(index: Index, found: int, sort: Sequence[str]) -> list[int]:
+def _sort_numbers(index: Index, found: int, sort: Sequence[str]) -> list[int]:
     if not sort:
         return list(numbers_in(found))
     try:
-        sorts = sorting(index.rules, sort)
+        sorts = parse_sort(index.rules, sort)
     except Failure as failure:
         raise Failure("invalid_document_sort", failure.message) from failure
-    rules = [Sort(index, field, descending=descending) for field, descending in sorts]
-    ordering = Ordering(rules, graded=False, distinct=None)
+    rules = [SortRule(index, field, descending=descending) for field, descending in sorts]
+    ordering = BucketSort(rules, graded=False, distinct=None)
     return [number for number, _ in ordering.page(found, 0, found.bit_count())]
 
 
-def _fields(given: str | None) -> list[str] | None:
+def _parse_fields(given: str | None) -> list[str] | None:
     return None if given is None else given.split(",")
 
 
-def _cut(document: dict[str, Any], fields: Sequence[str] | None) -> dict[str, Any]:
+def _project(document: dict[str, Any], fields: Sequence[str] | None) -> dict[str, Any]:
     if fields is None or "*" in fields:
         return document
-    return pruned(document, lambda name: any_covers(fields, name))
+    return prune(document, lambda name: any_covers(fields, name))

@@ -1,4 +1,4 @@
-"""The frame of every route: authorisation, body, work in a thread, refusals as JSON."""
+"""Wraps each route handler: checks the key, reads the body, runs it in a thread, sends errors."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,13 +12,13 @@ from starlette.responses import Response
 from portal_local.search.errors import Failure
 from portal_local.search.tasks.engine import Engine
 
-MAX_BODY = 100 * 1024 * 1024
+MAX_BODY_BYTES = 100 * 1024 * 1024
 NO_AUTHORISATION = frozenset(("/health",))
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request, read."""
+class ApiRequest:
+    """A request whose body was read."""
 
     method: str
     path: Mapping[str, str]
@@ -28,31 +28,31 @@ class Asked:
 
 
 Answer = tuple[int, Any]
-"""Status, and JSON text or a value to be written as such."""
+"""The status, and JSON text or a value that is serialised as JSON."""
 
-Work = Callable[[Engine, Asked], Answer]
+RouteHandler = Callable[[Engine, ApiRequest], Answer]
 
 
 def endpoint(
-    engine: Engine, work: Work, key: str | None
+    engine: Engine, handler: RouteHandler, key: str | None
 ) -> Callable[[Request], Awaitable[Response]]:
-    """The work of one route as Starlette calls it."""
+    """Returns the route handler as a Starlette endpoint."""
 
-    async def answer(request: Request) -> Response:
+    async def answer(http_request: Request) -> Response:
         try:
-            if request.url.path not in NO_AUTHORISATION:
-                _authorised(request.headers.get("authorization"), key)
-            asked = Asked(
-                request.method,
-                dict[str, str](request.path_params),
-                dict(request.query_params),
-                request.headers,
-                await _body(request),
+            if http_request.url.path not in NO_AUTHORISATION:
+                _check_key(http_request.headers.get("authorization"), key)
+            request = ApiRequest(
+                http_request.method,
+                dict[str, str](http_request.path_params),
+                dict(http_request.query_params),
+                http_request.headers,
+                await _body(http_request),
             )
-            status, told = await to_thread.run_sync(work, engine, asked)
+            status, content = await to_thread.run_sync(handler, engine, request)
         except Failure as failure:
-            return refusal(failure)
-        return respond(status, told)
+            return failure_response(failure)
+        return respond(status, content)
 
     return answer
 
@@ -62,17 +62,17 @@ async def _body(request: Request) -> bytes:
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > MAX_BODY:
+        if size > MAX_BODY_BYTES:
             raise Failure(
                 "payload_too_large",
                 "The provided payload reached the size limit. The maximum accepted payload size "
-                f"is {MAX_BODY // 1024 // 1024} MiB.",
+                f"is {MAX_BODY_BYTES // 1024 // 1024} MiB.",
             )
         chunks.append(chunk)
     return b"".join(chunks)
 
 
-def _authorised(header: str | None, key: str | None) -> None:
+def _check_key(header: str | None, key: str | None) -> None:
     if key is None:
         return
     if header is None:
@@ -84,12 +84,12 @@ def _authorised(header: str | None, key: str | None) -> None:
         raise Failure("invalid_api_key", "The provided API key is invalid.")
 
 
-def respond(status: int, told: Any) -> Response:
-    if told is None:
+def respond(status: int, content: Any) -> Response:
+    if content is None:
         return Response(status_code=status)
-    text = told if isinstance(told, str) else json.dumps(told, ensure_ascii=False)
+    text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
     return Response(text.encode(), status, media_type="application/json")
 
 
-def refusal(failure: Failure) -> Response:
+def failure_response(failure: Failure) -> Response:
     return respond(failure.status, failure.body())

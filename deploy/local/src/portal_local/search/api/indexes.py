@@ -1,4 +1,4 @@
-"""Routes of the service itself, of indexes and of their settings."""
+"""Routes for health, version and statistics, for indexes and for their settings."""
 
 import re
 from collections.abc import Mapping
@@ -6,14 +6,14 @@ from typing import Any
 
 from portal_local.search import json_checks
 from portal_local.search.api import payloads
-from portal_local.search.api.endpoint import Answer, Asked, Work
+from portal_local.search.api.endpoint import Answer, ApiRequest, RouteHandler
 from portal_local.search.api.query_params import read_count
 from portal_local.search.errors import Failure
 from portal_local.search.index import setting_checks
 from portal_local.search.index.index import Index
 from portal_local.search.tasks.engine import Engine
 
-VERSION = "1.36.0"  # whose behaviour is followed
+VERSION = "1.36.0"  # of the Meilisearch whose behaviour is implemented
 _UID = re.compile(r"[A-Za-z0-9_-]{1,400}")
 
 
@@ -29,29 +29,31 @@ def valid_uid(uid: Any, where: str = "") -> str:
     return uid
 
 
-def enqueued(
+def enqueue(
     engine: Engine,
-    asked: Asked,
+    request: ApiRequest,
     kind: str,
     uid: str | None,
     *,
     details: Mapping[str, Any],
-    request: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, Any] | None = None,
 ) -> Answer:
-    metadata = asked.query.get("customMetadata")
-    told = engine.tasks.add(kind, uid, details=details, request=request or {}, metadata=metadata)
-    return 202, told
+    metadata = request.query.get("customMetadata")
+    task = engine.tasks.add(
+        kind, uid, details=details, parameters=parameters or {}, metadata=metadata
+    )
+    return 202, task
 
 
-def health(_engine: Engine, _asked: Asked) -> Answer:
+def health(_engine: Engine, _request: ApiRequest) -> Answer:
     return 200, {"status": "available"}
 
 
-def version(_engine: Engine, _asked: Asked) -> Answer:
+def version(_engine: Engine, _request: ApiRequest) -> Answer:
     return 200, {"commitSha": "unknown", "commitDate": "unknown", "pkgVersion": VERSION}
 
 
-def stats(engine: Engine, _asked: Asked) -> Answer:
+def stats(engine: Engine, _request: ApiRequest) -> Answer:
     with engine.lock:
         indexes = {uid: _index_stats(engine, index) for uid, index in engine.indexes.items()}
         updates = [index.updated_at for index in engine.indexes.values()]
@@ -64,42 +66,42 @@ def stats(engine: Engine, _asked: Asked) -> Answer:
     }
 
 
-def index_stats(engine: Engine, asked: Asked) -> Answer:
+def index_stats(engine: Engine, request: ApiRequest) -> Answer:
     with engine.lock:
-        return 200, _index_stats(engine, engine.index(valid_uid(asked.path["uid"])))
+        return 200, _index_stats(engine, engine.index(valid_uid(request.path["uid"])))
 
 
 def _index_stats(engine: Engine, index: Index) -> dict[str, Any]:
-    sizes = index.sizes()
+    sizes = index.total_size()
     return {
         "numberOfDocuments": index.alive.bit_count(),
         "rawDocumentDbSize": sizes,
         "avgDocumentSize": sizes // (index.alive.bit_count() or 1),
-        "isIndexing": engine.tasks.busy_with(index.uid),
+        "isIndexing": engine.tasks.is_processing(index.uid),
         "numberOfEmbeddings": 0,
         "numberOfEmbeddedDocuments": 0,
-        "fieldDistribution": index.distribution(),
+        "fieldDistribution": index.field_distribution(),
     }
 
 
-def list_indexes(engine: Engine, asked: Asked) -> Answer:
-    offset = read_count("offset", asked.query.get("offset", "0"), "invalid_index_offset")
-    limit = read_count("limit", asked.query.get("limit", "20"), "invalid_index_limit")
+def list_indexes(engine: Engine, request: ApiRequest) -> Answer:
+    offset = read_count("offset", request.query.get("offset", "0"), "invalid_index_offset")
+    limit = read_count("limit", request.query.get("limit", "20"), "invalid_index_limit")
     with engine.lock:
-        told = [engine.indexes[uid].described() for uid in sorted(engine.indexes)]
-    page = told[offset : offset + limit]
-    return 200, {"results": page, "offset": offset, "limit": limit, "total": len(told)}
+        summaries = [engine.indexes[uid].summary() for uid in sorted(engine.indexes)]
+    page = summaries[offset : offset + limit]
+    return 200, {"results": page, "offset": offset, "limit": limit, "total": len(summaries)}
 
 
-def create_index(engine: Engine, asked: Asked) -> Answer:
-    payloads.content_type(asked.headers, payloads.JSON)
-    body = json_checks.mapping(payloads.loaded(asked.body), "", "bad_request")
-    json_checks.known(body, ("uid", "primaryKey"), "", "bad_request")
+def create_index(engine: Engine, request: ApiRequest) -> Answer:
+    payloads.check_content_type(request.headers, payloads.JSON)
+    body = json_checks.mapping(payloads.parse_json(request.body), "", "bad_request")
+    json_checks.refuse_unknown(body, ("uid", "primaryKey"), "", "bad_request")
     if "uid" not in body:
         raise Failure("missing_index_uid", "Missing field `uid`")
     uid = valid_uid(body["uid"], ".uid")
     key = _primary_key(body)
-    return enqueued(engine, asked, "indexCreation", uid, details={"primaryKey": key})
+    return enqueue(engine, request, "indexCreation", uid, details={"primaryKey": key})
 
 
 def _primary_key(body: Mapping[str, Any]) -> str | None:
@@ -109,36 +111,38 @@ def _primary_key(body: Mapping[str, Any]) -> str | None:
     return json_checks.text(key, ".primaryKey", "invalid_index_primary_key")
 
 
-def get_index(engine: Engine, asked: Asked) -> Answer:
+def get_index(engine: Engine, request: ApiRequest) -> Answer:
     with engine.lock:
-        return 200, engine.index(valid_uid(asked.path["uid"])).described()
+        return 200, engine.index(valid_uid(request.path["uid"])).summary()
 
 
-def update_index(engine: Engine, asked: Asked) -> Answer:
-    payloads.content_type(asked.headers, payloads.JSON)
-    body = json_checks.mapping(payloads.loaded(asked.body), "", "bad_request")
-    json_checks.known(body, ("uid", "primaryKey"), "", "bad_request")
-    request: dict[str, Any] = {"primaryKey": _primary_key(body)}
+def update_index(engine: Engine, request: ApiRequest) -> Answer:
+    payloads.check_content_type(request.headers, payloads.JSON)
+    body = json_checks.mapping(payloads.parse_json(request.body), "", "bad_request")
+    json_checks.refuse_unknown(body, ("uid", "primaryKey"), "", "bad_request")
+    parameters: dict[str, Any] = {"primaryKey": _primary_key(body)}
     if body.get("uid") is not None:
-        request["uid"] = valid_uid(body["uid"], ".uid")
-    details = {"primaryKey": request["primaryKey"]}
-    uid = valid_uid(asked.path["uid"])
-    return enqueued(engine, asked, "indexUpdate", uid, details=details, request=request)
+        parameters["uid"] = valid_uid(body["uid"], ".uid")
+    details = {"primaryKey": parameters["primaryKey"]}
+    uid = valid_uid(request.path["uid"])
+    return enqueue(engine, request, "indexUpdate", uid, details=details, parameters=parameters)
 
 
-def delete_index(engine: Engine, asked: Asked) -> Answer:
-    uid = valid_uid(asked.path["uid"])
-    return enqueued(engine, asked, "indexDeletion", uid, details={"deletedDocuments": None})
+def delete_index(engine: Engine, request: ApiRequest) -> Answer:
+    uid = valid_uid(request.path["uid"])
+    return enqueue(engine, request, "indexDeletion", uid, details={"deletedDocuments": None})
 
 
-def swap_indexes(engine: Engine, asked: Asked) -> Answer:
-    payloads.content_type(asked.headers, payloads.JSON)
+def swap_indexes(engine: Engine, request: ApiRequest) -> Answer:
+    payloads.check_content_type(request.headers, payloads.JSON)
     swaps: list[list[str]] = []
-    named: list[str] = []
-    for at, value in enumerate(json_checks.array(payloads.loaded(asked.body), "", "bad_request")):
+    uids: list[str] = []
+    for at, value in enumerate(
+        json_checks.array(payloads.parse_json(request.body), "", "bad_request")
+    ):
         where = f"[{at}]"
         swap = json_checks.mapping(value, where, "bad_request")
-        json_checks.known(swap, ("indexes", "rename"), where, "bad_request")
+        json_checks.refuse_unknown(swap, ("indexes", "rename"), where, "bad_request")
         pair = json_checks.texts(swap.get("indexes"), f"{where}.indexes", "invalid_swap_indexes")
         if len(pair) != 2:  # noqa: PLR2004
             raise Failure(
@@ -151,59 +155,63 @@ def swap_indexes(engine: Engine, asked: Asked) -> Answer:
                 "invalid_swap_rename", f"Invalid value at `{where}.rename`: only swaps are served."
             )
         swaps.append([valid_uid(uid, f"{where}.indexes") for uid in pair])
-        named += pair
-    doubled = sorted({uid for uid in named if named.count(uid) > 1})
-    if doubled:
-        listed = ", ".join(f"`{uid}`" for uid in doubled)
+        uids += pair
+    duplicates = sorted({uid for uid in uids if uids.count(uid) > 1})
+    if duplicates:
+        listed = ", ".join(f"`{uid}`" for uid in duplicates)
         raise Failure(
             "invalid_swap_duplicate_index_found",
             f"Indexes must be declared only once during a swap. {listed} was specified several "
             "times.",
         )
     details = {"swaps": [{"indexes": pair, "rename": False} for pair in swaps]}
-    return enqueued(engine, asked, "indexSwap", None, details=details, request={"swaps": swaps})
+    return enqueue(engine, request, "indexSwap", None, details=details, parameters={"swaps": swaps})
 
 
-def get_settings(engine: Engine, asked: Asked) -> Answer:
+def get_settings(engine: Engine, request: ApiRequest) -> Answer:
     with engine.lock:
-        return 200, engine.index(valid_uid(asked.path["uid"])).rules.settings
+        return 200, engine.index(valid_uid(request.path["uid"])).rules.settings
 
 
-def update_settings(engine: Engine, asked: Asked) -> Answer:
-    payloads.content_type(asked.headers, payloads.JSON)
-    uid = valid_uid(asked.path["uid"])
-    change = setting_checks.checked(payloads.loaded(asked.body))
-    request = {"settings": change}
-    return enqueued(engine, asked, "settingsUpdate", uid, details=change, request=request)
+def update_settings(engine: Engine, request: ApiRequest) -> Answer:
+    payloads.check_content_type(request.headers, payloads.JSON)
+    uid = valid_uid(request.path["uid"])
+    change = setting_checks.check_settings(payloads.parse_json(request.body))
+    parameters = {"settings": change}
+    return enqueue(engine, request, "settingsUpdate", uid, details=change, parameters=parameters)
 
 
-def reset_settings(engine: Engine, asked: Asked) -> Answer:
-    uid = valid_uid(asked.path["uid"])
-    request = {"reset": True}
-    return enqueued(engine, asked, "settingsUpdate", uid, details=request, request=request)
+def reset_settings(engine: Engine, request: ApiRequest) -> Answer:
+    uid = valid_uid(request.path["uid"])
+    parameters = {"reset": True}
+    return enqueue(
+        engine, request, "settingsUpdate", uid, details=parameters, parameters=parameters
+    )
 
 
-def one_setting(name: str) -> Work:
-    """GET, PUT or PATCH, and DELETE of one setting by its own address."""
+def setting_handler(name: str) -> RouteHandler:
+    """Returns the handler of GET, PUT or PATCH, and DELETE for the address of one setting."""
 
-    def work(engine: Engine, asked: Asked) -> Answer:
-        uid = valid_uid(asked.path["uid"])
-        if asked.method == "GET":
+    def handler(engine: Engine, request: ApiRequest) -> Answer:
+        uid = valid_uid(request.path["uid"])
+        if request.method == "GET":
             with engine.lock:
-                return 200, _value(engine.index(uid).rules.settings[name])
+                return 200, _json_value(engine.index(uid).rules.settings[name])
         value = None
-        if asked.method != "DELETE":
-            payloads.content_type(asked.headers, payloads.JSON)
-            value = setting_checks.checked_one(name, payloads.loaded(asked.body), "")
+        if request.method != "DELETE":
+            payloads.check_content_type(request.headers, payloads.JSON)
+            value = setting_checks.check_setting(name, payloads.parse_json(request.body), "")
         change = {name: value}
-        request = {"settings": change}
-        return enqueued(engine, asked, "settingsUpdate", uid, details=change, request=request)
+        parameters = {"settings": change}
+        return enqueue(
+            engine, request, "settingsUpdate", uid, details=change, parameters=parameters
+        )
 
-    return work
+    return handler
 
 
-def _value(value: Any) -> Any:
-    """JSON of scalars too."""
+def _json_value(value: Any) -> Any:
+    """Returns scalars as JSON text; other values are serialised later."""
     if value is None:
         return "null"
     return f'"{value}"' if isinstance(value, str) else value

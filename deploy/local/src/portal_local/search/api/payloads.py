@@ -1,4 +1,4 @@
-"""Request bodies: JSON and NDJSON, refused where they are missing, malformed or not JSON at all."""
+"""Parses request bodies in JSON and NDJSON; refuses missing and malformed ones."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ NDJSON = "application/x-ndjson"
 MAX_DEPTH = 127
 
 
-def content_type(headers: Mapping[str, str], *accepted: str) -> str:
+def check_content_type(headers: Mapping[str, str], *accepted: str) -> str:
     given = headers.get("content-type")
     listed = ", ".join(f"`{name}`" for name in accepted)
     if given is None:
@@ -30,8 +30,8 @@ def content_type(headers: Mapping[str, str], *accepted: str) -> str:
     return kind
 
 
-def loaded(body: bytes, what: str = "json") -> Any:
-    """A JSON value; numbers beyond doubles, NaN and lone surrogates are malformed."""
+def parse_json(body: bytes, what: str = "json") -> Any:
+    """Parses a JSON value; refuses numbers beyond doubles, NaN and lone surrogates."""
     if not body.strip():
         raise Failure("missing_payload", f"A {what} payload is missing.")
     try:
@@ -45,14 +45,14 @@ def loaded(body: bytes, what: str = "json") -> Any:
     return value
 
 
-def documents(body: bytes, kind: str) -> list[dict[str, Any]]:
-    """The documents of a body: an array or one object, or one object a line."""
+def parse_documents(body: bytes, kind: str) -> list[dict[str, Any]]:
+    """Parses documents: an array, one object, or (NDJSON) one object per line."""
     if kind == NDJSON:
         if not body.strip():
             raise Failure("missing_payload", "A ndjson payload is missing.")
-        found = [loaded(line, "ndjson") for line in body.splitlines() if line.strip()]
+        found = [parse_json(line, "ndjson") for line in body.splitlines() if line.strip()]
     else:
-        value = loaded(body)
+        value = parse_json(body)
         found = list(_values(value)) if isinstance(value, list) else [value]
     return [_document(value) for value in found]
 
@@ -86,7 +86,7 @@ def _check_depth(value: Any) -> None:
 
 
 def _inside(value: Any) -> Iterator[Any]:
-    """The objects and arrays directly within a value."""
+    """Yields the objects and arrays directly inside a value."""
     if isinstance(value, dict):
         value = list(_members(value).values())
     if isinstance(value, list):

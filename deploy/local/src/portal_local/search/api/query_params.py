@@ -1,22 +1,22 @@
-"""The parameters of a search by GET, each written as a string, and other query strings."""
+"""Parses query strings: the parameters of a search by GET, and numbers and lists of others."""
 
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from portal_local.search.errors import Failure
-from portal_local.search.results.params import FIELDS, Params, checked, code_of
+from portal_local.search.results.params import FIELDS, Params, error_code, parse_params
 
 
 def from_query(query: Mapping[str, str]) -> Params:
-    """The parameters of a GET request, each written as a string."""
+    """Parses the search parameters of a GET request."""
     body: dict[str, Any] = {}
     for name, value in query.items():
         if name not in FIELDS:
             listed = ", ".join(f"`{known}`" for known in FIELDS)
             raise Failure("bad_request", f"Unknown parameter `{name}`: expected one of {listed}")
         body[name] = _READERS.get(name, _as_is)(name, value)
-    return checked(body)
+    return parse_params(body)
 
 
 def _as_is(_name: str, value: str) -> Any:
@@ -26,7 +26,7 @@ def _as_is(_name: str, value: str) -> Any:
 def read_count(name: str, value: str, code: str | None = None) -> int:
     if not (value.isascii() and value.isdigit()):
         raise Failure(
-            code or code_of(name),
+            code or error_code(name),
             f"Invalid value in parameter `{name}`: could not parse `{value}` as a positive integer",
         )
     return min(int(value[:18]), 2**53)
@@ -35,7 +35,7 @@ def read_count(name: str, value: str, code: str | None = None) -> int:
 def read_flag(name: str, value: str, code: str | None = None) -> bool:
     if value not in ("true", "false"):
         raise Failure(
-            code or code_of(name),
+            code or error_code(name),
             f"Invalid value in parameter `{name}`: could not parse `{value}` as a boolean, "
             "expected either `true` or `false`",
         )
@@ -47,13 +47,13 @@ def _read_number(name: str, value: str) -> float:
         return float(value)
     except ValueError:
         raise Failure(
-            code_of(name),
+            error_code(name),
             f"Invalid value in parameter `{name}`: could not parse `{value}` as a number",
         ) from None
 
 
 def _read_filter(_name: str, value: str) -> Any:
-    """A list written as JSON, else an expression."""
+    """Parses a filter: a JSON list, else an expression."""
     try:
         found: Any = json.loads(value)
     except (ValueError, RecursionError):

@@ -1,10 +1,10 @@
-"""Names of fields against attribute settings: they cover what is nested, * is a wildcard."""
+"""Matches field names with attribute patterns; a pattern covers nested fields, * is a wildcard."""
 
 from collections.abc import Iterable
 
 
 def covers(pattern: str, name: str) -> bool:
-    """Whether the pattern names the field or an object it is nested in."""
+    """Returns whether the pattern matches the field or an object that contains it."""
     if pattern == "*":
         return True
     if "*" not in pattern:
@@ -22,6 +22,6 @@ def any_covers(patterns: Iterable[str], name: str) -> bool:
     return any(covers(pattern, name) for pattern in patterns)
 
 
-def leads_to(patterns: Iterable[str], name: str) -> bool:
-    """Whether something nested in the field is named by one of the patterns."""
+def may_cover_nested(patterns: Iterable[str], name: str) -> bool:
+    """Returns whether a pattern may match a field nested in this one."""
     return any(pattern.startswith(f"{name}.") or "*" in pattern for pattern in patterns)

@@ -1,17 +1,17 @@
-"""What an index's settings say of fields: searched, filtered, sorted, shown."""
+"""The rules of an index for its fields: searchable, filterable, sortable, displayed."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from portal_local.search.index.attribute_patterns import any_covers, covers
-from portal_local.search.index.tokenizer import Tokeniser, folded
+from portal_local.search.index.tokenizer import Tokeniser, fold
 
 _COMPARISONS = frozenset((">", ">=", "<", "<=", "TO"))
 _PRESENCE = frozenset(("EXISTS", "NULL", "EMPTY"))
 
 
-class Rules:
-    """The effective settings, ready for use while indexing and searching."""
+class IndexRules:
+    """The effective settings in the form that indexing and searching use."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = settings
@@ -22,14 +22,14 @@ class Rules:
         self.ranking: list[str] = settings["rankingRules"]
         self.typo: Mapping[str, Any] = settings["typoTolerance"]
         self.max_total_hits: int = settings["pagination"]["maxTotalHits"]
-        self.stop_words = frozenset(folded(word) for word in settings["stopWords"])
+        self.stop_words = frozenset(fold(word) for word in settings["stopWords"])
         self.tokeniser = Tokeniser(
             settings["separatorTokens"], settings["nonSeparatorTokens"], settings["dictionary"]
         )
-        self.exact_words = frozenset(folded(word) for word in self.typo["disableOnWords"])
+        self.exact_words = frozenset(fold(word) for word in self.typo["disableOnWords"])
         self.synonyms = self._synonyms()
         self._filterable: dict[str, Mapping[str, Any] | None] = {}
-        self._kept: dict[str, bool] = {}
+        self._in_facets: dict[str, bool] = {}
 
     def _synonyms(self) -> dict[tuple[str, ...], list[tuple[str, ...]]]:
         found: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
@@ -44,7 +44,7 @@ class Rules:
         return tuple(word for word, _ in self.tokeniser.words(text))
 
     def weight(self, name: str) -> int | None:
-        """The rank of a field among the searchable ones, None when it is not searched."""
+        """Returns the rank of a searchable field, None for a field that is not searched."""
         if "*" in self.searchable:
             return 0
         for index, pattern in enumerate(self.searchable):
@@ -52,7 +52,7 @@ class Rules:
                 return index
         return None
 
-    def exact_field(self, name: str) -> bool:
+    def is_exact_field(self, name: str) -> bool:
         return any_covers(self.typo["disableOnAttributes"], name)
 
     def is_displayed(self, name: str) -> bool:
@@ -62,7 +62,7 @@ class Rules:
         return any_covers(self.sortable, name)
 
     def features(self, name: str) -> Mapping[str, Any] | None:
-        """What the first rule for a field allows, None when it is not filterable."""
+        """Returns the features of the first rule for a field, None if it is not filterable."""
         if name not in self._filterable:
             self._filterable[name] = self._features(name)
         return self._filterable[name]
@@ -83,7 +83,7 @@ class Rules:
         return sorted(set(patterns))
 
     def why_not_filterable(self, name: str, operator: str = "=") -> str | None:
-        """The sentence that refuses a filter, None when it is allowed."""
+        """Returns the error message for a filter, None if the filter is allowed."""
         features = self.features(name)
         if features is None:
             patterns = self.filterable_patterns()
@@ -100,12 +100,12 @@ class Rules:
             return None
         return f"Filter operator `{operator}` is not allowed for the attribute `{name}`."
 
-    def keeps(self, name: str) -> bool:
-        """Whether the values of a field are held in memory, for filters, facets or order."""
-        if name not in self._kept:
+    def is_in_facets(self, name: str) -> bool:
+        """Returns whether the values of a field are in memory for filters, facets or sorting."""
+        if name not in self._in_facets:
             custom = [rule.rpartition(":")[0] for rule in self.ranking if ":" in rule]
             own = [self.distinct] if self.distinct else []
-            self._kept[name] = self.features(name) is not None or any_covers(
+            self._in_facets[name] = self.features(name) is not None or any_covers(
                 [*self.sortable, *custom, *own], name
             )
-        return self._kept[name]
+        return self._in_facets[name]

@@ -4,7 +4,8 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-SPARSE = 16
+MAX_SPARSE = 16  # numbers up to which a set is an array
+BLOCK = 256  # sets whose union RangeUnions stores
 
 Members: TypeAlias = "int | array[int]"
 """A stored set: an array of up to SPARSE numbers, else a bitmap."""
@@ -20,14 +21,14 @@ def added(members: "Members | None", number: int) -> Members:
     if isinstance(members, int):
         return members | (1 << number)
     if number not in members:
-        if len(members) == SPARSE:
+        if len(members) == MAX_SPARSE:
             return bitmap(members) | (1 << number)
         members.append(number)
     return members
 
 
 def removed(members: Members, number: int) -> "Members | None":
-    """The set without the number, None when nothing is left."""
+    """Returns the set without the number, None if it is empty."""
     if isinstance(members, int):
         return members & ~(1 << number) or None
     if number in members:
@@ -47,7 +48,7 @@ def bits(members: "Members | None") -> int:
 
 
 def bitmap(numbers: Iterable[int]) -> int:
-    """A bitmap of many numbers, in linear time."""
+    """Returns the bitmap of many numbers, in linear time."""
     listed = numbers if isinstance(numbers, Sequence) else list(numbers)
     if not listed:
         return 0
@@ -58,7 +59,7 @@ def bitmap(numbers: Iterable[int]) -> int:
 
 
 def union(parts: Iterable[Members]) -> int:
-    """All of many sets, in linear time."""
+    """Returns the union of many sets, in linear time."""
     found = 0
     sparse: list[int] = []
     for part in parts:
@@ -70,7 +71,7 @@ def union(parts: Iterable[Members]) -> int:
 
 
 def numbers_in(found: int) -> Iterator[int]:
-    """The members of a bitmap, ascending."""
+    """Yields the numbers in a bitmap, ascending."""
     digits = bin(found)[:1:-1]
     at = digits.find("1")
     while at >= 0:
@@ -79,7 +80,7 @@ def numbers_in(found: int) -> Iterator[int]:
 
 
 class Membership:
-    """Quick tests and counts against one bitmap."""
+    """A bitmap prepared for many fast membership tests and counts."""
 
     def __init__(self, found: int) -> None:
         self.found = found
@@ -94,3 +95,22 @@ class Membership:
             return (members & self.found).bit_count()
         table, end = self._table, len(self._table)
         return sum(table[n >> 3] >> (n & 7) & 1 for n in members if n >> 3 < end)
+
+
+class RangeUnions:
+    """Unions of ranges of a sequence of sets, faster than by looking at each set of the range.
+
+    The sets must not change while this object is used.
+    """
+
+    def __init__(self, sets: Sequence[Members]) -> None:
+        self._sets = sets
+        self._blocks = [union(sets[at : at + BLOCK]) for at in range(0, len(sets), BLOCK)]
+
+    def union(self, start: int, end: int) -> int:
+        """Returns the union of the sets from `start` to before `end`."""
+        first, last = -(-start // BLOCK), end // BLOCK  # whole blocks between
+        if first >= last:
+            return union(self._sets[start:end])
+        ends = [*self._sets[start : first * BLOCK], *self._sets[last * BLOCK : end]]
+        return union([*self._blocks[first:last], *ends])

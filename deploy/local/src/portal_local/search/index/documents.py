@@ -1,4 +1,4 @@
-"""A document as it is written: its identifier, its words with positions, its values."""
+"""Analyses a document for indexing: identifier, words with positions, facet values."""
 
 import json
 import re
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from portal_local.search.errors import Failure
-from portal_local.search.index.attributes import Rules
+from portal_local.search.index.attributes import IndexRules
 from portal_local.search.index.facets import Values, kind_of
-from portal_local.search.index.flattening import at_path, flattened
+from portal_local.search.index.flat_fields import at_path, flatten
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,511}")
 
@@ -18,41 +18,41 @@ Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """What is stored of a document beside its text."""
+class AnalysedDocument:
+    """What is stored for a document beside its JSON text."""
 
     words: Mapping[str, bytes]
     lengths: Mapping[int, int]
     values: Values
 
 
-def dumped(value: Any) -> str:
-    """JSON as it is stored and sent."""
+def to_json(value: Any) -> str:
+    """Serialises a value as it is stored and sent."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
-def identifier(document: Document, primary_key: str) -> str:
-    """The document's own identifier; refused as Meilisearch refuses it."""
+def document_id(document: Document, primary_key: str) -> str:
+    """Returns the document's identifier. Raises Failure if it is missing or invalid."""
     values = list(at_path(document, primary_key))
     if not values:
         raise Failure(
             "missing_document_id",
-            f"Document doesn't have a `{primary_key}` attribute: `{dumped(document)[:200]}`.",
+            f"Document doesn't have a `{primary_key}` attribute: `{to_json(document)[:200]}`.",
         )
     value = values[0]
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or not _IDENTIFIER.fullmatch(text):
         raise Failure(
             "invalid_document_id",
-            f"Document identifier `{dumped(value)[:600]}` is invalid. A document identifier can be "
-            "of type integer or string, only composed of alphanumeric characters (a-z A-Z 0-9), "
+            f"Document identifier `{to_json(value)[:600]}` is invalid. A document identifier can "
+            "be of type integer or string, only composed of alphanumeric characters (a-z A-Z 0-9), "
             "hyphens (-) and underscores (_), and can not be more than 511 bytes.",
         )
     return text
 
 
-def inferred_key(document: Document) -> str:
-    """The one field whose name ends with id."""
+def infer_primary_key(document: Document) -> str:
+    """Returns the field whose name ends with id. Raises Failure unless there is exactly one."""
     names = sorted(name for name in document if name.lower().endswith("id"))
     if not names:
         raise Failure(
@@ -71,9 +71,11 @@ def inferred_key(document: Document) -> str:
     return names[0]
 
 
-def prepared(document: Document, rules: Rules, field_number: Callable[[str], int]) -> Prepared:
-    """The words and values of a document under the index's settings."""
-    flat = flattened(document)
+def analyse(
+    document: Document, rules: IndexRules, field_number: Callable[[str], int]
+) -> AnalysedDocument:
+    """Analyses a document by the rules of its index."""
+    flat = flatten(document)
     words: dict[str, array[int]] = {}
     lengths: dict[int, int] = {}
     for name, values in flat.items():
@@ -92,20 +94,20 @@ def prepared(document: Document, rules: Rules, field_number: Callable[[str], int
             else:
                 places.append(base | position)
         lengths[field] = length
-    return Prepared(
+    return AnalysedDocument(
         {word: places.tobytes() for word, places in words.items()},
         lengths,
-        values_of(document, rules, flat),
+        facet_values(document, rules, flat),
     )
 
 
-def values_of(
-    document: Document, rules: Rules, flat: Mapping[str, list[Any]] | None = None
+def facet_values(
+    document: Document, rules: IndexRules, flat: Mapping[str, list[Any]] | None = None
 ) -> Values:
-    """The values that filters, facets and order need."""
+    """Returns the values of the document that filters, facets and sorting need."""
     found: Values = []
-    for name, values in (flattened(document) if flat is None else flat).items():
-        if rules.keeps(name):
+    for name, values in (flatten(document) if flat is None else flat).items():
+        if rules.is_in_facets(name):
             direct = next(at_path(document, name), "")
             found.append((name, kind_of(direct), values))
     return found

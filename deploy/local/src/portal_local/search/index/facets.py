@@ -1,17 +1,24 @@
-"""The values of filterable and sortable fields, each with the documents that have it, in memory."""
+"""The values of filterable and sortable fields in memory, each with its set of documents."""
 
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Any
 
-from portal_local.search.index.bitmaps import Members, added, bits, numbers_in, removed, union
-from portal_local.search.index.range_unions import Spans
+from portal_local.search.index.bitmaps import (
+    Members,
+    RangeUnions,
+    added,
+    bits,
+    numbers_in,
+    removed,
+    union,
+)
 from portal_local.search.index.tokenizer import facet_form
 
 
 class Field:
-    """One field: numbers and strings, and which documents have it, as null, or empty."""
+    """The values of one field, and the documents in which it exists, is null or is empty."""
 
     def __init__(self) -> None:
         self.numbers: dict[float, Members] = {}
@@ -22,7 +29,7 @@ class Field:
         self.empty = 0
         self._sorted_numbers: list[float] | None = None
         self._sorted_strings: list[str] | None = None
-        self._spans: Spans | None = None  # of numbers, in their order
+        self._ranges: RangeUnions | None = None  # of the sorted numbers
         self._ranks: dict[bool, dict[int, tuple[int, Any]]] = {}
 
     def sorted_numbers(self) -> list[float]:
@@ -30,10 +37,10 @@ class Field:
             self._sorted_numbers = sorted(self.numbers)
         return self._sorted_numbers
 
-    def _number_spans(self) -> Spans:
-        if self._spans is None:
-            self._spans = Spans([self.numbers[key] for key in self.sorted_numbers()])
-        return self._spans
+    def _number_ranges(self) -> RangeUnions:
+        if self._ranges is None:
+            self._ranges = RangeUnions([self.numbers[key] for key in self.sorted_numbers()])
+        return self._ranges
 
     def sorted_strings(self) -> list[str]:
         if self._sorted_strings is None:
@@ -51,7 +58,7 @@ class Field:
             if key is not None:
                 if key not in self.numbers:
                     self._sorted_numbers = None
-                self._spans = None
+                self._ranges = None
                 self.numbers[key] = added(self.numbers.get(key), number)
 
     def _add_string(self, number: int, value: str) -> None:
@@ -71,7 +78,7 @@ class Field:
         elif isinstance(value, int | float):
             key = as_number(value)
             if key is not None and key in self.numbers:
-                self._spans = None
+                self._ranges = None
                 left = removed(self.numbers[key], number)
                 if left is None:
                     del self.numbers[key]
@@ -101,14 +108,14 @@ class Field:
         return found
 
     def between(self, low: str | None, high: str | None, *, open_ends: bool) -> int:
-        """Documents with a number, or a string in lexical order, between the bounds."""
+        """Returns the documents with a number or string (in lexical order) between the bounds."""
         found = 0
         low_number = None if low is None else parsed_number(low)
         high_number = None if high is None else parsed_number(high)
         if (low is None or low_number is not None) and (high is None or high_number is not None):
             keys = self.sorted_numbers()
             start, end = _span(keys, low_number, high_number, open_ends=open_ends)
-            found |= self._number_spans().union(start, end)
+            found |= self._number_ranges().union(start, end)
         texts = self.sorted_strings()
         low_text = None if low is None else facet_form(low)
         high_text = None if high is None else facet_form(high)
@@ -126,7 +133,7 @@ class Field:
         return found
 
     def ordered(self, *, descending: bool) -> Iterator[tuple[Any, Members]]:
-        """Values in sorting order: numbers before strings, either way."""
+        """Yields the values in sorting order; numbers come before strings in both directions."""
         numbers = self.sorted_numbers()
         for key in reversed(numbers) if descending else numbers:
             yield key, self.numbers[key]
@@ -135,11 +142,11 @@ class Field:
             yield text, self.strings[text]
 
     def size(self) -> int:
-        """How many values it has."""
+        """Returns the number of different values."""
         return len(self.numbers) + len(self.strings)
 
     def ranks(self, *, descending: bool) -> dict[int, tuple[int, Any]]:
-        """By document the place of its first value in sorting order, and that value."""
+        """Returns for each document the rank of its first value by sorting order, and the value."""
         found = self._ranks.get(descending)
         if found is None:
             found = self._ranks[descending] = {}
@@ -156,7 +163,7 @@ def _span(keys: list[Any], low: Any, high: Any, *, open_ends: bool) -> tuple[int
 
 
 class Facets:
-    """The fields of one index that are filtered, sorted or counted."""
+    """The fields of one index that are filterable or sortable."""
 
     def __init__(self) -> None:
         self.fields: dict[str, Field] = {}
@@ -204,7 +211,7 @@ def as_number(value: float) -> float | None:
 
 
 def parsed_number(text: str) -> float | None:
-    """The finite number that a filter's value writes, if it writes one."""
+    """Parses the value of a filter as a finite number, None if it is not one."""
     stripped = text.strip()
     if not stripped or "_" in stripped:
         return None

@@ -1,4 +1,4 @@
-"""One index: its settings, vocabulary and facet values in memory, its documents in the file."""
+"""One index: settings, vocabulary and facet values in memory, documents in the file."""
 
 import json
 import sqlite3
@@ -6,20 +6,20 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from portal_local.search.index.attributes import Rules
-from portal_local.search.index.documents import values_of
+from portal_local.search.index.attributes import IndexRules
+from portal_local.search.index.documents import facet_values
 from portal_local.search.index.facets import Facets
-from portal_local.search.index.settings import Settings, effective
+from portal_local.search.index.settings import Settings, with_defaults
 from portal_local.search.index.vocabulary import Postings, Vocabulary
 
-Pieces = dict[str, str]
+JsonMembers = dict[str, str]
 """A document's members as JSON text, by name."""
 
-CACHED_CHARS = 24_000_000
+MAX_CACHED_CHARS = 24_000_000
 
 
 class Index:
-    """What a search needs of an index; changed only while the engine's lock is held."""
+    """The in-memory state of an index; changes only while the engine's lock is locked."""
 
     def __init__(
         self, connection: sqlite3.Connection, number: int, uid: str, primary_key: str | None
@@ -29,24 +29,24 @@ class Index:
         self.primary_key = primary_key
         self.created_at = ""
         self.updated_at = ""
-        self.own: Settings = {}
-        self.rules = Rules(effective({}))
+        self.own_settings: Settings = {}
+        self.rules = IndexRules(with_defaults({}))
         self.facets = Facets()
         self.alive = 0
         self.fields: dict[str, int] = {}
         self.vocabulary = Vocabulary()
         self.postings = Postings(connection)
         self.connection = connection
-        self._pieces: OrderedDict[int, Pieces] = OrderedDict()
+        self._members: OrderedDict[int, JsonMembers] = OrderedDict()
         self._chars = 0
 
     def load(self) -> None:
-        """Read everything that is held in memory from the file."""
+        """Loads the in-memory state from the file."""
         run = self.connection.execute
         row = run("SELECT * FROM indexes WHERE id = ?", (self.number,)).fetchone()
         _, self.uid, self.primary_key, self.created_at, self.updated_at, settings = row
-        self.own = json.loads(settings)
-        self.rules = Rules(effective(self.own))
+        self.own_settings = json.loads(settings)
+        self.rules = IndexRules(with_defaults(self.own_settings))
         query = "SELECT name, field FROM fields WHERE index_id = ?"
         self.fields = dict(run(query, (self.number,)).fetchall())
         query = "SELECT id, word, documents FROM words WHERE index_id = ?"
@@ -54,12 +54,14 @@ class Index:
         self.vocabulary.load(run(query, (self.number,)))
         self.facets, self.alive = self.facets_from_file(self.rules, self.connection)
 
-    def facets_from_file(self, rules: Rules, through: sqlite3.Connection) -> tuple[Facets, int]:
-        """The values of all documents under the rules, and the bitmap of all documents."""
+    def facets_from_file(
+        self, rules: IndexRules, through: sqlite3.Connection
+    ) -> tuple[Facets, int]:
+        """Returns the facet values of all documents by the rules, and the bitmap of documents."""
         facets = Facets()
         alive = 0
         for number, document in self.documents(through):
-            facets.add(number, values_of(document, rules))
+            facets.add(number, facet_values(document, rules))
             alive |= 1 << number
         return facets, alive
 
@@ -69,46 +71,46 @@ class Index:
             yield number, json.loads(body)
 
     def find(self, external: str, through: sqlite3.Connection) -> tuple[int, dict[str, Any]] | None:
-        """A document's number and content by its own identifier."""
+        """Returns the number and content of the document with this identifier."""
         row = through.execute(
             "SELECT number, body FROM documents WHERE index_id = ? AND external = ?",
             (self.number, external),
         ).fetchone()
         return None if row is None else (row[0], json.loads(row[1]))
 
-    def pieces(self, numbers: Sequence[int]) -> list[Pieces]:
-        """Documents as JSON text by member, in the order asked for."""
-        found: list[Pieces] = []
+    def load_members(self, numbers: Sequence[int]) -> list[JsonMembers]:
+        """Returns documents as JSON text by member, in the order of `numbers`."""
+        found: list[JsonMembers] = []
         for number in numbers:
-            pieces = self._pieces.get(number)
+            pieces = self._members.get(number)
             if pieces is None:
                 pieces = _split(self.body(number))
-                self._pieces[number] = pieces
+                self._members[number] = pieces
                 self._chars += _chars(pieces)
-                while self._chars > CACHED_CHARS and len(self._pieces) > 1:
-                    self.forget_pieces(next(iter(self._pieces)))
+                while self._chars > MAX_CACHED_CHARS and len(self._members) > 1:
+                    self.evict_members(next(iter(self._members)))
             else:
-                self._pieces.move_to_end(number)
+                self._members.move_to_end(number)
             found.append(pieces)
         return found
 
-    def forget_pieces(self, number: int) -> None:
-        old = self._pieces.pop(number, None)
+    def evict_members(self, number: int) -> None:
+        old = self._members.pop(number, None)
         if old is not None:
             self._chars -= _chars(old)
 
     def body(self, number: int) -> str:
-        """A document's JSON text."""
+        """Returns the JSON text of a document."""
         query = "SELECT body FROM documents WHERE index_id = ? AND number = ?"
         return self.connection.execute(query, (self.number, number)).fetchone()[0]
 
-    def sizes(self) -> int:
-        """The length of all documents' JSON text together."""
+    def total_size(self) -> int:
+        """Returns the length of the JSON texts of all documents."""
         query = "SELECT COALESCE(SUM(LENGTH(body)), 0) FROM documents WHERE index_id = ?"
         return self.connection.execute(query, (self.number,)).fetchone()[0]
 
     def length(self, number: int, field: int) -> int:
-        """How many words a document has in a field."""
+        """Returns the number of words in a field of a document."""
         query = "SELECT lengths FROM documents WHERE index_id = ? AND number = ?"
         row = self.connection.execute(query, (self.number, number)).fetchone()
         return json.loads(row[0]).get(str(field), 0)
@@ -116,15 +118,15 @@ class Index:
     def field_names(self) -> dict[int, str]:
         return {number: name for name, number in self.fields.items()}
 
-    def distribution(self) -> dict[str, int]:
-        """How many documents have each member."""
+    def field_distribution(self) -> dict[str, int]:
+        """Returns for each member the number of documents that have it."""
         counts: dict[str, int] = {}
         for _number, document in self.documents(self.connection):
             for name in document:
                 counts[name] = counts.get(name, 0) + 1
         return dict(sorted(counts.items()))
 
-    def described(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         return {
             "uid": self.uid,
             "createdAt": self.created_at,
@@ -133,11 +135,11 @@ class Index:
         }
 
 
-def _chars(pieces: Pieces) -> int:
+def _chars(pieces: JsonMembers) -> int:
     return sum(len(name) + len(text) for name, text in pieces.items())
 
 
-def _split(body: str) -> Pieces:
+def _split(body: str) -> JsonMembers:
     document: dict[str, Any] = json.loads(body)
     return {
         name: json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""Checks of updates of an index's settings."""
+"""Checks updates of the settings of an index."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,21 +25,21 @@ FEATURES: Mapping[str, Any] = {
 }
 
 
-def checked(given: Any) -> Settings:
-    """An update of all settings, in order; refuses what is unknown or of a wrong kind."""
+def check_settings(given: Any) -> Settings:
+    """Checks an update of settings. Raises Failure for unknown names and invalid values."""
     change = json_checks.mapping(given, "", "bad_request")
-    json_checks.known(change, tuple(DEFAULTS), "", "bad_request")
-    return {name: checked_one(name, value, f".{name}") for name, value in change.items()}
+    json_checks.refuse_unknown(change, tuple(DEFAULTS), "", "bad_request")
+    return {name: check_setting(name, value, f".{name}") for name, value in change.items()}
 
 
-def checked_one(name: str, value: Any, where: str) -> Any:
-    """One setting's new value; null stands for the default."""
+def check_setting(name: str, value: Any, where: str) -> Any:
+    """Checks the new value of one setting; null restores the default."""
     if value is None:
         return None
-    return _CHECKS[name](value, where, code_of(name))
+    return _CHECKS[name](value, where, error_code(name))
 
 
-def code_of(name: str) -> str:
+def error_code(name: str) -> str:
     snake = "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
     return f"invalid_settings_{snake}"
 
@@ -82,15 +82,15 @@ def _filterable(value: Any, where: str, code: str) -> list[Any]:
 
 def _granular(value: Any, where: str, code: str) -> Settings:
     rule = json_checks.mapping(value, where, code)
-    json_checks.known(rule, ("attributePatterns", "features"), where, code)
+    json_checks.refuse_unknown(rule, ("attributePatterns", "features"), where, code)
     if "attributePatterns" not in rule:
         raise Failure(code, f"Missing field `attributePatterns` inside `{where}`")
     patterns = json_checks.texts(rule["attributePatterns"], f"{where}.attributePatterns", code)
     features = json_checks.mapping(rule.get("features") or {}, f"{where}.features", code)
-    json_checks.known(features, ("facetSearch", "filter"), f"{where}.features", code)
+    json_checks.refuse_unknown(features, ("facetSearch", "filter"), f"{where}.features", code)
     inner = f"{where}.features.filter"
     filters = json_checks.mapping(features.get("filter") or {}, inner, code)
-    json_checks.known(filters, ("equality", "comparison"), inner, code)
+    json_checks.refuse_unknown(filters, ("equality", "comparison"), inner, code)
     for name in filters:
         json_checks.flag(filters[name], f"{inner}.{name}", code)
     searched = json_checks.flag(
@@ -110,7 +110,7 @@ def _synonyms(value: Any, where: str, code: str) -> dict[str, list[str]]:
 def _parts(checks: Mapping[str, Check]) -> Check:
     def check(value: Any, where: str, code: str) -> Settings:
         given = json_checks.mapping(value, where, code)
-        json_checks.known(given, tuple(checks), where, code)
+        json_checks.refuse_unknown(given, tuple(checks), where, code)
         return {
             name: None if part is None else checks[name](part, f"{where}.{name}", code)
             for name, part in given.items()
@@ -154,7 +154,7 @@ def _one_of(*allowed: str) -> Check:
     return check
 
 
-def _unserved(value: Any, where: str, code: str) -> Any:
+def _not_supported(value: Any, where: str, code: str) -> Any:
     if value:
         raise Failure(code, f"Invalid value at `{where}`: the search stand-in does not serve it.")
     return value
@@ -184,9 +184,9 @@ _CHECKS: Mapping[str, Check] = {
     ),
     "faceting": _parts({"maxValuesPerFacet": json_checks.count, "sortFacetValuesBy": _orders}),
     "pagination": _parts({"maxTotalHits": json_checks.count}),
-    "embedders": _unserved,
+    "embedders": _not_supported,
     "searchCutoffMs": json_checks.count,
-    "localizedAttributes": _unserved,
+    "localizedAttributes": _not_supported,
     "facetSearch": json_checks.flag,
     "prefixSearch": _one_of("indexingTime", "disabled"),
 }

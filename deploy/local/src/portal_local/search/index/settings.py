@@ -45,48 +45,48 @@ DEFAULTS: Mapping[str, Any] = {
 }
 
 
-def effective(own: Mapping[str, Any]) -> Settings:
-    """What holds: the defaults with an index's own settings over them."""
+def with_defaults(own: Mapping[str, Any]) -> Settings:
+    """Returns the effective settings: the index's own settings over the defaults."""
     merged: Settings = {}
     for name, default in DEFAULTS.items():
-        merged[name] = _over(default, own.get(name), whole=name == "synonyms")
+        merged[name] = _merge_default(default, own.get(name), whole=name == "synonyms")
     sorting = merged["faceting"]["sortFacetValuesBy"]
     merged["faceting"]["sortFacetValuesBy"] = {"*": "alpha", **sorting}
     return merged
 
 
-def _over(default: Any, own: Any, *, whole: bool = False) -> Any:
+def _merge_default(default: Any, own: Any, *, whole: bool = False) -> Any:
     if own is None:
         return default
     if isinstance(default, dict) and not whole:
         listed = json_checks.mapping(default, "", "internal")
         return {
-            name: _over(value, own.get(name), whole=name == "sortFacetValuesBy")
+            name: _merge_default(value, own.get(name), whole=name == "sortFacetValuesBy")
             for name, value in listed.items()
         }
     return own
 
 
-def updated(own: Mapping[str, Any], change: Mapping[str, Any]) -> Settings:
-    """An index's own settings after a checked update; null puts a default back."""
+def merge_update(own: Mapping[str, Any], change: Mapping[str, Any]) -> Settings:
+    """Returns the index's own settings after a checked update; null restores the default."""
     result = dict(own)
     for name, value in change.items():
         if value is None:
             result.pop(name, None)
         elif name in ("typoTolerance", "faceting", "pagination"):
-            result[name] = _merged(result.get(name) or {}, value)
+            result[name] = _merge_member(result.get(name) or {}, value)
         else:
             result[name] = value
     return result
 
 
-def _merged(old: Mapping[str, Any], change: Mapping[str, Any]) -> Settings:
+def _merge_member(old: Mapping[str, Any], change: Mapping[str, Any]) -> Settings:
     result = dict(old)
     for name, value in change.items():
         if value is None:
             result.pop(name, None)
         elif name == "minWordSizeForTypos":
-            result[name] = _merged(result.get(name) or {}, value)
+            result[name] = _merge_member(result.get(name) or {}, value)
         else:
             result[name] = value
     return result

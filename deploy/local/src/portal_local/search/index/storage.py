@@ -1,4 +1,4 @@
-"""The SQLite files: indexes, documents and words with their positions; and, apart, the tasks."""
+"""The SQLite files: one for indexes, documents and word positions, one for tasks."""
 
 import sqlite3
 from collections.abc import Generator
@@ -36,10 +36,10 @@ CREATE INDEX IF NOT EXISTS tasks_by_status ON tasks (status, uid);
 
 
 def connect(file: Path, schema: str) -> sqlite3.Connection:
-    """A connection to the file, made with the schema if new.
+    """Opens a connection to the file; creates the schema if it is missing.
 
-    What was committed survives the death of the process.
-    Transactions are begun by hand; the caller sees to it that one thread uses it at a time.
+    Committed changes survive the end of the process. The caller starts transactions and makes sure
+    that only one thread uses the connection at a time.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=30)
@@ -52,7 +52,7 @@ def connect(file: Path, schema: str) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Generator[None]:
-    """All of the block or nothing of it."""
+    """Commits the changes of the block, or rolls all of them back."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -1,4 +1,4 @@
-"""Text as words with positions: separators, camel case, folding of case and diacritics."""
+"""Splits text into words with positions, and folds case and diacritics."""
 
 import re
 import unicodedata
@@ -9,7 +9,7 @@ from typing import Any
 
 MAX_WORD_BYTES = 250
 MAX_POSITION = 0xFFFF
-HARD_STEP = 8  # from a word to the next behind the end of a clause, or in the next array element
+CLAUSE_STEP = 8  # between words of different clauses or array elements
 
 _CLAUSE_ENDS = (
     *"!:;?¡§¶¿",
@@ -18,7 +18,7 @@ _CLAUSE_ENDS = (
     *("\N{FULLWIDTH EXCLAMATION MARK}", "\N{FULLWIDTH COMMA}", "\N{FULLWIDTH FULL STOP}"),
     *("\N{FULLWIDTH COLON}", "\N{FULLWIDTH SEMICOLON}", "\N{FULLWIDTH QUESTION MARK}"),
 )
-_HARD = re.compile(f"[{''.join(_CLAUSE_ENDS)}]|[.,] ")
+_CLAUSE_END = re.compile(f"[{''.join(_CLAUSE_ENDS)}]|[.,] ")
 _CAMEL = re.compile(r"(?<=[a-zà-öø-ÿ])(?=[A-ZÀ-ÖØ-Þ])")
 _LETTERS = str.maketrans(
     {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ł": "l", "ß": "ss", "þ": "th", "ð": "d"}
@@ -26,7 +26,7 @@ _LETTERS = str.maketrans(
 
 
 def _separator_class() -> str:
-    """Punctuation, spaces and controls as the inside of a character class."""
+    """Returns punctuation, spaces and control characters as the inside of a character class."""
     ranges: list[tuple[int, int]] = []
     for code in range(0x10000):
         category = unicodedata.category(chr(code))
@@ -42,8 +42,8 @@ _SEPARATORS = _separator_class()
 
 
 @lru_cache(maxsize=65_536)
-def folded(word: str) -> str:
-    """The form in which words are compared: no case, no diacritics, no compatibility variants."""
+def fold(word: str) -> str:
+    """Returns the form in which words are compared: without case, diacritics and variants."""
     lowered = word.lower()
     if lowered.isascii():
         return lowered
@@ -53,20 +53,20 @@ def folded(word: str) -> str:
 
 
 def facet_form(value: str) -> str:
-    """The form in which filters compare strings: case folded and trimmed, diacritics kept."""
+    """Returns the form in which filters compare strings: trimmed, without case, with diacritics."""
     trimmed = value.strip()
     if trimmed.isascii():
         return trimmed.lower()
     return unicodedata.normalize("NFKD", trimmed).lower()
 
 
-def is_hard(gap: str) -> bool:
-    """Whether what stands between two words ends a clause."""
-    return gap != " " and _HARD.search(gap) is not None
+def ends_clause(gap: str) -> bool:
+    """Returns whether the text between two words ends a clause."""
+    return gap != " " and _CLAUSE_END.search(gap) is not None
 
 
 class Tokeniser:
-    """Splits texts under an index's separator, non-separator and dictionary settings."""
+    """Splits texts by the separator, non-separator and dictionary settings of an index."""
 
     def __init__(
         self,
@@ -75,17 +75,17 @@ class Tokeniser:
         dictionary: Iterable[str] = (),
     ) -> None:
         own = _alternatives(separators)
-        kept = _alternatives(non_separators)
+        not_separating = _alternatives(non_separators)
         whole = _alternatives(dictionary)
         char = f"[^{_SEPARATORS}]"
-        unit = f"(?:{kept}|{char})" if kept else char
+        unit = f"(?:{not_separating}|{char})" if not_separating else char
         run = f"(?:(?!{own}){unit})+" if own else f"{unit}+"
         parts = [f"(?P<own>{own})"] if own else []
         parts += [f"(?<!{char})(?P<whole>{whole})(?!{char})"] if whole else []
         self._run = re.compile("|".join([*parts, run]))
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where the words stand."""
+        """Yields the start and end of each word."""
         for match in self._run.finditer(text):
             start, end = match.span()
             if match.lastgroup == "own":
@@ -101,20 +101,20 @@ class Tokeniser:
             yield start, end
 
     def words(self, text: str, position: int = 0) -> Iterator[tuple[str, int]]:
-        """The words and their positions, the first of which is given."""
+        """Yields the words and their positions; `position` is that of the first word."""
         behind = -1
         for start, end in self.spans(text):
             if behind >= 0:
-                position += HARD_STEP if is_hard(text[behind:start]) else 1
+                position += CLAUSE_STEP if ends_clause(text[behind:start]) else 1
             behind = end
             if position > MAX_POSITION:
                 return
-            word = folded(text[start:end])
+            word = fold(text[start:end])
             if word and len(word) <= MAX_WORD_BYTES:
                 yield word, position
 
     def values(self, values: Iterable[Any]) -> Iterator[tuple[str, int]]:
-        """The words of one field's values, as far from each other as clauses are."""
+        """Yields the words of the values of one field; values are as far apart as clauses."""
         position = 0
         for value in values:
             text = as_text(value)
@@ -122,11 +122,11 @@ class Tokeniser:
             for word, last in self.words(text, position):
                 yield word, last
             if last >= 0:
-                position = last + HARD_STEP
+                position = last + CLAUSE_STEP
 
 
 def as_text(value: Any) -> str:
-    """A scalar as it is read by the tokeniser; null is nothing."""
+    """Returns a scalar as text for the tokeniser; null is an empty text."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -135,7 +135,7 @@ def as_text(value: Any) -> str:
 
 
 def number_text(value: float) -> str:
-    """A number without an exponent and without a fraction that is zero."""
+    """Formats a number without an exponent and without a zero fraction."""
     if isinstance(value, int):
         return str(value)
     if value.is_integer():

@@ -1,4 +1,4 @@
-"""Words of a vocabulary within two edits of a wanted one, swapped neighbours being one edit."""
+"""Finds the words of a vocabulary within two edits of a word; swapped letters are one edit."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -6,22 +6,22 @@ from collections.abc import Iterator, Sequence
 _LAST = "\U0010ffff"
 
 
-def starting(words: Sequence[str], beginning: str) -> tuple[int, int]:
-    """The slice of a sorted vocabulary that begins so."""
+def prefix_range(words: Sequence[str], beginning: str) -> tuple[int, int]:
+    """Returns the range of a sorted vocabulary whose words have the prefix."""
     low = bisect_left(words, beginning)
     return low, bisect_left(words, beginning + _LAST, low)
 
 
-def near(
+def similar_words(
     words: Sequence[str], wanted: str, allowed: int, *, prefix: bool
 ) -> Iterator[tuple[str, int]]:
-    """Words of the sorted vocabulary up to `allowed` (1 or 2) typos away, with their typos.
+    """Yields words of the sorted vocabulary up to `allowed` (1 or 2) typos away, with their typos.
 
     With `prefix`, beginnings of words are compared. A typo in the first letter counts as two.
     """
     if not wanted or not allowed:
         return
-    low, high = starting(words, wanted[0])
+    low, high = prefix_range(words, wanted[0])
     yield from _within(words, low, high, wanted, allowed, prefix=prefix)
     if allowed > 1:
         for word in _other_first_letter(words, wanted, prefix=prefix):
@@ -31,14 +31,14 @@ def near(
 def _within(
     words: Sequence[str], at: int, end: int, wanted: str, limit: int, *, prefix: bool
 ) -> Iterator[tuple[str, int]]:
-    """Walks the sorted words like a tree: beginnings too far away are left out as a whole."""
+    """Walks the sorted words like a tree; skips all words with a prefix that is too different."""
     size = len(wanted)
     path = ""
     rows = [list(range(size + 1))]
     bests = [size if prefix else size + 1]
     while at < end:
         word = words[at]
-        depth = _shared(path, word)
+        depth = _common_length(path, word)
         del rows[depth + 1 :], bests[depth + 1 :]
         alive = True
         while alive and depth < len(word):
@@ -83,7 +83,7 @@ def _row(wanted: str, word: str, depth: int, rows: list[list[int]], limit: int) 
     return row
 
 
-def _shared(one: str, other: str) -> int:
+def _common_length(one: str, other: str) -> int:
     for index, (a, b) in enumerate(zip(one, other, strict=False)):
         if a != b:
             return index
@@ -91,7 +91,7 @@ def _shared(one: str, other: str) -> int:
 
 
 def _other_first_letter(words: Sequence[str], wanted: str, *, prefix: bool) -> Iterator[str]:
-    """Words one edit away, the edit being in the first letter."""
+    """Yields words that differ by one edit in the first letter."""
     rest = wanted[1:]
     forms = {rest} if rest else set[str]()
     if len(wanted) > 1:
@@ -102,7 +102,7 @@ def _other_first_letter(words: Sequence[str], wanted: str, *, prefix: bool) -> I
     for form in forms:
         if form[0] == wanted[0]:
             continue
-        low, high = starting(words, form)
+        low, high = prefix_range(words, form)
         if prefix:
             found.update(words[low:high])
         elif low < high and words[low] == form:

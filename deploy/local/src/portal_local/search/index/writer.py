@@ -1,4 +1,4 @@
-"""One change of an index's documents: written to the file first, then to memory, or not at all."""
+"""Changes documents of an index: first in the file, then in memory."""
 
 import json
 import sqlite3
@@ -7,20 +7,26 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from portal_local.search.index.attributes import Rules
-from portal_local.search.index.documents import Document, Prepared, dumped, prepared, values_of
+from portal_local.search.index.attributes import IndexRules
+from portal_local.search.index.documents import (
+    AnalysedDocument,
+    Document,
+    analyse,
+    facet_values,
+    to_json,
+)
 from portal_local.search.index.facets import Facets, Values
 from portal_local.search.index.index import Index
 
 
-class Change:
-    """Documents put and removed in one transaction; `apply` brings memory to the same state.
+class IndexChange:
+    """Documents put and removed in one transaction; `apply` then makes the same change in memory.
 
-    Built on the writing connection inside a transaction; nothing in memory is touched before
-    `apply`, which is called when the transaction was committed.
+    Used on the writing connection inside a transaction. Nothing in memory changes before `apply`,
+    which is called after the commit.
     """
 
-    def __init__(self, connection: sqlite3.Connection, index: Index, rules: Rules) -> None:
+    def __init__(self, connection: sqlite3.Connection, index: Index, rules: IndexRules) -> None:
         self._run = connection.execute
         self._many = connection.executemany
         self._index = index
@@ -35,8 +41,8 @@ class Change:
         self._free = 0
 
     def put(self, external: str, number: int | None, old: Document | None, new: Document) -> None:
-        """Store a document under its identifier, over the old one if there is one."""
-        ready = prepared(new, self._rules, self._field)
+        """Stores a document under its identifier; replaces the old one if there is one."""
+        ready = analyse(new, self._rules, self._field)
         if number is None:
             number = self._next_number()
         before = self._words_of(number) if old is not None else array("I")
@@ -49,13 +55,13 @@ class Change:
                 self._index.number,
                 number,
                 external,
-                dumped(new),
+                to_json(new),
                 word_ids.tobytes(),
                 json.dumps(ready.lengths),
             ),
         )
         if old is not None:
-            self._dropped.append((number, values_of(old, self._index.rules)))
+            self._dropped.append((number, facet_values(old, self._index.rules)))
         self._added.append((number, ready.values))
         self._alive |= 1 << number
 
@@ -73,11 +79,11 @@ class Change:
             self._counts[word_id] -= 1
         self._touched.update(before)
         self._run("DELETE FROM documents WHERE index_id = ? AND number = ?", (index, number))
-        self._dropped.append((number, values_of(json.loads(row[0]), self._index.rules)))
+        self._dropped.append((number, facet_values(json.loads(row[0]), self._index.rules)))
         self._alive &= ~(1 << number)
 
     def finish(self) -> None:
-        """Write what is counted over the whole change; the last step before the commit."""
+        """Writes the totals of the whole change; the last step before the commit."""
         index = self._index.number
         self._many(
             "UPDATE words SET documents = documents + ? WHERE id = ?",
@@ -89,10 +95,10 @@ class Change:
         )
 
     def apply(self, facets: Facets | None = None) -> None:
-        """Bring memory to the committed state; `facets` replaces those held, if given."""
+        """Brings memory to the committed state; `facets`, if given, replaces those in memory."""
         index = self._index
         index.vocabulary.apply(self._new_words, self._counts)
-        index.postings.forget(self._touched)
+        index.postings.evict(self._touched)
         index.fields.update(self._new_fields)
         if facets is None:
             for number, values in self._dropped:
@@ -102,11 +108,13 @@ class Change:
         else:
             index.facets = facets
         for number, _ in self._dropped:
-            index.forget_pieces(number)
+            index.evict_members(number)
         index.alive = self._alive
         index.rules = self._rules
 
-    def _write_words(self, number: int, ready: Prepared, before: Iterable[int]) -> "array[int]":
+    def _write_words(
+        self, number: int, ready: AnalysedDocument, before: Iterable[int]
+    ) -> "array[int]":
         old = set(before)
         ids = {self._word(word): places for word, places in ready.words.items()}
         gone = old.difference(ids)
@@ -160,9 +168,11 @@ class Change:
         return self._free
 
 
-def rewritten(connection: sqlite3.Connection, index: Index, rules: Rules) -> tuple[Change, Facets]:
-    """All documents of an index written anew under other rules."""
-    change = Change(connection, index, rules)
+def rewrite(
+    connection: sqlite3.Connection, index: Index, rules: IndexRules
+) -> tuple[IndexChange, Facets]:
+    """Writes all documents of an index again by other rules."""
+    change = IndexChange(connection, index, rules)
     facets = Facets()
     rows = connection.execute(
         "SELECT number, external, body FROM documents WHERE index_id = ?", (index.number,)
@@ -170,13 +180,13 @@ def rewritten(connection: sqlite3.Connection, index: Index, rules: Rules) -> tup
     for number, external, body in rows:
         document: dict[str, Any] = json.loads(body)
         change.put(external, number, document, document)
-        facets.add(number, values_of(document, rules))
+        facets.add(number, facet_values(document, rules))
     change.finish()
     return change, facets
 
 
-def emptied(connection: sqlite3.Connection, number: int) -> None:
-    """Take every document and word of an index out of the file."""
+def delete_contents(connection: sqlite3.Connection, number: int) -> None:
+    """Deletes all documents and words of an index from the file."""
     connection.execute(
         "DELETE FROM postings WHERE word_id IN (SELECT id FROM words WHERE index_id = ?)", (number,)
     )

@@ -1,4 +1,4 @@
-"""What a query's terms may match: prefixes, typos, synonyms, joined and split words."""
+"""Expands the terms of a query: prefixes, typos, synonyms, joined and split words."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,18 +7,18 @@ from itertools import pairwise
 
 from portal_local.search.index.index import Index
 from portal_local.search.index.tokenizer import MAX_WORD_BYTES
-from portal_local.search.index.typos import near
+from portal_local.search.index.typos import similar_words
 from portal_local.search.query.query import Term, Words
 
-MAX_PREFIXED = 1000
-MAX_NEAR = (0, 150, 50)
+MAX_PREFIX_WORDS = 1000
+MAX_SIMILAR_WORDS = (0, 150, 50)
 MAX_SYNONYMS = 50
-JOINED = 3  # how many neighbouring words are also tried as one
+MAX_JOINED_WORDS = 3  # neighbouring words that are also tried as one word
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One or several neighbouring terms read as one: alternatives by number of typos."""
+    """One term, or several neighbouring terms as one: alternatives by number of typos."""
 
     first: int
     last: int
@@ -29,8 +29,8 @@ class Node:
         return self.last - self.first
 
 
-class Deriving:
-    """Derives nodes from the vocabulary and the settings of an index."""
+class TermExpander:
+    """Expands terms by the vocabulary and the settings of an index."""
 
     def __init__(self, index: Index) -> None:
         self._index = index
@@ -39,7 +39,7 @@ class Deriving:
 
     def nodes(self, terms: Sequence[Term]) -> list[Node]:
         found = [self._single(at, term) for at, term in enumerate(terms)]
-        for size in range(2, JOINED + 1):
+        for size in range(2, MAX_JOINED_WORDS + 1):
             for first in range(len(terms) - size + 1):
                 node = self._joined(first, terms[first : first + size])
                 if node is not None:
@@ -70,7 +70,7 @@ class Deriving:
         return Node(at, at, ((*none, *synonyms), (*one, *split), two))
 
     def _joined(self, first: int, terms: Sequence[Term]) -> Node | None:
-        """Neighbouring words written as one, and synonyms of the words in a row."""
+        """Expands neighbouring words written as one word, and synonyms of the phrase."""
         if any(term.phrase for term in terms):
             return None
         if any(a.end + 1 != b.start for a, b in pairwise(terms)):
@@ -91,21 +91,21 @@ class Deriving:
     ) -> tuple[tuple[Words, ...], tuple[Words, ...], tuple[Words, ...]]:
         vocabulary = self._vocabulary
         key = (word, allowed, prefix)
-        known = vocabulary.derived.get(key)
+        known = vocabulary.expansions.get(key)
         if known is not None:
             return known
         exact = [word] if vocabulary.has(word) else []
-        begun = vocabulary.beginning(word, MAX_PREFIXED) if prefix else exact
+        begun = vocabulary.with_prefix(word, MAX_PREFIX_WORDS) if prefix else exact
         found: tuple[list[Words], list[Words], list[Words]] = ([(w,) for w in begun], [], [])
-        for other, typos in near(vocabulary.sorted, word, allowed, prefix=prefix):
-            if typos and len(found[typos]) < MAX_NEAR[typos]:
+        for other, typos in similar_words(vocabulary.sorted, word, allowed, prefix=prefix):
+            if typos and len(found[typos]) < MAX_SIMILAR_WORDS[typos]:
                 found[typos].append((other,))
         derived = (tuple(found[0]), tuple(found[1]), tuple(found[2]))
-        vocabulary.remember(key, derived)
+        vocabulary.store_expansion(key, derived)
         return derived
 
     def _split(self, word: str) -> list[Words]:
-        """The word as two that stand next to each other most often."""
+        """Splits a word into the two words that are neighbours most often."""
         vocabulary = self._vocabulary
         best: Counter[tuple[str, str]] = Counter()
         for cut in range(1, len(word)):
@@ -116,14 +116,14 @@ class Deriving:
         return [pair] if pair and many else []
 
     def _neighbours(self, left: str, right: str) -> int:
-        """In how many documents the two words stand next to each other."""
+        """Returns the number of documents in which the two words are neighbours."""
         ids = self._vocabulary.ids
-        postings = self._index.postings.of([ids[left], ids[right]])
+        postings = self._index.postings.load([ids[left], ids[right]])
         one, other = postings.get(ids[left]), postings.get(ids[right])
         if one is None or other is None:
             return 0
         return sum(
             1
-            for number, places in one.unpacked(one.bits & other.bits)
-            if not set(map((1).__add__, places)).isdisjoint(other.at(number))
+            for number, places in one.iterate(one.bits & other.bits)
+            if not set(map((1).__add__, places)).isdisjoint(other.positions(number))
         )

@@ -1,4 +1,4 @@
-"""The tree of a filter: conditions on fields, joined and negated."""
+"""The syntax tree of a filter: conditions on fields, combined by And, Or and Not."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -13,7 +13,7 @@ class Condition:
     field: str
     operator: str
     values: tuple[str, ...]
-    place: str  # where it stands, as it is told in a refusal
+    place: str  # position in the filter text, for error messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,5 +34,5 @@ class Or:
 Node: TypeAlias = "Condition | Not | And | Or"
 
 
-def refused(message: str) -> Failure:
+def filter_failure(message: str) -> Failure:
     return Failure("invalid_search_filter", message)

@@ -1,15 +1,16 @@
-"""Which documents a filter selects."""
+"""Evaluates filters: which documents a filter selects."""
 
 from collections.abc import Callable, Mapping, Sequence
 
 from portal_local.search.index.facets import Facets, Field
-from portal_local.search.query.filter_ast import And, Condition, Node, Not, Or, refused
+from portal_local.search.query.filter_ast import And, Condition, Node, Not, Or, filter_failure
 
 
-class Filtering:
-    """Filters over the facets of one index; `allowed` refuses fields and operators not filterable.
+class FilterEvaluator:
+    """Evaluates filters over the facets of one index.
 
-    `allowed` is given the field and the operator and answers the sentence of a refusal, or None.
+    `allowed` takes a field and an operator; it returns None if a filter may use them, else an error
+    message.
     """
 
     def __init__(
@@ -19,27 +20,27 @@ class Filtering:
         self._everything = everything
         self._allowed = allowed
 
-    def selected(self, node: "Node | None") -> int:
+    def evaluate(self, node: "Node | None") -> int:
         if node is None:
             return self._everything
         if isinstance(node, Not):
-            return self._everything & ~self.selected(node.node)
+            return self._everything & ~self.evaluate(node.node)
         if isinstance(node, And):
             found = self._everything
             for part in node.nodes:
-                found &= self.selected(part)
+                found &= self.evaluate(part)
             return found
         if isinstance(node, Or):
             found = 0
             for part in node.nodes:
-                found |= self.selected(part)
+                found |= self.evaluate(part)
             return found
         return self._condition(node)
 
     def _condition(self, node: Condition) -> int:
         reason = self._allowed(node.field, node.operator)
         if reason:
-            raise refused(f"{reason}\n{node.place}")
+            raise filter_failure(f"{reason}\n{node.place}")
         found = _OPERATORS[node.operator](self._facets.field(node.field), node.values)
         return self._everything & ~found if node.operator == "!=" else found
 

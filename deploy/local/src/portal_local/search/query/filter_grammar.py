@@ -1,10 +1,10 @@
-"""Filter expressions: Meilisearch's grammar, read by recursive descent."""
+"""Parses filter expressions in Meilisearch's grammar by recursive descent."""
 
 import re
 import sys
 
 from portal_local.search.errors import Failure
-from portal_local.search.query.filter_ast import And, Condition, Node, Not, Or, refused
+from portal_local.search.query.filter_ast import And, Condition, Node, Not, Or, filter_failure
 
 MAX_DEPTH = 200
 SURROGATES = range(0xD800, 0xE000)
@@ -29,19 +29,19 @@ _CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0"}
 
 
 class Parser:
-    """Recursive descent over one expression; NOT binds before AND, AND before OR."""
+    """Parses one expression; NOT binds before AND, AND before OR."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
 
-    def parsed(self) -> "Node | None":
+    def parse(self) -> "Node | None":
         if not self.text.strip():
             return None
         node = self._alternatives(0)
         self._skip()
         if self.at < len(self.text):
-            raise self._refused(
+            raise self._failure(
                 f"Found unexpected characters at the end of the filter: `{self._rest()}`. "
                 "You probably forgot an `OR` or an `AND` rule.",
                 self.at,
@@ -50,7 +50,7 @@ class Parser:
 
     def _alternatives(self, depth: int) -> Node:
         if depth > MAX_DEPTH:
-            raise self._refused(
+            raise self._failure(
                 "The filter exceeded the maximum depth limit. Try rewriting the filter so that it "
                 "contains fewer nested conditions.",
                 self.at,
@@ -78,7 +78,7 @@ class Parser:
             node = self._alternatives(depth + 1)
             self._skip()
             if not self.text.startswith(")", self.at):
-                raise self._refused(
+                raise self._failure(
                     f"Expression `{self.text[start:]}` is missing the following closing "
                     "delimiter: `)`.",
                     start,
@@ -103,7 +103,7 @@ class Parser:
             node = self._range(field, place)
         if node is None:
             rest = self.text[start:]
-            raise self._refused(f"Was expecting an operation {OPERATIONS} at `{rest}`.", start)
+            raise self._failure(f"Was expecting an operation {OPERATIONS} at `{rest}`.", start)
         return Not(node) if negated else node
 
     def _worded(self, field: str, place: str, *, negated: bool) -> "Node | None":
@@ -142,19 +142,19 @@ class Parser:
 
     def _field(self) -> str:
         if self.at >= len(self.text):
-            raise self._refused(f"Was expecting an operation {OPERATIONS} but instead got nothing.")
+            raise self._failure(f"Was expecting an operation {OPERATIONS} but instead got nothing.")
         match = _WORD.match(self.text, self.at)
         if match and match.group() in KEYWORDS:
             word = match.group()
             if word.startswith("_geo"):
-                raise self._refused(f"`{word}` is not served: there is no geographic search here.")
-            raise self._refused(
+                raise self._failure(f"`{word}` is not served: there is no geographic search here.")
+            raise self._failure(
                 f"`{word}` is a reserved keyword and thus cannot be used as a field name unless it "
                 f"is put inside quotes. Use \"{word}\" or '{word}' instead.",
                 self.at,
             )
         if not match and self.text[self.at] not in "'\"":
-            raise self._refused(
+            raise self._failure(
                 f"Was expecting an operation {OPERATIONS} at `{self._rest()}`.", self.at
             )
         return self._value()
@@ -162,7 +162,7 @@ class Parser:
     def _list(self) -> tuple[str, ...]:
         self._skip()
         if not self.text.startswith("[", self.at):
-            raise self._refused("Expected `[` after `IN` keyword.", self.at)
+            raise self._failure("Expected `[` after `IN` keyword.", self.at)
         self.at += 1
         values: list[str] = []
         while not self.text.startswith("]", self._skip()):
@@ -170,7 +170,7 @@ class Parser:
             if self.text.startswith(",", self._skip()):
                 self.at += 1
             elif not self.text.startswith("]", self.at):
-                raise self._refused(
+                raise self._failure(
                     "Expected matching `]` after the list of field names given to `IN[`", self.at
                 )
         self.at += 1
@@ -194,14 +194,14 @@ class Parser:
                 "surround it by quotes"
             )
         if listed:
-            raise self._refused(
+            raise self._failure(
                 "Expected only comma-separated field names inside `IN[..]` but instead found "
                 f"`{found}`{why}.",
                 start,
             )
         if not found:
-            raise self._refused("Was expecting a value but instead got nothing.", start)
-        raise self._refused(f"Was expecting a value but instead got `{found}`{why}.", start)
+            raise self._failure("Was expecting a value but instead got nothing.", start)
+        raise self._failure(f"Was expecting a value but instead got `{found}`{why}.", start)
 
     def _quoted(self, quote: str) -> str:
         start = self.at
@@ -209,7 +209,7 @@ class Parser:
         while at < len(self.text) and self.text[at] != quote:
             at += 2 if self.text[at] == "\\" else 1
         if at >= len(self.text):
-            raise self._refused(
+            raise self._failure(
                 f"Expression `{self.text[start:]}` is missing the following closing delimiter: "
                 f"`{quote}`.",
                 start,
@@ -223,7 +223,7 @@ class Parser:
             return _CONTROLS.get(code, code)
         number = int(code[1:].strip("{}"), 16)
         if number > sys.maxunicode or number in SURROGATES:
-            raise self._refused(f"Found an invalid escaped sequence number: `{match.group()}`.")
+            raise self._failure(f"Found an invalid escaped sequence number: `{match.group()}`.")
         return chr(number)
 
     def _keyword(self, word: str) -> bool:
@@ -244,9 +244,9 @@ class Parser:
     def _place(self, start: int, end: int) -> str:
         return f"{start + 1}:{end + 1} {self.text}"
 
-    def _refused(self, message: str, start: int | None = None) -> Failure:
+    def _failure(self, message: str, start: int | None = None) -> Failure:
         begin = len(self.text) if start is None else start
-        return refused(f"{message}\n{self._place(begin, len(self.text))}")
+        return filter_failure(f"{message}\n{self._place(begin, len(self.text))}")
 
 
 def _joined(nodes: list[Node]) -> Node:

@@ -1,25 +1,25 @@
-"""The filter parameter: an expression, or a list of them, as a tree."""
+"""Parses the filter parameter: an expression, or a list of expressions."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from portal_local.search.errors import Failure
-from portal_local.search.query.filter_ast import And, Node, Or, refused
+from portal_local.search.query.filter_ast import And, Node, Or, filter_failure
 from portal_local.search.query.filter_grammar import Parser
 
 
-def parsed(given: Any) -> "Node | None":
-    """The tree of a filter parameter: a string, or a list (AND) of strings and lists (OR)."""
+def parse_filter(given: Any) -> "Node | None":
+    """Parses a string, or a list (AND) of strings and lists (OR), to a syntax tree."""
     if given is None:
         return None
     if isinstance(given, str):
-        return Parser(given).parsed()
+        return Parser(given).parse()
     if not isinstance(given, list):
         raise _not_a_filter("String, Array", given)
     nodes: list[Node] = []
     for part in _elements(given):
         if isinstance(part, str):
-            node = Parser(part).parsed()
+            node = Parser(part).parse()
         elif isinstance(part, list):
             node = _any_of(_elements(part))
         else:
@@ -34,7 +34,7 @@ def _any_of(parts: Sequence[Any]) -> "Node | None":
     for part in parts:
         if not isinstance(part, str):
             raise _not_a_filter("String", part)
-        node = Parser(part).parsed()
+        node = Parser(part).parse()
         if node is not None:
             nodes.append(node)
     return Or(tuple(nodes)) if nodes else None
@@ -46,7 +46,7 @@ def _elements(given: Any) -> Sequence[Any]:
 
 def _not_a_filter(expected: str, given: Any) -> Failure:
     shown = {None: "null", True: "true", False: "false"}.get(given) if _plain(given) else None
-    return refused(
+    return filter_failure(
         f"Invalid syntax for the filter parameter: `expected {expected}, found: {shown or given}`."
     )
 

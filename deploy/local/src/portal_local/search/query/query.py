@@ -1,20 +1,20 @@
-"""A query's text as terms: words, phrases in quotes, and what must not occur."""
+"""Parses the text of a query to terms: words, quoted phrases, and excluded words."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from portal_local.search.index.attributes import Rules
-from portal_local.search.index.tokenizer import HARD_STEP, folded, is_hard
+from portal_local.search.index.attributes import IndexRules
+from portal_local.search.index.tokenizer import CLAUSE_STEP, ends_clause, fold
 
 MAX_TERMS = 10
 
 Words = tuple[str | None, ...]
-"""Words in a row; None stands for a stop word, any word will do."""
+"""Consecutive words; None is a stop word and matches any word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word or a phrase of the query and its positions there."""
+    """A word or a phrase of the query and its positions in the query."""
 
     words: Words
     start: int
@@ -29,16 +29,16 @@ class Term:
 
 @dataclass(slots=True)
 class Query:
-    """The terms, at most MAX_TERMS, and what excludes a document."""
+    """The terms, at most MAX_TERMS, and the words and phrases that exclude a document."""
 
     terms: list[Term] = field(default_factory=list[Term])
     excluded: list[Words] = field(default_factory=list[Words])
 
 
-class _Reader:
-    """Reads words and what stands between them, left to right."""
+class _QueryParser:
+    """Reads words and the gaps between them from left to right."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: IndexRules) -> None:
         self._rules = rules
         self.query = Query()
         self._position = -1
@@ -48,9 +48,9 @@ class _Reader:
         self._excludes = False
 
     def gap(self, gap: str, *, first: bool) -> None:
-        """Quotes open and close phrases; a minus before a word or a phrase excludes it."""
-        if is_hard(gap) and gap:
-            self._position += HARD_STEP - 1
+        """Reads a gap: quotes open and close phrases, a minus excludes the next word or phrase."""
+        if ends_clause(gap) and gap:
+            self._position += CLAUSE_STEP - 1
             if self._quoted:
                 excludes = self._quote_excludes
                 self.close()
@@ -81,7 +81,7 @@ class _Reader:
             self._add(Term((word,), self._position, self._position, prefix=prefix))
 
     def close(self) -> None:
-        """End the open phrase."""
+        """Ends the open phrase."""
         words = self._quoted or []
         while words and words[-1] is None:
             words.pop()
@@ -98,8 +98,8 @@ class _Reader:
             self.query.terms.append(term)
 
 
-def read(text: str, rules: Rules) -> Query:
-    reader = _Reader(rules)
+def parse_query(text: str, rules: IndexRules) -> Query:
+    reader = _QueryParser(rules)
     behind = 0
     spans = list(_words(text, rules))
     for index, (start, end, word) in enumerate(spans):
@@ -112,8 +112,8 @@ def read(text: str, rules: Rules) -> Query:
     return reader.query
 
 
-def _words(text: str, rules: Rules) -> Iterator[tuple[int, int, str]]:
+def _words(text: str, rules: IndexRules) -> Iterator[tuple[int, int, str]]:
     for start, end in rules.tokeniser.spans(text):
-        word = folded(text[start:end])
+        word = fold(text[start:end])
         if word:
             yield start, end, word

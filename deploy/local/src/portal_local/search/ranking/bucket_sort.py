@@ -1,80 +1,80 @@
-"""The bucket sort: documents in order of the ranking rules, as far as they are asked for."""
+"""Sorts documents by the ranking rules group by group, as far as the page needs."""
 
 from collections.abc import Iterator, Sequence
 
 from portal_local.search.index.bitmaps import bits, numbers_in
 from portal_local.search.index.facets import Field
 from portal_local.search.index.index import Index
-from portal_local.search.query.matching import Matching
-from portal_local.search.ranking.proximity import Costs
+from portal_local.search.query.matcher import Matcher
 from portal_local.search.ranking.rules import (
-    ByCost,
+    CostRule,
     Grade,
     Group,
     Rule,
-    Sort,
-    Typo,
-    Words,
-    levels,
+    SortRule,
+    TypoRule,
+    WordsRule,
+    term_levels,
 )
+from portal_local.search.ranking.word_costs import WordCosts
 
 Ranked = tuple[int, tuple[Grade, ...]]
 
-_OF_WORDS = frozenset(
+WORD_RULES = frozenset(
     ("typo", "proximity", "attribute", "attributeRank", "wordPosition", "exactness")
 )
 
 
 def rules_for(
-    index: Index, matching: Matching, strategy: str, sorts: Sequence[tuple[str, bool]]
+    index: Index, matcher: Matcher, strategy: str, sorts: Sequence[tuple[str, bool]]
 ) -> list[Rule]:
-    """The rules of the index that this query sets to work, `words` before all about words."""
+    """Returns the ranking rules that apply to the query; `words` comes before other word rules."""
     names = list(dict.fromkeys(index.rules.ranking))
-    with_terms = bool(matching.terms)
+    with_terms = bool(matcher.terms)
     if with_terms:
-        first = next((at for at, name in enumerate(names) if name in _OF_WORDS), None)
+        first = next((at for at, name in enumerate(names) if name in WORD_RULES), None)
         if "words" not in names or (first is not None and first < names.index("words")):
             names = [name for name in names if name != "words"]
             names.insert(len(names) if first is None else first, "words")
-    costs = Costs(index, matching)
+    costs = WordCosts(index, matcher)
     rules: list[Rule] = []
     for name in names:
         if name == "sort":
-            rules += [Sort(index, field, descending=descending) for field, descending in sorts]
+            rules += [SortRule(index, field, descending=descending) for field, descending in sorts]
         elif ":" in name:
             field, _, direction = name.rpartition(":")
-            rules.append(Sort(index, field, descending=direction == "desc"))
+            rules.append(SortRule(index, field, descending=direction == "desc"))
         elif name == "words" and with_terms:
-            rules.append(Words(matching, levels(matching, strategy)))
+            rules.append(WordsRule(matcher, term_levels(matcher, strategy)))
         elif with_terms:
-            rules += _about_words(name, matching, costs)
+            rules += _word_rules(name, matcher, costs)
     return rules
 
 
-def _about_words(name: str, matching: Matching, costs: Costs) -> list[Rule]:
+def _word_rules(name: str, matcher: Matcher, costs: WordCosts) -> list[Rule]:
     match name:
         case "typo":
-            return [Typo(matching)]
+            return [TypoRule(matcher)]
         case "proximity":
-            return [ByCost(name, costs.proximity)] if len(matching.terms) > 1 else []
+            return [CostRule(name, costs.proximity)] if len(matcher.terms) > 1 else []
         case "attribute":
             return [
-                ByCost("attributeRank", costs.attribute),
-                ByCost("wordPosition", costs.position),
+                CostRule("attributeRank", costs.attribute),
+                CostRule("wordPosition", costs.position),
             ]
         case "attributeRank":
-            return [ByCost(name, costs.attribute)]
+            return [CostRule(name, costs.attribute)]
         case "wordPosition":
-            return [ByCost(name, costs.position)]
+            return [CostRule(name, costs.position)]
         case _:
             return [
-                ByCost("exactAttribute", costs.exact_attribute),
-                ByCost("exactWords", costs.exact_words),
+                CostRule("exactAttribute", costs.exact_attribute),
+                CostRule("exactWords", costs.exact_words),
             ]
 
 
-class Ordering:
-    """Walks the groups; those before the page are passed over whole."""
+class BucketSort:
+    """Walks the groups of documents; skips whole groups before the page."""
 
     def __init__(self, rules: Sequence[Rule], *, graded: bool, distinct: Field | None) -> None:
         self._rules = rules
@@ -84,7 +84,7 @@ class Ordering:
         self._skip = 0
 
     def page(self, found: int, start: int, count: int) -> list[Ranked]:
-        """The documents from `start` on, at most `count`."""
+        """Returns the documents from `start` on, at most `count`."""
         self._skip = start
         self._excluded = 0
         page: list[Ranked] = []
@@ -106,7 +106,7 @@ class Ordering:
         if at == len(self._rules) or (size == 1 and not self._graded):
             yield from self._documents(left, group.grades)
             return
-        for part in self._rules[at].groups(group if left == group.bits else _of(group, left)):
+        for part in self._rules[at].groups(group if left == group.bits else _subgroup(group, left)):
             yield from self._walk(part, at + 1)
 
     def _documents(self, found: int, grades: tuple[Grade, ...]) -> Iterator[Ranked]:
@@ -114,19 +114,19 @@ class Ordering:
             if self._distinct is not None:
                 if self._excluded >> number & 1:
                     continue
-                self._excluded |= alike(self._distinct, number)
+                self._excluded |= sharing_value(self._distinct, number)
             if self._skip:
                 self._skip -= 1
             else:
                 yield number, grades
 
 
-def _of(group: Group, found: int) -> Group:
-    return Group(found, group.kept, group.typos, group.grades)
+def _subgroup(group: Group, found: int) -> Group:
+    return Group(found, group.terms, group.typos, group.grades)
 
 
-def alike(field: Field, number: int) -> int:
-    """The documents that share a value of the field with one."""
+def sharing_value(field: Field, number: int) -> int:
+    """Returns the documents that share a value of the field with the document."""
     found = 0
     mark = 1 << number
     for members in (*field.numbers.values(), *field.strings.values()):
@@ -136,12 +136,12 @@ def alike(field: Field, number: int) -> int:
     return found
 
 
-def one_of_each(field: Field, found: int) -> int:
-    """The documents that remain when of those alike only one is kept."""
-    kept = 0
+def without_duplicates(field: Field, found: int) -> int:
+    """Returns the first of all documents that share a value of the field."""
+    unique = 0
     left = found
     for number in numbers_in(found):
         if left >> number & 1:
-            kept |= 1 << number
-            left &= ~alike(field, number)
-    return kept
+            unique |= 1 << number
+            left &= ~sharing_value(field, number)
+    return unique

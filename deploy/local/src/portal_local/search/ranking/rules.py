@@ -1,4 +1,4 @@
-"""Ranking rules: each splits documents into groups, the best first, and the next splits those."""
+"""Ranking rules: each splits a group of documents into smaller groups, the best first."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -6,14 +6,15 @@ from typing import Any, Protocol
 
 from portal_local.search.index.bitmaps import bitmap, bits, numbers_in
 from portal_local.search.index.index import Index
-from portal_local.search.query.matching import Matching
+from portal_local.search.query.matcher import Matcher
 
-FEW = 8  # values of a field to a document of a group: such a group is sorted by itself
+# A group is sorted by itself if the field has at least so many values per document of the group.
+MIN_VALUES_PER_DOCUMENT = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """How well a group does under one rule: `rank` of `most`, or a value sorted by."""
+    """The result of a group for one rule: `rank` of `most`, or the value that is sorted by."""
 
     rule: str
     rank: int
@@ -23,10 +24,10 @@ class Grade:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Documents that are equal so far; `kept` are the terms that they match."""
+    """Documents that are equal by the rules so far; `terms` are the terms that they match."""
 
     bits: int
-    kept: tuple[int, ...] = ()
+    terms: tuple[int, ...] = ()
     typos: dict[int, int] | None = None
     grades: tuple[Grade, ...] = ()
 
@@ -38,34 +39,34 @@ class Rule(Protocol):
     def groups(self, group: Group) -> Iterator[Group]: ...
 
 
-class Words:
-    """More terms matched is better; which are left out first is the matching strategy's matter."""
+class WordsRule:
+    """More matched terms are better; the matching strategy decides which are left out first."""
 
-    def __init__(self, matching: Matching, levels: Sequence[tuple[int, ...]]) -> None:
-        self._matching = matching
+    def __init__(self, matcher: Matcher, levels: Sequence[tuple[int, ...]]) -> None:
+        self._matcher = matcher
         self._levels = levels
 
     def groups(self, group: Group) -> Iterator[Group]:
         left = group.bits
-        most = len(self._matching.terms)
-        for kept in self._levels:
+        most = len(self._matcher.terms)
+        for terms in self._levels:
             if not left:
                 return
-            typos = self._matching.by_typos(kept, left)
+            typos = self._matcher.by_typos(terms, left)
             found = 0
             for part in typos.values():
                 found |= part
             if found:
-                grade = Grade("words", len(kept), most)
-                yield replace(group.graded(found, grade), kept=kept, typos=typos)
+                grade = Grade("words", len(terms), most)
+                yield replace(group.graded(found, grade), terms=terms, typos=typos)
                 left &= ~found
 
 
-class Typo:
+class TypoRule:
     """Fewer typos are better."""
 
-    def __init__(self, matching: Matching) -> None:
-        self._most = matching.most_typos
+    def __init__(self, matcher: Matcher) -> None:
+        self._most = matcher.max_typos
 
     def groups(self, group: Group) -> Iterator[Group]:
         for typos, found in sorted((group.typos or {}).items()):
@@ -75,8 +76,8 @@ class Typo:
                 yield group.graded(part, Grade("typo", rank, self._most + 1, typos))
 
 
-class ByCost:
-    """Groups by a cost that is computed for each document, up to the greatest possible."""
+class CostRule:
+    """Groups documents by a cost that is computed for each."""
 
     def __init__(self, rule: str, costs: Callable[[Group], tuple[dict[int, int], int]]) -> None:
         self._rule = rule
@@ -92,8 +93,8 @@ class ByCost:
             yield group.graded(bitmap(by_cost[cost]), grade)
 
 
-class Sort:
-    """By a field's value: numbers before strings, documents without one last."""
+class SortRule:
+    """Groups documents by a field's value: numbers before strings, documents without value last."""
 
     def __init__(self, index: Index, field: str, *, descending: bool) -> None:
         self._field = index.facets.field(field)
@@ -102,7 +103,7 @@ class Sort:
 
     def groups(self, group: Group) -> Iterator[Group]:
         left = group.bits
-        if left.bit_count() * FEW < self._field.size():
+        if left.bit_count() * MIN_VALUES_PER_DOCUMENT < self._field.size():
             yield from self._few(group)
             return
         for value, members in self._field.ordered(descending=self._descending):
@@ -116,7 +117,7 @@ class Sort:
             yield group.graded(left, Grade(self._rule, 0, 0, None))
 
     def _few(self, group: Group) -> Iterator[Group]:
-        """A small group by its documents' values, rather than all values by their documents."""
+        """Sorts a small group by its documents' values instead of going through all values."""
         ranks = self._field.ranks(descending=self._descending)
         last = (self._field.size(), None)
         alike: dict[tuple[int, Any], list[int]] = {}
@@ -126,17 +127,17 @@ class Sort:
             yield group.graded(bitmap(alike[place]), Grade(self._rule, 0, 0, place[1]))
 
 
-def levels(matching: Matching, strategy: str) -> list[tuple[int, ...]]:
-    """Which terms are kept, from all of them to the least that must match; phrases always are."""
-    everything = tuple(range(len(matching.terms)))
+def term_levels(matcher: Matcher, strategy: str) -> list[tuple[int, ...]]:
+    """Returns sets of terms that must match: first all terms, then fewer; phrases always stay."""
+    everything = tuple(range(len(matcher.terms)))
     if strategy == "all":
         return [everything]
     if strategy == "frequency":
-        order = sorted(everything, key=lambda at: (-matching.frequency(at), -at))[:-1]
+        order = sorted(everything, key=lambda at: (-matcher.frequency(at), -at))[:-1]
     else:
         order = list(everything[:0:-1])
     found = [everything]
     for at in order:
-        if not matching.terms[at].phrase:
+        if not matcher.terms[at].phrase:
             found.append(tuple(part for part in found[-1] if part != at))
     return found

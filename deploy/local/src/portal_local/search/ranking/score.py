@@ -1,4 +1,4 @@
-"""One figure for how well a document matches, and what each ranking rule contributes."""
+"""The ranking score of a hit, and the contribution of each ranking rule."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ _MATCHES = {3: "exactMatch", 2: "matchesStart", 1: "noExactMatch"}
 
 
 def score(grades: Sequence[Grade]) -> float:
-    """One figure of 0 to 1 for all grades: each rule decides within what the ones before left."""
+    """Returns a score from 0 to 1; each rule decides within the range that earlier rules left."""
     rank, most = 1, 1
     for grade in grades:
         if grade.most:
@@ -18,25 +18,25 @@ def score(grades: Sequence[Grade]) -> float:
     return rank / most
 
 
-def detailed(grades: Sequence[Grade]) -> dict[str, Any]:
-    """The grades by rule, in the order in which they count."""
-    told: dict[str, Any] = {}
+def score_details(grades: Sequence[Grade]) -> dict[str, Any]:
+    """Returns the grades by rule, in the order of the rules."""
+    details: dict[str, Any] = {}
     for grade in grades:
-        order = len(told)
+        order = len(details)
         if not grade.most:
-            told[grade.rule] = {"order": order, "value": grade.detail}
+            details[grade.rule] = {"order": order, "value": grade.detail}
             continue
         figure = grade.rank / grade.most
         match grade.rule:
             case "words":
-                told["words"] = {
+                details["words"] = {
                     "order": order,
                     "matchingWords": grade.rank,
                     "maxMatchingWords": grade.most,
                     "score": figure,
                 }
             case "typo":
-                told["typo"] = {
+                details["typo"] = {
                     "order": order,
                     "typoCount": grade.detail,
                     "maxTypoCount": grade.most - 1,
@@ -44,13 +44,13 @@ def detailed(grades: Sequence[Grade]) -> dict[str, Any]:
                 }
             case "exactAttribute":
                 kind = _MATCHES[grade.rank]
-                told["exactness"] = {"order": order, "matchType": kind, "score": figure}
+                details["exactness"] = {"order": order, "matchType": kind, "score": figure}
             case "exactWords":
-                exactness = told["exactness"]
+                exactness = details["exactness"]
                 if exactness["matchType"] == "noExactMatch":
                     exactness["matchingWords"] = grade.rank - 1
                     exactness["maxMatchingWords"] = grade.most - 1
                     exactness["score"] = score([Grade("exactAttribute", 1, 3), grade])
             case _:
-                told[grade.rule] = {"order": order, "score": figure}
-    return told
+                details[grade.rule] = {"order": order, "score": figure}
+    return details

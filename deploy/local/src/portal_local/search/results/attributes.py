@@ -1,29 +1,29 @@
-"""Which members of a document a hit shows."""
+"""Selects the members of a document that a hit contains."""
 
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from portal_local.search.index.attribute_patterns import any_covers, leads_to
-from portal_local.search.index.attributes import Rules
-from portal_local.search.index.flattening import pruned
-from portal_local.search.index.index import Pieces
+from portal_local.search.index.attribute_patterns import any_covers, may_cover_nested
+from portal_local.search.index.attributes import IndexRules
+from portal_local.search.index.flat_fields import prune
+from portal_local.search.index.index import JsonMembers
 
 
-class Selection:
-    """Chooses members by the displayed attributes and those asked for."""
+class MemberSelection:
+    """Selects members by the displayed and the requested attributes."""
 
-    def __init__(self, rules: Rules, wanted: Sequence[str]) -> None:
+    def __init__(self, rules: IndexRules, wanted: Sequence[str]) -> None:
         everything = "*" in wanted
         self._all = everything and "*" in rules.displayed
         self._lists = [names for names in (rules.displayed, wanted) if "*" not in names]
         self._plans: dict[str, Callable[[str], str | None]] = {}
 
-    def keeps(self, name: str) -> bool:
+    def includes(self, name: str) -> bool:
         return all(any_covers(names, name) for names in self._lists)
 
-    def members(self, pieces: Pieces) -> list[str]:
-        """The chosen members as `"name":value`, JSON text that is cut where members are nested."""
+    def members(self, pieces: JsonMembers) -> list[str]:
+        """Returns the selected members as JSON text `"name":value`; nested members are cut."""
         found: list[str] = []
         for name, text in pieces.items():
             shown = text if self._all else self._shown(name, text)
@@ -38,9 +38,11 @@ class Selection:
         return plan(text)
 
     def _plan(self, name: str) -> Callable[[str], str | None]:
-        if self.keeps(name):
+        if self.includes(name):
             return lambda text: text
-        possible = all(any_covers(names, name) or leads_to(names, name) for names in self._lists)
+        possible = all(
+            any_covers(names, name) or may_cover_nested(names, name) for names in self._lists
+        )
         if not possible:
             return lambda _text: None
 
@@ -48,11 +50,11 @@ class Selection:
             value: Any = json.loads(text)
             if not isinstance(value, dict | list):
                 return None
-            part = pruned(value, self.keeps, f"{name}.")
+            part = prune(value, self.includes, f"{name}.")
             return json.dumps(part, ensure_ascii=False, separators=(",", ":")) if part else None
 
         return cut
 
-    def document(self, pieces: Pieces) -> dict[str, Any]:
-        """The chosen members as values."""
+    def document(self, pieces: JsonMembers) -> dict[str, Any]:
+        """Returns the selected members as values."""
         return json.loads("{" + ",".join(self.members(pieces)) + "}")

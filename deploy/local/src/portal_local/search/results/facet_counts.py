@@ -1,15 +1,15 @@
-"""Facet counts, statistics of numbers, and the search for facet values."""
+"""Facet counts, number statistics, and the search for facet values."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from portal_local.search.errors import Failure
-from portal_local.search.index.attributes import Rules
+from portal_local.search.index.attributes import IndexRules
 from portal_local.search.index.bitmaps import Membership
 from portal_local.search.index.facets import Facets, Field
 from portal_local.search.index.index import Index
-from portal_local.search.index.tokenizer import folded, number_text
-from portal_local.search.index.typos import near, starting
+from portal_local.search.index.tokenizer import fold, number_text
+from portal_local.search.index.typos import prefix_range, similar_words
 
 FACET_HITS = 100
 
@@ -17,7 +17,7 @@ FACET_HITS = 100
 def distribution(
     index: Index, wanted: Sequence[str], found: int
 ) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, float]]]:
-    """Counts by value and the least and greatest numbers, among the documents found."""
+    """Returns counts by value, and the lowest and highest numbers, among the documents found."""
     names = _names(index, wanted)
     members = Membership(found)
     counts: dict[str, dict[str, int]] = {}
@@ -43,7 +43,7 @@ def _names(index: Index, wanted: Sequence[str]) -> list[str]:
     return sorted(set(wanted))
 
 
-def _refusal(rules: Rules, unknown: Sequence[str]) -> str:
+def _refusal(rules: IndexRules, unknown: Sequence[str]) -> str:
     listed = ", ".join(f"`{name}`" for name in unknown)
     verb = "Attribute {} is" if len(unknown) == 1 else "Attributes {} are"
     patterns = rules.filterable_patterns()
@@ -88,9 +88,9 @@ def _bounds(field: Field, members: Membership) -> dict[str, float] | None:
 
 
 def facet_hits(
-    rules: Rules, facets: Facets, name: str, query: str, found: int
+    rules: IndexRules, facets: Facets, name: str, query: str, found: int
 ) -> list[dict[str, Any]]:
-    """Values of a string facet whose beginning, or a word of them, is like the query."""
+    """Returns the values of a string facet of which a word or the start matches the query."""
     field = facets.field(name)
     members = Membership(found)
     words = rules.words(query)
@@ -108,7 +108,7 @@ def facet_hits(
     return [{"value": value, "count": many} for value, many in hits[:most]]
 
 
-def _allowed_typos(rules: Rules, word: str) -> int:
+def _allowed_typos(rules: IndexRules, word: str) -> int:
     sizes = rules.typo["minWordSizeForTypos"]
     if not rules.typo["enabled"] or word in rules.exact_words or len(word) < sizes["oneTypo"]:
         return 0
@@ -116,9 +116,9 @@ def _allowed_typos(rules: Rules, word: str) -> int:
 
 
 def _like(have: Sequence[str], wanted: Sequence[str], allowed: int) -> bool:
-    """Whether all words but the last are there, and the last as a beginning, typos allowed."""
+    """Returns whether all words but the last occur, and the last as a prefix, with typos."""
     if any(word not in have for word in wanted[:-1]):
         return False
-    listed = sorted({folded(word) for word in have})
-    low, high = starting(listed, wanted[-1])
-    return low < high or any(near(listed, wanted[-1], allowed, prefix=True))
+    listed = sorted({fold(word) for word in have})
+    low, high = prefix_range(listed, wanted[-1])
+    return low < high or any(similar_words(listed, wanted[-1], allowed, prefix=True))

@@ -1,4 +1,4 @@
-"""The parameters of a search: defaults, checks, and the GET form's strings."""
+"""The parameters of a search: defaults and checks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from portal_local.search.errors import Failure
 
 @dataclass(slots=True)
 class Params:
-    """What a search asks for, checked."""
+    """The checked parameters of one search."""
 
     q: str = ""
     offset: int = 0
@@ -36,18 +36,18 @@ class Params:
     distinct: str | None = None
 
     @property
-    def paged(self) -> bool:
+    def is_paged(self) -> bool:
         return self.page is not None or self.hits_per_page is not None
 
-    def window(self, most: int) -> tuple[int, int]:
-        """The first hit and how many, within the most that may be reached."""
-        if self.paged:
+    def window(self, max_hits: int) -> tuple[int, int]:
+        """Returns the first hit and the number of hits, within the first `max_hits`."""
+        if self.is_paged:
             size = 20 if self.hits_per_page is None else self.hits_per_page
             page = 1 if self.page is None else self.page
-            start = min(size * (page - 1), most) if page else 0
-            return start, min(size, most - start) if page else 0
-        start = min(self.offset, most)
-        return start, min(self.limit, most - start)
+            start = min(size * (page - 1), max_hits) if page else 0
+            return start, min(size, max_hits - start) if page else 0
+        start = min(self.offset, max_hits)
+        return start, min(self.limit, max_hits - start)
 
 
 def _strategy(value: Any, where: str, code: str) -> str:
@@ -79,7 +79,7 @@ def _facets(value: Any, where: str, code: str) -> list[str]:
     return json_checks.texts(value, where, code)
 
 
-def _unserved(value: Any, where: str, code: str) -> None:
+def _not_supported(value: Any, where: str, code: str) -> None:
     raise Failure(
         code, f"Invalid value at `{where}`: the search stand-in does not serve it: {value!r}"
     )
@@ -109,27 +109,27 @@ FIELDS: Mapping[str, Form] = {
     "rankingScoreThreshold": ("ranking_score_threshold", _threshold),
     "matchingStrategy": ("matching_strategy", _strategy),
     "distinct": ("distinct", json_checks.text),
-    "vector": ("", _unserved),
-    "hybrid": ("", _unserved),
-    "locales": ("", _unserved),
+    "vector": ("", _not_supported),
+    "hybrid": ("", _not_supported),
+    "locales": ("", _not_supported),
     "retrieveVectors": ("", json_checks.flag),
 }
 
 
-def code_of(name: str) -> str:
+def error_code(name: str) -> str:
     snake = "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
     return f"invalid_search_{snake}"
 
 
-def checked(given: Any, place: str = "", also: tuple[str, ...] = ()) -> Params:
-    """The parameters of a JSON body; `also` are members that the caller has read."""
+def parse_params(given: Any, place: str = "", also: tuple[str, ...] = ()) -> Params:
+    """Parses the parameters of a JSON body; `also` are members that the caller reads."""
     body = json_checks.mapping(given, place, "bad_request")
-    json_checks.known(body, (*FIELDS, *also), place, "bad_request")
+    json_checks.refuse_unknown(body, (*FIELDS, *also), place, "bad_request")
     params = Params()
     for name, (attribute, check) in FIELDS.items():
         value = body.get(name)
         if value is not None:
-            found = check(value, f"{place}.{name}", code_of(name))
+            found = check(value, f"{place}.{name}", error_code(name))
             if attribute:
                 setattr(params, attribute, found)
     return params

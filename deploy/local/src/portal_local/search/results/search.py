@@ -1,4 +1,4 @@
-"""A search: from parameters to the answer."""
+"""Executes a search: from its parameters to the JSON answer."""
 
 import json
 import time
@@ -7,23 +7,28 @@ from collections.abc import Sequence
 from typing import Any
 
 from portal_local.search.errors import Failure
-from portal_local.search.index.attributes import Rules
+from portal_local.search.index.attributes import IndexRules
 from portal_local.search.index.index import Index
-from portal_local.search.query.filter_evaluation import Filtering
-from portal_local.search.query.filter_parameter import parsed
-from portal_local.search.query.matching import Matching
-from portal_local.search.query.query import read
-from portal_local.search.ranking.bucket_sort import Ordering, Ranked, one_of_each, rules_for
-from portal_local.search.ranking.rules import levels
+from portal_local.search.query.filter_evaluation import FilterEvaluator
+from portal_local.search.query.filter_parameter import parse_filter
+from portal_local.search.query.matcher import Matcher
+from portal_local.search.query.query import parse_query
+from portal_local.search.ranking.bucket_sort import (
+    BucketSort,
+    Ranked,
+    rules_for,
+    without_duplicates,
+)
+from portal_local.search.ranking.rules import term_levels
 from portal_local.search.ranking.score import score
-from portal_local.search.results.attributes import Selection
+from portal_local.search.results.attributes import MemberSelection
 from portal_local.search.results.facet_counts import distribution
-from portal_local.search.results.formatting import Showing
+from portal_local.search.results.hit_formatter import HitFormatter
 from portal_local.search.results.params import Params
 
 
 class Search:
-    """One search over one index; the caller holds the engine's lock."""
+    """One search in one index; the caller has locked the engine."""
 
     def __init__(self, index: Index, params: Params) -> None:
         self._index = index
@@ -31,51 +36,51 @@ class Search:
         self._rules = index.rules
         self._began = time.perf_counter()
 
-    def selected(self) -> tuple[Matching, int]:
-        """The query's matching, and the documents that match it and the filter."""
+    def matching_documents(self) -> tuple[Matcher, int]:
+        """Returns the matcher of the query, and the documents that match query and filter."""
         params, index = self._params, self._index
-        query = read(params.q, self._rules)
-        matching = Matching(index, query, self._search_fields())
-        filtering = Filtering(index.facets, index.alive, self._rules.why_not_filterable)
-        found = filtering.selected(parsed(params.filter)) & ~matching.excluded()
-        if matching.terms:
+        query = parse_query(params.q, self._rules)
+        matcher = Matcher(index, query, self._search_fields())
+        filtering = FilterEvaluator(index.facets, index.alive, self._rules.why_not_filterable)
+        found = filtering.evaluate(parse_filter(params.filter)) & ~matcher.excluded()
+        if matcher.terms:
             universe, found = found, 0
-            for kept in reversed(levels(matching, params.matching_strategy)):
-                for part in matching.by_typos(kept, universe & ~found).values():
+            for terms in reversed(term_levels(matcher, params.matching_strategy)):
+                for part in matcher.by_typos(terms, universe & ~found).values():
                     found |= part
-        return matching, found
+        return matcher, found
 
     def answer(self) -> str:
-        """The answer as JSON text."""
+        """Runs the search; returns the answer as JSON text."""
         params = self._params
-        sorts = sorting(self._rules, params.sort)
-        matching, found = self.selected()
+        sorts = parse_sort(self._rules, params.sort)
+        matcher, found = self.matching_documents()
         name = params.distinct or self._rules.distinct
         distinct = self._index.facets.field(name) if name else None
         if params.distinct:
             self._check_distinct(params.distinct)
         graded = params.show_ranking_score or params.show_ranking_score_details
-        rules = rules_for(self._index, matching, params.matching_strategy, sorts)
+        rules = rules_for(self._index, matcher, params.matching_strategy, sorts)
         threshold = params.ranking_score_threshold
         start, count = params.window(self._rules.max_total_hits)
         if threshold is None:
-            ordering = Ordering(rules, graded=graded, distinct=distinct)
+            ordering = BucketSort(rules, graded=graded, distinct=distinct)
             page = ordering.page(found, start, count)
-            remaining = found if distinct is None else one_of_each(distinct, found)
+            remaining = found if distinct is None else without_duplicates(distinct, found)
             total = remaining.bit_count()
         else:
-            ordering = Ordering(rules, graded=True, distinct=distinct)
+            ordering = BucketSort(rules, graded=True, distinct=distinct)
             ranked = ordering.page(found, 0, found.bit_count())
             good = [hit for hit in ranked if score(hit[1]) >= threshold]
             page, total = good[start : start + count], len(good)
             found = sum(1 << number for number, _ in good)
-        return self._told(matching, page, found, min(total, self._rules.max_total_hits))
+        return self._response(matcher, page, found, min(total, self._rules.max_total_hits))
 
-    def _told(self, matching: Matching, page: Sequence[Ranked], found: int, total: int) -> str:
+    def _response(self, matcher: Matcher, page: Sequence[Ranked], found: int, total: int) -> str:
         params = self._params
-        hits = self._hits(matching, page)
+        hits = self._hits(matcher, page)
         rest: dict[str, Any] = {"query": params.q}
-        if params.paged:
+        if params.is_paged:
             size = 20 if params.hits_per_page is None else params.hits_per_page
             rest["hitsPerPage"] = size
             rest["page"] = 1 if params.page is None else params.page
@@ -93,12 +98,12 @@ class Search:
         rest["requestUid"] = str(uuid.uuid4())
         return f'{{"hits":[{",".join(hits)}],{json.dumps(rest, ensure_ascii=False)[1:]}'
 
-    def _hits(self, matching: Matching, page: Sequence[Ranked]) -> list[str]:
+    def _hits(self, matcher: Matcher, page: Sequence[Ranked]) -> list[str]:
         params = self._params
-        selection = Selection(self._rules, params.attributes_to_retrieve)
-        showing = Showing(self._index, params, matching, selection)
+        selection = MemberSelection(self._rules, params.attributes_to_retrieve)
+        showing = HitFormatter(self._index, params, matcher, selection)
         hits: list[str] = []
-        pieces = self._index.pieces([number for number, _ in page])
+        pieces = self._index.load_members([number for number, _ in page])
         for (_number, grades), document in zip(page, pieces, strict=True):
             members = selection.members(document)
             members += showing.extras(document, grades)
@@ -131,13 +136,13 @@ class Search:
             raise Failure("invalid_search_distinct", reason)
 
 
-def _may_be_searched(rules: Rules, name: str) -> bool:
+def _may_be_searched(rules: IndexRules, name: str) -> bool:
     nested = any(pattern.startswith(f"{name}.") for pattern in rules.searchable)
     return nested or rules.weight(name) is not None
 
 
-def sorting(rules: Rules, wanted: Sequence[str]) -> list[tuple[str, bool]]:
-    """The fields to sort by and whether downwards; refuses what may not be sorted by."""
+def parse_sort(rules: IndexRules, wanted: Sequence[str]) -> list[tuple[str, bool]]:
+    """Parses the sort parameter to fields and whether descending. Raises Failure."""
     found: list[tuple[str, bool]] = []
     for text in wanted:
         field, _, direction = text.rpartition(":")

@@ -1,4 +1,4 @@
-"""All indexes of one data folder, and the worker that carries out their tasks in order."""
+"""All indexes of one data folder, and the worker that executes their tasks in order."""
 
 import json
 import sqlite3
@@ -11,27 +11,27 @@ from typing import Any
 from portal_local.search.errors import Failure, no_index
 from portal_local.search.index import storage
 from portal_local.search.index.index import Index
-from portal_local.search.tasks.queue import Task, Tasks
+from portal_local.search.tasks.queue import Task, TaskQueue
 from portal_local.search.timestamps import now
 
-IDLE = 0.5  # seconds until the worker looks again without having been woken
+IDLE_SECONDS = 0.5  # after which the worker polls without a wake-up
 
 
 class Engine:
-    """Indexes in memory over their file; searches and the commits of tasks exclude each other."""
+    """The indexes in memory and in their file; the lock separates searches and commits of tasks."""
 
     def __init__(self, folder: Path) -> None:
         file = folder / "search.sqlite"
         self.writer = storage.connect(file, storage.INDEXES)
         self.reader = storage.connect(file, storage.INDEXES)
         self.file = file
-        self.tasks = Tasks(folder)
+        self.tasks = TaskQueue(folder)
         self.lock = threading.RLock()
         self.indexes: dict[str, Index] = {}
         self.load()
 
     def load(self) -> None:
-        """Read what is held in memory of all indexes from the file."""
+        """Loads all indexes from the file into memory."""
         rows = self.reader.execute("SELECT id, uid, primary_key FROM indexes").fetchall()
         self.indexes = {uid: Index(self.reader, number, uid, key) for number, uid, key in rows}
         for index in self.indexes.values():
@@ -43,8 +43,11 @@ class Engine:
             raise no_index(uid)
         return found
 
-    def make(self, uid: str, primary_key: str | None) -> tuple[Index, Callable[[], None]]:
-        """A new index, written in the transaction under way; the second makes it visible."""
+    def create_index(self, uid: str, primary_key: str | None) -> tuple[Index, Callable[[], None]]:
+        """Writes a new index in the current transaction.
+
+        Returns it and a function that makes it visible after the commit.
+        """
         moment = now()
         number = self.writer.execute(
             "INSERT INTO indexes (uid, primary_key, created_at, updated_at, settings) "
@@ -59,8 +62,11 @@ class Engine:
 
         return index, show
 
-    def change(self, index: Index, **columns: Any) -> Callable[[], None]:
-        """Columns of an index's row, in the transaction under way; the answer applies them."""
+    def update_row(self, index: Index, **columns: Any) -> Callable[[], None]:
+        """Writes columns of an index's row in the current transaction.
+
+        Returns a function that applies them in memory after the commit.
+        """
         moment = now()
         columns["updated_at"] = moment
         stored = {
@@ -75,7 +81,7 @@ class Engine:
             index.updated_at = moment
             index.uid = columns.get("uid", index.uid)
             index.primary_key = columns.get("primary_key", index.primary_key)
-            index.own = columns.get("settings", index.own)
+            index.own_settings = columns.get("settings", index.own_settings)
 
         return apply
 
@@ -86,37 +92,37 @@ class Engine:
             self.writer.close()
 
 
-Steps = list[Callable[[], None]]
-Carry = Callable[[Engine, Task, dict[str, Any], Steps], None]
-"""Carries out a task in a transaction: fills in details, adds steps for after the commit."""
+AfterCommit = list[Callable[[], None]]
+Executor = Callable[[Engine, Task, dict[str, Any], AfterCommit], None]
+"""Executes a task in a transaction: fills in details, adds steps to run after the commit."""
 
 
 class Worker(threading.Thread):
-    """Carries out tasks one after the other; what was interrupted is carried out again, once."""
+    """Executes tasks one after the other; an interrupted task is executed again."""
 
-    def __init__(self, engine: Engine, kinds: Mapping[str, Carry]) -> None:
+    def __init__(self, engine: Engine, executors: Mapping[str, Executor]) -> None:
         super().__init__(name="tasks", daemon=True)
         self._engine = engine
-        self._kinds = kinds
-        self._over = threading.Event()
+        self._executors = executors
+        self._stopping = threading.Event()
 
     def run(self) -> None:
         self._recover()
         tasks = self._engine.tasks
-        while not self._over.is_set():
+        while not self._stopping.is_set():
             tasks.wake.clear()
             try:
                 task = tasks.start_next()
             except sqlite3.OperationalError:
-                time.sleep(IDLE)
+                time.sleep(IDLE_SECONDS)
                 continue
             if task is None:
-                tasks.wake.wait(IDLE)
+                tasks.wake.wait(IDLE_SECONDS)
             else:
-                self._carry_out(task)
+                self._execute(task)
 
     def stop(self) -> None:
-        self._over.set()
+        self._stopping.set()
         self._engine.tasks.wake.set()
         self.join()
 
@@ -127,12 +133,12 @@ class Worker(threading.Thread):
             if uid in done:
                 self._engine.tasks.finish(uid, json.loads(done[uid]), None)
             else:
-                self._engine.tasks.again(uid)
+                self._engine.tasks.requeue(uid)
 
-    def _carry_out(self, task: Task) -> None:
+    def _execute(self, task: Task) -> None:
         details = dict(task.details)
         try:
-            self._committed(task, details)
+            self._execute_in_transaction(task, details)
         except Failure as failure:
             self._engine.tasks.finish(task.uid, details, failure.body())
         except Exception as error:  # noqa: BLE001  # one bad task must not end the queue
@@ -141,14 +147,14 @@ class Worker(threading.Thread):
         else:
             self._engine.tasks.finish(task.uid, details, None)
 
-    def _committed(self, task: Task, details: dict[str, Any]) -> None:
-        """Change the file and then memory; no search sees the one without the other."""
+    def _execute_in_transaction(self, task: Task, details: dict[str, Any]) -> None:
+        """Changes the file, then memory; no search sees one change without the other."""
         engine = self._engine
-        steps: Steps = []
+        steps: AfterCommit = []
         run = engine.writer.execute
         run("BEGIN IMMEDIATE")
         try:
-            self._kinds[task.type](engine, task, details, steps)
+            self._executors[task.type](engine, task, details, steps)
             run("DELETE FROM outcome")
             run("INSERT INTO outcome VALUES (?, ?)", (task.uid, json.dumps(details)))
         except BaseException:

@@ -1,4 +1,4 @@
-"""The queue of tasks: what was asked for, in order, and what became of it."""
+"""The task queue: requested tasks in order, with their state and result."""
 
 import json
 import threading
@@ -33,18 +33,18 @@ TYPES = (
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task to be carried out: its request is what the type needs to know."""
+    """A task to execute; its parameters depend on its type."""
 
     uid: int
     index_uid: str | None
     type: str
     details: dict[str, Any]
-    request: dict[str, Any]
+    parameters: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which tasks are meant; an empty condition means any."""
+class TaskFilter:
+    """Selects tasks; an empty condition selects any."""
 
     uids: tuple[int, ...] = ()
     statuses: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Wanted:
     moments: tuple[tuple[str, str, str], ...] = ()  # column, < or >, moment
 
     def sql(self) -> tuple[str, list[Any]]:
-        """A condition with its values."""
+        """Returns the SQL condition and its values."""
         parts: list[str] = []
         values: list[Any] = []
         for column, allowed in (
@@ -85,8 +85,8 @@ class Wanted:
         )
 
 
-class Tasks:
-    """Tasks in their own file, so that asking for one never waits for the one under way."""
+class TaskQueue:
+    """Tasks in a file of their own, so that reading a task never waits for the running one."""
 
     def __init__(self, folder: Path) -> None:
         self._connection = storage.connect(folder / "tasks.sqlite", storage.TASKS)
@@ -99,30 +99,30 @@ class Tasks:
         index_uid: str | None,
         *,
         details: Mapping[str, Any],
-        request: Mapping[str, Any],
+        parameters: Mapping[str, Any],
         metadata: str | None = None,
     ) -> dict[str, Any]:
-        """Enqueue; the answer is what the client is told."""
+        """Enqueues a task; returns its summary for the client."""
         moment = now()
         with self._lock:
             uid = self._connection.execute(
                 "INSERT INTO tasks (uid, index_uid, type, status, details, "  # noqa: S608
                 "metadata, enqueued_at, "
                 f"request) VALUES ({NEXT}, ?, ?, 'enqueued', ?, ?, ?, ?) RETURNING uid",
-                (index_uid, kind, json.dumps(details), metadata, moment, json.dumps(request)),
+                (index_uid, kind, json.dumps(details), metadata, moment, json.dumps(parameters)),
             ).fetchone()[0]
         self.wake.set()
-        told = {
+        task = {
             "taskUid": uid,
             "indexUid": index_uid,
             "status": "enqueued",
             "type": kind,
             "enqueuedAt": moment,
         }
-        return told if metadata is None else {**told, "customMetadata": metadata}
+        return task if metadata is None else {**task, "customMetadata": metadata}
 
     def start_next(self) -> Task | None:
-        """The oldest waiting task, now under way; cancelations overtake."""
+        """Returns the oldest waiting task and marks it as processing; cancelations go first."""
         with self._lock:
             row = self._connection.execute(
                 "UPDATE tasks SET status = 'processing', started_at = ? WHERE uid = ("
@@ -133,8 +133,8 @@ class Tasks:
             ).fetchone()
         if row is None:
             return None
-        uid, index_uid, kind, details, request = row
-        return Task(uid, index_uid, kind, json.loads(details), json.loads(request))
+        uid, index_uid, kind, details, parameters = row
+        return Task(uid, index_uid, kind, json.loads(details), json.loads(parameters))
 
     def finish(self, uid: int, details: Mapping[str, Any], error: Mapping[str, Any] | None) -> None:
         with self._lock:
@@ -151,22 +151,22 @@ class Tasks:
             )
 
     def interrupted(self) -> list[int]:
-        """Tasks that were under way when the process died."""
+        """Returns the tasks that were processing when the process ended."""
         with self._lock:
             rows = self._connection.execute(
                 "SELECT uid FROM tasks WHERE status = 'processing' ORDER BY uid"
             ).fetchall()
         return [row[0] for row in rows]
 
-    def again(self, uid: int) -> None:
+    def requeue(self, uid: int) -> None:
         with self._lock:
             self._connection.execute(
                 "UPDATE tasks SET status = 'enqueued', started_at = NULL WHERE uid = ?", (uid,)
             )
 
-    def cancel(self, wanted: Wanted, by: int) -> tuple[int, int]:
-        """How many tasks match, and how many of them were still waiting and are canceled."""
-        condition, values = wanted.sql()
+    def cancel(self, task_filter: TaskFilter, by: int) -> tuple[int, int]:
+        """Cancels waiting tasks; returns how many tasks match and how many were canceled."""
+        condition, values = task_filter.sql()
         with self._lock:
             matched = self._count(condition, values, by)
             canceled = self._connection.execute(
@@ -176,9 +176,9 @@ class Tasks:
             ).rowcount
         return matched, canceled
 
-    def delete(self, wanted: Wanted, by: int) -> tuple[int, int]:
-        """How many tasks match, and how many of them were finished and are gone."""
-        condition, values = wanted.sql()
+    def delete(self, task_filter: TaskFilter, by: int) -> tuple[int, int]:
+        """Deletes finished tasks; returns how many tasks match and how many were deleted."""
+        condition, values = task_filter.sql()
         with self._lock:
             matched = self._count(condition, values, by)
             deleted = self._connection.execute(
@@ -200,13 +200,13 @@ class Tasks:
             ).fetchone()
         if row is None:
             raise Failure("task_not_found", f"Task `{uid}` not found.")
-        return _told(row)
+        return _task_json(row)
 
-    def listed(
-        self, wanted: Wanted, *, limit: int, start: int | None, reverse: bool
+    def list_page(
+        self, task_filter: TaskFilter, *, limit: int, start: int | None, reverse: bool
     ) -> dict[str, Any]:
-        """A page of tasks, the newest first unless reversed."""
-        condition, values = wanted.sql()
+        """Returns a page of tasks, the newest first unless `reverse`."""
+        condition, values = task_filter.sql()
         way, sign = ("ASC", ">=") if reverse else ("DESC", "<=")
         paged = "1" if start is None else f"uid {sign} {start}"
         with self._lock:
@@ -218,11 +218,11 @@ class Tasks:
                 (*values, limit + 1),
             ).fetchall()
         more = rows[limit][0] if len(rows) > limit else None
-        shown = [_told(row) for row in rows[:limit]]
+        shown = [_task_json(row) for row in rows[:limit]]
         first = shown[0]["uid"] if shown else None
         return {"results": shown, "total": total, "limit": limit, "from": first, "next": more}
 
-    def busy_with(self, index_uid: str) -> bool:
+    def is_processing(self, index_uid: str) -> bool:
         with self._lock:
             query = "SELECT 1 FROM tasks WHERE status = 'processing' AND index_uid = ?"
             return self._connection.execute(query, (index_uid,)).fetchone() is not None
@@ -232,9 +232,9 @@ class Tasks:
             self._connection.close()
 
 
-def _told(row: Row) -> dict[str, Any]:
+def _task_json(row: Row) -> dict[str, Any]:
     uid, index_uid, kind, status, details, error, by, metadata, enqueued, started, finished = row
-    told = {
+    task = {
         "uid": uid,
         "batchUid": uid if started else None,
         "indexUid": index_uid,
@@ -248,4 +248,4 @@ def _told(row: Row) -> dict[str, Any]:
         "startedAt": started,
         "finishedAt": finished,
     }
-    return told if metadata is None else {**told, "customMetadata": metadata}
+    return task if metadata is None else {**task, "customMetadata": metadata}

@@ -1,4 +1,4 @@
-"""Words of texts and words that are like one another."""
+"""Tokenisation, similar words and bitmaps."""
 
 from itertools import product
 from typing import Any
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from portal_local.search.index.bitmaps import Membership, added, bitmap, bits, numbers_in, removed
 from portal_local.search.index.tokenizer import Tokeniser, number_text
-from portal_local.search.index.typos import near
+from portal_local.search.index.typos import similar_words
 
 
 def words(text: str, **settings: Any) -> list[str]:
@@ -68,7 +68,7 @@ def test_numbers_are_written_without_exponent(number: float, text: str) -> None:
 
 
 def edits(one: str, other: str) -> int:
-    """Optimal string alignment, the plain way."""
+    """Returns the optimal string alignment distance by the textbook algorithm."""
     rows = [
         [max(i, j) if not i * j else 0 for j in range(len(other) + 1)] for i in range(len(one) + 1)
     ]
@@ -101,7 +101,7 @@ def test_words_are_near_exactly_when_so_few_edits_lead_there(
         typos = distance if word[0] == wanted[0] else other_start
         if allowed and typos <= allowed:
             expected[word] = typos
-    assert dict(near(sorted(vocabulary), wanted, allowed, prefix=prefix)) == expected
+    assert dict(similar_words(sorted(vocabulary), wanted, allowed, prefix=prefix)) == expected
 
 
 @settings(deadline=None)

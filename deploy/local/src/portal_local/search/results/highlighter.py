@@ -1,15 +1,15 @@
-"""Where a query's words stand in a text, for highlighting, cropping and telling the places."""
+"""Finds the words of a query in a text, for highlights, crops and match positions."""
 
 from dataclasses import dataclass
 
-from portal_local.search.index.attributes import Rules
-from portal_local.search.index.tokenizer import folded
-from portal_local.search.query.matching import Matching
+from portal_local.search.index.attributes import IndexRules
+from portal_local.search.index.tokenizer import fold
+from portal_local.search.query.matcher import Matcher
 from portal_local.search.query.query import Words
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Match:
     """A matched part of a text, and the words (from, to) that it belongs to."""
 
     start: int
@@ -18,16 +18,16 @@ class Mark:
     last: int
 
 
-class Marking:
-    """Finds the words of one query in texts."""
+class Highlighter:
+    """Finds the matches of one query in texts."""
 
-    def __init__(self, rules: Rules, matching: Matching) -> None:
+    def __init__(self, rules: IndexRules, matcher: Matcher) -> None:
         self._tokeniser = rules.tokeniser
         self._words: set[str] = set()
         self._rows: list[Words] = []
         self._beginnings: list[str] = []
-        terms = matching.terms
-        for node in matching.nodes:
+        terms = matcher.terms
+        for node in matcher.nodes:
             for alternatives in node.alternatives:
                 for words in alternatives:
                     if len(words) > 1:
@@ -44,9 +44,9 @@ class Marking:
     def spans(self, text: str) -> list[tuple[int, int]]:
         return list(self._tokeniser.spans(text))
 
-    def marks(self, text: str, spans: list[tuple[int, int]]) -> list[Mark]:
-        words = [folded(text[start:end]) for start, end in spans]
-        found: list[Mark] = []
+    def marks(self, text: str, spans: list[tuple[int, int]]) -> list[Match]:
+        words = [fold(text[start:end]) for start, end in spans]
+        found: list[Match] = []
         behind = 0
         for at, word in enumerate(words):
             if at < behind:
@@ -54,10 +54,10 @@ class Marking:
             many = self._row_length(words, at)
             start, end = spans[at]
             if many:
-                found.append(Mark(start, spans[at + many - 1][1], at, at + many - 1))
+                found.append(Match(start, spans[at + many - 1][1], at, at + many - 1))
                 behind = at + many
             elif word in self._words or any(word.startswith(b) for b in self._beginnings):
-                found.append(Mark(start, self._end(word, start, end), at, at))
+                found.append(Match(start, self._end(word, start, end), at, at))
         return found
 
     def _row_length(self, words: list[str], at: int) -> int:
@@ -70,6 +70,6 @@ class Marking:
         return 0
 
     def _end(self, word: str, start: int, end: int) -> int:
-        """Only the beginning that was asked for is marked, where that can be told."""
+        """Returns the end of the match: of a prefix match, only the prefix is highlighted."""
         lengths = [len(b) for b in self._beginnings if word.startswith(b)]
         return start + max(lengths) if lengths and len(word) == end - start else end

@@ -38,17 +38,17 @@ def subset(settings: dict[str, Any]) -> dict[str, Any]:
     return {name: settings[name] for name in DEFAULTS}
 
 
-def test_a_new_index_has_the_documented_defaults(make: Callable[..., Index]) -> None:
-    settings = make().get_settings()
+def test_a_new_index_has_the_documented_defaults(make_index: Callable[..., Index]) -> None:
+    settings = make_index().get_settings()
     assert subset(settings) == DEFAULTS
     assert settings["rankingRules"][:3] == ["words", "typo", "proximity"]
     assert settings["rankingRules"][-1] == "exactness"
 
 
 def test_settings_are_changed_together_and_only_what_is_named(
-    make: Callable[..., Index], done: Callable[[TaskInfo], Task]
+    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
 ) -> None:
-    index = make()
+    index = make_index()
     change = {
         "searchableAttributes": ["title", "abstract"],
         "filterableAttributes": ["organ", "p"],
@@ -58,7 +58,7 @@ def test_settings_are_changed_together_and_only_what_is_named(
         "synonyms": {"kidney": ["renal"]},
     }
     info = index.update_settings(change)
-    task = done(info)
+    task = wait_task(info)
     assert (task.status, task.type) == ("succeeded", "settingsUpdate")
     settings = index.get_settings()
     assert settings["searchableAttributes"] == ["title", "abstract"]
@@ -66,25 +66,25 @@ def test_settings_are_changed_together_and_only_what_is_named(
     assert settings["pagination"] == {"maxTotalHits": 100_000}
     assert settings["typoTolerance"]["minWordSizeForTypos"] == {"oneTypo": 4, "twoTypos": 9}
     assert settings["synonyms"] == {"kidney": ["renal"]}
-    done(index.update_settings({"stopWords": ["the"], "synonyms": None}))
+    wait_task(index.update_settings({"stopWords": ["the"], "synonyms": None}))
     settings = index.get_settings()
     assert (settings["stopWords"], settings["synonyms"]) == (["the"], {})
     assert settings["searchableAttributes"] == ["title", "abstract"]
-    done(index.reset_settings())
+    wait_task(index.reset_settings())
     assert subset(index.get_settings()) == DEFAULTS
 
 
 def test_each_setting_has_an_address_of_its_own(
-    make: Callable[..., Index], done: Callable[[TaskInfo], Task]
+    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
 ) -> None:
-    index = make()
-    done(index.update_filterable_attributes(["a"]))
-    done(index.update_sortable_attributes(["b"]))
-    done(index.update_displayed_attributes(["a", "b"]))
-    done(index.update_distinct_attribute("a"))
-    done(index.update_pagination_settings({"maxTotalHits": 5}))
-    done(index.update_faceting_settings({"maxValuesPerFacet": 6}))
-    done(index.update_search_cutoff_ms(150))
+    index = make_index()
+    wait_task(index.update_filterable_attributes(["a"]))
+    wait_task(index.update_sortable_attributes(["b"]))
+    wait_task(index.update_displayed_attributes(["a", "b"]))
+    wait_task(index.update_distinct_attribute("a"))
+    wait_task(index.update_pagination_settings({"maxTotalHits": 5}))
+    wait_task(index.update_faceting_settings({"maxValuesPerFacet": 6}))
+    wait_task(index.update_search_cutoff_ms(150))
     assert index.get_filterable_attributes() == ["a"]
     assert index.get_sortable_attributes() == ["b"]
     assert index.get_displayed_attributes() == ["a", "b"]
@@ -92,10 +92,10 @@ def test_each_setting_has_an_address_of_its_own(
     assert index.get_pagination_settings().max_total_hits == 5
     assert index.get_faceting_settings().max_values_per_facet == 6
     assert index.get_search_cutoff_ms() == 150
-    done(index.reset_filterable_attributes())
-    done(index.reset_distinct_attribute())
-    done(index.reset_pagination_settings())
-    done(index.reset_search_cutoff_ms())
+    wait_task(index.reset_filterable_attributes())
+    wait_task(index.reset_distinct_attribute())
+    wait_task(index.reset_pagination_settings())
+    wait_task(index.reset_search_cutoff_ms())
     assert index.get_filterable_attributes() == []
     assert index.get_distinct_attribute() is None
     assert index.get_pagination_settings().max_total_hits == 1000
@@ -107,9 +107,9 @@ def test_each_setting_has_an_address_of_its_own(
 
 
 def test_settings_sent_before_the_index_exists_make_it(
-    client: Client, done: Callable[[TaskInfo], Task], uid: str
+    client: Client, wait_task: Callable[[TaskInfo], Task], uid: str
 ) -> None:
-    done(client.index(uid).update_settings({"sortableAttributes": ["a"]}))
+    wait_task(client.index(uid).update_settings({"sortableAttributes": ["a"]}))
     assert client.index(uid).get_sortable_attributes() == ["a"]
     assert client.get_raw_index(uid)["primaryKey"] is None
 
@@ -133,8 +133,8 @@ def test_settings_sent_before_the_index_exists_make_it(
     ids=str,
 )
 def test_wrong_settings_are_refused_at_once(
-    make: Callable[..., Index], change: dict[str, Any], code: str
+    make_index: Callable[..., Index], change: dict[str, Any], code: str
 ) -> None:
     with pytest.raises(MeilisearchApiError) as caught:
-        make().update_settings(change)
+        make_index().update_settings(change)
     assert (caught.value.status_code, caught.value.code) == (400, code)

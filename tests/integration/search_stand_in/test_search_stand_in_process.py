@@ -1,4 +1,4 @@
-"""The stand-in as a process: what survives its death, and what it is spared by its input."""
+"""The stand-in as a process: it recovers from a kill and survives hostile input."""
 
 import json
 import threading
@@ -49,7 +49,7 @@ def test_what_was_accepted_before_a_kill_is_done_after_it_once_and_in_order(stan
     assert client.index("b").get_document(1).__dict__ == {"id": 1, "from": "a"}
 
 
-def test_searches_are_answered_while_a_task_is_under_way(stand_in: Any) -> None:
+def test_searches_are_answered_while_a_task_is_running(stand_in: Any) -> None:
     server = stand_in.start()
     client = server.client()
     index = client.index("organs")
@@ -137,9 +137,9 @@ def test_no_input_is_answered_with_a_fault_of_the_server(stand_in: Any) -> None:
                 headers = {"Content-Type": "application/json"}
                 answer = http.request(method, path, content=body, headers=headers)
                 assert answer.status_code < 500, (method, path, body[:60], answer.text)
-                told = answer.json()
-                assert answer.status_code < 400 or told["code"], told
-                last = told.get("taskUid", last)
+                content = answer.json()
+                assert answer.status_code < 400 or content["code"], content
+                last = content.get("taskUid", last)
             assert http.post("/indexes/organs/search", json={"q": "y"}).status_code == 200
         for path in (
             "/indexes/a%2Fb",

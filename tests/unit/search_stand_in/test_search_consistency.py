@@ -1,4 +1,4 @@
-"""However an index came to hold its documents, it answers as if they had been added at once."""
+"""An index gives the same results whether its documents came in one batch or in many changes."""
 
 import itertools
 import json
@@ -8,10 +8,10 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from portal_local.search.results.params import checked
+from portal_local.search.results.params import parse_params
 from portal_local.search.results.search import Search
 from portal_local.search.tasks.engine import Engine, Worker
-from portal_local.search.tasks.executor import KINDS
+from portal_local.search.tasks.executor import EXECUTORS
 
 WORDS = ["kidney", "kidneys", "heart", "left", "lung", "zoom-1"]
 SETTINGS = {"filterableAttributes": ["n", "l"], "sortableAttributes": ["n"]}
@@ -39,56 +39,56 @@ SEARCHES: list[dict[str, Any]] = [
 ]
 
 
-def carried_out(engine: Engine, kind: str, **request: Any) -> None:
-    engine.tasks.add(kind, "i", details={}, request=request)
+def execute(engine: Engine, kind: str, **parameters: Any) -> None:
+    engine.tasks.add(kind, "i", details={}, parameters=parameters)
     task = engine.tasks.start_next()
     assert task is not None
-    Worker(engine, KINDS)._committed(task, {})
+    Worker(engine, EXECUTORS)._execute_in_transaction(task, {})
     engine.tasks.finish(task.uid, {}, None)
 
 
 def answers(engine: Engine, searches: list[dict[str, Any]]) -> list[Any]:
-    """What each search finds, without what says how long it took; hits by identifier."""
-    told: list[Any] = []
+    """Returns the results of each search without its duration; hits by identifier."""
+    results: list[Any] = []
     for search in searches:
-        answer = json.loads(Search(engine.index("i"), checked(search)).answer())
+        answer = json.loads(Search(engine.index("i"), parse_params(search)).answer())
         scores = {hit["id"]: hit for hit in answer["hits"]}
-        told.append((scores, answer["estimatedTotalHits"], answer["facetDistribution"]))
-    return told
+        results.append((scores, answer["estimatedTotalHits"], answer["facetDistribution"]))
+    return results
 
 
 def build(folder: str, given_steps: list[Any]) -> tuple[list[Any], dict[Any, dict[str, Any]]]:
-    """The answers after the steps, and the documents that are left."""
+    """Returns the search results after the steps, and the remaining documents."""
     engine = Engine(Path(folder))
     left: dict[Any, dict[str, Any]] = {}
-    carried_out(engine, "settingsUpdate", settings=SETTINGS)
+    execute(engine, "settingsUpdate", settings=SETTINGS)
     for kind, what, merge in given_steps:
         if kind == "put":
-            request = {"documents": what, "update": merge, "primaryKey": "id"}
-            carried_out(engine, "documentAdditionOrUpdate", **request)
+            parameters = {"documents": what, "update": merge, "primaryKey": "id"}
+            execute(engine, "documentAdditionOrUpdate", **parameters)
             for document in what:
                 left[document["id"]] = {
                     **(left.get(document["id"], {}) if merge else {}),
                     **document,
                 }
         elif kind == "drop":
-            carried_out(engine, "documentDeletion", ids=[str(uid) for uid in what])
+            execute(engine, "documentDeletion", ids=[str(uid) for uid in what])
             for uid in what:
                 left.pop(uid, None)
         else:
-            carried_out(engine, "settingsUpdate", settings={"searchableAttributes": [what, "id"]})
-            carried_out(engine, "settingsUpdate", settings={"searchableAttributes": None})
-    told = answers(engine, SEARCHES)
+            execute(engine, "settingsUpdate", settings={"searchableAttributes": [what, "id"]})
+            execute(engine, "settingsUpdate", settings={"searchableAttributes": None})
+    results = answers(engine, SEARCHES)
     engine.load()
-    assert answers(engine, SEARCHES) == told
+    assert answers(engine, SEARCHES) == results
     engine.close()
-    return told, left
+    return results, left
 
 
 @settings(max_examples=30, deadline=None)
 @given(steps)
 def test_changes_one_by_one_leave_what_one_batch_does(given_steps: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other:
-        told, left = build(folder, given_steps)
+        results, left = build(folder, given_steps)
         expected, _ = build(other, [("put", list(left.values()), False)])
-        assert told == expected
+        assert results == expected

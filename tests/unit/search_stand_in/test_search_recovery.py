@@ -1,12 +1,12 @@
-"""The worker after the process died at an awkward moment."""
+"""The worker recovers tasks that the end of the process interrupted."""
 
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from portal_local.search.tasks.engine import Engine, Steps, Worker
-from portal_local.search.tasks.executor import KINDS
+from portal_local.search.tasks.engine import AfterCommit, Engine, Worker
+from portal_local.search.tasks.executor import EXECUTORS
 from portal_local.search.tasks.queue import Task
 
 
@@ -17,15 +17,15 @@ def engine(tmp_path: Path) -> Generator[Engine]:
     made.close()
 
 
-def ask(engine: Engine, kind: str, uid: str | None, **request: Any) -> int:
-    details = {"primaryKey": request.get("primaryKey")}
-    return engine.tasks.add(kind, uid, details=details, request=request)["taskUid"]
+def enqueue(engine: Engine, kind: str, uid: str | None, **parameters: Any) -> int:
+    details = {"primaryKey": parameters.get("primaryKey")}
+    return engine.tasks.add(kind, uid, details=details, parameters=parameters)["taskUid"]
 
 
-def work_off(engine: Engine, **kinds: Any) -> None:
-    """Carry out everything that waits."""
-    worker = Worker(engine, {**KINDS, **kinds})
-    last = ask(engine, "taskDeletion", None, wanted='{"uids": [999], "moments": []}')
+def run_all_tasks(engine: Engine, **kinds: Any) -> None:
+    """Executes all waiting tasks."""
+    worker = Worker(engine, {**EXECUTORS, **kinds})
+    last = enqueue(engine, "taskDeletion", None, wanted='{"uids": [999], "moments": []}')
     worker.start()
     while engine.tasks.get(last)["status"] in ("enqueued", "processing"):
         worker.join(0.005)
@@ -36,33 +36,33 @@ def documents(engine: Engine, uid: str) -> int:
     return engine.index(uid).alive.bit_count()
 
 
-def test_a_task_that_was_done_but_not_marked_so_is_not_done_again(engine: Engine) -> None:
-    ask(engine, "indexCreation", "a", primaryKey="id")
-    ask(engine, "indexCreation", "b", primaryKey="id")
-    request = {"documents": [{"id": 1}], "update": False}
-    ask(engine, "documentAdditionOrUpdate", "a", **request)
-    work_off(engine)
-    swap = ask(engine, "indexSwap", None, swaps=[["a", "b"]])
+def test_a_task_that_was_committed_but_not_marked_is_not_executed_again(engine: Engine) -> None:
+    enqueue(engine, "indexCreation", "a", primaryKey="id")
+    enqueue(engine, "indexCreation", "b", primaryKey="id")
+    parameters = {"documents": [{"id": 1}], "update": False}
+    enqueue(engine, "documentAdditionOrUpdate", "a", **parameters)
+    run_all_tasks(engine)
+    swap = enqueue(engine, "indexSwap", None, swaps=[["a", "b"]])
     task = engine.tasks.start_next()
     assert task is not None
-    Worker(engine, KINDS)._committed(task, {})
-    work_off(engine)
+    Worker(engine, EXECUTORS)._execute_in_transaction(task, {})
+    run_all_tasks(engine)
     assert engine.tasks.get(swap)["status"] == "succeeded"
     assert (documents(engine, "a"), documents(engine, "b")) == (0, 1)
 
 
-def test_a_task_that_was_under_way_is_done_again(engine: Engine) -> None:
-    uid = ask(engine, "indexCreation", "a", primaryKey="id")
+def test_a_task_that_was_running_is_executed_again(engine: Engine) -> None:
+    uid = enqueue(engine, "indexCreation", "a", primaryKey="id")
     assert engine.tasks.start_next() is not None
     assert engine.tasks.get(uid)["status"] == "processing"
-    work_off(engine)
+    run_all_tasks(engine)
     assert engine.tasks.get(uid)["status"] == "succeeded"
     assert engine.index("a").primary_key == "id"
 
 
 def test_a_defect_in_a_task_fails_it_and_leaves_no_trace(engine: Engine) -> None:
-    def half(engine: Engine, task: Task, details: dict[str, Any], steps: Steps) -> None:
-        KINDS["indexCreation"](engine, task, details, steps)
+    def half(engine: Engine, task: Task, details: dict[str, Any], steps: AfterCommit) -> None:
+        EXECUTORS["indexCreation"](engine, task, details, steps)
 
         def break_down() -> None:
             raise KeyError("defect")
@@ -71,9 +71,9 @@ def test_a_defect_in_a_task_fails_it_and_leaves_no_trace(engine: Engine) -> None
             break_down()
         steps.insert(0, break_down)
 
-    before = ask(engine, "indexCreation", "before")
-    after = ask(engine, "indexCreation", "after")
-    work_off(engine, indexCreation=half)
+    before = enqueue(engine, "indexCreation", "before")
+    after = enqueue(engine, "indexCreation", "after")
+    run_all_tasks(engine, indexCreation=half)
     for uid in (before, after):
         assert engine.tasks.get(uid)["error"]["code"] == "internal"
     assert set(engine.indexes) == {"after"}
@@ -83,11 +83,11 @@ def test_a_defect_in_a_task_fails_it_and_leaves_no_trace(engine: Engine) -> None
 def test_everything_is_as_it_was_when_the_folder_is_opened_again(tmp_path: Path) -> None:
     engine = Engine(tmp_path)
     change = {"filterableAttributes": ["n"], "searchableAttributes": ["t"]}
-    ask(engine, "settingsUpdate", "a", settings=change)
+    enqueue(engine, "settingsUpdate", "a", settings=change)
     listed = [{"id": n, "n": n % 3, "t": f"word{n}"} for n in range(40)]
-    ask(engine, "documentAdditionOrUpdate", "a", documents=listed, update=False)
-    ask(engine, "documentDeletion", "a", ids=["3", "4"])
-    work_off(engine)
+    enqueue(engine, "documentAdditionOrUpdate", "a", documents=listed, update=False)
+    enqueue(engine, "documentDeletion", "a", ids=["3", "4"])
+    run_all_tasks(engine)
     index = engine.index("a")
     state = (index.alive, index.facets.field("n").numbers, index.vocabulary.sorted, index.fields)
     engine.close()

@@ -1,4 +1,4 @@
-"""Nested documents as flat fields with dotted names, as searching and filtering see them."""
+"""Converts nested documents to flat fields with dotted names, and selects parts by such names."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -6,11 +6,10 @@ from typing import Any
 Flat = dict[str, list[Any]]
 
 
-def flattened(document: Mapping[str, Any]) -> Flat:
-    """Every dotted name with the scalars found under it; objects and empty lists leave their name.
+def flatten(document: Mapping[str, Any]) -> Flat:
+    """Maps every dotted name to the scalars below it; objects and empty lists map to an empty list.
 
-    A name whose value is null holds [None]; one that is an object, or a list of objects,
-    holds what scalars stand directly under it.
+    A name whose value is null maps to [None]; a list of objects and scalars maps to its scalars.
     """
     flat: Flat = {}
     for name, value in document.items():
@@ -40,7 +39,7 @@ def _elements(value: Any) -> Iterator[Any]:
 
 
 def at_path(document: Any, path: str) -> Iterator[Any]:
-    """The values a dotted name leads to, through objects, lists of objects and literal dots."""
+    """Yields the values at a dotted name, through objects, lists of objects and literal dots."""
     if isinstance(document, list):
         for inner in _elements(document):
             if isinstance(inner, dict | list):
@@ -55,20 +54,20 @@ def at_path(document: Any, path: str) -> Iterator[Any]:
             yield from at_path(inner, path[len(key) + 1 :])
 
 
-def pruned(value: Any, keep: Callable[[str], bool], prefix: str = "") -> Any:
-    """The parts of a document whose dotted names are kept, structure preserved."""
+def prune(value: Any, keep: Callable[[str], bool], prefix: str = "") -> Any:
+    """Returns the parts of a document whose dotted names `keep` accepts, with their structure."""
     if isinstance(value, dict):
-        kept: dict[str, Any] = {}
+        result: dict[str, Any] = {}
         for key, inner in _items(value):
             name = f"{prefix}{key}"
             if keep(name):
-                kept[key] = inner
+                result[key] = inner
             elif isinstance(inner, dict | list):
-                part = pruned(inner, keep, f"{name}.")
+                part = prune(inner, keep, f"{name}.")
                 if part:
-                    kept[key] = part
-        return kept
+                    result[key] = part
+        return result
     if isinstance(value, list):
-        parts = [pruned(v, keep, prefix) for v in _elements(value) if isinstance(v, dict | list)]
+        parts = [prune(v, keep, prefix) for v in _elements(value) if isinstance(v, dict | list)]
         return [part for part in parts if part]
     return value

@@ -1,4 +1,4 @@
-"""PageOptions, order, facets, and what a hit shows."""
+"""Paging, order, facets, and the members of a hit."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,8 +28,8 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def index(make: Callable[..., Index]) -> Index:
-    return make(DOCUMENTS, SETTINGS)
+def index(make_index: Callable[..., Index]) -> Index:
+    return make_index(DOCUMENTS, SETTINGS)
 
 
 def ids(answer: dict[str, Any]) -> list[Any]:
@@ -74,8 +74,10 @@ def test_pages_together_are_the_whole_without_repetition(index: Index) -> None:
     assert set(seen) == set(range(30))
 
 
-def test_no_more_hits_are_reachable_than_the_setting_allows(make: Callable[..., Index]) -> None:
-    index = make([{"id": n} for n in range(20)], {"pagination": {"maxTotalHits": 7}})
+def test_no_more_hits_are_reachable_than_the_setting_allows(
+    make_index: Callable[..., Index],
+) -> None:
+    index = make_index([{"id": n} for n in range(20)], {"pagination": {"maxTotalHits": 7}})
     assert index.search("", {"hitsPerPage": 5, "page": 2})["totalHits"] == 7
     assert len(index.search("", {"hitsPerPage": 5, "page": 2})["hits"]) == 2
     assert len(index.search("", {"limit": 100})["hits"]) == 7
@@ -90,25 +92,25 @@ def test_hits_are_sorted_by_fields(index: Index) -> None:
 
 
 def test_numbers_are_sorted_before_strings_and_what_has_none_last(
-    make: Callable[..., Index],
+    make_index: Callable[..., Index],
 ) -> None:
     values = [("b", 1), (None, 2), (3, 3), ("A", 4), (10, 5), (-1.5, 6)]
     documents = [{"id": n, "v": value} for value, n in values] + [{"id": 7}]
-    index = make(documents, {"sortableAttributes": ["v"]})
+    index = make_index(documents, {"sortableAttributes": ["v"]})
     assert ids(index.search("", {"sort": ["v:asc"]}))[:5] == [6, 3, 5, 4, 1]
     assert ids(index.search("", {"sort": ["v:desc"]}))[:5] == [5, 3, 6, 1, 4]
     assert set(ids(index.search("", {"sort": ["v:asc"]}))[5:]) == {2, 7}
 
 
 def test_sorting_stands_among_the_ranking_rules_where_it_is_put(
-    make: Callable[..., Index], done: Callable[[TaskInfo], Task]
+    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     documents = [{"id": 1, "t": "kidnee", "n": 1}, {"id": 2, "t": "kidney", "n": 2}]
-    index = make(documents, {"sortableAttributes": ["n"]})
+    index = make_index(documents, {"sortableAttributes": ["n"]})
     assert ids(index.search("kidney", {"sort": ["n:asc"]})) == [2, 1]
-    done(index.update_ranking_rules(["sort", "words", "typo", "exactness"]))
+    wait_task(index.update_ranking_rules(["sort", "words", "typo", "exactness"]))
     assert ids(index.search("kidney", {"sort": ["n:asc"]})) == [1, 2]
-    done(index.update_ranking_rules(["n:asc", "words", "typo"]))
+    wait_task(index.update_ranking_rules(["n:asc", "words", "typo"]))
     assert ids(index.search("kidney")) == [1, 2]
     assert index.get_ranking_rules() == ["n:asc", "words", "typo"]
     assert refused(index, {"sort": ["n:asc"]}) == "invalid_search_sort"
@@ -147,10 +149,10 @@ def test_all_facets_are_counted_for_a_star(index: Index) -> None:
     }
 
 
-def test_the_number_and_order_of_facet_values_can_be_set(make: Callable[..., Index]) -> None:
+def test_the_number_and_order_of_facet_values_can_be_set(make_index: Callable[..., Index]) -> None:
     documents = [{"id": n, "v": f"v{n % 7}" if n % 2 else "often", "w": n % 3} for n in range(40)]
     faceting = {"maxValuesPerFacet": 3, "sortFacetValuesBy": {"v": "count", "*": "alpha"}}
-    index = make(documents, {"filterableAttributes": ["v", "w"], "faceting": faceting})
+    index = make_index(documents, {"filterableAttributes": ["v", "w"], "faceting": faceting})
     answer = index.search("", {"facets": ["v", "w"]})["facetDistribution"]
     assert next(iter(answer["v"].items())) == ("often", 20)
     assert len(answer["v"]) == 3
@@ -171,29 +173,29 @@ def test_facet_values_are_searched(index: Index) -> None:
     assert caught.value.code == "invalid_facet_search_facet_name"
 
 
-def test_the_search_for_facet_values_can_be_switched_off(make: Callable[..., Index]) -> None:
+def test_the_search_for_facet_values_can_be_switched_off(make_index: Callable[..., Index]) -> None:
     settings = {"filterableAttributes": ["a"], "facetSearch": False}
     with pytest.raises(MeilisearchApiError) as caught:
-        make([{"id": 1, "a": "x"}], settings).facet_search("a", "x")
+        make_index([{"id": 1, "a": "x"}], settings).facet_search("a", "x")
     assert caught.value.code == "facet_search_disabled"
 
 
 def test_one_hit_for_each_value_of_a_distinct_field(
-    make: Callable[..., Index], done: Callable[[TaskInfo], Task]
+    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     documents = [{"id": n, "t": "scan", "donor": f"d{n % 3}"} for n in range(9)]
-    index = make([*documents, {"id": 9, "t": "scan"}], {"distinctAttribute": "donor"})
+    index = make_index([*documents, {"id": 9, "t": "scan"}], {"distinctAttribute": "donor"})
     hits = index.search("scan", {"hitsPerPage": 10})
     assert sorted(hit.get("donor", "") for hit in hits["hits"]) == ["", "d0", "d1", "d2"]
     assert hits["totalHits"] == 4
-    done(index.reset_distinct_attribute())
+    wait_task(index.reset_distinct_attribute())
     assert index.search("scan", {"hitsPerPage": 20})["totalHits"] == 10
-    done(index.update_filterable_attributes(["donor"]))
+    wait_task(index.update_filterable_attributes(["donor"]))
     assert len(index.search("scan", {"distinct": "donor"})["hits"]) == 4
     assert refused(index, {"distinct": "t"}) == "invalid_search_distinct"
 
 
-def test_hits_show_the_fields_asked_for(index: Index) -> None:
+def test_hits_show_the_requested_fields(index: Index) -> None:
     hit = index.search("", {"limit": 1, "attributesToRetrieve": ["id", "donor.sex"]})["hits"][0]
     assert set(hit) == {"id", "donor"}
     assert set(hit["donor"]) == {"sex"}
@@ -201,14 +203,18 @@ def test_hits_show_the_fields_asked_for(index: Index) -> None:
     assert index.search("", {"limit": 1, "attributesToRetrieve": ["unknown"]})["hits"] == [{}]
 
 
-def test_hits_show_only_displayed_fields(make: Callable[..., Index]) -> None:
-    index = make([{"id": 1, "a": {"b": 1, "c": 2}, "d": 3}], {"displayedAttributes": ["id", "a.b"]})
+def test_hits_show_only_displayed_fields(make_index: Callable[..., Index]) -> None:
+    index = make_index(
+        [{"id": 1, "a": {"b": 1, "c": 2}, "d": 3}], {"displayedAttributes": ["id", "a.b"]}
+    )
     assert index.search("")["hits"] == [{"id": 1, "a": {"b": 1}}]
     assert index.search("", {"attributesToRetrieve": ["d", "a"]})["hits"] == [{"a": {"b": 1}}]
 
 
-def test_matches_are_highlighted(make: Callable[..., Index]) -> None:
-    index = make([{"id": 1, "t": "The left Kidney", "u": {"v": ["a kidney", "none"]}, "n": 5}])
+def test_matches_are_highlighted(make_index: Callable[..., Index]) -> None:
+    index = make_index(
+        [{"id": 1, "t": "The left Kidney", "u": {"v": ["a kidney", "none"]}, "n": 5}]
+    )
     parameters = {"attributesToHighlight": ["*"], "attributesToRetrieve": ["id", "t", "u", "n"]}
     hit = index.search("kidney left", parameters)["hits"][0]
     assert hit["t"] == "The left Kidney"
@@ -224,9 +230,9 @@ def test_matches_are_highlighted(make: Callable[..., Index]) -> None:
     assert hit["_formatted"]["u"] == {"v": ["a kidney", "none"]}
 
 
-def test_long_texts_are_cropped_around_the_matches(make: Callable[..., Index]) -> None:
+def test_long_texts_are_cropped_around_the_matches(make_index: Callable[..., Index]) -> None:
     words = " ".join(f"w{n}" for n in range(100))
-    index = make([{"id": 1, "t": f"{words} kidney {words}"}])
+    index = make_index([{"id": 1, "t": f"{words} kidney {words}"}])
     parameters = {"attributesToCrop": ["t"], "cropLength": 5}
     text = index.search("kidney", parameters)["hits"][0]["_formatted"]["t"]
     assert "kidney" in text
@@ -238,8 +244,8 @@ def test_long_texts_are_cropped_around_the_matches(make: Callable[..., Index]) -
     assert text == "w0 w1 w2<>"
 
 
-def test_the_places_of_matches_are_told_in_bytes(make: Callable[..., Index]) -> None:
-    index = make([{"id": 1, "t": "Über kidney"}])
+def test_match_positions_are_in_bytes(make_index: Callable[..., Index]) -> None:
+    index = make_index([{"id": 1, "t": "Über kidney"}])
     hit = index.search("kidney", {"showMatchesPosition": True})["hits"][0]
     place = hit["_matchesPosition"]["t"][0]
     assert (place["start"], place["length"]) == (6, 6)
@@ -308,9 +314,9 @@ def test_a_search_by_get_answers_the_same(index: Index, http: httpx.Client) -> N
 
 
 def test_several_searches_are_answered_in_one(
-    client: Client, index: Index, make: Callable[..., Index]
+    client: Client, index: Index, make_index: Callable[..., Index]
 ) -> None:
-    other = make([{"id": 1, "t": "elsewhere"}])
+    other = make_index([{"id": 1, "t": "elsewhere"}])
     queries = [
         {"indexUid": index.uid, "q": "scan", "limit": 1},
         {"indexUid": other.uid, "q": "elsewhere"},

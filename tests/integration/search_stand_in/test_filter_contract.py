@@ -20,8 +20,8 @@ FILTERABLE = ["organ", "size", "tags", "note", "p", "name.dotted", "flag", "date
 
 
 @pytest.fixture(scope="module")
-def index(make: Callable[..., Index]) -> Index:
-    return make(DOCUMENTS, {"filterableAttributes": FILTERABLE})
+def index(make_index: Callable[..., Index]) -> Index:
+    return make_index(DOCUMENTS, {"filterableAttributes": FILTERABLE})
 
 
 def selected(index: Index, expression: Any) -> list[int]:
@@ -157,7 +157,7 @@ def test_a_long_list_of_values_is_served(index: Index) -> None:
     assert selected(index, [[*ored, "organ = heart"]]) == [3]
 
 
-def test_granular_rules_allow_what_they_name(make: Callable[..., Index]) -> None:
+def test_granular_rules_allow_what_they_name(make_index: Callable[..., Index]) -> None:
     rules = [
         "organ",
         {
@@ -170,7 +170,7 @@ def test_granular_rules_allow_what_they_name(make: Callable[..., Index]) -> None
         {"id": 1, "organ": "a", "p": {"x": 1, "y": {"z": "q"}}, "voxel_size": 5, "tags": ["t"]},
         {"id": 2, "organ": "b", "p": {"x": 9}, "voxel_size": 7, "other": 1},
     ]
-    index = make(documents, {"filterableAttributes": rules})
+    index = make_index(documents, {"filterableAttributes": rules})
     assert selected(index, "p.x > 1") == [2]
     assert selected(index, "p.y.z = q") == [1]
     assert selected(index, "voxel_size < 6") == [1]
@@ -186,11 +186,11 @@ def test_granular_rules_allow_what_they_name(make: Callable[..., Index]) -> None
 
 
 def test_filters_follow_a_change_of_the_filterable_fields(
-    make: Callable[..., Index], done: Callable[[TaskInfo], Task]
+    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
 ) -> None:
-    index = make([{"id": 1, "a": 1, "b": 2}], {"filterableAttributes": ["a"]})
+    index = make_index([{"id": 1, "a": 1, "b": 2}], {"filterableAttributes": ["a"]})
     assert selected(index, "a = 1") == [1]
-    done(index.update_filterable_attributes(["b"]))
+    wait_task(index.update_filterable_attributes(["b"]))
     assert selected(index, "b = 2") == [1]
     with pytest.raises(MeilisearchApiError):
         selected(index, "a = 1")

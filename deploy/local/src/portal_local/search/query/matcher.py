@@ -1,4 +1,4 @@
-"""Which documents match a query's terms, with how many typos, and where."""
+"""Matches a query with the documents of an index: which documents, how many typos, where."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from portal_local.search.index.bitmaps import numbers_in
 from portal_local.search.index.index import Index
 from portal_local.search.index.vocabulary import Posting
-from portal_local.search.query.expansion import Deriving, Node
+from portal_local.search.query.expansion import Node, TermExpander
 from portal_local.search.query.query import Query, Term, Words
 
 
 @dataclass(frozen=True, slots=True)
-class Spans:
-    """Where a term stands in a document: first and last positions, sorted by the first.
+class TermSpans:
+    """The positions of a term in a document: first and last words, sorted by the first.
 
     `joined` is the node's size when the term was matched together with its neighbours.
     """
@@ -23,20 +23,20 @@ class Spans:
     node: Node
 
 
-class Matching:
-    """The terms of one query against one index, optionally in some fields only."""
+class Matcher:
+    """Matches the terms of one query with one index, optionally only in some fields."""
 
     def __init__(self, index: Index, query: Query, fields: frozenset[int] | None) -> None:
         self._index = index
         self._fields = fields
         self._exact_fields = frozenset(
-            number for name, number in index.fields.items() if index.rules.exact_field(name)
+            number for name, number in index.fields.items() if index.rules.is_exact_field(name)
         )
         self.terms: Sequence[Term] = query.terms
         self._excluded = query.excluded
-        deriving = Deriving(index)
+        deriving = TermExpander(index)
         self.nodes = deriving.nodes(query.terms)
-        self.most_typos = sum(
+        self.max_typos = sum(
             0 if term.phrase else max(1, deriving.allowed(term)) for term in query.terms
         )
         self._starting: dict[int, list[Node]] = {}
@@ -46,18 +46,18 @@ class Matching:
         self._phrases: dict[tuple[Words, bool], dict[int, list[int]]] = {}
 
     def excluded(self) -> int:
-        """Documents with a word or phrase that the query excludes."""
+        """Returns the documents with a word or phrase that the query excludes."""
         found = 0
         for words in self._excluded:
             found |= self._words_bits([words], exact=True)
         return found
 
-    def by_typos(self, kept: Sequence[int], universe: int) -> dict[int, int]:
-        """Documents that match all kept terms, by their least number of typos."""
-        places = {at: order for order, at in enumerate(kept)}
-        reach: list[dict[int, int]] = [{} for _ in range(len(kept) + 1)]
+    def by_typos(self, terms: Sequence[int], universe: int) -> dict[int, int]:
+        """Returns the documents that match all the terms, by their least number of typos."""
+        places = {at: order for order, at in enumerate(terms)}
+        reach: list[dict[int, int]] = [{} for _ in range(len(terms) + 1)]
         reach[0] = {0: universe}
-        for order, at in enumerate(kept):
+        for order, at in enumerate(terms):
             for node in self._starting[at]:
                 if places.get(node.last, -1) != order + node.joined:
                     continue
@@ -85,7 +85,7 @@ class Matching:
                 target[cost] = target.get(cost, 0) | both
 
     def bits(self, node: Node, typos: int) -> int:
-        """Documents with one of a node's alternatives of so many typos."""
+        """Returns the documents with one of the node's alternatives of so many typos."""
         key = (id(node), typos)
         known = self._bits.get(key)
         if known is None:
@@ -94,7 +94,7 @@ class Matching:
         return known
 
     def frequency(self, at: int) -> int:
-        """In how many documents a term occurs as it is written."""
+        """Returns the number of documents in which a term occurs as written."""
         return self.bits(self._starting[at][0], 0).bit_count()
 
     def _words_bits(self, alternatives: Iterable[Words], *, exact: bool) -> int:
@@ -109,12 +109,12 @@ class Matching:
             else:
                 for number in self._phrase(words, exact=exact):
                     found |= 1 << number
-        for posting in self._index.postings.of(singles).values():
+        for posting in self._index.postings.load(singles).values():
             found |= posting.bits
         return found
 
     def _phrase(self, words: Words, *, exact: bool) -> dict[int, list[int]]:
-        """Where words stand in a row, in the fields that count: number to first positions."""
+        """Returns the first positions of consecutive words by document, in the selected fields."""
         key = (words, exact)
         known = self._phrases.get(key)
         if known is None:
@@ -124,7 +124,7 @@ class Matching:
     def _rows(self, words: Words, *, exact: bool) -> dict[int, list[int]]:
         ids = self._index.vocabulary.ids
         wanted = [(offset, ids.get(word, -1)) for offset, word in enumerate(words) if word]
-        postings = self._index.postings.of([word_id for _, word_id in wanted])
+        postings = self._index.postings.load([word_id for _, word_id in wanted])
         if not wanted or any(word_id not in postings for _, word_id in wanted):
             return {}
         common = -1
@@ -145,26 +145,26 @@ class Matching:
         self, number: int, wanted: Sequence[tuple[int, int]], postings: dict[int, Posting]
     ) -> set[int]:
         first, word_id = wanted[0]
-        starts = {at - first for at in postings[word_id].at(number)}
+        starts = {at - first for at in postings[word_id].positions(number)}
         for offset, other in wanted[1:]:
             if starts:
-                starts &= {at - offset for at in postings[other].at(number)}
+                starts &= {at - offset for at in postings[other].positions(number)}
         return starts
 
-    def spans(self, at: int, kept: Sequence[int], among: int) -> dict[int, Spans]:
-        """Where a kept term stands, read with the fewest typos, in each of the documents."""
+    def spans(self, at: int, terms: Sequence[int], among: int) -> dict[int, TermSpans]:
+        """Returns the positions of a term by document, in its reading with the fewest typos."""
         sources = sorted(
             (
                 (typos + node.joined, node.joined, typos, node)
                 for node in self.nodes
                 if node.first <= at <= node.last
-                and all(part in kept for part in range(node.first, node.last + 1))
+                and all(part in terms for part in range(node.first, node.last + 1))
                 for typos in range(3)
                 if node.alternatives[typos]
             ),
             key=lambda source: source[:3],
         )
-        found: dict[int, Spans] = {}
+        found: dict[int, TermSpans] = {}
         for _, _, typos, node in sources:
             part = among & self.bits(node, typos)
             if part:
@@ -172,7 +172,7 @@ class Matching:
                 found.update(self._spans_of(node, typos, part))
         return found
 
-    def _spans_of(self, node: Node, typos: int, among: int) -> Iterator[tuple[int, Spans]]:
+    def _spans_of(self, node: Node, typos: int, among: int) -> Iterator[tuple[int, TermSpans]]:
         pairs: dict[int, list[tuple[int, int]]] = {}
         for words in node.alternatives[typos]:
             last = len(words) - 1
@@ -182,7 +182,7 @@ class Matching:
             listed.sort()
             yield (
                 number,
-                Spans([start for start, _ in listed], [end for _, end in listed], node),
+                TermSpans([start for start, _ in listed], [end for _, end in listed], node),
             )
 
     def _places(
@@ -194,18 +194,18 @@ class Matching:
                     yield number, starts
             return
         word_ids = [self._index.vocabulary.ids.get(word, -1) for word in words if word]
-        for posting in self._index.postings.of(word_ids).values():
-            yield from posting.unpacked(among)
+        for posting in self._index.postings.load(word_ids).values():
+            yield from posting.iterate(among)
 
     def as_written(self, at: int, among: int) -> dict[int, Sequence[int]]:
-        """Where a term stands exactly as the query has it: no typo, prefix or synonym."""
+        """Returns the positions of a term exactly as in the query: no typo, prefix or synonym."""
         return dict(self._places(self.terms[at].words, among, exact=True))
 
 
-def nearness(left: Spans, right: Spans, most: int) -> int:
-    """How far the right one stands behind the left at best: 0 when next to it, at most `most`.
+def nearness(left: TermSpans, right: TermSpans, most: int) -> int:
+    """Returns the least distance from the left term to the right one, at most `most`.
 
-    The wrong way round is one worse.
+    The distance of neighbours is 0; terms in the wrong order count one more.
     """
     if left.node is right.node and left.node.joined:
         return 1

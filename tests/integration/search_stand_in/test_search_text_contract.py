@@ -1,4 +1,4 @@
-"""What a query finds, and in which order."""
+"""Which documents a query finds, and in which order."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ def found(index: Index, query: str, **parameters: Any) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def organs(make: Callable[..., Index]) -> Index:
+def organs(make_index: Callable[..., Index]) -> Index:
     texts = {
         1: "Overview of the left kidney of LADAF-2021-17",
         2: "Zoom of the right kidney of LADAF-2020-27",
@@ -23,7 +23,7 @@ def organs(make: Callable[..., Index]) -> Index:
         5: "achillesTendon of the year",
         6: "The lung lobe; kidney stones are something else",
     }
-    return make([{"id": number, "title": text} for number, text in texts.items()])
+    return make_index([{"id": number, "title": text} for number, text in texts.items()])
 
 
 @pytest.mark.parametrize(
@@ -80,20 +80,22 @@ def test_typos_are_forgiven_by_length(organs: Index, query: str, expected: Any) 
     assert set(found(organs, query)) == expected
 
 
-def test_two_typos_are_forgiven_from_nine_letters(make: Callable[..., Index]) -> None:
-    index = make([{"id": 1, "t": "synchrotron radiation"}])
+def test_two_typos_are_forgiven_from_nine_letters(make_index: Callable[..., Index]) -> None:
+    index = make_index([{"id": 1, "t": "synchrotron radiation"}])
     assert found(index, "sinchrotrom beam") == [1]
     assert found(index, "zinchrotrom beam") == []
     assert found(index, "ynchrotron beam") == [1]
 
 
-def test_an_exact_word_comes_before_a_corrected_one(make: Callable[..., Index]) -> None:
-    index = make([{"id": 1, "t": "lungs"}, {"id": 2, "t": "lunge"}, {"id": 3, "t": "lungs lunge"}])
+def test_an_exact_word_comes_before_a_corrected_one(make_index: Callable[..., Index]) -> None:
+    index = make_index(
+        [{"id": 1, "t": "lungs"}, {"id": 2, "t": "lunge"}, {"id": 3, "t": "lungs lunge"}]
+    )
     assert found(index, "lunge now")[-1] == 1
 
 
-def test_only_the_last_word_is_a_beginning(make: Callable[..., Index]) -> None:
-    index = make([{"id": 1, "t": "kidney overview"}, {"id": 2, "t": "kid overview"}])
+def test_only_the_last_word_is_a_beginning(make_index: Callable[..., Index]) -> None:
+    index = make_index([{"id": 1, "t": "kidney overview"}, {"id": 2, "t": "kid overview"}])
     assert found(index, "kid over")[0] == 2
     assert found(index, "kid over", matchingStrategy="all") == [2]
     assert set(found(index, "overview kid", matchingStrategy="all")) == {1, 2}
@@ -101,7 +103,7 @@ def test_only_the_last_word_is_a_beginning(make: Callable[..., Index]) -> None:
 
 
 def test_typo_tolerance_can_be_restricted(
-    make: Callable[..., Index], done: Callable[[TaskInfo], Task]
+    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     settings = {
         "typoTolerance": {
@@ -114,23 +116,25 @@ def test_typo_tolerance_can_be_restricted(
         {"id": 1, "t": "kidney bronchus", "pid": "abcdefgh"},
         {"id": 2, "t": "number 1234567", "pid": "other"},
     ]
-    index = make(documents, settings)
+    index = make_index(documents, settings)
     assert found(index, "bronchis now") == [1]
     assert found(index, "abcdefgh now") == [1]
     assert found(index, "abcdefgx now") == []
     assert found(index, "1234568 now") == []
     assert found(index, "1234567 now") == [2]
-    done(index.update_typo_tolerance({"enabled": False}))
+    wait_task(index.update_typo_tolerance({"enabled": False}))
     assert found(index, "bronchis now") == []
     assert found(index, "bronchus now") == [1]
     assert index.get_typo_tolerance().disable_on_words == ["kidney"]
-    done(index.reset_typo_tolerance())
+    wait_task(index.reset_typo_tolerance())
     assert found(index, "bronchis now") == [1]
 
 
-def test_the_sizes_from_which_typos_are_forgiven_can_be_set(make: Callable[..., Index]) -> None:
+def test_the_sizes_from_which_typos_are_forgiven_can_be_set(
+    make_index: Callable[..., Index],
+) -> None:
     sizes = {"minWordSizeForTypos": {"oneTypo": 3, "twoTypos": 6}}
-    index = make([{"id": 1, "t": "lung kidney"}], {"typoTolerance": sizes})
+    index = make_index([{"id": 1, "t": "lung kidney"}], {"typoTolerance": sizes})
     assert found(index, "lang now") == [1]
     assert found(index, "kodnei now") == [1]
 
@@ -162,105 +166,111 @@ def test_more_matched_words_come_first_and_the_last_words_may_be_missing(organs:
     assert found(organs, "kidney nothingofthekind", matchingStrategy="all") == []
 
 
-def test_frequent_words_may_be_left_out_first(make: Callable[..., Index]) -> None:
+def test_frequent_words_may_be_left_out_first(make_index: Callable[..., Index]) -> None:
     documents = [{"id": n, "t": "common word"} for n in range(1, 6)]
-    index = make([*documents, {"id": 6, "t": "rareword alone"}])
+    index = make_index([*documents, {"id": 6, "t": "rareword alone"}])
     assert found(index, "common rareword", matchingStrategy="frequency") == [6]
 
 
-def test_at_most_ten_words_of_a_query_count(make: Callable[..., Index]) -> None:
-    index = make([{"id": 1, "t": "a1 b2 c3 d4 e5 f6 g7 h8 i9 j10"}])
+def test_at_most_ten_words_of_a_query_count(make_index: Callable[..., Index]) -> None:
+    index = make_index([{"id": 1, "t": "a1 b2 c3 d4 e5 f6 g7 h8 i9 j10"}])
     query = "a1 b2 c3 d4 e5 f6 g7 h8 i9 j10 nothingofthekind"
     assert found(index, query, matchingStrategy="all") == [1]
 
 
-def test_words_next_to_each_other_come_first(make: Callable[..., Index]) -> None:
+def test_words_next_to_each_other_come_first(make_index: Callable[..., Index]) -> None:
     documents = [
         {"id": 1, "t": "left and then some more words until the kidney"},
         {"id": 2, "t": "the left kidney and then some more words until"},
         {"id": 3, "t": "the kidney left and then some more words until"},
     ]
-    assert found(make(documents), "left kidney") == [2, 3, 1]
+    assert found(make_index(documents), "left kidney") == [2, 3, 1]
 
 
-def test_nearness_may_be_confined_to_being_in_the_same_field(make: Callable[..., Index]) -> None:
+def test_nearness_may_be_confined_to_being_in_the_same_field(
+    make_index: Callable[..., Index],
+) -> None:
     documents = [
         {"id": 1, "a": "left", "b": "kidney"},
         {"id": 2, "a": "kidney and then many other words until left", "b": "x"},
     ]
-    index = make(documents, {"proximityPrecision": "byAttribute"})
+    index = make_index(documents, {"proximityPrecision": "byAttribute"})
     assert found(index, "left kidney") == [2, 1]
 
 
-def test_a_sentence_end_separates_words_more_than_a_space(make: Callable[..., Index]) -> None:
+def test_a_sentence_end_separates_words_more_than_a_space(make_index: Callable[..., Index]) -> None:
     documents = [
         {"id": 1, "t": "seen left. kidney seen"},
         {"id": 2, "t": "seen left of a kidney"},
     ]
-    assert found(make(documents), "left kidney") == [2, 1]
+    assert found(make_index(documents), "left kidney") == [2, 1]
 
 
-def test_earlier_searchable_fields_weigh_more(make: Callable[..., Index]) -> None:
+def test_earlier_searchable_fields_weigh_more(make_index: Callable[..., Index]) -> None:
     documents = [
         {"id": 1, "title": "x", "abstract": "kidney"},
         {"id": 2, "title": "kidney", "abstract": "x"},
     ]
-    index = make(documents, {"searchableAttributes": ["title", "abstract"]})
+    index = make_index(documents, {"searchableAttributes": ["title", "abstract"]})
     assert found(index, "kidney") == [2, 1]
-    index = make(documents, {"searchableAttributes": ["abstract", "title"]})
+    index = make_index(documents, {"searchableAttributes": ["abstract", "title"]})
     assert found(index, "kidney") == [1, 2]
 
 
-def test_an_earlier_place_in_the_field_weighs_more(make: Callable[..., Index]) -> None:
+def test_an_earlier_place_in_the_field_weighs_more(make_index: Callable[..., Index]) -> None:
     documents = [
         {"id": 1, "t": "one two three four five six seven kidney"},
         {"id": 2, "t": "kidney one two three four five six seven"},
     ]
-    assert found(make(documents), "kidney now") == [2, 1]
+    assert found(make_index(documents), "kidney now") == [2, 1]
 
 
 def test_a_field_that_is_the_query_comes_before_one_that_begins_with_it(
-    make: Callable[..., Index],
+    make_index: Callable[..., Index],
 ) -> None:
     documents = [{"id": 1, "t": "left kidney stone"}, {"id": 2, "t": "left kidney"}]
-    assert found(make(documents), "left kidney") == [2, 1]
+    assert found(make_index(documents), "left kidney") == [2, 1]
 
 
 def test_only_searchable_fields_are_searched(
-    make: Callable[..., Index], done: Callable[[TaskInfo], Task]
+    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
 ) -> None:
-    index = make(
+    index = make_index(
         [{"id": 1, "a": "kidney", "b": "lung", "c": {"d": "heart"}}],
         {"searchableAttributes": ["a", "c.d"]},
     )
     assert found(index, "kidney") == [1]
     assert found(index, "heart") == [1]
     assert found(index, "lung") == []
-    done(index.update_searchable_attributes(["b", "c"]))
+    wait_task(index.update_searchable_attributes(["b", "c"]))
     assert found(index, "kidney") == []
     assert found(index, "lung") == [1]
     assert found(index, "heart") == [1]
-    done(index.reset_searchable_attributes())
+    wait_task(index.reset_searchable_attributes())
     assert found(index, "kidney") == [1]
 
 
-def test_a_search_may_be_confined_to_fields(make: Callable[..., Index]) -> None:
-    index = make([{"id": 1, "a": "kidney", "b": {"c": "lung"}}, {"id": 2, "a": "lung", "b": {}}])
+def test_a_search_may_be_confined_to_fields(make_index: Callable[..., Index]) -> None:
+    index = make_index(
+        [{"id": 1, "a": "kidney", "b": {"c": "lung"}}, {"id": 2, "a": "lung", "b": {}}]
+    )
     assert set(found(index, "lung")) == {1, 2}
     assert found(index, "lung", attributesToSearchOn=["a"]) == [2]
     assert found(index, "lung", attributesToSearchOn=["b.c"]) == [1]
     assert found(index, "kidney", attributesToSearchOn=["b.c"]) == []
 
 
-def test_a_field_that_is_not_searchable_cannot_be_searched_on(make: Callable[..., Index]) -> None:
-    index = make([{"id": 1, "a": "x", "b": "y"}], {"searchableAttributes": ["a"]})
+def test_a_field_that_is_not_searchable_cannot_be_searched_on(
+    make_index: Callable[..., Index],
+) -> None:
+    index = make_index([{"id": 1, "a": "x", "b": "y"}], {"searchableAttributes": ["a"]})
     with pytest.raises(MeilisearchApiError) as caught:
         index.search("y", {"attributesToSearchOn": ["b"]})
     assert caught.value.code == "invalid_search_attributes_to_search_on"
 
 
-def test_numbers_lists_and_nested_objects_are_searched(make: Callable[..., Index]) -> None:
-    index = make(
+def test_numbers_lists_and_nested_objects_are_searched(make_index: Callable[..., Index]) -> None:
+    index = make_index(
         [{"id": 1, "n": 2021, "l": ["alpha", {"m": ["beta"]}], "o": {"p": {"q": "gamma"}}}]
     )
     for word in ("2021", "alpha", "beta", "gamma"):
@@ -268,16 +278,16 @@ def test_numbers_lists_and_nested_objects_are_searched(make: Callable[..., Index
 
 
 def test_synonyms_are_found_one_way_and_both_ways(
-    make: Callable[..., Index], done: Callable[[TaskInfo], Task]
+    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
 ) -> None:
-    index = make(
+    index = make_index(
         [
             {"id": 1, "t": "renal cortex"},
             {"id": 2, "t": "kidney"},
             {"id": 3, "t": "magnetic resonance imaging"},
         ]
     )
-    done(
+    wait_task(
         index.update_synonyms(
             {
                 "kidney": ["renal"],
@@ -291,23 +301,23 @@ def test_synonyms_are_found_one_way_and_both_ways(
     assert found(index, "mri now") == [3]
     assert found(index, "big beating muscle now")[0] == 1
     assert index.get_synonyms()["kidney"] == ["renal"]
-    done(index.reset_synonyms())
+    wait_task(index.reset_synonyms())
     assert found(index, "kidney now") == [2]
 
 
 def test_stop_words_do_not_count(
-    make: Callable[..., Index], done: Callable[[TaskInfo], Task]
+    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
 ) -> None:
-    index = make([{"id": 1, "t": "the heart of the matter"}, {"id": 2, "t": "the lung"}])
-    done(index.update_stop_words(["the", "of"]))
+    index = make_index([{"id": 1, "t": "the heart of the matter"}, {"id": 2, "t": "the lung"}])
+    wait_task(index.update_stop_words(["the", "of"]))
     assert found(index, "the heart") == [1]
     assert set(found(index, "the heart", matchingStrategy="all")) == {1}
     assert found(index, '"heart of the matter"') == [1]
     assert sorted(index.get_stop_words()) == ["of", "the"]
 
 
-def test_joined_and_split_words_are_found(make: Callable[..., Index]) -> None:
-    index = make([{"id": 1, "t": "sun flower"}, {"id": 2, "t": "sunflower"}])
+def test_joined_and_split_words_are_found(make_index: Callable[..., Index]) -> None:
+    index = make_index([{"id": 1, "t": "sun flower"}, {"id": 2, "t": "sunflower"}])
     assert set(found(index, "sunflower now")) == {1, 2}
     assert set(found(index, "sun flower now")) == {1, 2}
     assert found(index, "sunflower now")[0] == 2
@@ -315,17 +325,17 @@ def test_joined_and_split_words_are_found(make: Callable[..., Index]) -> None:
 
 
 def test_separators_and_dictionary_can_be_set(
-    make: Callable[..., Index], done: Callable[[TaskInfo], Task]
+    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
 ) -> None:
-    index = make([{"id": 1, "t": "alpha|beta C++ gamma#delta"}])
+    index = make_index([{"id": 1, "t": "alpha|beta C++ gamma#delta"}])
     assert found(index, "beta now") == []
-    done(index.update_separator_tokens(["|"]))
+    wait_task(index.update_separator_tokens(["|"]))
     assert found(index, "beta now") == [1]
     assert found(index, "delta now") == [1]
-    done(index.update_non_separator_tokens(["#"]))
+    wait_task(index.update_non_separator_tokens(["#"]))
     assert found(index, "delta now") == []
     assert found(index, "gamma#delta now") == [1]
-    done(index.update_dictionary(["J. R. R."]))
+    wait_task(index.update_dictionary(["J. R. R."]))
     assert index.get_dictionary() == ["J. R. R."]
 
 
@@ -339,8 +349,10 @@ def test_the_score_is_one_at_most_and_falls_in_order(organs: Index) -> None:
     assert [hit["_rankingScore"] for hit in again] == scores
 
 
-def test_the_score_of_a_perfect_match_and_of_no_query_is_one(make: Callable[..., Index]) -> None:
-    index = make([{"id": 1, "t": "left kidney"}, {"id": 2, "t": "kidney of the left"}])
+def test_the_score_of_a_perfect_match_and_of_no_query_is_one(
+    make_index: Callable[..., Index],
+) -> None:
+    index = make_index([{"id": 1, "t": "left kidney"}, {"id": 2, "t": "kidney of the left"}])
     best, other = index.search("left kidney", {"showRankingScore": True})["hits"]
     assert (best["id"], best["_rankingScore"]) == (1, 1.0)
     assert other["_rankingScore"] < 1

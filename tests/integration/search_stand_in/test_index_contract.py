@@ -18,11 +18,11 @@ def test_the_service_says_that_it_is_available(client: Client, server: Any) -> N
 
 
 def test_an_index_is_created_by_a_task(
-    client: Client, done: Callable[[TaskInfo], Task], uid: str
+    client: Client, wait_task: Callable[[TaskInfo], Task], uid: str
 ) -> None:
     info = client.create_index(uid, {"primaryKey": "pid"})
     assert (info.status, info.type, info.index_uid) == ("enqueued", "indexCreation", uid)
-    task = done(info)
+    task = wait_task(info)
     assert (task.status, task.details, task.error) == ("succeeded", {"primaryKey": "pid"}, None)
     assert task.enqueued_at <= task.started_at <= task.finished_at
     assert client.get_raw_index(uid)["primaryKey"] == "pid"
@@ -31,10 +31,10 @@ def test_an_index_is_created_by_a_task(
 
 
 def test_creating_an_index_twice_fails_in_the_task(
-    client: Client, done: Callable[[TaskInfo], Task], uid: str
+    client: Client, wait_task: Callable[[TaskInfo], Task], uid: str
 ) -> None:
-    done(client.create_index(uid))
-    task = done(client.create_index(uid))
+    wait_task(client.create_index(uid))
+    task = wait_task(client.create_index(uid))
     assert task.status == "failed"
     assert task.error["code"] == "index_already_exists"
     assert task.error["type"] == "invalid_request"
@@ -53,21 +53,21 @@ def test_a_missing_index_is_404_with_its_name(client: Client, http: httpx.Client
 
 
 def test_deleting_a_missing_index_fails_in_the_task(
-    client: Client, done: Callable[[TaskInfo], Task]
+    client: Client, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
-    task = done(client.delete_index("nowhere-at-all"))
+    task = wait_task(client.delete_index("nowhere-at-all"))
     assert (task.status, task.error["code"]) == ("failed", "index_not_found")
 
 
 def test_a_deleted_index_is_gone_with_its_documents(
-    client: Client, done: Callable[[TaskInfo], Task], uid: str
+    client: Client, wait_task: Callable[[TaskInfo], Task], uid: str
 ) -> None:
-    done(client.index(uid).add_documents([{"id": 1}], "id"))
-    task = done(client.delete_index(uid))
+    wait_task(client.index(uid).add_documents([{"id": 1}], "id"))
+    task = wait_task(client.delete_index(uid))
     assert task.details == {"deletedDocuments": 1}
     with pytest.raises(MeilisearchApiError):
         client.get_index(uid)
-    done(client.create_index(uid, {"primaryKey": "id"}))
+    wait_task(client.create_index(uid, {"primaryKey": "id"}))
     assert client.index(uid).get_stats().number_of_documents == 0
 
 
@@ -78,18 +78,18 @@ def test_an_index_name_has_only_certain_characters(client: Client) -> None:
 
 
 def test_the_primary_key_may_be_set_while_there_is_no_document(
-    client: Client, done: Callable[[TaskInfo], Task], uid: str
+    client: Client, wait_task: Callable[[TaskInfo], Task], uid: str
 ) -> None:
-    done(client.create_index(uid))
-    assert done(client.index(uid).update(primary_key="pid")).status == "succeeded"
+    wait_task(client.create_index(uid))
+    assert wait_task(client.index(uid).update(primary_key="pid")).status == "succeeded"
     assert client.index(uid).get_primary_key() == "pid"
-    done(client.index(uid).add_documents([{"pid": "a"}]))
-    task = done(client.index(uid).update(primary_key="other"))
+    wait_task(client.index(uid).add_documents([{"pid": "a"}]))
+    task = wait_task(client.index(uid).update(primary_key="other"))
     assert task.error["code"] == "index_primary_key_already_exists"
 
 
-def test_statistics_count_documents_and_fields(make: Callable[..., Index]) -> None:
-    index = make([{"id": 1, "a": 1}, {"id": 2, "b": [1]}])
+def test_statistics_count_documents_and_fields(make_index: Callable[..., Index]) -> None:
+    index = make_index([{"id": 1, "a": 1}, {"id": 2, "b": [1]}])
     stats = index.get_stats()
     assert stats.number_of_documents == 2
     assert stats.is_indexing is False
@@ -97,26 +97,26 @@ def test_statistics_count_documents_and_fields(make: Callable[..., Index]) -> No
 
 
 def test_swapped_indexes_exchange_documents_and_settings(
-    client: Client, make: Callable[..., Index], done: Callable[[TaskInfo], Task]
+    client: Client, make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
 ) -> None:
-    one = make([{"id": 1, "t": "old"}], {"filterableAttributes": ["t"]})
-    other = make([{"id": 2, "t": "new"}, {"id": 3, "t": "new"}])
-    task = done(client.swap_indexes([{"indexes": [one.uid, other.uid]}]))
+    one = make_index([{"id": 1, "t": "old"}], {"filterableAttributes": ["t"]})
+    other = make_index([{"id": 2, "t": "new"}, {"id": 3, "t": "new"}])
+    task = wait_task(client.swap_indexes([{"indexes": [one.uid, other.uid]}]))
     assert (task.status, task.type, task.index_uid) == ("succeeded", "indexSwap", None)
     assert {hit["id"] for hit in one.search("")["hits"]} == {2, 3}
     assert [hit["id"] for hit in other.search("old")["hits"]] == [1]
     assert one.get_filterable_attributes() == []
     assert other.get_filterable_attributes() == ["t"]
-    done(one.add_documents([{"id": 4, "t": "later"}]))
+    wait_task(one.add_documents([{"id": 4, "t": "later"}]))
     assert one.get_stats().number_of_documents == 3
     assert other.get_stats().number_of_documents == 1
 
 
 def test_a_swap_with_a_missing_index_fails_and_changes_nothing(
-    client: Client, make: Callable[..., Index], done: Callable[[TaskInfo], Task]
+    client: Client, make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
 ) -> None:
-    one = make([{"id": 1}])
-    task = done(client.swap_indexes([{"indexes": [one.uid, "nowhere-at-all"]}]))
+    one = make_index([{"id": 1}])
+    task = wait_task(client.swap_indexes([{"indexes": [one.uid, "nowhere-at-all"]}]))
     assert (task.status, task.error["code"]) == ("failed", "index_not_found")
     assert one.get_stats().number_of_documents == 1
 
@@ -130,7 +130,7 @@ def test_a_swap_names_two_indexes_each_once(client: Client) -> None:
     assert caught.value.code == "invalid_swap_duplicate_index_found"
 
 
-def test_without_or_with_a_wrong_key_nothing_but_health_is_told(server: Any) -> None:
+def test_only_health_is_answered_without_the_key(server: Any) -> None:
     if server.key is None:
         pytest.skip("the engine given has no key")
     answer = httpx.get(f"{server.url}/indexes")
@@ -143,9 +143,9 @@ def test_without_or_with_a_wrong_key_nothing_but_health_is_told(server: Any) -> 
 
 
 def test_bodies_that_are_no_json_are_refused(
-    http: httpx.Client, make: Callable[..., Index]
+    http: httpx.Client, make_index: Callable[..., Index]
 ) -> None:
-    url = f"/indexes/{make().uid}/documents"
+    url = f"/indexes/{make_index().uid}/documents"
     answer = http.post(url, content=b"{", headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed_payload")
     answer = http.post(url, content=b"", headers={"Content-Type": "application/json"})

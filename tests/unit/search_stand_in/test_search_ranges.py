@@ -1,10 +1,9 @@
-"""Documents with a number within a range, while documents come and go."""
+"""Range queries stay correct while documents are added and removed."""
 
 import hypothesis.strategies as st
 from hypothesis import given
-from portal_local.search.index.bitmaps import numbers_in, single, union
+from portal_local.search.index.bitmaps import BLOCK, RangeUnions, numbers_in, single, union
 from portal_local.search.index.facets import Field
-from portal_local.search.index.range_unions import BLOCK, Spans
 
 MANY = 3 * BLOCK + 7
 
@@ -12,37 +11,37 @@ MANY = 3 * BLOCK + 7
 @given(st.integers(0, MANY), st.integers(0, MANY))
 def test_any_span_of_sets_is_united(start: int, end: int) -> None:
     sets = [single(n % 100) if n % 3 else 1 << n for n in range(MANY)]
-    assert Spans(sets).union(start, end) == union(sets[start:end])
+    assert RangeUnions(sets).union(start, end) == union(sets[start:end])
 
 
 def test_a_range_has_whatever_was_added_and_nothing_that_was_dropped() -> None:
     chosen = [number * 7919 % (10 * MANY) for number in range(MANY)]  # all different
-    held = {number: value / 4 for number, value in enumerate(chosen)}
+    values = {number: value / 4 for number, value in enumerate(chosen)}
     field = Field()
-    for number, value in held.items():
+    for number, value in values.items():
         field.add(number, value)
     for number in range(0, MANY, 5):
-        assert _within(field, held, 100, 5000)
-        field.drop(number, held.pop(number))
-        assert _within(field, held, 100, 5000)
+        assert _within(field, values, 100, 5000)
+        field.drop(number, values.pop(number))
+        assert _within(field, values, 100, 5000)
     field.add(0, 200.5)  # one that was dropped comes back, with a value of its own
-    held[0] = 200.5
-    assert _within(field, held, 0, 10 * MANY)
-    assert _within(field, held, None, 200.5)
-    assert _within(field, held, 200.5, None, open_ends=True)
+    values[0] = 200.5
+    assert _within(field, values, 0, 10 * MANY)
+    assert _within(field, values, None, 200.5)
+    assert _within(field, values, 200.5, None, open_ends=True)
 
 
 def _within(
     field: Field,
-    held: dict[int, float],
+    values: dict[int, float],
     low: float | None,
     high: float | None,
     *,
     open_ends: bool = False,
 ) -> bool:
-    told = [None if bound is None else str(bound) for bound in (low, high)]
-    found = field.between(*told, open_ends=open_ends)
+    bounds = [None if bound is None else str(bound) for bound in (low, high)]
+    found = field.between(*bounds, open_ends=open_ends)
     least = float("-inf") if low is None else low
     most = float("inf") if high is None else high
     inside = (lambda v: least < v < most) if open_ends else (lambda v: least <= v <= most)
-    return list(numbers_in(found)) == sorted(n for n, v in held.items() if inside(v))
+    return list(numbers_in(found)) == sorted(n for n, v in values.items() if inside(v))

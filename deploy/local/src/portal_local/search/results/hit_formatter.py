@@ -1,26 +1,26 @@
-"""What a hit shows beside its members: score, highlighted and cropped text, places of matches."""
+"""Formats the extra members of a hit: score, highlighted and cropped text, match positions."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from portal_local.search.index.attribute_patterns import any_covers
-from portal_local.search.index.flattening import pruned
-from portal_local.search.index.index import Index, Pieces
+from portal_local.search.index.flat_fields import prune
+from portal_local.search.index.index import Index, JsonMembers
 from portal_local.search.index.tokenizer import as_text
-from portal_local.search.query.matching import Matching
+from portal_local.search.query.matcher import Matcher
 from portal_local.search.ranking.rules import Grade
-from portal_local.search.ranking.score import detailed, score
-from portal_local.search.results.attributes import Selection
-from portal_local.search.results.highlighting import Mark, Marking
+from portal_local.search.ranking.score import score, score_details
+from portal_local.search.results.attributes import MemberSelection
+from portal_local.search.results.highlighter import Highlighter, Match
 from portal_local.search.results.params import Params
 
 
-class Showing:
-    """Made once for a search, asked for every hit."""
+class HitFormatter:
+    """Formats the hits of one search."""
 
     def __init__(
-        self, index: Index, params: Params, matching: Matching, selection: Selection
+        self, index: Index, params: Params, matcher: Matcher, selection: MemberSelection
     ) -> None:
         self._params = params
         self._rules = index.rules
@@ -28,10 +28,10 @@ class Showing:
         self._crops = _crops(params)
         self._formats = bool(self._crops or params.attributes_to_highlight)
         wanted = self._formats or params.show_matches_position
-        self._marking = Marking(index.rules, matching) if wanted else None
+        self._marking = Highlighter(index.rules, matcher) if wanted else None
 
-    def extras(self, document: Pieces, grades: Sequence[Grade]) -> Iterator[str]:
-        """Members of a hit that are not the document's, as JSON text."""
+    def extras(self, document: JsonMembers, grades: Sequence[Grade]) -> Iterator[str]:
+        """Yields the members of a hit that are not the document's own, as JSON text."""
         if self._marking is not None:
             content = json.loads("{" + ",".join(_members(document)) + "}")
             if self._formats:
@@ -41,20 +41,20 @@ class Showing:
         if self._params.show_ranking_score:
             yield _member("_rankingScore", score(grades))
         if self._params.show_ranking_score_details:
-            yield _member("_rankingScoreDetails", detailed(grades))
+            yield _member("_rankingScoreDetails", score_details(grades))
 
-    def _formatted(self, content: Mapping[str, Any], marking: Marking) -> Any:
+    def _formatted(self, content: Mapping[str, Any], marking: Highlighter) -> Any:
         formatted = [*self._params.attributes_to_highlight, *self._crops]
 
         def keep(name: str) -> bool:
-            asked = self._selection.keeps(name) or any_covers(formatted, name)
-            return asked and self._rules.is_displayed(name)
+            wanted = self._selection.includes(name) or any_covers(formatted, name)
+            return wanted and self._rules.is_displayed(name)
 
         return {
-            name: self._value(name, value, marking) for name, value in pruned(content, keep).items()
+            name: self._value(name, value, marking) for name, value in prune(content, keep).items()
         }
 
-    def _value(self, name: str, value: Any, marking: Marking) -> Any:
+    def _value(self, name: str, value: Any, marking: Highlighter) -> Any:
         if isinstance(value, dict):
             return {
                 key: self._value(f"{name}.{key}", inner, marking) for key, inner in _pairs(value)
@@ -65,7 +65,7 @@ class Showing:
             return value
         return self._text(name, as_text(value), marking)
 
-    def _text(self, name: str, text: str, marking: Marking) -> str:
+    def _text(self, name: str, text: str, marking: Highlighter) -> str:
         params = self._params
         length = next((n for pattern, n in self._crops.items() if any_covers([pattern], name)), 0)
         highlighted = any_covers(params.attributes_to_highlight, name)
@@ -73,7 +73,7 @@ class Showing:
             return text
         spans = marking.spans(text)
         marks = marking.marks(text, spans)
-        start, end = window(spans, marks, length, len(text)) if length else (0, len(text))
+        start, end = crop_window(spans, marks, length, len(text)) if length else (0, len(text))
         shown: list[str] = [params.crop_marker] if start else []
         at = start
         for mark in marks if highlighted else ():
@@ -88,7 +88,7 @@ class Showing:
         shown.append(text[at:end])
         return "".join([*shown, params.crop_marker] if end < len(text) else shown)
 
-    def _positions(self, content: Mapping[str, Any], marking: Marking) -> dict[str, Any]:
+    def _positions(self, content: Mapping[str, Any], marking: Highlighter) -> dict[str, Any]:
         found: dict[str, list[dict[str, Any]]] = {}
         for name, indices, value in _leaves("", content, ()):
             if not self._rules.is_displayed(name) or isinstance(value, bool) or value is None:
@@ -105,10 +105,10 @@ class Showing:
         return found
 
 
-def window(
-    spans: Sequence[tuple[int, int]], marks: Sequence[Mark], length: int, size: int
+def crop_window(
+    spans: Sequence[tuple[int, int]], marks: Sequence[Match], length: int, size: int
 ) -> tuple[int, int]:
-    """The part of a text of so many words in which the most matches are."""
+    """Returns the part of a text of `length` words that contains most matches."""
     if len(spans) <= length:
         return 0, size
     best, most = 0, -1
@@ -126,7 +126,7 @@ def window(
 
 
 def _crops(params: Params) -> dict[str, int]:
-    """Patterns of cropped fields with the number of words each keeps."""
+    """Returns the patterns of cropped fields with the number of words of each."""
     found: dict[str, int] = {}
     for given in params.attributes_to_crop:
         name, colon, length = given.rpartition(":")
@@ -156,7 +156,7 @@ def _each(value: Any) -> Sequence[Any]:
     return value
 
 
-def _members(document: Pieces) -> Iterator[str]:
+def _members(document: JsonMembers) -> Iterator[str]:
     for name, text in document.items():
         yield f"{json.dumps(name)}:{text}"
 

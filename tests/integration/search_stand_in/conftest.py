@@ -1,4 +1,4 @@
-"""A search engine to talk to: a Meilisearch whose URL is given, else the stand-in."""
+"""Fixtures of the search contract tests: a Meilisearch given by URL, else the stand-in."""
 
 import os
 import uuid
@@ -32,11 +32,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
 
 @pytest.fixture
 def stand_in(tmp_path: Path) -> Generator[StandIn]:
-    made = StandIn(tmp_path / "data")
+    process = StandIn(tmp_path / "data")
     try:
-        yield made
+        yield process
     finally:
-        made.stop()
+        process.stop()
 
 
 @pytest.fixture(scope="session")
@@ -50,12 +50,12 @@ def http(server: Server) -> Generator[httpx.Client]:
         yield client
 
 
-Done = Callable[[TaskInfo], Task]
+WaitTask = Callable[[TaskInfo], Task]
 
 
 @pytest.fixture(scope="session")
-def done(client: Client) -> Done:
-    """Waits for a task and answers it, whatever became of it."""
+def wait_task(client: Client) -> WaitTask:
+    """Waits for a task and returns it, whether it succeeded or failed."""
 
     def wait(info: TaskInfo) -> Task:
         return client.wait_for_task(info.task_uid, timeout_in_ms=120_000, interval_in_ms=10)
@@ -63,37 +63,37 @@ def done(client: Client) -> Done:
     return wait
 
 
-Make = Callable[..., Index]
+MakeIndex = Callable[..., Index]
 
 
 @pytest.fixture(scope="session")
-def make(client: Client, done: Done) -> Generator[Make]:
-    """Makes an index with settings and documents; all are deleted at the end."""
-    made: list[str] = []
+def make_index(client: Client, wait_task: WaitTask) -> Generator[MakeIndex]:
+    """Creates indexes with settings and documents; deletes them at the end."""
+    uids: list[str] = []
 
     def index(
         documents: Iterable[Mapping[str, Any]] = (),
         settings: Mapping[str, Any] | None = None,
     ) -> Index:
         uid = f"test-{uuid.uuid4().hex}"
-        made.append(uid)
-        assert done(client.create_index(uid, {"primaryKey": "id"})).status == "succeeded"
+        uids.append(uid)
+        assert wait_task(client.create_index(uid, {"primaryKey": "id"})).status == "succeeded"
         found = client.index(uid)
         if settings:
-            assert done(found.update_settings(dict(settings))).status == "succeeded"
+            assert wait_task(found.update_settings(dict(settings))).status == "succeeded"
         listed = [dict(document) for document in documents]
         if listed:
-            assert done(found.add_documents(listed)).status == "succeeded"
+            assert wait_task(found.add_documents(listed)).status == "succeeded"
         return found
 
     yield index
-    for uid in made:
+    for uid in uids:
         client.delete_index(uid)
 
 
 @pytest.fixture
 def uid(client: Client) -> Generator[str]:
-    """A name for an index that the test makes itself."""
+    """The name of an index that the test creates itself."""
     name = f"test-{uuid.uuid4().hex}"
     yield name
     client.delete_index(name)

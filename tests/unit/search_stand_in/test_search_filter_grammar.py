@@ -1,4 +1,4 @@
-"""The grammar of filters: what is read, and that nothing else gets through."""
+"""The filter grammar: which expressions are parsed, and that all others are refused."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from portal_local.search.errors import Failure
 from portal_local.search.query.filter_ast import And, Condition, Node, Not, Or
-from portal_local.search.query.filter_parameter import parsed
+from portal_local.search.query.filter_parameter import parse_filter
 
 
 def plain(node: "Node | None") -> Any:
@@ -23,16 +23,16 @@ def plain(node: "Node | None") -> Any:
 
 
 def code_of(text: str) -> str | None:
-    """How the filter is refused, None when it is read."""
+    """Returns the error message for the filter, None if it is parsed."""
     try:
-        parsed(text)
+        parse_filter(text)
     except Failure as failure:
         return failure.code
     return None
 
 
 def test_not_binds_before_and_and_before_or() -> None:
-    tree = parsed("NOT a = 1 AND b = 2 OR c = 3 AND (d = 4 OR e = 5)")
+    tree = parse_filter("NOT a = 1 AND b = 2 OR c = 3 AND (d = 4 OR e = 5)")
     assert plain(tree) == [
         "or",
         ["and", ("not", ("a", "=", "1")), ("b", "=", "2")],
@@ -61,14 +61,14 @@ def test_not_binds_before_and_and_before_or() -> None:
 def test_one_condition_is_read(text: str, expected: Any) -> None:
     if expected is None:
         with pytest.raises(Failure):
-            parsed(text)
+            parse_filter(text)
     else:
-        assert plain(parsed(text)) == expected
+        assert plain(parse_filter(text)) == expected
 
 
 def test_contains_is_refused_as_the_experimental_feature_it_is() -> None:
     with pytest.raises(Failure) as caught:
-        parsed("a CONTAINS x")
+        parse_filter("a CONTAINS x")
     assert caught.value.code == "feature_not_enabled"
 
 
@@ -77,7 +77,7 @@ def test_contains_is_refused_as_the_experimental_feature_it_is() -> None:
 def test_any_quoted_value_comes_back_as_it_was(value: str) -> None:
     for quote in "'\"":
         text = value.replace("\\", "\\\\").replace(quote, f"\\{quote}")
-        assert plain(parsed(f"a = {quote}{text}{quote}")) == ("a", "=", value)
+        assert plain(parse_filter(f"a = {quote}{text}{quote}")) == ("a", "=", value)
 
 
 pieces = st.sampled_from(
