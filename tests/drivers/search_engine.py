@@ -1,10 +1,15 @@
 """Search engines to talk to: one whose URL is given, or the stand-in in a process of its own."""
 
+import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 from meilisearch import Client
+from meilisearch.index import Index
+from meilisearch.models.task import Task, TaskInfo
 
 from tests.drivers.process import ServerProcess
 
@@ -47,3 +52,39 @@ class StandIn:
 
     def stop(self) -> None:
         self.process.stop()
+
+
+def wait_for_task(client: Client, info: TaskInfo) -> Task:
+    """Waits for a task and returns it, whether it succeeded or failed."""
+    return client.wait_for_task(info.task_uid, timeout_in_ms=120_000, interval_in_ms=10)
+
+
+class IndexFactory:
+    """Creates indexes with settings and documents, and deletes them all at the end."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._uids: list[str] = []
+
+    def __call__(
+        self,
+        documents: Iterable[Mapping[str, Any]] = (),
+        settings: Mapping[str, Any] | None = None,
+    ) -> Index:
+        uid = f"test-{uuid.uuid4().hex}"
+        self._uids.append(uid)
+        self._succeed(self._client.create_index(uid, {"primaryKey": "id"}))
+        index = self._client.index(uid)
+        if settings:
+            self._succeed(index.update_settings(dict(settings)))
+        rows = [dict(document) for document in documents]
+        if rows:
+            self._succeed(index.add_documents(rows))
+        return index
+
+    def delete_all(self) -> None:
+        for uid in self._uids:
+            self._client.delete_index(uid)
+
+    def _succeed(self, info: TaskInfo) -> None:
+        assert wait_for_task(self._client, info).status == "succeeded"

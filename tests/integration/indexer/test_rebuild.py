@@ -5,13 +5,14 @@ from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
+from portal_indexer import index_settings
 from portal_indexer.catalogue import Catalogue
 from portal_indexer.index_worker import IndexWorker
 from portal_indexer.meilisearch import Meilisearch
 from portal_indexer.rebuild import Rebuild
 from portal_indexer.settings import IndexerSettings
 from portal_shared.runtime import mongo
-from portal_shared.search.index_fields import DATASETS, DOCUMENTS
+from portal_shared.search.index_fields import DATASETS, DOCUMENTS, INDEXES
 
 from tests import builders
 from tests.drivers.search_engine import StandIn
@@ -45,6 +46,8 @@ async def test_superseded_datasets_and_the_atlas_do_not_stop_a_rebuild(
     catalogue, meilisearch = Catalogue(database), Meilisearch(settings)
     rebuild = Rebuild(database, catalogue, meilisearch, IndexWorker(catalogue, meilisearch, 10))
     await catalogue.prepare()
+    for name in INDEXES:
+        await meilisearch.ensure(name, index_settings.settings(name))
     for record in (builders.dataset("old", superseded_by="new"), builders.dataset("new")):
         await catalogue.store(DATASETS, record, 1)
     for record in (

@@ -2,17 +2,16 @@
 
 import os
 import uuid
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from meilisearch import Client
-from meilisearch.index import Index
 from meilisearch.models.task import Task, TaskInfo
 
-from tests.drivers.search_engine import Server, StandIn
+from tests.drivers.search_engine import IndexFactory, Server, StandIn, wait_for_task
 
 KEY = "contract-tests-master-key"
 
@@ -50,45 +49,16 @@ def http(server: Server) -> Generator[httpx.Client]:
         yield client
 
 
-WaitTask = Callable[[TaskInfo], Task]
+@pytest.fixture(scope="session")
+def wait_task(client: Client) -> Callable[[TaskInfo], Task]:
+    return partial(wait_for_task, client)
 
 
 @pytest.fixture(scope="session")
-def wait_task(client: Client) -> WaitTask:
-    """Waits for a task and returns it, whether it succeeded or failed."""
-
-    def wait(info: TaskInfo) -> Task:
-        return client.wait_for_task(info.task_uid, timeout_in_ms=120_000, interval_in_ms=10)
-
-    return wait
-
-
-MakeIndex = Callable[..., Index]
-
-
-@pytest.fixture(scope="session")
-def make_index(client: Client, wait_task: WaitTask) -> Generator[MakeIndex]:
-    """Creates indexes with settings and documents; deletes them at the end."""
-    uids: list[str] = []
-
-    def index(
-        documents: Iterable[Mapping[str, Any]] = (),
-        settings: Mapping[str, Any] | None = None,
-    ) -> Index:
-        uid = f"test-{uuid.uuid4().hex}"
-        uids.append(uid)
-        assert wait_task(client.create_index(uid, {"primaryKey": "id"})).status == "succeeded"
-        found = client.index(uid)
-        if settings:
-            assert wait_task(found.update_settings(dict(settings))).status == "succeeded"
-        listed = [dict(document) for document in documents]
-        if listed:
-            assert wait_task(found.add_documents(listed)).status == "succeeded"
-        return found
-
-    yield index
-    for uid in uids:
-        client.delete_index(uid)
+def make_index(client: Client) -> Generator[IndexFactory]:
+    factory = IndexFactory(client)
+    yield factory
+    factory.delete_all()
 
 
 @pytest.fixture

@@ -12,13 +12,15 @@ from meilisearch.errors import MeilisearchApiError
 from meilisearch.index import Index
 from meilisearch.models.task import Task, TaskInfo
 
+from tests.drivers.search_engine import IndexFactory
+
 
 def ids(index: Index, **parameters: Any) -> list[Any]:
     return [document.id for document in index.get_documents(parameters).results]
 
 
 def test_documents_are_added_by_a_task_and_read_back_as_they_were(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     document = {
         "id": "LADAF-2021-17_kidney",
@@ -36,7 +38,7 @@ def test_documents_are_added_by_a_task_and_read_back_as_they_were(
 
 
 def test_adding_again_replaces_and_updating_merges_the_top_level(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     index = make_index([{"id": 1, "a": {"x": 1}, "b": 2}])
     wait_task(index.update_documents([{"id": 1, "a": {"y": 1}, "c": 3}]))
@@ -47,7 +49,7 @@ def test_adding_again_replaces_and_updating_merges_the_top_level(
 
 
 def test_what_a_replaced_document_said_is_no_longer_found(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     settings = {"filterableAttributes": ["organ", "size"], "sortableAttributes": ["size"]}
     index = make_index(
@@ -63,7 +65,7 @@ def test_what_a_replaced_document_said_is_no_longer_found(
 
 
 def test_the_same_document_twice_in_one_batch_is_one(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     index = make_index()
     wait_task(index.add_documents([{"id": 1, "t": "first"}, {"id": 1, "t": "second"}]))
@@ -72,7 +74,7 @@ def test_the_same_document_twice_in_one_batch_is_one(
 
 
 def test_newline_delimited_json_is_taken(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     index = make_index()
     lines = b'{"id":1,"t":"one"}\n{"id":2,"t":"two"}\n'
@@ -109,7 +111,7 @@ def test_a_key_that_cannot_be_inferred_fails_in_the_task(
 
 @pytest.mark.parametrize("wrong", ["with space", "a/b", "ä", "", 1.5, True, None, "x" * 512])
 def test_an_identifier_of_other_characters_fails_in_the_task(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task], wrong: Any
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task], wrong: Any
 ) -> None:
     index = make_index()
     task = wait_task(index.add_documents([{"id": "fine"}, {"id": wrong}]))
@@ -120,27 +122,27 @@ def test_an_identifier_of_other_characters_fails_in_the_task(
 
 
 def test_a_document_without_identifier_fails_in_the_task(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     task = wait_task(make_index().add_documents([{"title": "x"}]))
     assert (task.status, task.error["code"]) == ("failed", "missing_document_id")
 
 
 def test_a_primary_key_other_than_the_indexs_fails_in_the_task(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     task = wait_task(make_index([{"id": 1}]).add_documents([{"id": 1, "pid": 2}], "pid"))
     assert (task.status, task.error["code"]) == ("failed", "index_primary_key_already_exists")
 
 
-def test_a_missing_document_is_404(make_index: Callable[..., Index]) -> None:
+def test_a_missing_document_is_404(make_index: IndexFactory) -> None:
     with pytest.raises(MeilisearchApiError) as caught:
         make_index([{"id": 1}]).get_document("2")
     assert (caught.value.status_code, caught.value.code) == (404, "document_not_found")
     assert caught.value.message == "Document `2` not found."
 
 
-def test_documents_are_listed_in_pages_with_chosen_fields(make_index: Callable[..., Index]) -> None:
+def test_documents_are_listed_in_pages_with_chosen_fields(make_index: IndexFactory) -> None:
     index = make_index([{"id": n, "a": n, "b": {"c": n, "d": n}} for n in range(5)])
     page = index.get_documents({"offset": 1, "limit": 2, "fields": ["id", "b.c"]})
     assert (page.offset, page.limit, page.total) == (1, 2, 5)
@@ -152,9 +154,7 @@ def test_documents_are_listed_in_pages_with_chosen_fields(make_index: Callable[.
     assert sorted(dict(index.get_document(3, {"fields": ["a"]})).items()) == [("a", 3)]
 
 
-def test_documents_are_listed_by_filter(
-    make_index: Callable[..., Index], http: httpx.Client
-) -> None:
+def test_documents_are_listed_by_filter(make_index: IndexFactory, http: httpx.Client) -> None:
     index = make_index([{"id": n, "a": n} for n in range(5)], {"filterableAttributes": ["a"]})
     assert sorted(ids(index, filter="a > 2")) == [3, 4]
     answer = http.get(f"/indexes/{index.uid}/documents", params={"filter": "a > 2"})
@@ -165,7 +165,7 @@ def test_documents_are_listed_by_filter(
 
 
 def test_one_document_many_documents_and_all_are_deleted(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     index = make_index([{"id": n} for n in range(6)])
     task = wait_task(index.delete_document(0))
@@ -182,7 +182,7 @@ def test_one_document_many_documents_and_all_are_deleted(
 
 
 def test_documents_are_deleted_by_filter(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     index = make_index([{"id": n, "a": n} for n in range(6)], {"filterableAttributes": ["a"]})
     task = wait_task(index.delete_documents(filter="a >= 2 AND a != 4"))
@@ -194,7 +194,7 @@ def test_documents_are_deleted_by_filter(
 
 
 def test_tasks_are_done_in_the_order_they_were_sent(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     index = make_index()
     infos = [index.add_documents([{"id": 1, "n": n}]) for n in range(12)]
@@ -208,7 +208,7 @@ def test_tasks_are_done_in_the_order_they_were_sent(
 
 
 def test_a_failed_task_does_not_stop_those_behind_it(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     index = make_index()
     wrong = index.add_documents([{"id": "not valid"}])
@@ -219,7 +219,7 @@ def test_a_failed_task_does_not_stop_those_behind_it(
 
 
 def test_tasks_are_listed_newest_first_in_pages(
-    client: Client, make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    client: Client, make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     index = make_index()
     infos = [index.add_documents([{"id": n}]) for n in range(5)]
@@ -236,7 +236,7 @@ def test_tasks_are_listed_newest_first_in_pages(
 
 
 def test_tasks_are_listed_by_uid_and_status(
-    client: Client, make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    client: Client, make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     index = make_index()
     right = index.add_documents([{"id": 1}])
@@ -274,7 +274,7 @@ def test_a_missing_task_is_404(client: Client) -> None:
 
 
 def test_finished_tasks_can_be_deleted(
-    client: Client, make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    client: Client, make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     index = make_index()
     info = index.add_documents([{"id": 1}])
@@ -287,7 +287,7 @@ def test_finished_tasks_can_be_deleted(
 
 @pytest.mark.parametrize("body", [b'[{"id": NaN}]', b'["text"]', b"[1]", b'[{"id": 1}', b"\xff"])
 def test_documents_that_are_no_json_objects_are_refused_at_once(
-    http: httpx.Client, make_index: Callable[..., Index], body: bytes
+    http: httpx.Client, make_index: IndexFactory, body: bytes
 ) -> None:
     url = f"/indexes/{make_index().uid}/documents"
     answer = http.post(url, content=body, headers={"Content-Type": "application/json"})
@@ -296,7 +296,7 @@ def test_documents_that_are_no_json_objects_are_refused_at_once(
 
 def test_a_single_object_is_a_batch_of_one(
     http: httpx.Client,
-    make_index: Callable[..., Index],
+    make_index: IndexFactory,
     wait_task: Callable[[TaskInfo], Task],
     client: Client,
 ) -> None:

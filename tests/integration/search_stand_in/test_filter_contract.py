@@ -8,6 +8,8 @@ from meilisearch.errors import MeilisearchApiError
 from meilisearch.index import Index
 from meilisearch.models.task import Task, TaskInfo
 
+from tests.drivers.search_engine import IndexFactory
+
 DOCUMENTS = [
     {"id": 1, "organ": "Kidney", "size": 6.49, "tags": ["zoom", "left"], "p": {"energy": 82}},
     {"id": 2, "organ": "kidney", "size": 25.14, "tags": ["overview"], "p": {"energy": -1.5}},
@@ -20,7 +22,7 @@ FILTERABLE = ["organ", "size", "tags", "note", "p", "name.dotted", "flag", "date
 
 
 @pytest.fixture(scope="module")
-def index(make_index: Callable[..., Index]) -> Index:
+def index(make_index: IndexFactory) -> Index:
     return make_index(DOCUMENTS, {"filterableAttributes": FILTERABLE})
 
 
@@ -157,7 +159,7 @@ def test_a_long_list_of_values_is_served(index: Index) -> None:
     assert selected(index, [[*ored, "organ = heart"]]) == [3]
 
 
-def test_granular_rules_allow_what_they_name(make_index: Callable[..., Index]) -> None:
+def test_granular_rules_allow_what_they_name(make_index: IndexFactory) -> None:
     rules = [
         "organ",
         {
@@ -186,7 +188,7 @@ def test_granular_rules_allow_what_they_name(make_index: Callable[..., Index]) -
 
 
 def test_filters_follow_a_change_of_the_filterable_fields(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     index = make_index([{"id": 1, "a": 1, "b": 2}], {"filterableAttributes": ["a"]})
     assert selected(index, "a = 1") == [1]

@@ -1,17 +1,17 @@
 """Indexes, swaps and access, as Meilisearch documents them."""
 
 from collections.abc import Callable
-from typing import Any
 
 import httpx
 import pytest
 from meilisearch import Client
 from meilisearch.errors import MeilisearchApiError
-from meilisearch.index import Index
 from meilisearch.models.task import Task, TaskInfo
 
+from tests.drivers.search_engine import IndexFactory, Server
 
-def test_the_service_says_that_it_is_available(client: Client, server: Any) -> None:
+
+def test_the_service_says_that_it_is_available(client: Client, server: Server) -> None:
     assert client.health() == {"status": "available"}
     assert httpx.get(f"{server.url}/health").status_code == 200
     assert set(client.get_version()) == {"commitSha", "commitDate", "pkgVersion"}
@@ -88,7 +88,7 @@ def test_the_primary_key_may_be_set_while_there_is_no_document(
     assert task.error["code"] == "index_primary_key_already_exists"
 
 
-def test_statistics_count_documents_and_fields(make_index: Callable[..., Index]) -> None:
+def test_statistics_count_documents_and_fields(make_index: IndexFactory) -> None:
     index = make_index([{"id": 1, "a": 1}, {"id": 2, "b": [1]}])
     stats = index.get_stats()
     assert stats.number_of_documents == 2
@@ -97,7 +97,7 @@ def test_statistics_count_documents_and_fields(make_index: Callable[..., Index])
 
 
 def test_swapped_indexes_exchange_documents_and_settings(
-    client: Client, make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    client: Client, make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     one = make_index([{"id": 1, "t": "old"}], {"filterableAttributes": ["t"]})
     other = make_index([{"id": 2, "t": "new"}, {"id": 3, "t": "new"}])
@@ -113,7 +113,7 @@ def test_swapped_indexes_exchange_documents_and_settings(
 
 
 def test_a_swap_with_a_missing_index_fails_and_changes_nothing(
-    client: Client, make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    client: Client, make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     one = make_index([{"id": 1}])
     task = wait_task(client.swap_indexes([{"indexes": [one.uid, "nowhere-at-all"]}]))
@@ -130,7 +130,7 @@ def test_a_swap_names_two_indexes_each_once(client: Client) -> None:
     assert caught.value.code == "invalid_swap_duplicate_index_found"
 
 
-def test_only_health_is_answered_without_the_key(server: Any) -> None:
+def test_only_health_is_answered_without_the_key(server: Server) -> None:
     if server.key is None:
         pytest.skip("the engine given has no key")
     answer = httpx.get(f"{server.url}/indexes")
@@ -142,9 +142,7 @@ def test_only_health_is_answered_without_the_key(server: Any) -> None:
     assert httpx.get(f"{server.url}/health").status_code == 200
 
 
-def test_bodies_that_are_no_json_are_refused(
-    http: httpx.Client, make_index: Callable[..., Index]
-) -> None:
+def test_bodies_that_are_no_json_are_refused(http: httpx.Client, make_index: IndexFactory) -> None:
     url = f"/indexes/{make_index().uid}/documents"
     answer = http.post(url, content=b"{", headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed_payload")

@@ -10,6 +10,8 @@ from meilisearch.errors import MeilisearchApiError
 from meilisearch.index import Index
 from meilisearch.models.task import Task, TaskInfo
 
+from tests.drivers.search_engine import IndexFactory
+
 DOCUMENTS = [
     {
         "id": number,
@@ -28,7 +30,7 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def index(make_index: Callable[..., Index]) -> Index:
+def index(make_index: IndexFactory) -> Index:
     return make_index(DOCUMENTS, SETTINGS)
 
 
@@ -75,7 +77,7 @@ def test_pages_together_are_the_whole_without_repetition(index: Index) -> None:
 
 
 def test_no_more_hits_are_reachable_than_the_setting_allows(
-    make_index: Callable[..., Index],
+    make_index: IndexFactory,
 ) -> None:
     index = make_index([{"id": n} for n in range(20)], {"pagination": {"maxTotalHits": 7}})
     assert index.search("", {"hitsPerPage": 5, "page": 2})["totalHits"] == 7
@@ -92,7 +94,7 @@ def test_hits_are_sorted_by_fields(index: Index) -> None:
 
 
 def test_numbers_are_sorted_before_strings_and_what_has_none_last(
-    make_index: Callable[..., Index],
+    make_index: IndexFactory,
 ) -> None:
     values = [("b", 1), (None, 2), (3, 3), ("A", 4), (10, 5), (-1.5, 6)]
     documents = [{"id": n, "v": value} for value, n in values] + [{"id": 7}]
@@ -103,7 +105,7 @@ def test_numbers_are_sorted_before_strings_and_what_has_none_last(
 
 
 def test_sorting_stands_among_the_ranking_rules_where_it_is_put(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     documents = [{"id": 1, "t": "kidnee", "n": 1}, {"id": 2, "t": "kidney", "n": 2}]
     index = make_index(documents, {"sortableAttributes": ["n"]})
@@ -149,7 +151,7 @@ def test_all_facets_are_counted_for_a_star(index: Index) -> None:
     }
 
 
-def test_the_number_and_order_of_facet_values_can_be_set(make_index: Callable[..., Index]) -> None:
+def test_the_number_and_order_of_facet_values_can_be_set(make_index: IndexFactory) -> None:
     documents = [{"id": n, "v": f"v{n % 7}" if n % 2 else "often", "w": n % 3} for n in range(40)]
     faceting = {"maxValuesPerFacet": 3, "sortFacetValuesBy": {"v": "count", "*": "alpha"}}
     index = make_index(documents, {"filterableAttributes": ["v", "w"], "faceting": faceting})
@@ -173,7 +175,7 @@ def test_facet_values_are_searched(index: Index) -> None:
     assert caught.value.code == "invalid_facet_search_facet_name"
 
 
-def test_the_search_for_facet_values_can_be_switched_off(make_index: Callable[..., Index]) -> None:
+def test_the_search_for_facet_values_can_be_switched_off(make_index: IndexFactory) -> None:
     settings = {"filterableAttributes": ["a"], "facetSearch": False}
     with pytest.raises(MeilisearchApiError) as caught:
         make_index([{"id": 1, "a": "x"}], settings).facet_search("a", "x")
@@ -181,7 +183,7 @@ def test_the_search_for_facet_values_can_be_switched_off(make_index: Callable[..
 
 
 def test_one_hit_for_each_value_of_a_distinct_field(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     documents = [{"id": n, "t": "scan", "donor": f"d{n % 3}"} for n in range(9)]
     index = make_index([*documents, {"id": 9, "t": "scan"}], {"distinctAttribute": "donor"})
@@ -203,7 +205,7 @@ def test_hits_show_the_requested_fields(index: Index) -> None:
     assert index.search("", {"limit": 1, "attributesToRetrieve": ["unknown"]})["hits"] == [{}]
 
 
-def test_hits_show_only_displayed_fields(make_index: Callable[..., Index]) -> None:
+def test_hits_show_only_displayed_fields(make_index: IndexFactory) -> None:
     index = make_index(
         [{"id": 1, "a": {"b": 1, "c": 2}, "d": 3}], {"displayedAttributes": ["id", "a.b"]}
     )
@@ -211,7 +213,7 @@ def test_hits_show_only_displayed_fields(make_index: Callable[..., Index]) -> No
     assert index.search("", {"attributesToRetrieve": ["d", "a"]})["hits"] == [{"a": {"b": 1}}]
 
 
-def test_matches_are_highlighted(make_index: Callable[..., Index]) -> None:
+def test_matches_are_highlighted(make_index: IndexFactory) -> None:
     index = make_index(
         [{"id": 1, "t": "The left Kidney", "u": {"v": ["a kidney", "none"]}, "n": 5}]
     )
@@ -230,7 +232,7 @@ def test_matches_are_highlighted(make_index: Callable[..., Index]) -> None:
     assert hit["_formatted"]["u"] == {"v": ["a kidney", "none"]}
 
 
-def test_long_texts_are_cropped_around_the_matches(make_index: Callable[..., Index]) -> None:
+def test_long_texts_are_cropped_around_the_matches(make_index: IndexFactory) -> None:
     words = " ".join(f"w{n}" for n in range(100))
     index = make_index([{"id": 1, "t": f"{words} kidney {words}"}])
     parameters = {"attributesToCrop": ["t"], "cropLength": 5}
@@ -244,7 +246,7 @@ def test_long_texts_are_cropped_around_the_matches(make_index: Callable[..., Ind
     assert text == "w0 w1 w2<>"
 
 
-def test_match_positions_are_in_bytes(make_index: Callable[..., Index]) -> None:
+def test_match_positions_are_in_bytes(make_index: IndexFactory) -> None:
     index = make_index([{"id": 1, "t": "Über kidney"}])
     hit = index.search("kidney", {"showMatchesPosition": True})["hits"][0]
     place = hit["_matchesPosition"]["t"][0]
@@ -314,7 +316,7 @@ def test_a_search_by_get_answers_the_same(index: Index, http: httpx.Client) -> N
 
 
 def test_several_searches_are_answered_in_one(
-    client: Client, index: Index, make_index: Callable[..., Index]
+    client: Client, index: Index, make_index: IndexFactory
 ) -> None:
     other = make_index([{"id": 1, "t": "elsewhere"}])
     queries = [

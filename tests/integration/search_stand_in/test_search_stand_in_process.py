@@ -2,24 +2,22 @@
 
 import json
 import threading
-from typing import Any
 
 import httpx
 from meilisearch import Client
-from meilisearch.models.task import Task, TaskInfo
+
+from tests.drivers.search_engine import StandIn, wait_for_task
 
 
-def wait(client: Client, info: TaskInfo) -> Task:
-    return client.wait_for_task(info.task_uid, timeout_in_ms=120_000, interval_in_ms=10)
-
-
-def test_what_was_done_survives_a_kill(stand_in: Any) -> None:
+def test_finished_tasks_survive_a_kill(stand_in: StandIn) -> None:
     client = stand_in.start().client()
     index = client.index("organs")
-    wait(client, index.update_settings({"filterableAttributes": ["n"], "stopWords": ["the"]}))
+    wait_for_task(
+        client, index.update_settings({"filterableAttributes": ["n"], "stopWords": ["the"]})
+    )
     documents = [{"id": n, "n": n, "t": f"the kidney {n}"} for n in range(50)]
-    wait(client, index.add_documents(documents, "id"))
-    wait(client, index.delete_document(7))
+    wait_for_task(client, index.add_documents(documents, "id"))
+    wait_for_task(client, index.delete_document(7))
     before = index.search("kidney", {"filter": "n < 10", "hitsPerPage": 20})
     stand_in.kill()
     stand_in.start()
@@ -30,11 +28,13 @@ def test_what_was_done_survives_a_kill(stand_in: Any) -> None:
     assert client.get_raw_index("organs")["primaryKey"] == "id"
 
 
-def test_what_was_accepted_before_a_kill_is_done_after_it_once_and_in_order(stand_in: Any) -> None:
+def test_tasks_accepted_before_a_kill_are_executed_after_it_once_and_in_order(
+    stand_in: StandIn,
+) -> None:
     client = stand_in.start().client()
-    wait(client, client.create_index("a", {"primaryKey": "id"}))
-    wait(client, client.create_index("b", {"primaryKey": "id"}))
-    wait(client, client.index("a").add_documents([{"id": 1, "from": "a"}]))
+    wait_for_task(client, client.create_index("a", {"primaryKey": "id"}))
+    wait_for_task(client, client.create_index("b", {"primaryKey": "id"}))
+    wait_for_task(client, client.index("a").add_documents([{"id": 1, "from": "a"}]))
     infos = [
         client.index("b").add_documents([{"id": n, "t": f"word{n % 97} " * 50} for n in range(600)])
     ]
@@ -42,18 +42,18 @@ def test_what_was_accepted_before_a_kill_is_done_after_it_once_and_in_order(stan
     infos += [client.index("a").add_documents([{"id": 1, "n": n}]) for n in range(5)]
     stand_in.kill()
     stand_in.start()
-    tasks = [wait(client, info) for info in infos]
+    tasks = [wait_for_task(client, info) for info in infos]
     assert [task.status for task in tasks] == ["succeeded"] * 7
     assert client.index("a").get_document(1).n == 4
     assert client.index("a").get_stats().number_of_documents == 600
     assert client.index("b").get_document(1).__dict__ == {"id": 1, "from": "a"}
 
 
-def test_searches_are_answered_while_a_task_is_running(stand_in: Any) -> None:
+def test_searches_are_answered_while_a_task_is_running(stand_in: StandIn) -> None:
     server = stand_in.start()
     client = server.client()
     index = client.index("organs")
-    wait(client, index.add_documents([{"id": n, "t": "kidney"} for n in range(10)], "id"))
+    wait_for_task(client, index.add_documents([{"id": n, "t": "kidney"} for n in range(10)], "id"))
     big = [
         {"id": 100 + n, "t": " ".join(f"w{(n * k) % 5000}" for k in range(60))} for n in range(800)
     ]
@@ -67,7 +67,7 @@ def test_searches_are_answered_while_a_task_is_running(stand_in: Any) -> None:
     thread = threading.Thread(target=search)
     thread.start()
     try:
-        task = wait(client, index.add_documents(big))
+        task = wait_for_task(client, index.add_documents(big))
     finally:
         over.set()
         thread.join()
@@ -76,7 +76,7 @@ def test_searches_are_answered_while_a_task_is_running(stand_in: Any) -> None:
     assert set(seen) == {10}
 
 
-def test_without_a_key_any_key_will_do(stand_in: Any) -> None:
+def test_without_a_key_any_key_will_do(stand_in: StandIn) -> None:
     server = stand_in.start()
     assert httpx.get(f"{server.url}/indexes").status_code == 200
     assert Client(server.url, "whatever").get_indexes()["total"] == 0
@@ -109,12 +109,12 @@ NASTY = [
 ]
 
 
-def test_no_input_is_answered_with_a_fault_of_the_server(stand_in: Any) -> None:
+def test_no_input_is_answered_with_a_fault_of_the_server(stand_in: StandIn) -> None:
     server = stand_in.start()
     client = server.client()
     settings = {"filterableAttributes": ["*"], "sortableAttributes": ["*"]}
-    wait(client, client.index("organs").update_settings(settings))
-    wait(client, client.index("organs").add_documents([{"id": 1, "x": "y"}], "id"))
+    wait_for_task(client, client.index("organs").update_settings(settings))
+    wait_for_task(client, client.index("organs").add_documents([{"id": 1, "x": "y"}], "id"))
     posts = [
         "documents",
         "search",
@@ -153,7 +153,7 @@ def test_no_input_is_answered_with_a_fault_of_the_server(stand_in: Any) -> None:
             "/indexes/organs/search?q=%ff",
         ):
             assert http.get(path).status_code < 500, path
-    wait(client, client.index("organs").add_documents([{"id": "end"}]))
+    wait_for_task(client, client.index("organs").add_documents([{"id": "end"}]))
     tasks = httpx.get(f"{server.url}/tasks", params={"limit": 1000, "statuses": "failed"}).json()
     internal = [task for task in tasks["results"] if task["error"]["code"] == "internal"]
     assert not internal, json.dumps(internal)[:2000]

@@ -8,13 +8,15 @@ from meilisearch.errors import MeilisearchApiError
 from meilisearch.index import Index
 from meilisearch.models.task import Task, TaskInfo
 
+from tests.drivers.search_engine import IndexFactory
+
 
 def found(index: Index, query: str, **parameters: Any) -> list[Any]:
     return [hit["id"] for hit in index.search(query, parameters)["hits"]]
 
 
 @pytest.fixture(scope="module")
-def organs(make_index: Callable[..., Index]) -> Index:
+def organs(make_index: IndexFactory) -> Index:
     texts = {
         1: "Overview of the left kidney of LADAF-2021-17",
         2: "Zoom of the right kidney of LADAF-2020-27",
@@ -80,21 +82,21 @@ def test_typos_are_forgiven_by_length(organs: Index, query: str, expected: Any) 
     assert set(found(organs, query)) == expected
 
 
-def test_two_typos_are_forgiven_from_nine_letters(make_index: Callable[..., Index]) -> None:
+def test_two_typos_are_forgiven_from_nine_letters(make_index: IndexFactory) -> None:
     index = make_index([{"id": 1, "t": "synchrotron radiation"}])
     assert found(index, "sinchrotrom beam") == [1]
     assert found(index, "zinchrotrom beam") == []
     assert found(index, "ynchrotron beam") == [1]
 
 
-def test_an_exact_word_comes_before_a_corrected_one(make_index: Callable[..., Index]) -> None:
+def test_an_exact_word_comes_before_a_corrected_one(make_index: IndexFactory) -> None:
     index = make_index(
         [{"id": 1, "t": "lungs"}, {"id": 2, "t": "lunge"}, {"id": 3, "t": "lungs lunge"}]
     )
     assert found(index, "lunge now")[-1] == 1
 
 
-def test_only_the_last_word_is_a_beginning(make_index: Callable[..., Index]) -> None:
+def test_only_the_last_word_is_a_beginning(make_index: IndexFactory) -> None:
     index = make_index([{"id": 1, "t": "kidney overview"}, {"id": 2, "t": "kid overview"}])
     assert found(index, "kid over")[0] == 2
     assert found(index, "kid over", matchingStrategy="all") == [2]
@@ -103,7 +105,7 @@ def test_only_the_last_word_is_a_beginning(make_index: Callable[..., Index]) -> 
 
 
 def test_typo_tolerance_can_be_restricted(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     settings = {
         "typoTolerance": {
@@ -131,7 +133,7 @@ def test_typo_tolerance_can_be_restricted(
 
 
 def test_the_sizes_from_which_typos_are_forgiven_can_be_set(
-    make_index: Callable[..., Index],
+    make_index: IndexFactory,
 ) -> None:
     sizes = {"minWordSizeForTypos": {"oneTypo": 3, "twoTypos": 6}}
     index = make_index([{"id": 1, "t": "lung kidney"}], {"typoTolerance": sizes})
@@ -166,19 +168,19 @@ def test_more_matched_words_come_first_and_the_last_words_may_be_missing(organs:
     assert found(organs, "kidney nothingofthekind", matchingStrategy="all") == []
 
 
-def test_frequent_words_may_be_left_out_first(make_index: Callable[..., Index]) -> None:
+def test_frequent_words_may_be_left_out_first(make_index: IndexFactory) -> None:
     documents = [{"id": n, "t": "common word"} for n in range(1, 6)]
     index = make_index([*documents, {"id": 6, "t": "rareword alone"}])
     assert found(index, "common rareword", matchingStrategy="frequency") == [6]
 
 
-def test_at_most_ten_words_of_a_query_count(make_index: Callable[..., Index]) -> None:
+def test_at_most_ten_words_of_a_query_count(make_index: IndexFactory) -> None:
     index = make_index([{"id": 1, "t": "a1 b2 c3 d4 e5 f6 g7 h8 i9 j10"}])
     query = "a1 b2 c3 d4 e5 f6 g7 h8 i9 j10 nothingofthekind"
     assert found(index, query, matchingStrategy="all") == [1]
 
 
-def test_words_next_to_each_other_come_first(make_index: Callable[..., Index]) -> None:
+def test_words_next_to_each_other_come_first(make_index: IndexFactory) -> None:
     documents = [
         {"id": 1, "t": "left and then some more words until the kidney"},
         {"id": 2, "t": "the left kidney and then some more words until"},
@@ -188,7 +190,7 @@ def test_words_next_to_each_other_come_first(make_index: Callable[..., Index]) -
 
 
 def test_nearness_may_be_confined_to_being_in_the_same_field(
-    make_index: Callable[..., Index],
+    make_index: IndexFactory,
 ) -> None:
     documents = [
         {"id": 1, "a": "left", "b": "kidney"},
@@ -198,7 +200,7 @@ def test_nearness_may_be_confined_to_being_in_the_same_field(
     assert found(index, "left kidney") == [2, 1]
 
 
-def test_a_sentence_end_separates_words_more_than_a_space(make_index: Callable[..., Index]) -> None:
+def test_a_sentence_end_separates_words_more_than_a_space(make_index: IndexFactory) -> None:
     documents = [
         {"id": 1, "t": "seen left. kidney seen"},
         {"id": 2, "t": "seen left of a kidney"},
@@ -206,7 +208,7 @@ def test_a_sentence_end_separates_words_more_than_a_space(make_index: Callable[.
     assert found(make_index(documents), "left kidney") == [2, 1]
 
 
-def test_earlier_searchable_fields_weigh_more(make_index: Callable[..., Index]) -> None:
+def test_earlier_searchable_fields_weigh_more(make_index: IndexFactory) -> None:
     documents = [
         {"id": 1, "title": "x", "abstract": "kidney"},
         {"id": 2, "title": "kidney", "abstract": "x"},
@@ -217,7 +219,7 @@ def test_earlier_searchable_fields_weigh_more(make_index: Callable[..., Index]) 
     assert found(index, "kidney") == [1, 2]
 
 
-def test_an_earlier_place_in_the_field_weighs_more(make_index: Callable[..., Index]) -> None:
+def test_an_earlier_place_in_the_field_weighs_more(make_index: IndexFactory) -> None:
     documents = [
         {"id": 1, "t": "one two three four five six seven kidney"},
         {"id": 2, "t": "kidney one two three four five six seven"},
@@ -226,14 +228,14 @@ def test_an_earlier_place_in_the_field_weighs_more(make_index: Callable[..., Ind
 
 
 def test_a_field_that_is_the_query_comes_before_one_that_begins_with_it(
-    make_index: Callable[..., Index],
+    make_index: IndexFactory,
 ) -> None:
     documents = [{"id": 1, "t": "left kidney stone"}, {"id": 2, "t": "left kidney"}]
     assert found(make_index(documents), "left kidney") == [2, 1]
 
 
 def test_only_searchable_fields_are_searched(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     index = make_index(
         [{"id": 1, "a": "kidney", "b": "lung", "c": {"d": "heart"}}],
@@ -250,7 +252,7 @@ def test_only_searchable_fields_are_searched(
     assert found(index, "kidney") == [1]
 
 
-def test_a_search_may_be_confined_to_fields(make_index: Callable[..., Index]) -> None:
+def test_a_search_may_be_confined_to_fields(make_index: IndexFactory) -> None:
     index = make_index(
         [{"id": 1, "a": "kidney", "b": {"c": "lung"}}, {"id": 2, "a": "lung", "b": {}}]
     )
@@ -261,7 +263,7 @@ def test_a_search_may_be_confined_to_fields(make_index: Callable[..., Index]) ->
 
 
 def test_a_field_that_is_not_searchable_cannot_be_searched_on(
-    make_index: Callable[..., Index],
+    make_index: IndexFactory,
 ) -> None:
     index = make_index([{"id": 1, "a": "x", "b": "y"}], {"searchableAttributes": ["a"]})
     with pytest.raises(MeilisearchApiError) as caught:
@@ -269,7 +271,7 @@ def test_a_field_that_is_not_searchable_cannot_be_searched_on(
     assert caught.value.code == "invalid_search_attributes_to_search_on"
 
 
-def test_numbers_lists_and_nested_objects_are_searched(make_index: Callable[..., Index]) -> None:
+def test_numbers_lists_and_nested_objects_are_searched(make_index: IndexFactory) -> None:
     index = make_index(
         [{"id": 1, "n": 2021, "l": ["alpha", {"m": ["beta"]}], "o": {"p": {"q": "gamma"}}}]
     )
@@ -278,7 +280,7 @@ def test_numbers_lists_and_nested_objects_are_searched(make_index: Callable[...,
 
 
 def test_synonyms_are_found_one_way_and_both_ways(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     index = make_index(
         [
@@ -306,7 +308,7 @@ def test_synonyms_are_found_one_way_and_both_ways(
 
 
 def test_stop_words_do_not_count(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     index = make_index([{"id": 1, "t": "the heart of the matter"}, {"id": 2, "t": "the lung"}])
     wait_task(index.update_stop_words(["the", "of"]))
@@ -316,7 +318,7 @@ def test_stop_words_do_not_count(
     assert sorted(index.get_stop_words()) == ["of", "the"]
 
 
-def test_joined_and_split_words_are_found(make_index: Callable[..., Index]) -> None:
+def test_joined_and_split_words_are_found(make_index: IndexFactory) -> None:
     index = make_index([{"id": 1, "t": "sun flower"}, {"id": 2, "t": "sunflower"}])
     assert set(found(index, "sunflower now")) == {1, 2}
     assert set(found(index, "sun flower now")) == {1, 2}
@@ -325,7 +327,7 @@ def test_joined_and_split_words_are_found(make_index: Callable[..., Index]) -> N
 
 
 def test_separators_and_dictionary_can_be_set(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     index = make_index([{"id": 1, "t": "alpha|beta C++ gamma#delta"}])
     assert found(index, "beta now") == []
@@ -350,7 +352,7 @@ def test_the_score_is_one_at_most_and_falls_in_order(organs: Index) -> None:
 
 
 def test_the_score_of_a_perfect_match_and_of_no_query_is_one(
-    make_index: Callable[..., Index],
+    make_index: IndexFactory,
 ) -> None:
     index = make_index([{"id": 1, "t": "left kidney"}, {"id": 2, "t": "kidney of the left"}])
     best, other = index.search("left kidney", {"showRankingScore": True})["hits"]

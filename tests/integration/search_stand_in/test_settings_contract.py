@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from meilisearch import Client
 from meilisearch.errors import MeilisearchApiError
-from meilisearch.index import Index
 from meilisearch.models.task import Task, TaskInfo
+
+from tests.drivers.search_engine import IndexFactory
 
 DEFAULTS = {
     "displayedAttributes": ["*"],
@@ -38,7 +39,7 @@ def subset(settings: dict[str, Any]) -> dict[str, Any]:
     return {name: settings[name] for name in DEFAULTS}
 
 
-def test_a_new_index_has_the_documented_defaults(make_index: Callable[..., Index]) -> None:
+def test_a_new_index_has_the_documented_defaults(make_index: IndexFactory) -> None:
     settings = make_index().get_settings()
     assert subset(settings) == DEFAULTS
     assert settings["rankingRules"][:3] == ["words", "typo", "proximity"]
@@ -46,7 +47,7 @@ def test_a_new_index_has_the_documented_defaults(make_index: Callable[..., Index
 
 
 def test_settings_are_changed_together_and_only_what_is_named(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     index = make_index()
     change = {
@@ -75,7 +76,7 @@ def test_settings_are_changed_together_and_only_what_is_named(
 
 
 def test_each_setting_has_an_address_of_its_own(
-    make_index: Callable[..., Index], wait_task: Callable[[TaskInfo], Task]
+    make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     index = make_index()
     wait_task(index.update_filterable_attributes(["a"]))
@@ -133,7 +134,7 @@ def test_settings_sent_before_the_index_exists_make_it(
     ids=str,
 )
 def test_wrong_settings_are_refused_at_once(
-    make_index: Callable[..., Index], change: dict[str, Any], code: str
+    make_index: IndexFactory, change: dict[str, Any], code: str
 ) -> None:
     with pytest.raises(MeilisearchApiError) as caught:
         make_index().update_settings(change)

@@ -91,7 +91,7 @@ def _setting_routes() -> list[tuple[str, str, RouteHandler]]:
 async def _unknown_address(request: Request, problem: Exception) -> Response:
     """Answers requests for unknown addresses and methods."""
     if isinstance(problem, HTTPException) and problem.status_code == 405:  # noqa: PLR2004
-        code, what = "method_not_allowed", f"{request.method} is not served here"
+        code, what = "method_not_allowed", f"{request.method} is not allowed at this address"
     else:
         code, what = "not_found", "unknown address"
     return failure_response(Failure(code, f"{request.url.path}: {what}"))

@@ -152,7 +152,8 @@ def swap_indexes(engine: Engine, request: ApiRequest) -> Answer:
             )
         if swap.get("rename"):
             raise Failure(
-                "invalid_swap_rename", f"Invalid value at `{where}.rename`: only swaps are served."
+                "invalid_swap_rename",
+                f"Invalid value at `{where}.rename`: only swaps are supported.",
             )
         swaps.append([valid_uid(uid, f"{where}.indexes") for uid in pair])
         uids += pair

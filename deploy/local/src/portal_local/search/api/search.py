@@ -31,7 +31,7 @@ def multi_search(engine: Engine, request: ApiRequest) -> Answer:
     if body.get("federation") is not None:
         raise Failure(
             "invalid_multi_search_federation",
-            "Invalid value at `.federation`: the search stand-in does not serve it.",
+            "Invalid value at `.federation`: the search stand-in does not support it.",
         )
     if "queries" not in body:
         raise Failure("bad_request", "Missing field `queries`")

@@ -156,7 +156,7 @@ def _one_of(*allowed: str) -> Check:
 
 def _not_supported(value: Any, where: str, code: str) -> Any:
     if value:
-        raise Failure(code, f"Invalid value at `{where}`: the search stand-in does not serve it.")
+        raise Failure(code, f"Invalid value at `{where}`: the search stand-in does not support it.")
     return value
 
 

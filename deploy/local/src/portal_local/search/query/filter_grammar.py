@@ -147,7 +147,7 @@ class Parser:
         if match and match.group() in KEYWORDS:
             word = match.group()
             if word.startswith("_geo"):
-                raise self._failure(f"`{word}` is not served: there is no geographic search here.")
+                raise self._failure(f"`{word}` is not supported: there is no geographic search.")
             raise self._failure(
                 f"`{word}` is a reserved keyword and thus cannot be used as a field name unless it "
                 f"is put inside quotes. Use \"{word}\" or '{word}' instead.",

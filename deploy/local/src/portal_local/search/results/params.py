@@ -81,7 +81,7 @@ def _facets(value: Any, where: str, code: str) -> list[str]:
 
 def _not_supported(value: Any, where: str, code: str) -> None:
     raise Failure(
-        code, f"Invalid value at `{where}`: the search stand-in does not serve it: {value!r}"
+        code, f"Invalid value at `{where}`: the search stand-in does not support it: {value!r}"
     )
 
 
