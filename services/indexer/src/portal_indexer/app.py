@@ -40,7 +40,7 @@ def build(settings: IndexerSettings | None = None) -> FastAPI:
             if await meilisearch.ensure(name, index_settings.settings(name))
         ]
         if to_fill:
-            log.info("indexes_to_fill", indexes=to_fill)
+            log.info("indexes to fill", indexes=to_fill)
             await catalogue.mark_all()
 
     async def status() -> dict[str, Any]:

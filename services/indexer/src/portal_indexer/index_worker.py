@@ -82,7 +82,7 @@ class IndexWorker:
         except Invalid as error:
             if len(documents) == 1:
                 pid: str = documents[0][0]["_id"]
-                log.exception("record_refused", index=index, pid=pid)
+                log.exception("record refused", index=index, pid=pid)
                 self.refused += 1
                 return {pid: error.reason[:MAX_REASON]}
             refusals: dict[str, str] = {}

@@ -84,7 +84,7 @@ class Rebuild:
             raise
         finished = datetime.now(UTC)
         await self._set({"state": "done", "finished_at": finished, "indexes": counts})
-        log.info("indexes_rebuilt", **counts)
+        log.info("indexes rebuilt", **counts)
         return True
 
     async def _rebuild(self, since: datetime) -> dict[str, int]:
