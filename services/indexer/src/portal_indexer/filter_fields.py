@@ -36,14 +36,15 @@ def digests_of_rows(rows: Iterable[PanoscRecord], names: Iterable[str]) -> dict[
 
 def pattern_fields(record: PanoscRecord, names: Iterable[str]) -> dict[str, dict[str, list[str]]]:
     """Returns the character n-grams (g) and words (w) in which patterns are searched."""
-    found: dict[str, dict[str, list[str]]] = {"g": {}, "w": {}}
+    grams: dict[str, list[str]] = {}
+    words: dict[str, list[str]] = {}
     for name in names:
         value: Any = record.get(name) or []
         texts = cast("list[str]", value if isinstance(value, list) else [value])
         if texts:
-            found["g"][name] = sorted(set[str]().union(*map(index_fields.grams, texts)))
-            found["w"][name] = sorted(set[str]().union(*map(index_fields.word_digests, texts)))
-    return found
+            grams[name] = sorted(set[str]().union(*map(index_fields.grams, texts)))
+            words[name] = sorted(set[str]().union(*map(index_fields.word_digests, texts)))
+    return {index_fields.GRAMS: grams, index_fields.WORDS: words}
 
 
 def technique_terms(rows: Iterable[PanoscRecord]) -> list[str]:

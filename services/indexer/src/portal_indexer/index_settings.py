@@ -52,7 +52,8 @@ def settings(index: str) -> dict[str, Any]:
         "pagination": {"maxTotalHits": MAX_HITS},
         "faceting": {
             "maxValuesPerFacet": index_fields.MAX_FACET_VALUES,
-            "sortFacetValuesBy": {"*": "count", "up": "alpha"},  # `up`: in the order of documents
+            # The documents above a dataset are sorted by pid.
+            "sortFacetValuesBy": {"*": "count", index_fields.PARENT_DOCUMENTS: "alpha"},
         },
     }
 

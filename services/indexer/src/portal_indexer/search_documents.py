@@ -59,8 +59,8 @@ def build_dataset(
         "identifiers": [record.pid, record.name, *_dois(api_record)],
         **_dataset_fields(api_record, relations),
         **fields.pattern_fields(api_record, index_fields.PATTERN_FIELDS[index_fields.DATASETS]),
-        "up": sorted(index_fields.ancestor_key(d.pid) for d in documents),
-        "facet": fields.facets(api_record, DATASET_FACETS, relations),
+        index_fields.PARENT_DOCUMENTS: sorted(index_fields.ancestor_key(d.pid) for d in documents),
+        index_fields.FACETS: fields.facets(api_record, DATASET_FACETS, relations),
     }
 
 
@@ -91,19 +91,21 @@ def build_document(
         "forms": _other_forms(texts),
         "numbers": parameter_numbers(rows),
         "identifiers": [record.pid, record.name, *_dois(api_record), *(d.pid for d in datasets)],
-        "eq": fields.digests(api_record, DOCUMENT_TEXTS),
+        index_fields.TEXT_DIGESTS: fields.digests(api_record, DOCUMENT_TEXTS),
         **fields.pattern_fields(api_record, index_fields.PATTERN_FIELDS[index_fields.DOCUMENTS]),
-        "n": _dates(api_record, ("startDate", "endDate", "releaseDate")),
-        "m": {
+        index_fields.NUMBERS: _dates(api_record, ("startDate", "endDate", "releaseDate")),
+        index_fields.MEMBERS: {
             "role": fields.digests_of_rows(members, ("role",)).get("role", []),
             "person": fields.digests_of_rows(persons, ("id", "fullName", "orcid", "lastName")),
             "affiliation": fields.digests_of_rows(affiliations, ("id", "name", "country")),
         },
-        "p": fields.parameter_values(relations["parameters"]),
-        "pn": fields.parameter_names(relations["parameters"]),
-        "nd": len(datasets),
-        "d": fields.merge(_with_lists(_dataset_fields(t, r)) for t, r in below),
-        "facet": fields.merge(
+        index_fields.PARAMETERS: fields.parameter_values(relations["parameters"]),
+        index_fields.PARAMETER_NAMES: fields.parameter_names(relations["parameters"]),
+        index_fields.DATASET_COUNT: len(datasets),
+        index_fields.DATASET_FIELDS: fields.merge(
+            _with_lists(_dataset_fields(t, r)) for t, r in below
+        ),
+        index_fields.FACETS: fields.merge(
             [
                 fields.facets(api_record, DOCUMENT_FACETS, relations),
                 *(fields.facets({}, (), r) for _, r in below),
@@ -119,15 +121,15 @@ def build_instrument(record: Instrument) -> SearchDocument:
         "name": record.name,
         "facility": record.facility,
         "identifiers": [record.pid],
-        "eq": fields.digests(api_record, INSTRUMENT_TEXTS),
+        index_fields.TEXT_DIGESTS: fields.digests(api_record, INSTRUMENT_TEXTS),
         **fields.pattern_fields(api_record, index_fields.PATTERN_FIELDS[index_fields.INSTRUMENTS]),
-        "facet": fields.own_facets(api_record, INSTRUMENT_FACETS),
+        index_fields.FACETS: fields.own_facets(api_record, INSTRUMENT_FACETS),
     }
 
 
 def ready_answers(document: SearchDocument) -> dict[str, str]:
     """Returns the JSON texts that the gateway sends without a request to Meilisearch."""
-    return {"json": document["json"], "relations": document["relations"]}
+    return {name: document[name] for name in (index_fields.JSON, index_fields.RELATIONS)}
 
 
 def parameter_texts(rows: Iterable[PanoscRecord], others: Iterable[str] = ()) -> list[str]:
@@ -176,10 +178,10 @@ def _singular_or_plural(word: str) -> tuple[str, ...]:
 def _common_fields(api_record: PanoscRecord, relations: PanoscRecord) -> SearchDocument:
     pid: str = api_record["pid"]
     return {
-        "id": pid_key(pid),
-        "order": index_fields.sort_key(pid),
-        "json": _json(api_record),
-        "relations": _json(relations),
+        index_fields.ID: pid_key(pid),
+        index_fields.ORDER: index_fields.sort_key(pid),
+        index_fields.JSON: _json(api_record),
+        index_fields.RELATIONS: _json(relations),
     }
 
 
@@ -190,22 +192,29 @@ def _json(value: Any) -> str:
 def _dataset_fields(api_record: PanoscRecord, relations: PanoscRecord) -> SearchDocument:
     machine = relations.get("instrument")
     return {
-        "eq": fields.digests(api_record, DATASET_TEXTS),
-        "n": {
+        index_fields.TEXT_DIGESTS: fields.digests(api_record, DATASET_TEXTS),
+        index_fields.NUMBERS: {
             **({"size": api_record["size"]} if "size" in api_record else {}),
             **_dates(api_record, ("creationDate",)),
         },
-        "t": fields.technique_terms(relations["techniques"]),
-        "i": fields.digests(machine, INSTRUMENT_TEXTS) if machine else {},
-        "s": fields.digests_of_rows(relations["samples"], ("pid", "name", "description")),
-        "p": fields.parameter_values(relations["parameters"]),
-        "pn": fields.parameter_names(relations["parameters"]),
+        index_fields.TECHNIQUES: fields.technique_terms(relations["techniques"]),
+        index_fields.INSTRUMENT: fields.digests(machine, INSTRUMENT_TEXTS) if machine else {},
+        index_fields.SAMPLES: fields.digests_of_rows(
+            relations["samples"], ("pid", "name", "description")
+        ),
+        index_fields.PARAMETERS: fields.parameter_values(relations["parameters"]),
+        index_fields.PARAMETER_NAMES: fields.parameter_names(relations["parameters"]),
     }
 
 
 def _with_lists(document: SearchDocument) -> SearchDocument:
     """Puts single numbers into lists, so that the fields of several records can be merged."""
-    return {**document, "n": {name: [value] for name, value in document["n"].items()}}
+    return {
+        **document,
+        index_fields.NUMBERS: {
+            name: [value] for name, value in document[index_fields.NUMBERS].items()
+        },
+    }
 
 
 def _dates(api_record: PanoscRecord, names: Iterable[str]) -> dict[str, int]:

@@ -27,8 +27,18 @@ from portal_shared import units
 
 DOCUMENTS, DATASETS, INSTRUMENTS = "documents", "datasets", "instruments"
 INDEXES = (DOCUMENTS, DATASETS, INSTRUMENTS)
-FILTERABLE = ("id", "eq", "n", "g", "w", "t", "i", "s", "m", "p", "pn", "d", "up", "nd", "facet")
-SORTABLE = ("order", "n")
+# The names of the fields as the search engine stores them; their meaning is in the table above.
+ID, ORDER, JSON, RELATIONS = "id", "order", "json", "relations"
+TEXT_DIGESTS, NUMBERS, GRAMS, WORDS = "eq", "n", "g", "w"
+TECHNIQUES, INSTRUMENT, SAMPLES, MEMBERS = "t", "i", "s", "m"
+PARAMETERS, PARAMETER_NAMES = "p", "pn"
+PARENT_DOCUMENTS, DATASET_COUNT, DATASET_FIELDS = "up", "nd", "d"
+FACETS = "facet"
+FILTERABLE = (
+    *(ID, TEXT_DIGESTS, NUMBERS, GRAMS, WORDS, TECHNIQUES, INSTRUMENT, SAMPLES, MEMBERS),
+    *(PARAMETERS, PARAMETER_NAMES, DATASET_FIELDS, PARENT_DOCUMENTS, DATASET_COUNT, FACETS),
+)
+SORTABLE = (ORDER, NUMBERS)
 
 MAX_FACET_VALUES = 100_000  # in one answer
 MAX_FACET_CHARS = 80  # free text is no facet
