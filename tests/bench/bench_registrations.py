@@ -1,34 +1,34 @@
-"""DOIs registered at a DataCite that takes 50 ms for each call: what limits the rate?
+"""Rate of registrations at a DataCite that takes 50 ms for each call.
 
 PORTAL_BENCH_REGISTRATIONS (10 000) and PORTAL_BENCH_PARALLELISM (4) change its size. The ideal is
-parallelism / latency; the baseline is the rate of bare calls of the same adapter in the same run.
-If as many calls are under way as allowed, the service is not the limit, however slow the machine.
-The driver counts database commands, for storing a record's intent and for registering it.
+parallelism / latency; the rate of bare calls of the same client in the same run is printed beside
+it. If as many calls are open as allowed on average, the service is not the limit. Commands to the
+database are counted by the driver, for writing an intent and for registering it.
 """
 
 import asyncio
 import os
 import sys
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+import httpcore
 import httpx
 import pytest
-import requests
 from portal_doi.datacite import DataCite
-from portal_doi.domain.desired import meant
-from portal_doi.minting.reconciler import Minting
+from portal_doi.domain.desired import desired_registration
+from portal_doi.domain.row import new_row
+from portal_doi.minting.reconciler import Reconciler
 from portal_doi.settings import DoiSettings
 from portal_doi.store.clock import Clock
-from portal_doi.store.intent_writer import Keeping
-from portal_doi.store.leases import Claims
-from portal_doi.store.rate_limit import Pace
+from portal_doi.store.intent_writer import IntentWriter
+from portal_doi.store.leases import Leases
+from portal_doi.store.operator_store import OperatorStore
+from portal_doi.store.rate_limit import RateLimiter
 from portal_doi.store.registry import Registry
 from portal_doi.store.relations import Relations
 from portal_local.launcher.ports import free_port, listens, wait_until
@@ -67,7 +67,7 @@ def datacite_url(tmp_path: Path) -> Iterator[str]:
 
 
 class Commands(monitoring.CommandListener):
-    """Counts commands; `take` returns the count since its last call."""
+    """Counts the commands since the last call of `take_count`."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -81,30 +81,31 @@ class Commands(monitoring.CommandListener):
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
         pass
 
-    def take(self) -> int:
+    def take_count(self) -> int:
         count, self._count = self._count, 0
         return count
 
 
-class UnderWay:
-    """How long calls to DataCite were under way, of all of them together."""
+class OpenCalls:
+    """Sums up how long calls to DataCite were open, without their wait for a connection."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self._seconds = 0.0
-        self._lock = threading.Lock()
-        send = requests.Session.send
+        send = httpcore.AsyncHTTPConnection.handle_async_request
 
-        def timed(session: requests.Session, *args: Any, **kwargs: Any) -> requests.Response:
+        async def timed(
+            connection: httpcore.AsyncHTTPConnection, request: httpcore.Request
+        ) -> httpcore.Response:
             started = time.perf_counter()
             try:
-                return send(session, *args, **kwargs)
+                return await send(connection, request)
             finally:
-                with self._lock:
-                    self._seconds += time.perf_counter() - started
+                self._seconds += time.perf_counter() - started
 
-        patch.setattr(requests.Session, "send", timed)
+        patch.setattr(httpcore.AsyncHTTPConnection, "handle_async_request", timed)
 
-    def take(self) -> float:
+    def take_seconds(self) -> float:
+        """Return the sum since the last call."""
         seconds, self._seconds = self._seconds, 0.0
         return seconds
 
@@ -113,12 +114,12 @@ class UnderWay:
 class Parts:
     registry: Registry
     datacite: DataCite
-    minting: Minting
+    reconciler: Reconciler
 
 
 @asynccontextmanager
 async def service(settings: DoiSettings) -> AsyncIterator[Parts]:
-    """The doi service without its bus: the events were consumed before."""
+    """The doi service without its bus."""
     client = mongo.connect(settings)
     database = mongo.database(client, settings, "doi")
     clock = Clock(database)
@@ -126,48 +127,51 @@ async def service(settings: DoiSettings) -> AsyncIterator[Parts]:
     await registry.prepare()
     datacite = DataCite(settings)
     relations = Relations(registry, quiet=1, patience=1)
-    pace = Pace(database, clock, rate=settings.datacite_rate, burst=settings.datacite_burst)
-    minting = Minting(
-        Claims(registry),
+    rate_limiter = RateLimiter(
+        database, clock, rate=settings.datacite_rate, burst=settings.datacite_burst
+    )
+    reconciler = Reconciler(
+        Leases(registry),
         relations,
         datacite,
-        pace,
+        rate_limiter,
         site_url=settings.site_url,
         parallelism=settings.parallelism,
     )
-    yield Parts(registry, datacite, minting)
-    datacite.close()
+    yield Parts(registry, datacite, reconciler)
+    await datacite.close()
     client.close()
 
 
 async def bare(parts: Parts) -> float:
-    """Calls a second of the adapter alone, as many at a time."""
-    row = {
-        "_id": "bare", "version": 1, "level": "dataset", "withdrawn": None, "hold": None,
-        "registered_at": None, "changed_at": None, "year": 2026,
-        "record": record(0).model_dump(mode="json"),
-    }  # fmt: skip
+    """Return the calls per second of the client alone, with the same concurrency."""
     now = datetime.now(UTC)
+    row = replace(new_row("bare", now), version=1, record=record(0).model_dump(mode="json"))
     started = time.perf_counter()
     await asyncio.gather(
         *(
             parts.datacite.put(
-                meant({**row, "own": f"{PREFIX}/bare-{n}"}, [], site_url="http://portal.example",
-                      now=now, stands=None)
+                desired_registration(
+                    replace(row, our_doi=f"{PREFIX}/bare-{n}"),
+                    [],
+                    site_url="http://portal.example",
+                    now=now,
+                    current_state=None,
+                )
             )
             for n in range(BARE)
         )
-    )  # fmt: skip
+    )
     return BARE / (time.perf_counter() - started)
 
 
-async def counted(url: str) -> dict[str, int]:
+async def count_calls(url: str) -> dict[str, int]:
     async with httpx.AsyncClient(base_url=url) as client:
         calls: dict[str, int] = (await client.get("/_calls")).json()["calls"]
     return calls
 
 
-async def test_registrations_are_limited_by_the_calls_that_may_be_under_way(
+async def test_registrations_are_limited_by_the_number_of_open_calls(
     settings: Settings, datacite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     doi_settings = DoiSettings(
@@ -176,38 +180,36 @@ async def test_registrations_are_limited_by_the_calls_that_may_be_under_way(
         site_url="http://portal.example",
         datacite_url=datacite_url,
         datacite_prefix=PREFIX,
-        datacite_rate=4
-        * PARALLELISM
-        / LATENCY,  # a limit that never applies, so that taking a token is measured too
+        datacite_rate=4 * PARALLELISM / LATENCY,  # high enough not to be the limit
         parallelism=PARALLELISM,
     )
     commands = Commands()
     monitoring.register(commands)  # of clients made from here on
-    under_way = UnderWay(monkeypatch)
+    open_calls = OpenCalls(monkeypatch)
     async with service(doi_settings) as parts:
         alone = await bare(parts)
-        commands.take()
-        keeping = Keeping(parts.registry, prefix=PREFIX)
+        commands.take_count()
+        writer = IntentWriter(parts.registry, prefix=PREFIX)
         for start in range(0, COUNT, 100):
             batch = range(start, min(start + 100, COUNT))
-            await asyncio.gather(*(keeping.intent(record(n), 1) for n in batch))
-        intent_commands = commands.take()
-        under_way.take()
+            await asyncio.gather(*(writer.write_registration(record(n), 1) for n in batch))
+        writing = commands.take_count()
+        open_calls.take_seconds()
         started, cpu = time.perf_counter(), time.process_time()
-        while await parts.minting.step():
+        while await parts.reconciler.step():
             pass
         seconds, burnt = time.perf_counter() - started, time.process_time() - cpu
-        registration_commands, busy = commands.take(), under_way.take()
-        found = (await parts.registry.counts())["identifiers"]
-        calls = await counted(datacite_url)
+        registering, busy = commands.take_count(), open_calls.take_seconds()
+        found = (await OperatorStore(parts.registry).counts())["identifiers"]
+        calls = await count_calls(datacite_url)
     assert found["minted"] == COUNT
     assert calls["PUT /dois/{doi}"] == COUNT + BARE
     rate, ideal = COUNT / seconds, PARALLELISM / LATENCY
     print(f"\n{COUNT} registrations, {PARALLELISM} calls at a time, {LATENCY * 1000:g} ms each")
     print(f"  ideal (parallelism / latency)   {ideal:8.1f} /s")
-    print(f"  bare calls of the adapter       {alone:8.1f} /s  {alone / ideal:5.2f} of the ideal")
+    print(f"  bare calls of the client        {alone:8.1f} /s  {alone / ideal:5.2f} of the ideal")
     print(f"  the service                     {rate:8.1f} /s  {rate / ideal:5.2f} of the ideal")
-    print(f"  calls under way, on average     {busy / seconds:8.2f}")
+    print(f"  open calls, on average          {busy / seconds:8.2f}")
     print(f"  CPU of the service              {1000 * burnt / COUNT:8.2f} ms a registration")
-    print(f"  commands to the database        {intent_commands / COUNT:8.2f} a stored intent")
-    print(f"                                  {registration_commands / COUNT:8.2f} a registration")
+    print(f"  commands to the database        {writing / COUNT:8.2f} an intent")
+    print(f"                                  {registering / COUNT:8.2f} a registration")

@@ -1,6 +1,6 @@
 """doi, DataCite and MongoDB killed at random instants: the same DOIs, none made twice.
 
-PORTAL_KILLS says how often (4; `make kills` 50), PORTAL_SEED repeats a run that failed.
+PORTAL_KILLS is the number of kills (4; `make kills` 50), PORTAL_SEED repeats a run that failed.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,24 @@ import aio_pika
 import httpx
 import pytest
 from portal_doi.domain import suffix
+from portal_doi.store.rows import stored
 from portal_local.launcher import mongodb
-from portal_local.launcher.ports import free_port, listens, wait_until
-from portal_local.launcher.processes import Child
-from portal_shared.contracts.events import Event
+from portal_local.launcher.ports import free_port
+from portal_shared.contracts.events import DatasetRegistered, DocumentRegistered
 from portal_shared.messaging import topology
 from portal_shared.runtime.settings import Settings
 from pydantic import SecretStr
 from pymongo import MongoClient
 
+from tests.builders import dataset_registered, document_registered
+from tests.drivers.datacite import PASSWORD, PREFIX, USER, datacite_process
+from tests.drivers.process import ServerProcess
+
 KILLS = int(os.environ.get("PORTAL_KILLS", "4"))
 SEED = int(os.environ.get("PORTAL_SEED", str(time.time_ns() % 10**6)))
 DOCUMENTS, PARTS = 6, 10
-SETTLED_SECONDS = 400
-PREFIX = "10.5072"
-Records = Callable[..., Any]
+IDLE_SECONDS = 400
+Registered = DatasetRegistered | DocumentRegistered
 
 
 class Machine:
@@ -38,57 +41,44 @@ class Machine:
 
     def __init__(self, folder: Path, amqp_url: str) -> None:
         self._folder = folder
-        self._ports = {"doi": free_port(), "datacite": free_port(), "mongodb": free_port()}
-        self.mongo = mongodb.start(folder, port=self._ports["mongodb"])
-        self._children: dict[str, Child] = {}
-        self._environment = {
+        self._mongo_port = free_port()
+        self.mongo = mongodb.start(folder, port=self._mongo_port)
+        self.datacite = datacite_process(folder, "--latency", "0.02")
+        environment = {
             "PORTAL_AMQP_URL": amqp_url,
             "PORTAL_MONGO_URL": self.mongo.url,
-            "PORTAL_DATACITE_URL": self.url("datacite"),
+            "PORTAL_DATACITE_URL": self.datacite.url,
             "PORTAL_DATACITE_PREFIX": PREFIX,
             "PORTAL_DATACITE_TIMEOUT": "1",
             "PORTAL_DATACITE_RATE": "1000",
             "PORTAL_RELATIONS_QUIET": "0.5",
             "PORTAL_RELATIONS_PATIENCE": "3",
         }
-        for name in ("datacite", "doi"):
-            self._start(name)
-
-    def url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self._ports[name]}"
-
-    def _start(self, name: str) -> None:
-        port = str(self._ports[name])
-        command = {
-            "doi": ["-m", "uvicorn", "--factory", "portal_doi.app:build", "--port", port],
-            "datacite": ["-m", "portal_local.datacite", "--port", port, "--latency", "0.02",
-                         "--data", str(self._folder)],
-        }[name]  # fmt: skip
-        log = self._folder / f"{name}.log"
-        child = Child(name, [sys.executable, *command], log=log, environment=self._environment)
-        self._children[name] = child
-        wait_until(lambda: listens(int(port)), child, 60)
-
-    def log(self, name: str) -> str:
-        return (self._folder / f"{name}.log").read_text(errors="replace")
+        uvicorn = ("-m", "uvicorn", "--factory", "portal_doi.app:build")
+        self.doi = ServerProcess("doi", *uvicorn, folder=folder, environment=environment)
+        for server in (self.datacite, self.doi):
+            server.start()
 
     def kill(self, name: str) -> None:
-        """At once, and up again."""
+        """Kill a process and start it again at once."""
         if name == "mongodb":
             self.mongo.kill()
-            self.mongo = mongodb.start(self._folder, port=self._ports["mongodb"])
+            self.mongo = mongodb.start(self._folder, port=self._mongo_port)
         else:
-            self._children[name].kill()
-            self._start(name)
+            server = {"doi": self.doi, "datacite": self.datacite}[name]
+            server.kill()
+            server.start()
 
     def stop(self) -> None:
-        for child in self._children.values():
-            child.stop()
+        self.doi.stop()
+        self.datacite.stop()
         self.mongo.stop()
 
 
 @pytest.fixture
-def machine(tmp_path: Path, amqp_url: str, rabbitmq_node: Any) -> Iterator[Machine]:
+def machine(
+    tmp_path: Path, amqp_url: str, rabbitmq_node: tuple[str, str | None]
+) -> Iterator[Machine]:
     asyncio.run(topology.declare(Settings(amqp_url=SecretStr(amqp_url))))
     made = Machine(tmp_path, amqp_url)
     yield made
@@ -96,16 +86,17 @@ def machine(tmp_path: Path, amqp_url: str, rabbitmq_node: Any) -> Iterator[Machi
 
 
 @pytest.mark.timeout(3600)
-async def test_the_same_dois_whoever_is_killed_whenever(
-    machine: Machine, amqp_url: str, dataset: Records, document: Records
+async def test_the_dois_are_the_same_whatever_is_killed_at_any_time(
+    machine: Machine, amqp_url: str
 ) -> None:
     sys.stdout.write(f"PORTAL_SEED={SEED}\n")  # shown when it fails
     chance = random.Random(SEED)  # noqa: S311  # to be repeated
-    events: list[Event] = []
+    events: list[Registered] = []
     for number in range(DOCUMENTS):
-        pids = [f"volume {number}.{part}" for part in range(PARTS)]
-        events.append(document(f"organ {number}", pids))
-        events += [dataset(pid, document=f"organ {number}") for pid in pids]
+        organ = f"organ {number}"
+        pids = tuple(f"volume {number}.{part}" for part in range(PARTS))
+        events.append(document_registered(organ, pids))
+        events += [dataset_registered(pid, document=organ) for pid in pids]
     expected = {f"{PREFIX}/{suffix.suffix(_pid(e))}" for e in events}
     chance.shuffle(events)
     connection = await aio_pika.connect(amqp_url)
@@ -120,12 +111,11 @@ async def test_the_same_dois_whoever_is_killed_whenever(
             await asyncio.sleep(chance.uniform(0.1, 1.5))
             victim = chance.choice(["doi", "datacite", "mongodb"])
             await asyncio.to_thread(machine.kill, victim)
-        told = await _settled(machine, amqp_url, len(expected))
-    assert told["identifiers"]["failed"] == 0
-    async with httpx.AsyncClient(base_url=machine.url("datacite"), timeout=30) as datacite:
-        asked = {"prefix": PREFIX, "page[size]": 1000}
-        credentials = ("DEMO.PORTAL", "demo")
-        listed = (await datacite.get("/dois", params=asked, auth=credentials)).json()["data"]
+        status = await _wait_idle(machine, amqp_url, len(expected))
+    assert status["identifiers"]["failed"] == 0
+    async with httpx.AsyncClient(base_url=machine.datacite.url, timeout=30) as datacite:
+        query = {"prefix": PREFIX, "page[size]": 1000}
+        listed = (await datacite.get("/dois", params=query, auth=(USER, PASSWORD))).json()["data"]
         calls = (await datacite.get("/_calls")).json()
     assert {one["id"] for one in listed} == expected
     assert {one["attributes"]["state"] for one in listed} == {"findable"}
@@ -135,46 +125,53 @@ async def test_the_same_dois_whoever_is_killed_whenever(
     assert {len(o["attributes"]["relatedIdentifiers"]) for o in organs} == {PARTS}
 
 
-def _pid(event: Any) -> str:
-    return str((getattr(event, "dataset", None) or event.document).pid)
+def _pid(event: Registered) -> str:
+    return event.dataset.pid if isinstance(event, DatasetRegistered) else event.document.pid
 
 
-async def _settled(machine: Machine, amqp_url: str, count: int) -> dict[str, Any]:
-    """Once all are minted and nothing waits; what a killed one held comes free with its lease."""
-    end = time.monotonic() + SETTLED_SECONDS
-    async with httpx.AsyncClient(base_url=machine.url("doi"), timeout=30) as doi:
+async def _wait_idle(machine: Machine, amqp_url: str, count: int) -> dict[str, Any]:
+    """Wait until all are minted and no work is left; leases of a killed process run out first."""
+    end = time.monotonic() + IDLE_SECONDS
+    async with httpx.AsyncClient(base_url=machine.doi.url, timeout=30) as doi:
         while time.monotonic() < end:
-            told = await _asked(doi, "/status")
-            done = told.get("identifiers", {}).get("minted") == count
-            if done and not told["pending"] and not told["outbox"]:
-                return told
+            status = await _get(doi, "/status")
+            is_minted = status.get("identifiers", {}).get("minted") == count
+            if is_minted and not status["pending"] and not status["outbox"]:
+                return status
             await asyncio.sleep(0.5)
-        sys.stdout.write(await _what_hangs(machine, amqp_url, doi))
-    pytest.fail(f"not settled after {SETTLED_SECONDS} s: what was printed says where it hangs")
+        sys.stdout.write(await _report(machine, amqp_url, doi))
+    pytest.fail(f"work is left after {IDLE_SECONDS} s: see the report printed above")
 
 
-async def _asked(doi: httpx.AsyncClient, path: str) -> dict[str, Any]:
+async def _get(doi: httpx.AsyncClient, path: str) -> dict[str, Any]:
     try:
-        told: dict[str, Any] = (await doi.get(path)).json()
+        body: dict[str, Any] = (await doi.get(path)).json()
     except (httpx.HTTPError, ValueError) as error:
         return {"no answer": repr(error)}
-    return told
+    return body
 
 
-async def _what_hangs(machine: Machine, amqp_url: str, doi: httpx.AsyncClient) -> str:
-    """For who reads the failure: what doi says, its open rows, its queues, the end of its log."""
-    told: list[object] = [f"{path}: {await _asked(doi, path)}" for path in ("/status", "/health")]
+async def _report(machine: Machine, amqp_url: str, doi: httpx.AsyncClient) -> str:
+    """For the reader of a failure: the service's status, its open rows, its queues, its log."""
+    lines: list[object] = [f"{path}: {await _get(doi, path)}" for path in ("/status", "/health")]
     async with await aio_pika.connect(amqp_url) as connection:
         queues = [*topology.queues_of("doi"), topology.dead_queue("doi")]
-        told += await topology.depths(await connection.channel(), queues)
+        lines += await topology.depths(await connection.channel(), queues)
         delays = [topology.retry_exchange(delay) for delay in Settings().retry_delays]
-        told += await topology.depths(await connection.channel(), delays)
+        lines += await topology.depths(await connection.channel(), delays)
     with MongoClient[dict[str, Any]](machine.mongo.url, serverSelectionTimeoutMS=10_000) as client:
-        shown = dict.fromkeys(
-            ("state", "version", "waiting", "due", "since", "until", "fence", "rev", "unsure",
-             "tries", "asked", "telling", "problem"), 1,
-        )  # fmt: skip
-        open_ones = {"$or": [{"waiting": True}, {"telling": True}, {"state": {"$ne": "minted"}}]}
-        told += client["doi"]["identifiers"].find(open_ones, shown).limit(20)
-        told += client["doi"]["outbox"].find({}, {"body": 0}).limit(20)
-    return "\n".join(map(str, [*told, machine.log("doi")[-8000:], ""]))
+        names = ("state", "version", "needs_work", "next_attempt_at", "waiting_since",
+                 "lease_until", "fence", "work_revision", "datacite_unknown", "failures",
+                 "unconfirmed_puts", "relatives_pending", "problem")  # fmt: skip
+        fields = stored(**dict.fromkeys(names, 1))
+        open_rows = {
+            "$or": [
+                stored(needs_work=True),
+                stored(relatives_pending=True),
+                stored(state={"$ne": "minted"}),
+            ]
+        }
+        lines += client["doi"]["identifiers"].find(open_rows, fields).limit(20)
+        lines += client["doi"]["outbox"].find({}, {"body": 0}).limit(20)
+    log = machine.doi.log.read_text(errors="replace")
+    return "\n".join(map(str, [*lines, log[-8000:], ""]))

@@ -1,4 +1,4 @@
-"""Suffixes: the same for ever, and a wrong character shows."""
+"""Suffixes: constant for a pid, and a wrong character is detected."""
 
 import pytest
 from hypothesis import given
@@ -17,9 +17,9 @@ def test_a_suffix_never_changes(pid: str, suffix: str) -> None:
 
 
 @given(PIDS, st.integers(0, 5))
-def test_every_suffix_is_right_and_lower_case(pid: str, attempt: int) -> None:
+def test_every_suffix_is_valid_and_lower_case(pid: str, attempt: int) -> None:
     made = suffixes.suffix(pid, attempt)
-    assert suffixes.is_right(made)
+    assert suffixes.is_valid(made)
     assert made == made.lower()
 
 
@@ -29,23 +29,23 @@ def test_another_attempt_is_another_suffix(pid: str) -> None:
 
 
 @given(PIDS, st.integers(0, 11), st.sampled_from(suffixes.ALPHABET))
-def test_one_wrong_character_is_noticed(pid: str, place: int, other: str) -> None:
+def test_one_wrong_character_is_detected(pid: str, place: int, other: str) -> None:
     letters = suffixes.suffix(pid).replace("-", "")
     wrong = letters[:place] + other + letters[place + 1 :]
     grouped = "-".join(wrong[n : n + 4] for n in (0, 4, 8))
-    assert suffixes.is_right(grouped) == (wrong == letters)
+    assert suffixes.is_valid(grouped) == (wrong == letters)
 
 
 @given(PIDS, st.integers(0, 11), st.integers(0, 11))
-def test_two_exchanged_characters_are_noticed(pid: str, one: int, other: int) -> None:
+def test_two_exchanged_characters_are_detected(pid: str, one: int, other: int) -> None:
     letters = list(suffixes.suffix(pid).replace("-", ""))
     wrong = letters.copy()
     wrong[one], wrong[other] = wrong[other], wrong[one]
     grouped = "-".join("".join(wrong[n : n + 4]) for n in (0, 4, 8))
-    assert suffixes.is_right(grouped) == (wrong == letters)
+    assert suffixes.is_valid(grouped) == (wrong == letters)
 
 
 @pytest.mark.parametrize("text", ["", "sabr-24pa", "SABR-24PA-3EYV", "sabr-24pa-3eyi", "kidney"])
-def test_what_is_shaped_otherwise_is_not_ours(text: str) -> None:
-    assert not suffixes.is_shaped_like_ours(text)
-    assert not suffixes.is_right(text)
+def test_a_suffix_of_another_shape_is_not_ours(text: str) -> None:
+    assert not suffixes.has_our_shape(text)
+    assert not suffixes.is_valid(text)

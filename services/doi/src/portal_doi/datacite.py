@@ -1,44 +1,54 @@
-"""DataCite, as far as we need it: put a DOI, find a DOI. Its client blocks: calls run in threads.
+"""DataCite's REST API over HTTP: register a DOI, find a DOI, list DOIs, check their metadata.
 
-The `datacite` package takes no 201 for an answer to PUT, hides the status and headers of a refusal,
-and connects anew for each call; so its requests are made here.
+Of the `datacite` package the JSON schema alone is used.
 """
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-import asyncio
 import json
-import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from http import HTTPStatus
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
-import requests
-from datacite import DataCiteRESTClient, schema45
-from datacite.request import DataCiteRequest
+import httpx
+from datacite import schema45
 from portal_shared.runtime.errors import Invalid, Unavailable
-from requests.auth import HTTPBasicAuth
-from typing_extensions import override
 
-from portal_doi.domain.registration import Answer, Attributes, Registration, answer
+from portal_doi.domain.registration import (
+    Attributes,
+    CurrentRegistration,
+    Registration,
+    current_registration,
+)
 from portal_doi.settings import DoiSettings
 
 CONNECT_SECONDS = 5
-UNSAID_PAUSE = 30.0
-LONGEST = 1000  # characters of a reason
-_DONE, _CREDENTIALS, _NOT_FOUND, _TOO_MANY = (200, 201), (401, 403), 404, 429
-_WRONG = (400, 413, 422)  # what was sent will never do; other statuses are no fault of the record
+DEFAULT_PAUSE_SECONDS = 30.0  # after "too many requests" without Retry-After
+MAX_REASON_CHARACTERS = 1000
+# Otherwise publisher and affiliations are returned as bare names, and cannot be compared.
+FULL_DETAIL = {"publisher": "true", "affiliation": "true"}
+_SUCCESS = (HTTPStatus.OK, HTTPStatus.CREATED)
+_CREDENTIALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+_INVALID = (  # the record is at fault; with any other status it is not
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+)
+_NOT_SENT = (  # httpx raises these before the request leaves
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
 
 
 class Refused(Unavailable):
-    """Our credentials are not taken, or not for this prefix: no call will succeed until then."""
+    """Our credentials are not accepted, or not for this prefix: every call will fail."""
 
 
 class TooFast(Unavailable):
-    """DataCite asks for a pause; nothing was done."""
+    """DataCite demands a pause; the request was not processed."""
 
     def __init__(self, reason: str, seconds: float) -> None:
         super().__init__(reason)
@@ -46,247 +56,181 @@ class TooFast(Unavailable):
 
 
 class NotSent(Unavailable):
-    """DataCite was not reached, so nothing was done."""
+    """DataCite was not reached; the request was not processed."""
 
 
 class Unsure(Unavailable):
-    """It was sent; whether it was done is for DataCite to tell."""
+    """The request was sent; whether it was processed has to be queried."""
 
 
 class Missing(Unavailable):
-    """404: nothing there. To a PUT it says that something else than DataCite answers."""
+    """404: no such DOI. As the answer to a PUT: the address is not DataCite's."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """DOIs that DataCite lists, and where the next page begins; None on the last."""
+    """A page of DataCite's list by DOI, and the cursor of the next page; None on the last."""
 
-    found: Mapping[str, Answer]
+    registrations: Mapping[str, CurrentRegistration]
     cursor: str | None
 
 
 class DataCite:
+    """Makes as many calls at a time as `parallelism` allows, over connections that stay open.
+
+    Redirects are not followed: they could carry the credentials elsewhere.
+    """
+
     def __init__(self, settings: DoiSettings) -> None:
-        # Twice as many threads as calls: while one waits for its answer, the next is written.
-        most = settings.parallelism
-        self._client = _Client(
-            threading.BoundedSemaphore(most),
-            settings.datacite_user,
-            settings.datacite_password.get_secret_value(),
-            settings.datacite_prefix,
-            url=settings.datacite_url,
-            timeout=(CONNECT_SECONDS, settings.datacite_timeout),
+        connections = settings.parallelism
+        self._prefix = settings.datacite_prefix
+        self._http = httpx.AsyncClient(
+            base_url=settings.datacite_url,
+            auth=httpx.BasicAuth(
+                settings.datacite_user, settings.datacite_password.get_secret_value()
+            ),
+            timeout=httpx.Timeout(settings.datacite_timeout, connect=CONNECT_SECONDS, pool=None),
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            follow_redirects=False,
         )
-        self._threads = ThreadPoolExecutor(2 * most, thread_name_prefix="datacite")
-        self.refused: str | None = None  # why, when our credentials were not taken
+        self.refused: str | None = None  # the reason, while our credentials are not accepted
 
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+    async def close(self) -> None:
+        await self._http.aclose()
 
-    async def put(self, meant: Registration) -> Answer:
-        """Make or change the DOI: twice is the same as once. Raises Invalid, with DataCite's words.
+    async def put(self, registration: Registration) -> CurrentRegistration:
+        """Create or update the DOI; idempotent. Raises Invalid with DataCite's reasons.
 
-        Raises Unsure when it may have been done, another kind of Unavailable when it was not.
+        Raises Unsure if it may have been done, and another kind of Unavailable if it was not.
         """
-        attributes = meant.attributes
+        payload = {"data": {"type": "dois", "attributes": registration.attributes}}
+        content = json.dumps(payload).encode()
+        headers = {"content-type": "application/vnd.api+json"}
+        path = f"dois/{registration.doi}"
         try:
-            return answer(await self._asked(lambda: self._client.update_doi(meant.doi, attributes)))
+            response = await self._request("PUT", path, content=content, headers=headers)
+            return current_registration(_attributes(response))
         except (NotSent, TooFast, Refused, Missing):
             raise
         except Unavailable as error:
             raise Unsure(error.reason) from error
 
-    def problems(self, meant: Registration) -> dict[str, str]:
-        """Why schema 4.5 refuses it, by property: DataCite itself would not, once it is public."""
-        return refused_by_schema(meant.attributes)
-
-    async def page(self, cursor: str | None, size: int) -> Page:
-        """What it holds under our prefix, oldest first."""
-        return await self._asked(lambda: self._client.page(cursor or "1", size))
-
-    async def find(self, doi: str) -> Answer | None:
-        """What DataCite holds under it; None when nothing."""
+    async def find(self, doi: str) -> CurrentRegistration | None:
+        """Return what DataCite has of the DOI; None if it does not exist."""
         try:
-            return answer(await self._asked(lambda: self._client.get_metadata(doi)))
+            return current_registration(_attributes(await self._request("GET", f"dois/{doi}")))
         except Missing:
             return None
 
+    async def page(self, cursor: str | None, size: int) -> Page:
+        """Return a page of all DOIs with our prefix, oldest first."""
+        query = {"prefix": self._prefix, "page[size]": str(size), "page[cursor]": cursor or "1"}
+        response = await self._request("GET", "dois", query=query)
+        try:
+            body = response.json()
+            found = {
+                str(one["id"]).lower(): current_registration(one["attributes"])
+                for one in body["data"]
+            }
+            links: Mapping[str, Any] = body.get("links") or {}
+            next_url = links.get("next")
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise Unavailable("DataCite returned a response that is not a list of DOIs") from error
+        following = parse_qs(urlsplit(str(next_url)).query) if next_url else {}
+        return Page(found, following.get("page[cursor]", [None])[0])
+
+    def problems(self, registration: Registration) -> dict[str, str]:
+        """Return what schema 4.5 forbids, by property; for a public DOI DataCite does not check."""
+        return schema_problems(registration.attributes)
+
     async def check_health(self) -> None:
+        """Raise Refused while our credentials are not accepted."""
         if self.refused:
             raise Refused(self.refused)
 
-    async def _asked(self, call: Callable[[], Any]) -> Any:
+    async def _request(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, **sent: Any
+    ) -> httpx.Response:
+        params = {**(query or {}), **FULL_DETAIL}
         try:
-            told = await self._threaded(call)
-        except Refused as error:
-            self.refused = error.reason
-            raise
-        except Invalid:
+            response = await self._http.request(method, path, params=params, **sent)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            kind = NotSent if isinstance(error, _NOT_SENT) else Unavailable
+            reason = f"DataCite: {type(error).__name__}: {error}"
+            raise kind(reason[:MAX_REASON_CHARACTERS]) from error
+        if response.status_code in _SUCCESS:
             self.refused = None
-            raise
-        self.refused = None
-        return told
-
-    async def _threaded(self, call: Callable[[], Any]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
-
-
-_VALIDATOR: Any = schema45.validator
-_PROPERTIES: Mapping[str, Any] = _VALIDATOR.schema["properties"]
-_REQUIRED: tuple[str, ...] = tuple(_VALIDATOR.schema["required"])
+            return response
+        failure = _failure(response)
+        if isinstance(failure, Refused):
+            self.refused = failure.reason
+        elif isinstance(failure, Invalid):
+            self.refused = None
+        raise failure
 
 
-def refused_by_schema(attributes: Attributes) -> dict[str, str]:
-    """What is wrong, by property; looked at one by one, since many DOIs have the same creators."""
-    told = {name: "is missing" for name in _REQUIRED if name not in attributes}
-    for name, value in attributes.items():
-        reasons = _refused(name, json.dumps(value)) if name in _PROPERTIES else ("is not known",)
-        if reasons:
-            told[name] = "; ".join(reasons)[:LONGEST]
-    return told
-
-
-@lru_cache(maxsize=4096)
-def _refused(name: str, value: str) -> tuple[str, ...]:
-    errors = _VALIDATOR.iter_errors({name: json.loads(value)})
-    return tuple(_reason(error) for error in errors if error.absolute_path)
-
-
-def _reason(error: Any) -> str:
-    place = ".".join(str(step) for step in list(error.absolute_path)[1:])
-    return f"{place}: {error.message}" if place else str(error.message)
-
-
-class _Client(DataCiteRESTClient):
-    def __init__(self, slots: threading.BoundedSemaphore, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._slots = slots
-
-    @override
-    def _create_request(self) -> "_Request":
-        return _Request(
-            self._slots,
-            base_url=self.api_url,
-            username=self.username,
-            password=self.password,
-            timeout=self.timeout,
-            # Else publisher and affiliations come back as bare names, and cannot be compared.
-            default_params={"publisher": "true", "affiliation": "true"},
-        )
-
-    @override
-    def put_doi(self, doi: str, data: Any) -> Any:
-        response = self._create_request().put(
-            f"dois/{doi}",
-            body=json.dumps({"data": {"type": "dois", **data}}),
-            headers={"content-type": "application/vnd.api+json"},
-        )
-        return _attributes(response)
-
-    @override
-    def get_metadata(self, doi: str) -> Any:
-        return _attributes(self._create_request().get(f"dois/{doi}"))
-
-    def page(self, cursor: str, size: int) -> Page:
-        asked = {"prefix": self.prefix, "page[size]": size, "page[cursor]": cursor}
-        response = self._create_request().get("dois", params=asked)
-        try:
-            told = response.json()
-            found = {str(one["id"]).lower(): answer(one["attributes"]) for one in told["data"]}
-            following = (told.get("links") or {}).get("next")
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise Unavailable("DataCite answered a list that is none") from error
-        query = parse_qs(urlsplit(str(following)).query) if following else {}
-        return Page(found, query.get("page[cursor]", [None])[0])
-
-
-def _attributes(response: Any) -> Any:
+def _attributes(response: httpx.Response) -> object:
     try:
         return response.json()["data"]["attributes"]
     except (ValueError, LookupError, TypeError) as error:
-        raise Unavailable(f"DataCite answered {response.status_code} without a record") from error
+        reason = f"DataCite answered {response.status_code} without a DOI"
+        raise Unavailable(reason) from error
 
 
-_KEPT = threading.local()  # a connection for each thread: one handshake, not one for each call
+def _failure(response: httpx.Response) -> Invalid | Unavailable:
+    status = response.status_code
+    reason = f"DataCite answered {status}: {_reasons(response)}"[:MAX_REASON_CHARACTERS]
+    if status in _CREDENTIALS:
+        return Refused(reason)
+    if status == HTTPStatus.NOT_FOUND:
+        return Missing(reason)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return TooFast(reason, _pause(response.headers.get("Retry-After")))
+    return Invalid(reason) if status in _INVALID else Unavailable(reason)
 
 
-def _session(url: str) -> requests.Session:
-    """What the environment says of proxies and certificates is read once, not for each call."""
-    found: requests.Session | None = getattr(_KEPT, "session", None)
-    if found is None:
-        found = requests.Session()
-        told = found.merge_environment_settings(url, {}, None, None, None)
-        found.proxies, found.verify, found.cert = told["proxies"], told["verify"], told["cert"]
-        found.trust_env = False
-        _KEPT.session = found
-    return found
-
-
-class _Request(DataCiteRequest):
-    def __init__(self, slots: threading.BoundedSemaphore, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._slots = slots  # as many as calls may be under way
-
-    @override
-    def request(
-        self, url: str, method: str = "GET", body: Any = None, params: Any = None,
-        headers: Any = None,
-    ) -> Any:  # fmt: skip
-        """As the package does it, but over a connection that stays."""
-        session = _session(str(self.base_url))
-        try:
-            request = requests.Request(
-                method,
-                f"{self.base_url}{url}",
-                data=body,
-                params={**(params or {}), **self.default_params},
-                headers=headers,
-                auth=HTTPBasicAuth(
-                    str(self.username).encode(), self.password
-                ),  # bytes: as the package
-            )
-            prepared = session.prepare_request(request)
-            with self._slots:
-                response = session.send(prepared, timeout=self.timeout)
-        except requests.RequestException as error:
-            raise _lost(error) from error
-        status: int = response.status_code
-        if status not in _DONE:
-            raise _translated(status, _words(response), response.headers.get("Retry-After"))
-        return response
-
-
-def _lost(error: requests.RequestException) -> Unavailable:
-    """Whether it was sent is told by its cause."""
-    name, text = type(error).__name__, str(error)
-    unheard = (
-        name == "ConnectTimeout" or "Failed to establish" in text or "Failed to resolve" in text
-    )
-    return (NotSent if unheard else Unavailable)(f"DataCite: {name}: {error}"[:LONGEST])
-
-
-def _words(response: Any) -> str:
-    """What DataCite says is wrong, attribute by attribute."""
+def _reasons(response: httpx.Response) -> str:
+    """Return DataCite's reasons, attribute by attribute; else the beginning of the body."""
     try:
         errors: list[dict[str, Any]] = response.json()["errors"]
-        told = [
+        reasons = [
             f"{e['source']}: {e['title']}" if e.get("source") else str(e["title"]) for e in errors
         ]
     except (ValueError, LookupError, TypeError, AttributeError):
-        return str(response.text)[:200]
-    return "; ".join(told)
+        return response.text[:200]
+    return "; ".join(reasons)
 
 
-def _translated(status: int, words: str, retry_after: str | None) -> Exception:
-    reason = f"DataCite answered {status}: {words}"[:LONGEST]
-    if status in _CREDENTIALS:
-        return Refused(reason)
-    if status == _NOT_FOUND:
-        return Missing(reason)
-    if status == _TOO_MANY:
-        return TooFast(reason, _seconds(retry_after))
-    return Invalid(reason) if status in _WRONG else Unavailable(reason)
+def _pause(retry_after: str | None) -> float:
+    if retry_after and retry_after.isdecimal():
+        return float(retry_after)
+    return DEFAULT_PAUSE_SECONDS
 
 
-def _seconds(retry_after: str | None) -> float:
-    return float(retry_after) if retry_after and retry_after.isdecimal() else UNSAID_PAUSE
+_PROPERTIES = cast("Mapping[str, Any]", schema45.validator.schema["properties"])
+_REQUIRED = tuple(cast("list[str]", schema45.validator.schema["required"]))
+
+
+def schema_problems(attributes: Attributes) -> dict[str, str]:
+    """Return what schema 4.5 forbids, by property.
+
+    Checked one by one and cached, because many DOIs have the same creators.
+    """
+    problems = {name: "is missing" for name in _REQUIRED if name not in attributes}
+    for name, value in attributes.items():
+        known = name in _PROPERTIES
+        reasons = _property_problems(name, json.dumps(value)) if known else ("is not known",)
+        if reasons:
+            problems[name] = "; ".join(reasons)[:MAX_REASON_CHARACTERS]
+    return problems
+
+
+@lru_cache(maxsize=4096)
+def _property_problems(name: str, value: str) -> tuple[str, ...]:
+    errors = schema45.validator.iter_errors({name: json.loads(value)})
+    return tuple(_reason(error) for error in errors if error.absolute_path)
+
+
+def _reason(error: "schema45.SchemaError") -> str:
+    place = ".".join(str(step) for step in list(error.absolute_path)[1:])
+    return f"{place}: {error.message}" if place else error.message

@@ -1,4 +1,4 @@
-"""Which events doi hears: each leaves what is meant in the registry, and wakes who does it."""
+"""Event handlers: each writes the intent for a record to the registry and wakes the reconciler."""
 
 from typing import Annotated
 
@@ -13,64 +13,64 @@ from portal_shared.contracts.events import (
 from portal_shared.messaging import publisher
 from portal_shared.runtime.worker import Worker
 
-from portal_doi.store.intent_writer import Keeping
+from portal_doi.store.intent_writer import IntentWriter
 
 router = RabbitRouter()
 
-AT_ONCE = 50  # they only write to the database, and do that together
+MAX_UNACKED = 50  # the handlers only write to the database, many of them in one transaction
 
 
 @router.subscriber(
     publisher.event_queue("doi", DocumentRegistered),
-    channel=publisher.channel(AT_ONCE),
+    channel=publisher.channel(MAX_UNACKED),
     no_reply=True,
 )
 async def identify_document(
     event: DocumentRegistered,
-    keeping: Annotated[Keeping, Context()],
-    minting: Annotated[Worker, Context()],
+    intent_writer: Annotated[IntentWriter, Context()],
+    reconciler: Annotated[Worker, Context()],
 ) -> None:
-    if await keeping.intent(event.document, event.version, history=event.history):
-        minting.wake.set()
+    if await intent_writer.write_registration(event.document, event.version, history=event.history):
+        reconciler.wake.set()
 
 
 @router.subscriber(
     publisher.event_queue("doi", DatasetRegistered),
-    channel=publisher.channel(AT_ONCE),
+    channel=publisher.channel(MAX_UNACKED),
     no_reply=True,
 )
 async def identify_dataset(
     event: DatasetRegistered,
-    keeping: Annotated[Keeping, Context()],
-    minting: Annotated[Worker, Context()],
+    intent_writer: Annotated[IntentWriter, Context()],
+    reconciler: Annotated[Worker, Context()],
 ) -> None:
-    if await keeping.intent(event.dataset, event.version, history=event.history):
-        minting.wake.set()
+    if await intent_writer.write_registration(event.dataset, event.version, history=event.history):
+        reconciler.wake.set()
 
 
 @router.subscriber(
     publisher.event_queue("doi", DatasetWithdrawn),
-    channel=publisher.channel(AT_ONCE),
+    channel=publisher.channel(MAX_UNACKED),
     no_reply=True,
 )
 async def withdraw_dataset(
     event: DatasetWithdrawn,
-    keeping: Annotated[Keeping, Context()],
-    minting: Annotated[Worker, Context()],
+    intent_writer: Annotated[IntentWriter, Context()],
+    reconciler: Annotated[Worker, Context()],
 ) -> None:
-    if await keeping.withdrawal(event):
-        minting.wake.set()
+    if await intent_writer.write_withdrawal(event):
+        reconciler.wake.set()
 
 
 @router.subscriber(
     publisher.event_queue("doi", DocumentWithdrawn),
-    channel=publisher.channel(AT_ONCE),
+    channel=publisher.channel(MAX_UNACKED),
     no_reply=True,
 )
 async def withdraw_document(
     event: DocumentWithdrawn,
-    keeping: Annotated[Keeping, Context()],
-    minting: Annotated[Worker, Context()],
+    intent_writer: Annotated[IntentWriter, Context()],
+    reconciler: Annotated[Worker, Context()],
 ) -> None:
-    if await keeping.withdrawal(event):
-        minting.wake.set()
+    if await intent_writer.write_withdrawal(event):
+        reconciler.wake.set()

@@ -1,4 +1,4 @@
-"""For operators, on doi's own port: one DOI, and the audit of all."""
+"""HTTP routes for operators, on the service's own port: single DOIs, and the audit of all DOIs."""
 
 from typing import Annotated, Any
 
@@ -6,21 +6,21 @@ from fastapi import APIRouter, Query, Request
 from portal_shared.contracts.records import Level
 from pydantic import BaseModel, ConfigDict, Field
 
-from portal_doi.minting.admin import Operating
-from portal_doi.minting.audit import Auditing
-from portal_doi.store.registry import Registry
+from portal_doi.minting.admin import OperatorActions
+from portal_doi.minting.audit import Audit
+from portal_doi.store.operator_store import OperatorStore
 
 router = APIRouter()
 
 
-class Wish(BaseModel):
+class IdentifierRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: Annotated[str, Field(min_length=1, max_length=512)]  # pid or DOI
     level: Level = "dataset"  # of a pid that is not known yet
 
 
-class Names(BaseModel):
+class PidList(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     pids: Annotated[list[str], Field(max_length=1000)]
@@ -28,54 +28,59 @@ class Names(BaseModel):
 
 @router.get("/identifiers")
 async def show(request: Request, id: Annotated[str, Query(min_length=1)]) -> dict[str, Any]:  # noqa: A002
-    """What the registry knows of a pid or DOI."""
-    operating: Operating = request.app.state.operating
-    return {"identifiers": await operating.show(id)}
+    """Return the registry's rows of a pid or DOI."""
+    actions: OperatorActions = request.app.state.operator_actions
+    return {"identifiers": await actions.show(id)}
 
 
 @router.post("/identifiers")
-async def dois(request: Request, names: Names) -> dict[str, str | None]:
-    """The DOI of each of these records."""
-    registry: Registry = request.app.state.registry
-    return await registry.dois(names.pids)
+async def dois(request: Request, body: PidList) -> dict[str, str | None]:
+    """Return the DOI of each of these records."""
+    operator_store: OperatorStore = request.app.state.operator_store
+    return await operator_store.dois(body.pids)
 
 
 @router.post("/reserve")
-async def reserve(request: Request, wish: Wish) -> dict[str, Any]:
-    operating: Operating = request.app.state.operating
-    return await operating.reserve(wish.id, wish.level)
+async def reserve(request: Request, body: IdentifierRequest) -> dict[str, Any]:
+    """Register a draft of the DOI of a pid."""
+    actions: OperatorActions = request.app.state.operator_actions
+    return await actions.reserve(body.id, body.level)
 
 
 @router.post("/publish")
-async def publish(request: Request, wish: Wish) -> dict[str, Any]:
-    operating: Operating = request.app.state.operating
-    return await operating.publish(wish.id)
+async def publish(request: Request, body: IdentifierRequest) -> dict[str, Any]:
+    """Make a DOI findable."""
+    actions: OperatorActions = request.app.state.operator_actions
+    return await actions.publish(body.id)
 
 
 @router.post("/hide")
-async def hide(request: Request, wish: Wish) -> dict[str, Any]:
-    operating: Operating = request.app.state.operating
-    return await operating.hide(wish.id)
+async def hide(request: Request, body: IdentifierRequest) -> dict[str, Any]:
+    """Make a public DOI registered: it resolves, and is not found any more."""
+    actions: OperatorActions = request.app.state.operator_actions
+    return await actions.hide(body.id)
 
 
 @router.post("/say-again")
-async def say_again(request: Request, names: Names) -> dict[str, int]:
-    """Say the DOIs of these records once more, for who has lost them."""
-    registry: Registry = request.app.state.registry
-    return {"events": await registry.say_again(names.pids)}
+async def republish(request: Request, body: PidList) -> dict[str, int]:
+    """Publish the latest event of these records again, for services that have lost it."""
+    operator_store: OperatorStore = request.app.state.operator_store
+    return {"events": await operator_store.republish(body.pids)}
 
 
 @router.post("/audit/listed")
 async def audit_listed(
     request: Request, run: str, cursor: str | None = None, *, repair: bool = False
 ) -> dict[str, Any]:
-    auditing: Auditing = request.app.state.auditing
-    return await auditing.listed(run, cursor, repair=repair)
+    """Compare one page of DataCite's list with the registry."""
+    audit: Audit = request.app.state.audit
+    return await audit.compare_listed(run, cursor, repair=repair)
 
 
 @router.post("/audit/unlisted")
 async def audit_unlisted(
     request: Request, run: str, after: str = "", *, repair: bool = False
 ) -> dict[str, Any]:
-    auditing: Auditing = request.app.state.auditing
-    return await auditing.unlisted(run, after, repair=repair)
+    """Compare one page of the registry's DOIs that DataCite's list did not contain."""
+    audit: Audit = request.app.state.audit
+    return await audit.compare_unlisted(run, after, repair=repair)

@@ -1,4 +1,4 @@
-"""Settings of doi: which DataCite, as whom, under which prefix, how fast."""
+"""Settings of the doi service: address, account, prefix and rate limit of DataCite; relations."""
 
 from typing import Annotated
 
@@ -11,11 +11,11 @@ class DoiSettings(Settings):
     datacite_user: str = "DEMO.PORTAL"
     datacite_password: SecretStr = SecretStr("demo")
     datacite_prefix: Annotated[str, Field(pattern=r"^10\.\d{4,9}$")] = "10.5072"
-    datacite_timeout: Annotated[float, Field(gt=0)] = 30  # seconds without a byte of an answer
+    datacite_timeout: Annotated[float, Field(gt=0)] = 30  # seconds until the next byte of an answer
     # DataCite takes 3000 calls in 5 minutes from one address, 750 on its test system:
     # burst + 300 s x rate stays below.
-    datacite_rate: Annotated[float, Field(gt=0)] = 8  # calls a second, of all replicas together
-    datacite_burst: Annotated[int, Field(ge=1)] = 500  # calls at once, after a quiet time
-    parallelism: Annotated[int, Field(ge=1)] = 4  # calls under way at a time, in this replica
-    relations_quiet: Annotated[float, Field(gt=0)] = 1  # seconds without news before they are told
+    datacite_rate: Annotated[float, Field(gt=0)] = 8  # calls per second of all replicas together
+    datacite_burst: Annotated[int, Field(ge=1)] = 500  # calls without a pause, after a quiet time
+    parallelism: Annotated[int, Field(ge=1)] = 4  # concurrent calls of this replica
+    relations_quiet: Annotated[float, Field(gt=0)] = 1  # seconds without changes before updates
     relations_patience: Annotated[float, Field(gt=0)] = 10  # seconds to wait for missing relatives

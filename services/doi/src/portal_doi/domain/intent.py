@@ -1,105 +1,127 @@
-"""From a record to a row of the registry: what is meant to become of its identifier. Pure."""
+"""Intents: what should become of a record's identifier, from the record and its row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeAlias
 
 from portal_shared import profile as profiles
+from portal_shared.citation.datacite import Withdrawal
 from portal_shared.citation.relations import linked_pids
 from portal_shared.contracts.events import DatasetWithdrawn, DocumentWithdrawn
-from portal_shared.contracts.records import Change, Dataset, Document, Level, doi_level
+from portal_shared.contracts.records import Change, Dataset, Document, doi_level
 from portal_shared.runtime.errors import PortalError
 
 from portal_doi.domain import outcome as outcomes
 from portal_doi.domain import suffix as suffixes
 from portal_doi.domain.outcome import Outcome
-from portal_doi.domain.policy import Adopt, Ask, Decision, Leave, decide
+from portal_doi.domain.policy import Adopt, Decision, LookUp, NotRequired, decide
+from portal_doi.domain.registration import State
+from portal_doi.domain.row import RegistryRow, RowChanges
 from portal_doi.domain.state import OURS, why_closed
 
-Doc: TypeAlias = dict[str, Any]
+_NO_WORK: RowChanges = {
+    "problem": None,
+    "failures": 0,
+    "unconfirmed_puts": 0,
+    "needs_work": False,
+    "next_attempt_at": None,
+    "waiting_since": None,
+}
 
 
-def intended(
+def registration_intent(
     record: Document | Dataset,
     version: int,
-    before: Mapping[str, Any],
+    before: RegistryRow,
     *,
     prefix: str,
     attempt: int = 0,
     now: datetime,
     history: Sequence[Change] = (),
 ) -> Outcome:
-    """The changed fields of the row, and what can be said at once."""
-    level: Level = "document" if isinstance(record, Document) else "dataset"
-    heard: Doc = {
-        **_idle(),
-        "level": level,
-        "version": version,
-        "record": record.model_dump(mode="json", exclude={"details"}),
-        "links": [list(link) for link in linked_pids(record)],
-        "names": list(dict.fromkeys(pid for _, pid in linked_pids(record))),
-        "withdrawn": None,
-        "registered_at": history[0].at if history else before["registered_at"],
-        "changed_at": history[-1].at if history else before["changed_at"],
-    }
-    row = {**before, **heard}
-    heard["open"] = why_closed(row, now) is None
-    row["open"] = heard["open"]
+    """Return the changes of the row, and the events that can be published at once.
+
+    `attempt` counts the suffixes that were tried for the record and belong to other records.
+    """
+    received = _received(record, version, before, history)
+    row = before.changed(received)
+    received["is_public"] = why_closed(row, now) is None
+    row = replace(row, is_public=received["is_public"])
     try:
         rules = profiles.load(record.profile).doi
         decision = decide(
-            record.doi, doi_level(record), rules=rules, prefix=prefix, own=before["own"]
+            record.doi, doi_level(record), rules=rules, prefix=prefix, our_doi=before.our_doi
         )
     except PortalError as error:
-        return _with(heard, outcomes.failed(row, str(error)))
-    if isinstance(decision, Leave):
-        return Outcome({**heard, **outcomes.without()})
-    theirs = _adopted(decision, before)
-    if theirs:
-        return _with(heard, outcomes.adopted(row, *theirs))
-    to_do: Doc = {**heard, "waiting": True, "due": now, "since": now, "state": "pending"}
-    if isinstance(decision, Ask):
-        return Outcome({**to_do, "doi": None})
+        return _added(received, outcomes.failed(row, str(error)))
+    if isinstance(decision, NotRequired):
+        return Outcome({**received, **outcomes.not_required()})
+    adopted = _adopted(decision, before)
+    if adopted:
+        return _added(received, outcomes.adopted(row, *adopted))
+    work: RowChanges = {
+        **received,
+        "needs_work": True,
+        "next_attempt_at": now,
+        "waiting_since": now,
+        "state": "pending",
+    }
+    if isinstance(decision, LookUp):
+        return Outcome({**work, "doi": None})
     suffix = suffixes.suffix(record.pid, attempt, rules.suffix)
-    own: str = before["own"] or f"{prefix}/{suffix}"
-    kept_up = before["state"] in OURS and before["doi"] == own
-    kept: Doc = {"state": before["state"]} if kept_up else {}
-    return Outcome({**to_do, "own": own, "doi": own, **kept})
+    our_doi = before.our_doi or f"{prefix}/{suffix}"
+    work = {**work, "our_doi": our_doi, "doi": our_doi}
+    if before.state in OURS and before.doi == our_doi:
+        work["state"] = before.state
+    return Outcome(work)
 
 
-def _idle() -> Doc:
-    return {"problem": None, "tries": 0, "asked": 0, "waiting": False, "due": None, "since": None}
-
-
-def _with(heard: Doc, outcome: Outcome) -> Outcome:
-    return replace(outcome, fields={**heard, **outcome.fields})
-
-
-def _adopted(decision: Decision, before: Mapping[str, Any]) -> tuple[str, Any] | None:
-    """DOI and state of one that is not ours; what DataCite was asked about is not asked again."""
-    if isinstance(decision, Adopt):
-        return decision.doi, "findable"
-    if isinstance(decision, Ask) and before["state"] == "adopted" and before["doi"] == decision.doi:
-        return decision.doi, before["doi_state"]
-    return None
-
-
-def withdrawn(
-    event: DatasetWithdrawn | DocumentWithdrawn, before: Mapping[str, Any], *, now: datetime
+def withdrawal_intent(
+    event: DatasetWithdrawn | DocumentWithdrawn, before: RegistryRow, *, now: datetime
 ) -> Outcome:
-    """A tombstone: a DOI of ours that was public is hidden, one of others is left as it is."""
-    fields: Doc = {
-        **_idle(),
+    """Return the changes for a withdrawn record: only a DOI of ours is updated at DataCite."""
+    changes: RowChanges = {
+        **_NO_WORK,
         "level": "dataset" if isinstance(event, DatasetWithdrawn) else "document",
         "version": event.version,
-        "withdrawn": {"reason": event.reason, "at": event.withdrawn_at},
+        "withdrawal": Withdrawal(event.reason, event.withdrawn_at),
         "changed_at": event.withdrawn_at,
-        "open": False,
+        "is_public": False,
     }
-    if before["own"]:
-        state = before["state"] if before["state"] in OURS else "pending"
-        fields |= {"state": state, "waiting": True, "due": now, "since": now}
-    if not before["record"].get("title"):
-        fields["record"] = {"pid": event.pid, "title": event.title}
-    return Outcome(fields)
+    if before.our_doi:
+        changes["state"] = before.state if before.state in OURS else "pending"
+        changes["needs_work"] = True
+        changes["next_attempt_at"] = changes["waiting_since"] = now
+    if not before.record.get("title"):
+        changes["record"] = {"pid": event.pid, "title": event.title}
+    return Outcome(changes)
+
+
+def _received(
+    record: Document | Dataset, version: int, before: RegistryRow, history: Sequence[Change]
+) -> RowChanges:
+    links = tuple(linked_pids(record))
+    return {
+        **_NO_WORK,
+        "level": "document" if isinstance(record, Document) else "dataset",
+        "version": version,
+        "record": record.model_dump(mode="json", exclude={"details"}),
+        "links": links,
+        "related_pids": tuple(dict.fromkeys(pid for _, pid in links)),
+        "withdrawal": None,
+        "registered_at": history[0].at if history else before.registered_at,
+        "changed_at": history[-1].at if history else before.changed_at,
+    }
+
+
+def _added(received: RowChanges, outcome: Outcome) -> Outcome:
+    return replace(outcome, changes={**received, **outcome.changes})
+
+
+def _adopted(decision: Decision, before: RegistryRow) -> tuple[str, State] | None:
+    """Return DOI and state of one that is not ours, without querying DataCite a second time."""
+    if isinstance(decision, Adopt):
+        return decision.doi, "findable"
+    if isinstance(decision, LookUp) and before.state == "adopted" and before.doi == decision.doi:
+        return decision.doi, before.doi_state or "findable"
+    return None

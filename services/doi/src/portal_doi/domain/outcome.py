@@ -1,8 +1,9 @@
-"""What is kept of an outcome, and what is said of it: nothing that was said before. Pure."""
+"""Outcomes: the changes of a row and the events that follow, one function for each result.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+An event is published only if its content differs from the one published before.
+"""
+
+from dataclasses import asdict, dataclass, field, replace
 
 from portal_shared.contracts.events import (
     DatasetRegistered,
@@ -14,14 +15,12 @@ from portal_shared.contracts.events import (
 from portal_shared.contracts.records import Dataset, Document
 
 from portal_doi.domain.registration import Registration, State
-
-Row: TypeAlias = Mapping[str, Any]
-Fields: TypeAlias = dict[str, Any]
+from portal_doi.domain.row import RESERVED, Publication, RegistryRow, RowChanges
 
 
 @dataclass(frozen=True)
-class Dead:
-    """To be laid with the dead letters, from where it can be replayed."""
+class DeadLetter:
+    """An event for the dead-letter queue, from where an operator can replay it."""
 
     event: DatasetRegistered | DocumentRegistered
     reason: str
@@ -30,97 +29,89 @@ class Dead:
 
 @dataclass(frozen=True)
 class Outcome:
-    fields: Fields = field(default_factory=Fields)
+    changes: RowChanges = field(default_factory=RowChanges)
     events: tuple[Event, ...] = ()
-    dead: Dead | None = None
+    dead_letter: DeadLetter | None = None
 
 
-def adopted(row: Row, doi: str, state: State) -> Outcome:
-    """A DOI that is not ours, as it stands."""
-    url = f"https://doi.org/{doi}"
-    event = _minted(row, doi=doi, url=url, adopted=True, state=state)
-    fields: Fields = {"state": "adopted", "doi": doi, "url": url, "doi_state": state}
-    return Outcome({**fields, "problem": None, **_said(row, event)}, _news(row, event))
+def adopted(row: RegistryRow, doi: str, state: State) -> Outcome:
+    """The record has a DOI that is not ours; it is recorded as it is."""
+    publication = Publication(doi, f"https://doi.org/{doi}", adopted=True, state=state)
+    return _published(row, publication, {"state": "adopted"})
 
 
-def minted(row: Row, meant: Registration) -> Outcome:
-    """DataCite holds what was meant."""
-    event = _minted(row, doi=meant.doi, url=meant.url, adopted=False, state=meant.state)
-    fields: Fields = {
-        **held(meant),
-        "state": "minted",
-        "doi": meant.doi,
-        "url": meant.url,
-        "doi_state": meant.state,
-        "problem": None,
-        **_said(row, event),
-    }
-    return Outcome(fields, _news(row, event))
+def minted(row: RegistryRow, registration: Registration) -> Outcome:
+    """DataCite has the desired registration."""
+    publication = Publication(
+        registration.doi, registration.url, adopted=False, state=registration.state
+    )
+    return _published(row, publication, {**_registered(registration), "state": "minted"})
 
 
-def held(meant: Registration) -> Fields:
-    """What DataCite was last told."""
-    return {"own_state": meant.state, "told": meant.hash}
+def failed(row: RegistryRow, reason: str) -> Outcome:
+    """The record cannot have a DOI as it is; a new version or a replayed letter tries again."""
+    event = DoiFailed(pid=row.pid, level=row.level, version=row.version, reason=reason)
+    changes: RowChanges = {"state": "failed", "problem": reason, "published": None}
+    return Outcome(changes, (event,), _dead_letter(row, reason))
 
 
-def failed(row: Row, reason: str) -> Outcome:
-    """It will not do as it is; a newer version, or the dead letter replayed, is tried again."""
-    event = DoiFailed(pid=row["_id"], level=row["level"], version=row["version"], reason=reason)
-    fields: Fields = {"state": "failed", "problem": reason, "said": None}
-    return Outcome(fields, (event,), _dead(row, reason))
-
-
-def reserved(row: Row, meant: Registration, reason: str) -> Outcome:
-    """A draft of what is right, kept until the record is complete."""
+def reserved(row: RegistryRow, registration: Registration, reason: str) -> Outcome:
+    """DataCite has a draft with the valid properties, until the record is complete."""
     failure = failed(row, reason)
-    return replace(failure, fields={**held(meant), "doi_state": meant.state, **failure.fields})
+    changes: RowChanges = {
+        **_registered(registration),
+        "doi_state": registration.state,
+        **failure.changes,
+    }
+    return replace(failure, changes=changes)
 
 
-def without() -> Fields:
-    """It brought no DOI, and its profile wants none."""
-    return {"state": "none", "doi": None, "url": None, "doi_state": None, "said": None}
+def not_required() -> RowChanges:
+    """The record has no DOI, and its profile requires none."""
+    return {"state": "none", "doi": None, "url": None, "doi_state": None, "published": None}
 
 
-def _dead(row: Row, reason: str) -> Dead | None:
-    """Without the community's details, which no DOI is made of."""
-    version, record = row["version"], row["record"]
-    if version == 0:
+def latest_event(row: RegistryRow) -> DoiMinted | None:
+    """Return the event that was published last, to be published again; None if there was none."""
+    return _minted_event(row, row.published, row.revision) if row.published else None
+
+
+def _published(row: RegistryRow, publication: Publication, changes: RowChanges) -> Outcome:
+    content: RowChanges = {
+        **changes,
+        "doi": publication.doi,
+        "url": publication.url,
+        "doi_state": publication.state,
+        "problem": None,
+    }
+    if row.published == publication:
+        return Outcome(content)
+    revision = row.revision + 1
+    event = _minted_event(row, publication, revision)
+    return Outcome({**content, "published": publication, "revision": revision}, (event,))
+
+
+def _minted_event(row: RegistryRow, publication: Publication, revision: int) -> DoiMinted:
+    return DoiMinted(
+        pid=row.pid,
+        level=row.level,
+        version=row.version,
+        revision=revision,
+        **asdict(publication),
+    )
+
+
+def _registered(registration: Registration) -> RowChanges:
+    return {"our_state": registration.state, "registered_hash": registration.hash}
+
+
+def _dead_letter(row: RegistryRow, reason: str) -> DeadLetter | None:
+    """The event that brought the record, without the community's details: no DOI needs them."""
+    if row.version == RESERVED:
         return None
     event = (
-        DatasetRegistered(dataset=Dataset.model_validate(record), version=version)
-        if row["level"] == "dataset"
-        else DocumentRegistered(document=Document.model_validate(record), version=version)
+        DatasetRegistered(dataset=Dataset.model_validate(row.record), version=row.version)
+        if row.level == "dataset"
+        else DocumentRegistered(document=Document.model_validate(row.record), version=row.version)
     )
-    return Dead(event, reason, f"doi:{version}:{row['_id']}")
-
-
-def _minted(row: Row, *, doi: str, url: str, adopted: bool, state: State) -> DoiMinted:
-    return DoiMinted(
-        pid=row["_id"],
-        level=row["level"],
-        version=row["version"],
-        doi=doi,
-        url=url,
-        adopted=adopted,
-        state=state,
-        revision=row["revision"] + 1,
-    )
-
-
-def _gist(event: DoiMinted) -> dict[str, Any]:
-    return event.model_dump(include={"doi", "url", "adopted", "state"})
-
-
-def _said(row: Row, event: DoiMinted) -> Fields:
-    gist = _gist(event)
-    return {} if row["said"] == gist else {"said": gist, "revision": event.revision}
-
-
-def said_event(row: Row) -> DoiMinted:
-    """What was last said, again."""
-    shown = {"pid": row["_id"], "level": row["level"], "version": row["version"]}
-    return DoiMinted(**shown, **row["said"], revision=row["revision"])
-
-
-def _news(row: Row, event: DoiMinted) -> tuple[Event, ...]:
-    return () if row.get("said") == _gist(event) else (event,)
+    return DeadLetter(event, reason, f"doi:{row.version}:{row.pid}")

@@ -1,10 +1,10 @@
-"""Whose DOI a record has, and what that means for us. Pure.
+"""Decides whose DOI a record has, and what this service does about it.
 
-It brought none               we register one, where the profile says so for its level
-It brought one of others      adopted: recorded, never registered or changed by us
-It brought one of our prefix  registered by us for it before: kept up
-                              else DataCite is asked: known there, by whoever made it: adopted
-                                                      unknown: what it wishes to be registered as
+The record has no DOI            register one, if the profile requires it for this level
+Its DOI has another prefix       adopt: record it, never register or change it
+Its DOI has our prefix           registered by us for this record: update it
+                                 else look it up at DataCite: if it exists, whoever made it, adopt;
+                                 if it does not, register the record under it
 """
 
 import re
@@ -18,7 +18,7 @@ from portal_shared.runtime.errors import Invalid
 
 from portal_doi.domain import suffix as suffixes
 
-_OURS = re.compile(r"10\.\d{4,9}/[-._;()/a-z0-9]+", re.ASCII)  # what DataCite lets us register
+_REGISTRABLE = re.compile(r"10\.\d{4,9}/[-._;()/a-z0-9]+", re.ASCII)  # what DataCite accepts
 
 
 @dataclass(frozen=True)
@@ -28,42 +28,50 @@ class Adopt:
 
 @dataclass(frozen=True)
 class Register:
-    """Under the DOI that was registered for it before, or a new one made of its pid."""
+    """Under the DOI that we registered for the record before, or a new one made from its pid."""
 
 
 @dataclass(frozen=True)
-class Ask:
-    """Under our prefix, but not ours as far as we know."""
+class LookUp:
+    """The DOI has our prefix, but the registry does not have it for this record."""
 
     doi: str
 
 
 @dataclass(frozen=True)
-class Leave:
-    """It needs none."""
+class NotRequired:
+    """The record needs no DOI."""
 
 
-Decision: TypeAlias = Adopt | Register | Ask | Leave
+Decision: TypeAlias = Adopt | Register | LookUp | NotRequired
 
 
 def decide(
-    brought: str | None, level: DoiLevel, *, rules: DoiRules, prefix: str, own: str | None
+    given: str | None, level: DoiLevel, *, rules: DoiRules, prefix: str, our_doi: str | None
 ) -> Decision:
-    """`own` is the DOI that we registered for it before. Raises Invalid for what is no DOI."""
-    if not brought:
-        return Register() if level in rules.mint or own else Leave()
-    doi = bare_doi(brought)
+    """Decide by the DOI of the record and the one we registered for it before.
+
+    Raises Invalid if `given` is not a DOI, or not one that could be registered under our prefix.
+    """
+    if not given:
+        return Register() if level in rules.mint or our_doi else NotRequired()
+    doi = bare_doi(given)
     if not is_doi(doi):
-        raise Invalid(f"{brought!r} is no DOI", field="doi")
-    if doi == own:
+        raise Invalid(f"{given!r} is not a DOI; a DOI looks like 10.1234/abc", field="doi")
+    if doi == our_doi:
         return Register()
-    theirs, _, suffix = doi.partition("/")
-    if theirs != prefix:
+    given_prefix, _, suffix = doi.partition("/")
+    if given_prefix != prefix:
         return Adopt(doi)
-    if not _OURS.fullmatch(doi):
-        raise Invalid(f"{brought!r} has characters that no DOI of ours has", field="doi")
-    if suffixes.is_shaped_like_ours(suffix, rules.suffix) and not suffixes.is_right(
-        suffix, rules.suffix
-    ):
-        raise Invalid(f"{brought!r} is mistyped: its check character does not fit", field="doi")
-    return Ask(doi)
+    if not _REGISTRABLE.fullmatch(doi):
+        raise Invalid(
+            f"{given!r} contains characters that are not allowed under {prefix}; allowed are "
+            "a-z, 0-9 and - . _ ; ( ) /",
+            field="doi",
+        )
+    if suffixes.has_our_shape(suffix, rules.suffix) and not suffixes.is_valid(suffix, rules.suffix):
+        raise Invalid(
+            f"{given!r} is mistyped: its check character is wrong; compare it with the original",
+            field="doi",
+        )
+    return LookUp(doi)

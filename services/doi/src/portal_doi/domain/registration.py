@@ -1,4 +1,4 @@
-"""What DataCite is meant to hold of a DOI, and whether it does. Pure."""
+"""A DOI's registration: what DataCite should have of it, and what DataCite has."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,86 +15,88 @@ STATES: tuple[State, ...] = ("draft", "registered", "findable")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What DataCite says it holds."""
+class CurrentRegistration:
+    """What DataCite has now."""
 
     state: State
     url: str | None
-    resolves: bool  # the handle system took it: DataCite answers success without, too
+    resolves: bool  # known to the handle system; DataCite answers success even where it is not
     attributes: Attributes
 
 
-def answer(attributes: object) -> Answer:
-    """Raises Unavailable for what no DataCite answers."""
+def current_registration(attributes: object) -> CurrentRegistration:
+    """Parse DataCite's attributes of a DOI. Raises Unavailable if they are not DataCite's."""
     if not isinstance(attributes, Mapping):
-        raise Unavailable("DataCite: answered without attributes")
-    told = cast("Attributes", attributes)
-    state = told.get("state")
+        raise Unavailable("DataCite returned a DOI without attributes")
+    values = cast("Attributes", attributes)
+    state = values.get("state")
     if state not in STATES:
-        raise Unavailable(f"DataCite: answered with the state {str(state)[:40]!r}")
-    return Answer(state, told.get("url"), bool(told.get("registered")), told)
+        raise Unavailable(f"DataCite returned a DOI with the unknown state {str(state)[:40]!r}")
+    return CurrentRegistration(state, values.get("url"), bool(values.get("registered")), values)
 
 
 @dataclass(frozen=True)
 class Registration:
+    """What DataCite should have."""
+
     doi: str
     url: str
     state: State
     metadata: Attributes
-    now: State | None = None  # where it stands at DataCite, as far as we know
+    current_state: State | None = None  # the DOI's state at DataCite, as far as we know
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """What is sent."""
+        """The attributes of the request to DataCite."""
         event = self._event
-        told = {**self.metadata, "doi": self.doi, "url": self.url}
-        return {**told, "event": event} if event else told
+        attributes = {**self.metadata, "doi": self.doi, "url": self.url}
+        return {**attributes, "event": event} if event else attributes
 
     @property
     def _event(self) -> str | None:
-        """There is none that makes a draft of what was public: DataCite has no such thing."""
+        """DataCite's event that leads to the state; there is none from public back to draft."""
         if self.state == "findable":
             return "publish"
         if self.state == "registered":
-            return "hide" if self.now == "findable" else "register"
+            return "hide" if self.current_state == "findable" else "register"
         return None
 
     @cached_property
     def hash(self) -> str:
-        """Changes when DataCite has to be told something new."""
-        told = {**self.metadata, "doi": self.doi, "url": self.url, "state": self.state}
-        return content_hash(told)
+        """Changes whenever DataCite needs an update."""
+        content = {**self.metadata, "doi": self.doi, "url": self.url, "state": self.state}
+        return content_hash(content)
 
-    def is_accepted(self, found: Answer) -> bool:
-        """It is in the state that was wanted and, unless a draft, leads to the landing page."""
-        if found.state != self.state or found.url != self.url:
+    def is_accepted(self, current: CurrentRegistration) -> bool:
+        """True if state and landing page are right and, unless it is a draft, the DOI resolves."""
+        if current.state != self.state or current.url != self.url:
             return False
-        return found.resolves or self.state == "draft"
+        return current.resolves or self.state == "draft"
 
-    def is_held(self, found: Answer) -> bool:
-        """Accepted, and nothing of the metadata is missing or different."""
-        return self.is_accepted(found) and not self.differing(found)
+    def matches(self, current: CurrentRegistration) -> bool:
+        """True if it is accepted and its metadata are the same."""
+        return self.is_accepted(current) and not self.different_properties(current)
 
-    def differing(self, found: Answer) -> list[str]:
-        """Properties that DataCite holds otherwise; it adds some, so only ours are compared.
+    def different_properties(self, current: CurrentRegistration) -> list[str]:
+        """Names of our properties that differ at DataCite, which adds some of its own.
 
-        A false yes costs one more update.
+        A property reported by mistake costs one superfluous update.
         """
-        theirs = found.attributes
-        return [k for k, ours in self.metadata.items() if not _holds(theirs.get(k), ours)]
+        theirs = current.attributes
+        return [k for k, ours in self.metadata.items() if not _contains(theirs.get(k), ours)]
 
 
-def _holds(theirs: object, ours: object) -> bool:
+def _contains(theirs: object, ours: object) -> bool:
     if isinstance(ours, Mapping):
-        wanted = cast("Attributes", ours)
+        expected = cast("Attributes", ours)
         if not isinstance(theirs, Mapping):
             return False
-        there = cast("Attributes", theirs)
-        return all(k in there and _holds(there[k], v) for k, v in wanted.items())
+        found = cast("Attributes", theirs)
+        return all(k in found and _contains(found[k], v) for k, v in expected.items())
     if isinstance(ours, Sequence) and not isinstance(ours, str):
-        several = cast("Sequence[object]", ours)
+        items = cast("Sequence[object]", ours)
         if not isinstance(theirs, Sequence) or isinstance(theirs, str):
             return False
         others = cast("Sequence[object]", theirs)
-        return len(others) == len(several) and all(map(_holds, others, several))
+        return len(others) == len(items) and all(map(_contains, others, items))
     return str(theirs) == str(ours)

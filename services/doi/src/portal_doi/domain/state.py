@@ -1,68 +1,68 @@
-"""Where an identifier stands: public or not, and what its record's relatives see of it. Pure."""
+"""Rules about an identifier's state: whether it may be public, and what related records see."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeAlias
+
+from portal_shared.contracts.records import DoiLevel, row_doi_level
 
 from portal_doi.domain.registration import State
+from portal_doi.domain.row import RegistryRow, RelativeRow
 
-Row: TypeAlias = Mapping[str, Any]
-
-OURS = ("pending", "minted")  # those whose DOI is registered and kept up by us
+OURS = ("pending", "minted")  # stages in which we register the DOI and update it
 PUBLIC_ONCE = ("registered", "findable")
 
 
-def why_closed(row: Row, now: datetime) -> str | None:
-    """Why its DOI may not be findable now; None when it may."""
-    if row["withdrawn"]:
+def why_closed(row: RegistryRow, now: datetime) -> str | None:
+    """Return why its DOI may not be findable now; None if it may."""
+    if row.withdrawal:
         return "withdrawn"
-    if row["hold"]:
-        return "hidden" if row["hold"] == "hidden" else "reserved"
-    until = released_at(row)
-    if until and until > now:
+    if row.operator_hold:
+        return "hidden" if row.operator_hold == "hidden" else "reserved"
+    release = release_date(row)
+    if release and release > now:
         return "under embargo"
-    return None if row["record"].get("is_public", True) else "not public"
+    return None if row.record.get("is_public", True) else "not public"
 
 
-def released_at(row: Row) -> datetime | None:
-    text = row["record"].get("release_date")
+def release_date(row: RegistryRow) -> datetime | None:
+    text = row.record.get("release_date")
     return datetime.fromisoformat(text) if text else None
 
 
-def wanted_state(closed: str | None, now: State | None, *, embargo: State) -> State:
-    """What was public once cannot become a draft again: it is hidden, and resolves as before."""
+def desired_state(closed: str | None, current: State | None, *, embargo: State) -> State:
+    """Return the state for DataCite; what was public once is hidden and still resolves."""
     if closed is None:
         return "findable"
-    if now in PUBLIC_ONCE:
+    if current in PUBLIC_ONCE:
         return "registered"
     return embargo if closed == "under embargo" else "draft"
 
 
-def visible_doi(row: Row) -> str | None:
-    """The DOI that others may name as related: one that leads somewhere, or is about to."""
-    if row["own_state"] in PUBLIC_ONCE:
-        return row["doi"]
-    known = row["state"] in (*OURS, "adopted")
-    return row["doi"] if known and row["open"] else None
+def visible_doi(row: RelativeRow) -> str | None:
+    """Return the DOI that related records may list: one that resolves, or is about to."""
+    if row.our_state in PUBLIC_ONCE:
+        return row.doi
+    is_known = row.state in (*OURS, "adopted")
+    return row.doi if is_known and row.is_public else None
 
 
-def is_undecided(row: Row | None) -> bool:
-    """Not heard of yet, or DataCite has to be asked first."""
-    return row is None or (row["state"] == "pending" and row["doi"] is None)
+def is_undecided(row: RelativeRow | None) -> bool:
+    """True if its record has not come yet, or DataCite has to be queried about its DOI first."""
+    return row is None or (row.state == "pending" and row.doi is None)
 
 
-def names(row: Row | None) -> list[str]:
-    """Pids of the records it names."""
-    return list(dict.fromkeys(pid for _, pid in row["links"])) if row else []
+def level_of(row: RelativeRow) -> DoiLevel:
+    return row_doi_level({"level": row.level, "record": row.record})
 
 
-def relatives_see_change(before: Row | None, after: Row) -> bool:
-    shown = visible_doi(before) if before else None
-    links = [tuple(link) for link in before["links"]] if before else []
-    return shown != visible_doi(after) or links != [tuple(link) for link in after["links"]]
+def relatives_see_change(before: RegistryRow | None, after: RegistryRow) -> bool:
+    """True if related records have to be updated."""
+    visible = visible_doi(before) if before else None
+    links = before.links if before else ()
+    return visible != visible_doi(after) or links != after.links
 
 
-def left_behind(before: Row | None, after: Row) -> list[str]:
-    """Those it named before, and no more, that have not been told so."""
-    waiting = before["left"] if before else ()
-    return sorted({*waiting, *names(before)} - {*names(after)})
+def removed_relatives(before: RegistryRow | None, after: RegistryRow) -> list[str]:
+    """Return the pids that it linked to and no longer does, until they have been updated."""
+    if before is None:
+        return []
+    return sorted({*before.former_relatives, *before.related_pids} - {*after.related_pids})

@@ -1,131 +1,123 @@
-"""Compares registry and DataCite over all DOIs, both ways, a page at a time.
+"""Audits all DOIs: compares the registry with DataCite in both directions, page by page.
 
-DataCite's list is gone through first; every DOI of ours that it did not show is then asked for by
-name, since a list may lag behind. A run has a name, kept on the rows it has seen.
+DataCite's list comes first; each DOI of ours that was not in it is then queried by name, because
+the list may lag behind. A run has a name, which is stored in the rows that it has compared.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from portal_shared.runtime.mongo import ASCENDING, Doc, translate_errors
-
 from portal_doi.datacite import DataCite
-from portal_doi.domain.registration import Answer, Registration
-from portal_doi.minting.reconciler import Minting
-from portal_doi.store.rate_limit import Pace
-from portal_doi.store.registry import Registry
+from portal_doi.domain.registration import CurrentRegistration, Registration
+from portal_doi.domain.row import RegistryRow
+from portal_doi.minting.reconciler import Reconciler
+from portal_doi.store.operator_store import OperatorStore
+from portal_doi.store.rate_limit import RateLimiter
 from portal_doi.store.relations import Relations, Relatives
 
-LISTED_AT_ONCE = 500
-ASKED_AT_ONCE = 50
+LISTED_PER_PAGE = 500
+QUERIED_PER_PAGE = 50
 
 Difference = dict[str, Any]
 
 
-class Auditing:
+class Audit:
     def __init__(
         self,
-        registry: Registry,
+        operator_store: OperatorStore,
         relations: Relations,
         datacite: DataCite,
-        minting: Minting,
-        pace: Pace,
+        reconciler: Reconciler,
+        rate_limiter: RateLimiter,
         *,
         wake: Callable[[], None],
     ) -> None:
-        self._registry = registry
+        self._operator_store = operator_store
         self._relations = relations
         self._datacite = datacite
-        self._minting = minting
-        self._pace = pace
-        self._wake = wake  # who mends
+        self._reconciler = reconciler
+        self._rate_limiter = rate_limiter
+        self._wake = wake  # the worker that repairs
 
-    async def listed(self, run: str, cursor: str | None, *, repair: bool) -> dict[str, Any]:
-        """One page of what DataCite lists: those we do not know, and those it holds otherwise."""
-        await self._pace.take()
-        page = await self._datacite.page(cursor, LISTED_AT_ONCE)
-        dois = list(page.found)
-        rows = await self._rows({"own": {"$in": dois}})
-        by_doi = {row["own"]: row for row in rows}
-        with translate_errors():
-            await self._registry.rows.update_many(
-                {"own": {"$in": dois}}, {"$set": {"audited": run}}
-            )
+    async def compare_listed(self, run: str, cursor: str | None, *, repair: bool) -> dict[str, Any]:
+        """Compare one page of DataCite's list: DOIs that are unknown here, or differ."""
+        await self._rate_limiter.acquire()
+        page = await self._datacite.page(cursor, LISTED_PER_PAGE)
+        rows = await self._operator_store.find_audited(run, list(page.registrations))
+        by_doi = {row.our_doi: row for row in rows}
         found: list[Difference] = []
-        relatives = await self._relations.relatives(rows)
-        for doi, answer in page.found.items():
+        relatives = await self._relations.load_relatives(rows)
+        for doi, current in page.registrations.items():
             row = by_doi.get(doi)
             if row is None:
-                found += await self._unknown(doi, answer)
+                found += await self._unknown(doi, current)
             else:
-                found += await self._compared(row, answer, relatives)
-        return await self._answer(found, len(dois), page.cursor, repair=repair)
+                found += await self._compare(row, current, relatives)
+        return await self._answer(found, len(page.registrations), page.cursor, repair=repair)
 
-    async def unlisted(self, run: str, after: str, *, repair: bool) -> dict[str, Any]:
-        """One page of our DOIs that the list did not show."""
-        which: Doc = {"own": {"$ne": None}, "audited": {"$ne": run}, "_id": {"$gt": after}}
-        rows = await self._rows(which, ASKED_AT_ONCE)
-        relatives = await self._relations.relatives(rows)
+    async def compare_unlisted(self, run: str, after: str, *, repair: bool) -> dict[str, Any]:
+        """Compare one page of the DOIs of ours that the list did not contain."""
+        rows = await self._operator_store.find_not_audited(run, after, QUERIED_PER_PAGE)
+        relatives = await self._relations.load_relatives(rows)
         found: list[Difference] = []
         for row in rows:
-            if _begun(row):
+            if _has_work(row) or row.our_doi is None:
                 continue
-            await self._pace.take()
-            answer = await self._datacite.find(row["own"])
-            if answer is None:
+            await self._rate_limiter.acquire()
+            current = await self._datacite.find(row.our_doi)
+            if current is None:
                 found.append(_difference(row, "missing", "DataCite does not have it"))
             else:
-                found += await self._compared(row, answer, relatives)
-        more = rows[-1]["_id"] if len(rows) == ASKED_AT_ONCE else None
-        return await self._answer(found, len(rows), more, repair=repair)
+                found += await self._compare(row, current, relatives)
+        next_page = rows[-1].pid if len(rows) == QUERIED_PER_PAGE else None
+        return await self._answer(found, len(rows), next_page, repair=repair)
 
-    async def _rows(self, which: Doc, most: int = 0) -> list[Doc]:
-        with translate_errors():
-            cursor = self._registry.rows.find(which).sort("_id", ASCENDING)
-            return [row async for row in (cursor.limit(most) if most else cursor)]
-
-    async def _unknown(self, doi: str, answer: Answer) -> list[Difference]:
-        """Under our prefix, and not registered by us: adopted by a record, or nobody's."""
-        if await self._registry.named(doi):
+    async def _unknown(self, doi: str, current: CurrentRegistration) -> list[Difference]:
+        """Report a DOI with our prefix that we did not register, unless a record adopted it."""
+        if await self._operator_store.find_by_name(doi):
             return []
-        reason = f"{answer.state} at DataCite, leads to {answer.url}: no record has it"
+        reason = f"{current.state} at DataCite, leads to {current.url}; no record has this DOI"
         return [{"pid": None, "doi": doi, "what": "unknown", "reason": reason}]
 
-    async def _compared(self, row: Doc, answer: Answer, relatives: Relatives) -> list[Difference]:
-        if _begun(row):
+    async def _compare(
+        self, row: RegistryRow, current: CurrentRegistration, relatives: Relatives
+    ) -> list[Difference]:
+        if _has_work(row):
             return []
-        related, _ = relatives.of(row)
-        meant, _ = await self._minting.meant(row, related, answer.state)
-        found = _differs(row, meant, answer)
+        related = relatives.related(row)
+        registration, _ = await self._reconciler.desired_registration(row, related, current.state)
+        found = _first_difference(row, registration, current)
         return [_difference(row, *found)] if found else []
 
     async def _answer(
-        self, found: list[Difference], compared: int, more: str | None, *, repair: bool
+        self, found: list[Difference], compared: int, next_page: str | None, *, repair: bool
     ) -> dict[str, Any]:
-        mended = [d["pid"] for d in found if d["pid"] is not None]
-        if repair and mended:
-            await self._registry.look_again(mended)
+        pids = [d["pid"] for d in found if d["pid"] is not None]
+        if repair and pids:
+            await self._operator_store.requeue(pids)
             self._wake()
-        return {"compared": compared, "differences": found, "next": more}
+        return {"compared": compared, "differences": found, "next": next_page}
 
 
-def _differs(row: Mapping[str, Any], meant: Registration, answer: Answer) -> tuple[str, str] | None:
-    """What is first found to differ, and how."""
-    differing = meant.differing(answer)
-    judged = (
-        ("state", answer.state != meant.state, f"{answer.state}, {meant.state} is meant"),
-        ("url", answer.url != meant.url, f"leads to {answer.url}, not to {meant.url}"),
-        ("handle", not meant.is_accepted(answer), "DataCite has it, but it does not resolve"),
-        ("metadata", bool(differing), f"differs in {', '.join(differing)}"),
-        ("registry", row["told"] != meant.hash, "the registry remembers something else"),
+def _first_difference(
+    row: RegistryRow, desired: Registration, current: CurrentRegistration
+) -> tuple[str, str] | None:
+    """Return what differs, and how."""
+    properties = desired.different_properties(current)
+    checks = (
+        ("state", current.state != desired.state, f"is {current.state}, not {desired.state}"),
+        ("url", current.url != desired.url, f"leads to {current.url}, not to {desired.url}"),
+        ("handle", not desired.is_accepted(current), "DataCite has it, but it does not resolve"),
+        ("metadata", bool(properties), f"differs in {', '.join(properties)}"),
+        ("registry", row.registered_hash != desired.hash, "the registry's hash is outdated"),
     )
-    return next(((what, reason) for what, differs, reason in judged if differs), None)
+    return next(((what, reason) for what, differs, reason in checks if differs), None)
 
 
-def _difference(row: Mapping[str, Any], what: str, reason: str) -> Difference:
-    return {"pid": row["_id"], "doi": row["own"], "what": what, "reason": reason}
+def _difference(row: RegistryRow, what: str, reason: str) -> Difference:
+    return {"pid": row.pid, "doi": row.our_doi, "what": what, "reason": reason}
 
 
-def _begun(row: Mapping[str, Any]) -> bool:
-    """It is being worked on: what DataCite holds may change at any moment."""
-    return bool(row["waiting"] and row["since"])
+def _has_work(row: RegistryRow) -> bool:
+    """True if its state at DataCite may change at any moment."""
+    return bool(row.needs_work and row.waiting_since)

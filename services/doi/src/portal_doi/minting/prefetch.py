@@ -1,4 +1,4 @@
-"""Claimed rows, some ahead of those who work on them: nobody waits for the database."""
+"""Prefetch queue of claimed rows, so that no worker waits for the database."""
 
 import asyncio
 import time
@@ -6,63 +6,67 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from portal_doi.store.leases import Claim
+from portal_doi.store.leases import Lease
 from portal_doi.store.relations import Relatives
 
 
 @dataclass(frozen=True)
-class Due:
-    """A row to work on, and its relatives as they stood after it was taken."""
+class ClaimedRow:
+    """A row to work on, and its relatives as they were after it was claimed."""
 
-    claim: Claim
+    lease: Lease
     relatives: Relatives
 
 
-Fetch = Callable[[int], Awaitable[tuple[list[Due], bool]]]  # some, and whether there may be more
+# Returns some rows, and whether there may be more.
+Fetch = Callable[[int], Awaitable[tuple[list[ClaimedRow], bool]]]
 
 
-class Supply:
-    def __init__(self, fetch: Fetch, *, ahead: int, begin_within: float) -> None:
+class PrefetchQueue:
+    """Fetches the next `size` rows when half of them are left; rows that waited too long expire."""
+
+    def __init__(self, fetch: Fetch, *, size: int, begin_within: float) -> None:
         self._fetch = fetch
-        self._ahead = ahead
+        self._size = size
         self._begin_within = begin_within
-        self._ready: deque[Due] = deque()
-        self._late: list[Due] = []
-        self._fetching: asyncio.Task[None] | None = None
-        self._more = True
-        self._failed: Exception | None = None
-        self.worked = False  # there was something
+        self._ready: deque[ClaimedRow] = deque()
+        self._expired: list[ClaimedRow] = []
+        self._fetch_task: asyncio.Task[None] | None = None
+        self._may_have_more = True
+        self._error: Exception | None = None
+        self.found_work = False
 
-    async def next(self) -> Due | None:
-        """The one that waits longest; None when there is none. Raises what fetching raised."""
+    async def next(self) -> ClaimedRow | None:
+        """Return the row that waits longest; None if there is none. Raises what fetching raised."""
         while True:
-            if self._more and self._fetching is None and len(self._ready) <= self._ahead // 2:
-                self._fetching = asyncio.create_task(self._fetched())
+            is_low = len(self._ready) <= self._size // 2
+            if self._may_have_more and self._fetch_task is None and is_low:
+                self._fetch_task = asyncio.create_task(self._refill())
             if self._ready:
-                due = self._ready.popleft()
-                if time.monotonic() - due.claim.since < self._begin_within:
-                    return due
-                self._late.append(due)
-            elif self._fetching is not None:
-                await asyncio.shield(self._fetching)
-            elif self._failed is not None:
-                raise self._failed
+                claimed = self._ready.popleft()
+                if time.monotonic() - claimed.lease.claimed_at < self._begin_within:
+                    return claimed
+                self._expired.append(claimed)
+            elif self._fetch_task is not None:
+                await asyncio.shield(self._fetch_task)
+            elif self._error is not None:
+                raise self._error
             else:
                 return None
 
-    async def _fetched(self) -> None:
+    async def _refill(self) -> None:
         try:
-            found, self._more = await self._fetch(self._ahead)
+            found, self._may_have_more = await self._fetch(self._size)
             self._ready.extend(found)
-            self.worked = self.worked or self._more
-        except Exception as error:  # noqa: BLE001  # for who asks next
-            self._more, self._failed = False, error
+            self.found_work = self.found_work or self._may_have_more
+        except Exception as error:  # noqa: BLE001  # raised by next()
+            self._may_have_more, self._error = False, error
         finally:
-            self._fetching = None
+            self._fetch_task = None
 
-    async def close(self) -> list[Due]:
-        """No more; those that were not begun."""
-        self._more = False
-        if self._fetching is not None:
-            await self._fetching
-        return [*self._late, *self._ready]
+    async def close(self) -> list[ClaimedRow]:
+        """Stop fetching and return the rows that no worker took."""
+        self._may_have_more = False
+        if self._fetch_task is not None:
+            await self._fetch_task
+        return [*self._expired, *self._ready]

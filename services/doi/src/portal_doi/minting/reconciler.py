@@ -1,12 +1,15 @@
-"""Doing what is meant: tell DataCite, keep the outcome, say it. Twice is the same as once."""
+"""Reconciles DOIs: registers the desired state at DataCite, stores the result, publishes the event.
+
+Idempotent: the same work done twice leads to the same DOI and to one event.
+"""
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import TypeVar
 
 from portal_shared.citation.relations import Related
 from portal_shared.runtime.errors import Conflict, PortalError, Unavailable
@@ -16,232 +19,263 @@ from portal_doi.datacite import DataCite, TooFast, Unsure
 from portal_doi.domain import desired
 from portal_doi.domain import outcome as outcomes
 from portal_doi.domain.outcome import Outcome
-from portal_doi.domain.registration import Answer, Registration, State
-from portal_doi.domain.state import OURS, released_at, why_closed
-from portal_doi.minting.prefetch import Due, Supply
-from portal_doi.store.leases import Claim, Claims
-from portal_doi.store.rate_limit import Pace
+from portal_doi.domain.registration import Registration, State
+from portal_doi.domain.row import RESERVED, RegistryRow
+from portal_doi.domain.state import OURS, release_date, why_closed
+from portal_doi.minting.prefetch import ClaimedRow, PrefetchQueue
+from portal_doi.store.leases import Lease, Leases
+from portal_doi.store.rate_limit import RateLimiter
 from portal_doi.store.relations import Relations, Relatives
 
 log = logger(__name__)
 T = TypeVar("T")
 
-MOST_TRIES = 5  # of a record that fails for a reason nobody foresaw
-LONGEST_PAUSE = 60.0
-AHEAD = 16  # rows taken ahead, for each call that may be under way
-HANDS = 16  # for each call: while one waits for DataCite, others wait for the database
-HANDED_OVER = 3  # for each call: the adapter makes one and writes the next; another waits for it
-BEGIN_WITHIN = 60.0
+MAX_FAILURES = 5  # of a record, for unexpected errors
+MAX_PAUSE_SECONDS = 60.0
+MAX_REASON_CHARACTERS = 1000
+# A slot is one call to DataCite; `parallelism` is the number of slots.
+PREFETCH_PER_SLOT = 16  # rows claimed ahead
+WORKERS_PER_SLOT = 16  # while one waits for DataCite, others wait for the database
+CALLS_PER_SLOT = 3  # one under way, and two ready to follow without a pause
+BEGIN_WITHIN_SECONDS = 60.0
 STOP_SECONDS = 5.0
 
 
-class Minting:
+class Reconciler:
     def __init__(
         self,
-        claims: Claims,
+        leases: Leases,
         relations: Relations,
         datacite: DataCite,
-        pace: Pace,
+        rate_limiter: RateLimiter,
         *,
         site_url: str,
         parallelism: int,
-        begin_within: float = BEGIN_WITHIN,
+        begin_within: float = BEGIN_WITHIN_SECONDS,
     ) -> None:
-        self._claims = claims
-        self._clock = claims.registry.clock
+        self._leases = leases
+        self._clock = leases.registry.clock
         self._relations = relations
         self._datacite = datacite
-        self._pace = pace
+        self._rate_limiter = rate_limiter
         self._site_url = site_url
         self._parallelism = parallelism
-        self._begin_within = begin_within  # seconds; begun later, a claim would run out
-        self._under_way = asyncio.Semaphore(parallelism * HANDED_OVER)
-        self._trouble: Unavailable | None = None  # why nothing more is begun in this step
+        self._begin_within = begin_within  # seconds; begun later, a lease would run out
+        self._call_slots = asyncio.Semaphore(parallelism * CALLS_PER_SLOT)
+        self._outage: Unavailable | None = None  # why this step begins nothing more
 
     async def step(self) -> bool:
-        """Everything that is due; False when nothing was.
+        """Do all work that there is; False if there was none.
 
-        Raises Unavailable as soon as DataCite is: what was not begun stays due.
+        Raises Unavailable as soon as DataCite is out of reach; the rest is released.
         """
-        supply = Supply(
-            self._fetch, ahead=self._parallelism * AHEAD, begin_within=self._begin_within
+        queue = PrefetchQueue(
+            self._fetch,
+            size=self._parallelism * PREFETCH_PER_SLOT,
+            begin_within=self._begin_within,
         )
-        self._trouble = None
+        self._outage = None
 
         async def work() -> None:
-            while self._trouble is None and (due := await supply.next()) is not None:
+            while self._outage is None and (claimed := await queue.next()) is not None:
                 try:
-                    await self._attend(due)
+                    await self._process(claimed)
                 except Unavailable as error:
-                    self._trouble = self._trouble or error
+                    self._outage = self._outage or error
 
-        hands = [asyncio.create_task(work()) for _ in range(self._parallelism * HANDS)]
+        count = self._parallelism * WORKERS_PER_SLOT
+        workers = [asyncio.create_task(work()) for _ in range(count)]
         try:
-            ended = await asyncio.gather(*hands, return_exceptions=True)
-        finally:  # when we are stopped, too: what we hold would be nobody's until its lease ends
-            for hand in hands:
-                hand.cancel()
-            await asyncio.gather(*hands, return_exceptions=True)
-            with contextlib.suppress(TimeoutError, PortalError):
-                async with asyncio.timeout(STOP_SECONDS):
-                    await self._claims.drained()
-                    await self._claims.give_back([due.claim for due in await supply.close()])
-        for outcome in ended:
-            if isinstance(outcome, BaseException):
-                raise outcome
-        if self._trouble is not None:
-            raise self._trouble
-        return supply.worked
+            results = await asyncio.gather(*workers, return_exceptions=True)
+        finally:  # also when this process stops: leased rows would be blocked until their end
+            await self._stop(workers, queue)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        if self._outage is not None:
+            raise self._outage
+        return queue.found_work
 
-    async def _fetch(self, most: int) -> tuple[list[Due], bool]:
-        """Some that are due, with their relatives; and whether there may be more."""
-        told = await self._relations.tell()
-        claims = await self._claims.take(most)
-        if not claims:
-            return [], told
-        relatives = await self._relations.relatives([claim.row for claim in claims])
-        return [Due(claim, relatives) for claim in claims], True
+    async def _stop(self, workers: Sequence[asyncio.Task[None]], queue: PrefetchQueue) -> None:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+        with contextlib.suppress(TimeoutError, PortalError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._leases.flush()
+                unused = await queue.close()
+                await self._leases.release_unused([claimed.lease for claimed in unused])
 
-    async def _attend(self, due: Due) -> None:
-        """Do it, or let it go until later; raises Unavailable when nothing else can be done now."""
-        claim = due.claim
-        bind_correlation_id(claim.row["correlation_id"], pid=claim.pid)
+    async def _fetch(self, limit: int) -> tuple[list[ClaimedRow], bool]:
+        """Claim rows and load their relatives; also returns whether there may be more work."""
+        have_changed = await self._relations.notify_relatives()
+        leases = await self._leases.claim(limit)
+        if not leases:
+            return [], have_changed
+        relatives = await self._relations.load_relatives([lease.row for lease in leases])
+        return [ClaimedRow(lease, relatives) for lease in leases], True
+
+    async def _process(self, claimed: ClaimedRow) -> None:
+        """Reconcile a row, or release it for later. Raises Unavailable if the step has to end."""
+        lease = claimed.lease
+        bind_correlation_id(lease.row.correlation_id, pid=lease.pid)
         try:
-            await self._do(claim, due.relatives)
+            await self._reconcile(lease, claimed.relatives)
         except Unavailable as error:
             if isinstance(error, TooFast):
-                await self._pace.pause(error.seconds)
-            unsure = isinstance(error, Unsure)
-            await self._later(claim, unsure=unsure or claim.row["unsure"], counted=unsure)
+                await self._rate_limiter.pause(error.seconds)
+            is_unsure = isinstance(error, Unsure)
+            unknown = is_unsure or lease.row.datacite_unknown
+            await self._reschedule(lease, datacite_unknown=unknown, unconfirmed=is_unsure)
             raise
         except PortalError as error:
-            await self._fail(claim, str(error))
+            await self._fail(lease, str(error))
         except Exception as error:
-            log.exception("minting failed", tries=claim.row["tries"] + 1)
-            if claim.row["tries"] + 1 >= MOST_TRIES:
-                await self._fail(claim, f"the portal failed on it: {error!r}"[:1000])
+            failures = lease.row.failures + 1
+            log.exception("minting failed", failures=failures)
+            if failures >= MAX_FAILURES:
+                reason = f"unexpected error in the portal; report it to its operator: {error!r}"
+                await self._fail(lease, reason[:MAX_REASON_CHARACTERS])
                 return
-            now = await self._clock.now()
-            pause = timedelta(seconds=2 ** claim.row["tries"])
-            await self._claims.let_go(claim, due=now + pause, unsure=True, counted="tries")
+            pause = timedelta(seconds=2**lease.row.failures)
+            await self._leases.release(
+                lease,
+                next_attempt_at=await self._clock.now() + pause,
+                datacite_unknown=True,
+                counter="failures",
+            )
 
-    async def _do(self, claim: Claim, relatives: Relatives) -> None:
-        row = claim.row
-        if row["state"] not in OURS:  # decided otherwise meanwhile
-            await self._claims.settle(claim, Outcome())
+    async def _reconcile(self, lease: Lease, relatives: Relatives) -> None:
+        row = lease.row
+        if row.state not in OURS:  # decided otherwise meanwhile
+            await self._leases.complete(lease, Outcome())
             return
-        if row["doi"] is None:
-            taken = await self._ask(claim, str(row["record"]["doi"]))
-            if taken is None:
+        if row.doi is None:
+            resolved = await self._resolve_unknown_doi(lease, str(row.record["doi"]))
+            if resolved is None:
                 return
-            claim = taken
-        related, undecided = relatives.of(claim.row)
-        if undecided and row["since"] and await self._let_wait(claim, row["since"]):
+            lease = resolved
+        if relatives.are_undecided(lease.row) and await self._postpone_for_relatives(lease):
             return
-        await self._register(claim, related)
+        await self._register(lease, relatives.related(lease.row))
 
-    async def _let_wait(self, claim: Claim, since: datetime) -> bool:
-        """Leave it until its relatives have come; False when our patience is at its end."""
+    async def _postpone_for_relatives(self, lease: Lease) -> bool:
+        """Release the row until its relatives have come; False once it waited long enough."""
+        since = lease.row.waiting_since
+        if since is None:
+            return False
         deadline = since + self._relations.patience
         if await self._clock.now() >= deadline:
             return False
-        await self._claims.let_go(claim, due=deadline, unsure=claim.row["unsure"])
+        await self._leases.release(
+            lease, next_attempt_at=deadline, datacite_unknown=lease.row.datacite_unknown
+        )
         return True
 
-    async def _ask(self, claim: Claim, wish: str) -> Claim | None:
-        """A DOI of our prefix that we do not know: the claim with it as ours, or None: adopted."""
+    async def _resolve_unknown_doi(self, lease: Lease, doi: str) -> Lease | None:
+        """Decide on a DOI with our prefix that the registry does not have for this record.
+
+        Returns the lease with the DOI as ours if nobody registered it; else None: it was adopted.
+        """
         state: State = "findable"
-        if not await self._claims.registry.has_doi(wish, but=claim.pid):
-            found = await self._call(claim, lambda: self._datacite.find(wish))
-            own = claim.row["own"]
-            if found:
-                state = found.state
-            elif own:
-                raise Conflict(
-                    f"{wish} is not registered, and {own} is its DOI already", field="doi"
-                )
-            elif await self._claims.take_own(claim, wish):
-                return replace(claim, row={**claim.row, "own": wish, "doi": wish})
-        await self._claims.settle(claim, outcomes.adopted(claim.row, wish, state))
+        if not await self._leases.registry.has_doi(doi, other_than=lease.pid):
+            current = await self._call(lease, lambda: self._datacite.find(doi))
+            our_doi = lease.row.our_doi
+            if current:
+                state = current.state
+            elif our_doi:
+                reason = f"{doi} is not registered, and the record already has {our_doi}"
+                raise Conflict(f"{reason}; use that one", field="doi")
+            elif await self._leases.assign_doi(lease, doi):
+                return replace(lease, row=replace(lease.row, our_doi=doi, doi=doi))
+        await self._leases.complete(lease, outcomes.adopted(lease.row, doi, state))
         return None
 
-    async def meant(
-        self, row: Any, related: list[Related], stands: State | None
+    async def desired_registration(
+        self, row: RegistryRow, related: Sequence[Related], current_state: State | None
     ) -> tuple[Registration, dict[str, str]]:
-        """What DataCite is to hold; and what is wrong with the record, by property.
+        """Return what DataCite should have, and what is wrong with the record, by property.
 
-        What cannot be public yet is reserved: a draft of what is right.
+        A record that is not valid yet is reserved: a draft with the valid properties.
         """
-        meant = desired.meant(
+        registration = desired.desired_registration(
             row,
             related,
             site_url=self._site_url,
             now=await self._clock.now(),
-            stands=stands,
+            current_state=current_state,
         )
-        if not row["version"]:
-            return meant, {}
-        problems = desired.too_long(meant) or self._datacite.problems(meant)
-        if problems and stands in (None, "draft"):
-            return desired.as_draft(meant, list(problems)), problems
-        return meant, problems
+        if row.version == RESERVED:
+            return registration, {}
+        problems = desired.too_long(registration) or self._datacite.problems(registration)
+        if problems and current_state in (None, "draft"):
+            return desired.as_draft(registration, list(problems)), problems
+        return registration, problems
 
-    async def _register(self, claim: Claim, related: list[Related]) -> None:
-        row = claim.row
-        found = await self._found(claim) if row["unsure"] else None
-        stands: State | None = found.state if found else row["own_state"]
-        meant, problems = await self.meant(row, related, stands)
-        reason = "; ".join(f"{name}: {why}" for name, why in problems.items())[:1000]
-        if problems and meant.state != "draft":  # public once: what DataCite has is better
-            await self._fail(claim, reason)
+    async def _register(self, lease: Lease, related: Sequence[Related]) -> None:
+        row = lease.row
+        current = None
+        if row.datacite_unknown and row.our_doi:
+            doi = row.our_doi
+            current = await self._call(lease, lambda: self._datacite.find(doi))
+        current_state = current.state if current else row.our_state
+        registration, problems = await self.desired_registration(row, related, current_state)
+        reason = "; ".join(f"{name}: {why}" for name, why in problems.items())
+        reason = reason[:MAX_REASON_CHARACTERS]
+        if problems and registration.state != "draft":  # public: DataCite keeps the valid version
+            await self._fail(lease, reason)
             return
-        known = meant.is_held(found) if found else row["told"] == meant.hash and not row["unsure"]
-        if not known and not await self._told(claim, meant):
+        if current:
+            is_registered = registration.matches(current)
+        else:
+            is_same = row.registered_hash == registration.hash
+            is_registered = is_same and not row.datacite_unknown
+        if not is_registered and not await self._put(lease, registration):
             return
         now = await self._clock.now()
-        closed = why_closed(row, now) if row["version"] else "reserved"
-        outcome = outcomes.minted(row, meant)
+        closed = "reserved" if row.version == RESERVED else why_closed(row, now)
+        outcome = outcomes.minted(row, registration)
         if problems and closed is None:
             log.error("no DOI", reason=reason)
-            outcome = outcomes.reserved(row, meant, reason)
-        opened = replace(outcome, fields={**outcome.fields, "open": closed is None})
-        again = released_at(row) if closed == "under embargo" else None
-        await self._claims.settle(claim, opened, again=again)
+            outcome = outcomes.reserved(row, registration, reason)
+        outcome = replace(outcome, changes={**outcome.changes, "is_public": closed is None})
+        next_attempt_at = release_date(row) if closed == "under embargo" else None
+        await self._leases.complete(lease, outcome, next_attempt_at=next_attempt_at)
 
-    async def _told(self, claim: Claim, meant: Registration) -> bool:
-        """DataCite has it as meant; False when that has to be seen later."""
-        answer = await self._call(claim, lambda: self._datacite.put(meant))
-        log.info("told DataCite", doi=meant.doi, state=answer.state)
-        if meant.is_accepted(answer):
+    async def _put(self, lease: Lease, registration: Registration) -> bool:
+        """Send the registration to DataCite; False if the DOI has to be checked again later."""
+        answer = await self._call(lease, lambda: self._datacite.put(registration))
+        log.info("DOI registered", doi=registration.doi, state=answer.state)
+        if registration.is_accepted(answer):
             return True
-        log.warning("the DOI does not resolve yet", doi=meant.doi, state=answer.state)
-        await self._later(claim, unsure=True, counted=True)
+        log.warning("the DOI does not resolve yet", doi=registration.doi, state=answer.state)
+        await self._reschedule(lease, datacite_unknown=True, unconfirmed=True)
         return False
 
-    async def _found(self, claim: Claim) -> Answer | None:
-        return await self._call(claim, lambda: self._datacite.find(claim.row["own"]))
+    async def _call(self, lease: Lease, call: Callable[[], Awaitable[T]]) -> T:
+        """Call DataCite within the limits of rate and concurrency.
 
-    async def _call(self, claim: Claim, call: Callable[[], Awaitable[T]]) -> T:
-        """As many at a time as the adapter makes, or soon will; none once DataCite is out of reach.
-
-        Raises Unavailable for a claim that waited so long that it might run out.
+        Raises Unavailable during an outage, and for a lease that might run out during the call.
         """
-        await self._pace.take()  # before: nobody under way waits for the database to allow more
-        async with self._under_way:
-            if self._trouble is not None:
-                raise Unavailable(self._trouble.reason)
-            if time.monotonic() - claim.since > self._begin_within:
-                raise Unavailable("DataCite: answers too slowly for all that was begun")
+        await self._rate_limiter.acquire()  # first: no slot is blocked by waiting for the database
+        async with self._call_slots:
+            if self._outage is not None:
+                raise Unavailable(self._outage.reason)
+            if time.monotonic() - lease.claimed_at > self._begin_within:
+                raise Unavailable("DataCite answers too slowly; the rest is tried again later")
             return await call()
 
-    async def _fail(self, claim: Claim, reason: str) -> None:
+    async def _fail(self, lease: Lease, reason: str) -> None:
         log.error("no DOI", reason=reason)
-        await self._claims.settle(claim, outcomes.failed(claim.row, reason))
+        await self._leases.complete(lease, outcomes.failed(lease.row, reason))
 
-    async def _later(self, claim: Claim, *, unsure: bool, counted: bool) -> None:
-        """At once when DataCite is back; with growing pauses when it is this record it minds."""
-        pause = min(2.0 ** min(claim.row["asked"], 10), LONGEST_PAUSE) if counted else 0.0
-        due = await self._clock.now() + timedelta(seconds=pause)
-        await self._claims.let_go(
-            claim, due=due, unsure=unsure, counted="asked" if counted else None
+    async def _reschedule(self, lease: Lease, *, datacite_unknown: bool, unconfirmed: bool) -> None:
+        """Release the row: after a growing pause if its own request was not confirmed."""
+        attempts = min(lease.row.unconfirmed_puts, 10)
+        pause = min(2.0**attempts, MAX_PAUSE_SECONDS) if unconfirmed else 0.0
+        await self._leases.release(
+            lease,
+            next_attempt_at=await self._clock.now() + timedelta(seconds=pause),
+            datacite_unknown=datacite_unknown,
+            counter="unconfirmed_puts" if unconfirmed else None,
         )

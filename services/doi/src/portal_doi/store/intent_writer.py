@@ -1,4 +1,8 @@
-"""What was heard of records is kept in the registry; what is heard together, together."""
+"""Writes intents for changed records to the registry.
+
+Concurrent events are batched into one transaction. While MongoDB is away, writes are retried for a
+minute, so that a short interruption costs no attempt of the message.
+"""
 
 import asyncio
 import time
@@ -11,50 +15,54 @@ from portal_shared.contracts.records import Change, Dataset, Document
 from portal_shared.runtime.batcher import Batcher
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.logs import current_correlation_id, logger
-from portal_shared.runtime.mongo import Doc, DuplicateKeyError, WriteConflict
+from portal_shared.runtime.mongo import DuplicateKeyError, WriteConflict
 
-from portal_doi.domain.intent import intended, withdrawn
+from portal_doi.domain.intent import registration_intent, withdrawal_intent
 from portal_doi.domain.outcome import Outcome
-from portal_doi.store.registry import Intent, Registry, new_row
+from portal_doi.domain.row import RegistryRow, new_row
+from portal_doi.store.registry import Intent, Registry
 
 log = logger(__name__)
 
-MOST_ATTEMPTS = 20
-TOGETHER = 100  # records in a transaction, at most
-TRIES = 3  # of a transaction of many; then each has its own
-COLLECT_SECONDS = 0.02
-PATIENCE_SECONDS = 60.0  # with a database that is away; it is asked every
-PAUSE_SECONDS = 1.0
+MAX_ATTEMPTS = 20
+MAX_RECORDS_PER_TRANSACTION = 100
+MAX_BATCH_ATTEMPTS = 3  # of a transaction of many; then each record has its own
+BATCH_WINDOW_SECONDS = 0.02
+MAX_OUTAGE_SECONDS = 60.0
+RETRY_SECONDS = 1.0
 
-Decide = Callable[[Doc, int, datetime], Outcome | None]  # row before, attempt at a suffix, now
+# From the row before, the number of suffixes that were tried, and the time: None if it is not new.
+Decide = Callable[[RegistryRow, int, datetime], Outcome | None]
 
 
 @dataclass(frozen=True)
-class Heard:
+class RecordChange:
     pid: str
     decide: Decide
-    follows: str  # correlation id
+    correlation_id: str
 
 
-class Keeping:
+class IntentWriter:
     def __init__(self, registry: Registry, *, prefix: str) -> None:
         self._registry = registry
         self._prefix = prefix
-        self._together = Batcher(self._kept, collect_seconds=COLLECT_SECONDS, max_batch=TOGETHER)
+        self._batcher = Batcher(
+            self._write, collect_seconds=BATCH_WINDOW_SECONDS, max_batch=MAX_RECORDS_PER_TRANSACTION
+        )
 
-    async def intent(
+    async def write_registration(
         self, record: Document | Dataset, version: int, *, history: Sequence[Change] = ()
     ) -> bool:
-        """Keep what is meant, durably; False for a version that is not newer than what is kept.
+        """Store the intent for a record; False if the version is not newer than the stored one.
 
-        One that failed before is newer by being sent again.
+        The same version counts as newer if it failed: it was replayed from the dead letters.
         """
 
-        def decide(before: Doc, attempt: int, now: datetime) -> Outcome | None:
-            again = before["version"] == version and before["state"] == "failed"
-            if before["version"] >= version and not again:
+        def decide(before: RegistryRow, attempt: int, now: datetime) -> Outcome | None:
+            is_replay = before.version == version and before.state == "failed"
+            if before.version >= version and not is_replay:
                 return None
-            return intended(
+            return registration_intent(
                 record,
                 version,
                 before,
@@ -64,62 +72,71 @@ class Keeping:
                 history=history,
             )
 
-        return await self._patiently(Heard(record.pid, decide, current_correlation_id()))
+        return await self._write_with_retry(
+            RecordChange(record.pid, decide, current_correlation_id())
+        )
 
-    async def withdrawal(self, event: DatasetWithdrawn | DocumentWithdrawn) -> bool:
-        """Keep it, durably; False when something newer is kept."""
+    async def write_withdrawal(self, event: DatasetWithdrawn | DocumentWithdrawn) -> bool:
+        """Store the intent for a withdrawn record; False if a newer version is stored."""
 
-        def decide(before: Doc, _attempt: int, now: datetime) -> Outcome | None:
-            return withdrawn(event, before, now=now) if before["version"] < event.version else None
+        def decide(before: RegistryRow, _attempt: int, now: datetime) -> Outcome | None:
+            if before.version >= event.version:
+                return None
+            return withdrawal_intent(event, before, now=now)
 
-        return await self._patiently(Heard(event.pid, decide, current_correlation_id()))
+        return await self._write_with_retry(
+            RecordChange(event.pid, decide, current_correlation_id())
+        )
 
-    async def _patiently(self, heard: Heard) -> bool:
-        """A database that is back soon costs no attempt of the message."""
-        end = time.monotonic() + PATIENCE_SECONDS
+    async def _write_with_retry(self, change: RecordChange) -> bool:
+        end = time.monotonic() + MAX_OUTAGE_SECONDS
         while True:
             try:
-                return await self._together.submit(heard)
+                return await self._batcher.submit(change)
             except Unavailable:
                 if time.monotonic() > end:
                     raise
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
 
-    async def _kept(self, heard: Sequence[Heard]) -> Sequence[bool]:
-        """Writes changes of different records in one transaction. Raises WriteConflict."""
-        if len(heard) == 1:
-            return [await self._kept_alone(heard[0])]
-        if len({one.pid for one in heard}) < len(heard):
+    async def _write(self, changes: Sequence[RecordChange]) -> Sequence[bool]:
+        """Write changes in one transaction. Raises WriteConflict if each has to go alone."""
+        if len(changes) == 1:
+            return [await self._write_alone(changes[0])]
+        if len({change.pid for change in changes}) < len(changes):
             raise WriteConflict("several versions of one record at a time")
-        intents = await self._intents(heard)
-        wanted = [i for i in intents if i is not None]
-        if wanted and not await self._registry.keep(wanted, max_tries=TRIES):
-            raise WriteConflict("another version came between")
-        return [i is not None for i in intents]
+        intents = await self._intents(changes)
+        newer = [intent for intent in intents if intent is not None]
+        if newer and not await self._registry.store(newer, max_attempts=MAX_BATCH_ATTEMPTS):
+            raise WriteConflict("another version of a record was written meanwhile")
+        return [intent is not None for intent in intents]
 
-    async def _intents(self, heard: Sequence[Heard], attempt: int = 0) -> list[Intent | None]:
-        """None for what is not to be kept: it is known."""
+    async def _intents(
+        self, changes: Sequence[RecordChange], attempt: int = 0
+    ) -> list[Intent | None]:
+        """Return the intent of each change; None where nothing is to be stored."""
         now = await self._registry.clock.now()
-        rows = await self._registry.find_all([one.pid for one in heard])
+        rows = await self._registry.find_all([change.pid for change in changes])
         intents: list[Intent | None] = []
-        for one in heard:
-            before = rows.get(one.pid) or new_row(one.pid, now)
-            outcome = one.decide(before, attempt, now)
-            intents.append(Intent(before, outcome, one.follows) if outcome else None)
+        for change in changes:
+            before = rows.get(change.pid) or new_row(change.pid, now)
+            outcome = change.decide(before, attempt, now)
+            intents.append(Intent(before, outcome, change.correlation_id) if outcome else None)
         return intents
 
-    async def _kept_alone(self, heard: Heard) -> bool:
+    async def _write_alone(self, change: RecordChange) -> bool:
         attempt = 0
-        for _ in range(MOST_ATTEMPTS):
-            intent = (await self._intents([heard], attempt))[0]
+        for _ in range(MAX_ATTEMPTS):
+            intent = (await self._intents([change], attempt))[0]
             if intent is None:
                 return False
             try:
-                if await self._registry.keep([intent]):
+                if await self._registry.store([intent]):
                     return True
             except DuplicateKeyError:
-                own = intent.outcome.fields.get("own")
-                if own and await self._registry.has_doi(own, but=heard.pid):
-                    log.warning("another record has this DOI", doi=own, pid=heard.pid)
+                our_doi = intent.outcome.changes.get("our_doi")
+                if our_doi and await self._registry.has_doi(our_doi, other_than=change.pid):
+                    log.warning("another record has this DOI", doi=our_doi, pid=change.pid)
                     attempt += 1
-        raise Unavailable(f"the identifier of {heard.pid} changes faster than it can be kept")
+        raise Unavailable(
+            f"the registry row of {change.pid} changed during each of {MAX_ATTEMPTS} attempts"
+        )

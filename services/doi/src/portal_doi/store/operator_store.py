@@ -1,0 +1,91 @@
+"""Queries and updates of the registry for operators, the audit and /status."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from portal_shared.runtime.mongo import Doc, Session, UpdateMany, transaction, translate_errors
+
+from portal_doi.domain import outcome
+from portal_doi.domain.row import RegistryRow, RowChanges
+from portal_doi.store.registry import Registry, requeue_update
+from portal_doi.store.rows import stored, stored_name
+
+STAGES = ("pending", "minted", "adopted", "failed", "none")
+_PENDING = stored(needs_work=True, waiting_since={"$ne": None})  # not those that wait for a date
+
+
+class OperatorStore:
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._rows = registry.rows
+
+    async def find_by_name(self, name: str) -> list[RegistryRow]:
+        """Return the rows of a pid or a DOI; several if records share the DOI."""
+        doi = name.lower()
+        either = [stored(pid=name), stored(doi=doi), stored(our_doi=doi)]
+        return await self._registry.select({"$or": either})
+
+    async def dois(self, pids: Sequence[str]) -> dict[str, str | None]:
+        """Return the DOI of each of these records, as published."""
+        said = stored_name("published")
+        with translate_errors():
+            docs = self._rows.find(stored(pid={"$in": list(pids)}), {said: 1})
+            return {doc["_id"]: doc[said]["doi"] if doc[said] else None async for doc in docs}
+
+    async def set_operator_intent(self, pid: str, *, version: int, changes: RowChanges) -> bool:
+        """Change what an operator may change; False if the record has a newer version."""
+        now = await self._registry.clock.now()
+        work: RowChanges = {
+            "needs_work": True,
+            "next_attempt_at": now,
+            "waiting_since": now,
+            "problem": None,
+            **changes,
+        }
+        update = {"$set": stored(**work), "$inc": stored(work_revision=1)}
+        with translate_errors():
+            result = await self._rows.update_one(stored(pid=pid, version=version), update)
+        return bool(result.matched_count)
+
+    async def republish(self, pids: Sequence[str]) -> int:
+        """Publish the latest event of each of these records again; returns how many there were."""
+        query = stored(pid={"$in": list(pids)}, published={"$ne": None})
+        found = [outcome.latest_event(row) for row in await self._registry.select(query)]
+        events = [event for event in found if event is not None]
+
+        async def work(session: Session) -> None:
+            await self._registry.outbox.add(session, events)
+
+        await transaction(self._registry.client, work)
+        return len(events)
+
+    async def requeue(self, pids: Sequence[str]) -> None:
+        """Have these records compared with DataCite again, and repaired."""
+        now = await self._registry.clock.now()
+        query = stored(pid={"$in": list(pids)}, our_doi={"$ne": None})
+        await self._registry.write([UpdateMany(query, requeue_update(now))])
+
+    async def find_audited(self, run: str, dois: Sequence[str]) -> list[RegistryRow]:
+        """Return the rows with these DOIs of ours, and note that this audit has seen them."""
+        query = stored(our_doi={"$in": list(dois)})
+        rows = await self._registry.select(query)
+        with translate_errors():
+            await self._rows.update_many(query, {"$set": stored(audited=run)})
+        return rows
+
+    async def find_not_audited(self, run: str, after: str, limit: int) -> list[RegistryRow]:
+        """Return rows with a DOI of ours, by pid from `after` on, that this audit has not seen."""
+        query = stored(our_doi={"$ne": None}, audited={"$ne": run}, pid={"$gt": after})
+        return await self._registry.select(query, limit=limit)
+
+    async def counts(self) -> dict[str, Any]:
+        """Return the number of identifiers by stage, and how many are to be worked on."""
+        by_stage: list[Doc] = [{"$group": {"_id": "$state", "count": {"$sum": 1}}}]
+        with translate_errors():
+            found = {r["_id"]: r["count"] async for r in self._rows.aggregate(by_stage)}
+            first = await self._rows.count_documents(_PENDING)
+            relatives = await self._rows.count_documents(stored(relatives_pending=True))
+            # Counted twice: relatives get work meanwhile, and would be overlooked.
+            pending = relatives + max(first, await self._rows.count_documents(_PENDING))
+        stages = {stage: found.get(stage, 0) for stage in STAGES}
+        return {"pending": pending, "identifiers": {"total": sum(stages.values()), **stages}}
