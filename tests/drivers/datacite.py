@@ -1,6 +1,7 @@
 """The DataCite simulator in a process of its own, and what tests read from it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,38 @@ from tests.drivers.process import ServerProcess
 USER, PASSWORD, PREFIX = "DEMO.PORTAL", "demo", "10.5072"
 PREFIXES = [f"10.{number}" for number in range(50720, 50799)]  # one for each test
 PUT, GET = "PUT /dois/{doi}", "GET /dois/{doi}"  # as the simulator counts calls
+
+
+METADATA: Mapping[str, Any] = {
+    "creators": [{"name": "Doe, Jane", "affiliation": [{"name": "A Synchrotron"}]}],
+    "titles": [{"title": "A left kidney, overview"}],
+    "publisher": {"name": "A Synchrotron"},
+    "publicationYear": "2025",
+    "types": {"resourceTypeGeneral": "Dataset"},
+    "schemaVersion": "http://datacite.org/schema/kernel-4",
+    "relatedIdentifiers": [
+        {
+            "relatedIdentifier": "10.5072/whole",
+            "relatedIdentifierType": "DOI",
+            "relationType": "IsPartOf",
+        }
+    ],
+}  # complete, so that a DOI with them may be public
+
+
+def payload(**attributes: Any) -> dict[str, Any]:
+    """Return the body of a POST or PUT."""
+    return {"data": {"type": "dois", "attributes": attributes}}
+
+
+@dataclass(frozen=True)
+class Publisher:
+    client: httpx.Client
+
+    def __call__(self, doi: str, **changes: Any) -> httpx.Response:
+        """Publish a DOI with complete metadata; keywords replace attributes."""
+        attributes = {**METADATA, "url": "https://example.org/it", "event": "publish", **changes}
+        return self.client.put(f"/dois/{doi}", json=payload(**attributes))
 
 
 def datacite_process(folder: Path, *options: str) -> ServerProcess:
@@ -67,8 +100,7 @@ class DataCiteServer:
 
     def change(self, doi: str, **attributes: Any) -> None:
         """Create or change a DOI as somebody else would."""
-        body = {"data": {"attributes": attributes}}
-        self.http.put(f"/dois/{doi}", json=body).raise_for_status()
+        self.http.put(f"/dois/{doi}", json=payload(**attributes)).raise_for_status()
 
     def landing_page(self, doi: str) -> str:
         """Return where the DOI leads."""

@@ -1,13 +1,11 @@
-"""What is refused: with 422 and DataCite's error shape, or 4xx; never with 5xx."""
+"""Refusals: 422 with DataCite's errors, or another 4xx, never 5xx."""
 
-from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-Put = Callable[..., httpx.Response]
-Payload = Callable[..., dict[str, Any]]
+from tests.drivers.datacite import Publisher, payload
 
 REFUSED = [
     ({"creators": None}, "creators", "Missing child element"),
@@ -32,8 +30,8 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_schema_4_5_refuses_does_not_leave_the_draft_state(
-    publish: Put, us: httpx.Client, doi: str, case: tuple[dict[str, Any], str, str]
+def test_a_doi_with_invalid_metadata_does_not_become_public(
+    publish: Publisher, client: httpx.Client, doi: str, case: tuple[dict[str, Any], str, str]
 ) -> None:
     changes, source, reason = case
     refused = publish(doi, **changes)
@@ -41,34 +39,32 @@ def test_what_schema_4_5_refuses_does_not_leave_the_draft_state(
     errors = refused.json()["errors"]
     assert [e for e in errors if e["source"] == source and reason in e["title"]], errors
     assert all(e["uid"] == doi for e in errors)
-    assert us.get(f"/dois/{doi}").status_code == 404
+    assert client.get(f"/dois/{doi}").status_code == 404
 
 
-def test_every_missing_attribute_is_named(us: httpx.Client, payload: Payload, doi: str) -> None:
+def test_every_missing_attribute_is_reported(client: httpx.Client, doi: str) -> None:
     sent = payload(event="publish", url="https://example.org", doi=doi)
-    errors = us.post("/dois", json=sent).json()["errors"]
+    errors = client.post("/dois", json=sent).json()["errors"]
     missing = {"creators", "titles", "publisher", "publicationYear", "types"}
     assert {error["source"] for error in errors} == missing
 
 
-def test_a_draft_may_be_incomplete_but_not_go_anywhere(
-    us: httpx.Client, payload: Payload, doi: str
-) -> None:
-    assert us.put(f"/dois/{doi}", json=payload(titles=[{"title": "Soon"}])).status_code == 201
-    assert us.put(f"/dois/{doi}", json=payload(url="file:///etc/passwd")).status_code == 422
+def test_a_draft_may_be_incomplete_but_its_url_is_checked(client: httpx.Client, doi: str) -> None:
+    assert client.put(f"/dois/{doi}", json=payload(titles=[{"title": "Soon"}])).status_code == 201
+    assert client.put(f"/dois/{doi}", json=payload(url="file:///etc/passwd")).status_code == 422
 
 
-def test_a_public_doi_takes_invalid_metadata_as_at_datacite(publish: Put, doi: str) -> None:
+def test_a_public_doi_takes_invalid_metadata_as_at_datacite(publish: Publisher, doi: str) -> None:
     publish(doi)
     assert publish(doi, creators=[]).json()["data"]["attributes"]["creators"] == []
 
 
-def test_a_name_that_is_no_doi_is_refused(us: httpx.Client, payload: Payload) -> None:
+def test_an_invalid_doi_is_refused(client: httpx.Client) -> None:
     for suffix in ("a b", "ä", "a%25b", ""):
-        answer = us.put(f"/dois/10.5072/{suffix}", json=payload())
+        answer = client.put(f"/dois/10.5072/{suffix}", json=payload())
         assert answer.status_code == 422, suffix
         assert answer.json()["errors"][0]["source"] == "doi"
-    nameless = us.post("/dois", json=payload())
+    nameless = client.post("/dois", json=payload())
     assert nameless.json()["errors"] == [{"source": "doi", "title": "Can't be blank"}]
 
 
@@ -92,15 +88,15 @@ def test_a_name_that_is_no_doi_is_refused(us: httpx.Client, payload: Payload) ->
     ],
 )
 def test_a_body_that_is_no_payload_is_a_bad_request(
-    us: httpx.Client, doi: str, body: bytes
+    client: httpx.Client, doi: str, body: bytes
 ) -> None:
-    answer = us.put(f"/dois/{doi}", content=body)
+    answer = client.put(f"/dois/{doi}", content=body)
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["title"]
 
 
-def test_a_body_without_end_is_too_large(us: httpx.Client, doi: str) -> None:
-    answer = us.put(f"/dois/{doi}", content=b"x" * (8 * 2**20 + 1))
+def test_a_body_without_end_is_too_large(client: httpx.Client, doi: str) -> None:
+    answer = client.put(f"/dois/{doi}", content=b"x" * (8 * 2**20 + 1))
     assert answer.status_code == 413
 
 
@@ -113,15 +109,17 @@ NAMES = (
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_attributes_of_any_shape_are_taken_or_refused(
-    us: httpx.Client, anyone: httpx.Client, payload: Payload, doi: str, name: str
+def test_attributes_of_any_shape_are_accepted_or_refused(
+    client: httpx.Client, anonymous: httpx.Client, doi: str, name: str
 ) -> None:
     for number, value in enumerate(ODD):
         for event in (None, "publish"):
             sent = {"event": event, "url": "https://example.org", name: value}
-            put = us.put(f"/dois/{doi}-{number}", json=payload(**sent))
+            put = client.put(f"/dois/{doi}-{number}", json=payload(**sent))
             assert put.status_code in (200, 201, 422), (name, value, put.text)
             if put.is_success:
-                assert us.get(f"/dois/{doi}-{number}").status_code == 200
-    assert anyone.get("/dois").status_code == 200
-    assert us.get("/dois", params={"query": f"doi:{doi}*", "page[size]": 100}).status_code == 200
+                assert client.get(f"/dois/{doi}-{number}").status_code == 200
+    assert anonymous.get("/dois").status_code == 200
+    assert (
+        client.get("/dois", params={"query": f"doi:{doi}*", "page[size]": 100}).status_code == 200
+    )

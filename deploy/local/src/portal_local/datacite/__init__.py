@@ -1,1 +1,1 @@
-"""A DataCite to run on one machine: the REST API's /dois, and resolution of what it registers."""
+"""DataCite simulator: the REST API's /dois, and the resolution of its DOIs."""

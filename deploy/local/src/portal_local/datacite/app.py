@@ -1,4 +1,4 @@
-"""The REST API's /dois and the resolver, over one registry and one account."""
+"""HTTP routes of the simulator: the REST API's /dois and the resolver, for one account."""
 
 import base64
 import hmac
@@ -18,21 +18,21 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from portal_local import simulation
-from portal_local.datacite import jsonapi, listing, refusals, registration
+from portal_local.datacite import doi_list, jsonapi, refusals, registration
 from portal_local.datacite.refusals import Refused
 from portal_local.datacite.registry import Doi, Registry
 
-LARGEST = 8 * 2**20  # bytes of a payload
+MAX_PAYLOAD_BYTES = 8 * 2**20
 
 
 class HandleFault(simulation.Fault):
-    """The DOI is stored, but the handle system does not learn of it: `registered` stays null."""
+    """The DOI is stored but not in the handle system: `registered` stays null."""
 
     effect: Literal["handle"]
 
 
 def kind_of(method: str, path: str) -> str:
-    """What a call is counted as."""
+    """Return the name by which a call is counted."""
     if path.rstrip("/") == "/dois":
         return f"{method} /dois"
     if path.startswith("/dois/"):
@@ -41,15 +41,15 @@ def kind_of(method: str, path: str) -> str:
 
 
 class Account:
-    """The one repository account: its credentials and the prefixes that are its own."""
+    """The repository account: its credentials and its prefixes."""
 
     def __init__(self, user: str, password: str, prefixes: Collection[str]) -> None:
         self.user = user
         self.prefixes = frozenset(prefixes)
         self._secret = f"{user.lower()}:{password}".encode()
 
-    def knows(self, request: Request) -> bool:
-        """False for the anonymous; bad credentials are refused, whatever is asked."""
+    def is_authenticated(self, request: Request) -> bool:
+        """Return False without credentials. Raises Refused for wrong ones, on every route."""
         header = request.headers.get("authorization")
         if header is None:
             return False
@@ -64,7 +64,7 @@ class Account:
         return True
 
     def require(self, request: Request) -> None:
-        if not self.knows(request):
+        if not self.is_authenticated(request):
             raise Refused(401)
 
 
@@ -73,7 +73,7 @@ class DataCite:
         self, registry: Registry, account: Account, faults: simulation.Faults, *, lag: float = 0.0
     ) -> None:
         self._registry = registry
-        self._lag = timedelta(seconds=lag)  # of the list behind what was written
+        self._lag = timedelta(seconds=lag)  # until the list shows a change
         self._account = account
         self._faults = faults
 
@@ -85,48 +85,48 @@ class DataCite:
         if self._registry.get(doi):
             taken = refusals.Fault("doi", "This DOI has already been taken")
             raise Refused(422, faults=[taken])
-        made = self._kept(registration.changed(None, doi, attributes, _now()))
-        return self._told(request, made, 201)
+        stored = self._store(registration.changed(None, doi, attributes, _now()))
+        return self._response(request, stored, 201)
 
     async def put(self, request: Request) -> Response:
-        """Create or update, PUT and PATCH alike: only the attributes sent change."""
+        """Create or update, for PUT and PATCH: only the attributes in the body change."""
         self._account.require(request)
         doi = _doi(request)
         registration.check_name(doi, self._account.prefixes)
         attributes = registration.attributes_of(await _payload(request))
         before = self._registry.get(doi)
-        made = self._kept(registration.changed(before, doi, attributes, _now()))
-        return self._told(request, made, 200 if before else 201)
+        stored = self._store(registration.changed(before, doi, attributes, _now()))
+        return self._response(request, stored, 200 if before else 201)
 
-    async def one(self, request: Request) -> Response:
-        known = self._account.knows(request)
+    async def get(self, request: Request) -> Response:
+        is_authenticated = self._account.is_authenticated(request)
         found = self._registry.get(_doi(request))
-        if found is None or (found.state != "findable" and not known):
+        if found is None or (found.state != "findable" and not is_authenticated):
             raise Refused(404)
-        return self._told(request, found, 200)
+        return self._response(request, found, 200)
 
-    async def several(self, request: Request) -> Response:
+    async def get_list(self, request: Request) -> Response:
         query = dict(request.query_params)
-        asked = listing.page(query, public_only=not self._account.knows(request))
-        where, values = asked.where, asked.values
+        page = doi_list.parse_page(query, public_only=not self._account.is_authenticated(request))
+        where, values = page.where, page.values
         if self._lag:
-            where, values = f"({where}) AND updated <= ?", (*values, _told_at(-self._lag))
+            where, values = f"({where}) AND updated <= ?", (*values, _timestamp(-self._lag))
         by_state = self._registry.count(where, values)
-        if asked.after:
-            where, values = f"({where}) AND (created, doi) > (?, ?)", (*values, *asked.after)
+        if page.after:
+            where, values = f"({where}) AND (created, doi) > (?, ?)", (*values, *page.after)
         found = self._registry.select(
-            where, values, order=asked.order, limit=asked.size, offset=asked.offset
+            where, values, order=page.order, limit=page.size, offset=page.offset
         )
         host = request.headers.get("host", "localhost")
         address = f"{request.url.scheme}://{host}/dois"
-        following = listing.next_link(address, query, asked, found)
+        next_url = doi_list.next_link(address, query, page, found)
         links = {"self": f"{address}?{urlencode(query)}"}
-        if following:
-            links["next"] = following
+        if next_url:
+            links["next"] = next_url
         return JSONResponse(
             {
                 "data": [self._resource(request, doi, detail=False) for doi in found],
-                "meta": listing.meta(asked, by_state),
+                "meta": doi_list.meta(page, by_state),
                 "links": links,
             }
         )
@@ -144,21 +144,21 @@ class DataCite:
         return Response(status_code=204)
 
     async def resolve(self, request: Request) -> Response:
-        """What doi.org does: to the landing page of what the handle system knows."""
+        """Redirect to the landing page, as doi.org does, if the handle system has the DOI."""
         found = self._registry.get(_doi(request))
         if found is None or found.registered is None or not found.url:
             return PlainTextResponse("DOI Not Found", 404)
         return RedirectResponse(found.url, 302)
 
-    def _kept(self, doi: Doi) -> Doi:
-        """Stored; the handle is registered after, and its failure does not fail the call."""
+    def _store(self, doi: Doi) -> Doi:
+        """Store the DOI, then register its handle; a failure of that does not fail the call."""
         if doi.state != "draft" and doi.registered is None:
             failed = self._faults.take(HandleFault, lambda _: True)
             doi = replace(doi, registered=None if failed else doi.updated)
         self._registry.put(doi)
         return doi
 
-    def _told(self, request: Request, doi: Doi, status: int) -> Response:
+    def _response(self, request: Request, doi: Doi, status: int) -> Response:
         return JSONResponse({"data": self._resource(request, doi, detail=True)}, status)
 
     def _resource(self, request: Request, doi: Doi, *, detail: bool) -> dict[str, Any]:
@@ -179,7 +179,7 @@ async def _payload(request: Request) -> object:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST:
+        if len(body) > MAX_PAYLOAD_BYTES:
             raise Refused(413)
     try:
         return simulation.parse_json(bytes(body))
@@ -188,11 +188,11 @@ async def _payload(request: Request) -> object:
 
 
 def _now() -> str:
-    return _told_at(timedelta())
+    return _timestamp(timedelta())
 
 
-def _told_at(later: timedelta) -> str:
-    moment = datetime.now(UTC) + later
+def _timestamp(offset: timedelta) -> str:
+    moment = datetime.now(UTC) + offset
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -210,9 +210,9 @@ async def _unrouted(_request: Request, error: Exception) -> Response:
 
 
 def build(directory: Path, account: Account, *, latency: float = 0.0, lag: float = 0.0) -> ASGIApp:
-    """The simulator whose state is kept in `directory`; a call takes `latency` seconds.
+    """Build the simulator with its state in `directory`; a call takes `latency` seconds.
 
-    `lag`: so many seconds the list does not show what was written, as DataCite's search index.
+    The list shows a change after `lag` seconds, like DataCite's search index.
     """
     database = simulation.open_database(directory / "datacite.sqlite")
     calls = simulation.Calls(database)
@@ -221,9 +221,9 @@ def build(directory: Path, account: Account, *, latency: float = 0.0, lag: float
     routes = [
         *simulation.operator_routes(calls, faults),
         Route("/heartbeat", _heartbeat),
-        Route("/dois", api.several),
+        Route("/dois", api.get_list),
         Route("/dois", api.create, methods=["POST"]),
-        Route("/dois/{doi:path}", api.one),
+        Route("/dois/{doi:path}", api.get),
         Route("/dois/{doi:path}", api.put, methods=["PUT", "PATCH"]),
         Route("/dois/{doi:path}", api.delete, methods=["DELETE"]),
         Route("/{doi:path}", api.resolve),

@@ -1,4 +1,4 @@
-"""A DOI as a JSON:API resource. Pure."""
+"""Serializes a DOI as a JSON:API resource."""
 
 import base64
 from typing import Any
@@ -10,12 +10,12 @@ from portal_local.datacite.registry import Doi
 def resource(
     doi: Doi, client: str, *, detail: bool, affiliation: bool, publisher: bool
 ) -> dict[str, Any]:
-    """`detail` (one DOI, not a list) adds prefix, suffix and the XML."""
+    """Serialize a DOI; `detail` (for a single DOI, not a list) adds prefix, suffix and XML."""
     prefix, _, suffix = doi.doi.partition("/")
     provider = client.split(".", 1)[0]
     attributes: dict[str, Any] = {
         "doi": doi.doi,
-        **metadata.told(doi.metadata, affiliation=affiliation, publisher=publisher),
+        **metadata.rest_attributes(doi.metadata, affiliation=affiliation, publisher=publisher),
         "url": doi.url,
         "metadataVersion": doi.revision - 1,
         "isActive": doi.state == "findable",

@@ -1,4 +1,4 @@
-"""What a payload says about a DOI, and how a DOI is told. Pure."""
+"""Metadata of a DOI: merges a payload into them, and serializes them for the REST API."""
 
 import re
 from collections.abc import Mapping
@@ -34,9 +34,9 @@ Metadata = dict[str, Any]
 
 
 def merged(before: Mapping[str, Any], attributes: Mapping[str, Any]) -> Metadata:
-    """What was known with what is now said: an attribute sent replaces, null removes it.
+    """Merge attributes into the metadata: a value replaces the old one, null removes it.
 
-    Unknown attributes are ignored, as DataCite does; one of the wrong shape is refused.
+    Unknown attributes are ignored, as at DataCite. Raises Refused for one of the wrong shape.
     """
     sent = dict(attributes)
     if sent.get("xml"):
@@ -77,7 +77,7 @@ def _object(key: str, value: Any) -> Metadata:
 
 
 def _person(key: str, value: Metadata) -> Metadata:
-    """Affiliations may be given by name alone."""
+    """Accept affiliations that are given as names."""
     if key in ("creators", "contributors") and "affiliation" in value:
         given = _several(value["affiliation"])
         value["affiliation"] = [{"name": a} if isinstance(a, str) else a for a in given]
@@ -89,24 +89,24 @@ def _several(value: Any) -> list[Any]:
 
 
 def _renamed(alternates: Any) -> list[Any]:
-    named = [_object("identifiers", item) for item in _several(alternates or [])]
+    items = [_object("identifiers", item) for item in _several(alternates or [])]
     return [
         {"identifier": i["alternateIdentifier"], "identifierType": i.get("alternateIdentifierType")}
-        for i in named
+        for i in items
         if "alternateIdentifier" in i
     ]
 
 
-def told(metadata: Mapping[str, Any], *, affiliation: bool, publisher: bool) -> Metadata:
-    """The metadata as the REST API answers them: every list there, old forms unless asked."""
+def rest_attributes(metadata: Mapping[str, Any], *, affiliation: bool, publisher: bool) -> Metadata:
+    """Return the attributes of the REST API: with every list, and names alone by default."""
     shown: Metadata = {key: metadata.get(key, []) for key in sorted(OBJECTS | TEXTS)}
     shown["contentUrl"] = metadata.get("contentUrl")
     shown |= {key: metadata.get(key) for key in sorted(PLAIN)}
     shown["publicationYear"] = _year(metadata.get("publicationYear"))
     shown["container"] = metadata.get("container", {})
     shown["types"] = _types(metadata.get("types", {}))
-    named: Mapping[str, Any] | None = metadata.get("publisher")
-    shown["publisher"] = named if publisher or named is None else named.get("name")
+    value: Mapping[str, Any] | None = metadata.get("publisher")
+    shown["publisher"] = value if publisher or value is None else value.get("name")
     for key in ("creators", "contributors"):
         shown[key] = [_shown_person(p, affiliation=affiliation) for p in shown[key]]
     shown["alternateIdentifiers"] = [

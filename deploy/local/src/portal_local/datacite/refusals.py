@@ -1,4 +1,4 @@
-"""How DataCite says no: `errors`, each with a title and, where one is to blame, a source."""
+"""DataCite's error responses: `errors`, each with a title and the attribute as its source."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with one attribute of the metadata."""
+    """A problem of one attribute of the metadata."""
 
     source: str
     title: str
 
 
 class Refused(Exception):
-    """The call changes nothing; `faults` say why where the status alone does not."""
+    """The call is refused and changes nothing; `faults` are the invalid attributes."""
 
     def __init__(self, status: int, title: str | None = None, faults: Sequence[Fault] = ()) -> None:
         super().__init__(title or TITLES.get(status, "Refused"))
@@ -38,7 +38,7 @@ class Refused(Exception):
 
 
 def answer(refused: Refused, doi: str | None = None) -> Response:
-    """Validation errors name their source and the DOI, all others their status."""
+    """Return the response: by attribute if there are invalid ones, else by status."""
     if not refused.faults:
         return plain(refused.status, refused.title)
     about = {"uid": doi} if doi else {}
@@ -47,6 +47,6 @@ def answer(refused: Refused, doi: str | None = None) -> Response:
 
 
 def plain(status: int, title: str | None = None) -> Response:
-    said = title or TITLES.get(status, "Refused")
+    text = title or TITLES.get(status, "Refused")
     headers = {"Allow": "HEAD, GET, POST, PATCH, PUT, OPTIONS"} if status == 405 else None  # noqa: PLR2004
-    return JSONResponse({"errors": [{"status": str(status), "title": said}]}, status, headers)
+    return JSONResponse({"errors": [{"status": str(status), "title": text}]}, status, headers)

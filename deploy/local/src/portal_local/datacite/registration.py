@@ -1,4 +1,4 @@
-"""What a create or an update makes of a DOI, by DataCite's rules. Pure."""
+"""Creates and updates of DOIs by DataCite's rules."""
 
 import re
 import secrets
@@ -16,7 +16,7 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u: they are misread
 
 
 def attributes_of(payload: object) -> Mapping[str, Any]:
-    """`data.attributes` of a JSON:API document."""
+    """Return `data.attributes` of a JSON:API document. Raises Refused if there are none."""
     data = payload.get("data") if _is_object(payload) else None
     if not _is_object(data) or not data:
         raise Refused(400)
@@ -31,10 +31,10 @@ def _is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
 
 
 def name_of(attributes: Mapping[str, Any]) -> str:
-    """The DOI a POST asks for, or one drawn at random under the prefix it names."""
-    asked = attributes.get("doi")
-    if isinstance(asked, str) and asked:
-        return asked.lower()
+    """Return the DOI of a POST, or a random one under its prefix."""
+    doi = attributes.get("doi")
+    if isinstance(doi, str) and doi:
+        return doi.lower()
     prefix = attributes.get("prefix")
     if isinstance(prefix, str) and prefix:
         drawn = "".join(secrets.choice(ALPHABET) for _ in range(8))
@@ -50,10 +50,10 @@ def check_name(doi: str, prefixes: Collection[str]) -> None:
 
 
 def changed(before: Doi | None, doi: str, attributes: Mapping[str, Any], now: str) -> Doi:
-    """The DOI after the call, or Refused; metadata are validated when it leaves the draft state.
+    """Return the DOI after the call. Metadata are validated when it leaves the draft state.
 
-    That a public DOI may be updated to metadata the schema refuses is DataCite's behaviour
-    (datacite/datacite#1894): a sender has to validate for itself.
+    A public DOI may be updated to invalid metadata: that is DataCite's behaviour
+    (datacite/datacite#1894), so senders have to validate. Raises Refused.
     """
     start = before or Doi(doi=doi, state="draft", url=None, created=now, updated=now)
     after = replace(
@@ -75,7 +75,7 @@ def changed(before: Doi | None, doi: str, attributes: Mapping[str, Any], now: st
 def _url_faults(doi: Doi) -> list[Fault]:
     if doi.url is None or doi.url == "":
         return [] if doi.state == "draft" else [Fault("url", "Can't be blank")]
-    # Typed str, sent by anyone.
+    # The type is not checked before.
     if not isinstance(doi.url, str) or not URL.fullmatch(doi.url):  # pyright: ignore[reportUnnecessaryIsInstance]
         return [Fault("url", "URL is not valid")]
     return []

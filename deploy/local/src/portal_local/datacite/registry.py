@@ -1,4 +1,4 @@
-"""The DOIs that were ever registered here, in SQLite."""
+"""Stores all DOIs in SQLite."""
 
 import json
 import sqlite3
@@ -21,7 +21,7 @@ CREATE INDEX IF NOT EXISTS by_change ON dois (updated, doi);
 
 @dataclass(frozen=True)
 class Doi:
-    """`registered` is the time at which the handle system knew it: null until then."""
+    """A DOI; `registered` is when its handle was registered, null until then."""
 
     doi: str
     state: State
@@ -66,7 +66,7 @@ class Registry:
         self._database.execute("DELETE FROM dois WHERE doi = ?", (doi.lower(),))
 
     def count(self, where: str, values: Sequence[Any]) -> dict[str, int]:
-        """How many, by state."""
+        """Return the number of DOIs by state."""
         sql = f"SELECT state, count(*) FROM dois WHERE {where} GROUP BY state ORDER BY state"  # noqa: S608 - conditions are ours
         return dict(self._database.execute(sql, values).fetchall())
 
@@ -79,6 +79,6 @@ class Registry:
 
 
 def _doi(row: sqlite3.Row) -> Doi:
-    kept = dict(row)
-    kept.pop("prefix")
-    return Doi(**{**kept, "metadata": json.loads(kept["metadata"])})
+    values = dict(row)
+    values.pop("prefix")
+    return Doi(**{**values, "metadata": json.loads(values["metadata"])})

@@ -1,4 +1,4 @@
-"""The three states of a DOI and the events between them. Pure."""
+"""The three states of a DOI and the events that lead from one to another."""
 
 from typing import Literal
 
@@ -16,5 +16,5 @@ TRANSITIONS: dict[tuple[str, State], State] = {
 
 
 def after(event: object, state: State) -> State:
-    """The next state; as at DataCite, an event that does not apply is ignored, not refused."""
+    """Return the next state; as at DataCite, an event that does not apply is ignored."""
     return TRANSITIONS.get((event, state), state) if isinstance(event, str) else state

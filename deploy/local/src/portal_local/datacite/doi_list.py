@@ -1,4 +1,4 @@
-"""GET /dois: which DOIs, in which order, which page; the links to the next. Pure."""
+"""GET /dois: filters, order and pages of the list, and the link to the next page."""
 
 import base64
 from collections.abc import Mapping
@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 from portal_local.datacite.refusals import Refused
 from portal_local.datacite.registry import Doi
 
-SIZE = 25
-DEEPEST = 10_000  # DOIs that numbered pages reach; a cursor reaches all
+DEFAULT_SIZE = 25
+MAX_SIZE = 1000
+MAX_NUMBERED = 10_000  # DOIs that numbered pages reach; a cursor reaches all
 
 ORDERS = {
     "name": "doi ASC",
@@ -26,7 +27,7 @@ FIELDS = {"doi": "doi", "uid": "doi", "prefix": "prefix", "state": "state", "url
 
 @dataclass(frozen=True)
 class Page:
-    """`number` is None where a cursor is followed."""
+    """A page of the list; `number` is None for a page by cursor."""
 
     where: str
     values: tuple[Any, ...]
@@ -40,25 +41,25 @@ class Page:
         return (self.number - 1) * self.size if self.number else 0
 
 
-def page(query: Mapping[str, str], *, public_only: bool) -> Page:
-    """What a query string asks for; the anonymous see findable DOIs only."""
+def parse_page(query: Mapping[str, str], *, public_only: bool) -> Page:
+    """Parse a query string; without credentials only findable DOIs are listed."""
     conditions: list[str] = []
     values: list[Any] = []
     state = "findable" if public_only else query.get("state")
-    for column, wanted in (("state", state), ("prefix", query.get("prefix"))):
-        if wanted:
-            several = [w.strip().lower() for w in wanted.split(",")]
+    for column, given in (("state", state), ("prefix", query.get("prefix"))):
+        if given:
+            several = [w.strip().lower() for w in given.split(",")]
             conditions.append(f"{column} IN ({', '.join('?' * len(several))})")
             values += several
     for term in query.get("query", "").split():
         condition, value = _term(term)
         conditions.append(condition)
         values += value
-    size = min(_number(query, "page[size]", SIZE), 1000)
+    size = min(_number(query, "page[size]", DEFAULT_SIZE), MAX_SIZE)
     where = " AND ".join(conditions) or "1"
     cursor = query.get("page[cursor]")
     if cursor is None:
-        deepest = DEEPEST // size if size else 1
+        deepest = MAX_NUMBERED // size if size else 1
         number = min(max(_number(query, "page[number]", 1), 1), deepest)
         order = ORDERS.get(query.get("sort", ""), ORDERS["-updated"])
         return Page(where, tuple(values), order, size, number)
@@ -71,7 +72,7 @@ def _number(query: Mapping[str, str], name: str, default: int) -> int:
 
 
 def _term(term: str) -> tuple[str, list[str]]:
-    """One word of `query`: field:value with * for any text, or a word anywhere in the record."""
+    """Translate a word of `query`: field:value with * for any text, or a word in any field."""
     name, colon, value = term.partition(":")
     if colon and name in FIELDS:
         return f"{FIELDS[name]} LIKE ? ESCAPE '\\'", [_pattern(value.strip('"'))]
@@ -89,7 +90,7 @@ def _pattern(value: str) -> str:
 
 
 def _position(cursor: str) -> tuple[str, str] | None:
-    """Where a cursor has got to; page[cursor]=1 begins."""
+    """Parse a cursor: the last DOI of the page before; page[cursor]=1 is the beginning."""
     if cursor in ("", "1"):
         return None
     try:
@@ -101,29 +102,29 @@ def _position(cursor: str) -> tuple[str, str] | None:
     return created, doi
 
 
-def next_link(address: str, query: Mapping[str, str], asked: Page, found: list[Doi]) -> str | None:
-    """The address of the page after this one, None on the last."""
-    if asked.size == 0 or len(found) < asked.size:
+def next_link(address: str, query: Mapping[str, str], page: Page, found: list[Doi]) -> str | None:
+    """Return the URL of the next page; None on the last."""
+    if page.size == 0 or len(found) < page.size:
         return None
-    kept = {k: v for k, v in query.items() if k not in ("page[number]", "page[cursor]")}
-    if asked.number is None:
+    params = {k: v for k, v in query.items() if k not in ("page[number]", "page[cursor]")}
+    if page.number is None:
         last = f"{found[-1].created},{found[-1].doi}".encode()
-        kept["page[cursor]"] = base64.urlsafe_b64encode(last).decode()
-    elif asked.number < DEEPEST // asked.size:
-        kept["page[number]"] = str(asked.number + 1)
+        params["page[cursor]"] = base64.urlsafe_b64encode(last).decode()
+    elif page.number < MAX_NUMBERED // page.size:
+        params["page[number]"] = str(page.number + 1)
     else:
         return None
-    return f"{address}?{urlencode(kept)}"
+    return f"{address}?{urlencode(params)}"
 
 
-def meta(asked: Page, by_state: Mapping[str, int]) -> dict[str, Any]:
+def meta(page: Page, by_state: Mapping[str, int]) -> dict[str, Any]:
     total = sum(by_state.values())
-    reachable = total if asked.number is None else min(total, DEEPEST)
-    told: dict[str, Any] = {
+    reachable = total if page.number is None else min(total, MAX_NUMBERED)
+    meta: dict[str, Any] = {
         "total": total,
-        "totalPages": ceil(reachable / asked.size) if asked.size else 0,
+        "totalPages": ceil(reachable / page.size) if page.size else 0,
         "states": [{"id": s, "title": s.capitalize(), "count": n} for s, n in by_state.items()],
     }
-    if asked.number is not None:
-        told["page"] = asked.number
-    return told
+    if page.number is not None:
+        meta["page"] = page.number
+    return meta
