@@ -177,8 +177,8 @@ async def test_a_doi_is_hidden_and_published_but_never_a_draft_again(
         dataset_registered("b", is_public=False),
     )
     await doi.wait_idle(messages=3)
-    status, _ = await request(doi, "hide", datacite.doi_of("a"))
-    assert status == 200
+    status, answer = await request(doi, "hide", datacite.doi_of("a"))
+    assert (status, answer["pending"]) == (200, True)
     await doi.wait_idle(messages=3)
     assert datacite.record("a")["state"] == "registered"
     await doi.publish(dataset_registered("a", version=2, title="Changed while hidden"))
@@ -196,9 +196,9 @@ async def test_a_doi_is_hidden_and_published_but_never_a_draft_again(
         ("publish", "nobody", 404, "no identifier"),
         ("reserve", "10.9999/x", 422, "is a DOI"),
     ):
-        answer = await request(doi, action, name)
-        assert answer[0] == status, (action, name, answer)
-        assert reason in answer[1]["detail"]
+        given_status, body = await request(doi, action, name)
+        assert given_status == status, (action, name, body)
+        assert reason in body["detail"]
 
 
 async def test_the_audit_finds_differences_and_repairs_them(

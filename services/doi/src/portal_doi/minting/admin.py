@@ -128,7 +128,7 @@ class OperatorActions:
             )
         log.info("operator intent", pid=row.pid, **changes)
         self._worker.wake.set()
-        return {**identifier_view(row.changed(changes)), "pending": bool(row.waiting_since)}
+        return {**identifier_view(row.changed(changes)), "pending": True}
 
     async def _reserve_unknown(self, pid: str, level: Level) -> dict[str, Any]:
         try:
