@@ -11,17 +11,17 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
-from portal_downloader.archives.tape_locations import Places
+from portal_downloader.archives.tape_locations import TapeLocator
 from portal_downloader.cache.disk import Cache
-from portal_downloader.domain.file_rows import fresh
+from portal_downloader.domain.file_rows import new_row_fields
 from portal_downloader.settings import DownloaderSettings
-from portal_downloader.staging.planner import Planning
+from portal_downloader.staging.planner import Planner
 from portal_downloader.store.batches import Batches
 from portal_downloader.store.contents import Contents
 from portal_downloader.store.datasets import Datasets
 from portal_downloader.store.files import Files, file_id
 from portal_downloader.store.requests import Requests
-from portal_downloader.store.signals import Bells
+from portal_downloader.store.signals import Signals
 from portal_downloader.store.stores import Stores
 from portal_shared.contracts.events import FILES_PER_PART, DownloadRequested
 from portal_shared.messaging.outbox import Outbox
@@ -39,25 +39,29 @@ async def test_planning(mongo_server: str, tmp_path: Path) -> None:
     )
     client = mongo.connect(settings)
     database = mongo.database(client, settings, "downloader")
-    bells = Bells()
+    signals = Signals()
     stores = Stores(
-        Datasets(database, 30, bells), Files(database, 30, bells), Requests(database, 30, bells),
-        Batches(database, 30, bells), Contents(database), Cache(tmp_path),
-    )  # fmt: skip
-    stores.cache.prepare()
+        Datasets(database, 30, signals),
+        Files(database, 30, signals),
+        Requests(database, 30, signals),
+        Batches(database, 30, signals),
+        Contents(database),
+    )
+    cache = Cache(tmp_path)
+    cache.prepare()
     await _fill(stores)
     for part in (stores.datasets, stores.files, stores.requests, stores.batches, stores.contents):
         await part.prepare()
-    planner = Planning(
-        settings, stores, client=client, outbox=Outbox(database, "downloader"),
-        places=Places(None, timeout=1),
+    planner = Planner(
+        settings, stores, cache=cache, client=client, outbox=Outbox(database, "downloader"),
+        locator=TapeLocator(None, timeout=1),
     )  # fmt: skip
-    await stores.requests.keep(DownloadRequested(request_id="r", pid="p", locations=None))
+    await stores.requests.create(DownloadRequested(request_id="r", pid="p", locations=None))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.monotonic()
     assert await planner.step()
     took = time.monotonic() - began
-    [request] = await stores.requests.open_of(["p"])
+    [request] = await stores.requests.open_for(["p"])
     first = await stores.files.rows.count_documents({"state": "queued"})
     began = time.monotonic()
     for _ in range(FOLLOWING):
@@ -95,10 +99,10 @@ async def _fill(stores: Stores) -> None:
         rows: list[Doc] = []
         for n in range(start, min(FILES, start + FILES_PER_PART)):
             location = f"{n // 1000:03}/{n:06}.tif"
-            file = {"path": f"/d/{location}", "size": 10**8, "sha256": f"{n:064x}"}
-            row = fresh(file, in_cache=False, now=NOW)
-            key = {"_id": file_id("p", location), "pid": "p", "location": location, "version": 1}
-            rows.append({**key, **row})
+            told = {"path": f"/d/{location}", "size": 10**8, "sha256": f"{n:064x}"}
+            row = new_row_fields(told, in_cache=False, now=NOW)
+            named = {"_id": file_id("p", location), "pid": "p", "location": location, "version": 1}
+            rows.append({**named, **row})
         await stores.files.rows.insert_many(rows)
         borders.append(rows[-1]["location"])
-    await stores.datasets.keep_borders("p", borders)
+    await stores.datasets.save_boundaries("p", borders)

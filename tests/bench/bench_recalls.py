@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from portal_downloader.domain.batching import Batching, Share, group_of, lead
-from portal_downloader.domain.batching import Place as KnownPlace
-from portal_downloader.domain.estimates import Extent, Pace, seconds_left
+from portal_downloader.domain.batch_policy import BatchPolicy, Share, group_of, lowest_share
+from portal_downloader.domain.batch_policy import TapeLocation as Told
+from portal_downloader.domain.estimates import Extent, Throughput, seconds_left
 from portal_local.tape.drives import Drives, Order
 from portal_local.tape.physics import Physics, Place
 from portal_local.tape.shelves import Shelves
@@ -84,26 +84,28 @@ class Queue:
     """What our downloader has in its database: the same decisions, by the same core."""
 
     known: str  # nothing, tapes or positions
-    batching: Batching
-    waiting: list[Recall] = field(default_factory=list[Recall])
-    under_way: dict[str, Recall] = field(default_factory=dict[str, Recall])
+    batching: BatchPolicy
+    waiting: list[Asked] = field(default_factory=list[Asked])
+    in_flight: dict[str, Asked] = field(default_factory=dict[str, Asked])
 
     def group(self, file: Recall) -> str:
         place = None if self.known == "nothing" else KnownPlace(file.place.tape, 0)
         return group_of(file.path, place)
 
-    def next_batch(self, now: float) -> list[Recall]:
-        most = self.batching.admitted(len(self.under_way))
+    def next_batch(self, now: float) -> list[Asked]:
+        most = self.batching.capacity(len(self.in_flight))
         oldest = min((f.at for f in self.waiting), default=now)
         if now - oldest < self.batching.window:
             return []
-        found: list[Recall] = []
-        groups = {self.group(f) for f in self.under_way.values()}
+        found: list[Asked] = []
+        groups = {self.group(f) for f in self.in_flight.values()}
         shut: set[str] = set()
-        while len(found) < most and (leading := lead(self._shares(found, shut))) is not None:
+        while (
+            len(found) < most and (leading := lowest_share(self._shares(found, shut))) is not None
+        ):
             left = [f for f in self.waiting if f not in found]
             mine = [f for f in left if f.requester == leading.requester]
-            mine = [f for f in mine if self.batching.admits(self.group(f), groups)]
+            mine = [f for f in mine if self.batching.may_start(self.group(f), groups)]
             if not mine:
                 shut.add(leading.requester)
                 continue
@@ -114,7 +116,7 @@ class Queue:
             together.sort(key=lambda f: (f.place.position if known else 0, f.path))
             found += together[: most - len(found)]
         self.waiting = [f for f in self.waiting if f not in found]
-        self.under_way |= {f.path: f for f in found}
+        self.in_flight |= {f.path: f for f in found}
         return found
 
     def _shares(self, taken: Sequence[Recall], shut: set[str]) -> list[Share]:
@@ -124,9 +126,9 @@ class Queue:
                 at = NOW + timedelta(seconds=file.at)
                 share = shares.setdefault(file.requester, Share(file.requester, 0, 0, at))
                 share.waiting += 1
-        for file in [*taken, *self.under_way.values()]:
+        for file in [*taken, *self.in_flight.values()]:
             if file.requester in shares:
-                shares[file.requester].under_way += 1
+                shares[file.requester].in_flight += 1
         return list(shares.values())
 
 
@@ -184,14 +186,16 @@ class Ours:
     def __init__(self, known: str) -> None:
         self._queue = Queue(
             known,
-            Batching(window=WINDOW, most=300, most_under_way=5000, most_tapes=TAPES_UNDER_WAY),
+            BatchPolicy(
+                window=WINDOW, max_files=300, max_in_flight=5000, max_tapes=TAPES_UNDER_WAY
+            ),
         )
         self._free = asyncio.Event()
         self.arrived: dict[str, float] = {}
 
     def came(self, path: str) -> None:
         self.arrived[path] = asyncio.get_running_loop().time()
-        self._queue.under_way.pop(path, None)
+        self._queue.in_flight.pop(path, None)
         self._free.set()
 
     async def __call__(self, drives: Drives, files: dict[str, Recall]) -> None:
@@ -238,11 +242,11 @@ def test_estimates_at_half_way(known: str) -> None:
         waiting = sum(moment > came[half - 1] for moment in ours.arrived.values())
         guess = seconds_left(
             left=Extent(left, left * SIZE),
-            came=Extent(half - 1, (half - 1) * SIZE),
+            arrived=Extent(half - 1, (half - 1) * SIZE),
             since=came[half - 1] - came[0],
             ahead=Extent(0, 0),
             everything=Extent(waiting, waiting * SIZE),
-            pace=_pace(ours.arrived, until=came[half - 1]),
+            throughput=_pace(ours.arrived, until=came[half - 1]),
             now=came[half - 1],
         )
         assert guess is not None
@@ -254,10 +258,10 @@ def test_estimates_at_half_way(known: str) -> None:
     )
 
 
-def _pace(arrived: dict[str, float], *, until: float) -> Pace:
-    """The pace of all files that had arrived by then, whoever requested them."""
-    pace = Pace()
+def _pace(arrived: dict[str, float], *, until: float) -> Throughput:
+    """What had come by then, whoever asked."""
+    pace = Throughput()
     for moment in sorted(arrived.values()):
         if moment <= until:
-            pace.note(moment, SIZE)
+            pace.record(moment, SIZE)
     return pace

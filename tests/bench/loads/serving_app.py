@@ -9,13 +9,13 @@ from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
 from portal_downloader.bundles import bagit
-from portal_downloader.bundles.bagit import About, Member
+from portal_downloader.bundles.bagit import DatasetInfo, Member
 from portal_downloader.bundles.zip import Zip
 from portal_downloader.cache.disk import Cache
 from portal_downloader.http import responses, segments
-from portal_downloader.http.responses import Shown
-from portal_downloader.http.segments import Stored
-from portal_downloader.http.sendfile import Application
+from portal_downloader.http.responses import FileView
+from portal_downloader.http.segments import StoredContent
+from portal_downloader.http.sendfile import SendfileApplication
 from starlette.responses import FileResponse
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -28,11 +28,11 @@ class _Store:
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
 
-    def opened(self, stored: Stored) -> int | None:
+    def opened(self, stored: StoredContent) -> int | None:
         return self._cache.open(stored.sha256, stored.size)
 
-    def place(self, stored: Stored) -> str:
-        return self._cache.place_name(stored.sha256)
+    def place(self, stored: StoredContent) -> str:
+        return self._cache.object_name(stored.sha256)
 
     def reading(self, _digests: Collection[str]) -> AbstractContextManager[None]:
         return nullcontext()
@@ -48,31 +48,36 @@ def members(folder: Path) -> list[Member]:
 
 
 def build() -> FastAPI:
-    app = Application()
+    app = SendfileApplication()
     cache = Cache(FOLDER / "cache")
     store: Any = _Store(cache)
     large, *small = members(FOLDER)
-    about = About("bench", created=MOMENT)
-    entries = bagit.bag(about, small)
+    about = DatasetInfo("bench", created=MOMENT)
+    entries = bagit.bag_entries(about, small)
     layout = Zip(entries, about.moment)
-    tag = bagit.tag("zip", about, entries)
+    tag = bagit.bundle_etag("zip", about, entries)
 
     @app.get("/file")
     async def file(request: Request) -> Response:
-        stored = Stored(large.sha256, large.size)
-        shown = Shown(segments.of([stored]), f'"{large.sha256}"', MOMENT, [large.sha256], stored)
-        return responses.answer(
-            request, shown, responses.headers("application/octet-stream"), cast("Any", store)
+        stored = StoredContent(large.sha256, large.size)
+        shown = FileView(
+            segments.from_list([stored]), f'"{large.sha256}"', MOMENT, [large.sha256], stored
+        )
+        return responses.file_response(
+            request,
+            shown,
+            responses.content_headers("application/octet-stream"),
+            cast("Any", store),
         )
 
     @app.get("/zip")
     async def archive(request: Request) -> Response:
-        shown = Shown(layout.pieces, tag, MOMENT, ())
-        headers = responses.headers("application/zip")
-        return responses.answer(request, shown, headers, cast("Any", store))
+        shown = FileView(layout.segments, tag, MOMENT, ())
+        headers = responses.content_headers("application/zip")
+        return responses.file_response(request, shown, headers, cast("Any", store))
 
     @app.get("/stock")
     async def stock() -> Response:
-        return FileResponse(FOLDER / "cache" / "objects" / cache.place_name(large.sha256))
+        return FileResponse(FOLDER / "cache" / "objects" / cache.object_name(large.sha256))
 
     return app

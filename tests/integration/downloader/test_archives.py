@@ -15,8 +15,13 @@ import httpx
 import icat
 import pytest
 from icat.ids import DataSelection
-from portal_downloader.archives.factory import archive
-from portal_downloader.archives.protocol import Archive, CutOff, NotThere, TooMuch
+from portal_downloader.archives.factory import make_archive
+from portal_downloader.archives.protocol import (
+    Archive,
+    NotOnDisk,
+    StageRefused,
+    TransferInterrupted,
+)
 from portal_downloader.archives.wlcg_answers import normal
 from portal_downloader.settings import DownloaderSettings
 from portal_local.launcher.ports import free_port, listens, wait_until
@@ -38,7 +43,9 @@ class Kind:
     forget: Callable[[], None]  # what it was asked for
 
     def made(self) -> Archive:
-        return archive(DownloaderSettings.model_validate({"tape_timeout": 20, **self.settings}))
+        return make_archive(
+            DownloaderSettings.model_validate({"tape_timeout": 20, **self.settings})
+        )
 
 
 def wlcg(tmp_path: Path) -> Iterator[Kind]:
@@ -168,7 +175,7 @@ async def staged(ours: Archive, paths: list[str]) -> str:
 
 
 async def read(ours: Archive, path: str, start: int = 0) -> tuple[int, bytes]:
-    async with ours.reading(path, start) as body:
+    async with ours.open_file(path, start) as body:
         return body.start, b"".join([chunk async for chunk in body.chunks])
 
 
@@ -193,7 +200,7 @@ async def test_what_was_staged_is_read_whole_and_from_any_byte(kind: Kind, ours:
 async def test_what_was_not_staged_is_not_read_nor_recalled(kind: Kind, ours: Archive) -> None:
     path = kind.put("a", b"abc")
     for absent in (path, "/x/none"):
-        with pytest.raises((NotThere, CutOff)):
+        with pytest.raises((NotOnDisk, TransferInterrupted)):
             await read(ours, absent)
     assert (await ours.localities([path]))[path] == "TAPE"
 
@@ -298,7 +305,7 @@ async def test_a_command_gets_its_list_in_the_order_given(tmp_path: Path) -> Non
         await staged(ours, paths)
         calls = (tmp_path / "library" / "calls").read_text().splitlines()
         assert calls[0] == f"stage {' '.join(paths)}"
-        with pytest.raises(TooMuch, match="cannot be a line"):
+        with pytest.raises(StageRefused, match="cannot be a line"):
             await ours.stage(["/x/a\nb"])
 
 
@@ -312,7 +319,7 @@ async def test_a_command_that_ends_in_the_middle_fails_what_is_left(tmp_path: Pa
         "archive": "command", "archive_command": [str(script)], "archive_root": tmp_path,
         "cache_dir": tmp_path / "cache",
     }  # fmt: skip
-    ours = archive(DownloaderSettings.model_validate(settings))
+    ours = make_archive(DownloaderSettings.model_validate(settings))
     request = await staged(ours, ["/x/a", "/x/b"])
     told = await ours.progress(request, ["/x/a", "/x/b"]) or {}
     assert (told["/x/a"].progress, told["/x/b"].progress) == ("staged", "failed")
@@ -321,4 +328,4 @@ async def test_a_command_that_ends_in_the_middle_fails_what_is_left(tmp_path: Pa
 
 def test_a_kind_that_lacks_its_settings_is_refused() -> None:
     with pytest.raises(ValueError, match="PORTAL_ARCHIVE_COMMAND"):
-        archive(DownloaderSettings(archive="command"))
+        make_archive(DownloaderSettings(archive="command"))

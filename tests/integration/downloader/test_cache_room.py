@@ -51,7 +51,7 @@ async def test_what_will_never_fit_fails_with_the_reason(alone: Any, tape: Any) 
     downloader = await alone(cache_bytes="1000")
     await downloader.register("a", written(tape, "a", 1, 2000), folder="a")
     failed = await downloader.ended(await downloader.ask("a"))
-    assert "more than the cache may hold" in failed["reason"]
+    assert "the cache is limited to" in failed["reason"]
 
 
 async def test_a_file_that_is_read_is_read_to_its_end(alone: Any, tape: Any) -> None:

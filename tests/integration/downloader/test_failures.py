@@ -45,7 +45,7 @@ async def test_a_file_that_never_ends_ends_by_its_deadline(alone: Any, tape: Any
     failed = await downloader.ended(await downloader.ask("p"))
     assert (failed["files_online"], failed["files_failed"]) == (1, 1)
     assert failed["files_expired"] == 1
-    assert "1 of these expired; x: not here 3 s after it was asked for" in failed["reason"]
+    assert "1 of these expired; x: not recalled within 3 s" in failed["reason"]
     read = (await downloader.get("p", "x")).json()
     assert (read["state"], read["recall"]) == ("ARCHIVED", "expired")
     listed = (await downloader.get("p")).json()["files"]

@@ -4,11 +4,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from portal_downloader.staging.queue import AT_ONCE
+from portal_downloader.staging.queue import FILES_PER_PORTION
 from portal_shared.contracts.events import FILES_PER_PART, DownloadCancelled
 
 FILES = FILES_PER_PART + 20  # of a portion and a few
-MANY = AT_ONCE + 20  # more than are queued at once where they are named
+MANY = FILES_PER_PORTION + 20  # more than are queued at once where they are named
 LAST = f"{FILES - 1:03}.bin"
 
 
@@ -60,7 +60,7 @@ async def test_what_is_cancelled_is_let_go_whether_queued_or_not(
     downloader = await alone(most_queued="1", window_seconds="60", batch_files="1000")
     names = await listed(downloader, tape, MANY)
     request = await downloader.ask("p", *(names[named] if named else ()))
-    queued = await first_queued(downloader, AT_ONCE if named else FILES_PER_PART)
+    queued = await first_queued(downloader, FILES_PER_PORTION if named else FILES_PER_PART)
     assert queued["archived"] > 0
     shown = await states(downloader)
     assert shown[names[0]] == ("ARCHIVED" if named else "RESTORING")
@@ -80,7 +80,7 @@ async def test_what_never_gets_room_in_the_queue_ends_with_the_reason(
     )
     await listed(downloader, tape)
     failed = await downloader.ended(await downloader.ask("p"))
-    assert "could be asked for" in failed["reason"]
+    assert "could be queued" in failed["reason"]
     assert (failed["files_online"], failed["files_expired"]) == (0, failed["files_failed"])
     async with asyncio.timeout(60):
         while "RESTORING" in (await states(downloader)).values():

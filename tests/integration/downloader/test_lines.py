@@ -12,9 +12,9 @@ import httpx
 import pytest
 import uvicorn
 from portal_downloader.http import ranges, segments, streaming
-from portal_downloader.http.segments import Stored
-from portal_downloader.http.sendfile import Application
-from portal_downloader.http.streaming import PiecesResponse
+from portal_downloader.http.segments import StoredContent
+from portal_downloader.http.sendfile import SendfileApplication
+from portal_downloader.http.streaming import SegmentsResponse
 from portal_local.launcher.ports import free_port
 from starlette.requests import Request
 from starlette.responses import Response
@@ -37,15 +37,15 @@ async def served(app: Any, http: str) -> AsyncIterator[httpx.AsyncClient]:
     await task
 
 
-def application(folder: Path, content: bytes) -> Application:
+def application(folder: Path, content: bytes) -> SendfileApplication:
     (folder / "a").write_bytes(content)
-    laid = segments.of([HEAD, Stored("a", len(content)), TAIL])
-    app = Application()
+    laid = segments.from_list([HEAD, StoredContent("a", len(content)), TAIL])
+    app = SendfileApplication()
 
     @app.get("/x")
     async def answer(request: Request) -> Response:
-        spans = ranges.spans(request.headers.get("range"), laid.length)
-        return PiecesResponse(
+        spans = ranges.parse_range(request.headers.get("range"), laid.length)
+        return SegmentsResponse(
             laid,
             lambda stored: os.open(folder / stored.sha256, os.O_RDONLY),
             spans=spans,
@@ -77,7 +77,7 @@ async def test_behind_the_quick_server_nothing_is_read_by_python(
     def refused(*_: object) -> bytes:
         raise AssertionError("read")
 
-    monkeypatch.setattr(streaming.Reader, "read", refused)
+    monkeypatch.setattr(streaming.SliceReader, "read", refused)
     content = os.urandom(SIZE)
     async with served(application(tmp_path, content), "httptools") as client:
         assert (await client.get("/x")).content == HEAD + content + TAIL

@@ -8,22 +8,21 @@ from datetime import UTC, datetime, timedelta
 import bson
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
-from portal_downloader.archives.wlcg import Tape
+from portal_downloader.archives.wlcg import WlcgArchive
 from portal_downloader.bundles.selection import Selection
-from portal_downloader.cache import eviction as room_module
-from portal_downloader.cache.eviction import Room
-from portal_downloader.domain.file_rows import LONG_AGO
-from portal_downloader.domain.states import THERE
+from portal_downloader.cache import eviction
+from portal_downloader.cache.eviction import CacheSpace
+from portal_downloader.domain.file_rows import EPOCH
+from portal_downloader.domain.states import IN_FLIGHT
 from portal_downloader.settings import DownloaderSettings
-from portal_downloader.staging import claims as claiming_step
-from portal_downloader.staging import submitter as submitting_step
-from portal_downloader.staging.claims import Claiming
+from portal_downloader.staging import fetcher, submitter
+from portal_downloader.staging.fetcher import FileLeases
 from portal_downloader.store.contents import Contents
 from portal_downloader.store.files import Files, file_id
-from portal_downloader.store.queue import Waiting
-from portal_downloader.store.request_names import Naming
+from portal_downloader.store.queue import QueuedFiles
+from portal_downloader.store.request_names import RequestNames
 from portal_downloader.store.requests import Requests
-from portal_downloader.store.signals import Bells
+from portal_downloader.store.signals import Signals
 from portal_shared.runtime import mongo
 from portal_shared.runtime.mongo import Client, Database, Doc
 from pymongo import monitoring
@@ -68,40 +67,40 @@ async def test_whether_all_of_an_archive_is_there_is_one_look_where_the_dataset_
     await kept.publish({"location": "other"}, pid="q")
     await kept.stores.files.rows.update_many({"pid": "p"}, {"$set": {"state": "online"}})
     replies = Replies()
-    whole, folder = Selection("p").which(), Selection("p", "03/").which()
+    whole, folder = Selection("p").row_filter(), Selection("p", "03/").row_filter()
     async with replies.to(kept.settings) as database:
-        files = Files(database, 30, Bells())
+        files = Files(database, 30, Signals())
         for which, named in ((whole, None), (folder, None), (whole, names)):
-            assert not await files.any_away(which, named)
+            assert not await files.any_offline(which, named)
     assert replies.count == 3
     files = kept.stores.files
     await files.rows.update_one({"location": names[31]}, {"$set": {"state": "archived"}})
-    assert await files.any_away(whole, None)
-    assert await files.any_away(folder, None)
-    assert await files.any_away(whole, names)
-    assert not await files.any_away(Selection("p", "04/").which(), None)
-    assert not await files.any_away(whole, names[:31])
+    assert await files.any_offline(whole, None)
+    assert await files.any_offline(folder, None)
+    assert await files.any_offline(whole, names)
+    assert not await files.any_offline(Selection("p", "04/").row_filter(), None)
+    assert not await files.any_offline(whole, names[:31])
 
 
 async def test_room_is_made_without_looking_at_all_that_the_cache_holds_for_each_file(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room_module, "SUM_COST", 1e9)
-    held = [{"_id": f"{n:064x}", "size": 100, "used_at": LONG_AGO, "kept_until": LONG_AGO}
+    monkeypatch.setattr(eviction, "SIZE_COST_FACTOR", 1e9)
+    held = [{"_id": f"{n:064x}", "size": 100, "used_at": EPOCH, "kept_until": EPOCH}
             for n in range(30)]  # fmt: skip
     await kept.database["contents"].insert_many(held)
     replies = Replies()
     async with replies.to(kept.settings) as database:
         contents = Contents(database)
         budget = kept.settings.model_copy(update={"cache_bytes": 3100, "cache_spare_bytes": 0})
-        room = Room(budget, contents=contents, files=kept.stores.files, cache=kept.stores.cache)
+        room = CacheSpace(budget, contents=contents, files=kept.stores.files, cache=kept.cache)
         for number in range(11):
             await room.reserve(str(number), 100)
-            room.free(str(number), arrived=100)
-            await contents.arrived(f"new {number}", size=100, crc32=0, keep=99)
+            room.release(str(number), arrived=100)
+            await contents.add(f"new {number}", size=100, crc32=0, keep=99)
     assert room.evicted == 10
     assert (replies.sums, replies.count) == (1, 1)
-    assert await kept.stores.contents.bytes() == 3100
+    assert await kept.stores.contents.total_bytes() == 3100
 
 
 async def test_what_requests_name_is_remembered_as_far_as_there_is_room_and_read_one_by_one(
@@ -113,19 +112,19 @@ async def test_what_requests_name_is_remembered_as_far_as_there_is_room_and_read
     awaited = {f"{n}/2" for n in range(4)}
     replies = Replies()
     async with replies.to(kept.settings) as database:
-        naming = Naming(database["requests"], most=25)
+        naming = RequestNames(database["requests"], max_names=25)
         following = {f"r{n}": f"{n}/1" for n in range(4)}
         reads: list[int] = []
         for wanted in (page, page, {"0/1", "1/2"}, {"1/2", "9/9"}):
             replies.count = replies.sums = 0
-            assert await naming.awaited(following, wanted) == awaited & wanted
+            assert await naming.still_to_queue(following, wanted) == awaited & wanted
             reads.append(replies.count)
         assert reads == [4, 2, 0, 2]  # two stay; none is read once all is found
         assert replies.most_bytes < 2 * len(bson.encode(rows[0]))
-        both = await asyncio.gather(*(naming.awaited({"r3": ""}, page) for _ in range(2)))
+        both = await asyncio.gather(*(naming.still_to_queue({"r3": ""}, page) for _ in range(2)))
         assert both == [{"3/1", "3/2"}] * 2
     await kept.database["requests"].delete_many({})
-    assert await naming.awaited({"r3": ""}, {"3/2"}) == {"3/2"}  # what is in use now stays
+    assert await naming.still_to_queue({"r3": ""}, {"3/2"}) == {"3/2"}  # what is in use now stays
 
 
 async def test_whether_files_are_on_their_way_is_asked_without_reading_all_that_others_named(
@@ -140,43 +139,43 @@ async def test_whether_files_are_on_their_way_is_asked_without_reading_all_that_
     await kept.database["requests"].insert_many([*named, ended, other, queued])
     replies = Replies()
     async with replies.to(kept.settings) as database:
-        requests = Requests(database, 30, Bells())
-        assert await requests.awaited("p", []) == set()
-        assert await requests.awaited("p", [names[99]]) == set()
-        assert await requests.awaited("p", [names[100]]) == {names[100]}
-        assert await requests.awaited("p", [names[-1] + "0", "$next", "x"]) == set()
-        assert await requests.awaited("p", [names[0], *names[-3:]]) == set(names[-3:])
+        requests = Requests(database, 30, Signals())
+        assert await requests.still_to_queue("p", []) == set()
+        assert await requests.still_to_queue("p", [names[99]]) == set()
+        assert await requests.still_to_queue("p", [names[100]]) == {names[100]}
+        assert await requests.still_to_queue("p", [names[-1] + "0", "$next", "x"]) == set()
+        assert await requests.still_to_queue("p", [names[0], *names[-3:]]) == set(names[-3:])
         assert replies.bytes < len(bson.encode(named[0]))
         page = names[:1100]
-        assert await requests.awaited("p", page) == set(page[100:])
+        assert await requests.still_to_queue("p", page) == set(page[100:])
         replies.bytes = replies.count = 0
-        assert await requests.awaited("p", page) == set(page[100:])
+        assert await requests.still_to_queue("p", page) == set(page[100:])
         assert replies.count == 2  # one for those that ask for all of it
         assert replies.bytes < len(bson.encode(named[0])) / 10
         whole = {**row, "_id": "whole", "locations": None, "next": "x"}
         await kept.database["requests"].insert_one(whole)
-        assert await requests.awaited("p", ["w", "x", "y"]) == {"y"}
+        assert await requests.still_to_queue("p", ["w", "x", "y"]) == {"y"}
 
 
 async def test_each_staged_file_is_claimed_by_one_and_not_once_it_is_let_go(kept: Kept) -> None:
     names = [{"location": f"{n:02}"} for n in range(20)]
-    await kept.add(*names, state="staged", not_before=LONG_AGO)
+    await kept.add(*names, state="staged", not_before=EPOCH)
     files = kept.stores.files
-    one, other = Claiming(files, 30), Claiming(files, 30)
-    first = await one.next()
+    one, other = FileLeases(files, 30), FileLeases(files, 30)
+    first = await one.acquire()
     assert first is not None
     assert first.location == "00"
     await files.move({"_id": file_id("p", "01")}, ("staged",), "archived")
     later = datetime.now(UTC) + timedelta(minutes=1)
     await files.move({"_id": file_id("p", "02")}, ("staged",), "staged", not_before=later)
     claimed = [first.location]
-    while found := await asyncio.gather(one.next(), other.next(), one.next()):
+    while found := await asyncio.gather(one.acquire(), other.acquire(), one.acquire()):
         claimed += [file.location for file in found if file is not None]
         if None in found:
             break
     assert sorted(claimed) == ["00", *(f"{n:02}" for n in range(3, 20))]
-    await files.rows.update_one({"_id": first.id}, {"$set": {"until": LONG_AGO}})
-    again = await other.next()  # whose lease has ended
+    await files.rows.update_one({"_id": first.id}, {"$set": {"until": EPOCH}})
+    again = await other.acquire()  # whose lease has ended
     assert again is not None
     assert (again.id, again.owner != first.owner) == (first.id, True)
 
@@ -184,14 +183,14 @@ async def test_each_staged_file_is_claimed_by_one_and_not_once_it_is_let_go(kept
 async def test_what_was_asked_for_first_goes_first_though_it_is_staged_later(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claiming_step, "KNOWN_SECONDS", 0.0)
-    monkeypatch.setattr(claiming_step, "LOOK_COST", 0.0)
+    monkeypatch.setattr(fetcher, "CANDIDATES_SECONDS", 0.0)
+    monkeypatch.setattr(fetcher, "QUERY_COST_FACTOR", 0.0)
     await kept.add({"location": "1"}, {"location": "2"}, state="staged", not_before=NOW)
-    claiming, claimed = Claiming(kept.stores.files, 30), list[str]()
-    while (file := await claiming.next()) is not None:
+    claiming, claimed = FileLeases(kept.stores.files, 30), list[str]()
+    while (file := await claiming.acquire()) is not None:
         claimed.append(file.location)
         if len(claimed) == 1:
-            await kept.add({"location": "first"}, state="staged", not_before=LONG_AGO)
+            await kept.add({"location": "first"}, state="staged", not_before=EPOCH)
     assert claimed == ["1", "first", "2"]
 
 
@@ -199,7 +198,7 @@ async def test_room_that_comes_file_by_file_is_not_asked_for_file_by_file(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await kept.add(*({"location": f"{n:02}"} for n in range(40)), state="queued")
-    stores, archive = kept.stores, Tape(kept.settings)
+    stores, archive = kept.stores, WlcgArchive(kept.settings)
     submitting = kept.submitting(archive, batch_files=10, most_under_way=12)
 
     async def submitted() -> int:
@@ -215,14 +214,16 @@ async def test_room_that_comes_file_by_file_is_not_asked_for_file_by_file(
         await stores.files.move({"_id": copied["_id"]}, ("staged",), "online")
         asked_for.append(await submitted())
     assert [n for n in asked_for if n] == [10, 5, 5, 5]  # room for two was there from the first
-    monkeypatch.setattr(submitting_step, "HELD_SECONDS", 0.0)  # what is staged may be stuck
+    monkeypatch.setattr(
+        submitter, "MAX_WAIT_FOR_CAPACITY_SECONDS", 0.0
+    )  # what is staged may be stuck
     assert await submitted() == 2
     await archive.close()
 
 
 async def test_the_next_batch_is_found_by_as_many_looks_however_much_waits(kept: Kept) -> None:
     """And of what is staged and not copied there is no more than may be under way."""
-    archive, replies = Tape(kept.settings), Replies()
+    archive, replies = WlcgArchive(kept.settings), Replies()
     files = kept.stores.files
 
     async def looks(waiting: int) -> int:
@@ -230,13 +231,13 @@ async def test_the_next_batch_is_found_by_as_many_looks_however_much_waits(kept:
         names = [
             {"location": f"{n // 10}/{n:03}", "requester": f"r{n % 3}"} for n in range(waiting)
         ]
-        await kept.add(*names, state="queued", not_before=LONG_AGO)
+        await kept.add(*names, state="queued", not_before=EPOCH)
         await kept.add({"location": "s"}, {"location": "t"}, pid="q", state="staged")
-        queue = Waiting(files)
-        found = await queue.queue(NOW)
-        assert (found.oldest, found.files) == (LONG_AGO, waiting)
-        assert sum(heap.files for heap in found.heaps if heap.requester == "r1") == waiting // 3
-        assert await queue.loads() == (2, [])
+        queue = QueuedFiles(files)
+        found = await queue.snapshot(NOW)
+        assert (found.oldest, found.files) == (EPOCH, waiting)
+        assert sum(group.files for group in found.groups if group.requester == "r1") == waiting // 3
+        assert await queue.in_flight() == (2, [])
         async with replies.to(kept.settings) as database:
             submitting = kept.on(database).submitting(archive, most_under_way=5)
             replies.count = replies.sums = 0
@@ -244,7 +245,7 @@ async def test_the_next_batch_is_found_by_as_many_looks_however_much_waits(kept:
             looked = replies.count + replies.sums
             while await submitting.step():
                 pass
-        assert await files.rows.count_documents({"state": {"$in": list(THERE)}}) == 5
+        assert await files.rows.count_documents({"state": {"$in": list(IN_FLIGHT)}}) == 5
         await files.rows.delete_many({})
         return looked
 

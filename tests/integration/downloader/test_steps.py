@@ -8,19 +8,18 @@ from typing import Any
 
 import pytest
 from portal_downloader.archives.protocol import Body
-from portal_downloader.archives.wlcg import Tape
-from portal_downloader.cache.eviction import Room
-from portal_downloader.domain.estimates import Pace
-from portal_downloader.domain.file_rows import LONG_AGO
-from portal_downloader.staging import poller as polling_step
-from portal_downloader.staging.cancellation import Cancelling
-from portal_downloader.staging.fetcher import Fetching
-from portal_downloader.staging.file_lists import Adopting
-from portal_downloader.staging.pin_release import Releasing
-from portal_downloader.staging.pin_renewal import Renewing
-from portal_downloader.staging.poller import Polling
-from portal_downloader.staging.progress import UNTOLD_SECONDS
-from portal_downloader.staging.queue import AT_ONCE
+from portal_downloader.archives.wlcg import WlcgArchive
+from portal_downloader.cache.eviction import CacheSpace
+from portal_downloader.domain.estimates import Throughput
+from portal_downloader.domain.file_rows import EPOCH
+from portal_downloader.staging import poller
+from portal_downloader.staging.cancellation import Canceller
+from portal_downloader.staging.fetcher import Fetcher
+from portal_downloader.staging.file_lists import FileListImporter
+from portal_downloader.staging.pins import PinReleaser, PinRenewer
+from portal_downloader.staging.poller import Poller
+from portal_downloader.staging.progress import REPUBLISH_SECONDS
+from portal_downloader.staging.queue import FILES_PER_PORTION
 from portal_downloader.store.files import FileRow
 from portal_shared.contracts.events import DatasetFilesListed, DownloadFailed
 from portal_shared.contracts.records import File
@@ -28,14 +27,14 @@ from portal_shared.contracts.records import File
 from tests.integration.downloader.keeping import Kept
 
 
-class Interrupted(Tape):
+class Interrupted(WlcgArchive):
     """The archive's client; something else happens while a file is read."""
 
     meanwhile: Callable[[], Awaitable[object]]
 
     @asynccontextmanager
-    async def reading(self, path: str, start: int) -> AsyncGenerator[Body]:
-        async with super().reading(path, start) as body:
+    async def open_file(self, path: str, start: int) -> AsyncGenerator[Body]:
+        async with super().open_file(path, start) as body:
             await self.meanwhile()
             yield body
 
@@ -51,11 +50,20 @@ async def test_a_pin_that_is_renewed_while_its_file_is_copied_is_let_go_as_the_o
             await asyncio.sleep(0.05)
     await kept.add(
         {"location": "x", "path": path, "size": file.size, "sha256": file.sha256},
-        state="staged", stage_id=old, pinned_at=LONG_AGO,
+        state="staged", stage_id=old, pinned_at=EPOCH,
     )  # fmt: skip
-    archive.meanwhile = Renewing(kept.settings, stores, archive).step
-    room = Room(kept.settings, contents=stores.contents, files=stores.files, cache=stores.cache)
-    fetching = Fetching(kept.settings, stores=stores, tape=archive, room=room, pace=Pace())
+    archive.meanwhile = PinRenewer(kept.settings, stores, archive).step
+    space = CacheSpace(
+        kept.settings, contents=stores.contents, files=stores.files, cache=kept.cache
+    )
+    fetching = Fetcher(
+        kept.settings,
+        stores=stores,
+        cache=kept.cache,
+        archive=archive,
+        space=space,
+        throughput=Throughput(),
+    )
     assert await fetching.step()
     await archive.close()
     assert await kept.state("x") == "online"
@@ -67,16 +75,16 @@ async def test_a_pin_that_is_renewed_while_its_file_is_copied_is_let_go_as_the_o
 async def test_a_pin_that_is_renewed_while_its_request_is_cancelled_is_let_go_as_the_old_one(
     kept: Kept, tape: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stores, archive = kept.stores, Tape(kept.settings)
+    stores, archive = kept.stores, WlcgArchive(kept.settings)
     file, path = tape.write("d/x", 3000), f"/{tape.name}/d/x"
     old = await archive.stage([path])
     await kept.add(
         {"location": "x", "path": path, "size": file.size, "sha256": file.sha256},
-        state="staged", stage_id=old, pinned_at=LONG_AGO,
+        state="staged", stage_id=old, pinned_at=EPOCH,
     )  # fmt: skip
     await kept.ask("x")
     await stores.requests.cancel("r")
-    renewing, let_go = Renewing(kept.settings, stores, archive), stores.batches.let_go
+    renewing, let_go = PinRenewer(kept.settings, stores, archive), stores.batches.unpin
     steps = iter([renewing.step])
 
     async def meanwhile(row: FileRow) -> bool:
@@ -85,8 +93,8 @@ async def test_a_pin_that_is_renewed_while_its_request_is_cancelled_is_let_go_as
             assert await step()
         return known
 
-    monkeypatch.setattr(stores.batches, "let_go", meanwhile)
-    assert await Cancelling(stores).step()
+    monkeypatch.setattr(stores.batches, "unpin", meanwhile)
+    assert await Canceller(stores).step()
     assert await kept.state("x") == "archived"
     released = {pin["stage_id"] async for pin in kept.database["pins"].find({})}
     assert len(released) == 2
@@ -98,19 +106,19 @@ async def test_what_the_archive_still_brings_is_cancelled_there_once_it_is_no_fi
     kept: Kept, tape: Any
 ) -> None:
     """Of a newer list, or expired: else it would be pinned when it has come."""
-    stores, archive = kept.stores, Tape(kept.settings)
+    stores, archive = kept.stores, WlcgArchive(kept.settings)
     for name in ("x", "y"):
         tape.write(f"d/{name}")
     paths = [f"/{tape.name}/d/{name}" for name in ("x", "y")]
     tape.fault(effect="stuck", times=None)
     stage_id = await archive.stage(paths)
-    batch = await stores.batches.intend()
-    await stores.batches.accepted(batch, str(stage_id), 3600)
+    batch = await stores.batches.create()
+    await stores.batches.mark_submitted(batch, str(stage_id), 3600)
     files = [{"location": path[-1], "path": path} for path in paths]
     await kept.add(*files, state="submitted", batch=batch)
-    await stores.files.rows.update_one({"location": "y"}, {"$set": {"deadline": LONG_AGO}})
-    await Polling(kept.settings, stores, archive).step()
-    await Adopting(stores).hear([listed(version=2)])
+    await stores.files.rows.update_one({"location": "y"}, {"$set": {"deadline": EPOCH}})
+    await Poller(kept.settings, stores, archive).step()
+    await FileListImporter(stores, kept.cache).import_events([listed(version=2)])
     released = {pin["path"] async for pin in kept.database["pins"].find({})}
     assert released == set(paths)
     answers = await answers_once_released(kept, archive, tape)
@@ -121,14 +129,14 @@ async def test_a_list_whose_adoption_was_cut_short_is_adopted_to_the_end_when_he
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed after the list is known and before what it lacks is gone: that is no file for ever."""
-    adopting = Adopting(kept.stores)
-    await adopting.hear([listed("x", "y", version=1)])
+    adopting = FileListImporter(kept.stores, kept.cache)
+    await adopting.import_events([listed("x", "y", version=1)])
     assert await locations(kept) == {"x", "y"}
     with monkeypatch.context() as patch:
-        patch.setattr(adopting, "_drop_older", killed)
+        patch.setattr(adopting, "_delete_older", killed)
         with pytest.raises(RuntimeError):
-            await adopting.hear([listed("x", version=2)])
-    await adopting.hear([listed("x", version=2)])
+            await adopting.import_events([listed("x", version=2)])
+    await adopting.import_events([listed("x", version=2)])
     assert await locations(kept) == {"x"}
 
 
@@ -147,16 +155,16 @@ async def killed(*_: object) -> None:
     raise RuntimeError("killed")
 
 
-async def answers_once_released(kept: Kept, archive: Tape, tape: Any) -> dict[str, int]:
+async def answers_once_released(kept: Kept, archive: WlcgArchive, tape: Any) -> dict[str, int]:
     """What the archive had answered, by call, when nothing was left to let go there."""
-    releasing = Releasing(kept.stores.batches, archive)
+    releasing = PinReleaser(kept.stores.batches, archive)
     while await releasing.step():
         pass
     await archive.close()
     return tape.http.get("/_calls").json()["answers"]
 
 
-class Slow(Tape):
+class Slow(WlcgArchive):
     """The archive's client; something else happens before its answer to a request is heard."""
 
     meanwhile: Callable[[], Awaitable[object]]
@@ -176,12 +184,12 @@ async def a_queued_file(kept: Kept, tape: Any) -> None:
     await kept.stores.requests.cancel("r")
 
 
-async def cancelled_and_let_go(kept: Kept, tape: Any, archive: Tape) -> tuple[int, int]:
+async def cancelled_and_let_go(kept: Kept, tape: Any, archive: WlcgArchive) -> tuple[int, int]:
     """How often the archive was told so, when all who have to do with it are done."""
     assert await kept.state("x") == "archived"
     polling, releasing = (
-        Polling(kept.settings, kept.stores, archive),
-        Releasing(kept.stores.batches, archive),
+        Poller(kept.settings, kept.stores, archive),
+        PinReleaser(kept.stores.batches, archive),
     )
     while await polling.step() or await releasing.step():
         pass
@@ -196,7 +204,7 @@ async def test_what_is_cancelled_while_the_archive_is_asked_for_it_is_called_off
 ) -> None:
     await a_queued_file(kept, tape)
     archive = Slow(kept.settings)
-    archive.meanwhile = Cancelling(kept.stores).step
+    archive.meanwhile = Canceller(kept.stores).step
     submitting = kept.submitting(archive)
     while await submitting.step():
         pass
@@ -208,8 +216,8 @@ async def test_what_is_asked_for_while_it_is_cancelled_is_called_off(
     kept: Kept, tape: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await a_queued_file(kept, tape)
-    archive = Tape(kept.settings)
-    submitting, let_go = kept.submitting(archive), kept.stores.batches.let_go
+    archive = WlcgArchive(kept.settings)
+    submitting, let_go = kept.submitting(archive), kept.stores.batches.unpin
 
     async def meanwhile(row: FileRow) -> bool:
         known = await let_go(row)
@@ -217,8 +225,8 @@ async def test_what_is_asked_for_while_it_is_cancelled_is_called_off(
             pass
         return known
 
-    monkeypatch.setattr(kept.stores.batches, "let_go", meanwhile)
-    assert await Cancelling(kept.stores).step()
+    monkeypatch.setattr(kept.stores.batches, "unpin", meanwhile)
+    assert await Canceller(kept.stores).step()
     assert await cancelled_and_let_go(kept, tape, archive) == (1, 1)
     await archive.close()
 
@@ -227,29 +235,29 @@ async def test_what_is_cancelled_just_before_its_request_is_accepted_is_called_o
     kept: Kept, tape: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await a_queued_file(kept, tape)
-    archive, batches = Tape(kept.settings), kept.stores.batches
-    stage_id, batch = await archive.stage([f"/{tape.name}/d/x"]), await batches.intend()
+    archive, batches = WlcgArchive(kept.settings), kept.stores.batches
+    stage_id, batch = await archive.stage([f"/{tape.name}/d/x"]), await batches.create()
     await kept.stores.files.move({}, ("queued",), "submitted", batch=batch)
-    let_go = batches.let_go
+    let_go = batches.unpin
 
     async def meanwhile(row: FileRow) -> bool:
         known = await let_go(row)
-        await batches.accepted(batch, str(stage_id), 0.01)
+        await batches.mark_submitted(batch, str(stage_id), 0.01)
         return known
 
-    monkeypatch.setattr(batches, "let_go", meanwhile)
-    assert await Cancelling(kept.stores).step()
+    monkeypatch.setattr(batches, "unpin", meanwhile)
+    assert await Canceller(kept.stores).step()
     assert await cancelled_and_let_go(kept, tape, archive) == (1, 1)
     await archive.close()
 
 
 async def test_no_more_is_queued_of_a_dataset_that_was_withdrawn_meanwhile(kept: Kept) -> None:
-    names = await kept.publish(*({"location": f"{n:04}"} for n in range(AT_ONCE + 1)))
+    names = await kept.publish(*({"location": f"{n:04}"} for n in range(FILES_PER_PORTION + 1)))
     await kept.ask(*names)
     planning = kept.planning()
     assert await planning.step()
     assert (await kept.request())["next"] == names[-2]
-    await kept.stores.datasets.withdrawn("p", 2, "consent was withdrawn")
+    await kept.stores.datasets.store_withdrawn("p", 2, "consent was withdrawn")
     assert await planning.step()
     request = await kept.request()
     assert (request["open"], request["state"], request["let_go"]) == (False, "FAILED", False)
@@ -260,7 +268,9 @@ async def test_no_more_is_queued_of_a_dataset_that_was_withdrawn_meanwhile(kept:
 async def test_a_request_whose_last_portion_moves_nothing_ends_with_the_next_word(
     kept: Kept,
 ) -> None:
-    *names, last = await kept.publish(*({"location": f"{n:04}"} for n in range(AT_ONCE + 1)))
+    *names, last = await kept.publish(
+        *({"location": f"{n:04}"} for n in range(FILES_PER_PORTION + 1))
+    )
     rows, planning, teller = kept.stores.files.rows, kept.planning(), kept.telling()
     await rows.update_many({"location": {"$in": names}}, {"$set": {"state": "online"}})
     broken = {"state": "unverifiable", "reason": "it has no checksum"}
@@ -283,7 +293,7 @@ async def test_what_the_cache_gave_up_is_asked_for_again_though_nobody_said_so(k
     assert await planning.step()
     assert await teller.step()
     await kept.stores.files.rows.update_one({"location": "x"}, {"$set": {"state": "archived"}})
-    long_ago = datetime.now(UTC) - timedelta(seconds=2 * UNTOLD_SECONDS)
+    long_ago = datetime.now(UTC) - timedelta(seconds=2 * REPUBLISH_SECONDS)
     await kept.database["requests"].update_one({"_id": "r"}, {"$set": {"told_at": long_ago}})
     assert await teller.step()
     assert await planning.step()
@@ -293,12 +303,12 @@ async def test_what_the_cache_gave_up_is_asked_for_again_though_nobody_said_so(k
 async def test_all_that_is_overdue_expires_without_pauses_between(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(polling_step, "EXPIRED_AT_ONCE", 2)
+    monkeypatch.setattr(poller, "EXPIRED_PER_STEP", 2)
     names = await kept.publish(*({"location": f"{n}"} for n in range(5)))
-    where = {"state": "queued", "deadline": LONG_AGO, "reason": None}
+    where = {"state": "queued", "deadline": EPOCH, "reason": None}
     await kept.stores.files.rows.update_many({}, {"$set": where})
-    archive = Tape(kept.settings)
-    polling = Polling(kept.settings, kept.stores, archive)
+    archive = WlcgArchive(kept.settings)
+    polling = Poller(kept.settings, kept.stores, archive)
     while await polling.step():
         pass
     await archive.close()
@@ -308,14 +318,14 @@ async def test_all_that_is_overdue_expires_without_pauses_between(
 async def test_only_what_is_too_late_is_told_as_expired_when_a_request_is_out_of_time(
     kept: Kept,
 ) -> None:
-    names = await kept.publish(*({"location": f"{n:04}"} for n in range(AT_ONCE + 1)))
+    names = await kept.publish(*({"location": f"{n:04}"} for n in range(FILES_PER_PORTION + 1)))
     await kept.ask(*names)
     planning, files = kept.planning(), kept.stores.files
     assert await planning.step()
     ended = ["lost", "failed", "expired", "unverifiable", "online"]
     for name, state in zip(names, ended, strict=False):
         await files.rows.update_one({"location": name}, {"$set": {"state": state}})
-    await kept.database["requests"].update_one({"_id": "r"}, {"$set": {"requested_at": LONG_AGO}})
+    await kept.database["requests"].update_one({"_id": "r"}, {"$set": {"requested_at": EPOCH}})
     assert await planning.step()
     [said] = [row["body"] async for row in kept.database["outbox"].find({})]
     failed = DownloadFailed.model_validate_json(said)
@@ -325,10 +335,10 @@ async def test_only_what_is_too_late_is_told_as_expired_when_a_request_is_out_of
 
 async def test_what_expired_is_on_tape_and_is_queued_again_when_it_is_asked_for(kept: Kept) -> None:
     await kept.publish({"location": "x"})
-    where = {"state": "queued", "deadline": LONG_AGO, "reason": None}
+    where = {"state": "queued", "deadline": EPOCH, "reason": None}
     await kept.stores.files.rows.update_one({"location": "x"}, {"$set": where})
-    archive = Tape(kept.settings)
-    await Polling(kept.settings, kept.stores, archive).step()
+    archive = WlcgArchive(kept.settings)
+    await Poller(kept.settings, kept.stores, archive).step()
     await archive.close()
     assert await kept.state("x") == "expired"
     await kept.ask("x")

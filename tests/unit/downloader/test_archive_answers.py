@@ -4,29 +4,29 @@ from typing import Any
 
 import pytest
 from portal_downloader.archives import wlcg_answers
-from portal_downloader.archives.wlcg_answers import FileTold
+from portal_downloader.archives.wlcg_answers import FileProgress
 
 
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        ({"state": "SUBMITTED"}, FileTold("waiting")),
-        ({"state": "STARTED"}, FileTold("started")),
-        ({"state": "COMPLETED"}, FileTold("staged")),
-        ({"state": "CANCELLED"}, FileTold("cancelled")),
-        ({"state": "CANCELED"}, FileTold("cancelled")),
-        ({"state": "FAILED", "error": "why"}, FileTold("failed", "why")),
-        ({"state": "FAILED"}, FileTold("failed", "the archive gives no reason")),
-        ({"onDisk": True}, FileTold("staged")),
-        ({"onDisk": False}, FileTold("waiting")),
-        ({"onDisk": False, "error": "why"}, FileTold("failed", "why")),
-        ({"on_disk": True}, FileTold("staged")),
-        ({"onDisk": True, "state": "STARTED"}, FileTold("staged")),
-        ({"state": "SOMETHING NEW"}, FileTold("waiting")),
-        ({}, FileTold("waiting")),
+        ({"state": "SUBMITTED"}, FileProgress("waiting")),
+        ({"state": "STARTED"}, FileProgress("started")),
+        ({"state": "COMPLETED"}, FileProgress("staged")),
+        ({"state": "CANCELLED"}, FileProgress("cancelled")),
+        ({"state": "CANCELED"}, FileProgress("cancelled")),
+        ({"state": "FAILED", "error": "why"}, FileProgress("failed", "why")),
+        ({"state": "FAILED"}, FileProgress("failed", "the archive gives no reason")),
+        ({"onDisk": True}, FileProgress("staged")),
+        ({"onDisk": False}, FileProgress("waiting")),
+        ({"onDisk": False, "error": "why"}, FileProgress("failed", "why")),
+        ({"on_disk": True}, FileProgress("staged")),
+        ({"onDisk": True, "state": "STARTED"}, FileProgress("staged")),
+        ({"state": "SOMETHING NEW"}, FileProgress("waiting")),
+        ({}, FileProgress("waiting")),
     ],
 )
-def test_progress_is_read_in_every_dialect(entry: dict[str, Any], expected: FileTold) -> None:
+def test_progress_is_read_in_every_dialect(entry: dict[str, Any], expected: FileProgress) -> None:
     body = {"id": "1", "createdAt": 1646305430000, "files": [{"path": "//a///b", **entry}]}
     assert wlcg_answers.progress(body) == {"/a/b": expected}
 

@@ -2,13 +2,13 @@
 
 import asyncio
 
-from portal_downloader.store.signals import Bell
+from portal_downloader.store.signals import Signal
 
 
 def test_a_bell_wakes_its_own_and_nobody_else() -> None:
     ours, theirs = asyncio.Event(), asyncio.Event()
-    bell, other = Bell(), Bell()
-    bell.wakes(ours)
-    other.wakes(theirs)
-    bell.ring()
+    bell, other = Signal(), Signal()
+    bell.add_events(ours)
+    other.add_events(theirs)
+    bell.set()
     assert (ours.is_set(), theirs.is_set()) == (True, False)

@@ -15,14 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from portal_downloader.bundles import bagit, metalink, scripts
-from portal_downloader.bundles.bagit import About, Entry, Member
+from portal_downloader.bundles.bagit import DatasetInfo, Entry, Member
 from portal_downloader.bundles.tar import Tar
 from portal_downloader.bundles.zip import Zip
 from portal_downloader.http.ranges import Span
-from portal_downloader.http.segments import Cut, Pieces, Stored
+from portal_downloader.http.segments import Segments, SegmentSlice, StoredContent
 
 MOMENT = datetime(2025, 5, 17, 13, 14, 16, tzinfo=UTC)
-ABOUT = About("10.1/ö x", title="A\nlung", doi="10.1/x", license="CC-BY-4.0", created=MOMENT)
+ABOUT = DatasetInfo("10.1/ö x", title="A\nlung", doi="10.1/x", license="CC-BY-4.0", created=MOMENT)
 
 
 def content(name: str, size: int) -> bytes:
@@ -40,19 +40,21 @@ def members(*sizes: int) -> tuple[list[Member], dict[str, bytes]]:
     return found, stored
 
 
-def sent(pieces: Pieces, stored: dict[str, bytes], span: Span | None = None) -> bytes:
-    def part(cut: Cut) -> bytes:
-        whole = stored[cut.piece.sha256] if isinstance(cut.piece, Stored) else cut.piece
+def sent(pieces: Segments, stored: dict[str, bytes], span: Span | None = None) -> bytes:
+    def part(cut: SegmentSlice) -> bytes:
+        whole = (
+            stored[cut.segment.sha256] if isinstance(cut.segment, StoredContent) else cut.segment
+        )
         return whole[cut.start : cut.start + cut.length]
 
-    return b"".join(map(part, pieces.cuts(span or Span(0, pieces.length - 1))))
+    return b"".join(map(part, pieces.slices(span or Span(0, pieces.length - 1))))
 
 
 def test_a_zip_is_a_bag_that_others_unpack(tmp_path: Path) -> None:
     files, stored = members(0, 10, 70_000, 3)
-    layout = Zip(bagit.bag(ABOUT, files), ABOUT.moment)
-    data = sent(layout.pieces, stored)
-    assert len(data) == layout.pieces.length
+    layout = Zip(bagit.bag_entries(ABOUT, files), ABOUT.moment)
+    data = sent(layout.segments, stored)
+    assert len(data) == layout.segments.length
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.testzip() is None
         names = archive.namelist()
@@ -65,9 +67,9 @@ def test_a_zip_is_a_bag_that_others_unpack(tmp_path: Path) -> None:
 
 def test_a_tar_is_a_bag_that_others_unpack() -> None:
     files, stored = members(0, 10, 70_000, 512, 1)
-    layout = Tar(bagit.bag(ABOUT, files), ABOUT.moment)
-    data = sent(layout.pieces, stored)
-    assert len(data) == layout.pieces.length
+    layout = Tar(bagit.bag_entries(ABOUT, files), ABOUT.moment)
+    data = sent(layout.segments, stored)
+    assert len(data) == layout.segments.length
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         for number, file in enumerate(files):
             opened = archive.extractfile(f"10.1_ö_x/data/{file.location}")
@@ -80,7 +82,7 @@ def test_a_tar_is_a_bag_that_others_unpack() -> None:
 def test_any_part_of_an_archive_is_that_part_of_the_whole(data: st.DataObject) -> None:
     files, stored = members(*data.draw(st.lists(st.integers(0, 2000), min_size=1, max_size=6)))
     kind = data.draw(st.sampled_from([Zip, Tar]))
-    pieces = kind(bagit.bag(ABOUT, files), ABOUT.moment).pieces
+    pieces = kind(bagit.bag_entries(ABOUT, files), ABOUT.moment).segments
     whole = sent(pieces, stored)
     first = data.draw(st.integers(0, len(whole) - 1))
     last = data.draw(st.integers(first, len(whole) - 1))
@@ -89,9 +91,9 @@ def test_any_part_of_an_archive_is_that_part_of_the_whole(data: st.DataObject) -
 
 @pytest.mark.parametrize("size", [0xFFFF_FFFE, 0xFFFF_FFFF, 5_000_000_000])
 def test_what_is_larger_than_4_gib_is_told_as_zip64(size: int) -> None:
-    large = Entry("large", Stored("a" * 64, size), size, "a" * 64, 1)
-    small = bagit.made("small", b"behind it")
-    pieces = Zip([large, small], MOMENT).pieces
+    large = Entry("large", StoredContent("a" * 64, size), size, "a" * 64, 1)
+    small = bagit.generated_entry("small", b"behind it")
+    pieces = Zip([large, small], MOMENT).segments
     whole = _Sparse(pieces, size)
     with zipfile.ZipFile(whole) as archive:
         assert [(i.filename, i.file_size) for i in archive.infolist()] == [
@@ -101,24 +103,26 @@ def test_what_is_larger_than_4_gib_is_told_as_zip64(size: int) -> None:
 
 
 def test_more_than_65535_entries_are_told_as_zip64() -> None:
-    entries = [bagit.made(f"{n}", b"") for n in range(70_000)]
-    pieces = Zip(entries, MOMENT).pieces
+    entries = [bagit.generated_entry(f"{n}", b"") for n in range(70_000)]
+    pieces = Zip(entries, MOMENT).segments
     with zipfile.ZipFile(io.BytesIO(sent(pieces, {}))) as archive:
         assert len(archive.namelist()) == 70_000
 
 
 def test_an_entry_whose_sum_is_unknown_is_refused() -> None:
     with pytest.raises(ValueError, match="CRC-32 of 'x'"):
-        Zip([Entry("x", Stored("a", 1), 1, "a", None)], MOMENT)
+        Zip([Entry("x", StoredContent("a", 1), 1, "a", None)], MOMENT)
 
 
 def test_the_tag_changes_with_any_content_and_name() -> None:
     files, _ = members(1, 2)
     other = [files[0], Member("other", 2, files[1].sha256, 1)]
     longer, _ = members(1, 3)
-    tags = {bagit.tag("zip", ABOUT, bagit.bag(ABOUT, m)) for m in (files, other, longer)}
+    tags = {
+        bagit.bundle_etag("zip", ABOUT, bagit.bag_entries(ABOUT, m)) for m in (files, other, longer)
+    }
     assert len(tags) == 3
-    assert bagit.tag("zip", ABOUT, bagit.bag(ABOUT, files)) in tags
+    assert bagit.bundle_etag("zip", ABOUT, bagit.bag_entries(ABOUT, files)) in tags
 
 
 @pytest.mark.parametrize(
@@ -127,7 +131,7 @@ def test_the_tag_changes_with_any_content_and_name() -> None:
      ("100%", "100%25")],
 )  # fmt: skip
 def test_names_in_archives_are_safe_on_every_system(location: str, safe: str) -> None:
-    assert bagit.safe(location) == safe
+    assert bagit.safe_path(location) == safe
 
 
 def test_a_metalink_tells_names_sizes_sums_and_addresses() -> None:
@@ -147,7 +151,13 @@ def test_a_metalink_tells_names_sizes_sums_and_addresses() -> None:
 def test_a_script_takes_no_name_for_a_command(tool: str, tmp_path: Path) -> None:
     bad = Member("a'; touch gone; $(touch gone) `touch gone`", 1, "0" * 64)
     lines = scripts.script(
-        tool, ABOUT, [bad], lambda _: "http://127.0.0.1:9/';touch gone'", ask="x", files=1, size=1
+        tool,
+        ABOUT,
+        [bad],
+        lambda _: "http://127.0.0.1:9/';touch gone'",
+        request_url="x",
+        files=1,
+        size=1,
     )
     text = "".join(lines).replace("--tries=20", "--tries=1").replace("--retry 20", "--retry 0")
     done = subprocess.run(["sh", "-c", text], cwd=tmp_path, capture_output=True, check=False)
@@ -158,7 +168,7 @@ def test_a_script_takes_no_name_for_a_command(tool: str, tmp_path: Path) -> None
 class _Sparse(io.RawIOBase):
     """A zip whose first file is too large to make: read from its pieces."""
 
-    def __init__(self, pieces: Pieces, size: int) -> None:
+    def __init__(self, pieces: Segments, size: int) -> None:
         self._pieces, self._size, self._at = pieces, size, 0
 
     def seekable(self) -> bool:
@@ -177,9 +187,9 @@ class _Sparse(io.RawIOBase):
             return b""
         found = b"".join(
             bytes(cut.length)
-            if isinstance(cut.piece, Stored)
-            else cut.piece[cut.start : cut.start + cut.length]
-            for cut in self._pieces.cuts(Span(self._at, end - 1))
+            if isinstance(cut.segment, StoredContent)
+            else cut.segment[cut.start : cut.start + cut.length]
+            for cut in self._pieces.slices(Span(self._at, end - 1))
         )
         self._at = end
         return found

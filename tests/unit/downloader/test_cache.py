@@ -22,14 +22,14 @@ def cache(tmp_path: Path) -> Cache:
 def arrive(cache: Cache, content: bytes) -> None:
     incoming = cache.incoming("key")
     incoming.write(content)
-    incoming.keep()
+    incoming.commit()
     incoming.close()
 
 
 def test_a_file_is_there_under_its_digest_once_it_is_whole(cache: Cache) -> None:
-    assert not cache.holds(SHA, len(CONTENT))
+    assert not cache.contains(SHA, len(CONTENT))
     arrive(cache, CONTENT)
-    assert cache.holds(SHA, len(CONTENT))
+    assert cache.contains(SHA, len(CONTENT))
     descriptor = cache.open(SHA, len(CONTENT))
     assert descriptor is not None
     assert os.pread(descriptor, 100_000, 0) == CONTENT
@@ -38,7 +38,7 @@ def test_a_file_is_there_under_its_digest_once_it_is_whole(cache: Cache) -> None
 
 def test_a_file_of_another_size_is_not_there(cache: Cache) -> None:
     arrive(cache, CONTENT)
-    assert not cache.holds(SHA, 3)
+    assert not cache.contains(SHA, 3)
     assert cache.open(SHA, 3) is None
 
 
@@ -68,7 +68,7 @@ def test_a_link_is_never_followed(cache: Cache, tmp_path: Path) -> None:
     place.parent.mkdir()
     place.symlink_to(secret)
     assert cache.open(SHA, len(CONTENT)) is None
-    assert not cache.holds(SHA, len(CONTENT))
+    assert not cache.contains(SHA, len(CONTENT))
     (tmp_path / "incoming" / "key.part").symlink_to(secret)
     with pytest.raises(OSError, match="symbolic"):
         cache.incoming("key")
@@ -99,7 +99,7 @@ def test_of_a_file_that_comes_wrong_again_and_again_only_the_last_is_kept(
 def test_half_files_nobody_waits_for_are_swept(cache: Cache, tmp_path: Path) -> None:
     for name in ("wanted", "other"):
         cache.incoming(name).close()
-    assert cache.sweep({"wanted"}) == 1
+    assert cache.delete_parts_except({"wanted"}) == 1
     assert [p.name for p in (tmp_path / "incoming").iterdir()] == ["wanted.part"]
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from portal_downloader.http.conditional import http_date, judged, range_holds
+from portal_downloader.http.conditional import evaluate_conditions, http_date, if_range_matches
 
 TAG = '"sha256-aa"'
 THEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -37,7 +37,7 @@ BEFORE, AT, AFTER = (
     ],
 )
 def test_conditions_are_judged_as_the_standard_says(headers: dict[str, str], status: int) -> None:
-    assert judged(headers, tag=TAG, modified=THEN) == status
+    assert evaluate_conditions(headers, tag=TAG, modified=THEN) == status
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_conditions_are_judged_as_the_standard_says(headers: dict[str, str], sta
     ],
 )
 def test_a_part_continues_only_the_same_file(sent: str | None, holds: bool) -> None:  # noqa: FBT001
-    assert range_holds(sent, tag=TAG, modified=THEN) is holds
+    assert if_range_matches(sent, tag=TAG, modified=THEN) is holds

@@ -14,10 +14,10 @@ import tifffile
 import zarr
 from portal_downloader.crops import box as boxes
 from portal_downloader.crops import containers, volume
-from portal_downloader.crops.box import BadBox, Box, TooLarge
-from portal_downloader.crops.volume import NoVolume
-from portal_downloader.crops.voxels import Cached, Voxels
-from portal_downloader.http.segments import Stored
+from portal_downloader.crops.box import Box, BoxTooLarge, InvalidBox
+from portal_downloader.crops.volume import InvalidVolume
+from portal_downloader.crops.voxels import CacheStore, Voxels
+from portal_downloader.http.segments import StoredContent
 
 SHAPE = (50, 60, 70)
 WHOLE = Box((0, 0, 0), SHAPE)
@@ -68,13 +68,13 @@ def written(
 
 def opened(folder: Path) -> tuple[Voxels, volume.Level]:
     files = {
-        str(p.relative_to(folder)): Stored(str(p), p.stat().st_size)
+        str(p.relative_to(folder)): StoredContent(str(p), p.stat().st_size)
         for p in folder.rglob("*")
         if p.is_file()
     }
     name = "zarr.json" if (folder / "zarr.json").exists() else ".zattrs"
     level = volume.levels(json.loads((folder / name).read_text()))[0]
-    store = Cached(files, lambda stored: os.open(stored.sha256, os.O_RDONLY))
+    store = CacheStore(files, lambda stored: os.open(stored.sha256, os.O_RDONLY))
     return Voxels(store, level), level
 
 
@@ -168,31 +168,31 @@ def test_the_files_of_a_box_are_named_and_no_others(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("query", "field", "reason"),
     [
-        ({"x": "9"}, "x", "no range"),
-        ({"y": "-1:4"}, "y", "no range"),
+        ({"x": "9"}, "x", "not a range"),
+        ({"y": "-1:4"}, "y", "not a range"),
         ({"z": "5:5"}, "z", "empty"),
         ({"x": "60:10"}, "x", "empty"),
         ({"x": "0:71"}, "x", "ends at 70"),
-        ({"x": "0:" + "9" * 13}, "x", "no range"),
+        ({"x": "0:" + "9" * 13}, "x", "not a range"),
     ],
 )
 def test_a_bad_range_is_named_with_the_reason(
     query: dict[str, str], field: str, reason: str
 ) -> None:
-    with pytest.raises(BadBox, match=reason) as raised:
-        boxes.box(query, SHAPE)
+    with pytest.raises(InvalidBox, match=reason) as raised:
+        boxes.parse_box(query, SHAPE)
     assert (raised.value.field, raised.value.status) == (field, 400)
 
 
 def test_an_end_left_out_is_the_volumes() -> None:
-    assert boxes.box({"x": ":5", "y": "50:"}, SHAPE) == Box((0, 50, 0), (50, 60, 5))
+    assert boxes.parse_box({"x": ":5", "y": "50:"}, SHAPE) == Box((0, 50, 0), (50, 60, 5))
 
 
 def test_no_more_is_cut_or_read_than_may_be() -> None:
-    with pytest.raises(TooLarge, match="210000 voxels are asked for, at most 1000"):
-        boxes.check(WHOLE, (8, 8, 8), most=1000, decoded=10**9)
-    with pytest.raises(TooLarge, match="have to be read"):
-        boxes.check(Box((0, 0, 0), (1, 60, 70)), (64, 64, 64), most=10**6, decoded=10**5)
+    with pytest.raises(BoxTooLarge, match="the box has 210000 voxels, at most 1000"):
+        boxes.check_size(WHOLE, (8, 8, 8), most=1000, decoded=10**9)
+    with pytest.raises(BoxTooLarge, match="have to be read"):
+        boxes.check_size(Box((0, 0, 0), (1, 60, 70)), (64, 64, 64), most=10**6, decoded=10**5)
 
 
 BAD_METADATA: list[Any] = [
@@ -228,15 +228,15 @@ BAD_METADATA: list[Any] = [
 
 @pytest.mark.parametrize("metadata", BAD_METADATA, ids=lambda m: json.dumps(m)[:60])
 def test_metadata_that_tell_of_no_volume_are_refused(metadata: Any) -> None:
-    with pytest.raises(NoVolume):
+    with pytest.raises(InvalidVolume):
         volume.levels(metadata)
 
 
 def test_an_array_that_cannot_be_cut_is_refused_with_the_reason(tmp_path: Path) -> None:
     written(tmp_path / "v", chunks=(16, 16, 16))
     (tmp_path / "v" / "s0" / "zarr.json").write_text("{}")
-    with pytest.raises(NoVolume, match="s0"):
+    with pytest.raises(InvalidVolume, match="s0"):
         opened(tmp_path / "v")
     written(tmp_path / "w", chunks=(16, 16, 16), dtype="complex64")
-    with pytest.raises(NoVolume, match="complex64"):
+    with pytest.raises(InvalidVolume, match="complex64"):
         opened(tmp_path / "w")

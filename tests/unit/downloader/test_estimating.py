@@ -1,36 +1,36 @@
 """How long a request may still take."""
 
-from portal_downloader.domain.estimates import Extent, Pace, seconds_left
+from portal_downloader.domain.estimates import Extent, Throughput, seconds_left
 
 NOTHING = Extent(0, 0)
 
 
 def guessed(
-    pace: Pace,
+    pace: Throughput,
     *,
     left: Extent,
-    came: Extent = NOTHING,
+    arrived: Extent = NOTHING,
     since: float | None = None,
     ahead: Extent = NOTHING,
     everything: Extent | None = None,
 ) -> float | None:
     """At the moment 100, where what is asked for is all there is."""
     return seconds_left(
-        left=left, came=came, since=since, ahead=ahead, everything=everything or left,
-        pace=pace, now=100.0,
+        left=left, arrived=arrived, since=since, ahead=ahead, everything=everything or left,
+        throughput=pace, now=100.0,
     )  # fmt: skip
 
 
-def each(seconds: float, *, until: float, files: int) -> Pace:
+def each(seconds: float, *, until: float, files: int) -> Throughput:
     """Files of 100 bytes that came so many seconds after one another."""
-    pace = Pace()
+    pace = Throughput()
     for number in reversed(range(files)):
-        pace.note(until - number * seconds, 100)
+        pace.record(until - number * seconds, 100)
     return pace
 
 
 def test_without_anything_to_go_by_nothing_is_said() -> None:
-    assert guessed(Pace(), left=Extent(10, 1000)) is None
+    assert guessed(Throughput(), left=Extent(10, 1000)) is None
 
 
 def test_before_anything_came_the_pace_of_others_and_the_queue_count() -> None:
@@ -41,25 +41,25 @@ def test_before_anything_came_the_pace_of_others_and_the_queue_count() -> None:
 
 def test_its_own_pace_counts_once_enough_came() -> None:
     left, came = Extent(5, 500), Extent(10, 1000)
-    assert guessed(Pace(), left=left, came=came, since=60) == 30.0
+    assert guessed(Throughput(), left=left, arrived=came, since=60) == 30.0
 
 
 def test_it_takes_no_longer_than_all_that_is_asked_for() -> None:
     pace = each(1, until=100, files=60)
     left, came = Extent(10, 1000), Extent(10, 1000)
     of_all = Extent(30, 3000)
-    assert guessed(pace, left=left, came=came, since=60, everything=of_all) == 30.0
+    assert guessed(pace, left=left, arrived=came, since=60, everything=of_all) == 30.0
     of_all = Extent(6000, 600_000)
-    assert guessed(pace, left=left, came=came, since=60, everything=of_all) == 60.0
+    assert guessed(pace, left=left, arrived=came, since=60, everything=of_all) == 60.0
 
 
 def test_what_came_before_is_forgotten_and_does_not_count() -> None:
     pace = each(0.1, until=100, files=2000)  # more than are remembered
     left, came = Extent(10, 1000), Extent(10, 1000)
-    found = guessed(pace, left=left, came=came, since=200, everything=Extent(100, 10_000))
+    found = guessed(pace, left=left, arrived=came, since=200, everything=Extent(100, 10_000))
     assert found is not None
     assert abs(found - 10) < 0.1
 
 
 def test_when_nothing_is_left_no_time_is() -> None:
-    assert guessed(Pace(), left=NOTHING) == 0.0
+    assert guessed(Throughput(), left=NOTHING) == 0.0

@@ -10,7 +10,7 @@ FILE = {"name": "f", "path": "a/b", "size": 3, "sha256": "0" * 64}
 
 
 def test_the_place_in_the_archive_is_folder_and_location() -> None:
-    assert file_rows.content(FILE, "x//y/")["path"] == "/x/y/a/b/f"
+    assert file_rows.content_fields(FILE, "x//y/")["path"] == "/x/y/a/b/f"
 
 
 @pytest.mark.parametrize("location", ["../x", "a/../../x", "a//b", "/etc/passwd", "a/./b", ".."])
@@ -34,13 +34,13 @@ def test_a_fresh_file_is_where_it_is(
     in_cache: bool,  # noqa: FBT001
     state: str,
 ) -> None:
-    told = file_rows.content({**FILE, **change}, folder)
-    assert file_rows.fresh(told, in_cache=in_cache, now=NOW)["state"] == state
+    told = file_rows.content_fields({**FILE, **change}, folder)
+    assert file_rows.new_row_fields(told, in_cache=in_cache, now=NOW)["state"] == state
 
 
 def test_the_same_content_at_the_same_place_is_the_same_file() -> None:
-    told = file_rows.content(FILE, "d")
-    row = file_rows.fresh(told, in_cache=False, now=NOW)
-    assert file_rows.is_same(row, told)
-    assert not file_rows.is_same(row, {**told, "sha256": "1" * 64})
-    assert not file_rows.is_same(None, told)
+    told = file_rows.content_fields(FILE, "d")
+    row = file_rows.new_row_fields(told, in_cache=False, now=NOW)
+    assert file_rows.has_same_content(row, told)
+    assert not file_rows.has_same_content(row, {**told, "sha256": "1" * 64})
+    assert not file_rows.has_same_content(None, told)

@@ -9,8 +9,8 @@ from structlog.testing import capture_logs
 async def test_what_is_refused_is_logged_with_no_more_than_a_little_of_what_was_sent() -> None:
     request = Request({"type": "http", "path": "/data/" + "x" * 9000, "headers": []})
     with capture_logs() as logs:
-        answer = await problems.refused(request, NotFound("no such thing", field="pid"))
+        answer = await problems.handle_error(request, NotFound("no such thing", field="pid"))
     assert answer.status_code == 404
     [line] = logs
-    assert (line["event"], line["status"], line["field"]) == ("refused", 404, "pid")
-    assert len(line["path"]) == problems.MOST_LOGGED
+    assert (line["event"], line["status"], line["field"]) == ("request refused", 404, "pid")
+    assert len(line["path"]) == problems.MAX_LOGGED_CHARS

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from portal_downloader.http.ranges import MOST, Span, Unsatisfiable, spans
+from portal_downloader.http.ranges import MAX_RANGES, Span, Unsatisfiable, parse_range
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ from portal_downloader.http.ranges import MOST, Span, Unsatisfiable, spans
     ],
 )
 def test_what_a_header_asks_for(header: str | None, expected: list[tuple[int, int]] | None) -> None:
-    found = spans(header, 100)
+    found = parse_range(header, 100)
     assert found == (None if expected is None else tuple(Span(*e) for e in expected))
 
 
@@ -47,7 +47,7 @@ def test_what_a_header_asks_for(header: str | None, expected: list[tuple[int, in
         "bytes=100-",
         "bytes=-0",
         "bytes=100-200,300-400",
-        "bytes=" + ",".join(f"{n}-{n}" for n in range(0, 2 * MOST + 2, 2)),
+        "bytes=" + ",".join(f"{n}-{n}" for n in range(0, 2 * MAX_RANGES + 2, 2)),
         "bytes=" + "0-1," * 10_000,
         "bytes=9999999999999999999-",
         "bytes=" + "9" * 1000 + "-",
@@ -56,19 +56,19 @@ def test_what_a_header_asks_for(header: str | None, expected: list[tuple[int, in
 )
 def test_what_cannot_be_satisfied_is_refused(header: str) -> None:
     with pytest.raises(Unsatisfiable):
-        spans(header, 100)
+        parse_range(header, 100)
 
 
 def test_an_empty_file_has_no_ranges() -> None:
     for header in ("bytes=0-", "bytes=-1", "bytes=0-0"):
         with pytest.raises(Unsatisfiable):
-            spans(header, 0)
+            parse_range(header, 0)
 
 
 @given(st.text(alphabet="bytes=0123456789-, ", max_size=40), st.integers(0, 1000))
 def test_no_header_asks_for_more_than_the_file(header: str, size: int) -> None:
     try:
-        found = spans(header, size)
+        found = parse_range(header, size)
     except Unsatisfiable:
         return
     covered = [n for s in found or () for n in range(s.first, s.last + 1)]

@@ -2,18 +2,18 @@
 
 import pytest
 from portal_downloader.domain.states import (
-    ASKABLE,
     BROKEN,
-    MOVES,
-    UNDER_WAY,
-    Patience,
+    PENDING,
+    REQUESTABLE,
+    TRANSITIONS,
+    RetryPolicy,
     Tally,
-    after_failure,
-    availability,
+    dataset_availability,
+    decide_retry,
     request_state,
 )
 
-PATIENCE = Patience(most_attempts=3, retry_seconds=5, outage_seconds=60)
+PATIENCE = RetryPolicy(max_attempts=3, retry_seconds=5, outage_seconds=60)
 
 
 def tally(**files: int) -> Tally:
@@ -21,8 +21,8 @@ def tally(**files: int) -> Tally:
 
 
 def test_what_is_asked_for_and_not_queued_yet_is_on_its_way() -> None:
-    assert availability(tally(online=1, archived=1), awaited=True) == "RESTORING"
-    assert availability(tally(online=1, failed=1), awaited=True) == "ARCHIVED"
+    assert dataset_availability(tally(online=1, archived=1), pending=True) == "RESTORING"
+    assert dataset_availability(tally(online=1, failed=1), pending=True) == "ARCHIVED"
     assert request_state(tally(online=1, failed=1), unfinished=True) == "RESTORING"
     assert request_state(tally(online=2), unfinished=True) == "ONLINE"
 
@@ -45,7 +45,7 @@ def test_what_is_asked_for_and_not_queued_yet_is_on_its_way() -> None:
 def test_a_whole_is_as_good_as_its_worst_file(
     files: dict[str, int], of_dataset: str, of_request: str
 ) -> None:
-    assert availability(tally(**files)) == of_dataset
+    assert dataset_availability(tally(**files)) == of_dataset
     assert request_state(tally(**files)) == of_request
 
 
@@ -69,12 +69,14 @@ def test_failed_files_are_in_no_total_of_success() -> None:
 def test_what_follows_a_failure(
     attempt: int, locality: str, state: str, counted: int, pause: float
 ) -> None:
-    found = after_failure("why", attempt=attempt, locality=locality, patience=PATIENCE)
+    found = decide_retry("why", attempt=attempt, locality=locality, policy=PATIENCE)
     assert (found.state, found.attempt, found.pause) == (state, counted, pause)
     assert "why" in found.reason
 
 
 def test_every_state_but_the_unverifiable_leads_on() -> None:
-    assert all(MOVES[s] for s in MOVES if s != "unverifiable")
-    assert {to for s in MOVES for to in MOVES[s]} == MOVES.keys() - {"unverifiable"}
-    assert {*ASKABLE, *UNDER_WAY, *BROKEN, "online"} == MOVES.keys()
+    assert all(TRANSITIONS[s] for s in TRANSITIONS if s != "unverifiable")
+    assert {to for s in TRANSITIONS for to in TRANSITIONS[s]} == TRANSITIONS.keys() - {
+        "unverifiable"
+    }
+    assert {*REQUESTABLE, *PENDING, *BROKEN, "online"} == TRANSITIONS.keys()

@@ -2,26 +2,28 @@
 
 from datetime import UTC, datetime, timedelta
 
-from portal_downloader.domain.batching import Batching
-from portal_downloader.domain.fair_share import Heap, Load, Turns
+from portal_downloader.domain.batch_policy import BatchPolicy
+from portal_downloader.domain.fair_share import FairShare, InFlight, WaitingGroup
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-BATCHING = Batching(window=0, most=300, most_under_way=1000, most_tapes=2)
+BATCHING = BatchPolicy(window=0, max_files=300, max_in_flight=1000, max_tapes=2)
 
 
 def heap(
     requester: str, group: str, *, files: int = 1, priority: int = 0, age: int = 0, path: str = "/p"
-) -> Heap:
-    return Heap(requester, group, priority, files, NOW - timedelta(seconds=age), path)
+) -> WaitingGroup:
+    return WaitingGroup(requester, group, priority, files, NOW - timedelta(seconds=age), path)
 
 
-def order(heaps: list[Heap], loads: list[Load] | None = None, *, of: int = 1) -> list[str]:
+def order(
+    heaps: list[WaitingGroup], loads: list[InFlight] | None = None, *, of: int = 1
+) -> list[str]:
     """Groups in turn; each time so many files of whoever the first heap of the group is of."""
-    turns = Turns(BATCHING, heaps, loads or [])
+    turns = FairShare(BATCHING, heaps, loads or [])
     found: list[str] = []
-    while (group := turns.next()) is not None:
+    while (group := turns.next_group()) is not None:
         found.append(group)
-        turns.took([next(h.requester for h in heaps if h.group == group)] * of)
+        turns.charge([next(h.requester for h in heaps if h.group == group)] * of)
     return found
 
 
@@ -32,7 +34,7 @@ def test_readers_take_turns_each_with_what_waits_longest() -> None:
 
 def test_who_has_much_at_the_archive_comes_later() -> None:
     heaps = [heap("a", "folder a", age=9), heap("b", "folder b")]
-    assert order(heaps, [Load("a", "folder x", 5)]) == ["folder b", "folder a"]
+    assert order(heaps, [InFlight("a", "folder x", 5)]) == ["folder b", "folder a"]
 
 
 def test_a_group_goes_once_for_all_who_wait_for_it() -> None:
@@ -51,4 +53,4 @@ def test_what_is_urgent_goes_before_what_waits_longer_then_by_path() -> None:
 
 def test_no_more_tapes_are_asked_for_than_may_be_nor_one_that_is_at_work() -> None:
     heaps = [heap("a", f"tape {n}", age=9 - n) for n in range(4)] + [heap("a", "folder f")]
-    assert order(heaps, [Load("b", "tape 0", 1)]) == ["tape 1", "folder f"]
+    assert order(heaps, [InFlight("b", "tape 0", 1)]) == ["tape 1", "folder f"]

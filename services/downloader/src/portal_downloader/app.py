@@ -1,4 +1,4 @@
-"""Composition root of the downloader: settings in, a running service out."""
+"""Composition root of the downloader."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -14,66 +14,69 @@ from portal_shared.service.app import Service
 from starlette.exceptions import HTTPException
 
 from portal_downloader import handlers
-from portal_downloader.archives.factory import archive
+from portal_downloader.archives.factory import make_archive
 from portal_downloader.archives.protocol import Archive
-from portal_downloader.archives.tape_locations import Places
-from portal_downloader.bundles.layouts import Bundling
-from portal_downloader.bundles.selection import Selected
+from portal_downloader.archives.tape_locations import TapeLocator
+from portal_downloader.bundles.layouts import LayoutCache
+from portal_downloader.bundles.selection import SelectionReader
 from portal_downloader.cache.disk import Cache
-from portal_downloader.cache.eviction import Room
-from portal_downloader.cache.recovery import Recovering
-from portal_downloader.domain.estimates import Pace
+from portal_downloader.cache.eviction import CacheSpace
+from portal_downloader.cache.recovery import CacheRecovery
+from portal_downloader.domain.estimates import Throughput
 from portal_downloader.http import problems
-from portal_downloader.http.access import Store
-from portal_downloader.http.sendfile import Application
+from portal_downloader.http.access import FileAccess
+from portal_downloader.http.sendfile import SendfileApplication
 from portal_downloader.routes import failures, files
-from portal_downloader.routes.bundles import Delivery
-from portal_downloader.routes.crops import Cropping
+from portal_downloader.routes.bundles import BundleResponder
+from portal_downloader.routes.crops import CropResponder
 from portal_downloader.settings import DownloaderSettings
-from portal_downloader.staging.cancellation import Cancelling
-from portal_downloader.staging.fetcher import Fetching
-from portal_downloader.staging.file_lists import Adopting
-from portal_downloader.staging.pin_release import Releasing
-from portal_downloader.staging.pin_renewal import Renewing
-from portal_downloader.staging.planner import Planning
-from portal_downloader.staging.poller import Polling
-from portal_downloader.staging.progress import Telling
-from portal_downloader.staging.submitter import Submitting
-from portal_downloader.staging.watchdog import LOOK_SECONDS, UNRUNG_SECONDS, Looking
+from portal_downloader.staging.cancellation import Canceller
+from portal_downloader.staging.fetcher import Fetcher
+from portal_downloader.staging.file_lists import FileListImporter
+from portal_downloader.staging.pins import PinReleaser, PinRenewer
+from portal_downloader.staging.planner import Planner
+from portal_downloader.staging.poller import Poller
+from portal_downloader.staging.progress import ProgressPublisher
+from portal_downloader.staging.submitter import Submitter
+from portal_downloader.staging.watchdog import FALLBACK_POLL_SECONDS, IDLE_POLL_SECONDS, Watchdog
 from portal_downloader.store.batches import Batches
 from portal_downloader.store.contents import Contents
 from portal_downloader.store.datasets import Datasets
 from portal_downloader.store.files import Files
 from portal_downloader.store.requests import Requests
-from portal_downloader.store.signals import Bell, Bells
+from portal_downloader.store.signals import Signal, Signals
 from portal_downloader.store.stores import Stores
 
 
 def build(settings: DownloaderSettings | None = None) -> FastAPI:
+    """Builds the application from settings."""
     settings = settings or DownloaderSettings()
     service = Service("downloader", settings)
-    bells, tape = Bells(), archive(settings)
-    stores = _stores(service, settings, bells)
-    room = Room(settings, contents=stores.contents, files=stores.files, cache=stores.cache)
-    adopting = _work(service, settings, stores, bells, room=room, tape=tape)
-    seconds, most = settings.gather_seconds, handlers.GATHERED
-    records = write_batcher(stores.datasets.registered, collect_seconds=seconds, max_batch=most)
-    lists = write_batcher(adopting.hear, collect_seconds=seconds, max_batch=most)
+    signals, archive = Signals(), make_archive(settings)
+    cache = Cache(settings.cache_dir)
+    stores = _make_stores(service, settings, cache, signals)
+    space = CacheSpace(settings, contents=stores.contents, files=stores.files, cache=cache)
+    importer = _add_workers(
+        service, settings, stores, signals, cache=cache, space=space, archive=archive
+    )
+    seconds, max_gathered = settings.gather_seconds, handlers.MAX_GATHERED
+    records = done_together(stores.datasets.store_registered, collect=seconds, most=max_gathered)
+    lists = done_together(importer.import_events, collect=seconds, most=max_gathered)
 
-    async def facts() -> Mapping[str, Any]:
-        found = await stores.datasets.counts()
-        coming = records.pending + lists.pending
+    async def status() -> Mapping[str, Any]:
+        datasets = await stores.datasets.counts()
+        gathered = records.pending + lists.pending
         return {
-            **found,
-            "pending": coming + found["lists_unfinished"] + found["availability_untold"],
+            **datasets,
+            "pending": gathered + datasets["lists_unfinished"] + datasets["availability_untold"],
             "files": await stores.files.counts(),
             "requests": await stores.requests.counts(),
             **await stores.batches.counts(),
-            "cache": await room.facts(),
+            "cache": await space.status(),
         }
 
-    service.add_check("cache", partial(asyncio.to_thread, stores.cache.check))
-    service.add_status_source(facts)
+    service.check("cache", partial(asyncio.to_thread, cache.check))
+    service.facts(status)
     service.subscribe(
         handlers.router,
         datasets=stores.datasets,
@@ -81,94 +84,114 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
         records=records,
         lists=lists,
     )
-    return _application(service, settings, stores, room=room, tape=tape)
+    return _make_application(service, settings, stores, cache=cache, space=space, archive=archive)
 
 
-def _stores(service: Service, settings: DownloaderSettings, bells: Bells) -> Stores:
-    """Made ready before anything is heard."""
+def _make_stores(
+    service: Service, settings: DownloaderSettings, cache: Cache, signals: Signals
+) -> Stores:
+    """Creates the repositories and prepares them before messages are consumed."""
     database, lease = service.database, settings.lease_seconds
     stores = Stores(
-        datasets=Datasets(database, lease, bells),
-        files=Files(database, lease, bells),
-        requests=Requests(database, lease, bells),
-        batches=Batches(database, lease, bells),
+        datasets=Datasets(database, lease, signals),
+        files=Files(database, lease, signals),
+        requests=Requests(database, lease, signals),
+        batches=Batches(database, lease, signals),
         contents=Contents(database),
-        cache=Cache(settings.cache_dir),
     )
-    for part in (stores.datasets, stores.files, stores.requests, stores.batches, stores.contents):
-        service.add_start_step(part.prepare)
-    service.add_start_step(Recovering(stores, keep_seconds=settings.keep_seconds).recover)
+    for repository in (
+        stores.datasets,
+        stores.files,
+        stores.requests,
+        stores.batches,
+        stores.contents,
+    ):
+        service.prepare(repository.prepare)
+    service.prepare(CacheRecovery(stores, cache, keep_seconds=settings.keep_seconds).recover)
     return stores
 
 
-def _work(
+def _add_workers(
     service: Service,
     settings: DownloaderSettings,
     stores: Stores,
-    bells: Bells,
+    signals: Signals,
     *,
-    room: Room,
-    tape: Archive,
-) -> Adopting:
-    """All workers, in the order a file passes them."""
-    pace, client, outbox = Pace(), service.client, service.outbox
-    places = Places(settings.tape_places_url, timeout=settings.tape_timeout)
-    adopting = Adopting(stores)
-    fetching = Fetching(settings, stores=stores, tape=tape, room=room, pace=pace)
-    planning = Planning(settings, stores, client=client, outbox=outbox, places=places)
-    telling = Telling(
+    cache: Cache,
+    space: CacheSpace,
+    archive: Archive,
+) -> FileListImporter:
+    """Adds all workers, in the order in which a file passes them."""
+    throughput, client, outbox = Throughput(), service.client, service.outbox
+    locator = TapeLocator(settings.tape_places_url, timeout=settings.tape_timeout)
+    importer = FileListImporter(stores, cache)
+    fetcher = Fetcher(
+        settings, stores=stores, cache=cache, archive=archive, space=space, throughput=throughput
+    )
+    planner = Planner(settings, stores, cache=cache, client=client, outbox=outbox, locator=locator)
+    publisher = ProgressPublisher(
         stores,
         client=client,
         outbox=outbox,
         pause=settings.progress_seconds,
-        pace=pace,
-        held_up=lambda: room.full,
+        throughput=throughput,
+        blocked_reason=lambda: space.blocked_reason,
     )
-    looking, renewing = Looking(stores, bells), Renewing(settings, stores, tape)
-    steps: list[tuple[str, Bell, Callable[[], Awaitable[bool]]]] = [
-        ("listing", bells.listing, adopting.step),
-        ("planning", bells.planning, planning.step),
-        ("submitting", bells.submitting, Submitting(settings, stores, tape=tape, room=room).step),
-        ("polling", bells.polling, Polling(settings, stores, tape).step),
-        ("releasing", bells.releasing, Releasing(stores.batches, tape).step),
+    watchdog, renewer = Watchdog(stores, signals), PinRenewer(settings, stores, archive)
+    steps: list[tuple[str, Signal, Callable[[], Awaitable[bool]]]] = [
+        ("file list importer", signals.importer, importer.step),
+        ("planner", signals.planner, planner.step),
+        (
+            "submitter",
+            signals.submitter,
+            Submitter(settings, stores, archive=archive, space=space).step,
+        ),
+        ("poller", signals.poller, Poller(settings, stores, archive).step),
+        ("pin releaser", signals.pin_releaser, PinReleaser(stores.batches, archive).step),
         *(
-            (f"fetching {number}", bells.fetching, fetching.step)
+            (f"fetcher {number}", signals.fetcher, fetcher.step)
             for number in range(settings.fetches_at_once)
         ),
-        ("telling", bells.telling, telling.step),
-        ("cancelling", bells.cancelling, Cancelling(stores).step),
+        ("progress publisher", signals.publisher, publisher.step),
+        ("canceller", signals.canceller, Canceller(stores).step),
     ]
-    for name, bell, step in steps:
-        watched = bell in looking.watched
-        idle = UNRUNG_SECONDS if watched else LOOK_SECONDS
-        worker = service.add_worker(Worker(name, step, idle_seconds=idle))
-        bell.wakes(worker.wake, *([looking.stirred] if watched else ()))
-    service.add_worker(Worker("looking", looking.step))
-    service.add_worker(Worker("renewing", renewing.step, idle_seconds=renewing.idle))
-    return adopting
+    for name, signal, step in steps:
+        is_watched = signal in watchdog.signalled
+        idle = FALLBACK_POLL_SECONDS if is_watched else IDLE_POLL_SECONDS
+        worker = service.work(Worker(name, step, idle=idle))
+        signal.add_events(worker.wake, *([watchdog.may_have_work] if is_watched else ()))
+    service.work(Worker("watchdog", watchdog.step))
+    service.work(Worker("pin renewer", renewer.step, idle=renewer.idle))
+    return importer
 
 
-def _application(
-    service: Service, settings: DownloaderSettings, stores: Stores, *, room: Room, tape: Archive
+def _make_application(
+    service: Service,
+    settings: DownloaderSettings,
+    stores: Stores,
+    *,
+    cache: Cache,
+    space: CacheSpace,
+    archive: Archive,
 ) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
         async with service.running():
             yield
-        await tape.close()
+        await archive.close()
 
-    app = service.app(Application(title="portal downloader", lifespan=lifespan))
-    store = Store(settings.site_url, stores, room, read_seconds=settings.read_seconds)
-    selected = Selected(stores.files)
-    bundling = Bundling(selected, stores.contents, stores.cache)
-    app.state.delivery = Delivery(store, selected, bundling)
-    app.state.cropping = Cropping(
-        store, stores.files, most_voxels=settings.crop_voxels, at_once=settings.crops_at_once
+    app = service.app(SendfileApplication(title="portal downloader", lifespan=lifespan))
+    access = FileAccess(settings.site_url, stores, cache, space, read_seconds=settings.read_seconds)
+    selections = SelectionReader(stores.files)
+    layouts = LayoutCache(selections, stores.contents, cache)
+    app.state.bundles = BundleResponder(access, selections, layouts)
+    app.state.crops = CropResponder(
+        access, stores.files, most_voxels=settings.crop_voxels, at_once=settings.crops_at_once
     )
     app.state.requests = stores.requests
-    app.state.reporting = failures.Reporting(stores.files, stores.cache)
+    app.state.failure_report = failures.FailureReport(stores.files, cache)
     app.include_router(failures.router)
     app.include_router(files.router)
     for kind in (PortalError, HTTPException):
-        app.add_exception_handler(kind, problems.refused)
+        app.add_exception_handler(kind, problems.handle_error)
     return app

@@ -1,4 +1,4 @@
-"""What the downloader hears; the work itself is done by workers that these events wake."""
+"""Subscribers of the bus: they store events, which signals the workers."""
 
 from typing import Annotated
 
@@ -17,19 +17,19 @@ from portal_shared.runtime.batcher import Batcher
 from portal_downloader.store.datasets import Datasets
 from portal_downloader.store.requests import Requests
 
-GATHERED = 50  # messages of one kind at once: they are kept in portions
+MAX_GATHERED = 50  # messages of one kind stored together
 
 router = RabbitRouter()
-Known = Annotated[Datasets, Context("datasets")]
+DatasetsDep = Annotated[Datasets, Context("datasets")]
 
 
 @router.subscriber(
-    publisher.event_queue("downloader", DatasetRegistered),
-    channel=publisher.channel(GATHERED),
+    publisher.queue("downloader", DatasetRegistered),
+    channel=publisher.channel(MAX_GATHERED),
     no_reply=True,
 )
-async def keep_dataset(
-    event: DatasetRegistered, records: Annotated[Batcher[DatasetRegistered, None], Context()]
+async def store_dataset(
+    event: DatasetRegistered, records: Annotated[Together[DatasetRegistered, None], Context()]
 ) -> None:
     await records.submit(event)
 
@@ -40,26 +40,26 @@ async def keep_dataset(
     no_reply=True,
 )
 async def withdraw_dataset(
-    event: DatasetWithdrawn, datasets: Known, requests: Annotated[Requests, Context()]
+    event: DatasetWithdrawn, datasets: DatasetsDep, requests: Annotated[Requests, Context()]
 ) -> None:
-    await datasets.withdrawn(event.pid, event.version, event.reason)
-    await requests.plan_again({"pid": event.pid})  # which is refused, whatever was queued
+    await datasets.store_withdrawn(event.pid, event.version, event.reason)
+    await requests.replan({"pid": event.pid})  # planning refuses them now
 
 
 @router.subscriber(
-    publisher.event_queue("downloader", DatasetFilesListed),
-    channel=publisher.channel(GATHERED),
+    publisher.queue("downloader", DatasetFilesListed),
+    channel=publisher.channel(MAX_GATHERED),
     no_reply=True,
 )
-async def keep_files(
+async def store_files(
     event: DatasetFilesListed,
-    datasets: Known,
-    lists: Annotated[Batcher[DatasetFilesListed, None], Context()],
+    datasets: DatasetsDep,
+    lists: Annotated[Together[DatasetFilesListed, None], Context()],
 ) -> None:
     if event.parts == 1:
         await lists.submit(event)
     else:
-        await datasets.keep_part(event)
+        await datasets.store_part(event)
 
 
 @router.subscriber(
@@ -67,11 +67,11 @@ async def keep_files(
     channel=publisher.channel(10),
     no_reply=True,
 )
-async def keep_request(
+async def store_request(
     event: DownloadRequested,
     requests: Annotated[Requests, Context()],
 ) -> None:
-    await requests.keep(event)
+    await requests.create(event)
 
 
 @router.subscriber(

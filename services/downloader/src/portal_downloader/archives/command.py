@@ -1,12 +1,14 @@
-"""A site's own command, given ordered lists of files: for tools such as dsmrecall or hsi.
+"""An archive driven by a site's own command that gets ordered lists of files, such as dsmrecall or
+hsi.
 
-    COMMAND stage LIST    recalls the files of LIST, best in its order; says on standard output
+    COMMAND stage LIST    recalls the files of LIST, best in its order; writes to standard output
                           `online<TAB>PATH` or `failed<TAB>PATH<TAB>REASON` as soon as each is done
-    COMMAND locate LIST   says `LOCALITY<TAB>PATH` for each: DISK, TAPE, DISK_AND_TAPE, LOST, NONE,
-                          UNAVAILABLE; what it does not name is missing
-    COMMAND release LIST  the files need not be kept on disk
-LIST has one path a line. What `stage` says goes to a file, so that it outlives us: a restart, or
-another replica, reads on there. Files are read below a folder, never before they are staged.
+    COMMAND locate LIST   writes `LOCALITY<TAB>PATH` for each: DISK, TAPE, DISK_AND_TAPE, LOST,
+                          NONE, UNAVAILABLE; a file without a line is missing
+    COMMAND release LIST  the files need not stay on disk
+
+LIST has one path per line. The output of `stage` goes to a file, so that a restarted downloader, or
+another replica, continues to read it. Files are read below a folder, never before they are staged.
 """
 
 import asyncio
@@ -23,91 +25,106 @@ from pathlib import Path
 
 from portal_shared.runtime.errors import Unavailable
 
-from portal_downloader.archives.protocol import Body, CutOff, NotThere, TooMuch
-from portal_downloader.archives.wlcg_answers import LONGEST_REASON, FileTold, Locality, localities
+from portal_downloader.archives.protocol import Body, NotOnDisk, StageRefused, TransferInterrupted
+from portal_downloader.archives.wlcg_answers import (
+    MAX_REASON_CHARS,
+    FileProgress,
+    Locality,
+    localities,
+)
 from portal_downloader.settings import DownloaderSettings
 
-CHUNK = 2**20
-FORGET_SECONDS = 14 * 86_400  # what a command said is kept so long
-LARGEST_TOLD = 32 * 2**20
+READ_BYTES = 2**20
+RETENTION_SECONDS = 14 * 86_400  # of the output of a command
+MAX_RESULTS_BYTES = 32 * 2**20
 
 
 class CommandArchive:
-    pins_run_out = False  # a release is of the path, not of one request
+    """Runs the command once per list."""
+
+    pins_expire = False  # a release is of the path, not of one request
 
     def __init__(self, settings: DownloaderSettings) -> None:
         if not settings.archive_command or settings.archive_root is None:
-            raise ValueError("archive: command needs PORTAL_ARCHIVE_COMMAND and _ARCHIVE_ROOT")
+            raise ValueError("archive 'command' requires PORTAL_ARCHIVE_COMMAND and _ARCHIVE_ROOT")
         self._command = settings.archive_command
         self._root = settings.archive_root
         self._timeout = settings.tape_timeout
         self._spool = settings.cache_dir / "recalls"
 
     async def close(self) -> None:
-        """Commands that run go on."""
+        """Does nothing: running commands continue."""
 
     async def stage(self, paths: Sequence[str]) -> str:
-        made = uuid.uuid4().hex
-        await asyncio.to_thread(self._start, made, _list(paths))
-        return made
+        stage_id = uuid.uuid4().hex
+        await asyncio.to_thread(self._start, stage_id, _path_list(paths))
+        return stage_id
 
-    def _start(self, made: str, content: bytes) -> None:
-        folder = self._spool / made
+    def _start(self, stage_id: str, content: bytes) -> None:
+        folder = self._spool / stage_id
         try:
             folder.mkdir(parents=True)
             (folder / "list").write_bytes(content)
-            with (folder / "told").open("wb") as told, (folder / "log").open("wb") as log:
-                self._launch(folder, told.fileno(), log.fileno())
+            with (folder / "results").open("wb") as results, (folder / "log").open("wb") as log:
+                self._launch(folder, results.fileno(), log.fileno())
         except OSError as error:
             raise Unavailable(f"the archive's command: {error}") from error
-        self._sweep()
+        self._delete_old_recalls()
 
-    def _launch(self, folder: Path, told: int, log: int) -> None:
-        """In a session of its own; the lock on `running` ends with it, however it ends."""
+    def _launch(self, folder: Path, results: int, log: int) -> None:
+        """Starts the command in its own session; the lock on `running` ends with it, however it
+        ends.
+        """
         running = os.open(folder / "running", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(running, fcntl.LOCK_EX)
             os.set_inheritable(running, True)  # noqa: FBT003  # its own signature
             arguments = (*self._command, "stage", str(folder / "list"))
-            nothing = os.open(os.devnull, os.O_RDONLY)
+            null = os.open(os.devnull, os.O_RDONLY)
             try:
                 os.posix_spawnp(
                     arguments[0],
                     arguments,
                     os.environ,
                     file_actions=[
-                        (os.POSIX_SPAWN_DUP2, nothing, 0),
-                        (os.POSIX_SPAWN_DUP2, told, 1),
+                        (os.POSIX_SPAWN_DUP2, null, 0),
+                        (os.POSIX_SPAWN_DUP2, results, 1),
                         (os.POSIX_SPAWN_DUP2, log, 2),
                     ],
                     setsid=True,
                 )
             finally:
-                os.close(nothing)
+                os.close(null)
         finally:
             os.close(running)
 
-    async def progress(self, stage_id: str, paths: Sequence[str]) -> Mapping[str, FileTold] | None:
-        return await asyncio.to_thread(self._progress, stage_id, paths)
+    async def progress(
+        self, stage_id: str, paths: Sequence[str]
+    ) -> Mapping[str, FileProgress] | None:
+        return await asyncio.to_thread(self._read_progress, stage_id, paths)
 
-    def _progress(self, stage_id: str, paths: Sequence[str]) -> dict[str, FileTold] | None:
+    def _read_progress(self, stage_id: str, paths: Sequence[str]) -> dict[str, FileProgress] | None:
         folder = self._spool / stage_id
         try:
-            runs = _is_locked(folder / "running")  # before what it said is read
-            with (folder / "told").open("rb") as file:
-                told = _told(file.read(LARGEST_TOLD))
+            is_running = _is_locked(folder / "running")  # before its results are read
+            with (folder / "results").open("rb") as file:
+                results = _parse_results(file.read(MAX_RESULTS_BYTES))
         except FileNotFoundError:
             return None
         except OSError as error:
             raise Unavailable(f"the archive's command: {error}") from error
-        left = FileTold("started") if runs else FileTold("failed", _last_words(folder / "log"))
-        return {path: told.get(path, left) for path in paths}
+        default = (
+            FileProgress("started")
+            if is_running
+            else FileProgress("failed", _final_output(folder / "log"))
+        )
+        return {path: results.get(path, default) for path in paths}
 
     async def localities(self, paths: Sequence[str]) -> Mapping[str, Locality]:
         lines = (await self._run("locate", paths)).decode(errors="replace").splitlines()
         pairs = [line.partition("\t") for line in lines]
-        said = [{"path": path, "locality": locality} for locality, _, path in pairs if path]
-        found = localities(said)
+        entries = [{"path": path, "locality": locality} for locality, _, path in pairs if path]
+        found = localities(entries)
         missing: Locality = "missing"
         return {path: found.get(path, missing) for path in paths}
 
@@ -115,12 +132,12 @@ class CommandArchive:
         await self._run("release", paths)
 
     async def cancel(self, stage_id: str, paths: Sequence[str]) -> None:
-        """Nothing: a list that runs is not interrupted, what it recalls is let go by the site."""
+        """Does nothing: a running command is not interrupted; the site releases what it recalls."""
 
     async def _run(self, verb: str, paths: Sequence[str]) -> bytes:
-        """What it says; Unavailable when it fails or takes too long."""
+        """Returns the output of the command. Raises Unavailable if it fails or takes too long."""
         with tempfile.NamedTemporaryFile() as file:
-            file.write(_list(paths))
+            file.write(_path_list(paths))
             file.flush()
             try:
                 process = await asyncio.create_subprocess_exec(
@@ -132,67 +149,72 @@ class CommandArchive:
                 raise Unavailable(f"the archive's command: {error}") from error
             try:
                 async with asyncio.timeout(self._timeout):
-                    said, wrong = await process.communicate()
+                    output, errors = await process.communicate()
             except TimeoutError as error:
-                raise Unavailable(f"the archive's command {verb}: no end") from error
+                raise Unavailable(f"the archive's command {verb} timed out") from error
             finally:
                 if process.returncode is None:
                     process.kill()
                     await process.wait()
         if process.returncode:
-            reason = wrong.decode(errors="replace").strip()[-LONGEST_REASON:]
-            raise Unavailable(f"the archive's command {verb} ended {process.returncode}: {reason}")
-        return said
+            reason = errors.decode(errors="replace").strip()[-MAX_REASON_CHARS:]
+            raise Unavailable(
+                f"the archive's command {verb} failed with exit code {process.returncode}: {reason}"
+            )
+        return output
 
     @asynccontextmanager
-    async def reading(self, path: str, start: int) -> AsyncGenerator[Body]:
-        descriptor = await asyncio.to_thread(self._opened, path)
+    async def open_file(self, path: str, start: int) -> AsyncGenerator[Body]:
+        descriptor = await asyncio.to_thread(self._open_below_root, path)
         try:
             yield Body(start, _chunks(descriptor, start))
         finally:
             os.close(descriptor)
 
-    def _opened(self, path: str) -> int:
-        """Below the root, by no link."""
+    def _open_below_root(self, path: str) -> int:
+        """Opens a regular file below the root, following no symbolic link."""
         *folders, name = path.strip("/").split("/")
         try:
-            here = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
+            folder_descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 for folder in folders:
                     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-                    below = os.open(folder, flags, dir_fd=here)
-                    os.close(here)
-                    here = below
-                found = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=here)
+                    child = os.open(folder, flags, dir_fd=folder_descriptor)
+                    os.close(folder_descriptor)
+                    folder_descriptor = child
+                descriptor = os.open(
+                    name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder_descriptor
+                )
             finally:
-                os.close(here)
+                os.close(folder_descriptor)
         except OSError as error:
-            raise NotThere(f"reading from the archive: {error}") from error
-        if not stat.S_ISREG(os.fstat(found).st_mode):
-            os.close(found)
-            raise NotThere("it is no file")
-        return found
+            raise NotOnDisk(f"reading from the archive: {error}") from error
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise NotOnDisk("not a regular file")
+        return descriptor
 
-    def _sweep(self) -> None:
-        """What commands said long ago."""
+    def _delete_old_recalls(self) -> None:
+        """Deletes lists and outputs of commands that ended long ago."""
         for folder in self._spool.iterdir():
             with contextlib.suppress(OSError):
-                old = folder.stat().st_mtime < time.time() - FORGET_SECONDS
+                old = folder.stat().st_mtime < time.time() - RETENTION_SECONDS
                 if old and not _is_locked(folder / "running"):
                     for file in folder.iterdir():
                         file.unlink()
                     folder.rmdir()
 
 
-def _list(paths: Sequence[str]) -> bytes:
-    odd = next((p for p in paths if "\n" in p or "\t" in p or "\0" in p), None)
-    if odd is not None:
-        raise TooMuch(f"{odd!r} cannot be a line of a list")
+def _path_list(paths: Sequence[str]) -> bytes:
+    """Returns the content of a list. Raises StageRefused for a path that cannot be a line."""
+    invalid = next((p for p in paths if "\n" in p or "\t" in p or "\0" in p), None)
+    if invalid is not None:
+        raise StageRefused(f"the path {invalid!r} contains a line break, a tab or a null character")
     return "".join(f"{path}\n" for path in paths).encode()
 
 
 def _is_locked(file: Path) -> bool:
-    """Whether the command that inherited it still runs."""
+    """Returns whether the command that inherited the lock is still running."""
     descriptor = os.open(file, os.O_RDWR)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -203,37 +225,37 @@ def _is_locked(file: Path) -> bool:
     return False
 
 
-def _told(content: bytes) -> dict[str, FileTold]:
-    """By path; the last line counts when it is whole."""
-    found: dict[str, FileTold] = {}
+def _parse_results(content: bytes) -> dict[str, FileProgress]:
+    """Parses the output of `stage` by path, ignoring an incomplete last line."""
+    results: dict[str, FileProgress] = {}
     whole, _, _ = content.rpartition(b"\n")
     for line in whole.decode(errors="replace").split("\n"):
-        word, _, rest = line.partition("\t")
+        status, _, rest = line.partition("\t")
         path, _, reason = rest.partition("\t")
-        if word == "online":
-            found[path] = FileTold("staged")
-        elif word == "failed":
-            why = reason[:LONGEST_REASON] or "the archive gives no reason"
-            found[path] = FileTold("failed", why)
-    return found
+        if status == "online":
+            results[path] = FileProgress("staged")
+        elif status == "failed":
+            text = reason[:MAX_REASON_CHARS] or "the archive gives no reason"
+            results[path] = FileProgress("failed", text)
+    return results
 
 
-def _last_words(log: Path) -> str:
-    """Of a command that has ended without a word on some of its files."""
+def _final_output(log: Path) -> str:
+    """Returns the reason for files without a result, from the end of the command's error output."""
     with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - LONGEST_REASON))
-        said = file.read().decode(errors="replace").strip()
-    return f"the archive's command ended without it{': ' if said else ''}{said}"
+        file.seek(max(0, log.stat().st_size - MAX_REASON_CHARS))
+        output = file.read().decode(errors="replace").strip()
+    return f"the archive's command ended without a result{': ' if output else ''}{output}"
 
 
 async def _chunks(descriptor: int, start: int) -> AsyncIterator[bytes]:
-    at = start
+    position = start
     while True:
         try:
-            chunk = await asyncio.to_thread(os.pread, descriptor, CHUNK, at)
+            chunk = await asyncio.to_thread(os.pread, descriptor, READ_BYTES, position)
         except OSError as error:
-            raise CutOff(f"reading from the archive: {error}") from error
+            raise TransferInterrupted(f"reading from the archive: {error}") from error
         if not chunk:
             return
         yield chunk
-        at += len(chunk)
+        position += len(chunk)

@@ -1,8 +1,9 @@
-"""An ids.server beside ICAT, by python-icat: its client blocks, so calls run in a thread.
+"""An ids.server beside ICAT, through python-icat, whose blocking calls run in a thread.
 
-Files are found in ICAT by their location. The IDS knows no requests: that files are asked for shows
-in their status, the worst of those named, so that many are asked about at once and halved until it
-is known of each. It has no pins either: what it removes again is asked for again.
+Files are found in ICAT by their location. The IDS has no stage requests: progress is the status of
+the files. A status query returns the worst status of the queried files, so many are queried
+together and the set is halved until the status of each is known. The IDS has no pins: a file it
+removes is requested again.
 """
 
 import asyncio
@@ -19,13 +20,13 @@ import icat.exception
 from icat.ids import DataSelection
 from portal_shared.runtime.errors import Unavailable
 
-from portal_downloader.archives.protocol import Body, CutOff, NotThere, TooMuch
-from portal_downloader.archives.wlcg_answers import FileTold, Locality
-from portal_downloader.domain.paths import normal
+from portal_downloader.archives.protocol import Body, NotOnDisk, StageRefused, TransferInterrupted
+from portal_downloader.archives.wlcg_answers import FileProgress, Locality
+from portal_downloader.domain.paths import normalize
 from portal_downloader.settings import DownloaderSettings
 
-CHUNK = 2**20
-NAMED_AT_ONCE = 100  # locations in one query, ids in one address
+READ_BYTES = 2**20
+MAX_IDS_PER_CALL = 100  # locations in one query, ids in one URL
 T = TypeVar("T")
 Status = Literal["ONLINE", "RESTORING", "ARCHIVED", "UNAVAILABLE"]
 _LOCALITY: Mapping[str, Locality] = {
@@ -34,11 +35,11 @@ _LOCALITY: Mapping[str, Locality] = {
     "ARCHIVED": "TAPE",
     "UNAVAILABLE": "UNAVAILABLE",
 }
-_TOLD: Mapping[str, FileTold] = {
-    "ONLINE": FileTold("staged"),
-    "RESTORING": FileTold("started"),
-    "ARCHIVED": FileTold("failed", "the IDS does not restore it any more"),
-    "UNAVAILABLE": FileTold("failed", "the IDS cannot tell its status"),
+_PROGRESS: Mapping[str, FileProgress] = {
+    "ONLINE": FileProgress("staged"),
+    "RESTORING": FileProgress("started"),
+    "ARCHIVED": FileProgress("failed", "the IDS is not restoring the file any more"),
+    "UNAVAILABLE": FileProgress("failed", "the IDS does not know the status of the file"),
 }
 
 
@@ -49,12 +50,12 @@ REFUSALS = (
 )
 
 
-class Stumbled(Unavailable):
-    """It failed over something in what it was asked about, maybe over one file of many."""
+class StatusQueryFailed(Unavailable):
+    """The IDS failed with an internal error, perhaps because of one of the queried files."""
 
 
 class IdsArchive:
-    pins_run_out = False  # it has none
+    pins_expire = False  # there are none
 
     def __init__(self, settings: DownloaderSettings) -> None:
         self._icat_url = settings.icat_url
@@ -64,22 +65,24 @@ class IdsArchive:
         self._credentials = {"username": settings.icat_user, "password": password}
         self._timeout = settings.tape_timeout
         self._client: Any = None
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def close(self) -> None:
-        """Its session ends by itself."""
+        """Does nothing: the session expires."""
 
     async def stage(self, paths: Sequence[str]) -> str:
-        ids = await self._called(lambda client: _ids(client, paths))
+        ids = await self._call(lambda client: _ids(client, paths))
         for portion in _portions(list(ids.values())):
-            await self._called(lambda client, p=portion: client.ids.restore(_files(p)))
+            await self._call(lambda client, p=portion: client.ids.restore(_files(p)))
         return uuid.uuid4().hex
 
-    async def progress(self, stage_id: str, paths: Sequence[str]) -> Mapping[str, FileTold] | None:
-        del stage_id  # it has none: what counts is where files are
+    async def progress(
+        self, stage_id: str, paths: Sequence[str]
+    ) -> Mapping[str, FileProgress] | None:
+        del stage_id  # the status of the files is the progress
         found = await self._statuses(paths)
-        missing = FileTold("failed", "ICAT knows no file at this location")
-        return {path: _TOLD[found[path]] if path in found else missing for path in paths}
+        missing = FileProgress("failed", "ICAT has no file at this location")
+        return {path: _PROGRESS[found[path]] if path in found else missing for path in paths}
 
     async def localities(self, paths: Sequence[str]) -> Mapping[str, Locality]:
         found = await self._statuses(paths)
@@ -87,46 +90,46 @@ class IdsArchive:
         return {path: _LOCALITY[found[path]] if path in found else missing for path in paths}
 
     async def release(self, stage_id: str, paths: Sequence[str]) -> None:
-        """Nothing: it keeps what it likes."""
+        """Does nothing: there are no pins."""
 
     async def cancel(self, stage_id: str, paths: Sequence[str]) -> None:
-        """Nothing: a restore that was asked for goes on."""
+        """Does nothing: a restore cannot be cancelled."""
 
     async def _statuses(self, paths: Sequence[str]) -> dict[str, Status]:
-        """Of those that ICAT knows."""
-        ids = await self._called(lambda client: _ids(client, paths))
+        """Returns the status of each of these paths that ICAT has."""
+        ids = await self._call(lambda client: _ids(client, paths))
         by_id: dict[int, Status] = {}
         for portion in _portions(list(ids.values())):
-            await self._divide(portion, by_id)
+            await self._find_statuses(portion, by_id)
         return {path: by_id[number] for path, number in ids.items()}
 
-    async def _divide(self, ids: Sequence[int], found: dict[int, Status]) -> None:
-        """The status of each: that of all is the worst."""
+    async def _find_statuses(self, ids: Sequence[int], found: dict[int, Status]) -> None:
+        """Adds the status of each file to `found`; a query returns the worst of its files."""
         try:
-            told = await self._called(lambda client: client.ids.getStatus(_files(ids)))
-        except (TooMuch, Stumbled):
-            told = "UNAVAILABLE"
-        if told == "ONLINE" or len(ids) == 1:
-            status: Status = told if told in _TOLD else "UNAVAILABLE"
+            worst = await self._call(lambda client: client.ids.getStatus(_files(ids)))
+        except (StageRefused, StatusQueryFailed):
+            worst = "UNAVAILABLE"
+        if worst == "ONLINE" or len(ids) == 1:
+            status: Status = worst if worst in _PROGRESS else "UNAVAILABLE"
             found.update(dict.fromkeys(ids, status))
             return
         half = len(ids) // 2
-        await self._divide(ids[:half], found)
-        await self._divide(ids[half:], found)
+        await self._find_statuses(ids[:half], found)
+        await self._find_statuses(ids[half:], found)
 
     @asynccontextmanager
-    async def reading(self, path: str, start: int) -> AsyncGenerator[Body]:
-        ids = await self._called(lambda client: _ids(client, [path]))
+    async def open_file(self, path: str, start: int) -> AsyncGenerator[Body]:
+        ids = await self._call(lambda client: _ids(client, [path]))
         if path not in ids:
-            raise NotThere("ICAT knows no file at this location")
+            raise NotOnDisk("ICAT has no file at this location")
         selection = _files([ids[path]])
-        try:  # a getData of what is archived would have it restored
-            status = await self._called(lambda client: client.ids.getStatus(selection))
+        try:  # getData of an archived file would start a restore
+            status = await self._call(lambda client: client.ids.getStatus(selection))
             if status != "ONLINE":
-                raise NotThere(f"the IDS says {status} when it is to be read")
-            answer = await self._called(lambda client: client.ids.getData(selection, offset=start))
-        except TooMuch as error:
-            raise NotThere(error.reason) from error
+                raise NotOnDisk(f"the status at the IDS is {status}")
+            answer = await self._call(lambda client: client.ids.getData(selection, offset=start))
+        except StageRefused as error:
+            raise NotOnDisk(error.reason) from error
         try:
             yield Body(start, self._chunks(answer))
         finally:
@@ -136,36 +139,36 @@ class IdsArchive:
         while True:
             try:
                 async with asyncio.timeout(self._timeout):
-                    chunk = await asyncio.to_thread(answer.read, CHUNK)
+                    chunk = await asyncio.to_thread(answer.read, READ_BYTES)
             except (OSError, TimeoutError, http.client.HTTPException) as error:
-                raise CutOff(f"reading from the IDS: {error!r}") from error
+                raise TransferInterrupted(f"reading from the IDS: {error!r}") from error
             if not chunk:
                 return
             yield chunk
 
-    async def _called(self, call: Callable[[Any], T]) -> T:
-        """With a session. Raises TooMuch for what it will always refuse, else Unavailable."""
-        async with self._turn:
+    async def _call(self, call: Callable[[Any], T]) -> T:
+        """Runs a call with a session. Raises StageRefused if refused for good, else Unavailable."""
+        async with self._lock:
             try:
                 async with asyncio.timeout(self._timeout):
-                    return await asyncio.to_thread(self._call, call)
+                    return await asyncio.to_thread(self._call_blocking, call)
             except TimeoutError as error:
-                self._client = None  # a thread of ours may still use it
+                self._client = None  # the thread may still use it
                 raise Unavailable("the IDS does not answer") from error
 
-    def _call(self, call: Callable[[Any], T]) -> T:
+    def _call_blocking(self, call: Callable[[Any], T]) -> T:
         try:
             if self._client is None:
-                self._client = self._logged_in()
+                self._client = self._login()
             try:
                 return call(self._client)
             except (icat.exception.ICATSessionError, icat.exception.IDSInsufficientPrivilegesError):
                 self._client.login(self._plugin, self._credentials)  # the session has ended
                 return call(self._client)
         except REFUSALS as error:
-            raise TooMuch(f"the IDS: {error}") from error
+            raise StageRefused(f"the IDS: {error}") from error
         except icat.exception.IDSInternalError as error:
-            raise Stumbled(f"the IDS: {error}") from error
+            raise StatusQueryFailed(f"the IDS: {error}") from error
         except (
             icat.exception.ICATError, icat.exception.IDSError, URLError, OSError,
             http.client.HTTPException, xml.sax.SAXException,
@@ -173,7 +176,7 @@ class IdsArchive:
             self._client = None
             raise Unavailable(f"the IDS or its ICAT: {error!r}"[:500]) from error
 
-    def _logged_in(self) -> Any:
+    def _login(self) -> Any:
         client = icat.Client(
             self._icat_url, idsurl=self._ids_url, cache=None, timeout=self._timeout
         )
@@ -183,13 +186,13 @@ class IdsArchive:
 
 
 def _ids(client: Any, paths: Sequence[str]) -> dict[str, int]:
-    """Of the files at these locations, written with or without the slash they begin with."""
+    """Returns the ids of the files at these locations, stored with or without a leading slash."""
     found: dict[str, int] = {}
-    for start in range(0, len(paths), NAMED_AT_ONCE):
-        named = [name for p in paths[start : start + NAMED_AT_ONCE] for name in (p, p[1:])]
-        told = ", ".join("'" + name.replace("'", "''") + "'" for name in named)
-        query = f"SELECT f FROM Datafile f WHERE f.location IN ({told})"  # noqa: S608  # JPQL
-        found |= {normal(str(file.location)): int(file.id) for file in client.search(query)}
+    for start in range(0, len(paths), MAX_IDS_PER_CALL):
+        names = [name for p in paths[start : start + MAX_IDS_PER_CALL] for name in (p, p[1:])]
+        literals = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
+        query = f"SELECT f FROM Datafile f WHERE f.location IN ({literals})"  # noqa: S608  # JPQL
+        found |= {normalize(str(file.location)): int(file.id) for file in client.search(query)}
     return found
 
 
@@ -198,4 +201,4 @@ def _files(ids: Sequence[int]) -> DataSelection:
 
 
 def _portions(ids: list[int]) -> list[list[int]]:
-    return [ids[start : start + NAMED_AT_ONCE] for start in range(0, len(ids), NAMED_AT_ONCE)]
+    return [ids[start : start + MAX_IDS_PER_CALL] for start in range(0, len(ids), MAX_IDS_PER_CALL)]

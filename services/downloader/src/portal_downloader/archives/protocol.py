@@ -1,7 +1,7 @@
-"""What an archive can do, whichever it is; every kind keeps to the same tests.
+"""The protocol of archives, and its errors; all kinds pass the same tests.
 
-A stage request that failed may have been accepted all the same: whoever asked finds out where the
-files are, and asks again for those that are on tape.
+A stage request that failed may have been accepted all the same: the caller looks up where the files
+are and requests again those that are on tape.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -11,29 +11,31 @@ from typing import Protocol
 
 from portal_shared.runtime.errors import Invalid, Unavailable
 
-from portal_downloader.archives.wlcg_answers import FileTold, Locality
+from portal_downloader.archives.wlcg_answers import FileProgress, Locality
 
 
-class TooMuch(Invalid):
-    """This request will never be accepted: too many files, or something in it is wrong."""
+class StageRefused(Invalid):
+    """The archive will never accept this request: too many files, or an invalid one."""
 
 
 class Busy(Unavailable):
+    """The archive does not accept requests for a while."""
+
     def __init__(self, reason: str, *, seconds: float) -> None:
         super().__init__(reason)
-        self.seconds = seconds  # to leave it alone, if it said so
+        self.seconds = seconds  # until the next request; 0 if not specified
 
 
-class NotThere(Exception):
-    """The file is not on the archive's disk, whatever was said of it."""
+class NotOnDisk(Exception):
+    """The file is not on the archive's disk, although it was reported there."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
 
 
-class CutOff(Exception):
-    """Its bytes could not be had, or not all of them; another try may."""
+class TransferInterrupted(Exception):
+    """The bytes of a file could not be read, or only some of them; another attempt may succeed."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -42,42 +44,46 @@ class CutOff(Exception):
 
 @dataclass(frozen=True)
 class Body:
-    """The bytes of a file from `start` on; reading them may raise CutOff."""
+    """The bytes of a file from `start` on; reading them may raise TransferInterrupted."""
 
     start: int
     chunks: AsyncIterator[bytes]
 
 
 class Archive(Protocol):
-    """Paths are absolute and normal. Raises Unavailable (Busy, if it says for how long) for what
-    may pass."""
+    """Paths are absolute and normalized. Methods raise Unavailable, or Busy, if that may pass."""
 
-    pins_run_out: bool  # unless they are renewed, by asking again; each is let go by its request
+    pins_expire: bool  # unless renewed by staging again; each is released by its own request
 
     async def stage(self, paths: Sequence[str]) -> str:
-        """Ask for these, best in this order; the id of the request. Raises TooMuch."""
+        """Requests the recall of these files, best in this order; returns the id of the request.
+
+        Raises StageRefused.
+        """
         ...
 
-    async def progress(self, stage_id: str, paths: Sequence[str]) -> Mapping[str, FileTold] | None:
-        """How far a request is with these; None when it is not known any more."""
+    async def progress(
+        self, stage_id: str, paths: Sequence[str]
+    ) -> Mapping[str, FileProgress] | None:
+        """Returns the progress of a request for these files; None for an unknown request."""
         ...
 
     async def localities(self, paths: Sequence[str]) -> Mapping[str, Locality]:
-        """Where each of these is."""
+        """Returns where each of these files is."""
         ...
 
     async def release(self, stage_id: str, paths: Sequence[str]) -> None:
-        """They need not be kept on disk for us any more."""
+        """Releases the pins of a request on these files."""
         ...
 
     async def cancel(self, stage_id: str, paths: Sequence[str]) -> None:
-        """They are not wanted any more."""
+        """Cancels the recall of these files by a request."""
         ...
 
-    def reading(self, path: str, start: int) -> AbstractAsyncContextManager[Body]:
-        """Read a file that was staged, from a byte on, or from its beginning if it must be.
+    def open_file(self, path: str, start: int) -> AbstractAsyncContextManager[Body]:
+        """Opens a staged file for reading from a byte on, or from its beginning.
 
-        Raises NotThere, CutOff; recalls nothing and waits for no tape.
+        Raises NotOnDisk, TransferInterrupted; never recalls a file or waits for a tape.
         """
         ...
 

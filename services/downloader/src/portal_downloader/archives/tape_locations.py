@@ -1,7 +1,7 @@
-"""Where files lie on tape, where somebody tells: POST {"paths": […]}, answered by their places.
+"""HTTP client of a site's service for tape locations: POST {"paths": […]}.
 
-The answer is `[{"path": …, "tape": …, "position": …}]`. It only orders what is asked for: without
-it, or while it does not answer, files go by folder.
+The answer is `[{"path": …, "tape": …, "position": …}]`. It only improves the order of recalls:
+without the service, or while it does not answer, files are grouped by folder.
 """
 
 from collections.abc import Sequence
@@ -11,36 +11,41 @@ import httpx
 from portal_shared.runtime.logs import logger
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from portal_downloader.domain.batching import Place
-from portal_downloader.domain.paths import normal
+from portal_downloader.domain.batch_policy import TapeLocation
+from portal_downloader.domain.paths import normalize
 
 log = logger(__name__)
 
 
-class _Told(BaseModel):
+class _Location(BaseModel):
     path: str
     tape: Annotated[str, Field(min_length=1, max_length=200)]
     position: int = 0
 
 
-_ANSWER = TypeAdapter(list[_Told])
+_ANSWER = TypeAdapter(list[_Location])
 
 
-class Places:
+class TapeLocator:
+    """Looks up tape locations, if a URL is configured."""
+
     def __init__(self, url: str | None, *, timeout: float) -> None:
         self._url = url
         self._timeout = timeout
 
-    async def of(self, paths: Sequence[str]) -> dict[str, Place]:
-        """Of those it tells of."""
+    async def locate(self, paths: Sequence[str]) -> dict[str, TapeLocation]:
+        """Returns the locations of those of these paths that the service knows."""
         if self._url is None or not paths:
             return {}
         try:
             async with httpx.AsyncClient(timeout=self._timeout) as client:
                 answer = await client.post(self._url, json={"paths": list(paths)})
                 answer.raise_for_status()
-                told = _ANSWER.validate_json(answer.content)
+                locations = _ANSWER.validate_json(answer.content)
         except (httpx.HTTPError, ValidationError) as error:
-            log.warning("places are not told", reason=str(error)[:300])
+            log.warning("tape locations unavailable", reason=str(error)[:300])
             return {}
-        return {normal(t.path): Place(t.tape, t.position) for t in told}
+        return {
+            normalize(location.path): TapeLocation(location.tape, location.position)
+            for location in locations
+        }

@@ -1,1 +1,1 @@
-"""Many files as one answer: zip, tar, bag, Metalink, lists and scripts. Pure."""
+"""Many files in one response: zip, tar, BagIt, Metalink, lists and scripts."""

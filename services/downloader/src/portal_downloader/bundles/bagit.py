@@ -1,6 +1,6 @@
-"""A bag (BagIt, RFC 8493) of files of a dataset: what lies in it besides them. Pure.
+"""BagIt (RFC 8493): members of a bag, manifests, and names that are safe on every file system.
 
-The manifest is the last entry, so that an archive that was cut short is seen to be.
+The manifest is the last entry, so that a truncated archive is recognised.
 """
 
 import hashlib
@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from portal_downloader.http.segments import Piece, Stored
+from portal_downloader.http.segments import Segment, StoredContent
 
-LONG_AGO = datetime(1980, 1, 1, tzinfo=UTC)
+EARLIEST_MOMENT = datetime(1980, 1, 1, tzinfo=UTC)
 DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\%]')
 _ENDING = re.compile(r"[. ]$")
@@ -20,12 +20,12 @@ _ENDING = re.compile(r"[. ]$")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file that belongs to an answer."""
+    """A file that belongs to a bundle."""
 
     location: str
     size: int
     sha256: str
-    crc32: int | None = None  # known once its content has been here
+    crc32: int | None = None  # known once the content was in the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +33,15 @@ class Entry:
     """An entry of an archive."""
 
     name: str
-    content: Piece
+    content: Segment
     size: int
     sha256: str
     crc32: int | None
 
 
 @dataclass(frozen=True)
-class About:
-    """What a bag says of its dataset."""
+class DatasetInfo:
+    """Facts about the dataset that a bag records."""
 
     pid: str
     title: str | None = None
@@ -51,19 +51,19 @@ class About:
 
     @property
     def moment(self) -> datetime:
-        """The time that entries carry: the same for ever."""
-        found = (self.created or LONG_AGO).astimezone(UTC).replace(microsecond=0)
-        return max(found, LONG_AGO)
+        """Returns the modification time of all entries, which never changes."""
+        found = (self.created or EARLIEST_MOMENT).astimezone(UTC).replace(microsecond=0)
+        return max(found, EARLIEST_MOMENT)
 
 
 def folder_name(pid: str) -> str:
-    """Of the folder that everything lies in; like that of `portal get`."""
+    """Returns the name of the top folder; the same as that of `portal get`."""
     found = "".join(c if c.isalnum() or c in "._-" else "_" for c in pid)[:200]
     return found if found.strip(".") else "dataset"
 
 
-def safe(location: str) -> str:
-    """The location, with what not every file system takes written as %XX."""
+def safe_path(location: str) -> str:
+    """Returns the location with characters that not every file system allows written as %XX."""
     return "/".join(_safe_part(part) for part in location.split("/"))
 
 
@@ -73,19 +73,19 @@ def _safe_part(part: str) -> str:
 
 
 def manifest(members: Iterable[Member]) -> Iterator[str]:
-    """manifest-sha256.txt, line by line."""
-    return (f"{m.sha256}  data/{safe(m.location)}\n" for m in members)
+    """Yields the lines of manifest-sha256.txt."""
+    return (f"{m.sha256}  data/{safe_path(m.location)}\n" for m in members)
 
 
 def checksums(members: Iterable[Member]) -> Iterator[str]:
-    """SHA256SUMS, as `sha256sum --check` reads it: a name that needs it is escaped."""
+    """Yields the lines of SHA256SUMS as `sha256sum --check` reads them, with escaped names."""
     for member in members:
         name = member.location.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
         yield f"{'' if name == member.location else chr(92)}{member.sha256}  {name}\n"
 
 
-def info(about: About, *, files: int, size: int) -> str:
-    """bag-info.txt."""
+def bag_info(about: DatasetInfo, *, files: int, size: int) -> str:
+    """Returns the content of bag-info.txt."""
     lines = {
         "External-Identifier": about.pid,
         "External-Description": about.title,
@@ -96,31 +96,33 @@ def info(about: About, *, files: int, size: int) -> str:
     return "".join(f"{k}: {' '.join(v.split())}\n" for k, v in lines.items() if v)
 
 
-def bag(about: About, members: Sequence[Member]) -> list[Entry]:
-    """All entries of an archive that unpacks to a bag."""
+def bag_entries(about: DatasetInfo, members: Sequence[Member]) -> list[Entry]:
+    """Returns all entries of an archive that unpacks to a bag."""
     root = folder_name(about.pid)
-    told = info(about, files=len(members), size=sum(m.size for m in members)).encode()
-    listed = "".join(manifest(members)).encode()
+    info = bag_info(about, files=len(members), size=sum(m.size for m in members)).encode()
+    manifest_text = "".join(manifest(members)).encode()
     return [
-        made(f"{root}/bagit.txt", DECLARATION),
-        made(f"{root}/bag-info.txt", told),
+        generated_entry(f"{root}/bagit.txt", DECLARATION),
+        generated_entry(f"{root}/bag-info.txt", info),
         *(
-            Entry(f"{root}/data/{safe(m.location)}", Stored(m.sha256, m.size), m.size, m.sha256,
-                  m.crc32)
+            Entry(
+                f"{root}/data/{safe_path(m.location)}",
+                StoredContent(m.sha256, m.size), m.size, m.sha256, m.crc32,
+            )
             for m in members
         ),
-        made(f"{root}/manifest-sha256.txt", listed),
+        generated_entry(f"{root}/manifest-sha256.txt", manifest_text),
     ]  # fmt: skip
 
 
-def made(name: str, content: bytes) -> Entry:
-    """An entry that is made here."""
+def generated_entry(name: str, content: bytes) -> Entry:
+    """Returns an entry with this content."""
     digest = hashlib.sha256(content).hexdigest()
     return Entry(name, content, len(content), digest, zlib.crc32(content))
 
 
-def tag(kind: str, about: About, entries: Iterable[Entry]) -> str:
-    """Strong: of all that the bytes of an archive follow from."""
+def bundle_etag(kind: str, about: DatasetInfo, entries: Iterable[Entry]) -> str:
+    """Returns a strong entity tag of everything that the bytes of an archive depend on."""
     digest = hashlib.sha256(f"{kind} 1 {about.moment.isoformat()}\n".encode())
     for entry in entries:
         digest.update(f"{entry.sha256} {entry.size} {entry.name}\n".encode())

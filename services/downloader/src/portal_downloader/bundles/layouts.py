@@ -1,4 +1,4 @@
-"""Lays out archives of what is online, and keeps the last layouts: a resume finds its place."""
+"""Computes layouts of archives of online files and caches the last ones, for resumed downloads."""
 
 import asyncio
 from collections import OrderedDict
@@ -9,94 +9,94 @@ from typing import Literal
 from portal_shared.runtime.mongo import Doc
 
 from portal_downloader.bundles import bagit
-from portal_downloader.bundles.bagit import About, Member
-from portal_downloader.bundles.selection import Selected, Selection
+from portal_downloader.bundles.bagit import DatasetInfo, Member
+from portal_downloader.bundles.selection import Selection, SelectionReader
 from portal_downloader.bundles.tar import Tar
 from portal_downloader.bundles.zip import Zip
 from portal_downloader.cache.disk import Cache
-from portal_downloader.http.segments import Pieces
+from portal_downloader.http.access import FilesOffline
+from portal_downloader.http.segments import Segments
 from portal_downloader.store.contents import Contents
 
 Kind = Literal["zip", "tar"]
-KEPT = 300_000  # entries of all layouts together
-AT_ONCE = 5000
-
-
-class Away(Exception):
-    """Not all of it is online; the rows of what is not, of how many."""
-
-    def __init__(self, rows: Sequence[Doc], files: int) -> None:
-        super().__init__(f"{len(rows)} of {files} files are not online")
-        self.rows = rows
-        self.files = files
+MAX_CACHED_ENTRIES = 300_000  # of all layouts together
+DIGESTS_PER_QUERY = 5000
 
 
 @dataclass(frozen=True)
-class Bundle:
-    pieces: Pieces
+class Layout:
+    """An archive as segments, with the entity tag of its content."""
+
+    segments: Segments
     tag: str
     digests: frozenset[str]
     entries: int
 
 
-def about(dataset: Doc) -> About:
+def dataset_info(dataset: Doc) -> DatasetInfo:
+    """Returns the facts of a dataset row that a bag records."""
     names = ("title", "doi", "license", "created")
-    return About(dataset["_id"], **{name: dataset.get(name) for name in names})
+    return DatasetInfo(dataset["_id"], **{name: dataset.get(name) for name in names})
 
 
-class Bundling:
-    def __init__(self, selected: Selected, contents: Contents, cache: Cache) -> None:
+class LayoutCache:
+    """The last used layouts, limited by their entries."""
+
+    def __init__(self, selected: SelectionReader, contents: Contents, cache: Cache) -> None:
         self._selected = selected
         self._contents = contents
         self._cache = cache
-        self._kept: OrderedDict[object, Bundle] = OrderedDict()
+        self._layouts: OrderedDict[object, Layout] = OrderedDict()
 
-    async def bundle(self, kind: Kind, dataset: Doc, chosen: Selection) -> Bundle:
-        """Raises Away, NotFound."""
-        known = (kind, dataset["list_version"], dataset.get("version"), chosen)
-        found = self._kept.get(known)
+    async def layout(self, kind: Kind, dataset: Doc, chosen: Selection) -> Layout:
+        """Returns the layout of a selection. Raises FilesOffline, NotFound."""
+        cache_key = (kind, dataset["list_version"], dataset.get("version"), chosen)
+        found = self._layouts.get(cache_key)
         if found is not None and await self._selected.is_online(chosen):
-            self._kept.move_to_end(known)
+            self._layouts.move_to_end(cache_key)
             return found
-        members, away = await self._selected.members(chosen)
-        if away:
-            raise Away(away, len(members))
-        members = await self._summed(members)
-        found = await asyncio.to_thread(_laid_out, kind, about(dataset), members)
-        self._keep(known, found)
+        members, offline = await self._selected.members(chosen)
+        if offline:
+            raise FilesOffline(offline, len(members))
+        members = await self._with_crc32(members)
+        found = await asyncio.to_thread(_make_layout, kind, dataset_info(dataset), members)
+        self._store(cache_key, found)
         return found
 
-    async def _summed(self, members: Sequence[Member]) -> list[Member]:
-        """With their CRC-32 sums; one that is not known is made now."""
+    async def _with_crc32(self, members: Sequence[Member]) -> list[Member]:
+        """Returns the members with their CRC-32; an unknown one is computed and stored."""
         sums: dict[str, int] = {}
         digests = list({m.sha256 for m in members})
-        for start in range(0, len(digests), AT_ONCE):
-            sums |= await self._contents.crc32s(digests[start : start + AT_ONCE])
+        for start in range(0, len(digests), DIGESTS_PER_QUERY):
+            sums |= await self._contents.crc32s(digests[start : start + DIGESTS_PER_QUERY])
         for member in members:
             if member.sha256 not in sums:
                 found = await asyncio.to_thread(self._cache.crc32, member.sha256, member.size)
                 if found is None:
-                    raise Away([_gone(member)], len(members))
-                await self._contents.arrived(
+                    raise FilesOffline([_offline_row(member)], len(members))
+                await self._contents.add(
                     member.sha256, size=member.size, crc32=found, keep=0
                 )  # fmt: skip
                 sums[member.sha256] = found
         return [replace(m, crc32=sums[m.sha256]) for m in members]
 
-    def _keep(self, known: object, bundle: Bundle) -> None:
-        self._kept[known] = bundle
-        self._kept.move_to_end(known)
-        while len(self._kept) > 1 and sum(b.entries for b in self._kept.values()) > KEPT:
-            self._kept.popitem(last=False)
+    def _store(self, cache_key: object, layout: Layout) -> None:
+        self._layouts[cache_key] = layout
+        self._layouts.move_to_end(cache_key)
+        while (
+            len(self._layouts) > 1
+            and sum(b.entries for b in self._layouts.values()) > MAX_CACHED_ENTRIES
+        ):
+            self._layouts.popitem(last=False)
 
 
-def _gone(member: Member) -> Doc:
-    """Its row, as it will be once that is noticed."""
+def _offline_row(member: Member) -> Doc:
+    """Returns the row of a file whose content just left the cache."""
     return {"location": member.location, "state": "archived"}
 
 
-def _laid_out(kind: Kind, what: About, members: Sequence[Member]) -> Bundle:
-    entries = bagit.bag(what, members)
-    layout = (Zip if kind == "zip" else Tar)(entries, what.moment)
+def _make_layout(kind: Kind, info: DatasetInfo, members: Sequence[Member]) -> Layout:
+    entries = bagit.bag_entries(info, members)
+    layout = (Zip if kind == "zip" else Tar)(entries, info.moment)
     digests = frozenset(m.sha256 for m in members)
-    return Bundle(layout.pieces, bagit.tag(kind, what, entries), digests, len(entries))
+    return Layout(layout.segments, bagit.bundle_etag(kind, info, entries), digests, len(entries))

@@ -1,9 +1,9 @@
-"""Files of a dataset as a Metalink (RFC 5854): names, sizes, checksums, addresses. Pure."""
+"""Metalink (RFC 5854) of files of a dataset: names, sizes, checksums and URLs."""
 
 from collections.abc import Callable, Iterable, Iterator
 from xml.sax.saxutils import escape
 
-from portal_downloader.bundles.bagit import About, Member, folder_name, safe
+from portal_downloader.bundles.bagit import DatasetInfo, Member, folder_name, safe_path
 
 MEDIA_TYPE = "application/metalink4+xml"
 _BEGINS = (
@@ -14,14 +14,14 @@ _BEGINS = (
 
 
 def metalink(
-    about: About, members: Iterable[Member], address: Callable[[str], str]
+    info: DatasetInfo, members: Iterable[Member], address: Callable[[str], str]
 ) -> Iterator[str]:
-    """Line by line; names lie in a folder named like the dataset."""
-    root = folder_name(about.pid)
-    identity = escape(about.doi or about.pid, {'"': "&quot;"})
+    """Yields the lines; the files are below a folder that has the name of the dataset."""
+    root = folder_name(info.pid)
+    identity = escape(info.doi or info.pid, {'"': "&quot;"})
     yield _BEGINS
     for member in members:
-        name = escape(f"{root}/{safe(member.location)}", {'"': "&quot;"})
+        name = escape(f"{root}/{safe_path(member.location)}", {'"': "&quot;"})
         yield (
             f'  <file name="{name}">\n'
             f"    <identity>{identity}</identity>\n"

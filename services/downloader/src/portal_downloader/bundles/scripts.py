@@ -1,19 +1,19 @@
-"""Ready commands: scripts that resume, verify, and may be run twice; lists for aria2. Pure.
+"""Scripts for wget and curl that resume, verify and can be repeated, and lists for aria2.
 
-The names and addresses in them are quoted: a file's name is never read as a command.
+Names and URLs are quoted: the name of a file is never executed.
 """
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from portal_downloader.bundles.bagit import About, Member, folder_name, safe
+from portal_downloader.bundles.bagit import DatasetInfo, Member, folder_name, safe_path
 
 Address = Callable[[str], str]
 
 _BEGINS = """#!/bin/sh
-# Downloads {files} files, {size} bytes. It goes on where it was cut off, verifies every file by its
-# SHA-256, and may be run again: what is there and right is left alone. Files on tape must be asked
-# for first: {ask}
+# Downloads {files} files, {size} bytes. Resumes interrupted files, verifies every file by its
+# SHA-256, and can be run again: complete files are not downloaded again. Files on tape must be
+# requested first: {request_url}
 set -u
 failed=0
 fetch() {{ # SHA-256, name, address
@@ -22,8 +22,8 @@ fetch() {{ # SHA-256, name, address
     [ "$(sum_of "$2.part")" = "$1" ] || get "$2.part" "$3"
     got=$?
     if [ "$(sum_of "$2.part")" = "$1" ]; then mv -- "$2.part" "$2"; return; fi
-    if [ "$got" = 0 ]; then rm -f -- "$2.part"; fi # whole, but of something else
-    echo "$2: not complete, or not what it should be" >&2
+    if [ "$got" = 0 ]; then rm -f -- "$2.part"; fi # complete, but with a wrong checksum
+    echo "$2: incomplete, or its checksum is wrong" >&2
     failed=1
 }}
 """
@@ -42,47 +42,47 @@ _GETS: Mapping[str, str] = {
 
 
 def script(
-    tool: str, about: About, members: Iterable[Member], address: Address, *, ask: str,
+    tool: str, info: DatasetInfo, members: Iterable[Member], address: Address, *, request_url: str,
     files: int, size: int,
 ) -> Iterator[str]:  # fmt: skip
-    """For wget or curl."""
-    root = folder_name(about.pid)
-    begins = _BEGINS.format(files=files, size=size, ask=ask)
-    yield begins.replace("set -u\n", f"set -u\n{_SUM}{_GETS[tool]}")
+    """Yields the lines of a script for wget or curl."""
+    root = folder_name(info.pid)
+    head = _BEGINS.format(files=files, size=size, request_url=request_url)
+    yield head.replace("set -u\n", f"set -u\n{_SUM}{_GETS[tool]}")
     for member in members:
-        name = shlex.quote(f"{root}/{safe(member.location)}")
+        name = shlex.quote(f"{root}/{safe_path(member.location)}")
         yield f"fetch {member.sha256} {name} {shlex.quote(address(member.location))}\n"
     yield 'exit "$failed"\n'
 
 
-def aria2_list(about: About, members: Iterable[Member], address: Address) -> Iterator[str]:
-    """For `aria2c --input-file`: continued, and verified."""
-    root = folder_name(about.pid)
+def aria2_list(info: DatasetInfo, members: Iterable[Member], address: Address) -> Iterator[str]:
+    """Yields the input file of `aria2c --input-file`, which resumes and verifies."""
+    root = folder_name(info.pid)
     for member in members:
         yield (
             f"{address(member.location)}\n"
-            f"  out={root}/{safe(member.location)}\n"
+            f"  out={root}/{safe_path(member.location)}\n"
             f"  checksum=sha-256={member.sha256}\n"
             "  continue=true\n"
         )
 
 
 def commands(pid: str, base: str, site: str) -> dict[str, str]:
-    """One line for each tool, ready to be pasted; `base` is the address of the selection."""
+    """Returns a command line for each tool; `base` is the URL of the selection."""
 
-    def at(kind: str) -> str:
+    def url(kind: str) -> str:
         return shlex.quote(f"{base}{'&' if '?' in base else '?'}format={kind}")
 
     name = shlex.quote(f"{folder_name(pid)}.zip")
     return {
         "portal": f"portal get {shlex.quote(pid)} --url {shlex.quote(site)}",
-        "aria2": f"curl -fsS {at('aria2')} | aria2c --continue=true --check-integrity=true"
+        "aria2": f"curl -fsS {url('aria2')} | aria2c --continue=true --check-integrity=true"
         " --max-tries=0 --retry-wait=30 --input-file=-",
-        "metalink": f"curl -fsS -o files.meta4 {at('metalink')} && aria2c --continue=true"
+        "metalink": f"curl -fsS -o files.meta4 {url('metalink')} && aria2c --continue=true"
         " --check-integrity=true --max-tries=0 --retry-wait=30 --metalink-file=files.meta4",
-        "wget": f"curl -fsS {at('wget')} | sh",
-        "curl": f"curl -fsS {at('curl')} | sh",
-        "zip with wget": f"wget --continue -O {name} {at('zip')}",
-        "zip with curl": f"curl --fail --continue-at - -o {name} {at('zip')}",
-        "tar": f"curl -fsS {at('tar')} | tar -x",
+        "wget": f"curl -fsS {url('wget')} | sh",
+        "curl": f"curl -fsS {url('curl')} | sh",
+        "zip with wget": f"wget --continue -O {name} {url('zip')}",
+        "zip with curl": f"curl --fail --continue-at - -o {name} {url('zip')}",
+        "tar": f"curl -fsS {url('tar')} | tar -x",
     }

@@ -1,4 +1,4 @@
-"""Which files of a dataset an address names: all, those of a folder, those named, a request's."""
+"""Selections of files of a dataset: all, a folder, single files, or those of a download request."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,91 +13,104 @@ from portal_downloader.bundles.bagit import Member
 from portal_downloader.store.files import Files
 from portal_downloader.store.requests import Requests
 
-MOST_NAMED = 1000  # in an address
-KNOWN = frozenset({"format", "file", "request", "after", "limit"})
+MAX_FILES_IN_URL = 1000  # in an address
+PARAMETERS = frozenset({"format", "file", "request", "after", "limit"})
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Rows of a dataset: below a folder, or only those of these locations."""
+    """Files of a dataset: all below a folder, or those at these locations."""
 
     pid: str
-    folder: str = ""  # ends with a slash, unless it is the dataset's own
+    folder: str = ""  # with a slash at its end; empty for the whole dataset
     locations: tuple[str, ...] | None = None
-    request: str | None = None  # that named the locations
+    request: str | None = None  # the id of the request that names the locations
 
     @property
-    def is_whole(self) -> bool:
+    def is_whole_dataset(self) -> bool:
         return not self.folder and self.locations is None
 
     @property
     def query(self) -> str:
-        """Of its address."""
+        """Returns the query string of the selection's URL."""
         if self.request is not None:
             return urlencode({"request": self.request})
         return urlencode({"file": self.locations}, doseq=True) if self.locations else ""
 
-    def which(self) -> Doc:
-        """As the database is asked; locations are asked for in portions instead."""
+    def row_filter(self) -> Doc:
+        """Returns the filter of rows without the locations, which are queried in portions."""
         found: Doc = {"pid": self.pid}
         if self.folder:
             end = self.folder[:-1] + chr(ord("/") + 1)
             found["location"] = {"$gte": self.folder, "$lt": end}
         return found
 
-    def wish(self, away: Sequence[str]) -> dict[str, Any]:
-        """The body of a request for what is not online of it."""
-        if self.is_whole or len(away) > MOST_NAMED:
+    def download_request(self, offline: Sequence[str]) -> dict[str, Any]:
+        """Returns the body of a request for the offline files of the selection."""
+        if self.is_whole_dataset or len(offline) > MAX_FILES_IN_URL:
             return {"pid": self.pid}
-        return {"pid": self.pid, "files": list(away)}
+        return {"pid": self.pid, "files": list(offline)}
 
 
-async def selection(pid: str, folder: str, query: QueryParams, requests: Requests) -> Selection:
-    """Raises Invalid, naming the field, or NotFound for a request that is none of this dataset."""
-    unknown = sorted(set(query.keys()) - KNOWN)
+async def parse_selection(
+    pid: str, folder: str, query: QueryParams, requests: Requests
+) -> Selection:
+    """Parses a selection. Raises Invalid with the field, or NotFound for an unknown request."""
+    unknown = sorted(set(query.keys()) - PARAMETERS)
     if unknown:
-        raise Invalid(f"is not known; there are {', '.join(sorted(KNOWN))}", field=unknown[0][:100])
-    named, request = query.getlist("file"), query.get("request")
-    if request is not None and (named or folder):
-        raise Invalid("goes with no folder and no file", field="request")
-    if named and folder:
-        raise Invalid("goes with no folder: locations are the dataset's", field="file")
+        raise Invalid(
+            f"unknown parameter; allowed are {', '.join(sorted(PARAMETERS))}",
+            field=unknown[0][:100],
+        )
+    files, request = query.getlist("file"), query.get("request")
+    if request is not None and (files or folder):
+        raise Invalid("cannot be combined with a folder or with 'file'", field="request")
+    if files and folder:
+        raise Invalid(
+            "cannot be combined with a folder: give the full location of each file", field="file"
+        )
     if request is not None:
         found = await requests.locations(request, pid)
         if found is None:
-            raise NotFound(f"no download {request[:100]!r} of this dataset", field="request")
+            raise NotFound(
+                f"this dataset has no download request {request[:100]!r}", field="request"
+            )
         return Selection(pid, locations=found[0], request=request)
-    if len(named) > MOST_NAMED:
-        reason = f"names {len(named)} files, at most {MOST_NAMED} can be: make a request of them"
+    if len(files) > MAX_FILES_IN_URL:
+        reason = (
+            f"{len(files)} files; at most {MAX_FILES_IN_URL} are allowed: make a download request"
+        )
         raise Invalid(reason, field="file")
-    return Selection(pid, folder, tuple(dict.fromkeys(named)) or None)
+    return Selection(pid, folder, tuple(dict.fromkeys(files)) or None)
 
 
-class Selected:
-    """Reads what a selection selects."""
+class SelectionReader:
+    """Reads the rows of selections."""
 
     def __init__(self, files: Files) -> None:
         self.files = files
 
     async def members(self, chosen: Selection) -> tuple[list[Member], list[Doc]]:
-        """All of it in order, and the rows of what is not online. Raises NotFound."""
+        """Returns all members in order, and the rows of those that are offline. Raises NotFound."""
         members: list[Member] = []
-        away: list[Doc] = []
-        async for row in self.files.sorted_rows(chosen.which(), chosen.locations):
+        offline: list[Doc] = []
+        async for row in self.files.sorted_rows(chosen.row_filter(), chosen.locations):
             if row["state"] != "online":
-                away.append(row)
+                offline.append(row)
             members.append(Member(row["location"], row["size"] or 0, row["sha256"] or ""))
-        self._all_there(chosen, members)
-        return members, away
+        self._check_complete(chosen, members)
+        return members, offline
 
     async def is_online(self, chosen: Selection) -> bool:
-        return not await self.files.any_away(chosen.which(), chosen.locations)
+        """Returns whether all files of the selection are online."""
+        return not await self.files.any_offline(chosen.row_filter(), chosen.locations)
 
-    def _all_there(self, chosen: Selection, members: Sequence[Member]) -> None:
+    def _check_complete(self, chosen: Selection, members: Sequence[Member]) -> None:
+        """Raises NotFound if a selected file, or any file at all, is missing."""
         if chosen.locations is not None and len(members) < len(chosen.locations):
-            there = {m.location for m in members}
-            absent = next(name for name in chosen.locations if name not in there)
-            raise NotFound(f"the dataset has no file {absent[:200]!r}", field="file")
+            existing = {m.location for m in members}
+            missing = next(name for name in chosen.locations if name not in existing)
+            raise NotFound(f"the dataset has no file {missing[:200]!r}", field="file")
         if not members:
             what = f"folder {chosen.folder[:200]!r}" if chosen.folder else "files"
             raise NotFound(f"the dataset has no {what}")

@@ -1,11 +1,11 @@
-"""A tar archive laid out from names and sizes (POSIX.1-2001, pax). Pure."""
+"""Layout of a tar archive, computed from names and sizes (POSIX.1-2001, pax)."""
 
 import tarfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from portal_downloader.bundles.bagit import Entry
-from portal_downloader.http.segments import Piece, Pieces
+from portal_downloader.http.segments import Segment, Segments
 
 BLOCK = tarfile.BLOCKSIZE
 END = 2 * BLOCK
@@ -17,16 +17,18 @@ class Tar:
     def __init__(self, entries: Sequence[Entry], moment: datetime) -> None:
         self._entries = entries
         self._seconds = int(moment.timestamp())
-        self.pieces = Pieces(self._lengths(), self._piece)
+        self.segments = Segments(self._lengths(), self._piece)
 
     def _lengths(self) -> Iterator[int]:
-        """Of each: what fills up the one before, with its header; its content. Then the end."""
+        """Yields the lengths of the header (after padding) and content of each entry, then of the
+        end.
+        """
         for number, entry in enumerate(self._entries):
             yield len(self._header(number))
             yield entry.size
         yield len(self._tail())
 
-    def _piece(self, number: int) -> Piece:
+    def _piece(self, number: int) -> Segment:
         which, content = divmod(number, 2)
         if which == len(self._entries):
             return self._tail()
@@ -34,13 +36,13 @@ class Tar:
 
     def _header(self, number: int) -> bytes:
         entry = self._entries[number]
-        told = tarfile.TarInfo(entry.name)
-        told.size, told.mtime, told.mode = entry.size, self._seconds, 0o644
-        return self._filling(number) + told.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+        header = tarfile.TarInfo(entry.name)
+        header.size, header.mtime, header.mode = entry.size, self._seconds, 0o644
+        return self._padding(number) + header.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
 
-    def _filling(self, number: int) -> bytes:
-        """Up to the next block, after the entry before this one."""
+    def _padding(self, number: int) -> bytes:
+        """Returns the padding to the next block after the previous entry."""
         return bytes(-self._entries[number - 1].size % BLOCK) if number else b""
 
     def _tail(self) -> bytes:
-        return self._filling(len(self._entries)) + bytes(END)
+        return self._padding(len(self._entries)) + bytes(END)

@@ -1,7 +1,7 @@
-"""Room in the cache: a budget of bytes, kept by evicting what nobody has wanted for longest.
+"""Space of the cache: a budget of bytes, freed by evicting the least recently used contents.
 
-Nothing is evicted that is pinned, or that is being read here. When nothing may go, no more is let
-in, and `full` says so.
+Contents that are protected, or are being read in this process, are not evicted. When nothing may be
+evicted, no more files are requested, and `blocked_reason` has the reason.
 """
 
 import asyncio
@@ -20,18 +20,20 @@ from portal_downloader.store.files import Files
 
 log = logger(__name__)
 
-LOOKED_AT_ONCE = 200
-TRIED_AGAIN = 30.0  # seconds after which what was full may not be any more
-SUM_COST = 50  # times as long as it took a sum is good, with what came and went here
-OLD_LASTS = 10.0  # seconds for which those that were wanted least are taken to be so
-SUM_LASTS = 60.0  # seconds at most: other replicas bring files, too
+CANDIDATES_PER_QUERY = 200
+FULL_RETRY_SECONDS = 30.0  # before a full cache is tried again
+SIZE_COST_FACTOR = 50  # the total is cached for so many times the duration of its query
+CANDIDATES_SECONDS = 10.0  # candidates for eviction are cached for so long
+MAX_SIZE_AGE_SECONDS = 60.0  # of the cached total: other replicas add files, too
 
 
 class TooLarge(Invalid):
-    """The file will never fit."""
+    """The file is larger than the whole cache."""
 
 
-class Room:
+class CacheSpace:
+    """Reserves space for incoming files."""
+
     def __init__(
         self, settings: DownloaderSettings, *, contents: Contents, files: Files, cache: Cache
     ) -> None:
@@ -41,119 +43,123 @@ class Room:
         self._files = files
         self._cache = cache
         self._reserved: Counter[str] = Counter()
-        self._reading: dict[object, frozenset[str]] = {}  # by reader
-        self._one_at_a_time = asyncio.Lock()
-        self._held = 0
-        self._held_good_until = 0.0
-        self._old: deque[Content] = deque()  # those that may go next
-        self._old_good_until = 0.0
-        self.full: str | None = None  # why nothing more is let in
-        self._full_at = 0.0
+        self._protected: dict[object, frozenset[str]] = {}  # digests by reader
+        self._lock = asyncio.Lock()
+        self._size = 0
+        self._size_valid_until = 0.0
+        self._candidates: deque[Content] = deque()  # evicted next
+        self._candidates_valid_until = 0.0
+        self.blocked_reason: str | None = None  # why no file is requested now
+        self._blocked_at = 0.0
         self.evicted = 0
 
     @contextmanager
-    def reading(self, digests: frozenset[str]) -> Generator[None]:
-        """These stay while they are read."""
+    def protect(self, digests: frozenset[str]) -> Generator[None]:
+        """Prevents the eviction of these contents while the context is open."""
         reader = object()
-        self._reading[reader] = digests
+        self._protected[reader] = digests
         try:
             yield
         finally:
-            del self._reading[reader]
+            del self._protected[reader]
 
-    def _is_read(self, sha256: str) -> bool:
-        return any(sha256 in digests for digests in self._reading.values())
+    def _is_protected(self, sha256: str) -> bool:
+        return any(sha256 in digests for digests in self._protected.values())
 
     async def reserve(self, key: str, size: int) -> None:
-        """Room for so many bytes under this name, until it is freed.
+        """Reserves so many bytes under this key, until they are released.
 
-        Raises Unavailable while there is none, TooLarge where there never will be.
+        Raises Unavailable while there is no space, TooLarge if there never will be.
         """
         if self._budget is not None and size > self._budget:
-            raise TooLarge(f"{size} bytes are more than the cache may hold: {self._budget}")
-        async with self._one_at_a_time:
+            raise TooLarge(f"the file has {size} bytes, the cache is limited to {self._budget}")
+        async with self._lock:
             self._reserved.pop(key, None)
-            lacking = await self._lacking(size)
-            if lacking > 0:
-                lacking -= await self._evict(lacking)
-            if lacking > 0:
-                self._held_good_until = 0.0  # before it is said: may it not be as full as we think?
-                lacking = await self._lacking(size)
-            if lacking > 0:
+            missing = await self._missing_bytes(size)
+            if missing > 0:
+                missing -= await self._evict(missing)
+            if missing > 0:
+                self._size_valid_until = 0.0  # the cached total may be too high
+                missing = await self._missing_bytes(size)
+            if missing > 0:
                 pinned = await self._contents.pinned_bytes()
-                reason = f"the cache is full: {pinned} bytes are kept for readers"
-                self._found_full(reason)
+                reason = f"the cache is full: {pinned} bytes are protected for readers"
+                self._block(reason)
                 raise Unavailable(reason)
-            self.full = None
+            self.blocked_reason = None
             self._reserved[key] = size
 
-    def free(self, key: str, *, arrived: int = 0) -> None:
-        """It takes room no longer by this name; so many bytes have arrived in the cache."""
+    def release(self, key: str, *, arrived: int = 0) -> None:
+        """Ends a reservation; so many bytes have arrived in the cache."""
         self._reserved.pop(key, None)
-        self._held += arrived
+        self._size += arrived
 
-    def disk_full(self) -> None:
-        """The disk said so, whatever our sums say."""
-        self._found_full("the disk of the cache is full")
+    def report_disk_full(self) -> None:
+        """Blocks further requests because a write failed, whatever the computed totals are."""
+        self._block("the disk of the cache is full")
 
-    def _found_full(self, reason: str) -> None:
-        self.full, self._full_at = reason, time.monotonic()
+    def _block(self, reason: str) -> None:
+        self.blocked_reason, self._blocked_at = reason, time.monotonic()
 
     @property
-    def admits(self) -> bool:
-        """Whether more may be asked for; found out by trying, when it was full a while ago."""
-        return self.full is None or time.monotonic() > self._full_at + TRIED_AGAIN
+    def has_space(self) -> bool:
+        """Returns whether more files may be requested; a full cache is tried again later."""
+        return (
+            self.blocked_reason is None or time.monotonic() > self._blocked_at + FULL_RETRY_SECONDS
+        )
 
-    async def _lacking(self, size: int) -> int:
-        """Bytes that must go before so many can come."""
-        coming = self._reserved.total() + size
-        lacking = 0
+    async def _missing_bytes(self, size: int) -> int:
+        """Returns how many bytes must be evicted before so many can arrive."""
+        expected = self._reserved.total() + size
+        missing = 0
         if self._budget is not None:
-            lacking = await self._bytes_held() + coming - self._budget
+            missing = await self._total_bytes() + expected - self._budget
         free = await asyncio.to_thread(self._cache.free_bytes)
-        return max(lacking, coming + self._spare - free)
+        return max(missing, expected + self._spare - free)
 
-    async def _bytes_held(self) -> int:
-        """By all contents; looking at all of them is dear."""
-        began = time.monotonic()
-        if began > self._held_good_until:
-            self._held = await self._contents.bytes()
+    async def _total_bytes(self) -> int:
+        """Returns the size of all contents; cached, because the query reads all of them."""
+        started = time.monotonic()
+        if started > self._size_valid_until:
+            self._size = await self._contents.total_bytes()
             now = time.monotonic()
-            self._held_good_until = now + min(SUM_LASTS, SUM_COST * (now - began))
-        return self._held
+            self._size_valid_until = now + min(
+                MAX_SIZE_AGE_SECONDS, SIZE_COST_FACTOR * (now - started)
+            )
+        return self._size
 
-    async def _evict(self, wanted: int) -> int:
-        """Bytes that went, as many as are wanted or as may go."""
-        gone, looked = 0, False
-        if time.monotonic() > self._old_good_until:
-            self._old.clear()
-        while gone < wanted:
-            if not self._old:
-                if looked:
+    async def _evict(self, size: int) -> int:
+        """Evicts contents until so many bytes are free or no more may go; returns the bytes."""
+        evicted, queried = 0, False
+        if time.monotonic() > self._candidates_valid_until:
+            self._candidates.clear()
+        while evicted < size:
+            if not self._candidates:
+                if queried:
                     break
-                self._old.extend(await self._contents.evictable(LOOKED_AT_ONCE))
-                self._old_good_until = time.monotonic() + OLD_LASTS
-                looked = True
+                self._candidates.extend(await self._contents.evictable(CANDIDATES_PER_QUERY))
+                self._candidates_valid_until = time.monotonic() + CANDIDATES_SECONDS
+                queried = True
                 continue
-            content = self._old.popleft()  # not what was wanted since: that may not be let go
-            if self._is_read(content.sha256) or not await self._contents.let_go(content.sha256):
+            content = self._candidates.popleft()  # used since, it may not be evicted
+            if self._is_protected(content.sha256) or not await self._contents.evict(content.sha256):
                 continue
             which = {"sha256": content.sha256}
             files = await self._files.move(which, ("online",), "archived")
             await asyncio.to_thread(self._cache.remove, content.sha256)
-            gone += content.size
-            self._held -= content.size
+            evicted += content.size
+            self._size -= content.size
             self.evicted += 1
-            log.info("evicted", sha256=content.sha256, bytes=content.size, files=files)
-        return gone
+            log.info("content evicted", sha256=content.sha256, bytes=content.size, files=files)
+        return evicted
 
-    async def facts(self) -> dict[str, object]:
-        """For operators."""
+    async def status(self) -> dict[str, object]:
+        """Returns figures for operators."""
         return {
-            "bytes": await self._contents.bytes(),
+            "bytes": await self._contents.total_bytes(),
             "pinned_bytes": await self._contents.pinned_bytes(),
             "budget_bytes": self._budget,
             "free_bytes": await asyncio.to_thread(self._cache.free_bytes),
             "evicted": self.evicted,
-            "full": self.full,
+            "full": self.blocked_reason,
         }

@@ -1,1 +1,1 @@
-"""Sub-volumes: a box of voxels out of an OME-Zarr, as a file that says where it lies."""
+"""Crops: a box of voxels of an OME-Zarr volume as a file of its own."""

@@ -1,7 +1,7 @@
-"""A box of voxels as a file of its own: OME-TIFF, NRRD, or a zip of an OME-Zarr; blocking.
+"""Writes a box of voxels as OME-TIFF, NRRD, or a zip of an OME-Zarr. Blocking.
 
-Nothing is compressed but the chunks of the zarr, so that the lengths of the others are known before
-the first voxel is read.
+Only the chunks of the zarr are compressed, so that the lengths of the other formats are known
+before the first voxel is read.
 """
 
 import io
@@ -21,36 +21,36 @@ from zarr.storage import MemoryStore
 from portal_downloader.crops.box import Box, Frame, Shape
 from portal_downloader.crops.voxels import Slab, Voxels
 
-CHUNK = 64
-CLASSIC_TIFF = 4 * 10**9  # bytes, above it is a BigTIFF
-SHORT = {
+CHUNK_SIZE = 64
+MAX_CLASSIC_TIFF_BYTES = 4 * 10**9  # bytes, above it is a BigTIFF
+UNIT_SYMBOLS = {
     "angstrom": "Å", "nanometer": "nm", "micrometer": "µm", "millimeter": "mm", "centimeter": "cm",
     "meter": "m",
 }  # fmt: skip
-OF_OME = frozenset({"u1", "u2", "u4", "i1", "i2", "i4", "f4", "f8"})
-OF_NRRD = {
+OME_TYPES = frozenset({"u1", "u2", "u4", "i1", "i2", "i4", "f4", "f8"})
+NRRD_TYPES = {
     "u1": "uint8", "u2": "uint16", "u4": "uint32", "u8": "uint64", "i1": "int8", "i2": "int16",
     "i4": "int32", "i8": "int64", "f4": "float", "f8": "double",
 }  # fmt: skip
 
 
-class NotInThisFormat(ValueError):
-    """The format has no such voxels."""
+class UnsupportedVoxelType(ValueError):
+    """The format cannot store voxels of this type."""
 
 
 @dataclass(frozen=True)
 class Container:
-    """A file that can be sent from its beginning to its end."""
+    """A file that is generated from beginning to end."""
 
     media_type: str
     ending: str
-    length: int | None  # where it is known
+    length: int | None  # None if unknown in advance
     portions: Callable[[], Iterator[bytes]]
 
 
 @dataclass(frozen=True)
 class Crop:
-    """What is in it, and what it says of itself."""
+    """Content and description of a cropped file."""
 
     voxels: Voxels
     box: Box
@@ -68,23 +68,23 @@ class Crop:
 
 
 def tiff(crop: Crop) -> Container:
-    """One page for each z, with the size of voxels and the place of each plane as OME-XML."""
-    if crop.code not in OF_OME:
-        raise NotInThisFormat(f"OME-TIFF has no voxels of the type {crop.voxels.dtype}")
-    head, tail = _tiff_around(crop)
+    """Returns an OME-TIFF with a page for each z, and voxel size and positions as OME-XML."""
+    if crop.code not in OME_TYPES:
+        raise UnsupportedVoxelType(f"OME-TIFF has no voxels of the type {crop.voxels.dtype}")
+    header, trailer = _tiff_head_and_tail(crop)
 
     def portions() -> Iterator[bytes]:
-        yield head
+        yield header
         yield from _raw(crop)
-        yield tail
+        yield trailer
 
-    return Container("image/tiff", ".ome.tif", len(head) + crop.bytes + len(tail), portions)
+    return Container("image/tiff", ".ome.tif", len(header) + crop.bytes + len(trailer), portions)
 
 
-def _tiff_around(crop: Crop) -> tuple[bytes, bytes]:
-    """What comes before the voxels and after them, as tifffile writes it around a hole."""
+def _tiff_head_and_tail(crop: Crop) -> tuple[bytes, bytes]:
+    """Returns the bytes before and after the voxels, as tifffile writes them around a gap."""
     z, y, x = crop.frame.scale
-    units = [SHORT.get(unit, "pixel") for unit in crop.frame.units]
+    units = [UNIT_SYMBOLS.get(unit, "pixel") for unit in crop.frame.units]
     planes = crop.box.shape[0]
     offset = crop.frame.offset
     metadata: dict[str, Any] = {
@@ -104,23 +104,24 @@ def _tiff_around(crop: Crop) -> tuple[bytes, bytes]:
     }  # fmt: skip
     with tempfile.NamedTemporaryFile() as file:
         with tifffile.TiffWriter(
-            file, ome=True, byteorder="<", bigtiff=crop.bytes > CLASSIC_TIFF
+            file, ome=True, byteorder="<", bigtiff=crop.bytes > MAX_CLASSIC_TIFF_BYTES
         ) as writer:
             place = writer.write(
                 shape=crop.box.shape, dtype=crop.voxels.dtype, photometric="minisblack",
                 metadata=metadata, returnoffset=True, software=False,
             )  # fmt: skip
-        assert place is not None  # noqa: S101  # it was asked for
+        assert place is not None  # noqa: S101  # because of returnoffset
         start, _ = place  # of the first plane; the others follow it
         file.seek(0)
-        head = file.read(start)
+        header = file.read(start)
         file.seek(start + crop.bytes)
-        return head, file.read()
+        return header, file.read()
 
 
 def nrrd(crop: Crop) -> Container:
-    if crop.code not in OF_NRRD:
-        raise NotInThisFormat(f"NRRD has no voxels of the type {crop.voxels.dtype}")
+    """Returns an NRRD file with an attached header."""
+    if crop.code not in NRRD_TYPES:
+        raise UnsupportedVoxelType(f"NRRD has no voxels of the type {crop.voxels.dtype}")
     head = _nrrd_head(crop)
 
     def portions() -> Iterator[bytes]:
@@ -131,7 +132,7 @@ def nrrd(crop: Crop) -> Container:
 
 
 def _nrrd_head(crop: Crop) -> bytes:
-    """Axes from the fastest to the slowest: x, y, z."""
+    """Returns the header; axes are in the order x, y, z (fastest first)."""
     x, y, z = (float(value) for value in reversed(crop.frame.scale))
     origin = ",".join(repr(float(value)) for value in reversed(crop.frame.offset))
     units = " ".join(f'"{unit}"' for unit in reversed(crop.frame.units))
@@ -139,7 +140,7 @@ def _nrrd_head(crop: Crop) -> bytes:
         "NRRD0004",
         f"# {crop.about}",
         f"content: {crop.name}",
-        f"type: {OF_NRRD[crop.code]}",
+        f"type: {NRRD_TYPES[crop.code]}",
         "dimension: 3",
         "space dimension: 3",
         f"sizes: {' '.join(str(n) for n in reversed(crop.box.shape))}",
@@ -159,30 +160,31 @@ def _raw(crop: Crop) -> Iterator[bytes]:
 
 
 def zarr_zip(crop: Crop) -> Container:
+    """Returns a zip of an OME-Zarr 0.5; its length is unknown because chunks are compressed."""
     return Container("application/zip", ".ome.zarr.zip", None, lambda: _zipped(crop))
 
 
 def _zipped(crop: Crop) -> Iterator[bytes]:
-    """The chunks of each row of chunks as soon as it is made."""
-    made: dict[str, Any] = {}
+    """Yields the chunks of each row of chunks as soon as it is written."""
+    stored: dict[str, Any] = {}
     group = zarr.create_group(
-        store=MemoryStore(made), zarr_format=3, attributes={"ome": _ome(crop)}
+        store=MemoryStore(stored), zarr_format=3, attributes={"ome": _ome(crop)}
     )
-    chunk: Shape = tuple(min(CHUNK, n) for n in crop.box.shape)  # type: ignore[assignment]
+    chunk: Shape = tuple(min(CHUNK_SIZE, n) for n in crop.box.shape)  # type: ignore[assignment]
     array = group.create_array(
         "0", shape=crop.box.shape, dtype=crop.voxels.dtype, chunks=chunk, fill_value=0,
         compressors=ZstdCodec(level=1), dimension_names=("z", "y", "x"),
     )  # fmt: skip
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
-        at = 0
+        position = 0
         for slab in crop.voxels.slabs(crop.box, depth=chunk[0]):
-            _set(array, at, slab)
-            at += len(slab)
-            for name in sorted(made):
-                archive.writestr(zipfile.ZipInfo(name), made.pop(name).to_bytes())
-            yield sink.taken()
-    yield sink.taken()
+            _set(array, position, slab)
+            position += len(slab)
+            for name in sorted(stored):
+                archive.writestr(zipfile.ZipInfo(name), stored.pop(name).to_bytes())
+            yield sink.take()
+    yield sink.take()
 
 
 def _set(array: Any, at: int, slab: Slab) -> None:
@@ -190,6 +192,7 @@ def _set(array: Any, at: int, slab: Slab) -> None:
 
 
 def _ome(crop: Crop) -> dict[str, Any]:
+    """Returns the OME-NGFF metadata of the group."""
     axes = zip("zyx", crop.frame.units, strict=True)
     return {
         "version": "0.5",
@@ -213,10 +216,10 @@ def _ome(crop: Crop) -> dict[str, Any]:
 
 
 class _Sink(io.RawIOBase):
-    """Keeps what is written until it is taken; cannot go back."""
+    """A write-only stream that buffers what is written until it is taken."""
 
     def __init__(self) -> None:
-        self._kept: list[bytes] = []
+        self._written: list[bytes] = []
 
     @override
     def writable(self) -> bool:
@@ -224,12 +227,12 @@ class _Sink(io.RawIOBase):
 
     @override
     def write(self, data: Any) -> int:
-        self._kept.append(bytes(data))
+        self._written.append(bytes(data))
         return len(data)
 
-    def taken(self) -> bytes:
-        taken = b"".join(self._kept)
-        self._kept.clear()
+    def take(self) -> bytes:
+        taken = b"".join(self._written)
+        self._written.clear()
         return taken
 
 

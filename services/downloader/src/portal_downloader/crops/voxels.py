@@ -1,6 +1,6 @@
-"""The voxels of one level, by the zarr library, out of files of the cache; blocking.
+"""Reads the voxels of one level with the zarr library from files of the cache. Blocking.
 
-The library takes half a second to be imported, so that only whoever cuts imports this module.
+The library takes half a second to import, so that this module is imported only for crops.
 """
 
 import os
@@ -22,19 +22,19 @@ from zarr.abc.store import (
 from zarr.core.buffer import Buffer, BufferPrototype
 
 from portal_downloader.crops.box import AXES, Box, Shape
-from portal_downloader.crops.volume import Level, NoVolume
-from portal_downloader.http.segments import Stored
+from portal_downloader.crops.volume import InvalidVolume, Level
+from portal_downloader.http.segments import StoredContent
 
 Slab: TypeAlias = NDArray[Any]
-LARGEST_ITEM = 8
+MAX_ITEM_BYTES = 8
 
 
-class Gone(OSError):
-    """A file has left the cache while it was read."""
+class FileEvicted(OSError):
+    """A file has left the cache while it was being read."""
 
 
-class Cached(Store):
-    """Files of the cache under their names in the volume, for reading alone."""
+class CacheStore(Store):
+    """A read-only zarr store over cached files, by their names in the volume."""
 
     @property
     @override
@@ -51,7 +51,9 @@ class Cached(Store):
     def supports_listing(self) -> bool:
         return True
 
-    def __init__(self, files: Mapping[str, Stored], opened: Callable[[Stored], int | None]) -> None:
+    def __init__(
+        self, files: Mapping[str, StoredContent], opened: Callable[[StoredContent], int | None]
+    ) -> None:
         super().__init__(read_only=True)
         self.files = files
         self._opened = opened
@@ -74,7 +76,7 @@ class Cached(Store):
         start, stop = _bounds(byte_range, stored.size)
         descriptor = self._opened(stored)
         if descriptor is None:
-            raise Gone(f"{key!r} is not in the cache any more")
+            raise FileEvicted(f"{key!r} has left the cache")
         try:
             return prototype.buffer.from_bytes(os.pread(descriptor, stop - start, start))
         finally:
@@ -129,23 +131,23 @@ def _bounds(which: ByteRequest | None, size: int) -> tuple[int, int]:
 
 
 class Voxels:
-    """The array of a level, its axes in the order z, y, x. Raises NoVolume."""
+    """The array of a level with its axes in the order z, y, x. Raises InvalidVolume."""
 
-    def __init__(self, store: Cached, level: Level) -> None:
+    def __init__(self, store: CacheStore, level: Level) -> None:
         try:
             array = zarr.open_array(store, path=level.path, mode="r")
-        except Exception as error:  # whatever the metadata of strangers bring about
-            raise NoVolume(f"level {level.path!r}: {error!r}"[:300]) from error
+        except Exception as error:  # invalid metadata cause errors of many kinds
+            raise InvalidVolume(f"level {level.path!r}: {error!r}"[:300]) from error
         self._array: Any = array
         if len(array.shape) != len(level.axes):
-            raise NoVolume(f"level {level.path!r} has other axes than its volume")
+            raise InvalidVolume(f"level {level.path!r} does not have the axes of its volume")
         self._order = [level.axes.index(axis) for axis in AXES]
         others = [n for n in range(len(level.axes)) if n not in self._order]
         if any(array.shape[n] != 1 for n in others):
-            raise NoVolume("it has more than the three axes of space")
+            raise InvalidVolume("the volume has other axes than z, y and x")
         self.dtype: np.dtype[Any] = np.dtype(array.dtype).newbyteorder("<")
-        if self.dtype.kind not in "uif" or self.dtype.itemsize > LARGEST_ITEM:
-            raise NoVolume(f"its voxels are of the type {self.dtype}")
+        if self.dtype.kind not in "uif" or self.dtype.itemsize > MAX_ITEM_BYTES:
+            raise InvalidVolume(f"voxels of the type {self.dtype} are not supported")
         self.path = level.path
         self.shape = self._spatial(array.shape)
         self.chunk = self._spatial(array.chunks)
@@ -156,20 +158,20 @@ class Voxels:
         return z, y, x
 
     def keys(self, box: Box) -> Iterator[str]:
-        """Names of the files that hold it; those that are not there are all of the fill value."""
-        for numbers in product(*box.covered(self.stored_chunk)):
+        """Yields the names of the files of the box; a missing one holds the fill value."""
+        for numbers in product(*box.chunk_ranges(self.stored_chunk)):
             place = [0] * len(self._array.shape)
             for axis, number in zip(self._order, numbers, strict=True):
                 place[axis] = number
             yield f"{self.path}/{self._array.metadata.encode_chunk_key(tuple(place))}"
 
     def slabs(self, box: Box, depth: int | None = None) -> Iterator[Slab]:
-        """The box from its first z on: of so many planes, or as they are stored."""
-        at, last = box.start[0], box.stop[0]
-        while at < last:
-            step = depth or self.chunk[0] - at % self.chunk[0]
-            yield self._read(at, min(at + step, last), box)
-            at += step
+        """Yields the box in slabs along z, of `depth` planes or as they are stored."""
+        position, last = box.start[0], box.stop[0]
+        while position < last:
+            step = depth or self.chunk[0] - position % self.chunk[0]
+            yield self._read(position, min(position + step, last), box)
+            position += step
 
     def _read(self, first: int, last: int, box: Box) -> Slab:
         spans = (slice(first, last), *(slice(box.start[n], box.stop[n]) for n in (1, 2)))

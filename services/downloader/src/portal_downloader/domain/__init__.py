@@ -1,1 +1,1 @@
-"""Rules of file states, batches and shares. No I/O, no clock."""
+"""Rules of file states, batches, fair shares and time estimates. No I/O, no clock."""

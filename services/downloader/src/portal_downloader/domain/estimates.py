@@ -1,54 +1,61 @@
-"""How long a request may still take. Pure.
+"""Estimates how long a download request will still take.
 
-Before anything of it has come, what others saw lately is the guess; then its own pace is. But it
-takes no longer than everything that is asked for, at the pace at which all that came since did: the
-last of a few files among many come late, or early, by chance.
+Until files of the request itself have arrived, the rate of recent arrivals of all requests is used;
+after that, its own rate. The estimate never exceeds the time for all open requests at the rate
+since the first file of this request arrived: when a few files are spread among many, the last one
+arrives early or late by chance.
 """
 
 from collections import deque
 from dataclasses import dataclass
 
-TRUSTED = 3  # files of its own, before a request's own pace counts
-REMEMBERED = 500  # files
+MIN_SAMPLES = 3  # files that must have arrived before a rate is used
+MAX_SAMPLES = 500  # arrivals remembered
 
 
 @dataclass(frozen=True)
 class Extent:
-    """Files and bytes, of which both cost time."""
+    """A number of files and of bytes: both cost time."""
 
     files: int
     bytes: int
 
 
-class Pace:
-    """Files and bytes that came lately, whoever asked."""
+class Throughput:
+    """Recent arrivals of files, of all requests."""
 
     def __init__(self) -> None:
-        self._came: deque[tuple[float, int]] = deque(maxlen=REMEMBERED)
+        self._arrivals: deque[tuple[float, int]] = deque(maxlen=MAX_SAMPLES)
 
-    def note(self, moment: float, size: int) -> None:
-        self._came.append((moment, size))
+    def record(self, moment: float, size: int) -> None:
+        """Records that a file of so many bytes arrived at this moment of the monotonic clock."""
+        self._arrivals.append((moment, size))
 
     def seconds_for(self, extent: Extent) -> float | None:
-        """At that pace; None as long as too little came."""
-        if len(self._came) < TRUSTED:
+        """Returns the seconds for this extent at the recent rate; None with too few samples."""
+        if len(self._arrivals) < MIN_SAMPLES:
             return None
-        took = self._came[-1][0] - self._came[0][0]
-        files, size = len(self._came) - 1, sum(size for _, size in self._came) - self._came[0][1]
-        return took * _share(extent, Extent(files, size))
+        elapsed = self._arrivals[-1][0] - self._arrivals[0][0]
+        files, size = (
+            len(self._arrivals) - 1,
+            sum(size for _, size in self._arrivals) - self._arrivals[0][1],
+        )
+        return elapsed * _fraction(extent, Extent(files, size))
 
-    def bound(self, everything: Extent, *, since: float, now: float) -> float | None:
-        """Seconds for all of this, at the pace of the last so many; None where too little came."""
-        came = [(moment, size) for moment, size in self._came if moment >= now - since]
-        if len(came) < TRUSTED:
+    def upper_bound(self, everything: Extent, *, since: float, now: float) -> float | None:
+        """Returns the seconds for `everything` at the rate of the last `since` seconds, or None."""
+        arrivals = [(moment, size) for moment, size in self._arrivals if moment >= now - since]
+        if len(arrivals) < MIN_SAMPLES:
             return None
-        if len(came) == REMEMBERED:  # what came before is forgotten
-            since = now - came.pop(0)[0]
-        return since * _share(everything, Extent(len(came), sum(size for _, size in came)))
+        if len(arrivals) == MAX_SAMPLES:  # older arrivals were dropped
+            since = now - arrivals.pop(0)[0]
+        return since * _fraction(
+            everything, Extent(len(arrivals), sum(size for _, size in arrivals))
+        )
 
 
-def _share(of: Extent, whole: Extent) -> float:
-    """How many times the whole it is: the mean by files and by bytes."""
+def _fraction(of: Extent, whole: Extent) -> float:
+    """Returns the size relative to another extent: the mean of the ratios of files and bytes."""
     by_files = of.files / whole.files if whole.files else 0.0
     by_bytes = of.bytes / whole.bytes if whole.bytes else by_files
     return (by_files + by_bytes) / 2
@@ -57,21 +64,23 @@ def _share(of: Extent, whole: Extent) -> float:
 def seconds_left(
     *,
     left: Extent,
-    came: Extent,
+    arrived: Extent,
     since: float | None,
     ahead: Extent,
     everything: Extent,
-    pace: Pace,
+    throughput: Throughput,
     now: float,
 ) -> float | None:
-    """`came` is what came of the request within the `since` seconds after its first file did.
+    """Returns the estimated seconds until the request is complete, or None if unknown.
 
-    `everything` is what is left of all requests. None where there is nothing to go by.
+    `arrived` is what arrived of the request in the `since` seconds after its first file;
+    `everything` is what is left of all requests; `ahead` what is left of the requests before this
+    one.
     """
     if left.files == 0:
         return 0.0
-    if since is not None and came.files >= TRUSTED:
-        own = since * _share(left, came)
-        bound = pace.bound(everything, since=since, now=now)
-        return own if bound is None else min(own, bound)
-    return pace.seconds_for(Extent(left.files + ahead.files, left.bytes + ahead.bytes))
+    if since is not None and arrived.files >= MIN_SAMPLES:
+        own_estimate = since * _fraction(left, arrived)
+        bound = throughput.upper_bound(everything, since=since, now=now)
+        return own_estimate if bound is None else min(own_estimate, bound)
+    return throughput.seconds_for(Extent(left.files + ahead.files, left.bytes + ahead.bytes))

@@ -1,6 +1,7 @@
-"""Whose files go next, of which group: fair turns over all that wait. Pure.
+"""Fair-share scheduler: which group of waiting files is staged next.
 
-What waits is known by heaps, not file by file: it may be much, and is looked at for every batch.
+Waiting files are known as groups with counts, not file by file, because there may be many and every
+batch looks at all of them.
 """
 
 from collections import Counter
@@ -8,78 +9,82 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from portal_downloader.domain.batching import Batching, Share, lead
+from portal_downloader.domain.batch_policy import BatchPolicy, Share, lowest_share
 
 
 @dataclass(frozen=True)
-class Heap:
-    """Files of one group that wait for one requester, of one priority."""
+class WaitingGroup:
+    """Waiting files of one tape or folder, of one requester and one priority."""
 
     requester: str
     group: str
     priority: int
     files: int
     oldest: datetime
-    path: str  # the first of them
+    path: str  # the first in alphabetical order
 
     @property
-    def turn(self) -> tuple[int, datetime, str]:
-        """Those of the highest priority go first, then those that wait longest."""
+    def sort_key(self) -> tuple[int, datetime, str]:
+        """Sorts by priority (highest first), then by waiting time, then by path."""
         return -self.priority, self.oldest, self.path
 
 
 @dataclass(frozen=True)
-class Load:
-    """Files of one group that the archive has been asked for, for one requester."""
+class InFlight:
+    """Files of one group that the archive is staging for one requester."""
 
     requester: str
     group: str
     files: int
 
 
-class Turns:
-    """`heaps` may be staged now, `loads` are under way."""
+class FairShare:
+    """Chooses groups in turn among `groups`, which may be staged now, given what is `in_flight`."""
 
-    def __init__(self, batching: Batching, heaps: Sequence[Heap], loads: Sequence[Load]) -> None:
-        self._batching = batching
-        self._groups = {load.group for load in loads}
+    def __init__(
+        self, policy: BatchPolicy, groups: Sequence[WaitingGroup], in_flight: Sequence[InFlight]
+    ) -> None:
+        self._policy = policy
+        self._groups_in_flight = {entry.group for entry in in_flight}
         self._taken: set[str] = set()
-        self._heaps: dict[str, list[Heap]] = {}
-        for heap in sorted(heaps, key=lambda h: h.turn, reverse=True):
-            self._heaps.setdefault(heap.requester, []).append(heap)  # the next one last
-        under_way = Counter[str]()
-        for load in loads:
-            under_way[load.requester] += load.files
+        self._waiting: dict[str, list[WaitingGroup]] = {}
+        for group in sorted(groups, key=lambda h: h.sort_key, reverse=True):
+            self._waiting.setdefault(group.requester, []).append(group)  # the next one last
+        counts = Counter[str]()
+        for entry in in_flight:
+            counts[entry.requester] += entry.files
         self._shares = {
-            name: _share(name, mine, under_way[name]) for name, mine in self._heaps.items()
+            name: _share(name, own, counts[name]) for name, own in self._waiting.items()
         }
 
-    def next(self) -> str | None:
-        """The group that goes next, with all that waits for it: it has no second turn here."""
-        while (leading := lead(list(self._shares.values()))) is not None:
-            heaps = self._heaps[leading.requester]
-            while heaps:
-                group = heaps.pop().group
-                if group not in self._taken and self._batching.admits(group, self._groups):
-                    self._groups.add(group)
+    def next_group(self) -> str | None:
+        """Returns the group to stage next with all its waiting files; each group at most once."""
+        while (share := lowest_share(list(self._shares.values()))) is not None:
+            own = self._waiting[share.requester]
+            while own:
+                group = own.pop().group
+                if group not in self._taken and self._policy.may_start(
+                    group, self._groups_in_flight
+                ):
+                    self._groups_in_flight.add(group)
                     self._taken.add(group)
                     return group
-            leading.waiting = 0
+            share.waiting = 0
         return None
 
-    def took(self, requesters: Iterable[str]) -> None:
-        """A file for each of these goes along."""
+    def charge(self, requesters: Iterable[str]) -> None:
+        """Counts one file in flight more for each of these requesters."""
         for requester in requesters:
             share = self._shares.get(requester)
             if share is not None:
-                share.under_way += 1
+                share.in_flight += 1
 
 
-def _share(requester: str, heaps: Sequence[Heap], under_way: int) -> Share:
+def _share(requester: str, groups: Sequence[WaitingGroup], in_flight: int) -> Share:
     return Share(
         requester=requester,
-        priority=max(heap.priority for heap in heaps),
-        waiting=sum(heap.files for heap in heaps),
-        oldest=min(heap.oldest for heap in heaps),
-        under_way=under_way,
+        priority=max(group.priority for group in groups),
+        waiting=sum(group.files for group in groups),
+        oldest=min(group.oldest for group in groups),
+        in_flight=in_flight,
     )

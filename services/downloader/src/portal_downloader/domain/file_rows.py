@@ -1,4 +1,4 @@
-"""From a list of files to rows, and which rows a newer list changes. Pure."""
+"""Converts entries of a file list into rows of the `files` collection and compares them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -6,32 +6,33 @@ from typing import Any
 
 from portal_shared.contracts.records import File
 
-from portal_downloader.domain.batching import group_of
-from portal_downloader.domain.paths import normal
+from portal_downloader.domain.batch_policy import group_of
+from portal_downloader.domain.paths import normalize
 from portal_downloader.domain.states import State
 
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-CONTENT = ("path", "size", "sha256")  # a row that differs in one of these is another file
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CONTENT_FIELDS = ("path", "size", "sha256")  # the identity of a file's content
 
 
 def location_of(file: Mapping[str, Any]) -> str:
     return File.model_validate(file).location
 
 
-def tag_of(sha256: str) -> str:
-    """Of the content alone: a file that changes has another, a copy made again the same."""
+def etag_of(sha256: str) -> str:
+    """Returns the strong entity tag of this content: a copy made again has the same."""
     return f'"sha256-{sha256}"'
 
 
 def archive_path(folder: str | None, location: str) -> str | None:
-    """None for what has no folder, or whose name would lead out of it."""
+    """Returns the path in the archive; None without a folder, or if it would leave the folder."""
     parts = location.split("/")
     if folder is None or ".." in parts or "." in parts or "" in parts:
         return None
-    return normal(f"{folder}/{location}")
+    return normalize(f"{folder}/{location}")
 
 
-def content(file: Mapping[str, Any], folder: str | None) -> dict[str, Any]:
+def content_fields(file: Mapping[str, Any], folder: str | None) -> dict[str, Any]:
+    """Returns path, size and checksum of a listed file."""
     return {
         "path": archive_path(folder, location_of(file)) or "",
         "size": file.get("size"),
@@ -39,18 +40,19 @@ def content(file: Mapping[str, Any], folder: str | None) -> dict[str, Any]:
     }
 
 
-def is_verifiable(told: Mapping[str, Any]) -> bool:
-    return bool(told["path"]) and told["size"] is not None and bool(told["sha256"])
+def is_verifiable(content: Mapping[str, Any]) -> bool:
+    """Returns whether a file can be recalled and verified: path, size and checksum are known."""
+    return bool(content["path"]) and content["size"] is not None and bool(content["sha256"])
 
 
-def fresh(told: Mapping[str, Any], *, in_cache: bool, now: datetime) -> dict[str, Any]:
-    """All of a row but its key, for content nobody has asked for yet."""
+def new_row_fields(content: Mapping[str, Any], *, in_cache: bool, now: datetime) -> dict[str, Any]:
+    """Returns all fields of a row except its key, for content that nobody has requested yet."""
     state: State = "unverifiable"
-    if is_verifiable(told):
+    if is_verifiable(content):
         state = "online" if in_cache else "archived"
     return {
-        **told,
-        "group": group_of(told["path"], None),
+        **content,
+        "group": group_of(content["path"], None),
         "position": 0,
         "requester": "",
         "priority": 0,
@@ -59,23 +61,26 @@ def fresh(told: Mapping[str, Any], *, in_cache: bool, now: datetime) -> dict[str
         "attempt": 0,
         "mismatches": 0,
         "stumbles": 0,
-        "reason": None if state != "unverifiable" else "its checksum, size or place is not known",
+        "reason": None
+        if state != "unverifiable"
+        else "the checksum, size or location in the archive is unknown",
         "batch": None,
         "stage_id": None,
         "owner": None,
-        "until": LONG_AGO,
-        "not_before": LONG_AGO,
+        "until": EPOCH,
+        "not_before": EPOCH,
     }
 
 
-def is_same(row: Mapping[str, Any] | None, told: Mapping[str, Any]) -> bool:
-    return row is not None and all(row[name] == told[name] for name in CONTENT)
+def has_same_content(row: Mapping[str, Any] | None, content: Mapping[str, Any]) -> bool:
+    """Returns whether the row has this path, size and checksum."""
+    return row is not None and all(row[name] == content[name] for name in CONTENT_FIELDS)
 
 
-def asked(
+def requested_fields(
     now: datetime, deadline: datetime, *, requester: str = "", priority: int = 0
 ) -> dict[str, Any]:
-    """What changes in a row when it is asked for anew."""
+    """Returns the fields that a row gets when its file is requested again."""
     return {
         "requester": requester,
         "priority": priority,
@@ -87,10 +92,10 @@ def asked(
         "reason": None,
         "batch": None,
         "stage_id": None,
-        "until": LONG_AGO,
+        "until": EPOCH,
     }
 
 
-def missing(wanted: Sequence[str], there: set[str]) -> str | None:
-    """The first location asked for that is no file of the dataset."""
-    return next((location for location in wanted if location not in there), None)
+def first_missing(requested: Sequence[str], existing: set[str]) -> str | None:
+    """Returns the first of the requested locations that is not a file of the dataset."""
+    return next((location for location in requested if location not in existing), None)

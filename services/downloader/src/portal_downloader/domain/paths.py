@@ -1,6 +1,6 @@
-"""Paths of files in the archive."""
+"""Normalizes paths of files in the archive."""
 
 
-def normal(path: str) -> str:
-    """Returns the absolute path with single slashes; answers of archives are matched on it."""
+def normalize(path: str) -> str:
+    """Returns the absolute path with single slashes; answers of archives are matched by it."""
     return "/" + "/".join(part for part in path.split("/") if part)

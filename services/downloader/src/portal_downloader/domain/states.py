@@ -1,10 +1,10 @@
-"""The states of a file, and what those of many mean together. Pure.
+"""The states of a file, the state of a set of files, and the retry policy of recalls.
 
-archived -> queued -> submitted -> staging -> staged -> online. `queued` waits for the window,
-`submitted` and `staging` are the archive's business, `staged` is on its disk and pinned, `online`
-is verified in our cache. What nobody wants any more is `archived`
-again, from wherever it was: released, or cancelled. A failure goes back to `queued` as long as
-attempts are left; what did not come before its deadline is `expired`.
+archived -> queued -> submitted -> staging -> staged -> online. `queued` files wait for a batch,
+`submitted` and `staging` files are being recalled by the archive, `staged` files are on the
+archive's disk and pinned, `online` files are verified in the cache. A file that is evicted or
+cancelled is `archived` again. A failed recall returns to `queued` while attempts are left; a file
+that did not arrive before its deadline is `expired`.
 """
 
 from collections.abc import Mapping
@@ -20,22 +20,22 @@ State = Literal[
     "staging",
     "staged",
     "online",
-    "failed",  # until somebody asks again
-    "expired",  # its deadline is over; likewise
-    "lost",  # the archive says so; likewise
-    "unverifiable",  # no checksum, no size or no folder: never served
+    "failed",  # until it is requested again
+    "expired",  # the deadline has passed; until it is requested again
+    "lost",  # reported by the archive; until it is requested again
+    "unverifiable",  # without checksum, size or folder; never served
 ]
 RequestState = Literal["ARCHIVED", "RESTORING", "ONLINE", "FAILED"]
 
-ASKABLE: tuple[State, ...] = ("archived", "failed", "expired", "lost")
+REQUESTABLE: tuple[State, ...] = ("archived", "failed", "expired", "lost")
 AT_ARCHIVE: tuple[State, ...] = ("submitted", "staging")
-THERE: tuple[State, ...] = (*AT_ARCHIVE, "staged")  # for as much as this there is room
-UNDER_WAY: tuple[State, ...] = ("queued", *THERE)
+IN_FLIGHT: tuple[State, ...] = (*AT_ARCHIVE, "staged")  # counted against max_in_flight
+PENDING: tuple[State, ...] = ("queued", *IN_FLIGHT)
 BROKEN: tuple[State, ...] = ("failed", "expired", "lost", "unverifiable")
 
-NOT_ONLINE: tuple[State, ...] = ("archived", *UNDER_WAY, *BROKEN)
+NOT_ONLINE: tuple[State, ...] = ("archived", *PENDING, *BROKEN)
 
-MOVES: Mapping[State, frozenset[State]] = {
+TRANSITIONS: Mapping[State, frozenset[State]] = {
     "archived": frozenset({"queued", "staged", "online"}),
     "queued": frozenset({"archived", "submitted", "staged", "online", "failed", "expired", "lost"}),
     "submitted": frozenset(
@@ -49,10 +49,10 @@ MOVES: Mapping[State, frozenset[State]] = {
     "lost": frozenset({"queued", "staged", "online"}),
     "unverifiable": frozenset(),
 }
-"""What may follow what; a move is made only where the file still is in the state it starts from."""
+"""The states that may follow each state."""
 
 
-_SHOWN: Mapping[str, Availability] = {
+_AVAILABILITY: Mapping[str, Availability] = {
     "online": "ONLINE",
     "archived": "ARCHIVED",
     "failed": "ARCHIVED",
@@ -62,19 +62,19 @@ _SHOWN: Mapping[str, Availability] = {
 }
 
 
-def given_up(state: str) -> str | None:
-    """How the last recall of a file ended that is on tape again: "failed", "expired"."""
+def recall_outcome(state: str) -> str | None:
+    """Returns how the last recall of an archived file ended: "failed", "expired" or None."""
     return state if state in ("failed", "expired") else None
 
 
-def shown(state: str) -> Availability:
-    """The state of a file in its readers' words."""
-    return _SHOWN.get(state, "RESTORING")
+def file_availability(state: str) -> Availability:
+    """Returns the public availability of a file in this state."""
+    return _AVAILABILITY.get(state, "RESTORING")
 
 
 @dataclass(frozen=True)
 class Tally:
-    """How many files, and of how many bytes, are in each state."""
+    """The number of files and bytes in each state."""
 
     files: Mapping[str, int]
     sizes: Mapping[str, int]
@@ -95,21 +95,25 @@ class Tally:
         return self.sizes.get("online", 0)
 
 
-def availability(tally: Tally, *, awaited: bool = False) -> Availability:
-    """Of a dataset: that of its worst file; `awaited` if some on tape are asked for."""
+def dataset_availability(tally: Tally, *, pending: bool = False) -> Availability:
+    """Returns the availability of a dataset, which is that of its worst file.
+
+    `pending` is whether some archived files are requested but not queued yet.
+    """
     if not tally.all_files or tally.count("unverifiable"):
         return "UNAVAILABLE"
     if tally.count("online") == tally.all_files:
         return "ONLINE"
-    if tally.count(*UNDER_WAY) or (awaited and tally.count("archived")):
+    if tally.count(*PENDING) or (pending and tally.count("archived")):
         return "RESTORING"
     return "LOST" if tally.count("lost") else "ARCHIVED"
 
 
 def request_state(tally: Tally, *, unfinished: bool = False) -> RequestState:
-    """Done only when every file is online, failed only when no more is being tried.
+    """Returns the state of a request: ONLINE when all files are online, FAILED when none is
+    retried.
 
-    `unfinished` while some are still to be queued: what failed before may be among them.
+    `unfinished` is whether some files are still to be queued; earlier failures may be among them.
     """
     if tally.all_files and tally.count("online") == tally.all_files:
         return "ONLINE"
@@ -119,30 +123,35 @@ def request_state(tally: Tally, *, unfinished: bool = False) -> RequestState:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What becomes of a file whose recall failed."""
+class RetryDecision:
+    """The next state of a file whose recall failed."""
 
     state: State
     reason: str
-    attempt: int  # those made so far
-    pause: float = 0  # seconds before the next
+    attempt: int  # attempts made so far
+    pause: float = 0  # seconds before the next attempt
 
 
 @dataclass(frozen=True)
-class Patience:
-    most_attempts: int
+class RetryPolicy:
+    """How often and how soon a failed recall is repeated."""
+
+    max_attempts: int
     retry_seconds: float
-    outage_seconds: float  # before asking again for what is only unavailable
+    outage_seconds: float  # before the next attempt for a file that is only unavailable
 
 
-def after_failure(reason: str, *, attempt: int, locality: str, patience: Patience) -> Verdict:
-    """`locality` is what the archive says of the file now; "missing" when it has none."""
+def decide_retry(reason: str, *, attempt: int, locality: str, policy: RetryPolicy) -> RetryDecision:
+    """Decides what happens after a failed recall.
+
+    `locality` is where the archive now reports the file, "missing" if it reports nothing.
+    """
     if locality == "LOST":
-        return Verdict("lost", f"lost: {reason}", attempt + 1)
-    if locality == "missing":  # or it could not look: tried again before that is believed
+        return RetryDecision("lost", f"lost: {reason}", attempt + 1)
+    if locality == "missing":  # perhaps the archive could not look it up: retried like others
         reason = f"the archive finds no such file: {reason}"
-    if locality == "UNAVAILABLE":  # not the file's fault: its deadline bounds it
-        return Verdict("queued", reason, attempt, patience.outage_seconds)
-    if attempt + 1 >= patience.most_attempts:
-        return Verdict("failed", f"{reason} (after {attempt + 1} attempts)", attempt + 1)
-    return Verdict("queued", reason, attempt + 1, patience.retry_seconds * 2**attempt)
+    if locality == "UNAVAILABLE":  # not counted as an attempt; the deadline limits it
+        return RetryDecision("queued", reason, attempt, policy.outage_seconds)
+    if attempt + 1 >= policy.max_attempts:
+        return RetryDecision("failed", f"{reason} (after {attempt + 1} attempts)", attempt + 1)
+    return RetryDecision("queued", reason, attempt + 1, policy.retry_seconds * 2**attempt)

@@ -1,4 +1,4 @@
-"""What can be read, and whether it may be."""
+"""Read access to files: whether they are public and online, and their content."""
 
 import asyncio
 from collections.abc import Collection, Generator, Sequence
@@ -10,25 +10,38 @@ from portal_shared.runtime.errors import Gone, NotFound, Unavailable
 from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import Doc
 
-from portal_downloader.cache.eviction import Room
-from portal_downloader.domain.file_rows import LONG_AGO
-from portal_downloader.domain.states import shown
-from portal_downloader.http.segments import Stored
+from portal_downloader.cache.disk import Cache
+from portal_downloader.cache.eviction import CacheSpace
+from portal_downloader.domain.file_rows import EPOCH
+from portal_downloader.domain.states import file_availability
+from portal_downloader.http.segments import StoredContent
 from portal_downloader.store.stores import Stores
 
-NOTED_AGAIN = 60.0  # seconds until the same is noted as wanted once more
-AT_ONCE = 1000
-RENEWALS = 3  # within the time that what is read is kept
+TOUCH_INTERVAL_SECONDS = 60.0  # between recorded uses of the same content
+DIGESTS_PER_UPDATE = 1000
+RENEWALS_PER_PERIOD = 3  # of the protection of contents that are being read
 
 log = logger(__name__)
 
 
-class Store:
+class FilesOffline(Exception):
+    """Some of the files that a response needs are not online."""
+
+    def __init__(self, rows: Sequence[Doc], files: int) -> None:
+        super().__init__(f"{len(rows)} of {files} files are not online")
+        self.rows = rows  # of the offline files
+        self.files = files  # how many are needed
+
+
+class FileAccess:
+    """Looks up datasets and files for readers, and protects contents while they are read."""
+
     def __init__(
         self,
         site_url: str,
         stores: Stores,
-        room: Room,
+        cache: Cache,
+        space: CacheSpace,
         *,
         read_seconds: float,
     ) -> None:
@@ -37,110 +50,113 @@ class Store:
         self._files = stores.files
         self._requests = stores.requests
         self._contents = stores.contents
-        self._cache = stores.cache
-        self._room = room
+        self._cache = cache
+        self._space = space
         self._read_seconds = read_seconds
-        self._noted: dict[str, float] = {}
-        self._noting: set[asyncio.Task[None]] = set()
+        self._touch_after: dict[str, float] = {}
+        self._touch_tasks: set[asyncio.Task[None]] = set()
 
     async def dataset(self, pid: str) -> Doc:
-        """Raises NotFound for one that is not there, or not for everybody; Gone if withdrawn."""
+        """Returns the row of a public dataset. Raises NotFound, or Gone if it was withdrawn."""
         row = await self._datasets.find(pid)
         if row is not None and row.get("withdrawn"):
             raise Gone(f"the dataset {pid!r} was withdrawn: {row['withdrawn']}")
         if row is None or not row.get("is_public") or "list_version" not in row:
             raise NotFound(f"no public dataset {pid!r}")
-        row["listed_at"] = row.get("listed_at") or row.get("created") or LONG_AGO
+        row["listed_at"] = row.get("listed_at") or row.get("created") or EPOCH
         return row
 
-    async def has(self, pid: str, location: str) -> bool:
-        """Whether there is a file of this name, be it for everybody or not."""
+    async def exists(self, pid: str, location: str) -> bool:
+        """Returns whether the dataset has a file at this location, public or not."""
         return await self._files.find(pid, location) is not None
 
     async def file(self, pid: str, location: str) -> Doc:
+        """Returns the row of a file of a public dataset. Raises NotFound, Gone."""
         await self.dataset(pid)
         row = await self._files.find(pid, location)
         if row is None:
             raise NotFound(f"the dataset {pid!r} has no file {location!r}")
         return row
 
-    async def is_here(self, row: Doc) -> bool:
-        """Whether a file can be read now; notes it if it is there no more."""
+    async def is_readable(self, row: Doc) -> bool:
+        """Returns whether a file is in the cache; a file that has disappeared is archived."""
         if row["state"] != "online":
             return False
-        if await asyncio.to_thread(self._cache.holds, row["sha256"], row["size"]):
-            await self.wanted([row["sha256"]])
+        if await asyncio.to_thread(self._cache.contains, row["sha256"], row["size"]):
+            await self.mark_used([row["sha256"]])
             return True
         await self._files.move({"_id": row["_id"]}, ("online",), "archived")
-        await self._contents.forget(row["sha256"])
+        await self._contents.remove(row["sha256"])
         row["state"] = "archived"
         return False
 
-    async def shown(self, pid: str, rows: Sequence[Doc]) -> list[Availability]:
-        """The states of these files of a dataset in their readers' words."""
-        found: list[Availability] = [shown(row["state"]) for row in rows]
-        away = [r["location"] for r, s in zip(rows, found, strict=True) if s == "ARCHIVED"]
-        awaited = await self._requests.awaited(pid, away) if away else set[str]()
+    async def availabilities(self, pid: str, rows: Sequence[Doc]) -> list[Availability]:
+        """Returns the public availability of each of these files of a dataset."""
+        found: list[Availability] = [file_availability(row["state"]) for row in rows]
+        archived = [r["location"] for r, s in zip(rows, found, strict=True) if s == "ARCHIVED"]
+        pending = await self._requests.still_to_queue(pid, archived) if archived else set[str]()
         return [
-            "RESTORING" if state == "ARCHIVED" and row["location"] in awaited else state
+            "RESTORING" if state == "ARCHIVED" and row["location"] in pending else state
             for state, row in zip(found, rows, strict=True)
         ]
 
-    async def wanted(self, digests: Collection[str], *, tag: str = "") -> None:
-        """They are kept for a while longer; said to the database now and then only.
+    async def mark_used(self, digests: Collection[str], *, tag: str = "") -> None:
+        """Records a use of these contents, at most once in TOUCH_INTERVAL_SECONDS.
 
-        `tag` stands for all of them: what is wanted again is not looked through again.
+        `tag` identifies a set of contents: a set recorded recently is not compared again.
         """
         now = asyncio.get_running_loop().time()
-        if self._noted.get(tag, 0.0) > now:
+        if self._touch_after.get(tag, 0.0) > now:
             return
         if tag:
-            self._noted[tag] = now + NOTED_AGAIN
-        new = [d for d in digests if self._noted.get(d, 0.0) <= now]
+            self._touch_after[tag] = now + TOUCH_INTERVAL_SECONDS
+        new = [d for d in digests if self._touch_after.get(d, 0.0) <= now]
         if not new:
             return
-        if len(self._noted) > 1_000_000:  # noqa: PLR2004
-            self._noted.clear()
-        self._noted.update(dict.fromkeys(new, now + NOTED_AGAIN))
+        if len(self._touch_after) > 1_000_000:  # noqa: PLR2004
+            self._touch_after.clear()
+        self._touch_after.update(dict.fromkeys(new, now + TOUCH_INTERVAL_SECONDS))
         if len(new) == 1:
-            await self._contents.used(new, keep=self._read_seconds)
+            await self._contents.touch(new, keep=self._read_seconds)
             return
-        task = asyncio.create_task(self._note(new))
-        self._noting.add(task)
-        task.add_done_callback(self._noting.discard)
+        task = asyncio.create_task(self._touch(new))
+        self._touch_tasks.add(task)
+        task.add_done_callback(self._touch_tasks.discard)
 
-    async def _note(self, digests: list[str]) -> None:
-        for start in range(0, len(digests), AT_ONCE):
-            await self._contents.used(digests[start : start + AT_ONCE], keep=self._read_seconds)
+    async def _touch(self, digests: list[str]) -> None:
+        for start in range(0, len(digests), DIGESTS_PER_UPDATE):
+            await self._contents.touch(
+                digests[start : start + DIGESTS_PER_UPDATE], keep=self._read_seconds
+            )
 
-    def opened(self, stored: Stored) -> int | None:
-        """A descriptor to read from; blocking."""
+    def open_content(self, stored: StoredContent) -> int | None:
+        """Opens a content for reading; None if it has left the cache. Blocking."""
         return self._cache.open(stored.sha256, stored.size)
 
-    def place(self, stored: Stored) -> str:
-        """Below the folder of the cache's objects: for a server that sends it for us."""
-        return self._cache.place_name(stored.sha256)
+    def object_path(self, stored: StoredContent) -> str:
+        """Returns the path of a content below the cache's objects, for a proxy that sends it."""
+        return self._cache.object_name(stored.sha256)
 
     @contextmanager
-    def reading(self, digests: Collection[str]) -> Generator[None]:
-        """They stay while they are read, here and as all replicas see it."""
-        read = frozenset(digests)
-        renewing = asyncio.create_task(self._renew(read))
+    def protect(self, digests: Collection[str]) -> Generator[None]:
+        """Prevents the eviction of these contents while they are read, by all replicas."""
+        protected = frozenset(digests)
+        renewal = asyncio.create_task(self._renew(protected))
         try:
-            with self._room.reading(read):
+            with self._space.protect(protected):
                 yield
         finally:
-            renewing.cancel()
+            renewal.cancel()
 
     async def _renew(self, digests: frozenset[str]) -> None:
-        """What is read for long is kept for longer."""
+        """Renews the protection of contents that are read for a long time."""
         while True:
-            await asyncio.sleep(self._read_seconds / RENEWALS)
+            await asyncio.sleep(self._read_seconds / RENEWALS_PER_PERIOD)
             try:
-                await self._note(list(digests))
+                await self._touch(list(digests))
             except Unavailable as error:  # the next renewal may succeed
-                log.warning("not kept for longer", files=len(digests), reason=str(error))
+                log.warning("protection not renewed", files=len(digests), reason=str(error))
 
-    def ask(self, wish: dict[str, Any]) -> dict[str, Any]:
-        """How to ask for what is on tape."""
-        return {"method": "POST", "href": f"{self.site_url}/api/downloads", "body": wish}
+    def request_hint(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Returns how to request files that are on tape."""
+        return {"method": "POST", "href": f"{self.site_url}/api/downloads", "body": body}

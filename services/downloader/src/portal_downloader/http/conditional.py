@@ -1,4 +1,4 @@
-"""Conditions of a request (RFC 9110, section 13), for a file with a strong tag and a date. Pure."""
+"""Conditional requests (RFC 9110, section 13) for a file with a strong tag and a date."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -7,26 +7,29 @@ from typing import Literal
 
 
 def http_date(moment: datetime) -> str:
+    """Returns a date in the format of HTTP headers."""
     return format_datetime(moment.astimezone(UTC), usegmt=True)
 
 
 def _moment(header: str | None) -> datetime | None:
-    """None for what is no date: such a condition is ignored."""
+    """Parses a date; None for an invalid one, whose condition is ignored."""
     if not header:
         return None
     try:
-        found = parsedate_to_datetime(header)
+        moment = parsedate_to_datetime(header)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _tags(header: str) -> list[str]:
     return [tag.strip() for tag in header.split(",") if tag.strip()]
 
 
-def judged(headers: Mapping[str, str], *, tag: str, modified: datetime) -> Literal[200, 304, 412]:
-    """In the order the standard gives; tags win over dates."""
+def evaluate_conditions(
+    headers: Mapping[str, str], *, tag: str, modified: datetime
+) -> Literal[200, 304, 412]:
+    """Returns the status that follows from the conditions; tags take precedence over dates."""
     if_match, since = headers.get("if-match"), _moment(headers.get("if-unmodified-since"))
     if if_match is not None:
         if not {"*", tag} & set(_tags(if_match)):
@@ -40,11 +43,11 @@ def judged(headers: Mapping[str, str], *, tag: str, modified: datetime) -> Liter
     return 304 if since is not None and modified <= since else 200
 
 
-def range_holds(if_range: str | None, *, tag: str, modified: datetime) -> bool:
-    """Whether the part asked for continues what the asker has: strong comparison only."""
+def if_range_matches(if_range: str | None, *, tag: str, modified: datetime) -> bool:
+    """Returns whether a range may be sent, by strong comparison of If-Range."""
     if if_range is None:
         return True
-    sent = if_range.strip()
-    if sent.startswith(('"', "W/")):
-        return sent == tag
-    return _moment(sent) == modified
+    value = if_range.strip()
+    if value.startswith(('"', "W/")):
+        return value == tag
+    return _moment(value) == modified

@@ -1,4 +1,4 @@
-"""Media types of the files of a dataset, by name. Pure: the machine's own tables do not matter."""
+"""Media types by the extension of a file name, independent of the system's tables."""
 
 TYPES = {
     "json": "application/json",
@@ -37,12 +37,13 @@ ACTIVE = ("text/html", "image/svg+xml", "application/xml", "application/pdf")
 
 
 def media_type(location: str) -> str:
+    """Returns the media type of a file."""
     name = location.rpartition("/")[2]
     return TYPES.get(
         name.rpartition(".")[2].lower() if "." in name else "", "application/octet-stream"
     )
 
 
-def is_active(kind: str) -> bool:
-    """A browser would run it as a page of ours: offered for saving instead."""
-    return kind.partition(";")[0] in ACTIVE
+def is_active(media_type_: str) -> bool:
+    """Returns whether a browser would execute it as a page of the portal; it is then downloaded."""
+    return media_type_.partition(";")[0] in ACTIVE

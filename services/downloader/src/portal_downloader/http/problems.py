@@ -1,4 +1,4 @@
-"""Errors as readers of files get them: application/problem+json (RFC 9457)."""
+"""Error responses of the service: application/problem+json (RFC 9457)."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 
 log = logger(__name__)
 
-MOST_LOGGED = 200  # characters of what a reader sent
+MAX_LOGGED_CHARS = 200  # of a path or reason
 CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": (
@@ -23,24 +23,27 @@ CORS = {
 
 
 def problem(
-    status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any
+    status: int, detail: str, headers: Mapping[str, str] | None = None, **extensions: Any
 ) -> JSONResponse:
-    body = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
-    told = {**CORS, "Cache-Control": "no-store", **(headers or {})}
-    return JSONResponse(body, status, told, media_type="application/problem+json")
+    """Returns an error response with extension members."""
+    body = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, **extensions}
+    all_headers = {**CORS, "Cache-Control": "no-store", **(headers or {})}
+    return JSONResponse(body, status, all_headers, media_type="application/problem+json")
 
 
-async def refused(request: Request, error: Exception) -> JSONResponse:
-    """For PortalError and for what the router refuses by itself."""
+async def handle_error(request: Request, error: Exception) -> JSONResponse:
+    """Handles PortalError, and HTTPException of the router."""
     if isinstance(error, PortalError):
-        path = request.scope["path"][:MOST_LOGGED]
-        reason = error.reason[:MOST_LOGGED]
-        log.info("refused", status=error.status, path=path, field=error.field, reason=reason)
+        path = request.scope["path"][:MAX_LOGGED_CHARS]
+        reason = error.reason[:MAX_LOGGED_CHARS]
+        log.info(
+            "request refused", status=error.status, path=path, field=error.field, reason=reason
+        )
         retry = {"Retry-After": "10"} if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
         return problem(error.status, error.reason, retry, **_field(error.field))
     if isinstance(error, HTTPException):
         return problem(error.status_code, str(error.detail), error.headers)
-    return problem(500, "something went wrong here")
+    return problem(500, "internal error")
 
 
 def _field(name: str | None) -> dict[str, str]:

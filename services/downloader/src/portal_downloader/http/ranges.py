@@ -1,21 +1,23 @@
-"""The Range header (RFC 9110, section 14): which bytes are asked for. Pure."""
+"""Parses the Range header (RFC 9110, section 14)."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-MOST = 16  # ranges in one request
-LONGEST = 2000  # characters
+MAX_RANGES = 16  # in one request
+MAX_HEADER_CHARS = 2000
 _SPEC = re.compile(r"(\d*)-(\d*)", re.ASCII)
 
 
 class Unsatisfiable(Exception):
-    """None of it lies within the file, or it is too much to ask."""
+    """No range lies within the file, or there are too many."""
 
 
 @dataclass(frozen=True)
 class Span:
+    """A range of bytes; both ends belong to it."""
+
     first: int
     last: int
 
@@ -27,36 +29,36 @@ class Span:
 Spans: TypeAlias = tuple[Span, ...]
 
 
-def spans(header: str | None, size: int) -> Spans | None:
-    """None: the whole file, also for what is no range of bytes. Raises Unsatisfiable.
+def parse_range(header: str | None, size: int) -> Spans | None:
+    """Returns the ranges, or None for the whole file. Raises Unsatisfiable.
 
-    Ranges that overlap or touch are joined, so that no answer is longer than the file by more than
-    its own headers.
+    A header that is not a valid range of bytes is ignored. Ranges that overlap or touch are merged,
+    so that no response is longer than the file by more than the headers of its parts.
     """
     if header is None:
         return None
-    unit, sign, given = header.partition("=")
+    unit, sign, value = header.partition("=")
     if not sign or unit.strip().lower() != "bytes":
         return None
-    if len(header) > LONGEST:
+    if len(header) > MAX_HEADER_CHARS:
         raise Unsatisfiable
-    specs = [spec.strip() for spec in given.split(",") if spec.strip()]
+    specs = [spec.strip() for spec in value.split(",") if spec.strip()]
     if not specs:
         return None
-    if len(specs) > MOST:
+    if len(specs) > MAX_RANGES:
         raise Unsatisfiable
-    read = [_read(spec) for spec in specs]
-    given_spans = [bounds for bounds in read if bounds is not None]
-    if len(given_spans) < len(read):
+    bounds_list = [_parse_spec(spec) for spec in specs]
+    valid = [bounds for bounds in bounds_list if bounds is not None]
+    if len(valid) < len(bounds_list):
         return None
-    found = [span for b in given_spans if (span := _span(*b, size)) is not None]
+    found = [span for b in valid if (span := _clip(*b, size)) is not None]
     if not found:
         raise Unsatisfiable
-    return _joined(found)
+    return _merge(found)
 
 
-def _read(spec: str) -> tuple[str, str] | None:
-    """First and last byte as written, one of them maybe empty; None for what is no range."""
+def _parse_spec(spec: str) -> tuple[str, str] | None:
+    """Returns first and last byte as written, one perhaps empty; None for an invalid range."""
     match = _SPEC.fullmatch(spec)
     if match is None or spec == "-":
         return None
@@ -64,8 +66,8 @@ def _read(spec: str) -> tuple[str, str] | None:
     return None if first and last and int(first) > int(last) else (first, last)
 
 
-def _span(first: str, last: str, size: int) -> Span | None:
-    """The part of it that the file has."""
+def _clip(first: str, last: str, size: int) -> Span | None:
+    """Returns the part of the range that lies within the file, or None."""
     if not first:
         length = min(int(last), size)
         return Span(size - length, size - 1) if length else None
@@ -74,17 +76,18 @@ def _span(first: str, last: str, size: int) -> Span | None:
     return Span(start, end) if start < size else None
 
 
-def _joined(found: Sequence[Span]) -> Spans:
-    """In the order asked for, unless some had to be joined."""
+def _merge(found: Sequence[Span]) -> Spans:
+    """Returns the ranges in the requested order, unless some had to be merged."""
     ordered = sorted(found, key=lambda s: s.first)
-    joined: list[Span] = []
+    merged: list[Span] = []
     for span in ordered:
-        if joined and span.first <= joined[-1].last + 1:
-            joined[-1] = Span(joined[-1].first, max(joined[-1].last, span.last))
+        if merged and span.first <= merged[-1].last + 1:
+            merged[-1] = Span(merged[-1].first, max(merged[-1].last, span.last))
         else:
-            joined.append(span)
-    return tuple(found) if len(joined) == len(found) else tuple(joined)
+            merged.append(span)
+    return tuple(found) if len(merged) == len(found) else tuple(merged)
 
 
 def content_range(span: Span, size: int) -> str:
+    """Returns the value of the Content-Range header."""
     return f"bytes {span.first}-{span.last}/{size}"

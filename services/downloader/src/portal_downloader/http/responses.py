@@ -1,4 +1,4 @@
-"""An answer with bytes of content: conditions, ranges, and who sends it."""
+"""Responses with content: conditions, ranges, and whether this process sends the bytes."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -8,30 +8,29 @@ from fastapi import Request
 from starlette.responses import Response
 
 from portal_downloader.http import conditional, ranges
-from portal_downloader.http.access import Store
+from portal_downloader.http.access import FileAccess
 from portal_downloader.http.problems import CORS, problem
-from portal_downloader.http.segments import Pieces, Stored
-from portal_downloader.http.streaming import PiecesResponse
+from portal_downloader.http.segments import Segments, StoredContent
+from portal_downloader.http.streaming import SegmentsResponse
 
-__all__ = ["CORS", "Shown", "answer", "headers", "problem"]
-
-ACCEL = "x-accel-mapping"  # a server in front says below which address it has our objects
-WRITTEN_HERE = ("if-match", "if-unmodified-since")  # such a server would judge these by its own tag
+ACCEL_HEADER = "x-accel-mapping"  # from a proxy that can send the objects of the cache itself
+# the proxy would compare its own tag
+PRECONDITIONS = ("if-match", "if-unmodified-since")
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What is to be sent, and what identifies it."""
+class FileView:
+    """Content to send, with its identity."""
 
-    pieces: Pieces
+    segments: Segments
     tag: str
     modified: datetime
     digests: Collection[str]
-    file: Stored | None = None  # where it is one file as a whole
+    file: StoredContent | None = None  # if the content is one whole file
 
 
-def headers(media_type: str) -> dict[str, str]:
-    """Of all content."""
+def content_headers(media_type: str) -> dict[str, str]:
+    """Returns the headers of every response with content."""
     return {
         **CORS,
         "Accept-Ranges": "bytes",
@@ -43,31 +42,37 @@ def headers(media_type: str) -> dict[str, str]:
     }
 
 
-def answer(request: Request, shown: Shown, told: dict[str, str], store: Store) -> Response:
-    """200, 206, 304, 412 or 416; or left to the server in front, for a file of the cache."""
-    tag, modified, size = shown.tag, shown.modified, shown.pieces.length
-    told = {**told, "ETag": tag, "Last-Modified": conditional.http_date(modified)}
-    verdict = conditional.judged(request.headers, tag=tag, modified=modified)
+def file_response(
+    request: Request, view: FileView, all_headers: dict[str, str], access: FileAccess
+) -> Response:
+    """Returns 200, 206, 304, 412 or 416, or lets the proxy send a file of the cache."""
+    tag, modified, size = view.tag, view.modified, view.segments.length
+    all_headers = {**all_headers, "ETag": tag, "Last-Modified": conditional.http_date(modified)}
+    verdict = conditional.evaluate_conditions(request.headers, tag=tag, modified=modified)
     if verdict != 200:  # noqa: PLR2004
-        return Response(status_code=verdict, headers=told)
+        return Response(status_code=verdict, headers=all_headers)
     spans = None
-    if request.method == "GET" and conditional.range_holds(
+    if request.method == "GET" and conditional.if_range_matches(
         request.headers.get("if-range"), tag=tag, modified=modified
     ):
         try:
-            spans = ranges.spans(",".join(request.headers.getlist("range")) or None, size)
+            spans = ranges.parse_range(",".join(request.headers.getlist("range")) or None, size)
         except ranges.Unsatisfiable:
-            detail = f"it has {size} bytes; at most {ranges.MOST} ranges are answered"
+            detail = f"the content has {size} bytes; at most {ranges.MAX_RANGES} ranges are allowed"
             unsatisfied = {"Content-Range": f"bytes */{size}", "ETag": tag}
             return problem(416, detail, {**unsatisfied, "Accept-Ranges": "bytes"})
-    mapping = request.headers.get(ACCEL)
-    own = any(n in request.headers for n in WRITTEN_HERE) or (
-        spans is None and "range" in request.headers  # it may take for a range what is none
+    mapping = request.headers.get(ACCEL_HEADER)
+    handles_itself = any(n in request.headers for n in PRECONDITIONS) or (
+        spans is None and "range" in request.headers  # the proxy may accept an invalid range
     )
-    if mapping and shown.file and size and not own:
-        place = f"{mapping.rstrip('/')}/{store.place(shown.file)}"
-        del told["Accept-Ranges"]  # it says so itself
-        return Response(None, 200, {**told, "X-Accel-Redirect": place})
-    return PiecesResponse(
-        shown.pieces, store.opened, spans=spans, headers=told, holding=store.reading(shown.digests)
+    if mapping and view.file and size and not handles_itself:
+        target = f"{mapping.rstrip('/')}/{access.object_path(view.file)}"
+        del all_headers["Accept-Ranges"]  # the proxy adds its own
+        return Response(None, 200, {**all_headers, "X-Accel-Redirect": target})
+    return SegmentsResponse(
+        view.segments,
+        access.open_content,
+        spans=spans,
+        headers=all_headers,
+        holding=access.protect(view.digests),
     )

@@ -1,8 +1,8 @@
-"""The line to a reader itself: files go from the cache into it by the kernel, not through Python.
+"""Zero-copy sending of cached files by the kernel (sendfile) into the client's socket.
 
-ASGI has no such thing for a part of a file. uvicorn's own object behind `send` has: its transport,
-and the count of bytes it still expects. Where they are not as this knows them (another server, TLS,
-a wrapped `send`), there is no line, and portions are sent instead. ADR 21 has why.
+ASGI cannot send a part of a file this way. uvicorn's object behind `send` has the transport and the
+number of bytes it still expects. Where they are not as expected here (another server, TLS, a
+wrapped `send`), chunks are sent through ASGI instead. See ADR 21.
 """
 
 import asyncio
@@ -15,97 +15,105 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
-KEY = "portal.line"  # in the scope
-AT_ONCE = 2 * 2**20  # bytes given to the kernel in one call: then others have their turn
-AHEAD = 8 * 2**20  # bytes the kernel is told to read ahead: it should not wait for the disk
+SCOPE_KEY = "portal.sendfile"
+BYTES_PER_CALL = 2 * 2**20  # of sendfile; other tasks run between calls
+READAHEAD_BYTES = 8 * 2**20  # requested of the kernel, so that sendfile need not wait
 
 
-class Gone(OSError):
-    """The reader has gone away."""
+class Disconnected(OSError):
+    """The client has closed the connection."""
 
 
-class Application(FastAPI):
-    """Notes in the scope what it is called by, before anything is wrapped around it."""
+class SendfileApplication(FastAPI):
+    """A FastAPI application that stores the server's request cycle in the scope."""
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            scope[KEY] = getattr(send, "__self__", None)
+            scope[SCOPE_KEY] = getattr(send, "__self__", None)
         await super().__call__(scope, receive, send)
 
 
-class Line:
-    """Sends bytes after the headers have been sent; `end` says so to the server."""
+class SendfileSocket:
+    """Sends bytes and files into the client's socket after the headers."""
 
-    def __init__(self, cycle: Any, socket_: socket.socket, gone: asyncio.Future[Any]) -> None:
+    def __init__(
+        self, cycle: Any, socket_: socket.socket, disconnected: asyncio.Future[Any]
+    ) -> None:
         self._cycle = cycle
         self._socket = socket_
-        self._gone = gone
+        self._disconnected = disconnected
         self._loop = asyncio.get_running_loop()
         self._sent = 0
 
-    async def begin(self) -> None:
-        """Once what the server has written itself is on its way."""
+    async def wait_for_headers(self) -> None:
+        """Waits until the server's own write buffer is empty."""
         pause = 0.0
         while self._cycle.transport.get_write_buffer_size():
             await asyncio.sleep(pause)
             pause = min(pause + 0.001, 0.05)
-            self._check()
+            self._check_connected()
 
-    async def bytes(self, data: bytes) -> None:
+    async def send_bytes(self, data: bytes) -> None:
+        """Sends bytes that the next call may continue."""
         left = memoryview(data)
         while left:
             try:
                 count = self._socket.send(left, socket.MSG_MORE | socket.MSG_DONTWAIT)
             except BlockingIOError:
-                await self._writable()
+                await self._wait_writable()
                 continue
             self._sent += count
             left = left[count:]
 
-    async def file(self, descriptor: int, start: int, length: int) -> None:
-        """Raises EOFError where the file is shorter than that."""
-        at, end, told = start, start + length, start
-        while at < end:
-            if at + AT_ONCE > told:
-                os.posix_fadvise(descriptor, told, AHEAD, os.POSIX_FADV_WILLNEED)
-                told += AHEAD
+    async def send_file(self, descriptor: int, start: int, length: int) -> None:
+        """Sends part of a file. Raises EOFError where the file is shorter."""
+        position, end, read_ahead = start, start + length, start
+        while position < end:
+            if position + BYTES_PER_CALL > read_ahead:
+                os.posix_fadvise(descriptor, read_ahead, READAHEAD_BYTES, os.POSIX_FADV_WILLNEED)
+                read_ahead += READAHEAD_BYTES
             try:
-                count = os.sendfile(self._socket.fileno(), descriptor, at, min(AT_ONCE, end - at))
+                count = os.sendfile(
+                    self._socket.fileno(), descriptor, position, min(BYTES_PER_CALL, end - position)
+                )
             except BlockingIOError:
-                await self._writable()
+                await self._wait_writable()
                 continue
             if not count:
-                raise EOFError("a file of the cache was cut short")  # ends the connection
-            at += count
+                raise EOFError("a file of the cache is truncated")  # ends the connection
+            position += count
             self._sent += count
             await asyncio.sleep(0)
-            self._check()
+            self._check_connected()
 
-    def end(self) -> None:
-        """The server need not expect what was sent."""
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # no more is to come
+    def finish(self) -> None:
+        """Reduces the number of bytes that the server still expects by those sent here."""
+        self._socket.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )  # sends what MSG_MORE delayed
         self._cycle.expected_content_length -= self._sent
 
     def close(self) -> None:
+        """Closes the duplicate of the client's socket."""
         self._socket.close()
 
-    def _check(self) -> None:
-        if self._gone.done():
-            raise Gone("the reader has gone away")
+    def _check_connected(self) -> None:
+        if self._disconnected.done():
+            raise Disconnected("the client has disconnected")
 
-    async def _writable(self) -> None:
-        """Or gone."""
+    async def _wait_writable(self) -> None:
+        """Waits until the socket is writable. Raises Disconnected."""
         ready: asyncio.Future[None] = self._loop.create_future()
         wake = partial(_set, ready)
         self._loop.add_writer(self._socket.fileno(), wake)
-        self._gone.add_done_callback(wake)
+        self._disconnected.add_done_callback(wake)
         try:
             await ready
         finally:
             self._loop.remove_writer(self._socket.fileno())
-            self._gone.remove_done_callback(wake)
-        self._check()
+            self._disconnected.remove_done_callback(wake)
+        self._check_connected()
 
 
 def _set(ready: asyncio.Future[None], *_: object) -> None:
@@ -113,15 +121,15 @@ def _set(ready: asyncio.Future[None], *_: object) -> None:
         ready.set_result(None)
 
 
-def line(scope: Scope, gone: asyncio.Future[Any]) -> Line | None:
-    """To be closed. None where there is none."""
-    cycle = scope.get(KEY)
+def open_sendfile(scope: Scope, disconnected: asyncio.Future[Any]) -> SendfileSocket | None:
+    """Returns a SendfileSocket that the caller must close, or None if it is not supported."""
+    cycle = scope.get(SCOPE_KEY)
     transport = getattr(cycle, "transport", None)
     if not isinstance(getattr(cycle, "expected_content_length", None), int) or transport is None:
         return None
     if transport.get_extra_info("sslcontext") is not None:
         return None
-    found = transport.get_extra_info("socket")
-    if found is None or found.family not in (socket.AF_INET, socket.AF_INET6):
+    client = transport.get_extra_info("socket")
+    if client is None or client.family not in (socket.AF_INET, socket.AF_INET6):
         return None
-    return Line(cycle, socket.socket(fileno=os.dup(found.fileno())), gone)
+    return SendfileSocket(cycle, socket.socket(fileno=os.dup(client.fileno())), disconnected)

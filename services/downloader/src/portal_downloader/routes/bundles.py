@@ -1,4 +1,4 @@
-"""Answers with many files: archives with ranges, and lists of addresses for tools."""
+"""Responses with many files: archives with ranges, and lists of URLs for download tools."""
 
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
@@ -13,15 +13,16 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from portal_downloader.bundles import bagit, metalink, scripts
 from portal_downloader.bundles.bagit import Entry, Member
-from portal_downloader.bundles.layouts import Away, Bundling, about
-from portal_downloader.bundles.selection import Selected, Selection
+from portal_downloader.bundles.layouts import LayoutCache, dataset_info
+from portal_downloader.bundles.selection import Selection, SelectionReader
 from portal_downloader.bundles.zip import Zip
 from portal_downloader.http import responses
-from portal_downloader.http.access import Store
-from portal_downloader.http.responses import CORS, Shown, problem
+from portal_downloader.http.access import FileAccess, FilesOffline
+from portal_downloader.http.problems import CORS, problem
+from portal_downloader.http.responses import FileView
 
 RETRY_SECONDS = 30
-LINES_AT_ONCE = 1000
+LINES_PER_CHUNK = 1000
 FORMATS = (
     "zip", "tar", "bag", "metalink", "manifest", "sha256sums", "aria2", "wget", "curl", "commands",
 )  # fmt: skip
@@ -37,124 +38,138 @@ LISTS = {
 
 
 @dataclass(frozen=True)
-class Delivery:
-    """Of one portal."""
+class BundleResponder:
+    """Answers requests for a selection in one of the FORMATS."""
 
-    store: Store
-    selected: Selected
-    bundling: Bundling
+    access: FileAccess
+    selections: SelectionReader
+    layouts: LayoutCache
 
-    async def answer(
+    async def respond(
         self, request: Request, kind: str, dataset: Doc, chosen: Selection
     ) -> Response:
-        """In one of the FORMATS. Raises Invalid, NotFound."""
+        """Returns the selection in this format. Raises Invalid, NotFound."""
         if kind == "zip" or kind == "tar":  # noqa: PLR1714  # narrows the type
             try:
-                bundle = await self.bundling.bundle(kind, dataset, chosen)
-            except Away as away:
-                return await self._not_online(chosen, away)
-            await self.store.wanted(bundle.digests, tag=bundle.tag)
+                bundle = await self.layouts.layout(kind, dataset, chosen)
+            except FilesOffline as offline:
+                return await self._not_online(chosen, offline)
+            await self.access.mark_used(bundle.digests, tag=bundle.tag)
             headers = {
-                **responses.headers(TYPES[kind]),
+                **responses.content_headers(TYPES[kind]),
                 **_attachment(dataset["_id"], f".{kind}"),
             }
-            shown = Shown(bundle.pieces, bundle.tag, dataset["listed_at"], bundle.digests)
-            return responses.answer(request, shown, headers, self.store)
+            view = FileView(bundle.segments, bundle.tag, dataset["listed_at"], bundle.digests)
+            return responses.file_response(request, view, headers, self.access)
         if kind == "commands":
             base = self.base(chosen)
-            told = scripts.commands(chosen.pid, base, self.store.site_url)
-            return JSONResponse({"pid": chosen.pid, "url": base, "commands": told}, headers=CORS)
+            commands = scripts.commands(chosen.pid, base, self.access.site_url)
+            return JSONResponse(
+                {"pid": chosen.pid, "url": base, "commands": commands}, headers=CORS
+            )
         if kind not in FORMATS:
-            raise Invalid(f"is none of {', '.join(FORMATS)}", field="format")
-        members = [m for m in (await self.selected.members(chosen))[0] if m.sha256]
+            raise Invalid(f"unknown format; allowed are {', '.join(FORMATS)}", field="format")
+        members = [m for m in (await self.selections.members(chosen))[0] if m.sha256]
         if kind == "bag":
             return self._bag(request, dataset, members)
         return self._list(kind, dataset, chosen, members)
 
     def base(self, chosen: Selection) -> str:
-        """The address of a selection."""
-        path = f"{self.store.site_url}{data_path(chosen.pid, chosen.folder)}"
+        """Returns the URL of a selection."""
+        path = f"{self.access.site_url}{data_path(chosen.pid, chosen.folder)}"
         return f"{path}?{chosen.query}" if chosen.query else path
 
     def _list(self, kind: str, dataset: Doc, chosen: Selection, members: list[Member]) -> Response:
-        def address(location: str) -> str:
-            return f"{self.store.site_url}{data_path(chosen.pid, location)}"
+        """Returns a list of files or a script."""
 
-        what = about(dataset)
+        def address(location: str) -> str:
+            return f"{self.access.site_url}{data_path(chosen.pid, location)}"
+
+        info = dataset_info(dataset)
         lines: Iterable[str]
         if kind == "metalink":
-            lines = metalink.metalink(what, members, address)
+            lines = metalink.metalink(info, members, address)
         elif kind == "manifest":
             lines = bagit.manifest(members)
         elif kind == "sha256sums":
             lines = bagit.checksums(members)
         elif kind == "aria2":
-            lines = scripts.aria2_list(what, members, address)
+            lines = scripts.aria2_list(info, members, address)
         else:
             size = sum(m.size for m in members)
-            ask = f"{self.store.site_url}/api/downloads"
+            request_url = f"{self.access.site_url}/api/downloads"
             lines = scripts.script(
-                kind, what, members, address, ask=ask, files=len(members), size=size
+                kind, info, members, address, request_url=request_url, files=len(members), size=size
             )
         media_type, ending = LISTS[kind]
-        told = {**responses.headers(media_type), **_attachment(chosen.pid, ending)}
-        del told["Accept-Ranges"]
-        return StreamingResponse(_portions(lines), headers=told)
+        headers = {**responses.content_headers(media_type), **_attachment(chosen.pid, ending)}
+        del headers["Accept-Ranges"]
+        return StreamingResponse(_join_lines(lines), headers=headers)
 
     def _bag(self, request: Request, dataset: Doc, members: list[Member]) -> Response:
-        """A zip of the bag without its files: they are named in fetch.txt, with their addresses."""
-        what = about(dataset)
-        root = bagit.folder_name(what.pid)
+        """Returns a zip of the bag without its files, whose URLs are listed in fetch.txt."""
+        info = dataset_info(dataset)
+        root = bagit.folder_name(info.pid)
         lines = (
-            f"{self.store.site_url}{data_path(what.pid, m.location)} {m.size}"
-            f" data/{bagit.safe(m.location)}\n"
+            f"{self.access.site_url}{data_path(info.pid, m.location)} {m.size}"
+            f" data/{bagit.safe_path(m.location)}\n"
             for m in members
         )
-        kept: list[Entry] = [e for e in bagit.bag(what, members) if isinstance(e.content, bytes)]
-        entries = [*kept, bagit.made(f"{root}/fetch.txt", "".join(lines).encode())]
-        tag = bagit.tag("bag", what, entries)
-        headers = {**responses.headers(TYPES["zip"]), **_attachment(what.pid, "-bag.zip")}
-        shown = Shown(Zip(entries, what.moment).pieces, tag, dataset["listed_at"], frozenset())
-        return responses.answer(request, shown, headers, self.store)
+        generated: list[Entry] = [
+            e for e in bagit.bag_entries(info, members) if isinstance(e.content, bytes)
+        ]
+        entries = [*generated, bagit.generated_entry(f"{root}/fetch.txt", "".join(lines).encode())]
+        tag = bagit.bundle_etag("bag", info, entries)
+        headers = {**responses.content_headers(TYPES["zip"]), **_attachment(info.pid, "-bag.zip")}
+        view = FileView(Zip(entries, info.moment).segments, tag, dataset["listed_at"], frozenset())
+        return responses.file_response(request, view, headers, self.access)
 
-    async def _not_online(self, chosen: Selection, away: Away) -> Response:
-        states = await self.store.shown(chosen.pid, away.rows)
-        told = list(zip(away.rows, states, strict=True))
-        broken = [(r["location"], s) for r, s in told if s in ("UNAVAILABLE", "LOST")]
-        counts: dict[str, Any] = {"files": away.files, "files_online": away.files - len(away.rows)}
-        if broken:  # to come again would be of no use
+    async def _not_online(self, chosen: Selection, offline: FilesOffline) -> Response:
+        """Returns 503 with the number of offline files and how to request them."""
+        states = await self.access.availabilities(chosen.pid, offline.rows)
+        by_row = list(zip(offline.rows, states, strict=True))
+        broken = [(r["location"], s) for r, s in by_row if s in ("UNAVAILABLE", "LOST")]
+        counts: dict[str, Any] = {
+            "files": offline.files,
+            "files_online": offline.files - len(offline.rows),
+        }
+        if broken:  # retrying would not help
             first, state = broken[0]
             detail = (
-                f"{len(broken)} of {away.files} files cannot be read, one is {first[:200]!r}:"
-                " its own address says why; an archive of the others is had by naming them"
+                f"{len(broken)} of {offline.files} files are unavailable (for example"
+                f" {first[:200]!r}; see its URL for the reason). Request an archive of the"
+                " remaining files with ?file=…"
             )
             return problem(503, detail, state=state, pid=chosen.pid, location=first, **counts)
         return problem(
             503,
-            f"{len(away.rows)} of {away.files} files are on tape, or on their way from it:"
-            " ask for them by the request given here, then come again",
+            f"{len(offline.rows)} of {offline.files} files are on tape or being recalled: send the"
+            " request given here, then try again",
             {"Retry-After": str(RETRY_SECONDS)},
             state="RESTORING" if set(states) == {"RESTORING"} else "ARCHIVED",
             pid=chosen.pid,
             **counts,
-            request=self.store.ask(chosen.wish([row["location"] for row in away.rows])),
+            request=self.access.request_hint(
+                chosen.download_request([row["location"] for row in offline.rows])
+            ),
         )
 
 
-async def _portions(lines: Iterable[str]) -> AsyncGenerator[str]:
-    waiting: list[str] = []
+async def _join_lines(lines: Iterable[str]) -> AsyncGenerator[str]:
+    """Joins lines to larger chunks."""
+    buffer: list[str] = []
     for line in lines:
-        waiting.append(line)
-        if len(waiting) == LINES_AT_ONCE:
-            yield "".join(waiting)
-            waiting.clear()
-    yield "".join(waiting)
+        buffer.append(line)
+        if len(buffer) == LINES_PER_CHUNK:
+            yield "".join(buffer)
+            buffer.clear()
+    yield "".join(buffer)
 
 
 def _attachment(pid: str, ending: str) -> dict[str, str]:
     name = f"{bagit.folder_name(pid)}{ending}"
     plain = name.encode("ascii", "replace").decode().replace("?", "_")
-    told = f'attachment; filename="{plain}"'
+    header = f'attachment; filename="{plain}"'
     if plain != name:
-        told += f"; filename*=UTF-8''{quote(name)}"
-    return {"Content-Disposition": told}
+        header += f"; filename*=UTF-8''{quote(name)}"
+    return {"Content-Disposition": header}

@@ -1,4 +1,4 @@
-"""For operators: which files cannot be had and why, and what came and was something else."""
+"""GET /failures, for operators: unavailable files with the reason, and quarantined files."""
 
 import asyncio
 from typing import Any
@@ -11,18 +11,20 @@ from portal_downloader.store.files import Files
 
 router = APIRouter()
 
-MOST = 1000
+MAX_FILES = 1000
 
 
-class Reporting:
+class FailureReport:
+    """Lists failed recalls and quarantined files."""
+
     def __init__(self, files: Files, cache: Cache) -> None:
         self._files = files
         self._cache = cache
 
     async def failures(self) -> dict[str, Any]:
-        """Files whose recall has failed, or is being tried again because it did."""
-        rows = await self._files.troubled(MOST)
-        kept = await asyncio.to_thread(lambda: list(self._cache.quarantined()))
+        """Returns files whose recall has failed, or is retried after an error."""
+        rows = await self._files.with_errors(MAX_FILES)
+        quarantined = await asyncio.to_thread(lambda: list(self._cache.quarantined()))
         return {
             "files": [
                 {
@@ -37,11 +39,11 @@ class Reporting:
                 }
                 for row in rows
             ],
-            "quarantine": [{"name": name, "bytes": size} for name, size in kept],
+            "quarantine": [{"name": name, "bytes": size} for name, size in quarantined],
         }
 
 
 @router.get("/failures", include_in_schema=False)
 async def failures(request: Request) -> dict[str, Any]:
-    reporting: Reporting = request.app.state.reporting
-    return await reporting.failures()
+    report: FailureReport = request.app.state.failure_report
+    return await report.failures()

@@ -1,6 +1,6 @@
-"""GET /data/{pid}/{location}: the bytes; GET /data/{pid}/: what there is. Neither recalls a file.
+"""GET /data/{pid}/{location} returns a file, GET /data/{pid}/ a listing. Neither recalls a file.
 
-What is named is looked up in the database; no path of the disk is ever made from it.
+Locations are looked up in the database; no path of the disk is made from them.
 """
 
 import base64
@@ -12,17 +12,17 @@ from portal_shared.contracts.records import Availability
 from portal_shared.runtime.errors import NotFound
 from portal_shared.runtime.mongo import Doc
 
-from portal_downloader.bundles.selection import selection
-from portal_downloader.domain.file_rows import tag_of
-from portal_downloader.domain.states import given_up
+from portal_downloader.bundles.selection import parse_selection
+from portal_downloader.domain.file_rows import etag_of
+from portal_downloader.domain.states import recall_outcome
 from portal_downloader.http import media_types, responses, segments
-from portal_downloader.http.access import Store
-from portal_downloader.http.responses import CORS, Shown, problem
-from portal_downloader.http.segments import Stored
-from portal_downloader.routes import crops as cropping
+from portal_downloader.http.access import FileAccess
+from portal_downloader.http.problems import CORS, problem
+from portal_downloader.http.responses import FileView
+from portal_downloader.http.segments import StoredContent
 from portal_downloader.routes import folders
-from portal_downloader.routes.bundles import Delivery
-from portal_downloader.routes.crops import Cropping
+from portal_downloader.routes.bundles import BundleResponder
+from portal_downloader.routes.crops import CROP_NAME, CropResponder
 from portal_downloader.store.requests import Requests
 
 router = APIRouter()
@@ -31,9 +31,9 @@ RETRY_SECONDS = 10
 ALLOWED = "GET, HEAD, OPTIONS"
 
 
-def _delivery(request: Request) -> Delivery:
-    delivery: Delivery = request.app.state.delivery
-    return delivery
+def _bundles(request: Request) -> BundleResponder:
+    bundles: BundleResponder = request.app.state.bundles
+    return bundles
 
 
 def _requests(request: Request) -> Requests:
@@ -41,37 +41,39 @@ def _requests(request: Request) -> Requests:
     return requests
 
 
-def _cropping(request: Request) -> Cropping:
-    cropping: Cropping = request.app.state.cropping
-    return cropping
+def _crops(request: Request) -> CropResponder:
+    crops: CropResponder = request.app.state.crops
+    return crops
 
 
-Delivers = Annotated[Delivery, Depends(_delivery)]
-Known = Annotated[Requests, Depends(_requests)]
-Crops = Annotated[Cropping, Depends(_cropping)]
+BundlesDep = Annotated[BundleResponder, Depends(_bundles)]
+RequestsDep = Annotated[Requests, Depends(_requests)]
+CropsDep = Annotated[CropResponder, Depends(_crops)]
 
 
 @router.api_route("/data/{rest:path}", methods=["GET", "HEAD"], include_in_schema=False)
-async def read(request: Request, delivery: Delivers, requests: Known, crops: Crops) -> Response:
-    found = parse_data_path(bytes(request.scope["raw_path"]))
+async def read(
+    request: Request, bundles: BundlesDep, requests: RequestsDep, crops: CropsDep
+) -> Response:
+    found = named(bytes(request.scope["raw_path"]))
     if found is None:
-        raise NotFound("this names no dataset")
+        raise NotFound("the address contains no dataset identifier")
     pid, location = found
-    if location == cropping.NAME and not await delivery.store.has(pid, location):
-        dataset = await delivery.store.dataset(pid)
-        return await crops.answer(request, dataset)
+    if location == CROP_NAME and not await bundles.access.exists(pid, location):
+        dataset = await bundles.access.dataset(pid)
+        return await crops.respond(request, dataset)
     if location and not location.endswith("/"):
-        return await _file(request, delivery.store, pid, location)
-    dataset = await delivery.store.dataset(pid)
-    chosen = await selection(pid, location, request.query_params, requests)
+        return await _file(request, bundles.access, pid, location)
+    dataset = await bundles.access.dataset(pid)
+    chosen = await parse_selection(pid, location, request.query_params, requests)
     kind = request.query_params.get("format")
     if kind is not None:
-        return await delivery.answer(request, kind, dataset, chosen)
-    return await folders.answer(request, delivery, dataset, chosen)
+        return await bundles.respond(request, kind, dataset, chosen)
+    return await folders.respond(request, bundles, dataset, chosen)
 
 
 @router.options("/data/{rest:path}", include_in_schema=False)
-async def allow(rest: str) -> Response:  # noqa: ARG001  # the same for all
+async def allow(rest: str) -> Response:  # noqa: ARG001  # the same for every path
     headers = {
         **CORS,
         "Access-Control-Allow-Methods": ALLOWED,
@@ -84,34 +86,39 @@ async def allow(rest: str) -> Response:  # noqa: ARG001  # the same for all
     return Response(status_code=204, headers=headers)
 
 
-async def _file(request: Request, store: Store, pid: str, location: str) -> Response:
-    row = await store.file(pid, location)
-    if not await store.is_here(row):
-        [state] = await store.shown(pid, [row])
-        return _not_online(store, row, state)
+async def _file(request: Request, access: FileAccess, pid: str, location: str) -> Response:
+    """Returns the content of a file, or 503 if it is offline."""
+    row = await access.file(pid, location)
+    if not await access.is_readable(row):
+        [state] = await access.availabilities(pid, [row])
+        return _not_online(access, row, state)
     kind = media_types.media_type(location)
     digest = base64.b64encode(bytes.fromhex(row["sha256"])).decode()
-    headers = {**responses.headers(kind), "Repr-Digest": f"sha-256=:{digest}:"}
+    headers = {**responses.content_headers(kind), "Repr-Digest": f"sha-256=:{digest}:"}
     if media_types.is_active(kind):
         headers["Content-Disposition"] = "attachment"
-    stored = Stored(row["sha256"], row["size"])
-    told = Shown(
-        segments.of([stored]), tag_of(stored.sha256), row["changed_at"], [stored.sha256], stored
+    stored = StoredContent(row["sha256"], row["size"])
+    view = FileView(
+        segments.from_list([stored]),
+        etag_of(stored.sha256),
+        row["changed_at"],
+        [stored.sha256],
+        stored,
     )
-    return responses.answer(request, told, headers, store)
+    return responses.file_response(request, view, headers, access)
 
 
-def _not_online(store: Store, row: Doc, state: Availability) -> Response:
-    """Where it is, and how to ask for it."""
-    more: dict[str, Any] = {"state": state, "pid": row["pid"], "location": row["location"]}
+def _not_online(access: FileAccess, row: Doc, state: Availability) -> Response:
+    """Returns 503 with the availability of the file and how to request it."""
+    extensions: dict[str, Any] = {"state": state, "pid": row["pid"], "location": row["location"]}
     if row.get("reason"):
-        more["reason"] = row["reason"]
-    if (ended := given_up(row["state"])) is not None:
-        more["recall"] = ended
+        extensions["reason"] = row["reason"]
+    if (outcome := recall_outcome(row["state"])) is not None:
+        extensions["recall"] = outcome
     if state in ("UNAVAILABLE", "LOST"):
-        return problem(503, f"{row['location']!r} cannot be read: {row['reason']}", **more)
-    more["request"] = store.ask({"pid": row["pid"], "files": [row["location"]]})
-    detail = "the file is on tape: ask for it by the request given here, then come again"
+        return problem(503, f"{row['location']!r} is unavailable: {row['reason']}", **extensions)
+    extensions["request"] = access.request_hint({"pid": row["pid"], "files": [row["location"]]})
+    detail = "the file is on tape: send the request given here, then try again"
     if state == "RESTORING":
-        detail = "the file is on its way from tape: come again"
-    return problem(503, detail, {"Retry-After": str(RETRY_SECONDS)}, **more)
+        detail = "the file is being recalled from tape: try again later"
+    return problem(503, detail, {"Retry-After": str(RETRY_SECONDS)}, **extensions)

@@ -1,4 +1,4 @@
-"""What a dataset holds: all its files as JSON in pages, a folder's own, or either as a page."""
+"""Listings of a dataset: all files as JSON in pages, the content of a folder, or an HTML page."""
 
 import html
 from collections.abc import Sequence
@@ -14,52 +14,54 @@ from portal_shared.runtime.errors import Invalid, NotFound
 from portal_shared.runtime.mongo import Doc
 
 from portal_downloader.bundles.selection import Selection
-from portal_downloader.domain.file_rows import tag_of
-from portal_downloader.domain.states import given_up
-from portal_downloader.http.responses import CORS
-from portal_downloader.routes.bundles import FORMATS, Delivery
+from portal_downloader.domain.file_rows import etag_of
+from portal_downloader.domain.states import recall_outcome
+from portal_downloader.http.problems import CORS
+from portal_downloader.routes.bundles import FORMATS, BundleResponder
 from portal_downloader.store.files import Files
 
-ENTRIES_A_PAGE = 1000
+MAX_ENTRIES_PER_PAGE = 1000
 
 
 @dataclass(frozen=True)
 class Page:
-    """Rows of files, and names of folders, in one order; from where the next page goes on."""
+    """Rows of files and names of folders in one order, and where the next page begins."""
 
     files: Sequence[Doc]
     folders: Sequence[str]
     following: str | None
 
 
-async def answer(request: Request, delivery: Delivery, dataset: Doc, chosen: Selection) -> Response:
+async def respond(
+    request: Request, bundles: BundleResponder, dataset: Doc, chosen: Selection
+) -> Response:
     folder = chosen.folder
     limit, after = _limit(request), request.query_params.get("after", "")
-    page_wanted = _prefers_page(request)
-    files = delivery.selected.files
+    page_wanted = _prefers_html(request)
+    files = bundles.selections.files
     if chosen.locations is not None:
-        page = await _named(files, chosen, chosen.locations, after=after, limit=limit)
+        page = await _selected_page(files, chosen, chosen.locations, after=after, limit=limit)
     elif folder or page_wanted:
-        page = await children(files, dataset["_id"], folder, after=after, limit=limit)
+        page = await folder_page(files, dataset["_id"], folder, after=after, limit=limit)
     else:
-        page = await _flat(files, dataset["_id"], after=after, limit=limit)
-    site, pid = delivery.store.site_url, dataset["_id"]
+        page = await _dataset_page(files, dataset["_id"], after=after, limit=limit)
+    site, pid = bundles.access.site_url, dataset["_id"]
     following = None
     if page.following is not None:
         query = urlencode({"after": page.following, "limit": limit})
-        base = delivery.base(chosen)
+        base = bundles.base(chosen)
         following = f"{base}{'&' if chosen.query else '?'}{query}"
     headers = {**CORS, "Cache-Control": "no-cache", "Vary": "Accept"}
-    states = await delivery.store.shown(pid, page.files)
-    told = list(zip(page.files, states, strict=True))
+    states = await bundles.access.availabilities(pid, page.files)
+    entries = list(zip(page.files, states, strict=True))
     if page_wanted:
-        text = _html(dataset, chosen, page.folders, told, following)
+        text = _html(dataset, chosen, page.folders, entries, following)
         return HTMLResponse(text, headers={**headers, "Content-Security-Policy": _POLICY})
     body: dict[str, Any] = {
         "pid": pid,
         "availability": dataset.get("availability"),
         "total": dataset.get("files") if chosen.locations is None else len(chosen.locations),
-        "files": [_told(site, row, state) for row, state in told],
+        "files": [_file_entry(site, row, state) for row, state in entries],
         "next": following,
     }
     if folder:
@@ -70,42 +72,46 @@ async def answer(request: Request, delivery: Delivery, dataset: Doc, chosen: Sel
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox allow-top-navigation"
 
 
-async def _flat(files: Files, pid: str, *, after: str, limit: int) -> Page:
+async def _dataset_page(files: Files, pid: str, *, after: str, limit: int) -> Page:
     rows = await files.page(pid, after, limit + 1)
     following = rows[limit - 1]["location"] if len(rows) > limit else None
     return Page(rows[:limit], (), following)
 
 
-async def _named(
+async def _selected_page(
     files: Files, chosen: Selection, locations: Sequence[str], *, after: str, limit: int
 ) -> Page:
-    """Raises NotFound for one that an address names and that is none."""
-    left = sorted(name for name in locations if name > after)
-    rows = await files.named(chosen.pid, left[:limit])
-    if len(rows) < len(left[:limit]) and chosen.request is None:
-        there = {row["location"] for row in rows}
-        absent = next(name for name in left if name not in there)
-        raise NotFound(f"the dataset has no file {absent[:200]!r}", field="file")
+    """Returns the selected files. Raises NotFound if one of them does not exist."""
+    remaining = sorted(name for name in locations if name > after)
+    rows = await files.find_many(chosen.pid, remaining[:limit])
+    if len(rows) < len(remaining[:limit]) and chosen.request is None:
+        existing = {row["location"] for row in rows}
+        missing = next(name for name in remaining if name not in existing)
+        raise NotFound(f"the dataset has no file {missing[:200]!r}", field="file")
     rows.sort(key=lambda row: row["location"])
-    return Page(rows, (), left[limit - 1] if len(left) > limit else None)
+    return Page(rows, (), remaining[limit - 1] if len(remaining) > limit else None)
 
 
-async def children(files: Files, pid: str, folder: str, *, after: str, limit: int) -> Page:
-    """The files and folders right below: a folder is passed over at once, however large.
+async def folder_page(files: Files, pid: str, folder: str, *, after: str, limit: int) -> Page:
+    """Returns the files and folders directly below; a folder is skipped at once, however large.
 
-    Raises NotFound for a folder that is none.
+    Raises NotFound if the folder does not exist.
     """
     found: list[Doc] = []
     folders: list[str] = []
-    at = max(after, folder)
+    position = max(after, folder)
     while len(found) + len(folders) <= limit:
-        rows = [r for r in await files.page(pid, at, limit + 1) if r["location"].startswith(folder)]
+        rows = [
+            r
+            for r in await files.page(pid, position, limit + 1)
+            if r["location"].startswith(folder)
+        ]
         for row in rows:
-            at = row["location"]
-            name, inside, _ = at[len(folder) :].partition("/")
+            position = row["location"]
+            name, inside, _ = position[len(folder) :].partition("/")
             if inside:
                 folders.append(name)
-                at = f"{folder}{name}/\U0010ffff"
+                position = f"{folder}{name}/\U0010ffff"
                 break
             found.append(row)
             if len(found) + len(folders) > limit:
@@ -117,41 +123,43 @@ async def children(files: Files, pid: str, folder: str, *, after: str, limit: in
     if len(found) + len(folders) <= limit:
         return Page(found, folders, None)
     last = max([r["location"] for r in found] + [f"{folder}{name}/" for name in folders])
-    kept_files = [r for r in found if r["location"] != last]
-    kept_folders = [name for name in folders if f"{folder}{name}/" != last]
-    ends = [r["location"] for r in kept_files] + [f"{folder}{n}/\U0010ffff" for n in kept_folders]
-    return Page(kept_files, kept_folders, max(ends))
+    files_before = [r for r in found if r["location"] != last]
+    folders_before = [name for name in folders if f"{folder}{name}/" != last]
+    ends = [r["location"] for r in files_before] + [
+        f"{folder}{n}/\U0010ffff" for n in folders_before
+    ]
+    return Page(files_before, folders_before, max(ends))
 
 
 def _limit(request: Request) -> int:
-    sent = request.query_params.get("limit", str(ENTRIES_A_PAGE))
-    fits = sent.isascii() and sent.isdigit() and len(sent) < 6  # noqa: PLR2004
-    if not fits or not 1 <= int(sent) <= ENTRIES_A_PAGE:
-        raise Invalid(f"a number from 1 to {ENTRIES_A_PAGE}", field="limit")
-    return int(sent)
+    value = request.query_params.get("limit", str(MAX_ENTRIES_PER_PAGE))
+    is_number = value.isascii() and value.isdigit() and len(value) < 6  # noqa: PLR2004
+    if not is_number or not 1 <= int(value) <= MAX_ENTRIES_PER_PAGE:
+        raise Invalid(f"must be a number from 1 to {MAX_ENTRIES_PER_PAGE}", field="limit")
+    return int(value)
 
 
-def _prefers_page(request: Request) -> bool:
-    """Browsers say so; programs that take anything get JSON."""
+def _prefers_html(request: Request) -> bool:
+    """Returns whether the client is a browser; a client that accepts everything gets JSON."""
     accepted = request.headers.get("accept", "")
     return "text/html" in accepted and "application/json" not in accepted
 
 
-def _told(site: str, row: Doc, state: Availability) -> dict[str, Any]:
+def _file_entry(site_url: str, row: Doc, state: Availability) -> dict[str, Any]:
     return {
         "name": row["location"],
         "size": row["size"],
         "sha256": row["sha256"],
-        "etag": tag_of(row["sha256"]) if row["sha256"] else None,
+        "etag": etag_of(row["sha256"]) if row["sha256"] else None,
         "state": state,
-        "recall": given_up(row["state"]),
+        "recall": recall_outcome(row["state"]),
         "reason": None if state == "ONLINE" else row.get("reason"),
-        "url": f"{site}{data_path(row['pid'], row['location'])}",
+        "url": f"{site_url}{data_path(row['pid'], row['location'])}",
     }
 
 
 def _ended(row: Doc) -> str:
-    ended = given_up(row["state"])
+    ended = recall_outcome(row["state"])
     return f" (recall {ended}: {html.escape(row['reason'] or '')})" if ended else ""
 
 

@@ -1,7 +1,7 @@
-"""Makes complete lists of files their datasets': one row per file, older ones gone.
+"""Imports complete file lists: one row per file; rows of older versions are deleted.
 
-Rows whose content is the same keep their state; changed ones begin again. Can be cut off anywhere
-and done again: rows carry the version of their list, and only a newer list changes them.
+Rows with the same content keep their state, changed ones start again. The import may be interrupted
+anywhere and repeated: rows carry the version of their list, and only a newer list changes them.
 """
 # pyright: reportUnknownMemberType=false
 
@@ -16,37 +16,40 @@ from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import BulkWriteError, Doc, InsertOne, UpdateOne, translate_errors
 
+from portal_downloader.cache.disk import Cache
 from portal_downloader.domain import file_rows
-from portal_downloader.domain.states import THERE
-from portal_downloader.store.datasets import Listing
+from portal_downloader.domain.states import IN_FLIGHT
+from portal_downloader.store.datasets import FileList
 from portal_downloader.store.files import FileRow, file_id
 from portal_downloader.store.stores import Stores
 
 log = logger(__name__)
 
 
-class Adopting:
-    def __init__(self, stores: Stores) -> None:
+class FileListImporter:
+    """Turns file lists into rows of files."""
+
+    def __init__(self, stores: Stores, cache: Cache) -> None:
         self._datasets = stores.datasets
         self._files = stores.files
         self._requests = stores.requests
         self._batches = stores.batches
-        self._cache = stores.cache
+        self._cache = cache
 
     async def step(self) -> bool:
-        """Claim a list that came in parts and adopt it; False when there is none."""
-        found = await self._datasets.claim_list()
-        if found is None:
+        """Claims a list that arrived in parts and imports it; returns False when there is none."""
+        file_list = await self._datasets.claim_list()
+        if file_list is None:
             return False
-        await self.adopt([found])
+        await self.import_lists([file_list])
         return True
 
-    async def hear(self, events: Sequence[DatasetFilesListed]) -> None:
-        """Adopt lists that came whole."""
+    async def import_events(self, events: Sequence[DatasetFilesListed]) -> None:
+        """Imports lists that arrived in one part."""
         newest = {e.pid: e for e in sorted(events, key=lambda e: e.version)}
-        await self.adopt(
+        await self.import_lists(
             [
-                Listing(
+                FileList(
                     id="",
                     pid=event.pid,
                     version=event.version,
@@ -57,90 +60,100 @@ class Adopting:
             ]
         )
 
-    async def adopt(self, found: Sequence[Listing]) -> None:
-        """These of different datasets, where they are newer than what is known.
+    async def import_lists(self, lists: Sequence[FileList]) -> None:
+        """Imports lists of different datasets, each if it is newer than the current one.
 
-        What is as new was adopted before, and perhaps not to the end: the rest is done again.
+        A list of the current version may have been imported only in part: the remaining steps are
+        repeated.
         """
-        known = await self._datasets.list_versions([f.pid for f in found])
-        newer = [f for f in found if known.get(f.pid, -1) < f.version]
-        again = [f for f in found if known.get(f.pid) == f.version]
-        await self._write([(f, f.files) for f in newer if f.files is not None])
-        for one in newer:
-            if one.files is None:
-                borders: list[str] = []
-                async for part in self._datasets.parts(one):
-                    await self._write([(one, part)])
-                    borders.append(max(map(file_rows.location_of, part), default=""))
-                await self._datasets.keep_borders(one.pid, borders)
-        made = await self._datasets.listed(newer)
-        if made < len(newer):  # others were quicker, with lists that are newer still
+        known = await self._datasets.list_versions([f.pid for f in lists])
+        newer = [f for f in lists if known.get(f.pid, -1) < f.version]
+        again = [f for f in lists if known.get(f.pid) == f.version]
+        await self._write_rows([(f, f.files) for f in newer if f.files is not None])
+        for file_list in newer:
+            if file_list.files is None:
+                boundaries: list[str] = []
+                async for part in self._datasets.parts(file_list):
+                    await self._write_rows([(file_list, part)])
+                    boundaries.append(max(map(file_rows.location_of, part), default=""))
+                await self._datasets.save_boundaries(file_list.pid, boundaries)
+        imported = await self._datasets.mark_listed(newer)
+        if imported < len(newer):  # another replica imported a list that is newer still
             now = await self._datasets.list_versions([f.pid for f in newer])
             newer = [replace(f, version=max(f.version, now.get(f.pid, 0))) for f in newer]
-        await self._drop_older([f for f in newer + again if f.pid in known or f.version > 1])
-        others = [f.pid for f in newer + again if f.pid in known]
-        if others:  # of a first list, no request has been planned
-            await self._requests.plan_again({"pid": {"$in": others}})
-        log.info("files listed", datasets=[(f.pid, f.version) for f in newer])
-        kept = [f for f in found if f.id or f.version > 1]
-        if kept:
-            await self._datasets.drop_lists(kept)
+        await self._delete_older([f for f in newer + again if f.pid in known or f.version > 1])
+        replanned = [f.pid for f in newer + again if f.pid in known]
+        if replanned:  # requests of a first list are not planned yet
+            await self._requests.replan({"pid": {"$in": replanned}})
+        log.info("file lists imported", datasets=[(f.pid, f.version) for f in newer])
+        stored = [f for f in lists if f.id or f.version > 1]
+        if stored:
+            await self._datasets.delete_lists(stored)
 
-    async def _write(self, lists: Sequence[tuple[Listing, list[Doc]]]) -> None:
-        """The rows of these files, as they follow from what is there."""
+    async def _write_rows(self, lists: Sequence[tuple[FileList, list[Doc]]]) -> None:
+        """Inserts and updates the rows of these files, compared with the existing ones."""
         by_id = {
-            file_id(found.pid, file_rows.location_of(file)): (found, file)
-            for found, files in lists
+            file_id(file_list.pid, file_rows.location_of(file)): (file_list, file)
+            for file_list, files in lists
             for file in files
         }
         if not by_id:
             return
         with translate_errors():
             cursor = self._files.rows.find({"_id": {"$in": list(by_id)}})
-            there = {row["_id"]: row async for row in cursor}
-        told = {id_: file_rows.content(file, of.folder) for id_, (of, file) in by_id.items()}
-        changed = [id_ for id_ in told if not file_rows.is_same(there.get(id_), told[id_])]
-        cached = await asyncio.to_thread(self._cached, [told[id_] for id_ in changed])
+            existing = {row["_id"]: row async for row in cursor}
+        contents = {
+            id_: file_rows.content_fields(file, file_list.folder)
+            for id_, (file_list, file) in by_id.items()
+        }
+        changed = [
+            id_
+            for id_ in contents
+            if not file_rows.has_same_content(existing.get(id_), contents[id_])
+        ]
+        cached = await asyncio.to_thread(self._cached, [contents[id_] for id_ in changed])
         now = datetime.now(UTC)
         writes: list[Any] = []
-        for id_, (found, file) in by_id.items():
-            row, version = there.get(id_), {"version": found.version}
+        for id_, (file_list, file) in by_id.items():
+            row, version = existing.get(id_), {"version": file_list.version}
             fields: Doc = {}
             if id_ in changed:
-                in_cache = told[id_]["sha256"] in cached
-                fields = file_rows.fresh(told[id_], in_cache=in_cache, now=now)
+                in_cache = contents[id_]["sha256"] in cached
+                fields = file_rows.new_row_fields(contents[id_], in_cache=in_cache, now=now)
             if row is None:
                 location = file_rows.location_of(file)
-                named = {"_id": id_, "pid": found.pid, "location": location}
-                writes.append(InsertOne({**named, **version, **fields}))
-            elif row["version"] < found.version:
+                identity = {"_id": id_, "pid": file_list.pid, "location": location}
+                writes.append(InsertOne({**identity, **version, **fields}))
+            elif row["version"] < file_list.version:
                 if fields:
-                    await self._batches.let_go(FileRow.of(row))
-                older: Doc = {"_id": id_, "version": {"$lt": found.version}}
-                writes.append(UpdateOne(older, {"$set": {**fields, **version}}))
+                    await self._batches.unpin(FileRow.from_row(row))
+                older_version: Doc = {"_id": id_, "version": {"$lt": file_list.version}}
+                writes.append(UpdateOne(older_version, {"$set": {**fields, **version}}))
         if writes:
             with translate_errors():
                 try:
                     await self._files.rows.bulk_write(writes, ordered=False)
-                except BulkWriteError as error:  # another writes rows of the same files
+                except BulkWriteError as error:  # another replica writes rows of the same files
                     raise Unavailable(f"MongoDB: {error}") from error
 
-    def _cached(self, told: list[dict[str, Any]]) -> set[str]:
+    def _cached(self, contents: list[dict[str, Any]]) -> set[str]:
+        """Returns the checksums of those of these contents that are in the cache."""
         return {
-            t["sha256"]
-            for t in told
-            if file_rows.is_verifiable(t) and self._cache.holds(t["sha256"], t["size"])
+            content["sha256"]
+            for content in contents
+            if file_rows.is_verifiable(content)
+            and self._cache.contains(content["sha256"], content["size"])
         }
 
-    async def _drop_older(self, found: Sequence[Listing]) -> None:
-        """Files that are no more, and their pins and recalls."""
-        if not found:
+    async def _delete_older(self, lists: Sequence[FileList]) -> None:
+        """Deletes files that are not in the lists any more, and releases their pins and recalls."""
+        if not lists:
             return
-        older: Doc = {"$or": [{"pid": f.pid, "version": {"$lt": f.version}} for f in found]}
-        with translate_errors():
-            there = {**older, "state": {"$in": list(THERE)}}
-            gone = [row async for row in self._files.rows.find(there)]
-        for row in gone:
-            await self._batches.let_go(FileRow.of(row))
-        with translate_errors():
+        older: Doc = {"$or": [{"pid": f.pid, "version": {"$lt": f.version}} for f in lists]}
+        with translated():
+            in_flight = {**older, "state": {"$in": list(IN_FLIGHT)}}
+            rows = [row async for row in self._files.rows.find(in_flight)]
+        for row in rows:
+            await self._batches.unpin(FileRow.from_row(row))
+        with translated():
             await self._files.rows.delete_many(older)

@@ -1,8 +1,8 @@
-"""Plans requests: whether they can be delivered, and which of their files are queued when.
+"""Worker: plans download requests: checks whether they can be delivered, and queues their files.
 
-The first portion is queued at once, so that a small request is planned whole. What more a large one
-asks for follows while its reader has less in the queue than he may: what planning costs, and how
-much waits in the queue, does not grow with it.
+The first portion is queued at once, so that a small request is planned in one step. The rest of a
+large request follows while its requester has fewer files in the queue than allowed: neither the
+cost of planning nor the length of the queue grows with the request.
 """
 
 import time
@@ -13,29 +13,33 @@ from portal_shared.messaging.outbox import Outbox
 from portal_shared.runtime.logs import bind_correlation_id, logger
 from portal_shared.runtime.mongo import Client, Doc, Session, transaction
 
-from portal_downloader.archives.tape_locations import Places
+from portal_downloader.archives.tape_locations import TapeLocator
+from portal_downloader.cache.disk import Cache
 from portal_downloader.domain import file_rows
-from portal_downloader.domain.states import ASKABLE, BROKEN, UNDER_WAY
+from portal_downloader.domain.states import BROKEN, PENDING, REQUESTABLE
 from portal_downloader.settings import DownloaderSettings
-from portal_downloader.staging.queue import AFTER_NONE, Queueing
+from portal_downloader.staging.queue import FROM_START, Enqueuer
 from portal_downloader.store.stores import Stores
 
 log = logger(__name__)
 
-UNKNOWN_AGAIN = 1.0  # seconds between looks for a dataset that is not known yet
-FULL_AGAIN = 1.0  # seconds between looks whether a reader may have more in the queue
-LOOK_COST = 10  # times as long as such a look took, at least
+UNKNOWN_RETRY_SECONDS = 1.0  # between checks for a dataset that is not known yet
+FULL_RETRY_SECONDS = 1.0  # between checks whether a requester may queue more files
+CHECK_COST_FACTOR = 10  # but at least so many times the duration of the check
 
 
-class Planning:
+class Planner:
+    """Plans requests, and refuses those that cannot be delivered."""
+
     def __init__(
         self,
         settings: DownloaderSettings,
         stores: Stores,
         *,
+        cache: Cache,
         client: Client,
         outbox: Outbox,
-        places: Places,
+        locator: TapeLocator,
     ) -> None:
         self._settings = settings
         self._client = client
@@ -43,79 +47,85 @@ class Planning:
         self._datasets = stores.datasets
         self._files = stores.files
         self._requests = stores.requests
-        self._queueing = Queueing(settings, stores, places)
+        self._enqueuer = Enqueuer(settings, stores, cache, locator)
 
     async def step(self) -> bool:
-        """Plan a request, else queue more of one; False when there is none."""
+        """Plans a request, else queues more files of one; returns False when there is none."""
         request = await self._requests.claim_unplanned()
         if request is not None:
             bind_correlation_id(request["correlation_id"], request_id=request["_id"])
             await self._plan(request)
             return True
-        request = await self._requests.claim_unfinished()
+        request = await self._requests.claim_partly_queued()
         if request is not None:
-            bind_correlation_id(request["correlation_id"], request_id=request["_id"])
-            await self._go_on(request)
+            follow(request["correlation_id"], request_id=request["_id"])
+            await self._queue_more(request)
             return True
         return False
 
     async def _plan(self, request: Doc) -> None:
+        """Queues the first files of a request, refuses it, or waits for its dataset."""
         dataset = await self._datasets.find(request["pid"])
         if dataset is None or "list_version" not in dataset or "version" not in dataset:
             await self._wait_for_dataset(request)
             return
-        reason = _closed(dataset) or await self._hindrance(request, dataset)
+        reason = _access_refusal(dataset) or await self._undeliverable_reason(request, dataset)
         if reason:
             await self._refuse(request, reason)
             return
-        following = await self._queueing.portion(request, AFTER_NONE)
-        await self._requests.planned(request, following)
-        await self._datasets.note_news(request["pid"])
+        following = await self._enqueuer.enqueue_portion(request, FROM_START)
+        await self._requests.mark_planned(request, following)
+        await self._datasets.mark_changed(request["pid"])
 
-    async def _go_on(self, request: Doc) -> None:
-        """Once more when there is room for more; not for ever, nor what nobody may have."""
+    async def _queue_more(self, request: Doc) -> None:
+        """Queues the next files of a request, if its requester may have more in the queue.
+
+        The request is refused if the dataset is closed meanwhile, or after the deadline.
+        """
         seconds = self._settings.deadline_seconds
         dataset = await self._datasets.find(request["pid"])
-        if dataset is not None and (reason := _closed(dataset)):
+        if dataset is not None and (reason := _access_refusal(dataset)):
             await self._refuse(request, reason)
             return
         if datetime.now(UTC) > request["requested_at"] + timedelta(seconds=seconds):
-            reason = f"not all of it could be asked for {seconds:.0f} s after it was requested"
+            reason = f"not all files could be queued within {seconds:.0f} s"
             await self._refuse(request, reason, expired=True)
             return
-        began = time.monotonic()
-        if await self._queueing.has_room(request):
-            following = await self._queueing.portion(request, request["next"])
-            await self._requests.queued_up_to(request, following)
-            if following is None:  # it may end now, and have moved no file
-                await self._datasets.note_news(request["pid"])
+        started = time.monotonic()
+        if await self._enqueuer.has_capacity(request):
+            following = await self._enqueuer.enqueue_portion(request, request["next"])
+            await self._requests.save_position(request, following)
+            if following is None:  # it may be complete without a transition of any file
+                await self._datasets.mark_changed(request["pid"])
         else:
-            pause = max(FULL_AGAIN, LOOK_COST * (time.monotonic() - began))
-            await self._requests.look_later(request, pause)
+            pause = max(FULL_RETRY_SECONDS, CHECK_COST_FACTOR * (time.monotonic() - started))
+            await self._requests.postpone(request, pause)
 
     async def _wait_for_dataset(self, request: Doc) -> None:
+        """Postpones a request for an unknown dataset; refuses it after a while."""
         waited = datetime.now(UTC) - request["requested_at"]
         if waited < timedelta(seconds=self._settings.unknown_seconds):
-            await self._requests.look_later(request, UNKNOWN_AGAIN)
+            await self._requests.postpone(request, UNKNOWN_RETRY_SECONDS)
         else:
-            await self._refuse(request, f"no dataset {request['pid']!r} is known here")
+            await self._refuse(request, f"the dataset {request['pid']!r} is unknown")
 
-    async def _hindrance(self, request: Doc, dataset: Doc) -> str | None:
-        """Why it can never be delivered."""
+    async def _undeliverable_reason(self, request: Doc, dataset: Doc) -> str | None:
+        """Returns why the request can never be delivered, or None."""
         pid, locations = request["pid"], request["locations"]
         if locations is None:
-            listed = dataset.get("files") or await self._files.any(pid)
+            listed = dataset.get("files") or await self._files.has_files(pid)
             return None if listed else "the dataset has no files to download"
-        states = (*ASKABLE, *UNDER_WAY, *BROKEN, "online")
+        states = (*REQUESTABLE, *PENDING, *BROKEN, "online")
         if await self._files.count(pid, locations, states) < len(locations):
             found = await self._files.select(pid, locations, states)
-            absent = file_rows.missing(locations, {file.location for file in found})
-            return f"the dataset has no file {(absent or '')[:200]!r}"
+            missing = file_rows.first_missing(locations, {file.location for file in found})
+            return f"the dataset has no file {(missing or '')[:200]!r}"
         return None
 
     async def _refuse(self, request: Doc, reason: str, *, expired: bool = False) -> None:
+        """Closes the request as failed and publishes that."""
         version = request["version"] + 1
-        files, online, late = await self._left(request, expired=expired)
+        files, online, expired_files = await self._outcome_counts(request, expired=expired)
         failed = DownloadFailed(
             request_id=request["_id"],
             version=version,
@@ -123,7 +133,7 @@ class Planning:
             files=files,
             files_online=online,
             files_failed=files - online,
-            files_expired=late,
+            files_expired=expired_files,
         )
         fields: Doc = {
             "open": False,
@@ -135,23 +145,23 @@ class Planning:
         }
 
         async def work(session: Session) -> None:
-            if await self._requests.change(request, fields, session):
+            if await self._requests.update(request, fields, session):
                 await self._outbox.add(session, [failed])
 
         await transaction(self._client, work)
         log.info("request refused", reason=reason)
 
-    async def _left(self, request: Doc, *, expired: bool) -> tuple[int, int, int]:
-        """Its files, those online, and those of which that it is too late is the reason."""
+    async def _outcome_counts(self, request: Doc, *, expired: bool) -> tuple[int, int, int]:
+        """Returns the numbers of all files, of those online, and of those that expired."""
         if not expired:
             return request.get("files", 0), request.get("files_online", 0), 0
         tally = await self._files.tally(request["pid"], request["locations"])
-        ended = tally.count("online", "failed", "lost", "unverifiable")  # otherwise, before
+        ended = tally.count("online", "failed", "lost", "unverifiable")  # ended otherwise
         return tally.all_files, tally.count("online"), tally.all_files - ended
 
 
-def _closed(dataset: Doc) -> str | None:
-    """Why nobody may have its files."""
+def _access_refusal(dataset: Doc) -> str | None:
+    """Returns why the files of a dataset are not available to the public, or None."""
     if dataset.get("withdrawn"):
         return f"the dataset {dataset['_id']!r} was withdrawn: {dataset['withdrawn']}"
     return None if dataset["is_public"] else f"the dataset {dataset['_id']!r} is not public"

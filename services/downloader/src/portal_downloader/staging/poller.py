@@ -1,4 +1,4 @@
-"""Looks how far the archive is with what it was asked for, less often the slower it is."""
+"""Worker: polls stage requests at the archive, less often the slower they progress."""
 
 import asyncio
 import random
@@ -11,8 +11,8 @@ from portal_shared.runtime.logs import logger
 from portal_shared.runtime.worker import IDLE_SECONDS
 
 from portal_downloader.archives.protocol import Archive, Busy
-from portal_downloader.archives.wlcg_answers import ON_DISK, FileTold, Locality
-from portal_downloader.domain.states import AT_ARCHIVE, UNDER_WAY, Patience, after_failure
+from portal_downloader.archives.wlcg_answers import ON_DISK, FileProgress, Locality
+from portal_downloader.domain.states import AT_ARCHIVE, PENDING, RetryPolicy, decide_retry
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.store.batches import Batch
 from portal_downloader.store.files import FileRow
@@ -20,28 +20,30 @@ from portal_downloader.store.stores import Stores
 
 log = logger(__name__)
 
-SLOWER = 1.5
-EXPIRED_AT_ONCE = 1000
-LOOK_COST = 50  # times as long as a look for what is overdue took, until the next
+BACKOFF_FACTOR = 1.5  # from one pause to the next
+EXPIRED_PER_STEP = 1000  # files
+CHECK_COST_FACTOR = 50  # times the duration of a check for overdue files, until the next
 
 
-class Polling:
-    def __init__(self, settings: DownloaderSettings, stores: Stores, tape: Archive) -> None:
+class Poller:
+    """Moves files on as the archive reports their progress, and expires overdue ones."""
+
+    def __init__(self, settings: DownloaderSettings, stores: Stores, archive: Archive) -> None:
         self._first_pause = settings.poll_seconds
         self._longest_pause = settings.poll_longest
-        self._patience = Patience(
+        self._retry_policy = RetryPolicy(
             settings.most_attempts, settings.retry_seconds, settings.poll_longest
         )
         self._deadline_seconds = settings.deadline_seconds
         self._files = stores.files
         self._batches = stores.batches
-        self._tape = tape
-        self._expire_at = 0.0
+        self._archive = archive
+        self._next_expiry_check = 0.0
 
     async def step(self) -> bool:
-        """One batch that is due, and some that is overdue; False when there is none."""
+        """Polls one batch and expires overdue files; returns False when there is nothing to do."""
         more = await self._expire()
-        batch = await self._batches.claim_due()
+        batch = await self._batches.claim_submitted()
         if batch is None:
             if more:
                 return True
@@ -51,46 +53,50 @@ class Polling:
                 return True
             return False
         try:
-            moved = await self._look(batch)
+            moved = await self._poll(batch)
         except Busy as error:
-            await self._batches.look_again(batch.id, max(error.seconds, self._slower(batch)))
+            await self._batches.postpone(batch.id, max(error.seconds, self._longer_pause(batch)))
             raise
         except PortalError:
-            await self._batches.look_again(batch.id, self._slower(batch))
+            await self._batches.postpone(batch.id, self._longer_pause(batch))
             raise
-        if not await self._files.of_batch(batch.id, AT_ARCHIVE):
-            await self._batches.end(batch.id)
+        if not await self._files.in_batch(batch.id, AT_ARCHIVE):
+            await self._batches.delete(batch.id)
         else:
-            pause = self._first_pause if moved else self._slower(batch)
-            await self._batches.look_again(batch.id, pause)
+            pause = self._first_pause if moved else self._longer_pause(batch)
+            await self._batches.postpone(batch.id, pause)
         return True
 
-    def _slower(self, batch: Batch) -> float:
-        pause = max(batch.pause, self._first_pause) * SLOWER
+    def _longer_pause(self, batch: Batch) -> float:
+        """Returns the pause before the next poll of a batch that made no progress."""
+        pause = max(batch.pause, self._first_pause) * BACKOFF_FACTOR
         return min(pause, self._longest_pause) * random.uniform(0.9, 1.1)  # noqa: S311  # jitter
 
-    async def _look(self, batch: Batch) -> int:
-        """How many files have moved on."""
-        files = await self._files.of_batch(batch.id, AT_ARCHIVE)
+    async def _poll(self, batch: Batch) -> int:
+        """Applies the archive's answer to the files of a batch; returns how many moved on."""
+        files = await self._files.in_batch(batch.id, AT_ARCHIVE)
         if not files:
             return 0
-        told = await self._tape.progress(batch.stage_id, [f.path for f in files])
-        if told is None:
-            return await self._forgotten(batch, files)
+        progress = await self._archive.progress(batch.stage_id, [f.path for f in files])
+        if progress is None:
+            return await self._handle_unknown_request(batch, files)
         by_progress: dict[str, list[FileRow]] = {}
         for file in files:
-            found = told.get(file.path)
-            by_progress.setdefault(found.progress if found else "untold", []).append(file)
-        moved = await self._staged(batch, by_progress.get("staged", []))
+            file_progress = progress.get(file.path)
+            by_progress.setdefault(
+                file_progress.progress if file_progress else "omitted", []
+            ).append(file)
+        moved = await self._mark_staged(batch, by_progress.get("staged", []))
         started = [f.id for f in by_progress.get("started", ()) if f.state == "submitted"]
-        ours = {"batch": batch.id}
-        moved += await self._files.move_all(started, ours, ("submitted",), "staging")
+        in_batch = {"batch": batch.id}
+        moved += await self._files.move_all(started, in_batch, ("submitted",), "staging")
         cancelled = [f.id for f in by_progress.get("cancelled", ())]
-        moved += await self._files.move_all(cancelled, ours, AT_ARCHIVE, "queued", batch=None)
-        moved += await self._failed(batch, by_progress.get("failed", []), told)
-        return moved + await self._untold(batch, by_progress.get("untold", []))
+        moved += await self._files.move_all(cancelled, in_batch, AT_ARCHIVE, "queued", batch=None)
+        moved += await self._handle_failed(batch, by_progress.get("failed", []), progress)
+        return moved + await self._handle_omitted(batch, by_progress.get("omitted", []))
 
-    async def _staged(self, batch: Batch, files: Sequence[FileRow]) -> int:
+    async def _mark_staged(self, batch: Batch, files: Sequence[FileRow]) -> int:
+        """Moves files to `staged`, pinned by the batch's stage request."""
         return await self._files.move_all(
             [f.id for f in files],
             {"batch": batch.id},
@@ -100,72 +106,88 @@ class Polling:
             stage_id=batch.stage_id,
         )
 
-    async def _forgotten(self, batch: Batch, files: Sequence[FileRow]) -> int:
-        """The archive knows nothing of the request: what it has on disk counts all the same."""
-        log.warning("stage request forgotten", stage_id=batch.stage_id, files=len(files))
-        localities = await self._tape.localities([f.path for f in files])
-        there = [f for f in files if localities[f.path] in ON_DISK]
-        moved = await self._staged(batch, there)
+    async def _handle_unknown_request(self, batch: Batch, files: Sequence[FileRow]) -> int:
+        """Handles a request the archive does not know: files on its disk are staged, the others
+        queued.
+        """
+        log.warning(
+            "stage request unknown to the archive", stage_id=batch.stage_id, files=len(files)
+        )
+        localities = await self._archive.localities([f.path for f in files])
+        on_disk = [f for f in files if localities[f.path] in ON_DISK]
+        moved = await self._mark_staged(batch, on_disk)
         moved += await self._files.move({"batch": batch.id}, AT_ARCHIVE, "queued", batch=None)
         return moved
 
-    async def _untold(self, batch: Batch, files: Sequence[FileRow]) -> int:
-        """Left out of the answer: on disk or not, the archive is not busy with them."""
+    async def _handle_omitted(self, batch: Batch, files: Sequence[FileRow]) -> int:
+        """Handles files that the answer leaves out: staged if on disk, else their recall has
+        failed.
+        """
         if not files:
             return 0
-        localities = await self._tape.localities([f.path for f in files])
+        localities = await self._archive.localities([f.path for f in files])
         moved = 0
         for file in files:
-            found = localities[file.path]
-            if found in ON_DISK:
-                moved += await self._staged(batch, [file])
+            locality = localities[file.path]
+            if locality in ON_DISK:
+                moved += await self._mark_staged(batch, [file])
             else:
-                moved += await self._give_up(batch, file, "left out of the answer", found)
+                moved += await self._fail_recall(
+                    batch, file, "missing in the archive's answer", locality
+                )
         return moved
 
-    async def _failed(
-        self, batch: Batch, files: Sequence[FileRow], told: Mapping[str, FileTold]
+    async def _handle_failed(
+        self, batch: Batch, files: Sequence[FileRow], progress: Mapping[str, FileProgress]
     ) -> int:
+        """Fails the recalls of these files; returns how many moved on."""
         if not files:
             return 0
-        localities = await self._tape.localities([f.path for f in files])
+        localities = await self._archive.localities([f.path for f in files])
         return sum(
-            [await self._give_up(batch, f, told[f.path].reason, localities[f.path]) for f in files]
+            [
+                await self._fail_recall(batch, f, progress[f.path].reason, localities[f.path])
+                for f in files
+            ]
         )
 
-    async def _give_up(self, batch: Batch, file: FileRow, reason: str, found: Locality) -> int:
-        """This recall of it; another follows if that may help."""
-        verdict = after_failure(
-            reason, attempt=file.attempt, locality=found, patience=self._patience
+    async def _fail_recall(
+        self, batch: Batch, file: FileRow, reason: str, locality: Locality
+    ) -> int:
+        """Ends a failed recall; the file is queued again if another attempt may help."""
+        decision = decide_retry(
+            reason, attempt=file.attempt, locality=locality, policy=self._retry_policy
         )
-        log.warning("recall failed", path=file.path, reason=reason, next=verdict.state)
+        log.warning("recall failed", path=file.path, reason=reason, next=decision.state)
         return await self._files.move(
             {"_id": file.id, "batch": batch.id},
             AT_ARCHIVE,
-            verdict.state,
-            reason=verdict.reason,
-            attempt=verdict.attempt,
-            not_before=datetime.now(UTC) + timedelta(seconds=verdict.pause),
+            decision.state,
+            reason=decision.reason,
+            attempt=decision.attempt,
+            not_before=datetime.now(UTC) + timedelta(seconds=decision.pause),
             batch=None,
         )
 
     async def _expire(self) -> bool:
-        """Nothing waits for ever. Whether more is overdue than was seen to."""
-        began = time.monotonic()
-        if began < self._expire_at:
+        """Expires files whose deadline has passed; returns whether there may be more."""
+        started = time.monotonic()
+        if started < self._next_expiry_check:
             return False
-        overdue = await self._files.overdue(datetime.now(UTC), UNDER_WAY, EXPIRED_AT_ONCE)
-        looked = time.monotonic()
+        overdue = await self._files.overdue(datetime.now(UTC), PENDING, EXPIRED_PER_STEP)
+        queried = time.monotonic()
         for file in overdue:
-            reason = f"not here {self._deadline_seconds:.0f} s after it was asked for"
-            known = await self._batches.let_go(file)
-            ours = {"_id": file.id, "stage_id": file.stage_id, "batch": file.batch}
-            moved = await self._files.move(  # else it is found once more
-                ours, UNDER_WAY, "expired", reason=reason, batch=None, stage_id=None
+            reason = f"not recalled within {self._deadline_seconds:.0f} s"
+            has_request = await self._batches.unpin(file)
+            unchanged = {"_id": file.id, "stage_id": file.stage_id, "batch": file.batch}
+            moved = await self._files.move(  # otherwise it is found again in the next step
+                unchanged, PENDING, "expired", reason=reason, batch=None, stage_id=None
             )
-            if moved and not known:  # asked for meanwhile
-                await self._batches.let_go(file)
-        if len(overdue) == EXPIRED_AT_ONCE:
+            if moved and not has_request:  # its stage request may be known by now
+                await self._batches.unpin(file)
+        if len(overdue) == EXPIRED_PER_STEP:
             return True
-        self._expire_at = time.monotonic() + max(IDLE_SECONDS, LOOK_COST * (looked - began))
+        self._next_expiry_check = time.monotonic() + max(
+            IDLE_SECONDS, CHECK_COST_FACTOR * (queried - started)
+        )
         return False

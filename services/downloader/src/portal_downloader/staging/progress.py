@@ -1,7 +1,7 @@
-"""Tells what changed: availability of datasets, progress and end of requests.
+"""Worker: publishes changes: availability of datasets, progress and end of requests.
 
-All of it is derived from the states of files, so that a word that was not said is said the next
-time. A dataset is noted as having news before its files' marks are wiped.
+Everything is derived from the states of files, so that an event that was not published is published
+the next time. A dataset is marked as changed before the marks of its files are cleared.
 """
 
 import asyncio
@@ -22,24 +22,30 @@ from portal_shared.messaging.outbox import Outbox
 from portal_shared.runtime.logs import bind_correlation_id, logger
 from portal_shared.runtime.mongo import Client, Doc, Session, transaction
 
-from portal_downloader.domain.estimates import Extent, Pace, seconds_left
-from portal_downloader.domain.states import BROKEN, Tally, availability, request_state
+from portal_downloader.domain.estimates import Extent, Throughput, seconds_left
+from portal_downloader.domain.states import BROKEN, Tally, dataset_availability, request_state
 from portal_downloader.store.stores import Stores
 
 log = logger(__name__)
 
-DATASETS_AT_ONCE = 100
-REQUESTS_AT_ONCE = 50
-UNTOLD_SECONDS = 15.0
-MANY = 2000  # files of a dataset: sums over so many are dear
-FEW = 200  # files of a request: it does not wait for such sums
-RESTS = 9.0  # times as long as these took, where that is not long
-LEAST_RESTS = 2.0  # where it is
-UNWATCHED = 2  # times the pause where nobody waits for files
-GUESSED = ("place", "seconds_left", "waits_for")  # said with what is new, no news by themselves
+DATASETS_PER_STEP = 100
+REQUESTS_PER_STEP = 50
+REPUBLISH_SECONDS = 15.0  # queue positions change without an event of their own
+LARGE_DATASET_FILES = 2000  # aggregating so many files is expensive
+SMALL_REQUEST_FILES = 200  # a request for fewer files is published while its dataset rests
+REST_FACTOR = 9.0  # pause after an aggregation, in durations of it
+MIN_REST_FACTOR = 2.0  # the same, where REST_FACTOR would exceed REPUBLISH_SECONDS
+UNWATCHED_PAUSE_FACTOR = 2  # of the pause between steps, while no request is open
+ESTIMATED_FIELDS = (
+    "place",
+    "seconds_left",
+    "waits_for",
+)  # do not cause an event
 
 
-class Telling:
+class ProgressPublisher:
+    """Aggregates file states of changed datasets and publishes what follows."""
+
     def __init__(
         self,
         stores: Stores,
@@ -47,128 +53,140 @@ class Telling:
         client: Client,
         outbox: Outbox,
         pause: float,
-        pace: Pace,
-        held_up: Callable[[], str | None],
-        many: int = MANY,
+        throughput: Throughput,
+        blocked_reason: Callable[[], str | None],
+        large_dataset_files: int = LARGE_DATASET_FILES,
     ) -> None:
-        """`held_up` says why no file can come, or None."""
-        self._held_up = held_up
-        self._many = many
-        self._resting: dict[str, float] = {}  # until when, by pid
+        """`blocked_reason` returns why no file can arrive now, or None."""
+        self._blocked_reason = blocked_reason
+        self._large_dataset_files = large_dataset_files
+        self._resting: dict[str, float] = {}  # end of the pause, by pid
         self._client = client
         self._outbox = outbox
         self._datasets = stores.datasets
         self._files = stores.files
         self._requests = stores.requests
         self._pause = pause
-        self._pace = pace
+        self._throughput = throughput
 
     async def step(self) -> bool:
-        """All that is new; then nothing for a while, so that progress comes in portions."""
-        resting = self._at_rest()
-        news = await self._with_news(besides=len(resting))
-        datasets = {pid: row for pid, row in news.items() if pid not in resting}
-        waiting = [pid for pid in news if pid in resting]
-        told = await self._tell_few(waiting)
+        """Publishes all changes, then pauses, so that progress is published in portions."""
+        resting = self._resting_pids()
+        changed = await self._changed_datasets(besides=len(resting))
+        datasets = {pid: row for pid, row in changed.items() if pid not in resting}
+        waiting = [pid for pid in changed if pid in resting]
+        published = await self._publish_small_requests(waiting)
         if not datasets:
-            told = await self._tell_untold() or told
-            if news:
+            published = await self._republish_stale() or published
+            if changed:
                 await asyncio.sleep(self._pause)
-            return bool(news) or told
+            return bool(changed) or published
         started = time.monotonic()
         pids = list(datasets)
-        requests = await self._requests.open_of(pids)  # first: what it asked for is in the tallies
+        # requests before tallies, so that the tallies include the files of each request
+        requests = await self._requests.open_for(pids)
         tallies = await self._files.tallies(pids)
-        summed = Counter({pid: tally.all_files for pid, tally in tallies.items()})
+        summed_files = Counter({pid: tally.all_files for pid, tally in tallies.items()})
         for request in requests:
             pid, locations = request["pid"], request["locations"]
             tally = tallies[pid] if locations is None else await self._files.tally(pid, locations)
-            summed[pid] += len(locations or ())
-            await self._plan_again_or_tell(request, tally)
-        awaited = {r["pid"] for r in requests if "next" in r}
-        await self._tell_availability(datasets, tallies, awaited)
-        self._rest(summed, time.monotonic() - started)
-        await asyncio.sleep(self._pause if requests else UNWATCHED * self._pause)
+            summed_files[pid] += len(locations or ())
+            await self._replan_or_publish(request, tally)
+        partly_queued = {r["pid"] for r in requests if "next" in r}
+        await self._publish_availability(datasets, tallies, partly_queued)
+        self._rest(summed_files, time.monotonic() - started)
+        await asyncio.sleep(self._pause if requests else UNWATCHED_PAUSE_FACTOR * self._pause)
         return True
 
-    async def _tell_few(self, pids: Sequence[str]) -> bool:
-        """Requests for few files hear of these though sums over their datasets rest."""
-        requests = await self._requests.open_of(pids, fewer=FEW) if pids else []
+    async def _publish_small_requests(self, pids: Sequence[str]) -> bool:
+        """Publishes small requests of datasets whose aggregation is paused."""
+        requests = await self._requests.open_for(pids, fewer=SMALL_REQUEST_FILES) if pids else []
         for request in requests:
             tally = await self._files.tally(request["pid"], request["locations"])
-            await self._plan_again_or_tell(request, tally)
+            await self._replan_or_publish(request, tally)
         return bool(requests)
 
-    def _rest(self, summed: Mapping[str, int], seconds: float) -> None:
-        """For longer the longer it took, each for its own part: small ones wait for none."""
-        now, whole = time.monotonic(), sum(summed.values()) or 1
-        for pid, files in summed.items():
-            if files >= self._many:
-                took = seconds * files / whole
-                rest = min(RESTS * took, max(UNTOLD_SECONDS, LEAST_RESTS * took))
+    def _rest(self, summed_files: Mapping[str, int], seconds: float) -> None:
+        """Pauses the aggregation of large datasets in proportion to the time it took for each."""
+        now, total = time.monotonic(), sum(summed_files.values()) or 1
+        for pid, files in summed_files.items():
+            if files >= self._large_dataset_files:
+                own_seconds = seconds * files / total
+                rest = min(
+                    REST_FACTOR * own_seconds, max(REPUBLISH_SECONDS, MIN_REST_FACTOR * own_seconds)
+                )
                 self._resting[pid] = now + rest
 
-    def _at_rest(self) -> frozenset[str]:
-        """Those that are told of later, for what it cost the last time."""
+    def _resting_pids(self) -> frozenset[str]:
+        """Returns the datasets whose aggregation is paused."""
         now = time.monotonic()
         self._resting = {pid: until for pid, until in self._resting.items() if until > now}
         return frozenset(self._resting)
 
-    async def _with_news(self, *, besides: int) -> dict[str, Doc]:
-        """Datasets by pid, so many more than are told at once; what comes after is news again."""
-        most = DATASETS_AT_ONCE + besides
-        rows = {row["_id"]: row for row in await self._datasets.with_news(most)}
-        for pid in (await self._files.pids_with_news())[:DATASETS_AT_ONCE]:
-            row = await self._datasets.note_news(pid)
+    async def _changed_datasets(self, *, besides: int) -> dict[str, Doc]:
+        """Returns changed datasets by pid, so many more than a step handles as are paused."""
+        limit = DATASETS_PER_STEP + besides
+        rows = {row["_id"]: row for row in await self._datasets.changed(limit)}
+        for pid in (await self._files.changed_pids())[:DATASETS_PER_STEP]:
+            row = await self._datasets.mark_changed(pid)
             if row is not None:
                 rows[pid] = row
-            await self._files.news_seen(pid)
+            await self._files.clear_changed(pid)
         return rows
 
-    async def _tell_availability(
-        self, datasets: Mapping[str, Doc], tallies: Mapping[str, Tally], awaited: Collection[str]
+    async def _publish_availability(
+        self,
+        datasets: Mapping[str, Doc],
+        tallies: Mapping[str, Tally],
+        partly_queued: Collection[str],
     ) -> None:
-        """All that changed, in one transaction; and that the news is told."""
+        """Publishes changed availabilities in one transaction and clears all marks."""
         changed: list[tuple[Doc, DatasetAvailability]] = []
-        same: list[Doc] = []
+        unchanged: list[Doc] = []
         for pid, row in datasets.items():
-            event = _availability(row, tallies[pid], awaited=pid in awaited)
+            event = _availability_event(row, tallies[pid], pending=pid in partly_queued)
             if event is None:
-                same.append(row)
+                unchanged.append(row)
             else:
                 changed.append((row, event))
 
         async def work(session: Session) -> None:
-            said = await self._datasets.available(changed, session)
-            await self._outbox.add(session, said)
+            events = await self._datasets.store_availability(changed, session)
+            await self._outbox.add(session, events)
 
         if changed:
             await transaction(self._client, work)
-        await self._datasets.news_told(same)
+        await self._datasets.clear_changed(unchanged)
 
-    async def _tell_untold(self) -> bool:
-        """Those that have waited long: their place has changed, and what is left."""
-        since = datetime.now(UTC) - timedelta(seconds=UNTOLD_SECONDS)
-        waiting = await self._requests.untold(since, REQUESTS_AT_ONCE, besides=self._at_rest())
-        for request in waiting:
-            if request["pid"] in self._at_rest():  # since the one before
+    async def _republish_stale(self) -> bool:
+        """Publishes requests without a recent event: their queue position and time left change."""
+        since = datetime.now(UTC) - timedelta(seconds=REPUBLISH_SECONDS)
+        requests = await self._requests.stale(
+            since, REQUESTS_PER_STEP, besides=self._resting_pids()
+        )
+        for request in requests:
+            if request["pid"] in self._resting_pids():  # paused by the request before
                 continue
             started = time.monotonic()
             tally = await self._files.tally(request["pid"], request["locations"])
-            await self._plan_again_or_tell(request, tally, again=True)
+            await self._replan_or_publish(request, tally, republish=True)
             self._rest({request["pid"]: tally.all_files}, time.monotonic() - started)
-        return bool(waiting)
+        return bool(requests)
 
-    async def _plan_again_or_tell(self, request: Doc, tally: Tally, *, again: bool = False) -> None:
-        """What is on tape and not still to be queued was given up, or is of a newer list."""
+    async def _replan_or_publish(
+        self, request: Doc, tally: Tally, *, republish: bool = False
+    ) -> None:
+        """Publishes a request, or plans it again if files of it were archived or replaced."""
         if tally.count("archived") and "next" not in request:
-            await self._requests.plan_again({"_id": request["_id"]})
+            await self._requests.replan({"_id": request["_id"]})
         else:
-            await self._tell_request(request, tally, again=again)
+            await self._publish_request(request, tally, republish=republish)
 
-    async def _tell_request(self, request: Doc, tally: Tally, *, again: bool = False) -> None:
-        """What is new of it; or what is, where it was not told for long."""
-        bind_correlation_id(request["correlation_id"], request_id=request["_id"])
+    async def _publish_request(
+        self, request: Doc, tally: Tally, *, republish: bool = False
+    ) -> None:
+        """Publishes the progress of a request if it changed, and its end."""
+        follow(request["correlation_id"], request_id=request["_id"])
         version = request["version"] + 1
         progressed = DownloadProgressed(
             request_id=request["_id"],
@@ -181,74 +199,77 @@ class Telling:
             bytes=tally.all_bytes,
             bytes_online=tally.bytes_online,
         )
-        told = progressed.model_dump(exclude={"request_id", "version", *GUESSED})
-        if not again and told == {name: request.get(name) for name in told}:
+        published = progressed.model_dump(exclude={"request_id", "version", *ESTIMATED_FIELDS})
+        if not republish and published == {name: request.get(name) for name in published}:
             return
         now = datetime.now(UTC)
-        fields: Doc = {**told, "version": version, "told_at": now}
+        fields: Doc = {**published, "version": version, "told_at": now}
         if progressed.files_online and not request.get("first_at"):
-            came = {"files": progressed.files_online, "bytes": progressed.bytes_online}
-            fields |= {"first_at": now, "first": came}
-        guessed = await self._guessed(request, progressed)
-        progressed = progressed.model_copy(update=guessed)
+            first = {"files": progressed.files_online, "bytes": progressed.bytes_online}
+            fields |= {"first_at": now, "first": first}
+        estimates = await self._estimates(request, progressed)
+        progressed = progressed.model_copy(update=estimates)
         events: list[Event] = [progressed]
         if progressed.state in ("ONLINE", "FAILED"):
             fields |= {"open": False, "version": version + 1, "ended_at": now}
             if progressed.state == "FAILED":
-                fields["reason"] = await self._reason(request, progressed)
-            events.append(_end(progressed, fields.get("reason")))
+                fields["reason"] = await self._failure_reason(request, progressed)
+            events.append(_end_event(progressed, fields.get("reason")))
 
         async def work(session: Session) -> None:
-            if await self._requests.change(request, fields, session):
+            if await self._requests.update(request, fields, session):
                 await self._outbox.add(session, events)
 
         await transaction(self._client, work)
 
-    async def _guessed(self, request: Doc, told: DownloadProgressed) -> dict[str, Any]:
-        """Its place in the queue, how long it may take, and what holds it up."""
-        if told.state in ("ONLINE", "FAILED"):
+    async def _estimates(self, request: Doc, progress: DownloadProgressed) -> dict[str, Any]:
+        """Returns queue position, seconds left and what blocks the request."""
+        if progress.state in ("ONLINE", "FAILED"):
             return {"place": None, "seconds_left": 0.0, "waits_for": None}
         left = Extent(
-            told.files - told.files_online - told.files_failed,
-            max(0, told.bytes - told.bytes_online),
+            progress.files - progress.files_online - progress.files_failed,
+            max(0, progress.bytes - progress.bytes_online),
         )
-        first, since, came = request.get("first"), None, Extent(0, 0)
+        first, since, arrived = request.get("first"), None, Extent(0, 0)
         if first is not None:
             since = (datetime.now(UTC) - request["first_at"]).total_seconds()
-            came = Extent(told.files_online - first["files"], told.bytes_online - first["bytes"])
+            arrived = Extent(
+                progress.files_online - first["files"], progress.bytes_online - first["bytes"]
+            )
         ahead = Extent(0, 0)
-        if not told.files_online:
-            ahead = await self._requests.ahead(request)
-        everything = await self._requests.left() if came.files else left
+        if not progress.files_online:
+            ahead = await self._requests.extent_ahead(request)
+        all_left = await self._requests.extent_left() if arrived.files else left
         seconds = seconds_left(
             left=left,
-            came=came,
+            arrived=arrived,
             since=since,
             ahead=ahead,
-            everything=everything,
-            pace=self._pace,
+            everything=all_left,
+            throughput=self._throughput,
             now=time.monotonic(),
         )
-        place = await self._requests.place(request) if not told.files_online else None
+        place = await self._requests.queue_position(request) if not progress.files_online else None
         return {
             "place": place,
             "seconds_left": None if seconds is None else round(seconds, 1),
-            "waits_for": self._held_up(),
+            "waits_for": self._blocked_reason(),
         }
 
-    async def _reason(self, request: Doc, progressed: DownloadProgressed) -> str:
+    async def _failure_reason(self, request: Doc, progressed: DownloadProgressed) -> str:
+        """Returns how many files failed, and the first one with its reason."""
         broken = await self._files.first_broken(request["pid"], request["locations"])
         if broken is None:
             return "the dataset has no such files any more"
-        share = f"{progressed.files_failed} of {progressed.files} files failed"
+        text = f"{progressed.files_failed} of {progressed.files} files failed"
         if progressed.files_expired:
-            share += f", {progressed.files_expired} of these expired"
-        return f"{share}; {broken['location']}: {broken['reason']}"
+            text += f", {progressed.files_expired} of these expired"
+        return f"{text}; {broken['location']}: {broken['reason']}"
 
 
-def _availability(row: Doc, tally: Tally, *, awaited: bool) -> DatasetAvailability | None:
-    """What is to be said of a dataset, None when that was said."""
-    found = availability(tally, awaited=awaited)
+def _availability_event(row: Doc, tally: Tally, *, pending: bool) -> DatasetAvailability | None:
+    """Returns the event for a dataset, or None if its availability was published already."""
+    found = dataset_availability(tally, pending=pending)
     if "list_version" not in row:
         return None
     if (found, tally.all_files) == (row.get("availability"), row.get("files")):
@@ -262,7 +283,8 @@ def _availability(row: Doc, tally: Tally, *, awaited: bool) -> DatasetAvailabili
     )
 
 
-def _end(progressed: DownloadProgressed, reason: str | None) -> Event:
+def _end_event(progressed: DownloadProgressed, reason: str | None) -> Event:
+    """Returns the final event of a request."""
     if reason is None:
         return DownloadReady(
             request_id=progressed.request_id,

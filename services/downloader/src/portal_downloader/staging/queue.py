@@ -1,7 +1,7 @@
-"""Queues the files of a request, portion by portion: once for all who ask.
+"""Queues the files of a request in portions; a file is recalled once for all requests.
 
-What is in the cache is online at once, what somebody else has asked for stays as it is. A portion
-that was cut off in the middle is queued again, which changes nothing.
+Files in the cache become online at once, files that are already pending stay as they are. An
+interrupted portion is queued again, which changes nothing.
 """
 
 import asyncio
@@ -12,84 +12,103 @@ from typing import Any
 from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import Doc
 
-from portal_downloader.archives.tape_locations import Places
+from portal_downloader.archives.tape_locations import TapeLocator
+from portal_downloader.cache.disk import Cache
 from portal_downloader.domain import file_rows
-from portal_downloader.domain.states import ASKABLE
+from portal_downloader.domain.states import REQUESTABLE
 from portal_downloader.settings import DownloaderSettings
-from portal_downloader.store.files import FileRow, Within
-from portal_downloader.store.queue import Waiting
+from portal_downloader.store.files import FileRow, LocationRange
+from portal_downloader.store.queue import QueuedFiles
 from portal_downloader.store.stores import Stores
 
 log = logger(__name__)
 
-AT_ONCE = 500  # files of a portion
-AFTER_NONE = ""  # before every location
+FILES_PER_PORTION = 500
+FROM_START = ""  # sorts before every location
 
 
-class Queueing:
-    def __init__(self, settings: DownloaderSettings, stores: Stores, places: Places) -> None:
+class Enqueuer:
+    """Queues files, or makes them online if they are in the cache."""
+
+    def __init__(
+        self, settings: DownloaderSettings, stores: Stores, cache: Cache, locator: TapeLocator
+    ) -> None:
         self._deadline = timedelta(seconds=settings.deadline_seconds)
         self._keep_seconds = settings.keep_seconds
-        self._most = settings.most_queued
+        self._max_queued = settings.most_queued
         self._datasets = stores.datasets
         self._files = stores.files
-        self._waiting = Waiting(stores.files)
-        self._cache = stores.cache
+        self._waiting = QueuedFiles(stores.files)
+        self._cache = cache
         self._contents = stores.contents
-        self._places = places
+        self._locator = locator
 
-    async def has_room(self, request: Doc) -> bool:
-        """Whether its reader has less in the queue than he may."""
-        return await self._waiting.queued_of(_requester(request), self._most) < self._most
+    async def has_capacity(self, request: Doc) -> bool:
+        """Returns whether the requester has fewer files in the queue than allowed."""
+        return (
+            await self._waiting.count_queued(_requester(request), self._max_queued)
+            < self._max_queued
+        )
 
-    async def portion(self, request: Doc, after: str) -> str | None:
-        """Queue its next files after this location; where to go on, None after the last."""
+    async def enqueue_portion(self, request: Doc, after: str) -> str | None:
+        """Queues the next files after this location; returns where to continue, None after the
+        last.
+        """
         pid: str = request["pid"]
-        within, following = await self._bounds(request, after)
-        if isinstance(within, Within):
-            found, last = await self._files.portion(pid, within, AT_ONCE)
-            following = last if last is not None else following
+        selection, following = await self._bounds(request, after)
+        if isinstance(selection, LocationRange):
+            files, last_location = await self._files.range_page(pid, selection, FILES_PER_PORTION)
+            following = last_location if last_location is not None else following
         else:
-            found = await self._files.select(pid, within, (*ASKABLE, "online"))
-        await self._queue(found, self._fields(request))
+            files = await self._files.select(pid, selection, (*REQUESTABLE, "online"))
+        await self._enqueue(files, self._fields(request))
         return following
 
-    async def _bounds(self, request: Doc, after: str) -> tuple[Within | Sequence[str], str | None]:
+    async def _bounds(
+        self, request: Doc, after: str
+    ) -> tuple[LocationRange | Sequence[str], str | None]:
+        """Returns the locations of the next portion, and where the one after it begins."""
         if request["locations"] is None:
-            border = await self._datasets.border(request["pid"], after)
-            return Within(after, border), border
-        left = sorted(name for name in request["locations"] if name > after)
-        named = left[:AT_ONCE]
-        return named, named[-1] if len(left) > AT_ONCE else None
+            boundary = await self._datasets.next_boundary(request["pid"], after)
+            return LocationRange(after, boundary), boundary
+        remaining = sorted(name for name in request["locations"] if name > after)
+        portion = remaining[:FILES_PER_PORTION]
+        return portion, portion[-1] if len(remaining) > FILES_PER_PORTION else None
 
     def _fields(self, request: Doc) -> dict[str, Any]:
+        """Returns the fields that the queued rows get."""
         now = datetime.now(UTC)
         priority = request.get("priority") or 0
-        return file_rows.asked(
+        return file_rows.requested_fields(
             now, now + self._deadline, requester=_requester(request), priority=priority
         )
 
-    async def _queue(self, found: Sequence[FileRow], fields: dict[str, Any]) -> None:
-        askable = [f for f in found if f.state in ASKABLE]
-        cached = await asyncio.to_thread(self._in_cache, askable)
-        empty = {f.id for f in askable if f.size == 0} - cached  # no archive has these on tape
-        tape = [f for f in askable if f.id not in cached | empty]
-        used = [f.sha256 for f in found if f.state == "online" or f.id in cached]
+    async def _enqueue(self, files: Sequence[FileRow], fields: dict[str, Any]) -> None:
+        """Moves files to `online`, `staged` (empty files) or `queued`."""
+        requestable = [f for f in files if f.state in REQUESTABLE]
+        cached = await asyncio.to_thread(self._in_cache, requestable)
+        empty = {
+            f.id for f in requestable if f.size == 0
+        } - cached  # no archive stores these on tape
+        tape = [f for f in requestable if f.id not in cached | empty]
+        used = [f.sha256 for f in files if f.state == "online" or f.id in cached]
         if cached:
-            await self._files.move_all(sorted(cached), {}, ASKABLE, "online", reason=None)
+            await self._files.move_all(sorted(cached), {}, REQUESTABLE, "online", reason=None)
         if used:
-            await self._contents.used(used, keep=self._keep_seconds)
+            await self._contents.touch(used, keep=self._keep_seconds)
         if empty:
-            await self._files.move_all(sorted(empty), {}, ASKABLE, "staged", **fields)
+            await self._files.move_all(sorted(empty), {}, REQUESTABLE, "staged", **fields)
         queued = 0
         if tape:
-            await self._waiting.place(await self._places.of([f.path for f in tape]), tape)
-            ids = [f.id for f in tape]  # a range of locations would do, but not in every database
-            queued = await self._files.move_all(ids, {}, ASKABLE, "queued", **fields)
-        log.info("files asked for", queued=queued, in_cache=len(cached))
+            await self._waiting.set_locations(
+                await self._locator.locate([f.path for f in tape]), tape
+            )
+            ids = [f.id for f in tape]  # some databases do not use an index for ranges here
+            queued = await self._files.move_all(ids, {}, REQUESTABLE, "queued", **fields)
+        log.info("files queued", queued=queued, in_cache=len(cached))
 
-    def _in_cache(self, found: Sequence[FileRow]) -> set[str]:
-        return {f.id for f in found if self._cache.holds(f.sha256, f.size)}
+    def _in_cache(self, files: Sequence[FileRow]) -> set[str]:
+        return {f.id for f in files if self._cache.contains(f.sha256, f.size)}
 
 
 def _requester(request: Doc) -> str:

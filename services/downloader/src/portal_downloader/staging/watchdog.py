@@ -1,8 +1,8 @@
-"""Looks whether there is cause to work, so that those who would work need not all look themselves.
+"""Watchdog: polls for work on behalf of the workers, which otherwise only react to signals.
 
-Bells ring in the process where something changes. What another replica left behind, what is due
-only later, and what a kill cut off is found here: each second while anything is under way, else now
-and then.
+Signals reach only workers of the same process. Work that another replica left behind, that starts
+after a delay, or that was interrupted by a crash is found here: every second while anything is
+pending, else every ten.
 """
 
 import asyncio
@@ -10,52 +10,54 @@ import time
 
 from portal_shared.runtime.worker import IDLE_SECONDS
 
-from portal_downloader.store.signals import Bells
+from portal_downloader.store.signals import Signals
 from portal_downloader.store.stores import Stores
 
-LOOK_SECONDS = 10.0  # between looks while nothing is under way
-UNRUNG_SECONDS = 60.0  # those for whom it rings look themselves no more often
+IDLE_POLL_SECONDS = 10.0  # between checks while nothing is pending
+FALLBACK_POLL_SECONDS = 60.0  # between checks of the signalled workers themselves
 
 
-class Looking:
-    def __init__(self, stores: Stores, bells: Bells) -> None:
+class Watchdog:
+    """Signals the workers that may have work."""
+
+    def __init__(self, stores: Stores, bells: Signals) -> None:
         self._stores = stores
-        self._bells = bells
+        self._signals = bells
         self._busy = True
-        self._looked = 0.0
-        self.stirred = asyncio.Event()  # something may be under way from now on
-        self.watched = (
+        self._checked_at = 0.0
+        self.may_have_work = asyncio.Event()  # set with every signal of a watched worker
+        self.signalled = (
             bells.planning,
             bells.submitting,
             bells.polling,
             bells.fetching,
             bells.releasing,
             bells.cancelling,
-        )  # that say so
+        )  # the signals of the watched workers
 
     async def step(self) -> bool:
-        """Ring for whom there is cause; never more work by itself."""
-        often = self._busy or self.stirred.is_set()
-        if time.monotonic() < self._looked + (IDLE_SECONDS if often else LOOK_SECONDS):
+        """Signals the workers with work; always returns False."""
+        is_active = self._busy or self.may_have_work.is_set()
+        if time.monotonic() < self._checked_at + (IDLE_SECONDS if is_active else IDLE_POLL_SECONDS):
             return False
-        self.stirred.clear()
-        self._busy = await self._ring()
-        self._looked = time.monotonic()
+        self.may_have_work.clear()
+        self._busy = await self._signal_workers()
+        self._checked_at = time.monotonic()
         return False
 
-    async def _ring(self) -> bool:
-        """Whether anything is under way."""
-        stores, bells = self._stores, self._bells
+    async def _signal_workers(self) -> bool:
+        """Sets the signals of workers with work; returns whether anything is pending."""
+        stores, signals = self._stores, self._signals
         causes = (
-            (stores.files.any_under_way, (bells.submitting, bells.polling, bells.fetching)),
-            (stores.batches.any, (bells.submitting, bells.polling)),
-            (stores.batches.any_pins, (bells.releasing,)),
-            (stores.requests.any_open, (bells.planning, bells.cancelling, bells.telling)),
+            (stores.files.any_pending, (signals.submitter, signals.poller, signals.fetcher)),
+            (stores.batches.exists, (signals.submitter, signals.poller)),
+            (stores.batches.any_pins, (signals.pin_releaser,)),
+            (stores.requests.any_open, (signals.planner, signals.canceller, signals.publisher)),
         )
-        busy = False
-        for is_there, those in causes:
-            if await is_there():
-                busy = True
-                for bell in those:
-                    bell.ring()
-        return busy
+        pending = False
+        for has_work, waiting in causes:
+            if await has_work():
+                pending = True
+                for signal in waiting:
+                    signal.set()
+        return pending

@@ -1,6 +1,6 @@
-"""Stage requests as rows in MongoDB, and the pins to let go.
+"""Repository of stage requests (`batches`) and of the pins to release at the archive (`pins`).
 
-A batch is intended before it is submitted, so that a submission whose answer was lost is found.
+A batch is stored before it is submitted, so that a submission whose answer was lost is found again.
 """
 
 import math
@@ -12,72 +12,75 @@ from datetime import UTC, datetime, timedelta
 from portal_shared.runtime.mongo import ASCENDING, Database, Doc, ReturnDocument, translate_errors
 
 from portal_downloader.store.files import FileRow
-from portal_downloader.store.signals import Bells
+from portal_downloader.store.signals import Signals
 
-PINS_AT_ONCE = 500
+PINS_PER_RELEASE = 500  # in one call of the archive
 
 
 @dataclass(frozen=True)
 class Batch:
+    """A stage request that the archive has accepted."""
+
     id: str
     stage_id: str
-    pause: float  # before the last look
+    pause: float  # seconds before the last poll
 
 
 class Batches:
-    def __init__(self, database: Database, lease: float, bells: Bells) -> None:
-        self._bells = bells
+    def __init__(self, database: Database, lease: float, bells: Signals) -> None:
+        self._signals = bells
         self._rows = database["batches"]
         self._pins = database["pins"]
         self._lease = timedelta(seconds=lease)
 
     async def prepare(self) -> None:
-        """Make the indexes."""
-        with translate_errors():
+        """Creates the indexes."""
+        with translated():
             await self._rows.create_index([("state", ASCENDING), ("due", ASCENDING)])
             await self._pins.create_index([("stage_id", ASCENDING)])
 
-    async def intend(self) -> str:
-        """A new batch; it is taken for lost if it is not accepted within the lease."""
-        made = uuid.uuid4().hex
-        due = datetime.now(UTC) + self._lease
-        with translate_errors():
-            await self._rows.insert_one({"_id": made, "state": "intended", "due": due})
-        return made
+    async def create(self) -> str:
+        """Stores a new batch and returns its id; unconfirmed after the lease, it is reconciled."""
+        batch = uuid.uuid4().hex
+        next_at = datetime.now(UTC) + self._lease
+        with translated():
+            await self._rows.insert_one({"_id": batch, "state": "intended", "due": next_at})
+        return batch
 
-    async def accepted(self, batch: str, stage_id: str, pause: float) -> None:
-        due = datetime.now(UTC) + timedelta(seconds=pause)
-        fields = {"state": "submitted", "stage_id": stage_id, "due": due, "pause": pause}
-        with translate_errors():
+    async def mark_submitted(self, batch: str, stage_id: str, pause: float) -> None:
+        """Stores the id that the archive gave, and polls it after `pause` seconds."""
+        next_at = datetime.now(UTC) + timedelta(seconds=pause)
+        fields = {"state": "submitted", "stage_id": stage_id, "due": next_at, "pause": pause}
+        with translated():
             await self._rows.update_one({"_id": batch}, {"$set": fields}, upsert=True)
-        self._bells.polling.ring()
+        self._signals.poller.set()
 
-    async def doubtful(self, batch: str) -> None:
-        """Nobody knows whether it was accepted: found out next."""
+    async def mark_unconfirmed(self, batch: str) -> None:
+        """Schedules a batch for reconciliation: it is unknown whether the archive accepted it."""
         now = datetime.now(UTC)
         with translate_errors():
             await self._rows.update_one({"_id": batch, "state": "intended"}, {"$set": {"due": now}})
-        self._bells.submitting.ring()
+        self._signals.submitter.set()
 
     async def stage_id(self, batch: str) -> str | None:
-        """None when it was never told, or the batch has ended."""
-        with translate_errors():
+        """Returns the archive's id of a batch; None if it is unknown or the batch has ended."""
+        with translated():
             row = await self._rows.find_one({"_id": batch})
         return row.get("stage_id") if row else None
 
-    async def claim_doubtful(self) -> str | None:
-        """A batch that was intended and never heard of again."""
+    async def claim_unconfirmed(self) -> str | None:
+        """Claims a batch that was created and never confirmed."""
         row = await self._claim("intended")
         return row["_id"] if row else None
 
-    async def claim_due(self) -> Batch | None:
-        """A batch to look at; not given to another for a while."""
+    async def claim_submitted(self) -> Batch | None:
+        """Claims a batch to poll; it is leased for a while."""
         row = await self._claim("submitted")
         return Batch(row["_id"], row["stage_id"], row["pause"]) if row else None
 
     async def seconds_to_next(self) -> float:
-        """Until a batch is to be looked at; infinite when there is none."""
-        with translate_errors():
+        """Returns the seconds until a batch is to be polled; infinite when there is none."""
+        with translated():
             row = await self._rows.find_one({"state": "submitted"}, sort=[("due", ASCENDING)])
         if row is None:
             return math.inf
@@ -93,62 +96,68 @@ class Batches:
                 return_document=ReturnDocument.AFTER,
             )
 
-    async def look_again(self, batch: str, pause: float) -> None:
-        due = datetime.now(UTC) + timedelta(seconds=pause)
-        with translate_errors():
-            await self._rows.update_one({"_id": batch}, {"$set": {"due": due, "pause": pause}})
+    async def postpone(self, batch: str, pause: float) -> None:
+        """Polls the batch again after `pause` seconds."""
+        next_at = datetime.now(UTC) + timedelta(seconds=pause)
+        with translated():
+            await self._rows.update_one({"_id": batch}, {"$set": {"due": next_at, "pause": pause}})
 
-    async def end(self, batch: str) -> None:
-        """Nothing of it is on its way any more."""
-        with translate_errors():
+    async def delete(self, batch: str) -> None:
+        """Deletes a batch of which no file is in flight."""
+        with translated():
             await self._rows.delete_one({"_id": batch})
 
-    async def let_go(self, file: FileRow) -> bool:
-        """Its copy is made, or not wanted: the archive need not keep it on disk, nor bring it.
+    async def unpin(self, file: FileRow) -> bool:
+        """Releases the archive's pin of a file, or cancels its recall.
 
-        False where no request for it is known: one whose id we never get has pins that run out.
+        Returns False if no stage request is known for it; the pin of a request whose id stays
+        unknown expires by itself.
         """
-        stage_id, comes = file.stage_id, False
+        stage_id, recalling = file.stage_id, False
         if stage_id is None and file.batch is not None:
-            stage_id, comes = await self.stage_id(file.batch), True
+            stage_id, recalling = await self.stage_id(file.batch), True
         if stage_id is None:
             return False
-        await self.call_off(file, stage_id, comes=comes)
+        await self.enqueue_release(file, stage_id, comes=recalling)
         return True
 
-    async def call_off(self, file: FileRow, stage_id: str, *, comes: bool = True) -> None:
-        """This request for it; `comes` if the archive may be bringing it."""
+    async def enqueue_release(self, file: FileRow, stage_id: str, *, comes: bool = True) -> None:
+        """Stores a pin to be released; `comes` is whether the archive may still be recalling the
+        file.
+        """
         pin = {"stage_id": stage_id, "path": file.path, "comes": comes}
         with translate_errors():
             await self._pins.update_one(
                 {"_id": f"{stage_id}/{file.id}"}, {"$set": pin}, upsert=True
             )
-        self._bells.releasing.ring()
+        self._signals.pin_releaser.set()
 
-    async def any(self) -> bool:
-        with translate_errors():
+    async def exists(self) -> bool:
+        """Returns whether there is any batch."""
+        with translated():
             return await self._rows.find_one({}, {"_id": 1}) is not None
 
     async def any_pins(self) -> bool:
-        """Whether one is to be let go."""
-        with translate_errors():
+        """Returns whether any pin is to be released."""
+        with translated():
             return await self._pins.find_one({}, {"_id": 1}) is not None
 
     async def pins_to_release(self) -> tuple[str, list[Doc]] | None:
-        """The id of a stage request, and rows of it."""
-        with translate_errors():
+        """Returns the id of a stage request and pins of it, or None."""
+        with translated():
             first = await self._pins.find_one({})
             if first is None:
                 return None
-            rows = self._pins.find({"stage_id": first["stage_id"]}).limit(PINS_AT_ONCE)
-            return first["stage_id"], [row async for row in rows]
+            pins = self._pins.find({"stage_id": first["stage_id"]}).limit(PINS_PER_RELEASE)
+            return first["stage_id"], [row async for row in pins]
 
-    async def released(self, pins: Sequence[Doc]) -> None:
-        with translate_errors():
+    async def delete_pins(self, pins: Sequence[Doc]) -> None:
+        with translated():
             await self._pins.delete_many({"_id": {"$in": [pin["_id"] for pin in pins]}})
 
     async def counts(self) -> dict[str, int]:
-        with translate_errors():
+        """Counts batches and pins, for /status."""
+        with translated():
             return {
                 "stage_requests": await self._rows.count_documents({"state": "submitted"}),
                 "stage_requests_doubtful": await self._rows.count_documents({"state": "intended"}),

@@ -1,6 +1,6 @@
-"""What the cache holds, as rows in MongoDB: by SHA-256, with size, CRC-32, and how long it is kept.
+"""Index of the cache (`contents`): SHA-256, size, CRC-32, last use and protection of each content.
 
-`kept_until` is the pin of a reader's: nothing is evicted before it has passed.
+Nothing is evicted before its `kept_until` has passed.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -12,6 +12,8 @@ from portal_shared.runtime.mongo import ASCENDING, Database, DuplicateKeyError, 
 
 @dataclass(frozen=True)
 class Content:
+    """A content of the cache."""
+
     sha256: str
     size: int
 
@@ -21,51 +23,52 @@ class Contents:
         self._rows = database["contents"]
 
     async def prepare(self) -> None:
-        """Make the indexes."""
-        with translate_errors():
+        """Creates the indexes."""
+        with translated():
             await self._rows.create_index([("kept_until", ASCENDING), ("used_at", ASCENDING)])
             await self._rows.create_index([("used_at", ASCENDING)])
 
-    async def arrived(self, sha256: str, *, size: int, crc32: int, keep: float) -> None:
-        """It is there, verified, and kept for so many seconds at least."""
+    async def add(self, sha256: str, *, size: int, crc32: int, keep: float) -> None:
+        """Adds a verified content, protected for at least `keep` seconds."""
         now = datetime.now(UTC)
         fields = {"size": size, "crc32": crc32, "used_at": now}
         change = {"$set": fields, "$max": {"kept_until": now + timedelta(seconds=keep)}}
         with translate_errors():
             try:
                 await self._rows.update_one({"_id": sha256}, change, upsert=True)
-            except DuplicateKeyError:  # at the same moment
+            except DuplicateKeyError:  # another replica added it at the same moment
                 await self._rows.update_one({"_id": sha256}, change)
 
-    async def used(self, digests: Sequence[str], *, keep: float) -> None:
-        """Somebody wants these now: they stay for so many seconds more."""
+    async def touch(self, digests: Sequence[str], *, keep: float) -> None:
+        """Records a use of these contents and protects them for at least `keep` seconds."""
         now = datetime.now(UTC)
-        kept = now + timedelta(seconds=keep)
-        change = {"$set": {"used_at": now}, "$max": {"kept_until": kept}}
-        with translate_errors():
+        protected_until = now + timedelta(seconds=keep)
+        change = {"$set": {"used_at": now}, "$max": {"kept_until": protected_until}}
+        with translated():
             await self._rows.update_many({"_id": {"$in": list(digests)}}, change)
 
     async def crc32s(self, digests: Sequence[str]) -> dict[str, int]:
-        """Of those that are there."""
-        with translate_errors():
+        """Returns the CRC-32 of those of these contents that are in the index."""
+        with translated():
             rows = self._rows.find({"_id": {"$in": list(digests)}}, {"crc32": 1})
             return {row["_id"]: row["crc32"] async for row in rows}
 
-    async def all(self) -> AsyncGenerator[Content]:
-        with translate_errors():
+    async def iterate(self) -> AsyncGenerator[Content]:
+        """Yields every content."""
+        with translated():
             async for row in self._rows.find({}, {"size": 1}):
                 yield Content(row["_id"], row["size"])
 
-    async def bytes(self) -> int:
-        """What all of it takes up."""
-        with translate_errors():
+    async def total_bytes(self) -> int:
+        """Returns the size of all contents together."""
+        with translated():
             group = {"$group": {"_id": None, "bytes": {"$sum": "$size"}}}
             async for row in self._rows.aggregate([group]):
                 return int(row["bytes"])
         return 0
 
     async def pinned_bytes(self) -> int:
-        """Of those that are kept for somebody."""
+        """Returns the size of all protected contents together."""
         now = datetime.now(UTC)
         with translate_errors():
             group = {"$group": {"_id": None, "bytes": {"$sum": "$size"}}}
@@ -74,21 +77,21 @@ class Contents:
                 return int(row["bytes"])
         return 0
 
-    async def evictable(self, most: int) -> list[Content]:
-        """Those that nobody has wanted for longest and that are not kept."""
+    async def evictable(self, limit: int) -> list[Content]:
+        """Returns the unprotected contents that have not been used for longest."""
         which = {"kept_until": {"$lte": datetime.now(UTC)}}
-        with translate_errors():
-            rows = self._rows.find(which).sort("used_at", ASCENDING).limit(most)
+        with translated():
+            rows = self._rows.find(which).sort("used_at", ASCENDING).limit(limit)
             return [Content(row["_id"], row["size"]) async for row in rows]
 
-    async def let_go(self, sha256: str) -> bool:
-        """Forget it, unless somebody has wanted it since."""
+    async def evict(self, sha256: str) -> bool:
+        """Removes a content from the index and returns True, unless it was used meanwhile."""
         which = {"_id": sha256, "kept_until": {"$lte": datetime.now(UTC)}}
         with translate_errors():
             result = await self._rows.delete_one(which)
         return bool(result.deleted_count)
 
-    async def forget(self, sha256: str) -> None:
-        """It is not there any more, for whatever reason."""
-        with translate_errors():
+    async def remove(self, sha256: str) -> None:
+        """Removes a content that is no longer in the cache."""
+        with translated():
             await self._rows.delete_one({"_id": sha256})

@@ -1,4 +1,4 @@
-"""Datasets as the downloader knows them, and the parts of lists of files that are on their way."""
+"""Repository of datasets, and of file lists that arrive in several parts."""
 # pyright: reportUnknownMemberType=false
 
 import uuid
@@ -26,28 +26,28 @@ from portal_shared.runtime.mongo import (
     translate_errors,
 )
 
-from portal_downloader.store.signals import Bells
+from portal_downloader.store.signals import Signals
 
-MOST_BORDERS = 2000  # of a dataset
+MAX_BOUNDARIES = 2000  # stored for one dataset
 
 
 @dataclass(frozen=True)
-class Listing:
-    """All parts of a list are there."""
+class FileList:
+    """A complete list of files of one version of a dataset."""
 
-    id: str  # empty for one that came whole
+    id: str  # empty for a list that arrived in one part
     pid: str
     version: int
     folder: str | None
-    files: list[Doc] | None  # of a list in one part
+    files: list[Doc] | None  # None for a list whose parts are stored
 
 
-def _listing(row: Doc) -> Listing:
-    return Listing(row["_id"], row["pid"], row["version"], row["folder"], row.get("files"))
+def _file_list(row: Doc) -> FileList:
+    return FileList(row["_id"], row["pid"], row["version"], row["folder"], row.get("files"))
 
 
-def _as_read(row: Doc) -> Doc:
-    """That row, unless it has changed since."""
+def _unchanged_filter(row: Doc) -> Doc:
+    """Returns a filter that matches the row unless it has changed since it was read."""
     return {
         "_id": row["_id"],
         "changes": row.get("changes"),
@@ -56,17 +56,17 @@ def _as_read(row: Doc) -> Doc:
 
 
 class Datasets:
-    def __init__(self, database: Database, lease: float, bells: Bells) -> None:
-        self._bells = bells
+    def __init__(self, database: Database, lease: float, bells: Signals) -> None:
+        self._signals = bells
         self.rows = database["datasets"]
         self._parts = database["parts"]
         self._lists = database["lists"]
-        self._borders = database["borders"]
+        self._boundaries = database["borders"]
         self._lease = timedelta(seconds=lease)
 
     async def prepare(self) -> None:
-        """Make the indexes."""
-        with translate_errors():
+        """Creates the indexes."""
+        with translated():
             await self.rows.create_index("news", sparse=True)
             await self._parts.create_index([("pid", ASCENDING), ("version", ASCENDING)])
             await self._lists.create_index([("until", ASCENDING)])
@@ -76,14 +76,14 @@ class Datasets:
             return await self.rows.find_one({"_id": pid})
 
     async def list_versions(self, pids: Sequence[str]) -> dict[str, int]:
-        """Of those whose files are listed."""
+        """Returns the version of the file list of those of these datasets that have one."""
         which: Doc = {"_id": {"$in": list(pids)}, "list_version": {"$exists": True}}
         with translate_errors():
             rows = self.rows.find(which, {"list_version": 1})
             return {row["_id"]: row["list_version"] async for row in rows}
 
-    async def registered(self, events: Sequence[DatasetRegistered]) -> None:
-        """Keep what is said of each, where it is newer."""
+    async def store_registered(self, events: Sequence[DatasetRegistered]) -> None:
+        """Stores the records of registered datasets, each only if it is newer."""
         newest = {e.dataset.pid: e for e in sorted(events, key=lambda e: e.version)}
         changes: dict[str, tuple[int, Doc]] = {}
         for pid, event in newest.items():
@@ -97,15 +97,17 @@ class Datasets:
                 "created": record.created,
             }
             changes[pid] = event.version, {"$set": fields}
-        await self._newer("version", changes)
+        await self._update_if_newer("version", changes)
 
-    async def withdrawn(self, pid: str, version: int, reason: str) -> None:
-        """Serve no byte of it any more, and say why."""
+    async def store_withdrawn(self, pid: str, version: int, reason: str) -> None:
+        """Stores that a dataset is withdrawn: its files are no longer served, with this reason."""
         fields: Doc = {"version": version, "is_public": False, "withdrawn": reason}
-        await self._newer("version", {pid: (version, {"$set": fields})})
+        await self._update_if_newer("version", {pid: (version, {"$set": fields})})
 
-    async def _newer(self, counter: str, changes: Mapping[str, tuple[int, Doc]]) -> int:
-        """Make these changes, by pid, where the counter is behind; how many were made."""
+    async def _update_if_newer(self, counter: str, changes: Mapping[str, tuple[int, Doc]]) -> int:
+        """Applies these changes, by pid, where the stored counter is lower; returns how many were
+        made.
+        """
         writes: list[Any] = [
             UpdateOne({"_id": pid, counter: {"$not": {"$gte": version}}}, change, upsert=True)
             for pid, (version, change) in changes.items()
@@ -119,36 +121,38 @@ class Datasets:
                 details: Any = error.details or {}
                 if any(e.get("code") != DUPLICATE_KEY for e in details.get("writeErrors", [])):
                     raise
-                return int(details["nMatched"] + details["nUpserted"])  # the others are newer
+                return int(details["nMatched"] + details["nUpserted"])  # others exist and are newer
         return result.matched_count + result.upserted_count
 
-    async def keep_part(self, event: DatasetFilesListed) -> None:
-        """Of a list in several parts: together they are claimed as a list."""
-        if await self._is_known(event):
+    async def store_part(self, event: DatasetFilesListed) -> None:
+        """Stores a part of a file list; the list can be claimed once all parts are stored."""
+        if await self._is_imported(event):
             return
-        name = f"{pid_key(event.pid)}-{event.version}"
-        ours: Doc = {"pid": event.pid, "version": event.version}
+        name = f"{key(event.pid)}-{event.version}"
+        list_key: Doc = {"pid": event.pid, "version": event.version}
         files = [f.model_dump() for f in event.files]
-        told: Doc = {**ours, "folder": event.folder, "parts": event.parts}
-        whole: Doc = {**told, "complete": True, "until": datetime.now(UTC)}
-        part = {**ours, "part": event.part, "files": files}
-        with translate_errors():
+        header: Doc = {**list_key, "folder": event.folder, "parts": event.parts}
+        complete_list: Doc = {**header, "complete": True, "until": datetime.now(UTC)}
+        part = {**list_key, "part": event.part, "files": files}
+        with translated():
             await self._parts.replace_one({"_id": f"{name}-{event.part}"}, part, upsert=True)
-            complete = await self._parts.count_documents(ours) >= event.parts
-        change = {"$set": whole} if complete else {"$setOnInsert": {**told, "complete": False}}
-        with translate_errors():
+            complete = await self._parts.count_documents(list_key) >= event.parts
+        change = (
+            {"$set": complete_list} if complete else {"$setOnInsert": {**header, "complete": False}}
+        )
+        with translated():
             await self._lists.update_one({"_id": name}, change, upsert=True)
-        if await self._is_known(event):  # meanwhile
-            await self.drop_lists([_listing({"_id": name, **told})])
+        if await self._is_imported(event):  # by now
+            await self.delete_lists([_file_list({"_id": name, **header})])
         elif complete:
-            self._bells.listing.ring()
+            self._signals.importer.set()
 
-    async def _is_known(self, event: DatasetFilesListed) -> bool:
+    async def _is_imported(self, event: DatasetFilesListed) -> bool:
         known = await self.find(event.pid)
         return known is not None and known.get("list_version", -1) >= event.version
 
-    async def claim_list(self) -> Listing | None:
-        """A complete list to make the dataset's; not given to another for a while."""
+    async def claim_list(self) -> FileList | None:
+        """Claims a complete list to import; it is leased for a while."""
         now = datetime.now(UTC)
         with translate_errors():
             row = await self._lists.find_one_and_update(
@@ -157,109 +161,115 @@ class Datasets:
                 sort=[("until", ASCENDING)],
                 return_document=ReturnDocument.AFTER,
             )
-        return _listing(row) if row else None
+        return _file_list(row) if row else None
 
-    async def parts(self, listing: Listing) -> AsyncGenerator[list[Doc]]:
-        if listing.files is not None:
-            yield listing.files
+    async def parts(self, file_list: FileList) -> AsyncGenerator[list[Doc]]:
+        """Yields the files of a list, part by part."""
+        if file_list.files is not None:
+            yield file_list.files
             return
-        which = {"pid": listing.pid, "version": listing.version}
-        with translate_errors():
+        which = {"pid": file_list.pid, "version": file_list.version}
+        with translated():
             async for row in self._parts.find(which).sort("part", ASCENDING):
                 yield row["files"]
 
-    async def keep_borders(self, pid: str, locations: Iterable[str]) -> None:
-        """Where its files can be divided, so that a portion of them is found without the others."""
-        borders = sorted(set(locations))
-        step = len(borders) // MOST_BORDERS + 1
-        row: Doc = {"locations": borders[step - 1 :: step]}
-        with translate_errors():
-            await self._borders.replace_one({"_id": pid}, row, upsert=True)
+    async def save_boundaries(self, pid: str, locations: Iterable[str]) -> None:
+        """Stores locations that divide the dataset into ranges that an index finds quickly."""
+        boundaries = sorted(set(locations))
+        step = len(boundaries) // MAX_BOUNDARIES + 1
+        row: Doc = {"locations": boundaries[step - 1 :: step]}
+        with translated():
+            await self._boundaries.replace_one({"_id": pid}, row, upsert=True)
 
-    async def border(self, pid: str, after: str) -> str | None:
-        """The first after this location, None where there is none: a hint, not more."""
-        with translate_errors():
-            row = await self._borders.find_one({"_id": pid})
+    async def next_boundary(self, pid: str, after: str) -> str | None:
+        """Returns the first boundary after this location, or None; only a hint."""
+        with translated():
+            row = await self._boundaries.find_one({"_id": pid})
         locations: list[str] = row["locations"] if row else []
         return next(iter(locations[bisect_right(locations, after) :][:1]), None)
 
-    async def listed(self, listings: Sequence[Listing]) -> int:
-        """These lists are their datasets', where no newer one is; how many are."""
+    async def mark_listed(self, lists: Sequence[FileList]) -> int:
+        """Makes these lists current where no newer one is; returns how many became current."""
         now = datetime.now(UTC).replace(microsecond=0)
         changes: dict[str, tuple[int, Doc]] = {}
-        for listing in listings:
+        for file_list in lists:
             fields: Doc = {
-                "list_version": listing.version,
+                "list_version": file_list.version,
                 "listed_at": now,
-                "folder": listing.folder,
+                "folder": file_list.folder,
                 "news": True,
             }
-            changes[listing.pid] = listing.version, {"$set": fields, "$inc": {"changes": 1}}
-        made = await self._newer("list_version", changes)
-        self._bells.telling.ring()
+            changes[file_list.pid] = file_list.version, {"$set": fields, "$inc": {"changes": 1}}
+        made = await self._update_if_newer("list_version", changes)
+        self._signals.publisher.set()
         return made
 
-    async def drop_lists(self, listings: Sequence[Listing]) -> None:
-        """These and all older ones, with their parts."""
-        older: list[Doc] = [{"pid": f.pid, "version": {"$lte": f.version}} for f in listings]
-        with translate_errors():
+    async def delete_lists(self, lists: Sequence[FileList]) -> None:
+        """Deletes these lists and all older ones of their datasets, with their parts."""
+        older: list[Doc] = [{"pid": f.pid, "version": {"$lte": f.version}} for f in lists]
+        with translated():
             await self._parts.delete_many({"$or": older})
             await self._lists.delete_many({"$or": older})
 
-    async def with_news(self, most: int) -> list[Doc]:
-        with translate_errors():
-            return [row async for row in self.rows.find({"news": True}).limit(most)]
+    async def changed(self, limit: int) -> list[Doc]:
+        """Returns datasets whose files or requests have changed."""
+        with translated():
+            return [row async for row in self.rows.find({"news": True}).limit(limit)]
 
-    async def note_news(self, pid: str) -> Doc | None:
-        """Its files or requests have changed; the row as it is then."""
-        with translate_errors():
+    async def mark_changed(self, pid: str) -> Doc | None:
+        """Marks that files or requests of a dataset have changed; returns its row after that."""
+        with translated():
             row = await self.rows.find_one_and_update(
                 {"_id": pid},
                 {"$set": {"news": True}, "$inc": {"changes": 1}},
                 return_document=ReturnDocument.AFTER,
             )
-        self._bells.telling.ring()
+        self._signals.publisher.set()
         return row
 
-    async def news_told(self, rows: Iterable[Doc]) -> None:
-        """Unless there is more since a row was read."""
-        seen: list[Any] = [UpdateOne(_as_read(row), {"$unset": {"news": ""}}) for row in rows]
+    async def clear_changed(self, rows: Iterable[Doc]) -> None:
+        """Clears the mark of these datasets, unless they have changed since they were read."""
+        seen: list[Any] = [
+            UpdateOne(_unchanged_filter(row), {"$unset": {"news": ""}}) for row in rows
+        ]
         if seen:
             with translate_errors():
                 await self.rows.bulk_write(seen, ordered=False)
 
-    async def available(
-        self, told: Sequence[tuple[Doc, DatasetAvailability]], session: Session
+    async def store_availability(
+        self, changes: Sequence[tuple[Doc, DatasetAvailability]], session: Session
     ) -> list[DatasetAvailability]:
-        """Keep these within a transaction, which ends the news; those that hold.
+        """Stores changed availabilities within a transaction and clears the mark of the datasets.
 
-        Of a row that has changed since it was read, nothing holds: its news is told the next time.
+        Returns the events that are valid: those of rows that have changed since they were read are
+        left out and computed again later.
         """
-        teller = uuid.uuid4().hex
+        marker = uuid.uuid4().hex
         writes: list[Any] = [
             UpdateOne(
-                _as_read(row),
+                _unchanged_filter(row),
                 {
                     "$set": {
                         "availability": event.availability,
                         "availability_version": event.version,
                         "files": event.files,
-                        "teller": teller,
+                        "teller": marker,
                     },
                     "$unset": {"news": ""},
                 },
             )
-            for row, event in told
+            for row, event in changes
         ]
         result = await self.rows.bulk_write(writes, ordered=False, session=session)
-        if result.matched_count == len(told):
-            return [event for _, event in told]
-        which: Doc = {"_id": {"$in": [row["_id"] for row, _ in told]}, "teller": teller}
-        ours = {row["_id"] async for row in self.rows.find(which, {"_id": 1}, session=session)}
-        return [event for row, event in told if row["_id"] in ours]
+        if result.matched_count == len(changes):
+            return [event for _, event in changes]
+        which: Doc = {"_id": {"$in": [row["_id"] for row, _ in changes]}, "teller": marker}
+        valid = {row["_id"] async for row in self.rows.find(which, {"_id": 1}, session=session)}
+        return [event for row, event in changes if row["_id"] in valid]
 
     async def counts(self) -> dict[str, int]:
-        with translate_errors():
+        """Counts datasets, unfinished lists and pending availability events, for /status."""
+        with translated():
             return {
                 "datasets": await self.rows.count_documents({"list_version": {"$exists": True}}),
                 "lists_unfinished": await self._lists.count_documents({}),

@@ -1,8 +1,8 @@
-"""The rows of files in MongoDB: one per file of a dataset, with its state.
+"""Repository of files: one row per file of a dataset, with its state.
 
-A move is made only where the file still is in the state it starts from, and belongs to the batch or
-the owner it is made for: so that what comes twice, or late, changes nothing. `news` marks rows
-whose change their dataset's readers have not been told.
+A transition is made only if the row still is in the state it starts from and belongs to the
+expected batch or owner, so that repeated or late updates have no effect. `news` marks rows whose
+change has not been published for their dataset.
 """
 
 import time
@@ -19,22 +19,22 @@ from portal_shared.runtime.mongo import (
     translate_errors,
 )
 
-from portal_downloader.domain.batching import group_of
+from portal_downloader.domain.batch_policy import group_of
 from portal_downloader.domain.states import (
     BROKEN,
-    MOVES,
+    IN_FLIGHT,
     NOT_ONLINE,
-    THERE,
-    UNDER_WAY,
+    PENDING,
+    TRANSITIONS,
     State,
     Tally,
 )
-from portal_downloader.store.signals import Bells
+from portal_downloader.store.signals import Signals
 
-IDS_AT_ONCE = 200  # not every database compares a row with many in less than their number
-MOVED_AT_ONCE = 100
-ROWS_AT_ONCE = 1000
-COUNTS_COST = 50  # so many times as long as counting took, the counts are good
+IDS_PER_QUERY = 200  # some databases compare a row with each of the ids
+IDS_PER_MOVE = 100
+ROWS_PER_PAGE = 1000
+COUNTS_COST_FACTOR = 50  # counts are cached for so many times the duration of counting
 _SUMS: Doc = {"files": {"$sum": 1}, "bytes": {"$sum": "$size"}}
 
 
@@ -44,6 +44,8 @@ def file_id(pid: str, location: str) -> str:
 
 @dataclass(frozen=True)
 class FileRow:
+    """A row of `files`, as the staging workers need it."""
+
     id: str
     pid: str
     location: str
@@ -52,19 +54,19 @@ class FileRow:
     sha256: str
     state: State
     attempt: int
-    mismatches: int  # times it came and was something else
-    stumbles: int  # times its bytes could not be had
-    batch: str | None  # while the archive works on it
+    mismatches: int  # times it arrived with a wrong size or checksum
+    interruptions: int  # times its transfer was interrupted
+    batch: str | None  # while the archive is staging it
     stage_id: str | None  # of the stage request that pins it
     owner: str | None
 
     @property
-    def part(self) -> str:
-        """The name under which it arrives: of its dataset and its content."""
-        return f"{pid_key(self.pid)}-{self.sha256}"
+    def part_key(self) -> str:
+        """The key of the growing file in the cache, of dataset and content."""
+        return f"{key(self.pid)}-{self.sha256}"
 
     @classmethod
-    def of(cls, row: Doc) -> "FileRow":
+    def from_row(cls, row: Doc) -> "FileRow":
         return cls(
             id=row["_id"],
             pid=row["pid"],
@@ -75,7 +77,7 @@ class FileRow:
             state=row["state"],
             attempt=row["attempt"],
             mismatches=row["mismatches"],
-            stumbles=row["stumbles"],
+            interruptions=row["stumbles"],
             batch=row["batch"],
             stage_id=row["stage_id"],
             owner=row["owner"],
@@ -83,28 +85,30 @@ class FileRow:
 
 
 @dataclass(frozen=True)
-class Within:
+class LocationRange:
     """Locations after one, and up to another where that is known."""
 
     after: str
     up_to: str | None
 
-    def which(self, pid: str) -> Doc:
+    def row_filter(self, pid: str) -> Doc:
         bounds = {"$gt": self.after} | ({} if self.up_to is None else {"$lte": self.up_to})
         return {"pid": pid, "location": bounds}
 
 
 class Files:
-    def __init__(self, database: Database, lease: float, bells: Bells) -> None:
+    """Reads and changes the rows of files."""
+
+    def __init__(self, database: Database, lease: float, bells: Signals) -> None:
         self.rows = database["files"]
-        self._bells = bells
+        self._signals = bells
         self._lease = timedelta(seconds=lease)
         self._counts: dict[str, int] = {}
-        self._counts_good_until = 0.0
+        self._counts_valid_until = 0.0
 
     async def prepare(self) -> None:
-        """Make the indexes."""
-        with translate_errors():
+        """Creates the indexes."""
+        with translated():
             await self.rows.create_index([("pid", ASCENDING), ("location", ASCENDING)])
             await self.rows.create_index([("pid", ASCENDING), ("state", ASCENDING)])
             await self.rows.create_index([("sha256", ASCENDING)])
@@ -114,7 +118,7 @@ class Files:
             await self.rows.create_index("batch", sparse=True)
             await self.rows.create_index("news", sparse=True)
             older = self.rows.find({"group": {"$exists": False}}, {"path": 1})
-            async for row in older:  # of a version that did not group
+            async for row in older:  # of a version without groups
                 group = {"group": group_of(row["path"], None), "position": 0, "requester": ""}
                 await self.rows.update_one({"_id": row["_id"]}, {"$set": group})
 
@@ -122,16 +126,18 @@ class Files:
         with translate_errors():
             return await self.rows.find_one({"_id": file_id(pid, location)})
 
-    async def named(self, pid: str, locations: Sequence[str]) -> list[Doc]:
-        """Those of these locations that the dataset has."""
+    async def find_many(self, pid: str, locations: Sequence[str]) -> list[Doc]:
+        """Returns the rows of those of these locations that the dataset has."""
         found: list[Doc] = []
         for which in _selections(pid, locations):
             with translate_errors():
                 found += [row async for row in self.rows.find(which)]
         return found
 
-    async def volumes(self, pid: str) -> list[str]:
-        """Folders of OME-Zarrs, by their names: empty for the dataset's own, else with a slash."""
+    async def zarr_folders(self, pid: str) -> list[str]:
+        """Returns the folders of OME-Zarrs with a slash at their ends; empty for the dataset
+        itself.
+        """
         inside = r"^(.*\.zarr/)?(zarr\.json|\.zattrs)$"
         which: Doc = {"pid": pid, "location": {"$regex": inside}}
         with translate_errors():
@@ -141,13 +147,13 @@ class Files:
         return sorted(f for f in found if not any(f != g and f.startswith(g) for g in found))
 
     async def page(self, pid: str, after: str, limit: int) -> list[Doc]:
-        """In the order of their locations, from the one after `after`."""
-        with translate_errors():
+        """Returns rows in the order of their locations, beginning after this location."""
+        with translated():
             rows = self.rows.find({"pid": pid, "location": {"$gt": after}})
             return [row async for row in rows.sort("location", ASCENDING).limit(limit)]
 
     async def sorted_rows(self, which: Doc, locations: Sequence[str] | None) -> AsyncGenerator[Doc]:
-        """Location, size, checksum and state, in the order of locations."""
+        """Yields location, size, checksum and state of a selection in the order of locations."""
         fields = {"location": 1, "size": 1, "sha256": 1, "state": 1}
         pid = which["pid"]
         portions = [which] if locations is None else _selections(pid, sorted(locations))
@@ -156,101 +162,119 @@ class Files:
                 async for row in self.rows.find(portion, fields).sort("location", ASCENDING):
                     yield row
 
-    async def any_away(self, which: Doc, locations: Sequence[str] | None) -> bool:
-        """Whether one of them is not online: where all of the dataset is, by one look."""
-        away = {"state": {"$in": list(NOT_ONLINE)}}
-        with translate_errors():
-            if await self.rows.find_one({"pid": which["pid"], **away}, {"_id": 1}) is None:
+    async def any_offline(self, which: Doc, locations: Sequence[str] | None) -> bool:
+        """Returns whether a file of the selection is not online.
+
+        One query answers for all selections of a dataset whose files are all online.
+        """
+        offline = {"state": {"$in": list(NOT_ONLINE)}}
+        with translated():
+            if await self.rows.find_one({"pid": which["pid"], **offline}, {"_id": 1}) is None:
                 return False
         if which.keys() == {"pid"} and locations is None:
             return True
         portions = [which] if locations is None else _selections(which["pid"], locations)
         for portion in portions:
-            with translate_errors():
-                if await self.rows.find_one({**portion, **away}, {"_id": 1}):
+            with translated():
+                if await self.rows.find_one({**portion, **offline}, {"_id": 1}):
                     return True
         return False
 
     async def move(self, which: Doc, was: Sequence[State], to: State, **fields: Any) -> int:
-        """Make this move of all that `which` fits and that are in one of the states `was`."""
-        wrong = [state for state in was if to not in MOVES[state]]
+        """Moves all rows that match `which` and are in one of the states `was` to another state.
+
+        Returns how many moved. Raises ValueError for a transition that does not exist.
+        """
+        wrong = [state for state in was if to not in TRANSITIONS[state]]
         if wrong:
             raise ValueError(f"no file goes from {wrong} to {to}")
         if to == "staged" and "stage_id" in fields:
             fields["pinned_at"] = datetime.now(UTC)
         change: Doc = {"$set": {"state": to, "news": True, **fields}}
-        fitting = {**which, "state": {"$in": list(was)}}
+        row_filter = {**which, "state": {"$in": list(was)}}
         one = isinstance(which.get("_id"), str)
-        with translate_errors():
-            result = await (self.rows.update_one if one else self.rows.update_many)(fitting, change)
+        with translated():
+            result = await (self.rows.update_one if one else self.rows.update_many)(
+                row_filter, change
+            )
         if result.modified_count:
-            self._ring(was, to)
+            self._signal(was, to)
         return int(result.modified_count)
 
-    def _ring(self, was: Sequence[State], to: State) -> None:
-        """For those to whom such a move gives work."""
-        self._bells.telling.ring()
-        if to == "queued" or (to not in THERE and set(was) & set(THERE)):  # room at the archive
-            self._bells.submitting.ring()
+    def _signal(self, was: Sequence[State], to: State) -> None:
+        """Wakes the workers to whom such a transition gives work."""
+        self._signals.publisher.set()
+        if to == "queued" or (
+            to not in IN_FLIGHT and set(was) & set(IN_FLIGHT)
+        ):  # room at the archive
+            self._signals.submitter.set()
         if to == "staged":
-            self._bells.fetching.ring()
+            self._signals.fetcher.set()
 
     async def move_all(
         self, ids: Sequence[str], which: Doc, was: Sequence[State], to: State, **fields: Any
     ) -> int:
+        """Moves those of these files that also match `which`; returns how many moved."""
         moved = 0
-        for start in range(0, len(ids), MOVED_AT_ONCE):
-            here = {"_id": {"$in": list(ids[start : start + MOVED_AT_ONCE])}, **which}
-            moved += await self.move(here, was, to, **fields)
+        for start in range(0, len(ids), IDS_PER_MOVE):
+            portion = {"_id": {"$in": list(ids[start : start + IDS_PER_MOVE])}, **which}
+            moved += await self.move(portion, was, to, **fields)
         return moved
 
-    async def of_batch(self, batch: str, states: Sequence[State]) -> list[FileRow]:
-        with translate_errors():
+    async def in_batch(self, batch: str, states: Sequence[State]) -> list[FileRow]:
+        """Returns the files of a batch in these states, in tape order."""
+        with translated():
             rows = self.rows.find({"batch": batch, "state": {"$in": list(states)}})
             rows = rows.sort([("group", ASCENDING), ("position", ASCENDING), ("path", ASCENDING)])
-            return [FileRow.of(row) async for row in rows]
+            return [FileRow.from_row(row) async for row in rows]
 
     async def in_states(self, states: Sequence[State]) -> AsyncGenerator[FileRow]:
-        with translate_errors():
+        """Yields all files in these states."""
+        with translated():
             async for row in self.rows.find({"state": {"$in": list(states)}}):
-                yield FileRow.of(row)
+                yield FileRow.from_row(row)
 
-    async def portions(
+    async def pages_of(
         self, pid: str, locations: Sequence[str] | None, states: Sequence[State]
     ) -> AsyncGenerator[list[FileRow]]:
-        """Of a selection, so many at a time that memory stays flat; they may change meanwhile."""
+        """Yields the files of a selection in pages, so that memory stays flat while they may
+        change.
+        """
         for which in _selections(pid, locations):
             after = ""
             while True:
-                here = {**which, "state": {"$in": list(states)}}
+                page_filter = {**which, "state": {"$in": list(states)}}
                 if locations is None:
-                    here["location"] = {"$gt": after}
-                with translate_errors():
-                    rows = self.rows.find(here).sort("location", ASCENDING).limit(ROWS_AT_ONCE)
-                    found = [FileRow.of(row) async for row in rows]
+                    page_filter["location"] = {"$gt": after}
+                with translated():
+                    rows = (
+                        self.rows.find(page_filter).sort("location", ASCENDING).limit(ROWS_PER_PAGE)
+                    )
+                    found = [FileRow.from_row(row) async for row in rows]
                 if found:
                     yield found
-                if locations is not None or len(found) < ROWS_AT_ONCE:
+                if locations is not None or len(found) < ROWS_PER_PAGE:
                     break
                 after = found[-1].location
 
     async def count(
         self, pid: str, locations: Sequence[str] | None, states: Sequence[State]
     ) -> int:
+        """Counts the files of a selection in these states."""
         found = 0
         for which in _selections(pid, locations):
             with translate_errors():
                 found += await self.rows.count_documents({**which, "state": {"$in": list(states)}})
         return found
 
-    async def any_under_way(self) -> bool:
-        """Whether one of them was asked for and has not come."""
-        with translate_errors():
-            row = await self.rows.find_one({"state": {"$in": list(UNDER_WAY)}}, {"_id": 1})
+    async def any_pending(self) -> bool:
+        """Returns whether any file is requested and has not arrived."""
+        with translated():
+            row = await self.rows.find_one({"state": {"$in": list(PENDING)}}, {"_id": 1})
         return row is not None
 
-    async def extend(self, file: FileRow) -> bool:
-        """Still ours? Then for another lease."""
+    async def extend_lease(self, file: FileRow) -> bool:
+        """Extends the lease of a staged file; returns False if another worker owns it."""
         until = datetime.now(UTC) + self._lease
         with translate_errors():
             result = await self.rows.update_one(
@@ -259,57 +283,65 @@ class Files:
             )
         return bool(result.matched_count)
 
-    async def ours(self, file: FileRow) -> FileRow | None:
-        """As it is by now; None when it is not ours any more."""
+    async def reload_if_owned(self, file: FileRow) -> FileRow | None:
+        """Returns the current row of a leased file, or None if the lease was lost."""
         which: Doc = {"_id": file.id, "owner": file.owner, "state": "staged"}
         with translate_errors():
             row = await self.rows.find_one(which)
-        return FileRow.of(row) if row else None
+        return FileRow.from_row(row) if row else None
 
-    async def pinned_before(self, moment: datetime, most: int) -> list[FileRow]:
-        """Those on the archive's disk since then, as far as they are not copied."""
+    async def pinned_before(self, moment: datetime, limit: int) -> list[FileRow]:
+        """Returns staged files that were pinned before this moment and are not copied yet."""
         which: Doc = {"state": "staged", "pinned_at": {"$lte": moment}, "size": {"$gt": 0}}
-        with translate_errors():
-            return [FileRow.of(row) async for row in self.rows.find(which).limit(most)]
+        with translated():
+            return [FileRow.from_row(row) async for row in self.rows.find(which).limit(limit)]
 
-    async def renewed(self, file: FileRow, stage_id: str | None, now: datetime) -> bool:
-        """Another stage request pins it from now on; False where it is not staged any more."""
+    async def set_pin(self, file: FileRow, stage_id: str | None, now: datetime) -> bool:
+        """Stores that another stage request pins the file; returns False if it is not staged any
+        more.
+        """
         which = {"_id": file.id, "state": "staged", "stage_id": file.stage_id}
         change = {"$set": {"stage_id": stage_id, "pinned_at": now}}
         with translate_errors():
             result = await self.rows.update_one(which, change)
         return bool(result.matched_count)
 
-    async def taken_meanwhile(self, files: Sequence[FileRow]) -> list[FileRow]:
-        """Those of these that are under way, by another stage request than they were read with."""
-        read = {file.id: (file.stage_id, file.batch) for file in files}
-        found = await self.by_id(list(read), UNDER_WAY)
-        return [file for file in found if (file.stage_id, file.batch) != read[file.id]]
+    async def restaged_by_others(self, files: Sequence[FileRow]) -> list[FileRow]:
+        """Returns those of these files that are pending by another stage request than they were
+        read with.
+        """
+        known = {file.id: (file.stage_id, file.batch) for file in files}
+        found = await self.by_id(list(known), PENDING)
+        return [file for file in found if (file.stage_id, file.batch) != known[file.id]]
 
     async def by_id(self, ids: Sequence[str], states: Sequence[State]) -> list[FileRow]:
+        """Returns those of these files that are in these states."""
         found: list[FileRow] = []
-        for start in range(0, len(ids), MOVED_AT_ONCE):
-            here = {"_id": {"$in": list(ids[start : start + MOVED_AT_ONCE])}}
-            with translate_errors():
-                rows = self.rows.find({**here, "state": {"$in": list(states)}})
-                found += [FileRow.of(row) async for row in rows]
+        for start in range(0, len(ids), IDS_PER_MOVE):
+            portion = {"_id": {"$in": list(ids[start : start + IDS_PER_MOVE])}}
+            with translated():
+                rows = self.rows.find({**portion, "state": {"$in": list(states)}})
+                found += [FileRow.from_row(row) async for row in rows]
         return found
 
-    async def overdue(self, now: datetime, states: Sequence[State], most: int) -> list[FileRow]:
-        with translate_errors():
+    async def overdue(self, now: datetime, states: Sequence[State], limit: int) -> list[FileRow]:
+        """Returns files in these states whose deadline has passed."""
+        with translated():
             rows = self.rows.find({"state": {"$in": list(states)}, "deadline": {"$lte": now}})
-            return [FileRow.of(row) async for row in rows.limit(most)]
+            return [FileRow.from_row(row) async for row in rows.limit(limit)]
 
-    async def pids_with_news(self) -> list[str]:
-        with translate_errors():
+    async def changed_pids(self) -> list[str]:
+        """Returns the datasets with changed files."""
+        with translated():
             return [str(pid) for pid in await self.rows.distinct("pid", {"news": True})]
 
-    async def news_seen(self, pid: str) -> None:
-        with translate_errors():
+    async def clear_changed(self, pid: str) -> None:
+        """Clears the mark of the changed files of a dataset."""
+        with translated():
             await self.rows.update_many({"news": True, "pid": pid}, {"$unset": {"news": ""}})
 
     async def tallies(self, pids: Sequence[str]) -> dict[str, Tally]:
-        """Of all files of each of these datasets."""
+        """Returns the tally of each of these datasets."""
         found: dict[str, tuple[dict[str, int], dict[str, int]]] = {p: ({}, {}) for p in pids}
         group: Doc = {"_id": {"pid": "$pid", "state": "$state"}, **_SUMS}
         which: Doc = {"pid": {"$in": list(pids)}}
@@ -321,7 +353,7 @@ class Files:
         return {pid: Tally(*sums) for pid, sums in found.items()}
 
     async def tally(self, pid: str, locations: Sequence[str] | None) -> Tally:
-        """Of these files of a dataset, or of all."""
+        """Returns the tally of a selection."""
         files: dict[str, int] = {}
         sizes: dict[str, int] = {}
         for which in _selections(pid, locations):
@@ -333,7 +365,7 @@ class Files:
         return Tally(files, sizes)
 
     async def first_broken(self, pid: str, locations: Sequence[str] | None) -> Doc | None:
-        """One whose state says that no more is being tried, for its reason."""
+        """Returns the first file of a selection that is not retried any more, for its reason."""
         for which in _selections(pid, locations):
             broken = {**which, "state": {"$in": list(BROKEN)}}
             with translate_errors():
@@ -342,44 +374,48 @@ class Files:
                 return row
         return None
 
-    async def troubled(self, most: int) -> list[Doc]:
-        """Those that cannot be had, or are tried again because something went wrong."""
+    async def with_errors(self, limit: int) -> list[Doc]:
+        """Returns files that are unavailable, or are retried after an error."""
         which: Doc = {"state": {"$ne": "online"}, "reason": {"$type": "string"}}
         with translate_errors():
             rows = self.rows.find(which).sort([("pid", ASCENDING), ("location", ASCENDING)])
-            return [row async for row in rows.limit(most)]
+            return [row async for row in rows.limit(limit)]
 
-    async def portion(
-        self, pid: str, within: "Within", most: int
+    async def range_page(
+        self, pid: str, locations: LocationRange, limit: int
     ) -> tuple[list[FileRow], str | None]:
-        """Files of a dataset in the order of their locations; the last one's when there are more.
+        """Returns files of a range in the order of locations, and the last location if there may be
+        more.
 
-        Both bounds are given wherever they are known: not every database stops reading at a limit.
+        Both bounds are given wherever they are known: some databases do not stop reading at the
+        limit.
         """
-        which = within.which(pid)
-        with translate_errors():
-            rows = self.rows.find(which).sort("location", ASCENDING).limit(most)
-            found = [FileRow.of(row) async for row in rows]
-        return found, found[-1].location if len(found) == most else None
+        which = locations.row_filter(pid)
+        with translated():
+            rows = self.rows.find(which).sort("location", ASCENDING).limit(limit)
+            found = [FileRow.from_row(row) async for row in rows]
+        return found, found[-1].location if len(found) == limit else None
 
-    async def any(self, pid: str) -> bool:
-        with translate_errors():
+    async def has_files(self, pid: str) -> bool:
+        """Returns whether the dataset has any file."""
+        with translated():
             return await self.rows.find_one({"pid": pid}, {"_id": 1}) is not None
 
     async def select(
         self, pid: str, locations: Sequence[str] | None, states: Sequence[State]
     ) -> list[FileRow]:
+        """Returns the files of a selection in these states."""
         found: list[FileRow] = []
         for which in _selections(pid, locations):
             with translate_errors():
                 rows = self.rows.find({**which, "state": {"$in": list(states)}})
-                found += [FileRow.of(row) async for row in rows]
+                found += [FileRow.from_row(row) async for row in rows]
         return found
 
     async def counts(self) -> dict[str, int]:
-        """Files by state, as of a moment ago: looking at all of them is dear."""
+        """Counts files by state; cached, because it reads all rows."""
         started = time.monotonic()
-        if started < self._counts_good_until:
+        if started < self._counts_valid_until:
             return self._counts
         found: dict[str, int] = {}
         with translate_errors():
@@ -387,15 +423,16 @@ class Files:
                 found[row["_id"]] = row["n"]
         now = time.monotonic()
         self._counts = found
-        self._counts_good_until = now + COUNTS_COST * (now - started)
+        self._counts_valid_until = now + COUNTS_COST_FACTOR * (now - started)
         return found
 
 
 def _selections(pid: str, locations: Sequence[str] | None) -> list[Doc]:
+    """Returns filters that together match the selection: all of a dataset, or these locations."""
     if locations is None:
         return [{"pid": pid}]
     ids = [file_id(pid, location) for location in locations]
     return [
-        {"_id": {"$in": ids[start : start + IDS_AT_ONCE]}}
-        for start in range(0, len(ids), IDS_AT_ONCE)
+        {"_id": {"$in": ids[start : start + IDS_PER_QUERY]}}
+        for start in range(0, len(ids), IDS_PER_QUERY)
     ]

@@ -1,4 +1,4 @@
-"""The files that wait for the archive, as rows in MongoDB: who has which, and what goes next."""
+"""Queries on queued files: how many wait in which group, and which are staged next."""
 # pyright: reportUnknownMemberType=false
 
 from collections.abc import Mapping, Sequence
@@ -8,88 +8,103 @@ from typing import Any
 
 from portal_shared.runtime.mongo import ASCENDING, Doc, UpdateOne, translate_errors
 
-from portal_downloader.domain.batching import Place, group_of
-from portal_downloader.domain.fair_share import Heap, Load
-from portal_downloader.domain.states import THERE
+from portal_downloader.domain.batch_policy import TapeLocation, group_of
+from portal_downloader.domain.fair_share import InFlight, WaitingGroup
+from portal_downloader.domain.states import IN_FLIGHT
 from portal_downloader.store.files import FileRow, Files
 
 
 @dataclass(frozen=True)
-class Queue:
-    """All that waits: since when the first may be staged, and what may be by now."""
+class QueueSnapshot:
+    """All queued files: since when the oldest waits, and the groups that may be staged now."""
 
     oldest: datetime | None
-    heaps: tuple[Heap, ...]
+    groups: tuple[WaitingGroup, ...]
 
     @property
     def files(self) -> int:
-        return sum(heap.files for heap in self.heaps)
+        """Returns the number of files that may be staged now."""
+        return sum(group.files for group in self.groups)
 
 
-class Waiting:
+class QueuedFiles:
+    """Reads and arranges the queued rows of `files`."""
+
     def __init__(self, files: Files) -> None:
         self._rows = files.rows
 
-    async def place(self, places: Mapping[str, Place], files: Sequence[FileRow]) -> None:
-        """Where the archive says that these lie."""
+    async def set_locations(
+        self, locations: Mapping[str, TapeLocation], files: Sequence[FileRow]
+    ) -> None:
+        """Stores the tape locations of these files, where they are known."""
         writes: list[Any] = [
             UpdateOne(
                 {"_id": file.id},
                 {
                     "$set": {
-                        "group": group_of(file.path, place),
-                        "position": place.position,
+                        "group": group_of(file.path, location),
+                        "position": location.position,
                         "on_tape": True,
                     }
                 },
             )
             for file in files
-            if (place := places.get(file.path)) is not None
+            if (location := locations.get(file.path)) is not None
         ]
         if writes:
             with translate_errors():
                 await self._rows.bulk_write(writes, ordered=False)
 
-    async def queue(self, now: datetime) -> Queue:
-        """All that waits, looked at once."""
-        heap: Doc = {"requester": "$requester", "group": "$group", "priority": "$priority"}
-        heap["due"] = {"$lte": ["$not_before", now]}
+    async def snapshot(self, now: datetime) -> QueueSnapshot:
+        """Counts all queued files in one aggregation."""
+        group_id: Doc = {"requester": "$requester", "group": "$group", "priority": "$priority"}
+        group_id["due"] = {"$lte": ["$not_before", now]}
         sums: Doc = {"n": {"$sum": 1}, "oldest": {"$min": "$not_before"}, "path": {"$min": "$path"}}
-        steps: list[Doc] = [{"$match": {"state": "queued"}}, {"$group": {"_id": heap, **sums}}]
+        steps: list[Doc] = [{"$match": {"state": "queued"}}, {"$group": {"_id": group_id, **sums}}]
         oldest: datetime | None = None
-        heaps: list[Heap] = []
-        with translate_errors():
+        groups: list[WaitingGroup] = []
+        with translated():
             async for row in self._rows.aggregate(steps):
-                told = row["_id"]
+                found = row["_id"]
                 oldest = min(oldest or row["oldest"], row["oldest"])
-                if told["due"]:
-                    who, priority = told.get("requester") or "", int(told.get("priority") or 0)
-                    heaps.append(
-                        Heap(who, told["group"], priority, row["n"], row["oldest"], row["path"])
+                if found["due"]:
+                    requester, priority = (
+                        found.get("requester") or "",
+                        int(found.get("priority") or 0),
                     )
-        return Queue(oldest, tuple(heaps))
+                    groups.append(
+                        WaitingGroup(
+                            requester,
+                            found["group"],
+                            priority,
+                            row["n"],
+                            row["oldest"],
+                            row["path"],
+                        )
+                    )
+        return QueueSnapshot(oldest, tuple(groups))
 
-    async def loads(self) -> tuple[int, list[Load]]:
-        """How many are pinned on the archive's disk for us, and what else it was asked for."""
-        load: Doc = {"requester": "$requester", "group": "$group"}
-        load["staged"] = {"$eq": ["$state", "staged"]}
-        which: Doc = {"state": {"$in": list(THERE)}}
-        steps: list[Doc] = [{"$match": which}, {"$group": {"_id": load, "n": {"$sum": 1}}}]
+    async def in_flight(self) -> tuple[int, list[InFlight]]:
+        """Returns the number of staged files, and what the archive is staging, in groups."""
+        group_id: Doc = {"requester": "$requester", "group": "$group"}
+        group_id["staged"] = {"$eq": ["$state", "staged"]}
+        which: Doc = {"state": {"$in": list(IN_FLIGHT)}}
+        steps: list[Doc] = [{"$match": which}, {"$group": {"_id": group_id, "n": {"$sum": 1}}}]
         staged = 0
-        loads: list[Load] = []
-        with translate_errors():
+        found: list[InFlight] = []
+        with translated():
             async for row in self._rows.aggregate(steps):
-                told = row["_id"]
-                if told["staged"]:
+                row_id = row["_id"]
+                if row_id["staged"]:
                     staged += row["n"]
                 else:
-                    loads.append(Load(told.get("requester") or "", told["group"], row["n"]))
-        return staged, loads
+                    found.append(InFlight(row_id.get("requester") or "", row_id["group"], row["n"]))
+        return staged, found
 
-    async def of_group(self, group: str, now: datetime, most: int) -> list[tuple[str, str]]:
-        """Ids and requesters of those that wait, in the order in which they lie.
+    async def next_of_group(self, group: str, now: datetime, limit: int) -> list[tuple[str, str]]:
+        """Returns ids and requesters of queued files of a group, in the order of their positions.
 
-        The group comes first: the index of the first field is the one that some databases take.
+        The filter begins with the group, because some databases use the index of the first field.
         """
         which: Doc = {"group": group, "state": "queued", "not_before": {"$lte": now}}
         with translate_errors():
@@ -97,11 +112,11 @@ class Waiting:
             order = [("position", ASCENDING), ("path", ASCENDING)]
             return [
                 (row["_id"], row.get("requester") or "")
-                async for row in rows.sort(order).limit(most)
+                async for row in rows.sort(order).limit(limit)
             ]
 
-    async def queued_of(self, requester: str, most: int) -> int:
-        """How many wait that he asked for; no more are counted than that."""
+    async def count_queued(self, requester: str, limit: int) -> int:
+        """Counts the queued files of a requester, at most up to `limit`."""
         which: Doc = {"requester": requester, "state": "queued"}
-        with translate_errors():
-            return await self._rows.count_documents(which, limit=most)
+        with translated():
+            return await self._rows.count_documents(which, limit=limit)

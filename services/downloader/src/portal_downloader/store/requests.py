@@ -1,6 +1,7 @@
-"""Download requests in MongoDB: who asks for which files, and what they have been told.
+"""Repository of download requests: who requested which files, and what was published about them.
 
-`next` is there while files of a request are still to be queued: the location after which they are.
+`next` is present while files of a request are still to be queued: the location after which they
+follow.
 """
 
 from collections.abc import Collection, Sequence
@@ -20,31 +21,35 @@ from portal_shared.runtime.mongo import (
 )
 
 from portal_downloader.domain.estimates import Extent
-from portal_downloader.store.request_names import Naming
-from portal_downloader.store.signals import Bells
+from portal_downloader.store.request_names import RequestNames
+from portal_downloader.store.signals import Signals
 
-KEPT = timedelta(days=30)
-FEW = 8  # locations that are looked for one by one
+RETENTION = timedelta(days=30)
+MAX_SINGLE_LOOKUPS = 8  # locations that are looked up one by one
 
 
 class Requests:
-    def __init__(self, database: Database, lease: float, bells: Bells) -> None:
+    """Reads and changes the rows of requests."""
+
+    def __init__(self, database: Database, lease: float, bells: Signals) -> None:
         self._rows = database["requests"]
-        self._naming = Naming(self._rows)
-        self._bells = bells
+        self._names = RequestNames(self._rows)
+        self._signals = bells
         self._lease = timedelta(seconds=lease)
 
     async def prepare(self) -> None:
-        """Make the indexes."""
-        with translate_errors():
+        """Creates the indexes."""
+        with translated():
             await self._rows.create_index([("open", ASCENDING), ("pid", ASCENDING)])
             await self._rows.create_index([("planned", ASCENDING), ("look_at", ASCENDING)])
             await self._rows.create_index([("open", ASCENDING), ("requested_at", ASCENDING)])
             await self._rows.create_index("let_go", sparse=True)
-            await self._rows.create_index("ended_at", expireAfterSeconds=int(KEPT.total_seconds()))
+            await self._rows.create_index(
+                "ended_at", expireAfterSeconds=int(RETENTION.total_seconds())
+            )
 
-    async def keep(self, event: DownloadRequested) -> None:
-        """A new request; nothing when it is there already."""
+    async def create(self, event: DownloadRequested) -> None:
+        """Stores a new request; has no effect if it exists."""
         now = datetime.now(UTC)
         locations = None if event.locations is None else list(dict.fromkeys(event.locations))
         row: Doc = {
@@ -67,21 +72,27 @@ class Requests:
                 await self._rows.insert_one(row)
             except DuplicateKeyError:
                 return
-        self._bells.planning.ring()
+        self._signals.planner.set()
 
     async def locations(self, request_id: str, pid: str) -> tuple[tuple[str, ...] | None] | None:
-        """What a request of this dataset names, None within for all; None: there is none."""
-        with translate_errors():
+        """Returns the locations that a request of this dataset names in a tuple (None for all
+        files).
+
+        Returns None if there is no such request.
+        """
+        with translated():
             row = await self._rows.find_one({"_id": request_id, "pid": pid})
         if row is None:
             return None
         return (None if row["locations"] is None else tuple(row["locations"]),)
 
     async def cancel(self, request_id: str) -> None:
-        """Its files are let go next; a request that has ended, or never came, stays so."""
+        """Closes an open request; one that has ended, or is cancelled before it arrives, stays
+        closed.
+        """
         now = datetime.now(UTC)
         fields = {"open": False, "state": "CANCELLED", "ended_at": now, "let_go": False}
-        fresh: Doc = {
+        new_row: Doc = {
             "pid": "",
             "locations": [],
             "planned": True,
@@ -92,14 +103,14 @@ class Requests:
         with translate_errors():
             try:
                 await self._rows.update_one(
-                    which, {"$set": fields, "$setOnInsert": fresh}, upsert=True
+                    which, {"$set": fields, "$setOnInsert": new_row}, upsert=True
                 )
             except DuplicateKeyError:  # it has ended
                 return
-        self._bells.cancelling.ring()
+        self._signals.canceller.set()
 
     async def any_open(self) -> bool:
-        """Whether one has not ended, or its files have not been let go."""
+        """Returns whether a request is open, or one has files to release."""
         for which in ({"open": True}, {"let_go": False}):
             with translate_errors():
                 if await self._rows.find_one(which, {"_id": 1}) is not None:
@@ -107,16 +118,17 @@ class Requests:
         return False
 
     async def next_cancelled(self) -> Doc | None:
-        """One whose files have not been let go."""
-        with translate_errors():
+        """Returns a closed request whose files are not released yet."""
+        with translated():
             return await self._rows.find_one({"let_go": False})
 
-    async def let_go(self, request: Doc) -> None:
-        with translate_errors():
+    async def close(self, request: Doc) -> None:
+        """Records that the files of a closed request are released."""
+        with translated():
             await self._rows.update_one({"_id": request["_id"]}, {"$unset": {"let_go": ""}})
 
-    async def wanted_besides(self, pid: str) -> set[str] | None:
-        """Locations that open requests of a dataset name; None when one names all."""
+    async def wanted_locations(self, pid: str) -> set[str] | None:
+        """Returns the locations that open requests of a dataset name; None if one names all."""
         found: set[str] = set()
         with translate_errors():
             async for row in self._rows.find({"open": True, "pid": pid}, {"locations": 1}):
@@ -125,21 +137,23 @@ class Requests:
                 found.update(row["locations"])
         return found
 
-    async def place(self, request: Doc) -> int:
-        """In the queue of those that have not ended: from 1."""
+    async def queue_position(self, request: Doc) -> int:
+        """Returns the position among the open requests, from 1."""
         which: Doc = {"open": True, "requested_at": {"$lt": request["requested_at"]}}
         with translate_errors():
             return 1 + await self._rows.count_documents(which)
 
-    async def ahead(self, request: Doc) -> Extent:
-        """Files and bytes of those before it that have not come."""
-        return await self._left({"open": True, "requested_at": {"$lt": request["requested_at"]}})
+    async def extent_ahead(self, request: Doc) -> Extent:
+        """Returns the files and bytes that are left of the requests before this one."""
+        return await self._sum_left(
+            {"open": True, "requested_at": {"$lt": request["requested_at"]}}
+        )
 
-    async def left(self) -> Extent:
-        """Files and bytes that have not come of any: of some more than once, where they overlap."""
-        return await self._left({"open": True})
+    async def extent_left(self) -> Extent:
+        """Returns the files and bytes left of all requests; shared files count for each request."""
+        return await self._sum_left({"open": True})
 
-    async def _left(self, which: Doc) -> Extent:
+    async def _sum_left(self, which: Doc) -> Extent:
         sums: Doc = {"_id": None}
         for name in ("files", "bytes", "files_online", "bytes_online"):
             sums[name] = {"$sum": f"${name}"}
@@ -149,19 +163,20 @@ class Requests:
                 return Extent(max(0, files), max(0, size))
         return Extent(0, 0)
 
-    async def untold(self, since: datetime, most: int, *, besides: Collection[str]) -> list[Doc]:
-        """Open ones of which nothing was said for long: their place may have changed.
+    async def stale(self, since: datetime, limit: int, *, besides: Collection[str]) -> list[Doc]:
+        """Returns open requests about which nothing was published since then; their position may
+        change.
 
-        Not those for the datasets `besides`.
+        Datasets in `besides` are left out.
         """
         which: Doc = {"open": True, "planned": True, "told_at": {"$lte": since}}
         if besides:
             which["pid"] = {"$nin": list(besides)}
-        with translate_errors():
-            return [row async for row in self._rows.find(which).limit(most)]
+        with translated():
+            return [row async for row in self._rows.find(which).limit(limit)]
 
     async def claim_unplanned(self) -> Doc | None:
-        """One whose files have not been asked for; not given to another for a while."""
+        """Claims a request that is not planned yet; it is leased for a while."""
         now = datetime.now(UTC)
         with translate_errors():
             return await self._rows.find_one_and_update(
@@ -171,20 +186,21 @@ class Requests:
                 return_document=ReturnDocument.AFTER,
             )
 
-    async def look_later(self, request: Doc, seconds: float) -> None:
-        due = datetime.now(UTC) + timedelta(seconds=seconds)
-        with translate_errors():
-            await self._rows.update_one({"_id": request["_id"]}, {"$set": {"look_at": due}})
+    async def postpone(self, request: Doc, seconds: float) -> None:
+        """Plans a request again after so many seconds."""
+        look_at = datetime.now(UTC) + timedelta(seconds=seconds)
+        with translated():
+            await self._rows.update_one({"_id": request["_id"]}, {"$set": {"look_at": look_at}})
 
-    async def planned(self, request: Doc, following: str | None) -> None:
-        """Its first files are queued; others are to follow after this location."""
+    async def mark_planned(self, request: Doc, following: str | None) -> None:
+        """Records that the first files are queued; others follow after this location."""
         fields: Doc = {"planned": True}
         if following is not None:
             fields |= {"next": following, "look_at": datetime.now(UTC)}
-        await self._queued(request, {}, {"$set": fields})
+        await self._update_if_open(request, {}, {"$set": fields})
 
-    async def claim_unfinished(self) -> Doc | None:
-        """One of which files are still to be queued; not given to another for a while."""
+    async def claim_partly_queued(self) -> Doc | None:
+        """Claims a request of which files are still to be queued; it is leased for a while."""
         now = datetime.now(UTC)
         which: Doc = {"open": True, "planned": True, "look_at": {"$lte": now}}
         with translate_errors():
@@ -195,65 +211,66 @@ class Requests:
                 return_document=ReturnDocument.AFTER,
             )
 
-    async def queued_up_to(self, request: Doc, following: str | None) -> None:
-        """More of its files are queued; None: all are."""
+    async def save_position(self, request: Doc, following: str | None) -> None:
+        """Records up to which location files are queued; None when all are."""
         change: Doc = {"$unset": {"next": ""}}
         if following is not None:
             change = {"$set": {"next": following, "look_at": datetime.now(UTC)}}
-        await self._queued(request, {"next": request["next"]}, change)
+        await self._update_if_open(request, {"next": request["next"]}, change)
 
-    async def _queued(self, request: Doc, was: Doc, change: Doc) -> None:
-        """Where it was cancelled meanwhile, what was queued is let go."""
-        ours: Doc = {"_id": request["_id"]}
-        with translate_errors():
-            result = await self._rows.update_one({**ours, **was, "open": True}, change)
+    async def _update_if_open(self, request: Doc, was: Doc, change: Doc) -> None:
+        """Applies a change; if the request was cancelled meanwhile, its files are released."""
+        key: Doc = {"_id": request["_id"]}
+        with translated():
+            result = await self._rows.update_one({**key, **was, "open": True}, change)
             if result.matched_count:
                 return
-            cancelled: Doc = {**ours, "open": False, "state": "CANCELLED"}
+            cancelled: Doc = {**key, "open": False, "state": "CANCELLED"}
             await self._rows.update_one(cancelled, {"$set": {"let_go": False}})
-        self._bells.cancelling.ring()
+        self._signals.canceller.set()
 
-    async def awaited(self, pid: str, locations: Sequence[str]) -> set[str]:
-        """Those of these that open requests for a dataset ask for and have not got queued.
+    async def still_to_queue(self, pid: str, locations: Sequence[str]) -> set[str]:
+        """Returns those of these locations that open requests name and that are not queued yet.
 
-        The database looks for a few: what requests name is too much to read for every file.
+        A few are looked up in the database; for more, the names of the requests are cached.
         """
         which: Doc = {"open": True, "pid": pid, "next": {"$exists": True}}
-        least = [("next", ASCENDING)]
-        with translate_errors():
-            whole = await self._rows.find_one({**which, "locations": None}, {"next": 1}, sort=least)
-        found = {name for name in locations if whole is not None and name > whole["next"]}
-        others = set(locations) - found
-        if len(others) > FEW:
-            return found | await self._named(which, others)
-        for name in others:
+        lowest_first = [("next", ASCENDING)]
+        with translated():
+            all_files = await self._rows.find_one(
+                {**which, "locations": None}, {"next": 1}, sort=lowest_first
+            )
+        found = {name for name in locations if all_files is not None and name > all_files["next"]}
+        remaining = set(locations) - found
+        if len(remaining) > MAX_SINGLE_LOOKUPS:
+            return found | await self._find_names(which, remaining)
+        for name in remaining:
             names: Doc = {**which, "next": {"$lt": name}, "locations": name}
             with translate_errors():
                 if await self._rows.find_one(names, {"_id": 1}) is not None:
                     found.add(name)
         return found
 
-    async def _named(self, which: Doc, names: set[str]) -> set[str]:
-        """Those of these that come after the `next` of a request that names them."""
+    async def _find_names(self, which: Doc, names: set[str]) -> set[str]:
+        """Returns those of these names that a request names after its position."""
         fits: Doc = {**which, "next": {"$lt": max(names)}, "locations": {"$ne": None}}
         with translate_errors():
             rows = self._rows.find(fits, {"next": 1})
             following = {row["_id"]: row["next"] async for row in rows}
-        return await self._naming.awaited(following, names)
+        return await self._names.still_to_queue(following, names)
 
-    async def plan_again(self, which: Doc) -> None:
-        """Open requests, to have their files asked for again."""
+    async def replan(self, which: Doc) -> None:
+        """Schedules open requests for planning again."""
         again: Doc = {"planned": False, "look_at": datetime.now(UTC)}
         change: Doc = {"$set": again, "$unset": {"next": ""}}
         with translate_errors():
             result = await self._rows.update_many({**which, "open": True}, change)
         if result.modified_count:
-            self._bells.planning.ring()
+            self._signals.planner.set()
 
-    async def open_of(self, pids: Sequence[str], *, fewer: int | None = None) -> list[Doc]:
-        """Open requests for these datasets whose files have been asked for.
-
-        With `fewer`, those that name fewer files than that.
+    async def open_for(self, pids: Sequence[str], *, fewer: int | None = None) -> list[Doc]:
+        """Returns open, planned requests for these datasets; with `fewer`, only those naming fewer
+        files.
         """
         which: Doc = {"open": True, "pid": {"$in": list(pids)}, "planned": True}
         if fewer is not None:
@@ -261,14 +278,16 @@ class Requests:
         with translate_errors():
             return [row async for row in self._rows.find(which)]
 
-    async def change(self, request: Doc, fields: dict[str, Any], session: Session) -> bool:
-        """Keep what is told now, within a transaction; False when something newer was told."""
+    async def update(self, request: Doc, fields: dict[str, Any], session: Session) -> bool:
+        """Stores what is published now, within a transaction; returns False if something newer was
+        stored.
+        """
         was = {"_id": request["_id"], "version": request["version"], "open": True}
         result = await self._rows.update_one(was, {"$set": fields}, session=session)
         return bool(result.matched_count)
 
     async def counts(self) -> dict[str, int]:
-        """Requests by state."""
+        """Counts requests by state, for /status."""
         found: dict[str, int] = {}
         with translate_errors():
             group = {"$group": {"_id": "$state", "n": {"$sum": 1}}}

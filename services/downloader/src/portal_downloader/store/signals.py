@@ -1,32 +1,34 @@
-"""Who is woken by what: a change rings for those whom it gives work, and for nobody else."""
+"""Wake-up signals of this process: a change sets the signals of the workers with new work."""
 
 import asyncio
 from dataclasses import dataclass, field
 
 
-class Bell:
-    """Rung when there may be work of one kind."""
+class Signal:
+    """Wakes workers when there may be work of one kind."""
 
     def __init__(self) -> None:
-        self._wakes: list[asyncio.Event] = []
+        self._events: list[asyncio.Event] = []
 
-    def wakes(self, *events: asyncio.Event) -> None:
-        self._wakes += events
+    def add_events(self, *events: asyncio.Event) -> None:
+        """Adds events that are set with the signal."""
+        self._events += events
 
-    def ring(self) -> None:
-        for event in self._wakes:
+    def set(self) -> None:
+        """Sets all events."""
+        for event in self._events:
             event.set()
 
 
 @dataclass(frozen=True)
-class Bells:
-    """One for each kind of work; what nobody answers rings in vain."""
+class Signals:
+    """One signal per worker; setting a signal nobody waits for has no effect."""
 
-    listing: Bell = field(default_factory=Bell)
-    planning: Bell = field(default_factory=Bell)
-    submitting: Bell = field(default_factory=Bell)
-    polling: Bell = field(default_factory=Bell)
-    fetching: Bell = field(default_factory=Bell)
-    releasing: Bell = field(default_factory=Bell)
-    cancelling: Bell = field(default_factory=Bell)
-    telling: Bell = field(default_factory=Bell)
+    importer: Signal = field(default_factory=Signal)
+    planner: Signal = field(default_factory=Signal)
+    submitter: Signal = field(default_factory=Signal)
+    poller: Signal = field(default_factory=Signal)
+    fetcher: Signal = field(default_factory=Signal)
+    pin_releaser: Signal = field(default_factory=Signal)
+    canceller: Signal = field(default_factory=Signal)
+    publisher: Signal = field(default_factory=Signal)

@@ -1,8 +1,7 @@
-"""What the downloader remembers: its collections in MongoDB, and the disk cache."""
+"""The repositories of the downloader's MongoDB collections."""
 
 from dataclasses import dataclass
 
-from portal_downloader.cache.disk import Cache
 from portal_downloader.store.batches import Batches
 from portal_downloader.store.contents import Contents
 from portal_downloader.store.datasets import Datasets
@@ -17,4 +16,3 @@ class Stores:
     requests: Requests
     batches: Batches
     contents: Contents
-    cache: Cache
