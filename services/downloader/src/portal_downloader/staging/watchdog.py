@@ -27,12 +27,12 @@ class Watchdog:
         self._checked_at = 0.0
         self.may_have_work = asyncio.Event()  # set with every signal of a watched worker
         self.signalled = (
-            bells.planning,
-            bells.submitting,
-            bells.polling,
-            bells.fetching,
-            bells.releasing,
-            bells.cancelling,
+            bells.planner,
+            bells.submitter,
+            bells.poller,
+            bells.fetcher,
+            bells.pin_releaser,
+            bells.canceller,
         )  # the signals of the watched workers
 
     async def step(self) -> bool:
