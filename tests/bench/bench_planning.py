@@ -99,10 +99,10 @@ async def _fill(stores: Stores) -> None:
         rows: list[Doc] = []
         for n in range(start, min(FILES, start + FILES_PER_PART)):
             location = f"{n // 1000:03}/{n:06}.tif"
-            told = {"path": f"/d/{location}", "size": 10**8, "sha256": f"{n:064x}"}
-            row = new_row_fields(told, in_cache=False, now=NOW)
-            named = {"_id": file_id("p", location), "pid": "p", "location": location, "version": 1}
-            rows.append({**named, **row})
+            file = {"path": f"/d/{location}", "size": 10**8, "sha256": f"{n:064x}"}
+            row = new_row_fields(file, in_cache=False, now=NOW)
+            key = {"_id": file_id("p", location), "pid": "p", "location": location, "version": 1}
+            rows.append({**key, **row})
         await stores.files.rows.insert_many(rows)
         borders.append(rows[-1]["location"])
-    await stores.datasets.save_boundaries("p", borders)
+    await stores.datasets.keep_borders("p", borders)

@@ -15,8 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from portal_downloader.domain.batch_policy import BatchPolicy, Share, group_of, lowest_share
-from portal_downloader.domain.batch_policy import TapeLocation as Told
+from portal_downloader.domain.batch_policy import (
+    BatchPolicy,
+    Share,
+    TapeLocation,
+    group_of,
+    lowest_share,
+)
 from portal_downloader.domain.estimates import Extent, Throughput, seconds_left
 from portal_local.tape.drives import Drives, Order
 from portal_local.tape.physics import Physics, Place
@@ -84,28 +89,28 @@ class Queue:
     """What our downloader has in its database: the same decisions, by the same core."""
 
     known: str  # nothing, tapes or positions
-    batching: BatchPolicy
-    waiting: list[Asked] = field(default_factory=list[Asked])
-    in_flight: dict[str, Asked] = field(default_factory=dict[str, Asked])
+    policy: BatchPolicy
+    waiting: list[Recall] = field(default_factory=list[Recall])
+    under_way: dict[str, Recall] = field(default_factory=dict[str, Recall])
 
     def group(self, file: Recall) -> str:
-        place = None if self.known == "nothing" else KnownPlace(file.place.tape, 0)
+        place = None if self.known == "nothing" else TapeLocation(file.place.tape, 0)
         return group_of(file.path, place)
 
-    def next_batch(self, now: float) -> list[Asked]:
-        most = self.batching.capacity(len(self.in_flight))
+    def next_batch(self, now: float) -> list[Recall]:
+        most = self.policy.capacity(len(self.under_way))
         oldest = min((f.at for f in self.waiting), default=now)
-        if now - oldest < self.batching.window:
+        if now - oldest < self.policy.window:
             return []
-        found: list[Asked] = []
-        groups = {self.group(f) for f in self.in_flight.values()}
+        found: list[Recall] = []
+        groups = {self.group(f) for f in self.under_way.values()}
         shut: set[str] = set()
         while (
             len(found) < most and (leading := lowest_share(self._shares(found, shut))) is not None
         ):
             left = [f for f in self.waiting if f not in found]
             mine = [f for f in left if f.requester == leading.requester]
-            mine = [f for f in mine if self.batching.may_start(self.group(f), groups)]
+            mine = [f for f in mine if self.policy.may_start(self.group(f), groups)]
             if not mine:
                 shut.add(leading.requester)
                 continue
@@ -116,7 +121,7 @@ class Queue:
             together.sort(key=lambda f: (f.place.position if known else 0, f.path))
             found += together[: most - len(found)]
         self.waiting = [f for f in self.waiting if f not in found]
-        self.in_flight |= {f.path: f for f in found}
+        self.under_way |= {f.path: f for f in found}
         return found
 
     def _shares(self, taken: Sequence[Recall], shut: set[str]) -> list[Share]:
@@ -126,7 +131,7 @@ class Queue:
                 at = NOW + timedelta(seconds=file.at)
                 share = shares.setdefault(file.requester, Share(file.requester, 0, 0, at))
                 share.waiting += 1
-        for file in [*taken, *self.in_flight.values()]:
+        for file in [*taken, *self.under_way.values()]:
             if file.requester in shares:
                 shares[file.requester].in_flight += 1
         return list(shares.values())
@@ -195,7 +200,7 @@ class Ours:
 
     def came(self, path: str) -> None:
         self.arrived[path] = asyncio.get_running_loop().time()
-        self._queue.in_flight.pop(path, None)
+        self._queue.under_way.pop(path, None)
         self._free.set()
 
     async def __call__(self, drives: Drives, files: dict[str, Recall]) -> None:
@@ -246,7 +251,7 @@ def test_estimates_at_half_way(known: str) -> None:
             since=came[half - 1] - came[0],
             ahead=Extent(0, 0),
             everything=Extent(waiting, waiting * SIZE),
-            throughput=_pace(ours.arrived, until=came[half - 1]),
+            throughput=_throughput(ours.arrived, until=came[half - 1]),
             now=came[half - 1],
         )
         assert guess is not None
@@ -258,10 +263,10 @@ def test_estimates_at_half_way(known: str) -> None:
     )
 
 
-def _pace(arrived: dict[str, float], *, until: float) -> Throughput:
-    """What had come by then, whoever asked."""
-    pace = Throughput()
+def _throughput(arrived: dict[str, float], *, until: float) -> Throughput:
+    """The throughput of all files that had arrived by then, whoever requested them."""
+    throughput = Throughput()
     for moment in sorted(arrived.values()):
         if moment <= until:
-            pace.record(moment, SIZE)
-    return pace
+            throughput.record(moment, SIZE)
+    return throughput

@@ -22,7 +22,7 @@ from portal_downloader.archives.protocol import (
     StageRefused,
     TransferInterrupted,
 )
-from portal_downloader.archives.wlcg_answers import normal
+from portal_downloader.domain.paths import normalize
 from portal_downloader.settings import DownloaderSettings
 from portal_local.launcher.ports import free_port, listens, wait_until
 from portal_local.launcher.processes import Child
@@ -101,7 +101,7 @@ class Ids:
         file = self.client.new("Datafile", name=name, dataset=dataset, datafileFormat=self.kind)
         put = self.client.putData(io.BytesIO(content), file)
         self.client.ids.archive(DataSelection([dataset]))
-        return normal(self.client.get("Datafile", put.id).location)
+        return normalize(self.client.get("Datafile", put.id).location)
 
     def end(self) -> None:
         self.child.kill()

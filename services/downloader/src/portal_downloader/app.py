@@ -60,8 +60,10 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
         service, settings, stores, signals, cache=cache, space=space, archive=archive
     )
     seconds, max_gathered = settings.gather_seconds, handlers.MAX_GATHERED
-    records = done_together(stores.datasets.store_registered, collect=seconds, most=max_gathered)
-    lists = done_together(importer.import_events, collect=seconds, most=max_gathered)
+    records = write_batcher(
+        stores.datasets.store_registered, collect_seconds=seconds, max_batch=max_gathered
+    )
+    lists = write_batcher(importer.import_events, collect_seconds=seconds, max_batch=max_gathered)
 
     async def status() -> Mapping[str, Any]:
         datasets = await stores.datasets.counts()
@@ -75,8 +77,8 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
             "cache": await space.status(),
         }
 
-    service.check("cache", partial(asyncio.to_thread, cache.check))
-    service.facts(status)
+    service.add_check("cache", partial(asyncio.to_thread, cache.check))
+    service.add_status_source(status)
     service.subscribe(
         handlers.router,
         datasets=stores.datasets,
@@ -106,8 +108,8 @@ def _make_stores(
         stores.batches,
         stores.contents,
     ):
-        service.prepare(repository.prepare)
-    service.prepare(CacheRecovery(stores, cache, keep_seconds=settings.keep_seconds).recover)
+        service.add_start_step(repository.prepare)
+    service.add_start_step(CacheRecovery(stores, cache, keep_seconds=settings.keep_seconds).recover)
     return stores
 
 
@@ -158,10 +160,10 @@ def _add_workers(
     for name, signal, step in steps:
         is_watched = signal in watchdog.signalled
         idle = FALLBACK_POLL_SECONDS if is_watched else IDLE_POLL_SECONDS
-        worker = service.work(Worker(name, step, idle=idle))
+        worker = service.add_worker(Worker(name, step, idle_seconds=idle))
         signal.add_events(worker.wake, *([watchdog.may_have_work] if is_watched else ()))
-    service.work(Worker("watchdog", watchdog.step))
-    service.work(Worker("pin renewer", renewer.step, idle=renewer.idle))
+    service.add_worker(Worker("watchdog", watchdog.step))
+    service.add_worker(Worker("pin renewer", renewer.step, idle_seconds=renewer.idle))
     return importer
 
 

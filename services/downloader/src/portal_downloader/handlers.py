@@ -24,12 +24,12 @@ DatasetsDep = Annotated[Datasets, Context("datasets")]
 
 
 @router.subscriber(
-    publisher.queue("downloader", DatasetRegistered),
+    publisher.event_queue("downloader", DatasetRegistered),
     channel=publisher.channel(MAX_GATHERED),
     no_reply=True,
 )
 async def store_dataset(
-    event: DatasetRegistered, records: Annotated[Together[DatasetRegistered, None], Context()]
+    event: DatasetRegistered, records: Annotated[Batcher[DatasetRegistered, None], Context()]
 ) -> None:
     await records.submit(event)
 
@@ -47,14 +47,14 @@ async def withdraw_dataset(
 
 
 @router.subscriber(
-    publisher.queue("downloader", DatasetFilesListed),
+    publisher.event_queue("downloader", DatasetFilesListed),
     channel=publisher.channel(MAX_GATHERED),
     no_reply=True,
 )
 async def store_files(
     event: DatasetFilesListed,
     datasets: DatasetsDep,
-    lists: Annotated[Together[DatasetFilesListed, None], Context()],
+    lists: Annotated[Batcher[DatasetFilesListed, None], Context()],
 ) -> None:
     if event.parts == 1:
         await lists.submit(event)

@@ -7,7 +7,6 @@ import base64
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from portal_shared.contracts.file_urls import parse_data_path
 from portal_shared.contracts.records import Availability
 from portal_shared.runtime.errors import NotFound
 from portal_shared.runtime.mongo import Doc
@@ -55,7 +54,7 @@ CropsDep = Annotated[CropResponder, Depends(_crops)]
 async def read(
     request: Request, bundles: BundlesDep, requests: RequestsDep, crops: CropsDep
 ) -> Response:
-    found = named(bytes(request.scope["raw_path"]))
+    found = parse_data_path(bytes(request.scope["raw_path"]))
     if found is None:
         raise NotFound("the address contains no dataset identifier")
     pid, location = found

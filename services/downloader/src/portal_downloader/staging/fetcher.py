@@ -3,7 +3,6 @@
 A file is online only after verification. A file with a wrong checksum is quarantined and staged
 once more. An interrupted copy continues where it stopped.
 """
-# pyright: reportUnknownMemberType=false
 
 import asyncio
 import contextlib
@@ -16,7 +15,7 @@ from typing import Literal
 
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.logs import logger
-from portal_shared.runtime.mongo import ASCENDING, Doc, translated
+from portal_shared.runtime.mongo import ASCENDING, Doc, translate_errors
 
 from portal_downloader.archives.protocol import Archive, Body, NotOnDisk, TransferInterrupted
 from portal_downloader.cache.disk import READ_BYTES, Cache, IncomingFile, InUse
@@ -75,7 +74,7 @@ class FileLeases:
                 return
             began = time.monotonic()
             which: Doc = {"state": "staged", **_free()}
-            with translated():
+            with translate_errors():
                 rows = self._rows.find(which, {"_id": 1})
                 rows = rows.sort([("not_before", ASCENDING), ("path", ASCENDING)])
                 self._ids = deque([row["_id"] async for row in rows.limit(CANDIDATES_PER_QUERY)])
@@ -87,7 +86,7 @@ class FileLeases:
         """Leases this file; returns None if another worker has it or it is not staged any more."""
         owner, until = uuid.uuid4().hex, datetime.now(UTC) + self._lease
         which: Doc = {"_id": file, "state": "staged", **_free()}
-        with translated():
+        with translate_errors():
             result = await self._rows.update_one(which, {"$set": {"owner": owner, "until": until}})
             if not result.matched_count:
                 return None

@@ -3,7 +3,6 @@
 Rows with the same content keep their state, changed ones start again. The import may be interrupted
 anywhere and repeated: rows carry the version of their list, and only a newer list changes them.
 """
-# pyright: reportUnknownMemberType=false
 
 import asyncio
 from collections.abc import Sequence
@@ -150,10 +149,10 @@ class FileListImporter:
         if not lists:
             return
         older: Doc = {"$or": [{"pid": f.pid, "version": {"$lt": f.version}} for f in lists]}
-        with translated():
+        with translate_errors():
             in_flight = {**older, "state": {"$in": list(IN_FLIGHT)}}
             rows = [row async for row in self._files.rows.find(in_flight)]
         for row in rows:
             await self._batches.unpin(FileRow.from_row(row))
-        with translated():
+        with translate_errors():
             await self._files.rows.delete_many(older)

@@ -58,7 +58,7 @@ class Planner:
             return True
         request = await self._requests.claim_partly_queued()
         if request is not None:
-            follow(request["correlation_id"], request_id=request["_id"])
+            bind_correlation_id(request["correlation_id"], request_id=request["_id"])
             await self._queue_more(request)
             return True
         return False

@@ -186,7 +186,7 @@ class ProgressPublisher:
         self, request: Doc, tally: Tally, *, republish: bool = False
     ) -> None:
         """Publishes the progress of a request if it changed, and its end."""
-        follow(request["correlation_id"], request_id=request["_id"])
+        bind_correlation_id(request["correlation_id"], request_id=request["_id"])
         version = request["version"] + 1
         progressed = DownloadProgressed(
             request_id=request["_id"],

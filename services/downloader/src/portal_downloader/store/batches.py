@@ -35,7 +35,7 @@ class Batches:
 
     async def prepare(self) -> None:
         """Creates the indexes."""
-        with translated():
+        with translate_errors():
             await self._rows.create_index([("state", ASCENDING), ("due", ASCENDING)])
             await self._pins.create_index([("stage_id", ASCENDING)])
 
@@ -43,7 +43,7 @@ class Batches:
         """Stores a new batch and returns its id; unconfirmed after the lease, it is reconciled."""
         batch = uuid.uuid4().hex
         next_at = datetime.now(UTC) + self._lease
-        with translated():
+        with translate_errors():
             await self._rows.insert_one({"_id": batch, "state": "intended", "due": next_at})
         return batch
 
@@ -51,7 +51,7 @@ class Batches:
         """Stores the id that the archive gave, and polls it after `pause` seconds."""
         next_at = datetime.now(UTC) + timedelta(seconds=pause)
         fields = {"state": "submitted", "stage_id": stage_id, "due": next_at, "pause": pause}
-        with translated():
+        with translate_errors():
             await self._rows.update_one({"_id": batch}, {"$set": fields}, upsert=True)
         self._signals.poller.set()
 
@@ -64,7 +64,7 @@ class Batches:
 
     async def stage_id(self, batch: str) -> str | None:
         """Returns the archive's id of a batch; None if it is unknown or the batch has ended."""
-        with translated():
+        with translate_errors():
             row = await self._rows.find_one({"_id": batch})
         return row.get("stage_id") if row else None
 
@@ -80,7 +80,7 @@ class Batches:
 
     async def seconds_to_next(self) -> float:
         """Returns the seconds until a batch is to be polled; infinite when there is none."""
-        with translated():
+        with translate_errors():
             row = await self._rows.find_one({"state": "submitted"}, sort=[("due", ASCENDING)])
         if row is None:
             return math.inf
@@ -99,12 +99,12 @@ class Batches:
     async def postpone(self, batch: str, pause: float) -> None:
         """Polls the batch again after `pause` seconds."""
         next_at = datetime.now(UTC) + timedelta(seconds=pause)
-        with translated():
+        with translate_errors():
             await self._rows.update_one({"_id": batch}, {"$set": {"due": next_at, "pause": pause}})
 
     async def delete(self, batch: str) -> None:
         """Deletes a batch of which no file is in flight."""
-        with translated():
+        with translate_errors():
             await self._rows.delete_one({"_id": batch})
 
     async def unpin(self, file: FileRow) -> bool:
@@ -134,17 +134,17 @@ class Batches:
 
     async def exists(self) -> bool:
         """Returns whether there is any batch."""
-        with translated():
+        with translate_errors():
             return await self._rows.find_one({}, {"_id": 1}) is not None
 
     async def any_pins(self) -> bool:
         """Returns whether any pin is to be released."""
-        with translated():
+        with translate_errors():
             return await self._pins.find_one({}, {"_id": 1}) is not None
 
     async def pins_to_release(self) -> tuple[str, list[Doc]] | None:
         """Returns the id of a stage request and pins of it, or None."""
-        with translated():
+        with translate_errors():
             first = await self._pins.find_one({})
             if first is None:
                 return None
@@ -152,12 +152,12 @@ class Batches:
             return first["stage_id"], [row async for row in pins]
 
     async def delete_pins(self, pins: Sequence[Doc]) -> None:
-        with translated():
+        with translate_errors():
             await self._pins.delete_many({"_id": {"$in": [pin["_id"] for pin in pins]}})
 
     async def counts(self) -> dict[str, int]:
         """Counts batches and pins, for /status."""
-        with translated():
+        with translate_errors():
             return {
                 "stage_requests": await self._rows.count_documents({"state": "submitted"}),
                 "stage_requests_doubtful": await self._rows.count_documents({"state": "intended"}),

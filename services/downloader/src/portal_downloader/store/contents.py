@@ -24,7 +24,7 @@ class Contents:
 
     async def prepare(self) -> None:
         """Creates the indexes."""
-        with translated():
+        with translate_errors():
             await self._rows.create_index([("kept_until", ASCENDING), ("used_at", ASCENDING)])
             await self._rows.create_index([("used_at", ASCENDING)])
 
@@ -44,24 +44,24 @@ class Contents:
         now = datetime.now(UTC)
         protected_until = now + timedelta(seconds=keep)
         change = {"$set": {"used_at": now}, "$max": {"kept_until": protected_until}}
-        with translated():
+        with translate_errors():
             await self._rows.update_many({"_id": {"$in": list(digests)}}, change)
 
     async def crc32s(self, digests: Sequence[str]) -> dict[str, int]:
         """Returns the CRC-32 of those of these contents that are in the index."""
-        with translated():
+        with translate_errors():
             rows = self._rows.find({"_id": {"$in": list(digests)}}, {"crc32": 1})
             return {row["_id"]: row["crc32"] async for row in rows}
 
     async def iterate(self) -> AsyncGenerator[Content]:
         """Yields every content."""
-        with translated():
+        with translate_errors():
             async for row in self._rows.find({}, {"size": 1}):
                 yield Content(row["_id"], row["size"])
 
     async def total_bytes(self) -> int:
         """Returns the size of all contents together."""
-        with translated():
+        with translate_errors():
             group = {"$group": {"_id": None, "bytes": {"$sum": "$size"}}}
             async for row in self._rows.aggregate([group]):
                 return int(row["bytes"])
@@ -80,7 +80,7 @@ class Contents:
     async def evictable(self, limit: int) -> list[Content]:
         """Returns the unprotected contents that have not been used for longest."""
         which = {"kept_until": {"$lte": datetime.now(UTC)}}
-        with translated():
+        with translate_errors():
             rows = self._rows.find(which).sort("used_at", ASCENDING).limit(limit)
             return [Content(row["_id"], row["size"]) async for row in rows]
 
@@ -93,5 +93,5 @@ class Contents:
 
     async def remove(self, sha256: str) -> None:
         """Removes a content that is no longer in the cache."""
-        with translated():
+        with translate_errors():
             await self._rows.delete_one({"_id": sha256})

@@ -1,5 +1,4 @@
 """Repository of datasets, and of file lists that arrive in several parts."""
-# pyright: reportUnknownMemberType=false
 
 import uuid
 from bisect import bisect_right
@@ -66,7 +65,7 @@ class Datasets:
 
     async def prepare(self) -> None:
         """Creates the indexes."""
-        with translated():
+        with translate_errors():
             await self.rows.create_index("news", sparse=True)
             await self._parts.create_index([("pid", ASCENDING), ("version", ASCENDING)])
             await self._lists.create_index([("until", ASCENDING)])
@@ -128,19 +127,19 @@ class Datasets:
         """Stores a part of a file list; the list can be claimed once all parts are stored."""
         if await self._is_imported(event):
             return
-        name = f"{key(event.pid)}-{event.version}"
+        name = f"{pid_key(event.pid)}-{event.version}"
         list_key: Doc = {"pid": event.pid, "version": event.version}
         files = [f.model_dump() for f in event.files]
         header: Doc = {**list_key, "folder": event.folder, "parts": event.parts}
         complete_list: Doc = {**header, "complete": True, "until": datetime.now(UTC)}
         part = {**list_key, "part": event.part, "files": files}
-        with translated():
+        with translate_errors():
             await self._parts.replace_one({"_id": f"{name}-{event.part}"}, part, upsert=True)
             complete = await self._parts.count_documents(list_key) >= event.parts
         change = (
             {"$set": complete_list} if complete else {"$setOnInsert": {**header, "complete": False}}
         )
-        with translated():
+        with translate_errors():
             await self._lists.update_one({"_id": name}, change, upsert=True)
         if await self._is_imported(event):  # by now
             await self.delete_lists([_file_list({"_id": name, **header})])
@@ -169,7 +168,7 @@ class Datasets:
             yield file_list.files
             return
         which = {"pid": file_list.pid, "version": file_list.version}
-        with translated():
+        with translate_errors():
             async for row in self._parts.find(which).sort("part", ASCENDING):
                 yield row["files"]
 
@@ -178,12 +177,12 @@ class Datasets:
         boundaries = sorted(set(locations))
         step = len(boundaries) // MAX_BOUNDARIES + 1
         row: Doc = {"locations": boundaries[step - 1 :: step]}
-        with translated():
+        with translate_errors():
             await self._boundaries.replace_one({"_id": pid}, row, upsert=True)
 
     async def next_boundary(self, pid: str, after: str) -> str | None:
         """Returns the first boundary after this location, or None; only a hint."""
-        with translated():
+        with translate_errors():
             row = await self._boundaries.find_one({"_id": pid})
         locations: list[str] = row["locations"] if row else []
         return next(iter(locations[bisect_right(locations, after) :][:1]), None)
@@ -207,18 +206,18 @@ class Datasets:
     async def delete_lists(self, lists: Sequence[FileList]) -> None:
         """Deletes these lists and all older ones of their datasets, with their parts."""
         older: list[Doc] = [{"pid": f.pid, "version": {"$lte": f.version}} for f in lists]
-        with translated():
+        with translate_errors():
             await self._parts.delete_many({"$or": older})
             await self._lists.delete_many({"$or": older})
 
     async def changed(self, limit: int) -> list[Doc]:
         """Returns datasets whose files or requests have changed."""
-        with translated():
+        with translate_errors():
             return [row async for row in self.rows.find({"news": True}).limit(limit)]
 
     async def mark_changed(self, pid: str) -> Doc | None:
         """Marks that files or requests of a dataset have changed; returns its row after that."""
-        with translated():
+        with translate_errors():
             row = await self.rows.find_one_and_update(
                 {"_id": pid},
                 {"$set": {"news": True}, "$inc": {"changes": 1}},
@@ -269,7 +268,7 @@ class Datasets:
 
     async def counts(self) -> dict[str, int]:
         """Counts datasets, unfinished lists and pending availability events, for /status."""
-        with translated():
+        with translate_errors():
             return {
                 "datasets": await self.rows.count_documents({"list_version": {"$exists": True}}),
                 "lists_unfinished": await self._lists.count_documents({}),

@@ -63,7 +63,7 @@ class FileRow:
     @property
     def part_key(self) -> str:
         """The key of the growing file in the cache, of dataset and content."""
-        return f"{key(self.pid)}-{self.sha256}"
+        return f"{pid_key(self.pid)}-{self.sha256}"
 
     @classmethod
     def from_row(cls, row: Doc) -> "FileRow":
@@ -108,7 +108,7 @@ class Files:
 
     async def prepare(self) -> None:
         """Creates the indexes."""
-        with translated():
+        with translate_errors():
             await self.rows.create_index([("pid", ASCENDING), ("location", ASCENDING)])
             await self.rows.create_index([("pid", ASCENDING), ("state", ASCENDING)])
             await self.rows.create_index([("sha256", ASCENDING)])
@@ -148,7 +148,7 @@ class Files:
 
     async def page(self, pid: str, after: str, limit: int) -> list[Doc]:
         """Returns rows in the order of their locations, beginning after this location."""
-        with translated():
+        with translate_errors():
             rows = self.rows.find({"pid": pid, "location": {"$gt": after}})
             return [row async for row in rows.sort("location", ASCENDING).limit(limit)]
 
@@ -168,14 +168,14 @@ class Files:
         One query answers for all selections of a dataset whose files are all online.
         """
         offline = {"state": {"$in": list(NOT_ONLINE)}}
-        with translated():
+        with translate_errors():
             if await self.rows.find_one({"pid": which["pid"], **offline}, {"_id": 1}) is None:
                 return False
         if which.keys() == {"pid"} and locations is None:
             return True
         portions = [which] if locations is None else _selections(which["pid"], locations)
         for portion in portions:
-            with translated():
+            with translate_errors():
                 if await self.rows.find_one({**portion, **offline}, {"_id": 1}):
                     return True
         return False
@@ -193,7 +193,7 @@ class Files:
         change: Doc = {"$set": {"state": to, "news": True, **fields}}
         row_filter = {**which, "state": {"$in": list(was)}}
         one = isinstance(which.get("_id"), str)
-        with translated():
+        with translate_errors():
             result = await (self.rows.update_one if one else self.rows.update_many)(
                 row_filter, change
             )
@@ -223,14 +223,14 @@ class Files:
 
     async def in_batch(self, batch: str, states: Sequence[State]) -> list[FileRow]:
         """Returns the files of a batch in these states, in tape order."""
-        with translated():
+        with translate_errors():
             rows = self.rows.find({"batch": batch, "state": {"$in": list(states)}})
             rows = rows.sort([("group", ASCENDING), ("position", ASCENDING), ("path", ASCENDING)])
             return [FileRow.from_row(row) async for row in rows]
 
     async def in_states(self, states: Sequence[State]) -> AsyncGenerator[FileRow]:
         """Yields all files in these states."""
-        with translated():
+        with translate_errors():
             async for row in self.rows.find({"state": {"$in": list(states)}}):
                 yield FileRow.from_row(row)
 
@@ -246,7 +246,7 @@ class Files:
                 page_filter = {**which, "state": {"$in": list(states)}}
                 if locations is None:
                     page_filter["location"] = {"$gt": after}
-                with translated():
+                with translate_errors():
                     rows = (
                         self.rows.find(page_filter).sort("location", ASCENDING).limit(ROWS_PER_PAGE)
                     )
@@ -269,7 +269,7 @@ class Files:
 
     async def any_pending(self) -> bool:
         """Returns whether any file is requested and has not arrived."""
-        with translated():
+        with translate_errors():
             row = await self.rows.find_one({"state": {"$in": list(PENDING)}}, {"_id": 1})
         return row is not None
 
@@ -293,7 +293,7 @@ class Files:
     async def pinned_before(self, moment: datetime, limit: int) -> list[FileRow]:
         """Returns staged files that were pinned before this moment and are not copied yet."""
         which: Doc = {"state": "staged", "pinned_at": {"$lte": moment}, "size": {"$gt": 0}}
-        with translated():
+        with translate_errors():
             return [FileRow.from_row(row) async for row in self.rows.find(which).limit(limit)]
 
     async def set_pin(self, file: FileRow, stage_id: str | None, now: datetime) -> bool:
@@ -319,25 +319,25 @@ class Files:
         found: list[FileRow] = []
         for start in range(0, len(ids), IDS_PER_MOVE):
             portion = {"_id": {"$in": list(ids[start : start + IDS_PER_MOVE])}}
-            with translated():
+            with translate_errors():
                 rows = self.rows.find({**portion, "state": {"$in": list(states)}})
                 found += [FileRow.from_row(row) async for row in rows]
         return found
 
     async def overdue(self, now: datetime, states: Sequence[State], limit: int) -> list[FileRow]:
         """Returns files in these states whose deadline has passed."""
-        with translated():
+        with translate_errors():
             rows = self.rows.find({"state": {"$in": list(states)}, "deadline": {"$lte": now}})
             return [FileRow.from_row(row) async for row in rows.limit(limit)]
 
     async def changed_pids(self) -> list[str]:
         """Returns the datasets with changed files."""
-        with translated():
+        with translate_errors():
             return [str(pid) for pid in await self.rows.distinct("pid", {"news": True})]
 
     async def clear_changed(self, pid: str) -> None:
         """Clears the mark of the changed files of a dataset."""
-        with translated():
+        with translate_errors():
             await self.rows.update_many({"news": True, "pid": pid}, {"$unset": {"news": ""}})
 
     async def tallies(self, pids: Sequence[str]) -> dict[str, Tally]:
@@ -391,14 +391,14 @@ class Files:
         limit.
         """
         which = locations.row_filter(pid)
-        with translated():
+        with translate_errors():
             rows = self.rows.find(which).sort("location", ASCENDING).limit(limit)
             found = [FileRow.from_row(row) async for row in rows]
         return found, found[-1].location if len(found) == limit else None
 
     async def has_files(self, pid: str) -> bool:
         """Returns whether the dataset has any file."""
-        with translated():
+        with translate_errors():
             return await self.rows.find_one({"pid": pid}, {"_id": 1}) is not None
 
     async def select(

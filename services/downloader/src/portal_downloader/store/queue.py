@@ -1,5 +1,4 @@
 """Queries on queued files: how many wait in which group, and which are staged next."""
-# pyright: reportUnknownMemberType=false
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +62,7 @@ class QueuedFiles:
         steps: list[Doc] = [{"$match": {"state": "queued"}}, {"$group": {"_id": group_id, **sums}}]
         oldest: datetime | None = None
         groups: list[WaitingGroup] = []
-        with translated():
+        with translate_errors():
             async for row in self._rows.aggregate(steps):
                 found = row["_id"]
                 oldest = min(oldest or row["oldest"], row["oldest"])
@@ -92,7 +91,7 @@ class QueuedFiles:
         steps: list[Doc] = [{"$match": which}, {"$group": {"_id": group_id, "n": {"$sum": 1}}}]
         staged = 0
         found: list[InFlight] = []
-        with translated():
+        with translate_errors():
             async for row in self._rows.aggregate(steps):
                 row_id = row["_id"]
                 if row_id["staged"]:
@@ -118,5 +117,5 @@ class QueuedFiles:
     async def count_queued(self, requester: str, limit: int) -> int:
         """Counts the queued files of a requester, at most up to `limit`."""
         which: Doc = {"requester": requester, "state": "queued"}
-        with translated():
+        with translate_errors():
             return await self._rows.count_documents(which, limit=limit)

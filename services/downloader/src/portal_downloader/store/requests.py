@@ -39,7 +39,7 @@ class Requests:
 
     async def prepare(self) -> None:
         """Creates the indexes."""
-        with translated():
+        with translate_errors():
             await self._rows.create_index([("open", ASCENDING), ("pid", ASCENDING)])
             await self._rows.create_index([("planned", ASCENDING), ("look_at", ASCENDING)])
             await self._rows.create_index([("open", ASCENDING), ("requested_at", ASCENDING)])
@@ -80,7 +80,7 @@ class Requests:
 
         Returns None if there is no such request.
         """
-        with translated():
+        with translate_errors():
             row = await self._rows.find_one({"_id": request_id, "pid": pid})
         if row is None:
             return None
@@ -119,12 +119,12 @@ class Requests:
 
     async def next_cancelled(self) -> Doc | None:
         """Returns a closed request whose files are not released yet."""
-        with translated():
+        with translate_errors():
             return await self._rows.find_one({"let_go": False})
 
     async def close(self, request: Doc) -> None:
         """Records that the files of a closed request are released."""
-        with translated():
+        with translate_errors():
             await self._rows.update_one({"_id": request["_id"]}, {"$unset": {"let_go": ""}})
 
     async def wanted_locations(self, pid: str) -> set[str] | None:
@@ -172,7 +172,7 @@ class Requests:
         which: Doc = {"open": True, "planned": True, "told_at": {"$lte": since}}
         if besides:
             which["pid"] = {"$nin": list(besides)}
-        with translated():
+        with translate_errors():
             return [row async for row in self._rows.find(which).limit(limit)]
 
     async def claim_unplanned(self) -> Doc | None:
@@ -189,7 +189,7 @@ class Requests:
     async def postpone(self, request: Doc, seconds: float) -> None:
         """Plans a request again after so many seconds."""
         look_at = datetime.now(UTC) + timedelta(seconds=seconds)
-        with translated():
+        with translate_errors():
             await self._rows.update_one({"_id": request["_id"]}, {"$set": {"look_at": look_at}})
 
     async def mark_planned(self, request: Doc, following: str | None) -> None:
@@ -221,7 +221,7 @@ class Requests:
     async def _update_if_open(self, request: Doc, was: Doc, change: Doc) -> None:
         """Applies a change; if the request was cancelled meanwhile, its files are released."""
         key: Doc = {"_id": request["_id"]}
-        with translated():
+        with translate_errors():
             result = await self._rows.update_one({**key, **was, "open": True}, change)
             if result.matched_count:
                 return
@@ -236,7 +236,7 @@ class Requests:
         """
         which: Doc = {"open": True, "pid": pid, "next": {"$exists": True}}
         lowest_first = [("next", ASCENDING)]
-        with translated():
+        with translate_errors():
             all_files = await self._rows.find_one(
                 {**which, "locations": None}, {"next": 1}, sort=lowest_first
             )
