@@ -7,6 +7,7 @@ import base64
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
+from portal_shared.contracts.file_urls import parse_data_path
 from portal_shared.contracts.records import Availability
 from portal_shared.runtime.errors import NotFound
 from portal_shared.runtime.mongo import Doc
