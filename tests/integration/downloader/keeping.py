@@ -20,7 +20,8 @@ from portal_downloader.staging.submitter import Submitter
 from portal_downloader.store.batches import Batches
 from portal_downloader.store.contents import Contents
 from portal_downloader.store.datasets import Datasets
-from portal_downloader.store.files import Files, file_id
+from portal_downloader.store.file_row import file_id
+from portal_downloader.store.files import Files
 from portal_downloader.store.requests import Requests
 from portal_downloader.store.signals import Signals
 from portal_downloader.store.stores import Stores

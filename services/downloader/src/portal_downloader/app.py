@@ -71,7 +71,7 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
         return {
             **datasets,
             "pending": gathered + datasets["lists_unfinished"] + datasets["availability_untold"],
-            "files": await stores.files.counts(),
+            "files": await stores.files.sums.counts(),
             "requests": await stores.requests.counts(),
             **await stores.batches.counts(),
             "cache": await space.status(),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from portal_shared.runtime.logs import logger
 
 from portal_downloader.domain.states import PENDING
-from portal_downloader.store.files import FileRow
+from portal_downloader.store.file_row import FileRow
 from portal_downloader.store.stores import Stores
 
 log = logger(__name__)

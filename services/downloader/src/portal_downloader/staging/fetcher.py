@@ -23,7 +23,8 @@ from portal_downloader.cache.eviction import CacheSpace, TooLarge
 from portal_downloader.domain.estimates import Throughput
 from portal_downloader.domain.states import RetryPolicy, State, decide_retry
 from portal_downloader.settings import DownloaderSettings
-from portal_downloader.store.files import FileRow, Files
+from portal_downloader.store.file_row import FileRow
+from portal_downloader.store.files import Files
 from portal_downloader.store.stores import Stores
 
 log = logger(__name__)

@@ -19,7 +19,7 @@ from portal_downloader.cache.disk import Cache
 from portal_downloader.domain import file_rows
 from portal_downloader.domain.states import IN_FLIGHT
 from portal_downloader.store.datasets import FileList
-from portal_downloader.store.files import FileRow, file_id
+from portal_downloader.store.file_row import FileRow, file_id
 from portal_downloader.store.stores import Stores
 
 log = logger(__name__)

@@ -116,7 +116,7 @@ class Planner:
             listed = dataset.get("files") or await self._files.has_files(pid)
             return None if listed else "the dataset has no files to download"
         states = (*REQUESTABLE, *PENDING, *BROKEN, "online")
-        if await self._files.count(pid, locations, states) < len(locations):
+        if await self._files.sums.count(pid, locations, states) < len(locations):
             found = await self._files.select(pid, locations, states)
             missing = file_rows.first_missing(locations, {file.location for file in found})
             return f"the dataset has no file {(missing or '')[:200]!r}"
@@ -155,7 +155,7 @@ class Planner:
         """Returns the numbers of all files, of those online, and of those that expired."""
         if not expired:
             return request.get("files", 0), request.get("files_online", 0), 0
-        tally = await self._files.tally(request["pid"], request["locations"])
+        tally = await self._files.sums.tally(request["pid"], request["locations"])
         ended = tally.count("online", "failed", "lost", "unverifiable")  # ended otherwise
         return tally.all_files, tally.count("online"), tally.all_files - ended
 

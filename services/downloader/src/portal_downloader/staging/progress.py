@@ -9,21 +9,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from portal_shared.contracts.events import (
     DatasetAvailability,
-    DownloadFailed,
-    DownloadProgressed,
-    DownloadReady,
-    Event,
 )
 from portal_shared.messaging.outbox import Outbox
-from portal_shared.runtime.logs import bind_correlation_id, logger
+from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import Client, Doc, Session, transaction
 
-from portal_downloader.domain.estimates import Extent, Throughput, seconds_left
-from portal_downloader.domain.states import BROKEN, Tally, dataset_availability, request_state
+from portal_downloader.domain.estimates import Throughput
+from portal_downloader.domain.states import Tally, dataset_availability
+from portal_downloader.staging.request_events import RequestEvents
 from portal_downloader.store.stores import Stores
 
 log = logger(__name__)
@@ -36,11 +32,6 @@ SMALL_REQUEST_FILES = 200  # a request for fewer files is published while its da
 REST_FACTOR = 9.0  # pause after an aggregation, in durations of it
 MIN_REST_FACTOR = 2.0  # the same, where REST_FACTOR would exceed REPUBLISH_SECONDS
 UNWATCHED_PAUSE_FACTOR = 2  # of the pause between steps, while no request is open
-ESTIMATED_FIELDS = (
-    "place",
-    "seconds_left",
-    "waits_for",
-)  # do not cause an event
 
 
 class ProgressPublisher:
@@ -58,7 +49,6 @@ class ProgressPublisher:
         large_dataset_files: int = LARGE_DATASET_FILES,
     ) -> None:
         """`blocked_reason` returns why no file can arrive now, or None."""
-        self._blocked_reason = blocked_reason
         self._large_dataset_files = large_dataset_files
         self._resting: dict[str, float] = {}  # end of the pause, by pid
         self._client = client
@@ -67,7 +57,13 @@ class ProgressPublisher:
         self._files = stores.files
         self._requests = stores.requests
         self._pause = pause
-        self._throughput = throughput
+        self._request_events = RequestEvents(
+            stores,
+            client=client,
+            outbox=outbox,
+            throughput=throughput,
+            blocked_reason=blocked_reason,
+        )
 
     async def step(self) -> bool:
         """Publishes all changes, then pauses, so that progress is published in portions."""
@@ -85,11 +81,13 @@ class ProgressPublisher:
         pids = list(datasets)
         # requests before tallies, so that the tallies include the files of each request
         requests = await self._requests.open_for(pids)
-        tallies = await self._files.tallies(pids)
+        tallies = await self._files.sums.tallies(pids)
         summed_files = Counter({pid: tally.all_files for pid, tally in tallies.items()})
         for request in requests:
             pid, locations = request["pid"], request["locations"]
-            tally = tallies[pid] if locations is None else await self._files.tally(pid, locations)
+            tally = (
+                tallies[pid] if locations is None else await self._files.sums.tally(pid, locations)
+            )
             summed_files[pid] += len(locations or ())
             await self._replan_or_publish(request, tally)
         partly_queued = {r["pid"] for r in requests if "next" in r}
@@ -102,7 +100,7 @@ class ProgressPublisher:
         """Publishes small requests of datasets whose aggregation is paused."""
         requests = await self._requests.open_for(pids, fewer=SMALL_REQUEST_FILES) if pids else []
         for request in requests:
-            tally = await self._files.tally(request["pid"], request["locations"])
+            tally = await self._files.sums.tally(request["pid"], request["locations"])
             await self._replan_or_publish(request, tally)
         return bool(requests)
 
@@ -168,7 +166,7 @@ class ProgressPublisher:
             if request["pid"] in self._resting_pids():  # paused by the request before
                 continue
             started = time.monotonic()
-            tally = await self._files.tally(request["pid"], request["locations"])
+            tally = await self._files.sums.tally(request["pid"], request["locations"])
             await self._replan_or_publish(request, tally, republish=True)
             self._rest({request["pid"]: tally.all_files}, time.monotonic() - started)
         return bool(requests)
@@ -180,91 +178,7 @@ class ProgressPublisher:
         if tally.count("archived") and "next" not in request:
             await self._requests.replan({"_id": request["_id"]})
         else:
-            await self._publish_request(request, tally, republish=republish)
-
-    async def _publish_request(
-        self, request: Doc, tally: Tally, *, republish: bool = False
-    ) -> None:
-        """Publishes the progress of a request if it changed, and its end."""
-        bind_correlation_id(request["correlation_id"], request_id=request["_id"])
-        version = request["version"] + 1
-        progressed = DownloadProgressed(
-            request_id=request["_id"],
-            version=version,
-            state=request_state(tally, unfinished="next" in request),
-            files=tally.all_files,
-            files_online=tally.count("online"),
-            files_failed=tally.count(*BROKEN),
-            files_expired=tally.count("expired"),
-            bytes=tally.all_bytes,
-            bytes_online=tally.bytes_online,
-        )
-        published = progressed.model_dump(exclude={"request_id", "version", *ESTIMATED_FIELDS})
-        if not republish and published == {name: request.get(name) for name in published}:
-            return
-        now = datetime.now(UTC)
-        fields: Doc = {**published, "version": version, "told_at": now}
-        if progressed.files_online and not request.get("first_at"):
-            first = {"files": progressed.files_online, "bytes": progressed.bytes_online}
-            fields |= {"first_at": now, "first": first}
-        estimates = await self._estimates(request, progressed)
-        progressed = progressed.model_copy(update=estimates)
-        events: list[Event] = [progressed]
-        if progressed.state in ("ONLINE", "FAILED"):
-            fields |= {"open": False, "version": version + 1, "ended_at": now}
-            if progressed.state == "FAILED":
-                fields["reason"] = await self._failure_reason(request, progressed)
-            events.append(_end_event(progressed, fields.get("reason")))
-
-        async def work(session: Session) -> None:
-            if await self._requests.update(request, fields, session):
-                await self._outbox.add(session, events)
-
-        await transaction(self._client, work)
-
-    async def _estimates(self, request: Doc, progress: DownloadProgressed) -> dict[str, Any]:
-        """Returns queue position, seconds left and what blocks the request."""
-        if progress.state in ("ONLINE", "FAILED"):
-            return {"place": None, "seconds_left": 0.0, "waits_for": None}
-        left = Extent(
-            progress.files - progress.files_online - progress.files_failed,
-            max(0, progress.bytes - progress.bytes_online),
-        )
-        first, since, arrived = request.get("first"), None, Extent(0, 0)
-        if first is not None:
-            since = (datetime.now(UTC) - request["first_at"]).total_seconds()
-            arrived = Extent(
-                progress.files_online - first["files"], progress.bytes_online - first["bytes"]
-            )
-        ahead = Extent(0, 0)
-        if not progress.files_online:
-            ahead = await self._requests.extent_ahead(request)
-        all_left = await self._requests.extent_left() if arrived.files else left
-        seconds = seconds_left(
-            left=left,
-            arrived=arrived,
-            since=since,
-            ahead=ahead,
-            everything=all_left,
-            throughput=self._throughput,
-            now=time.monotonic(),
-        )
-        place = await self._requests.queue_position(request) if not progress.files_online else None
-        return {
-            "place": place,
-            "seconds_left": None if seconds is None else round(seconds, 1),
-            "waits_for": self._blocked_reason(),
-        }
-
-    async def _failure_reason(self, request: Doc, progressed: DownloadProgressed) -> str:
-        """Returns how many files failed, and the first one with its reason."""
-        broken = await self._files.first_broken(request["pid"], request["locations"])
-        if broken is None:
-            return "the dataset has no such files any more"
-        text = f"{progressed.files_failed} of {progressed.files} files failed"
-        if progressed.files_expired:
-            text += f", {progressed.files_expired} of these expired"
-        return f"{text}; {broken['location']}: {broken['reason']}"
+            await self._request_events.publish(request, tally, republish=republish)
 
 
 def _availability_event(row: Doc, tally: Tally, *, pending: bool) -> DatasetAvailability | None:
@@ -280,24 +194,4 @@ def _availability_event(row: Doc, tally: Tally, *, pending: bool) -> DatasetAvai
         files=tally.all_files,
         files_online=tally.count("online"),
         version=(row.get("availability_version") or 0) + 1,
-    )
-
-
-def _end_event(progressed: DownloadProgressed, reason: str | None) -> Event:
-    """Returns the final event of a request."""
-    if reason is None:
-        return DownloadReady(
-            request_id=progressed.request_id,
-            version=progressed.version + 1,
-            files=progressed.files,
-            bytes=progressed.bytes,
-        )
-    return DownloadFailed(
-        request_id=progressed.request_id,
-        version=progressed.version + 1,
-        reason=reason,
-        files=progressed.files,
-        files_online=progressed.files_online,
-        files_failed=progressed.files_failed,
-        files_expired=progressed.files_expired,
     )

@@ -15,7 +15,7 @@ from portal_downloader.domain.batch_policy import BatchPolicy
 from portal_downloader.domain.fair_share import FairShare
 from portal_downloader.domain.states import AT_ARCHIVE, PENDING
 from portal_downloader.settings import DownloaderSettings
-from portal_downloader.store.files import FileRow
+from portal_downloader.store.file_row import FileRow
 from portal_downloader.store.queue import QueuedFiles
 from portal_downloader.store.stores import Stores
 

@@ -5,13 +5,10 @@ expected batch or owner, so that repeated or late updates have no effect. `news`
 change has not been published for their dataset.
 """
 
-import time
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from portal_shared.contracts.records import pid_key
 from portal_shared.runtime.mongo import (
     ASCENDING,
     Database,
@@ -27,73 +24,13 @@ from portal_downloader.domain.states import (
     PENDING,
     TRANSITIONS,
     State,
-    Tally,
 )
+from portal_downloader.store.file_row import FileRow, LocationRange, file_id, selection_filters
+from portal_downloader.store.file_sums import FileSums
 from portal_downloader.store.signals import Signals
 
-IDS_PER_QUERY = 200  # some databases compare a row with each of the ids
 IDS_PER_MOVE = 100
 ROWS_PER_PAGE = 1000
-COUNTS_COST_FACTOR = 50  # counts are cached for so many times the duration of counting
-_SUMS: Doc = {"files": {"$sum": 1}, "bytes": {"$sum": "$size"}}
-
-
-def file_id(pid: str, location: str) -> str:
-    return f"{pid_key(pid)}/{location}"
-
-
-@dataclass(frozen=True)
-class FileRow:
-    """A row of `files`, as the staging workers need it."""
-
-    id: str
-    pid: str
-    location: str
-    path: str  # in the archive
-    size: int
-    sha256: str
-    state: State
-    attempt: int
-    mismatches: int  # times it arrived with a wrong size or checksum
-    interruptions: int  # times its transfer was interrupted
-    batch: str | None  # while the archive is staging it
-    stage_id: str | None  # of the stage request that pins it
-    owner: str | None
-
-    @property
-    def part_key(self) -> str:
-        """The key of the growing file in the cache, of dataset and content."""
-        return f"{pid_key(self.pid)}-{self.sha256}"
-
-    @classmethod
-    def from_row(cls, row: Doc) -> "FileRow":
-        return cls(
-            id=row["_id"],
-            pid=row["pid"],
-            location=row["location"],
-            path=row["path"],
-            size=row["size"] or 0,
-            sha256=row["sha256"] or "",
-            state=row["state"],
-            attempt=row["attempt"],
-            mismatches=row["mismatches"],
-            interruptions=row["stumbles"],
-            batch=row["batch"],
-            stage_id=row["stage_id"],
-            owner=row["owner"],
-        )
-
-
-@dataclass(frozen=True)
-class LocationRange:
-    """Locations after one, and up to another where that is known."""
-
-    after: str
-    up_to: str | None
-
-    def row_filter(self, pid: str) -> Doc:
-        bounds = {"$gt": self.after} | ({} if self.up_to is None else {"$lte": self.up_to})
-        return {"pid": pid, "location": bounds}
 
 
 class Files:
@@ -103,8 +40,7 @@ class Files:
         self.rows = database["files"]
         self._signals = bells
         self._lease = timedelta(seconds=lease)
-        self._counts: dict[str, int] = {}
-        self._counts_valid_until = 0.0
+        self.sums = FileSums(self.rows)
 
     async def prepare(self) -> None:
         """Creates the indexes."""
@@ -129,7 +65,7 @@ class Files:
     async def find_many(self, pid: str, locations: Sequence[str]) -> list[Doc]:
         """Returns the rows of those of these locations that the dataset has."""
         found: list[Doc] = []
-        for which in _selections(pid, locations):
+        for which in selection_filters(pid, locations):
             with translate_errors():
                 found += [row async for row in self.rows.find(which)]
         return found
@@ -156,7 +92,7 @@ class Files:
         """Yields location, size, checksum and state of a selection in the order of locations."""
         fields = {"location": 1, "size": 1, "sha256": 1, "state": 1}
         pid = which["pid"]
-        portions = [which] if locations is None else _selections(pid, sorted(locations))
+        portions = [which] if locations is None else selection_filters(pid, sorted(locations))
         for portion in portions:
             with translate_errors():
                 async for row in self.rows.find(portion, fields).sort("location", ASCENDING):
@@ -173,7 +109,7 @@ class Files:
                 return False
         if which.keys() == {"pid"} and locations is None:
             return True
-        portions = [which] if locations is None else _selections(which["pid"], locations)
+        portions = [which] if locations is None else selection_filters(which["pid"], locations)
         for portion in portions:
             with translate_errors():
                 if await self.rows.find_one({**portion, **offline}, {"_id": 1}):
@@ -240,7 +176,7 @@ class Files:
         """Yields the files of a selection in pages, so that memory stays flat while they may
         change.
         """
-        for which in _selections(pid, locations):
+        for which in selection_filters(pid, locations):
             after = ""
             while True:
                 page_filter = {**which, "state": {"$in": list(states)}}
@@ -256,16 +192,6 @@ class Files:
                 if locations is not None or len(found) < ROWS_PER_PAGE:
                     break
                 after = found[-1].location
-
-    async def count(
-        self, pid: str, locations: Sequence[str] | None, states: Sequence[State]
-    ) -> int:
-        """Counts the files of a selection in these states."""
-        found = 0
-        for which in _selections(pid, locations):
-            with translate_errors():
-                found += await self.rows.count_documents({**which, "state": {"$in": list(states)}})
-        return found
 
     async def any_pending(self) -> bool:
         """Returns whether any file is requested and has not arrived."""
@@ -340,33 +266,9 @@ class Files:
         with translate_errors():
             await self.rows.update_many({"news": True, "pid": pid}, {"$unset": {"news": ""}})
 
-    async def tallies(self, pids: Sequence[str]) -> dict[str, Tally]:
-        """Returns the tally of each of these datasets."""
-        found: dict[str, tuple[dict[str, int], dict[str, int]]] = {p: ({}, {}) for p in pids}
-        group: Doc = {"_id": {"pid": "$pid", "state": "$state"}, **_SUMS}
-        which: Doc = {"pid": {"$in": list(pids)}}
-        with translate_errors():
-            async for row in self.rows.aggregate([{"$match": which}, {"$group": group}]):
-                files, sizes = found[row["_id"]["pid"]]
-                files[row["_id"]["state"]] = row["files"]
-                sizes[row["_id"]["state"]] = row["bytes"]
-        return {pid: Tally(*sums) for pid, sums in found.items()}
-
-    async def tally(self, pid: str, locations: Sequence[str] | None) -> Tally:
-        """Returns the tally of a selection."""
-        files: dict[str, int] = {}
-        sizes: dict[str, int] = {}
-        for which in _selections(pid, locations):
-            group: Doc = {"_id": "$state", **_SUMS}
-            with translate_errors():
-                async for row in self.rows.aggregate([{"$match": which}, {"$group": group}]):
-                    files[row["_id"]] = files.get(row["_id"], 0) + row["files"]
-                    sizes[row["_id"]] = sizes.get(row["_id"], 0) + row["bytes"]
-        return Tally(files, sizes)
-
     async def first_broken(self, pid: str, locations: Sequence[str] | None) -> Doc | None:
         """Returns the first file of a selection that is not retried any more, for its reason."""
-        for which in _selections(pid, locations):
+        for which in selection_filters(pid, locations):
             broken = {**which, "state": {"$in": list(BROKEN)}}
             with translate_errors():
                 row = await self.rows.find_one(broken, sort=[("location", ASCENDING)])
@@ -406,33 +308,8 @@ class Files:
     ) -> list[FileRow]:
         """Returns the files of a selection in these states."""
         found: list[FileRow] = []
-        for which in _selections(pid, locations):
+        for which in selection_filters(pid, locations):
             with translate_errors():
                 rows = self.rows.find({**which, "state": {"$in": list(states)}})
                 found += [FileRow.from_row(row) async for row in rows]
         return found
-
-    async def counts(self) -> dict[str, int]:
-        """Counts files by state; cached, because it reads all rows."""
-        started = time.monotonic()
-        if started < self._counts_valid_until:
-            return self._counts
-        found: dict[str, int] = {}
-        with translate_errors():
-            async for row in self.rows.aggregate([{"$group": {"_id": "$state", "n": {"$sum": 1}}}]):
-                found[row["_id"]] = row["n"]
-        now = time.monotonic()
-        self._counts = found
-        self._counts_valid_until = now + COUNTS_COST_FACTOR * (now - started)
-        return found
-
-
-def _selections(pid: str, locations: Sequence[str] | None) -> list[Doc]:
-    """Returns filters that together match the selection: all of a dataset, or these locations."""
-    if locations is None:
-        return [{"pid": pid}]
-    ids = [file_id(pid, location) for location in locations]
-    return [
-        {"_id": {"$in": ids[start : start + IDS_PER_QUERY]}}
-        for start in range(0, len(ids), IDS_PER_QUERY)
-    ]

@@ -1,0 +1,146 @@
+"""Publishes the progress and the end of one request, with estimates of the time left."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from portal_shared.contracts.events import (
+    DownloadFailed,
+    DownloadProgressed,
+    DownloadReady,
+    Event,
+)
+from portal_shared.messaging.outbox import Outbox
+from portal_shared.runtime.logs import bind_correlation_id
+from portal_shared.runtime.mongo import Client, Doc, Session, transaction
+
+from portal_downloader.domain.estimates import Extent, Throughput, seconds_left
+from portal_downloader.domain.states import BROKEN, Tally, request_state
+from portal_downloader.store.stores import Stores
+
+# these alone do not cause an event
+ESTIMATED_FIELDS = ("place", "seconds_left", "waits_for")
+
+
+class RequestEvents:
+    """Derives events from the tally of a request and stores them with the request."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        *,
+        client: Client,
+        outbox: Outbox,
+        throughput: Throughput,
+        blocked_reason: Callable[[], str | None],
+    ) -> None:
+        """`blocked_reason` returns why no file can arrive now, or None."""
+        self._files = stores.files
+        self._requests = stores.requests
+        self._client = client
+        self._outbox = outbox
+        self._throughput = throughput
+        self._blocked_reason = blocked_reason
+
+    async def publish(self, request: Doc, tally: Tally, *, republish: bool = False) -> None:
+        """Publishes the progress of a request if it changed, and its end."""
+        bind_correlation_id(request["correlation_id"], request_id=request["_id"])
+        version = request["version"] + 1
+        progressed = DownloadProgressed(
+            request_id=request["_id"],
+            version=version,
+            state=request_state(tally, unfinished="next" in request),
+            files=tally.all_files,
+            files_online=tally.count("online"),
+            files_failed=tally.count(*BROKEN),
+            files_expired=tally.count("expired"),
+            bytes=tally.all_bytes,
+            bytes_online=tally.bytes_online,
+        )
+        published = progressed.model_dump(exclude={"request_id", "version", *ESTIMATED_FIELDS})
+        if not republish and published == {name: request.get(name) for name in published}:
+            return
+        now = datetime.now(UTC)
+        fields: Doc = {**published, "version": version, "told_at": now}
+        if progressed.files_online and not request.get("first_at"):
+            first = {"files": progressed.files_online, "bytes": progressed.bytes_online}
+            fields |= {"first_at": now, "first": first}
+        estimates = await self._estimates(request, progressed)
+        progressed = progressed.model_copy(update=estimates)
+        events: list[Event] = [progressed]
+        if progressed.state in ("ONLINE", "FAILED"):
+            fields |= {"open": False, "version": version + 1, "ended_at": now}
+            if progressed.state == "FAILED":
+                fields["reason"] = await self._failure_reason(request, progressed)
+            events.append(_end_event(progressed, fields.get("reason")))
+
+        async def work(session: Session) -> None:
+            if await self._requests.update(request, fields, session):
+                await self._outbox.add(session, events)
+
+        await transaction(self._client, work)
+
+    async def _estimates(self, request: Doc, progress: DownloadProgressed) -> dict[str, Any]:
+        """Returns queue position, seconds left and what blocks the request."""
+        if progress.state in ("ONLINE", "FAILED"):
+            return {"place": None, "seconds_left": 0.0, "waits_for": None}
+        left = Extent(
+            progress.files - progress.files_online - progress.files_failed,
+            max(0, progress.bytes - progress.bytes_online),
+        )
+        first, since, arrived = request.get("first"), None, Extent(0, 0)
+        if first is not None:
+            since = (datetime.now(UTC) - request["first_at"]).total_seconds()
+            arrived = Extent(
+                progress.files_online - first["files"], progress.bytes_online - first["bytes"]
+            )
+        ahead = Extent(0, 0)
+        if not progress.files_online:
+            ahead = await self._requests.extent_ahead(request)
+        all_left = await self._requests.extent_left() if arrived.files else left
+        seconds = seconds_left(
+            left=left,
+            arrived=arrived,
+            since=since,
+            ahead=ahead,
+            everything=all_left,
+            throughput=self._throughput,
+            now=time.monotonic(),
+        )
+        place = await self._requests.queue_position(request) if not progress.files_online else None
+        return {
+            "place": place,
+            "seconds_left": None if seconds is None else round(seconds, 1),
+            "waits_for": self._blocked_reason(),
+        }
+
+    async def _failure_reason(self, request: Doc, progressed: DownloadProgressed) -> str:
+        """Returns how many files failed, and the first one with its reason."""
+        broken = await self._files.first_broken(request["pid"], request["locations"])
+        if broken is None:
+            return "the dataset has no such files any more"
+        text = f"{progressed.files_failed} of {progressed.files} files failed"
+        if progressed.files_expired:
+            text += f", {progressed.files_expired} of these expired"
+        return f"{text}; {broken['location']}: {broken['reason']}"
+
+
+def _end_event(progressed: DownloadProgressed, reason: str | None) -> Event:
+    """Returns the final event of a request."""
+    if reason is None:
+        return DownloadReady(
+            request_id=progressed.request_id,
+            version=progressed.version + 1,
+            files=progressed.files,
+            bytes=progressed.bytes,
+        )
+    return DownloadFailed(
+        request_id=progressed.request_id,
+        version=progressed.version + 1,
+        reason=reason,
+        files=progressed.files,
+        files_online=progressed.files_online,
+        files_failed=progressed.files_failed,
+        files_expired=progressed.files_expired,
+    )

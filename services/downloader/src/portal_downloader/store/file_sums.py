@@ -1,0 +1,71 @@
+"""Aggregations over files: how many files and bytes are in each state."""
+
+import time
+from collections.abc import Sequence
+
+from portal_shared.runtime.mongo import Collection, Doc, translate_errors
+
+from portal_downloader.domain.states import State, Tally
+from portal_downloader.store.file_row import selection_filters
+
+COUNTS_COST_FACTOR = 50  # counts are cached for so many times the duration of counting
+_SUMS: Doc = {"files": {"$sum": 1}, "bytes": {"$sum": "$size"}}
+
+
+class FileSums:
+    """Counts rows of files by state."""
+
+    def __init__(self, rows: Collection) -> None:
+        self._rows = rows
+        self._counts: dict[str, int] = {}
+        self._counts_valid_until = 0.0
+
+    async def tallies(self, pids: Sequence[str]) -> dict[str, Tally]:
+        """Returns the tally of each of these datasets."""
+        found: dict[str, tuple[dict[str, int], dict[str, int]]] = {p: ({}, {}) for p in pids}
+        group: Doc = {"_id": {"pid": "$pid", "state": "$state"}, **_SUMS}
+        which: Doc = {"pid": {"$in": list(pids)}}
+        with translate_errors():
+            async for row in self._rows.aggregate([{"$match": which}, {"$group": group}]):
+                files, sizes = found[row["_id"]["pid"]]
+                files[row["_id"]["state"]] = row["files"]
+                sizes[row["_id"]["state"]] = row["bytes"]
+        return {pid: Tally(*sums) for pid, sums in found.items()}
+
+    async def tally(self, pid: str, locations: Sequence[str] | None) -> Tally:
+        """Returns the tally of a selection."""
+        files: dict[str, int] = {}
+        sizes: dict[str, int] = {}
+        for which in selection_filters(pid, locations):
+            group: Doc = {"_id": "$state", **_SUMS}
+            with translate_errors():
+                async for row in self._rows.aggregate([{"$match": which}, {"$group": group}]):
+                    files[row["_id"]] = files.get(row["_id"], 0) + row["files"]
+                    sizes[row["_id"]] = sizes.get(row["_id"], 0) + row["bytes"]
+        return Tally(files, sizes)
+
+    async def count(
+        self, pid: str, locations: Sequence[str] | None, states: Sequence[State]
+    ) -> int:
+        """Counts the files of a selection in these states."""
+        found = 0
+        for which in selection_filters(pid, locations):
+            with translate_errors():
+                found += await self._rows.count_documents({**which, "state": {"$in": list(states)}})
+        return found
+
+    async def counts(self) -> dict[str, int]:
+        """Counts files by state; cached, because it reads all rows."""
+        started = time.monotonic()
+        if started < self._counts_valid_until:
+            return self._counts
+        found: dict[str, int] = {}
+        with translate_errors():
+            async for row in self._rows.aggregate(
+                [{"$group": {"_id": "$state", "n": {"$sum": 1}}}]
+            ):
+                found[row["_id"]] = row["n"]
+        now = time.monotonic()
+        self._counts = found
+        self._counts_valid_until = now + COUNTS_COST_FACTOR * (now - started)
+        return found
