@@ -23,9 +23,9 @@ from portal_downloader.domain.batch_policy import (
     lowest_share,
 )
 from portal_downloader.domain.estimates import Extent, Throughput, seconds_left
-from portal_local.tape.drives import Drives, Order
-from portal_local.tape.physics import Physics, Place
-from portal_local.tape.shelves import Shelves
+from portal_local.tape.library.catalogue import TapeCatalogue
+from portal_local.tape.library.drives import DriveScheduler, Order
+from portal_local.tape.library.physics import Physics, TapePosition
 from typing_extensions import override
 
 FILES, SIZE, TAPES, DRIVES, READERS = 600, 2 * 10**9, 20, 4, 30
@@ -62,7 +62,7 @@ class _Loop(asyncio.SelectorEventLoop):
 @dataclass(frozen=True)
 class Recall:
     path: str
-    place: Place
+    place: TapePosition
     requester: str
     at: float
 
@@ -74,7 +74,9 @@ def recalls(spread: float) -> list[Recall]:
     where positions are unknown.
     """
     dice = random.Random(6)  # noqa: S311
-    places = dice.sample([Place(f"VT{t:02d}", p) for t in range(TAPES) for p in range(400)], FILES)
+    places = dice.sample(
+        [TapePosition(f"VT{t:02d}", p) for t in range(TAPES) for p in range(400)], FILES
+    )
     files = [(f"/{p.tape}.{p.position // 100}/{p.position:04d}", p) for p in places]
     dice.shuffle(files)
     moments = sorted(dice.uniform(0, spread) for _ in files)
@@ -137,7 +139,7 @@ class Queue:
         return list(shares.values())
 
 
-Feed = Callable[[Drives, dict[str, Recall]], Awaitable[None]]
+Feed = Callable[[DriveScheduler, dict[str, Recall]], Awaitable[None]]
 
 
 def seconds(feed: Feed, order: Order, spread: float) -> float:
@@ -157,8 +159,10 @@ def seconds(feed: Feed, order: Order, spread: float) -> float:
                 done.set()
 
         came: Callable[[str], None] = lambda _: None  # noqa: E731
-        shelves = Shelves(sqlite3.connect(":memory:", isolation_level=None), Path("/none"), PHYSICS)
-        drives = Drives(
+        shelves = TapeCatalogue(
+            sqlite3.connect(":memory:", isolation_level=None), Path("/none"), PHYSICS
+        )
+        drives = DriveScheduler(
             PHYSICS, shelves, count=DRIVES, order=order, wanted=left.__contains__, read=read
         )
         feeding = asyncio.create_task(feed(drives, files))  # type: ignore[arg-type]
@@ -177,7 +181,7 @@ def seconds(feed: Feed, order: Order, spread: float) -> float:
         loop.close()
 
 
-async def at_once(drives: Drives, files: dict[str, Recall]) -> None:
+async def at_once(drives: DriveScheduler, files: dict[str, Recall]) -> None:
     """Each file when it is requested: the archive alone decides the order."""
     loop = asyncio.get_running_loop()
     for file in files.values():
@@ -203,7 +207,7 @@ class Ours:
         self._queue.under_way.pop(path, None)
         self._free.set()
 
-    async def __call__(self, drives: Drives, files: dict[str, Recall]) -> None:
+    async def __call__(self, drives: DriveScheduler, files: dict[str, Recall]) -> None:
         loop = asyncio.get_running_loop()
         coming = list(files.values())
         while coming or self._queue.waiting:

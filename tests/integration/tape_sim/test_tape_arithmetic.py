@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from portal_local.tape.lifetimes import seconds
-from portal_local.tape.physics import Physics, next_position
-from portal_local.tape.ranges import Unsatisfiable, span
+from portal_local.tape.api.durations import parse_duration
+from portal_local.tape.api.ranges import Unsatisfiable, parse_range
+from portal_local.tape.library.physics import Physics, next_position
 
 
 @pytest.mark.parametrize(
@@ -20,21 +20,21 @@ from portal_local.tape.ranges import Unsatisfiable, span
     ],
 )
 def test_durations_are_read(duration: str, expected: float) -> None:
-    assert seconds(duration) == expected
+    assert parse_duration(duration) == expected
 
 
 @pytest.mark.parametrize("text", ["", "P", "PT", "P1", "1D", "P1Y", "P1DT", "P-1D", "PT1H ", "24h"])
 def test_what_is_no_duration_is_none(text: str) -> None:
-    assert seconds(text) is None
+    assert parse_duration(text) is None
 
 
 @given(st.text(max_size=20), st.integers(0, 10**6), st.integers(1, 500), st.integers(1, 80))
 def test_every_place_is_on_a_tape(family: str, rank: int, files: int, tapes: int) -> None:
     physics = Physics(files_per_tape=files, tapes=tapes)
-    place = physics.place(family, rank)
+    place = physics.position_of(family, rank)
     assert 0 <= place.position < files
     assert 0 <= int(place.tape[2:]) < tapes
-    assert place == physics.place(family, rank)
+    assert place == physics.position_of(family, rank)
 
 
 def test_a_family_is_the_first_two_folders() -> None:
@@ -60,16 +60,16 @@ def test_order_wins() -> None:
 
     def winding(order: list[int]) -> float:
         heads = [0, *(position + 1 for position in order)]
-        return sum(physics.moving(h, p) for h, p in zip(heads, order, strict=False))
+        return sum(physics.seek_seconds(h, p) for h, p in zip(heads, order, strict=False))
 
     assert winding(sorted(scattered)) < winding(scattered) / 3
-    assert physics.moving(8, 8) == 0
+    assert physics.seek_seconds(8, 8) == 0
 
 
 @given(st.integers(1, 1000), st.integers(0, 1200), st.integers(0, 1200))
 def test_a_range_lies_within_the_file(size: int, first: int, last: int) -> None:
     try:
-        found = span(f"bytes={first}-{last}", size)
+        found = parse_range(f"bytes={first}-{last}", size)
     except Unsatisfiable:
         assert first >= size
     else:

@@ -3,33 +3,33 @@
 from pathlib import Path
 
 from portal_local import simulation
+from portal_local.tape.api.progress import DIALECTS
+from portal_local.tape.api.rest import SiteBehaviour
 from portal_local.tape.app import Site, build
-from portal_local.tape.physics import Physics
-from portal_local.tape.progress import DIALECTS
-from portal_local.tape.rest import Manners
+from portal_local.tape.library.physics import Physics
 
 
 def main() -> None:
     physics = Physics()
     parser = simulation.argument_parser("portal_local.tape", __doc__)
-    parser.add_argument("--archive", type=Path, required=True, help="folder of what is on tape")
-    parser.add_argument("--buffer", type=Path, required=True, help="folder it restores to")
-    parser.add_argument(
-        "--data", type=Path, help="folder of its state; beside the buffer if not given"
-    )
+    parser.add_argument("--archive", type=Path, required=True, help="folder with the files on tape")
+    parser.add_argument("--buffer", type=Path, required=True, help="folder of the disk buffer")
+    parser.add_argument("--data", type=Path, help="folder of the state; default: beside the buffer")
     parser.add_argument("--drives", type=int, default=4)
-    parser.add_argument(
-        "--buffer-bytes", type=int, help="size of the buffer; no limit if not given"
-    )
+    parser.add_argument("--buffer-bytes", type=int, help="size of the buffer; default: unlimited")
     parser.add_argument("--speed-factor", type=float, default=physics.speed_factor)
-    parser.add_argument("--mount", type=float, default=physics.mount, help="seconds")
-    parser.add_argument("--seek", type=float, default=physics.seek, help="seconds, on average")
+    parser.add_argument(
+        "--mount", type=float, default=physics.mount, help="seconds to mount a tape"
+    )
+    parser.add_argument(
+        "--seek", type=float, default=physics.seek, help="mean seconds to reach a file"
+    )
     parser.add_argument("--rate", type=float, default=physics.rate, help="bytes per second")
     parser.add_argument("--files-per-tape", type=int, default=physics.files_per_tape)
     parser.add_argument("--tapes", type=int, default=physics.tapes)
     parser.add_argument("--dialect", choices=tuple(DIALECTS), default="spec")
-    parser.add_argument("--most-files", type=int, help="of a stage request")
-    parser.add_argument("--most-told", type=int, help="paths in one answer of archiveinfo")
+    parser.add_argument("--most-files", type=int, help="limit of a stage request")
+    parser.add_argument("--most-told", type=int, help="limit of paths in one answer of archiveinfo")
     parser.add_argument("--order", choices=("position", "asked"), default="position")
     given = parser.parse_args()
     site = Site(
@@ -38,7 +38,7 @@ def main() -> None:
         data=given.data or given.buffer.with_name(f"{given.buffer.name}.state"),
         drives=given.drives,
         buffer_bytes=given.buffer_bytes,
-        manners=Manners(given.dialect, given.most_files, given.most_told),
+        behaviour=SiteBehaviour(given.dialect, given.max_files, given.max_localities),
         order=given.order,
         physics=Physics(
             mount=given.mount,

@@ -1,4 +1,4 @@
-"""The tape archive: its API, its door and its drives, as one ASGI application."""
+"""The tape archive as one ASGI application: REST API, file server and drives."""
 
 import asyncio
 import logging
@@ -20,27 +20,27 @@ from starlette.types import ASGIApp
 
 from portal_local import simulation
 from portal_local.tape import problems
-from portal_local.tape.archive import MISSING, Archive
-from portal_local.tape.buffer import Buffer
-from portal_local.tape.drives import Order
-from portal_local.tape.faults import FileFault
-from portal_local.tape.ledger import Ledger
-from portal_local.tape.paths import sanitised
-from portal_local.tape.physics import Physics
+from portal_local.tape.api.file_server import FileServer
+from portal_local.tape.api.rest import API, PathsBody, SiteBehaviour, TapeRestApi, parse_body
+from portal_local.tape.library.archive import MISSING, Archive
+from portal_local.tape.library.buffer import Buffer
+from portal_local.tape.library.catalogue import TapeCatalogue
+from portal_local.tape.library.drives import Order
+from portal_local.tape.library.faults import FileFault
+from portal_local.tape.library.physics import Physics
+from portal_local.tape.library.request_store import RequestStore
+from portal_local.tape.paths import sanitize
 from portal_local.tape.problems import Problem
-from portal_local.tape.rest import API, Manners, PathsBody, TapeRest, sent_body
-from portal_local.tape.shelves import Shelves
-from portal_local.tape.webdav import Door
 
 logger = logging.getLogger(__name__)
 
 APIS = (f"{API}/tape/", f"{API}/")
-NAMED = re.compile(r"^/(stage|release)/[^/]+")
+ID_PATTERN = re.compile(r"^/(stage|release)/[^/]+")
 
 
 @dataclass(frozen=True)
 class Site:
-    """Folders and hardware of an archive."""
+    """Folders, hardware and behaviour of a simulated archive."""
 
     archive: Path
     buffer: Path
@@ -48,31 +48,31 @@ class Site:
     drives: int = 4
     buffer_bytes: int | None = None
     physics: Physics = field(default_factory=Physics)
-    manners: Manners = field(default_factory=Manners)
+    behaviour: SiteBehaviour = field(default_factory=SiteBehaviour)
     order: Order = "position"
 
 
-def kind_of(method: str, path: str) -> str:
-    """What a call is counted as."""
+def call_kind(method: str, path: str) -> str:
+    """Returns the name under which a call is counted."""
     for api in APIS:
         if path.startswith(api):
-            asked = NAMED.sub(r"/\1/{id}", f"/{path.removeprefix(api)}")
-            return f"{method} {asked}"
+            route = ID_PATTERN.sub(r"/\1/{id}", f"/{path.removeprefix(api)}")
+            return f"{method} {route}"
     return f"{method} discovery" if path.startswith("/.well-known/") else f"{method} /{{path}}"
 
 
-def assembled(site: Site, faults: simulation.Faults) -> tuple[Archive, simulation.Calls]:
-    """Everything over one database."""
+def make_archive(site: Site, faults: simulation.Faults) -> tuple[Archive, simulation.Calls]:
+    """Creates all parts of the archive over one database."""
     root = site.archive.resolve()
     site.buffer.mkdir(parents=True, exist_ok=True)
     root.mkdir(parents=True, exist_ok=True)
     database = simulation.open_database(site.data / "tape.sqlite")
-    ledger = Ledger(database)
+    requests = RequestStore(database)
     archive = Archive(
         root,
-        ledger=ledger,
-        shelves=Shelves(database, root, site.physics),
-        buffer=Buffer(site.buffer.resolve(), ledger, capacity=site.buffer_bytes),
+        requests=requests,
+        catalogue=TapeCatalogue(database, root, site.physics),
+        buffer=Buffer(site.buffer.resolve(), requests, capacity=site.buffer_bytes),
         physics=site.physics,
         drives=site.drives,
         order=site.order,
@@ -83,23 +83,23 @@ def assembled(site: Site, faults: simulation.Faults) -> tuple[Archive, simulatio
 
 def build(site: Site) -> ASGIApp:
     faults = simulation.Faults(TypeAdapter(simulation.CallFault | FileFault))
-    archive, calls = assembled(site, faults)
+    archive, calls = make_archive(site, faults)
 
-    def facts() -> dict[str, Any]:
+    def status() -> dict[str, Any]:
         return {
             "stage_requests": calls.counts()["answers"].get("POST /stage 201", 0),
-            "recalls": archive.ledger.recalls(),
-            "mounts": len(archive.shelves.mounts()),
+            "recalls": archive.requests.recall_counts(),
+            "mounts": len(archive.catalogue.mounts()),
         }
 
-    def forget() -> None:
-        archive.ledger.reset_recalls()
-        archive.shelves.reset_mounts()
+    def reset() -> None:
+        archive.requests.reset_recalls()
+        archive.catalogue.reset_mounts()
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
         drives = asyncio.create_task(archive.run())
-        drives.add_done_callback(_end_without_drives)
+        drives.add_done_callback(_stop_if_drives_failed)
         yield
         drives.cancel()
         with suppress(asyncio.CancelledError):
@@ -107,52 +107,52 @@ def build(site: Site) -> ASGIApp:
 
     app = Starlette(
         routes=[
-            *simulation.operator_routes(calls, faults, facts, forget),
-            Route("/_tape", _Tapes(archive).tell),
-            Route("/_tape", _Tapes(archive).places, methods=["POST"]),
-            *TapeRest(archive, site.manners).routes(),
-            Route("/{path:path}", Door(archive).read),
+            *simulation.operator_routes(calls, faults, status, reset),
+            Route("/_tape", TapeRoutes(archive).status),
+            Route("/_tape", TapeRoutes(archive).locations, methods=["POST"]),
+            *TapeRestApi(archive, site.behaviour).routes(),
+            Route("/{path:path}", FileServer(archive).read),
         ],
-        exception_handlers={Problem: _problem, HTTPException: _unrouted},
+        exception_handlers={Problem: _problem, HTTPException: _http_error},
         lifespan=lifespan,
     )
     return simulation.SimulatorMiddleware(
-        app, calls=calls, faults=faults, kind_of=kind_of, refusal=problems.plain
+        app, calls=calls, faults=faults, kind_of=call_kind, refusal=problems.status_response
     )
 
 
-def _end_without_drives(drives: asyncio.Task[None]) -> None:
-    """An archive whose drives have died must not look alive."""
+def _stop_if_drives_failed(drives: asyncio.Task[None]) -> None:
+    """Ends the process when the drives have failed, so that the archive does not look alive."""
     if not drives.cancelled() and drives.exception():
-        logger.critical("the drives have died", exc_info=drives.exception())
+        logger.critical("the drives have failed", exc_info=drives.exception())
         signal.raise_signal(signal.SIGTERM)
 
 
-class _Tapes:
-    """GET /_tape: what the library's robot knows."""
+class TapeRoutes:
+    """GET and POST /_tape: positions of files, mounts and queues."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
 
-    async def tell(self, request: Request) -> Response:
-        sent = request.query_params.get("path")
-        mounts = self._archive.shelves.mounts()
-        if sent is None:
+    async def status(self, request: Request) -> Response:
+        text = request.query_params.get("path")
+        mounts = self._archive.catalogue.mounts()
+        if text is None:
             drives = [vars(drive) for drive in self._archive.drives.drives]
             waiting = self._archive.drives.waiting()
             return JSONResponse({"mounts": mounts, "drives": drives, "waiting": waiting})
-        path = sanitised(sent)
-        place = self._archive.place(path)
-        if place is None:
+        path = sanitize(text)
+        position = self._archive.position(path)
+        if position is None:
             raise Problem(404, "Not Found", MISSING)
         return JSONResponse(
-            {"path": path, "tape": place.tape, "position": place.position, "mounts": mounts}
+            {"path": path, "tape": position.tape, "position": position.position, "mounts": mounts}
         )
 
-    async def places(self, request: Request) -> Response:
-        """Where each of `{"paths": […]}` lies; those that are not there are left out."""
-        sent = await sent_body(request, PathsBody, "paths")
-        found = ((path, self._archive.place(sanitised(path))) for path in sent.paths)
+    async def locations(self, request: Request) -> Response:
+        """Returns the position of each of `{"paths": […]}`; unknown paths are left out."""
+        sent = await parse_body(request, PathsBody, "paths")
+        found = ((path, self._archive.position(sanitize(path))) for path in sent.paths)
         return JSONResponse(
             [{"path": p, "tape": at.tape, "position": at.position} for p, at in found if at]
         )
@@ -160,8 +160,8 @@ class _Tapes:
 
 async def _problem(_request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)  # noqa: S101 - registered for no other
-    return problems.answer(error)
+    return problems.problem_response(error)
 
 
-async def _unrouted(_request: Request, error: Exception) -> Response:
-    return problems.plain(error.status_code if isinstance(error, HTTPException) else 500)
+async def _http_error(_request: Request, error: Exception) -> Response:
+    return problems.status_response(error.status_code if isinstance(error, HTTPException) else 500)

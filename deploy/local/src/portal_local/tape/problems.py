@@ -1,14 +1,14 @@
-"""How the archive says no: RFC 7807 problems."""
+"""Error responses of the archive: RFC 7807 problems."""
 
 from http import HTTPStatus
 
 from starlette.responses import JSONResponse, Response
 
-DASH = "\N{EN DASH}"  # between a field and what is wrong with it
+DASH = "\N{EN DASH}"  # between a field and its error
 
 
 class Problem(Exception):
-    """The call changes nothing."""
+    """An error response; the call has changed nothing."""
 
     def __init__(self, status: int, title: str, detail: str | None = None) -> None:
         super().__init__(title)
@@ -17,12 +17,12 @@ class Problem(Exception):
         self.detail = detail
 
 
-def answer(problem: Problem) -> Response:
+def problem_response(problem: Problem) -> Response:
     body: dict[str, object] = {"title": problem.title, "status": problem.status}
     if problem.detail is not None:
         body["detail"] = problem.detail
     return JSONResponse(body, problem.status, media_type="application/problem+json")
 
 
-def plain(status: int, detail: str | None = None) -> Response:
-    return answer(Problem(status, HTTPStatus(status).phrase, detail))
+def status_response(status: int, detail: str | None = None) -> Response:
+    return problem_response(Problem(status, HTTPStatus(status).phrase, detail))

@@ -1,4 +1,4 @@
-"""What the archive must not forget of its clients: requests, pins, and what is on disk for them."""
+"""SQLite store of requests, pins, and files on disk."""
 
 import sqlite3
 import time
@@ -23,13 +23,13 @@ CREATE TABLE IF NOT EXISTS recalls (path TEXT PRIMARY KEY, count INTEGER NOT NUL
 """
 
 SUBMITTED, STARTED = "SUBMITTED", "STARTED"
-COMPLETED, FAILED, CANCELLED = "COMPLETED", "FAILED", "CANCELLED"
-UNDER_WAY = (SUBMITTED, STARTED)
+COMPLETED, FAILED = "COMPLETED", "FAILED"
+PENDING = (SUBMITTED, STARTED)
 
 
 @dataclass(frozen=True)
-class Wish:
-    """A file of a request, as it stands when the request is accepted."""
+class FileRequest:
+    """A file of a new request, with its state at acceptance."""
 
     path: str
     lifetime: float
@@ -39,6 +39,8 @@ class Wish:
 
 @dataclass(frozen=True)
 class FileProgress:
+    """The state of a file of a request."""
+
     path: str
     state: str
     error: str | None
@@ -48,6 +50,8 @@ class FileProgress:
 
 @dataclass(frozen=True)
 class Request:
+    """A stage request."""
+
     id: str
     created: float
     files: Sequence[FileProgress]
@@ -55,31 +59,35 @@ class Request:
 
 @dataclass(frozen=True)
 class OnDisk:
+    """A file in the buffer."""
+
     path: str
     bytes: int
     sha256: str
 
 
-class Ledger:
+class RequestStore:
+    """Reads and writes the tables of requests, files, buffer and recalls."""
+
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         database.executescript(SCHEMA)
 
-    def accept(self, wishes: Iterable[Wish]) -> str:
-        """A new request, whole or not at all; files already settled get their pin at once."""
-        made, now = str(uuid.uuid4()), time.time()
+    def accept(self, files: Iterable[FileRequest]) -> str:
+        """Stores a request in one transaction; files that are on disk are pinned."""
+        request_id, now = str(uuid.uuid4()), time.time()
         rows = [
             (
-                made, w.path, w.state, w.error, None if w.state in UNDER_WAY else now,
-                None if w.state in UNDER_WAY else now, w.lifetime,
-                now + w.lifetime if w.state == COMPLETED else None,
+                request_id, file.path, file.state, file.error, None if file.state in PENDING else now,
+                None if file.state in PENDING else now, file.lifetime,
+                now + file.lifetime if file.state == COMPLETED else None,
             )
-            for w in wishes
+            for file in files
         ]  # fmt: skip
         with transaction(self._database):
-            self._database.execute("INSERT INTO requests VALUES (?, ?)", (made, now))
+            self._database.execute("INSERT INTO requests VALUES (?, ?)", (request_id, now))
             self._database.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)", rows)
-        return made
+        return request_id
 
     def request(self, request: str) -> Request | None:
         row = self._one("SELECT * FROM requests WHERE id = ?", request)
@@ -106,31 +114,31 @@ class Ledger:
                 [(request, path) for path in paths],
             )
 
-    def forget(self, request: str) -> None:
+    def delete(self, request: str) -> None:
         with transaction(self._database):
             self._database.execute("DELETE FROM files WHERE request = ?", (request,))
             self._database.execute("DELETE FROM requests WHERE id = ?", (request,))
 
-    def wanted(self) -> list[str]:
-        """Every path that some request still waits for, longest waiting first."""
+    def pending_paths(self) -> list[str]:
+        """Returns the paths that requests wait for, longest waiting first."""
         rows = self._database.execute(
             "SELECT path FROM files JOIN requests ON id = request"
             " WHERE state IN ('SUBMITTED', 'STARTED') GROUP BY path ORDER BY min(created), path"
         )
         return [row["path"] for row in rows]
 
-    def is_wanted(self, path: str) -> bool:
+    def is_pending(self, path: str) -> bool:
         sql = "SELECT 1 FROM files WHERE path = ? AND state IN ('SUBMITTED', 'STARTED') LIMIT 1"
         return self._one(sql, path) is not None
 
-    def started(self, path: str) -> None:
+    def mark_started(self, path: str) -> None:
         self._database.execute(
             "UPDATE files SET state = 'STARTED', started = ?"
             " WHERE path = ? AND state = 'SUBMITTED'",
             (time.time(), path),
         )
 
-    def failed(self, path: str, error: str | None) -> None:
+    def mark_failed(self, path: str, error: str | None) -> None:
         now = time.time()
         self._database.execute(
             "UPDATE files SET state = 'FAILED', error = ?, started = coalesce(started, ?),"
@@ -138,8 +146,8 @@ class Ledger:
             (error, now, now, path),
         )
 
-    def restored(self, file: OnDisk) -> None:
-        """The file is on disk: everybody who waits for it has it, pinned from now."""
+    def mark_restored(self, file: OnDisk) -> None:
+        """Records that a file is on disk and pins it for every request that waits for it."""
         now = time.time()
         with transaction(self._database):
             self._database.execute(
@@ -158,19 +166,19 @@ class Ledger:
                 (now, now, now, file.path),
             )
 
-    def on_disk(self, path: str) -> OnDisk | None:
+    def find_on_disk(self, path: str) -> OnDisk | None:
         row = self._one("SELECT path, bytes, sha256 FROM buffer WHERE path = ?", path)
         return OnDisk(*row) if row else None
 
-    def buffered_bytes(self) -> int:
+    def bytes_on_disk(self) -> int:
         row = self._database.execute("SELECT coalesce(sum(bytes), 0) FROM buffer").fetchone()
         return int(row[0])
 
-    def buffered(self) -> list[str]:
+    def paths_on_disk(self) -> list[str]:
         return [row["path"] for row in self._database.execute("SELECT path FROM buffer")]
 
-    def evictable(self) -> OnDisk | None:
-        """The file on disk longest that nobody has pinned."""
+    def oldest_unpinned(self) -> OnDisk | None:
+        """Returns the file that is on disk longest and not pinned, or None."""
         row = self._one(
             "SELECT path, bytes, sha256 FROM buffer WHERE NOT EXISTS (SELECT 1 FROM files WHERE"
             " files.path = buffer.path AND NOT released AND pinned_until > ?)"
@@ -179,11 +187,11 @@ class Ledger:
         )
         return OnDisk(*row) if row else None
 
-    def evicted(self, path: str) -> None:
+    def remove_from_disk(self, path: str) -> None:
         self._database.execute("DELETE FROM buffer WHERE path = ?", (path,))
 
-    def recalls(self) -> dict[str, int]:
-        """How often each path was read from tape."""
+    def recall_counts(self) -> dict[str, int]:
+        """Returns how often each path was read from tape."""
         return dict(self._database.execute("SELECT path, count FROM recalls ORDER BY path"))
 
     def reset_recalls(self) -> None:

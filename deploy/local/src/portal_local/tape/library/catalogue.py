@@ -1,4 +1,4 @@
-"""Which file lies where on which tape, and every mount so far; a place once given stays."""
+"""SQLite catalogue of tape positions and mounts; a position never changes."""
 
 import os
 import sqlite3
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from portal_local.simulation import transaction
-from portal_local.tape.physics import Physics, Place
+from portal_local.tape.library.physics import Physics, TapePosition
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS places (
@@ -20,27 +20,29 @@ CREATE TABLE IF NOT EXISTS mounts (
 """
 
 
-class Shelves:
+class TapeCatalogue:
+    """Assigns positions to files and records mounts."""
+
     def __init__(self, database: sqlite3.Connection, root: Path, physics: Physics) -> None:
         self._database = database
         self._root = root
         self._physics = physics
         database.executescript(SCHEMA)
 
-    def place(self, path: str) -> Place:
-        """Of a file of the archive: its family is written in the order of its paths.
+    def position(self, path: str) -> TapePosition:
+        """Returns the position of a file; a family is written in the order of its paths.
 
-        Files that come later are written behind those that have a place.
+        Files that are added later are written behind the others.
         """
-        return self._known(path) or self._written(path)
+        return self._find(path) or self._write_family(path)
 
-    def _known(self, path: str) -> Place | None:
+    def _find(self, path: str) -> TapePosition | None:
         row = self._database.execute(
             "SELECT tape, position FROM places WHERE path = ?", (path,)
         ).fetchone()
-        return Place(*row) if row else None
+        return TapePosition(*row) if row else None
 
-    def _written(self, path: str) -> Place:
+    def _write_family(self, path: str) -> TapePosition:
         family = self._physics.family(path)
         rank = int(
             self._database.execute(
@@ -49,18 +51,18 @@ class Shelves:
         )
         with transaction(self._database):
             for member in sorted({path, *self._members(family)}):
-                place = self._physics.place(family, rank)
+                position = self._physics.position_of(family, rank)
                 rank += self._database.execute(
                     "INSERT OR IGNORE INTO places VALUES (?, ?, ?, ?)",
-                    (member, family, place.tape, place.position),
+                    (member, family, position.tape, position.position),
                 ).rowcount
-        found = self._known(path)
+        found = self._find(path)
         if found is None:
             raise LookupError(path)
         return found
 
     def _members(self, family: str) -> Iterator[str]:
-        """Every file of the archive that belongs to the family."""
+        """Yields every file of the archive that belongs to the family."""
         top = self._root / family.lstrip("/")
         for folder, folders, names in os.walk(top):
             at = folder.removeprefix(str(self._root).rstrip("/")).rstrip("/")
@@ -70,7 +72,7 @@ class Shelves:
                     yield path
             folders[:] = [f for f in folders if self._physics.family(f"{at}/{f}/_") == family]
 
-    def mounted(self, tape: str, drive: int) -> None:
+    def record_mount(self, tape: str, drive: int) -> None:
         self._database.execute(
             "INSERT INTO mounts (tape, drive, at) VALUES (?, ?, ?)", (tape, drive, time.time())
         )
@@ -84,7 +86,7 @@ class Shelves:
 
 
 def _is_text(path: str) -> bool:
-    """File names that are not UTF-8 cannot be asked for in JSON."""
+    """Returns whether the path can be sent as JSON: it is valid UTF-8."""
     try:
         path.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Which bytes a GET asks for (RFC 9110 §14). Pure."""
+"""Parses the Range header of a GET (RFC 9110, section 14)."""
 
 import re
 
@@ -6,13 +6,13 @@ SINGLE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*", re.ASCII | re.IGNORECASE)
 
 
 class Unsatisfiable(Exception):
-    """No byte of the range exists."""
+    """The range has no byte of the file."""
 
 
-def span(header: str | None, size: int) -> tuple[int, int] | None:
-    """First and last byte, None for the whole file: no range, or one that may be ignored.
+def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
+    """Returns first and last byte; None for the whole file or a range that may be ignored.
 
-    Several ranges, other units and what is no range at all are ignored.
+    Several ranges, other units and invalid ranges are ignored.
     """
     found = SINGLE.fullmatch(header) if header and len(header) < 100 else None  # noqa: PLR2004
     if found is None or found.groups() == ("", ""):

@@ -1,4 +1,4 @@
-"""Restored files over HTTP, as a WebDAV door has them; reading never recalls."""
+"""HTTP access to restored files, like a WebDAV door; reading never recalls."""
 
 import asyncio
 import mimetypes
@@ -8,23 +8,25 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from portal_local.tape.archive import Archive
-from portal_local.tape.ledger import OnDisk
-from portal_local.tape.paths import file_at, sanitised
+from portal_local.tape.api.ranges import Unsatisfiable, parse_range
+from portal_local.tape.library.archive import Archive
+from portal_local.tape.library.request_store import OnDisk
+from portal_local.tape.paths import file_at, sanitize
 from portal_local.tape.problems import Problem
-from portal_local.tape.ranges import Unsatisfiable, span
 
-CHUNK = 2**20
-EMPTY = OnDisk("", 0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+CHUNK_BYTES = 2**20
+EMPTY_FILE = OnDisk("", 0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
 
 
-class Door:
+class FileServer:
+    """Serves files of the buffer."""
+
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
 
     async def read(self, request: Request) -> Response:
-        """200, 206, 304 or 416; 404 for no such file, 409 for one that is on tape only."""
-        path = sanitised(request.path_params["path"])
+        """Returns 200, 206, 304 or 416; 404 for an unknown file, 409 for one only on tape."""
+        path = sanitize(request.path_params["path"])
         file = self._file(path)
         tag = f'"{file.sha256}"'
         headers = {"ETag": tag, "Accept-Ranges": "bytes"}
@@ -58,13 +60,13 @@ class Door:
         if size is None:
             raise Problem(404, "Not Found", f"There is no file {path}")
         if size == 0:
-            return EMPTY
+            return EMPTY_FILE
         raise _on_tape(path)
 
     def _part(self, request: Request, file: OnDisk, tag: str) -> tuple[int, int] | None:
         if request.method != "GET" or request.headers.get("if-range", tag) != tag:
             return None
-        return span(request.headers.get("range"), file.bytes)
+        return parse_range(request.headers.get("range"), file.bytes)
 
 
 def _on_tape(path: str) -> Problem:
@@ -77,7 +79,7 @@ async def _bytes(file: Path, first: int, last: int) -> AsyncGenerator[bytes]:
         opened.seek(first)
         left = last - first + 1
         while left > 0:
-            chunk = await asyncio.to_thread(opened.read, min(CHUNK, left))
+            chunk = await asyncio.to_thread(opened.read, min(CHUNK_BYTES, left))
             if not chunk:
                 return
             left -= len(chunk)

@@ -1,4 +1,4 @@
-"""ISO 8601 durations, as in diskLifetime. Pure."""
+"""Parses ISO 8601 durations, as in diskLifetime."""
 
 import re
 
@@ -8,13 +8,15 @@ DURATION = re.compile(
     re.ASCII,
 )
 SECONDS = {"weeks": 604800, "days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
-LONGEST = 10 * 365 * 86400.0
+MAX_SECONDS = 10 * 365 * 86400.0
 
 
-def seconds(duration: str) -> float | None:
-    """None for what is no duration; years and months have no fixed length and are none either."""
+def parse_duration(duration: str) -> float | None:
+    """Returns the seconds of a duration; None if invalid, or with years or months (no fixed
+    length).
+    """
     found = DURATION.fullmatch(duration) if len(duration) < 40 else None  # noqa: PLR2004
     if found is None or not any(found.groups()):
         return None
     total = sum(SECONDS[unit] * float(n) for unit, n in found.groupdict().items() if n)
-    return min(total, LONGEST)
+    return min(total, MAX_SECONDS)

@@ -1,26 +1,26 @@
-"""How a request is told to those who poll, in the dialects that sites speak. Pure.
+"""Serializes the progress of a request in the dialects of real archives.
 
-`spec` is the specification's state form, seconds and all; the others are what real archives answer.
+`spec` is the form of the specification, with states and times in seconds.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from portal_local.tape.ledger import COMPLETED, UNDER_WAY, FileProgress, Request
+from portal_local.tape.library.request_store import COMPLETED, PENDING, FileProgress, Request
 
 Dialect = Literal["spec", "eos", "dcache", "storm"]
-Tell = Callable[[Request], dict[str, Any]]
+ProgressSerializer = Callable[[Request], dict[str, Any]]
 
 
-def told(request: Request) -> dict[str, Any]:
-    """Times in seconds; `completedAt` once every file is settled."""
+def spec_progress(request: Request) -> dict[str, Any]:
+    """Returns states, and times in seconds; `completedAt` once every file has ended."""
     body: dict[str, Any] = {
         "id": request.id,
         "createdAt": int(request.created),
         "startedAt": int(_started(request)),
         "files": [_file(file) for file in request.files],
     }
-    if _is_settled(request):
+    if _has_ended(request):
         body["completedAt"] = int(_completed(request))
     return body
 
@@ -35,8 +35,8 @@ def _completed(request: Request) -> float:
     return max(finished, default=request.created)
 
 
-def _is_settled(request: Request) -> bool:
-    return all(file.state not in UNDER_WAY for file in request.files)
+def _has_ended(request: Request) -> bool:
+    return all(file.state not in PENDING for file in request.files)
 
 
 def _file(file: FileProgress) -> dict[str, Any]:
@@ -50,21 +50,21 @@ def _file(file: FileProgress) -> dict[str, Any]:
     return body
 
 
-def eos(request: Request) -> dict[str, Any]:
-    """The residency form: on disk or not, with an error or without."""
+def eos_progress(request: Request) -> dict[str, Any]:
+    """Returns whether each file is on disk, and its error."""
     files: list[dict[str, Any]] = []
     for file in request.files:
         body: dict[str, Any] = {"path": file.path, "onDisk": file.state == COMPLETED}
-        if file.state not in (COMPLETED, *UNDER_WAY):
+        if file.state not in (COMPLETED, *PENDING):
             body["error"] = file.error or file.state
         files.append(body)
     created = int(request.created)
     return {"id": request.id, "createdAt": created, "startedAt": created, "files": files}
 
 
-def dcache(request: Request) -> dict[str, Any]:
-    """Times in milliseconds; one L in a cancelled file."""
-    body = told(request)
+def dcache_progress(request: Request) -> dict[str, Any]:
+    """Returns states, and times in milliseconds; spells CANCELED with one L."""
+    body = spec_progress(request)
     for part in (body, *body["files"]):
         for name in ("createdAt", "startedAt", "finishedAt", "completedAt"):
             if name in part:
@@ -74,15 +74,22 @@ def dcache(request: Request) -> dict[str, Any]:
     return body
 
 
-def storm(request: Request) -> dict[str, Any]:
-    """Snake case; of a file only its state; `completed_at` is 0 until all are settled."""
+def storm_progress(request: Request) -> dict[str, Any]:
+    """Returns snake-case fields and only the state of files; `completed_at` is 0 until all have
+    ended.
+    """
     return {
         "id": request.id,
         "created_at": int(request.created),
         "started_at": int(_started(request)),
-        "completed_at": int(_completed(request)) if _is_settled(request) else 0,
+        "completed_at": int(_completed(request)) if _has_ended(request) else 0,
         "files": [{"path": file.path, "state": file.state} for file in request.files],
     }
 
 
-DIALECTS: Mapping[Dialect, Tell] = {"spec": told, "eos": eos, "dcache": dcache, "storm": storm}
+DIALECTS: Mapping[Dialect, ProgressSerializer] = {
+    "spec": spec_progress,
+    "eos": eos_progress,
+    "dcache": dcache_progress,
+    "storm": storm_progress,
+}

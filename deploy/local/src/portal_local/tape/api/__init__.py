@@ -1,0 +1,1 @@
+"""HTTP: the WLCG Tape REST API and the server of restored files."""

@@ -1,0 +1,1 @@
+"""The tape library: positions, drives, disk buffer, requests and faults."""
