@@ -106,4 +106,4 @@ async def _fill(stores: Stores) -> None:
             rows.append({**key, **row})
         await stores.files.rows.insert_many(rows)
         borders.append(rows[-1]["location"])
-    await stores.datasets.keep_borders("p", borders)
+    await stores.datasets.save_boundaries("p", borders)

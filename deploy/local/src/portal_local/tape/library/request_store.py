@@ -74,11 +74,12 @@ class RequestStore:
         database.executescript(SCHEMA)
 
     def accept(self, files: Iterable[FileRequest]) -> str:
-        """Stores a request in one transaction; files that are on disk are pinned."""
+        """Stores a request in one transaction; files on disk are pinned."""
         request_id, now = str(uuid.uuid4()), time.time()
         rows = [
             (
-                request_id, file.path, file.state, file.error, None if file.state in PENDING else now,
+                request_id, file.path, file.state, file.error,
+                None if file.state in PENDING else now,
                 None if file.state in PENDING else now, file.lifetime,
                 now + file.lifetime if file.state == COMPLETED else None,
             )
