@@ -6,14 +6,15 @@ A downloader in a process of its own, a tape simulator that has them at once, an
 import os
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from portal_shared.contracts.records import File
 
-from tests.integration.downloader.conftest import Tape, alone, tape
+from tests.drivers.downloader import DownloaderClient, StartDownloader
+from tests.drivers.tape import TapeArchive
+from tests.integration.downloader.conftest import start_downloader, tape
 
-__all__ = ["alone", "tape"]  # fixtures
+__all__ = ["start_downloader", "tape"]  # fixtures
 FEW = int(os.environ.get("PORTAL_BENCH_FEW", "2000"))
 MANY = int(os.environ.get("PORTAL_BENCH_MANY", "20000"))
 FIRST, COUNTED = 100, 600  # files that are waited for, and files whose time is taken after these
@@ -22,18 +23,20 @@ LONGEST = 600.0  # seconds
 
 
 @pytest.fixture(scope="session")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tape]:
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TapeArchive]:
     quick = ("--mount", "0.01", "--seek", "0.01", "--speed-factor", "1000")
-    simulator = Tape(tmp_path_factory.mktemp("tape"), *quick)
+    simulator = TapeArchive(tmp_path_factory.mktemp("tape"), *quick)
     yield simulator
     simulator.stop()
 
 
 @pytest.mark.timeout(3 * LONGEST)
-async def test_large_requests(alone: Any, tape: Tape) -> None:
+async def test_large_requests(start_downloader: StartDownloader, tape: TapeArchive) -> None:
     seconds: dict[int, float] = {}
     for count in (FEW, MANY):
-        downloader = await alone(most_under_way="600", most_queued="1000", progress_seconds="0.5")
+        downloader = await start_downloader(
+            most_under_way="600", most_queued="1000", progress_seconds="0.5"
+        )
         await downloader.register("p", [_written(tape, count, n) for n in range(count)])
         seconds[count] = await _paced(downloader)
         downloader.process.stop()
@@ -44,23 +47,23 @@ async def test_large_requests(alone: Any, tape: Tape) -> None:
     )
 
 
-def _written(tape: Tape, count: int, number: int) -> File:
+def _written(tape: TapeArchive, count: int, number: int) -> File:
     folder, name = f"{number // A_FOLDER:04}", f"{number % A_FOLDER:03}.bin"
     file = tape.write(f"d/{count}/{folder}/{name}", 20)
     return file.model_copy(update={"path": f"{count}/{folder}"})
 
 
-async def _paced(downloader: Any) -> float:
+async def _paced(downloader: DownloaderClient) -> float:
     """Seconds for 1000 files, once they come."""
-    request = await downloader.ask("p")
+    request = await downloader.request("p")
     came: list[tuple[float, int]] = []
 
     def enough() -> bool:
-        events = downloader.told("download.progressed.v1", request_id=request)
+        events = downloader.published("download.progressed.v1", request_id=request)
         came.extend((time.monotonic(), e["files_online"]) for e in events[len(came) :])
         return bool(came) and came[-1][1] >= FIRST + COUNTED
 
-    await downloader.until(enough, LONGEST)
+    await downloader.wait_until(enough, LONGEST)
     began, before = next(point for point in came if point[1] >= FIRST)
     ended, after = came[-1]
     return 1000 * (ended - began) / (after - before)

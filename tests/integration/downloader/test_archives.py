@@ -1,4 +1,4 @@
-"""Every kind of archive keeps to the same promises: WLCG Tape REST, IDS, and a site's command."""
+"""Every kind of archive passes the same tests: WLCG Tape REST, IDS, and a command of a site."""
 
 import asyncio
 import io
@@ -28,7 +28,8 @@ from portal_local.launcher.ports import free_port, listens, wait_until
 from portal_local.launcher.processes import Child
 from portal_shared.runtime.errors import Unavailable
 
-from tests.integration.downloader.conftest import Tape
+from tests.drivers.downloader import StartDownloader
+from tests.drivers.tape import TapeArchive
 
 COMMAND = Path(__file__).with_name("recall_command.py")
 
@@ -49,7 +50,7 @@ class Kind:
 
 
 def wlcg(tmp_path: Path) -> Iterator[Kind]:
-    tape = Tape(tmp_path, "--mount", "0.2", "--seek", "0.1", "--speed-factor", "100")
+    tape = TapeArchive(tmp_path, "--mount", "0.2", "--seek", "0.1", "--speed-factor", "100")
     tape.name = "x"
 
     def put(name: str, content: bytes) -> str:
@@ -58,7 +59,7 @@ def wlcg(tmp_path: Path) -> Iterator[Kind]:
         place.write_bytes(content)
         return f"/x/{name}"
 
-    yield Kind({"tape_url": tape.url}, put, tape.child.kill, lambda: None)
+    yield Kind({"tape_url": tape.url}, put, tape.kill, lambda: None)
     tape.stop()
 
 
@@ -277,18 +278,20 @@ async def test_out_of_reach_it_is_unavailable(kind: Kind, ours: Archive) -> None
 
 
 @pytest.mark.parametrize("name", ["ids", "command"])
-async def test_a_download_comes_from_each(name: str, alone: Any, tape: Any, tmp_path: Path) -> None:
+async def test_a_download_comes_from_each(
+    name: str, start_downloader: StartDownloader, tape: TapeArchive, tmp_path: Path
+) -> None:
     (tmp_path / "of").mkdir()
     made = KINDS[name](tmp_path / "of")
     kind = next(made)
     own = {k: _setting(v) for k, v in kind.settings.items() if k != "cache_dir"}
-    downloader = await alone(**own)
+    downloader = await start_downloader(**own)
     content = os.urandom(5000)
     path = kind.put("a.bin", content)
     folder, _, location = path.rpartition("/")
-    file = tape.described(location, content)
+    file = tape.describe(location, content)
     await downloader.register("p", [file], folder=folder)
-    assert (await downloader.ended(await downloader.ask("p")))["files"] == 1
+    assert (await downloader.final_event(await downloader.request("p")))["files"] == 1
     answer = await downloader.get("p", location)
     assert (answer.status_code, answer.content) == (httpx.codes.OK, content)
     next(made, None)

@@ -11,11 +11,14 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 import nginx as front  # beside this file
 
+from tests.drivers.downloader import DownloaderClient, DownloaderProcess
+from tests.drivers.tape import TapeArchive
+
 SIZE = 300_000
 
 
 @pytest.fixture
-def nginx(process: Any, tmp_path: Path) -> Iterator[Any]:
+def nginx(process: DownloaderProcess, tmp_path: Path) -> Iterator[Any]:
     if front.program() is None:
         pytest.skip("nginx is not installed: apt-get install nginx-light")
     made = front.Nginx(
@@ -26,9 +29,9 @@ def nginx(process: Any, tmp_path: Path) -> Iterator[Any]:
 
 
 @pytest.fixture
-async def content(downloader: Any, tape: Any) -> bytes:
+async def content(downloader: DownloaderClient, tape: TapeArchive) -> bytes:
     await downloader.register("p", [tape.write("d/x.json", SIZE)])
-    await downloader.ended(await downloader.ask("p"))
+    await downloader.final_event(await downloader.request("p"))
     found: bytes = tape.content("d/x.json")
     return found
 
@@ -63,7 +66,7 @@ COMPARED = (
     ids=str,
 )
 async def test_it_answers_as_the_downloader_does(
-    downloader: Any, nginx: Any, content: bytes, headers: dict[str, str]
+    downloader: DownloaderClient, nginx: Any, content: bytes, headers: dict[str, str]
 ) -> None:
     path = str((await downloader.get("p", "x.json")).url.raw_path.decode())
     tag = (await downloader.get("p", "x.json")).headers["etag"]
@@ -85,7 +88,7 @@ async def test_it_answers_as_the_downloader_does(
 
 
 async def test_several_ranges_come_as_several_parts(
-    downloader: Any, nginx: Any, content: bytes
+    downloader: DownloaderClient, nginx: Any, content: bytes
 ) -> None:
     path = str((await downloader.get("p", "x.json")).url.raw_path.decode())
     async with httpx.AsyncClient(base_url=nginx.url) as client:
@@ -97,7 +100,7 @@ async def test_several_ranges_come_as_several_parts(
 
 
 async def test_the_cache_is_not_to_be_had_by_its_own_names(
-    nginx: Any, content: bytes, process: Any
+    nginx: Any, content: bytes, process: DownloaderProcess
 ) -> None:
     objects = process.cache / "objects"
     name = next(p for p in objects.rglob("*") if p.is_file()).relative_to(objects)
@@ -106,7 +109,9 @@ async def test_the_cache_is_not_to_be_had_by_its_own_names(
             assert (await client.get(path)).status_code == 404
 
 
-async def test_archives_come_through(downloader: Any, nginx: Any, content: bytes) -> None:
+async def test_archives_come_through(
+    downloader: DownloaderClient, nginx: Any, content: bytes
+) -> None:
     direct = await downloader.get("p", params={"format": "zip"})
     path = str(direct.url.raw_path.decode())
     async with httpx.AsyncClient(base_url=nginx.url) as client:

@@ -6,19 +6,24 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.drivers.downloader import DownloaderClient, StartDownloader
+from tests.drivers.tape import TapeArchive
+
 MB = 1_000_000
 
 
-def written(tape: Any, name: str, count: int, size: int) -> list[Any]:
+def written(tape: TapeArchive, name: str, count: int, size: int) -> list[Any]:
     return [tape.write(f"{name}/{n}.bin", size) for n in range(count)]
 
 
-async def test_the_oldest_goes_when_there_is_no_room(alone: Any, tape: Any) -> None:
-    downloader = await alone(cache_bytes="2500000", keep_seconds="0", read_seconds="0")
+async def test_the_oldest_goes_when_there_is_no_room(
+    start_downloader: StartDownloader, tape: TapeArchive
+) -> None:
+    downloader = await start_downloader(cache_bytes="2500000", keep_seconds="0", read_seconds="0")
     for name in ("a", "b", "c"):
         await downloader.register(name, written(tape, name, 1, MB), folder=name)
-        assert (await downloader.ended(await downloader.ask(name)))["files"] == 1
-    await downloader.until(lambda: downloader.availability("a") == ["ARCHIVED", "RESTORING",
+        assert (await downloader.final_event(await downloader.request(name)))["files"] == 1
+    await downloader.wait_until(lambda: downloader.availability("a") == ["ARCHIVED", "RESTORING",
         "ONLINE", "ARCHIVED"] or downloader.availability("a")[-1] == "ARCHIVED")  # fmt: skip
     assert (await downloader.get("a", "0.bin")).status_code == 503
     assert (await downloader.get("c", "0.bin")).status_code == 200
@@ -27,38 +32,44 @@ async def test_the_oldest_goes_when_there_is_no_room(alone: Any, tape: Any) -> N
     assert (await downloader.status())["cache"]["evicted"] == 1
 
 
-async def test_what_is_kept_for_readers_stays_and_the_rest_waits(alone: Any, tape: Any) -> None:
-    downloader = await alone(cache_bytes="1500000", keep_seconds="4", read_seconds="0")
+async def test_what_is_kept_for_readers_stays_and_the_rest_waits(
+    start_downloader: StartDownloader, tape: TapeArchive
+) -> None:
+    downloader = await start_downloader(cache_bytes="1500000", keep_seconds="4", read_seconds="0")
     await downloader.register("a", written(tape, "a", 1, MB), folder="a")
     await downloader.register("b", written(tape, "b", 1, MB), folder="b")
     await downloader.register("c", written(tape, "c", 1, MB), folder="c")
-    await downloader.ended(await downloader.ask("a"))
-    request = await downloader.ask("b")
+    await downloader.final_event(await downloader.request("a"))
+    request = await downloader.request("b")
     async with asyncio.timeout(30):
         while not (await downloader.status())["cache"]["full"]:
             await asyncio.sleep(0.05)
-    another = await downloader.ask("c")
+    another = await downloader.request("c")
     assert (await downloader.get("a", "0.bin")).status_code == 200
-    assert (await downloader.ended(request))["files"] == 1
-    assert (await downloader.ended(another))["files"] == 1
-    told = downloader.told("download.progressed.v1", request_id=another)
+    assert (await downloader.final_event(request))["files"] == 1
+    assert (await downloader.final_event(another))["files"] == 1
+    told = downloader.published("download.progressed.v1", request_id=another)
     assert "the cache is full" in (told[0]["waits_for"] or "")
     assert told[-1]["waits_for"] is None
     assert (await downloader.status())["cache"]["full"] is None
 
 
-async def test_what_will_never_fit_fails_with_the_reason(alone: Any, tape: Any) -> None:
-    downloader = await alone(cache_bytes="1000")
+async def test_what_will_never_fit_fails_with_the_reason(
+    start_downloader: StartDownloader, tape: TapeArchive
+) -> None:
+    downloader = await start_downloader(cache_bytes="1000")
     await downloader.register("a", written(tape, "a", 1, 2000), folder="a")
-    failed = await downloader.ended(await downloader.ask("a"))
+    failed = await downloader.final_event(await downloader.request("a"))
     assert "the cache is limited to" in failed["reason"]
 
 
-async def test_a_file_that_is_read_is_read_to_its_end(alone: Any, tape: Any) -> None:
-    downloader = await alone(cache_bytes="21000000", keep_seconds="0", read_seconds="0")
+async def test_a_file_that_is_read_is_read_to_its_end(
+    start_downloader: StartDownloader, tape: TapeArchive
+) -> None:
+    downloader = await start_downloader(cache_bytes="21000000", keep_seconds="0", read_seconds="0")
     await downloader.register("a", written(tape, "a", 1, 20 * MB), folder="a")
     await downloader.register("b", written(tape, "b", 1, 20 * MB), folder="b")
-    await downloader.ended(await downloader.ask("a"))
+    await downloader.final_event(await downloader.request("a"))
     received = bytearray()
     asked: str | None = None
     async with (
@@ -68,19 +79,21 @@ async def test_a_file_that_is_read_is_read_to_its_end(alone: Any, tape: Any) -> 
         async for chunk in answer.aiter_raw(65_536):
             received += chunk
             if asked is None:
-                asked = await downloader.ask("b")
+                asked = await downloader.request("b")
                 await asyncio.sleep(1)
     assert bytes(received) == tape.content("a/0.bin")
     assert asked is not None
-    assert (await downloader.ended(asked))["files"] == 1
+    assert (await downloader.final_event(asked))["files"] == 1
 
 
-async def test_what_came_just_before_a_crash_counts(alone: Any, tape: Any) -> None:
-    downloader = await alone()
+async def test_what_came_just_before_a_crash_counts(
+    start_downloader: StartDownloader, tape: TapeArchive
+) -> None:
+    downloader = await start_downloader()
     await downloader.register("a", written(tape, "a", 2, 1000), folder="a")
-    await downloader.ended(await downloader.ask("a"))
+    await downloader.final_event(await downloader.request("a"))
     before = (await downloader.status())["cache"]["bytes"]
-    downloader.process.child.kill()
+    downloader.process.kill()
     objects = downloader.process.cache / "objects"
     (objects / "ff").mkdir(exist_ok=True)
     (objects / "ff" / ("f" * 64)).write_bytes(b"never noted")
@@ -93,11 +106,11 @@ async def test_what_came_just_before_a_crash_counts(alone: Any, tape: Any) -> No
 
 @pytest.mark.parametrize("header", ["/x", "/x/"])
 async def test_a_server_in_front_is_told_where_the_bytes_are(
-    downloader: Any, tape: Any, header: str
+    downloader: DownloaderClient, tape: TapeArchive, header: str
 ) -> None:
     file = tape.write("d/x", 3000)
     await downloader.register("p", [file])
-    await downloader.ended(await downloader.ask("p"))
+    await downloader.final_event(await downloader.request("p"))
     answer = await downloader.get("p", "x", headers={"X-Accel-Mapping": header})
     assert answer.headers["x-accel-redirect"] == f"/x/{file.sha256[:2]}/{file.sha256}"
     assert answer.content == b""

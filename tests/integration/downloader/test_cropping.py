@@ -11,10 +11,13 @@ import tifffile
 import zarr
 from portal_shared.contracts.records import File
 
+from tests.drivers.downloader import DownloaderClient, StartDownloader
+from tests.drivers.tape import TapeArchive
+
 SHAPE = (40, 50, 60)
 
 
-def volume(tape: Any, name: str = "v.ome.zarr") -> tuple[np.ndarray[Any, Any], list[File]]:
+def volume(tape: TapeArchive, name: str = "v.ome.zarr") -> tuple[np.ndarray[Any, Any], list[File]]:
     """A volume of two levels on tape, and its files."""
     voxels = np.random.default_rng(int(tape.name, 16)).integers(0, 60000, SHAPE).astype("uint16")
     axes = [{"name": a, "type": "space", "unit": "micrometer"} for a in "zyx"]
@@ -41,17 +44,19 @@ def volume(tape: Any, name: str = "v.ome.zarr") -> tuple[np.ndarray[Any, Any], l
             attributes={"of": tape.name},
         )
         array[...] = level
-    return voxels, tape.listed("d")
+    return voxels, tape.list_files("d")
 
 
-async def online(downloader: Any, tape: Any) -> np.ndarray[Any, Any]:
+async def online(downloader: DownloaderClient, tape: TapeArchive) -> np.ndarray[Any, Any]:
     voxels, files = volume(tape)
     await downloader.register("p", files)
-    await downloader.ended(await downloader.ask("p"))
+    await downloader.final_event(await downloader.request("p"))
     return voxels
 
 
-async def test_a_box_is_cut_in_every_format(downloader: Any, tape: Any, tmp_path: Path) -> None:
+async def test_a_box_is_cut_in_every_format(
+    downloader: DownloaderClient, tape: TapeArchive, tmp_path: Path
+) -> None:
     voxels = await online(downloader, tape)
     box = {"level": "1", "z": "2:20", "y": "3:", "x": ":17"}
     expected = voxels[::2, ::2, ::2][2:20, 3:, :17]
@@ -71,7 +76,9 @@ async def test_a_box_is_cut_in_every_format(downloader: Any, tape: Any, tmp_path
     assert '.ome.zarr.zip"' in answer.headers["content-disposition"]
 
 
-async def test_a_tag_stays_and_differs_by_box_level_and_format(downloader: Any, tape: Any) -> None:
+async def test_a_tag_stays_and_differs_by_box_level_and_format(
+    downloader: DownloaderClient, tape: TapeArchive
+) -> None:
     await online(downloader, tape)
     asked = [{"x": "0:9"}, {"x": "0:8"}, {"x": "0:9", "level": "1"}, {"x": "0:9", "format": "nrrd"}]
     tags = [(await downloader.get("p", "crop", params=a)).headers["etag"] for a in asked]
@@ -100,7 +107,7 @@ async def test_a_tag_stays_and_differs_by_box_level_and_format(downloader: Any, 
     ],
 )
 async def test_what_is_no_box_is_refused_with_field_and_reason(
-    downloader: Any, tape: Any, query: dict[str, Any], field: str
+    downloader: DownloaderClient, tape: TapeArchive, query: dict[str, Any], field: str
 ) -> None:
     await online(downloader, tape)
     answer = await downloader.get("p", "crop", params=query)
@@ -109,8 +116,10 @@ async def test_what_is_no_box_is_refused_with_field_and_reason(
     assert told["detail"]
 
 
-async def test_more_than_may_be_cut_at_once_is_refused(alone: Any, tape: Any) -> None:
-    downloader = await alone(crop_voxels="5000")
+async def test_more_than_may_be_cut_at_once_is_refused(
+    start_downloader: StartDownloader, tape: TapeArchive
+) -> None:
+    downloader = await start_downloader(crop_voxels="5000")
     await online(downloader, tape)
     answer = await downloader.get("p", "crop", params={"x": "0:50"})
     assert answer.status_code == 413
@@ -123,7 +132,7 @@ async def test_more_than_may_be_cut_at_once_is_refused(alone: Any, tape: Any) ->
 
 
 async def test_on_tape_it_says_what_to_ask_for_and_recalls_nothing(
-    downloader: Any, tape: Any
+    downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     voxels, files = volume(tape)
     await downloader.register("p", files)
@@ -135,7 +144,9 @@ async def test_on_tape_it_says_what_to_ask_for_and_recalls_nothing(
         told = answer.json()
         assert (answer.status_code, told["state"]) == (503, "ARCHIVED")
         assert int(answer.headers["retry-after"]) > 0
-        await downloader.ended(await downloader.ask("p", *told["request"]["body"]["files"]))
+        await downloader.final_event(
+            await downloader.request("p", *told["request"]["body"]["files"])
+        )
     found = tifffile.imread(io.BytesIO(answer.content))
     assert np.array_equal(found, voxels[:16, :16, 15:17])
     names = set(tape.recalls)
@@ -143,11 +154,13 @@ async def test_on_tape_it_says_what_to_ask_for_and_recalls_nothing(
     assert names == {f"{inside}{n}" for n in ("zarr.json", "0/zarr.json", "0/c/0/0/0", "0/c/0/0/1")}
 
 
-async def test_of_several_volumes_one_is_named(downloader: Any, tape: Any) -> None:
+async def test_of_several_volumes_one_is_named(
+    downloader: DownloaderClient, tape: TapeArchive
+) -> None:
     volume(tape, "a.zarr")
     voxels, files = volume(tape, "b.zarr")
     await downloader.register("p", files)
-    await downloader.ended(await downloader.ask("p"))
+    await downloader.final_event(await downloader.request("p"))
     answer = await downloader.get("p", "crop")
     assert (answer.status_code, answer.json()["field"]) == (400, "volume")
     assert "a.zarr, b.zarr" in answer.json()["detail"]
@@ -156,7 +169,7 @@ async def test_of_several_volumes_one_is_named(downloader: Any, tape: Any) -> No
 
 
 async def test_a_dataset_without_volume_or_that_is_hidden_has_no_crops(
-    downloader: Any, tape: Any
+    downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     await downloader.register("p", [tape.write("d/a.bin", 3)])
     assert (await downloader.get("p", "crop")).status_code == 404

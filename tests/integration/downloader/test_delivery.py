@@ -13,11 +13,14 @@ from typing import Any
 import pytest
 from portal_shared.contracts.records import File
 
+from tests.drivers.downloader import DownloaderClient
+from tests.drivers.tape import TapeArchive
+
 SITE = "http://portal.example"
 NAMES = ("a.json", "v.zarr/zarr.json", "v.zarr/0/c/0", "v.zarr/0/c/1", "notes/ü x.txt")
 
 
-def written(tape: Any, names: tuple[str, ...] = NAMES, size: int = 40_000) -> list[File]:
+def written(tape: TapeArchive, names: tuple[str, ...] = NAMES, size: int = 40_000) -> list[File]:
     found = []
     for name in names:
         path, _, _ = name.rpartition("/")
@@ -26,10 +29,10 @@ def written(tape: Any, names: tuple[str, ...] = NAMES, size: int = 40_000) -> li
 
 
 @pytest.fixture
-async def online(downloader: Any, tape: Any) -> dict[str, bytes]:
+async def online(downloader: DownloaderClient, tape: TapeArchive) -> dict[str, bytes]:
     """A dataset that is there: locations and contents."""
     await downloader.register("p", written(tape))
-    await downloader.ended(await downloader.ask("p"))
+    await downloader.final_event(await downloader.request("p"))
     return {name: tape.content(f"d/{name}") for name in NAMES}
 
 
@@ -46,7 +49,7 @@ def unzipped(data: bytes) -> dict[str, bytes]:
 
 
 async def test_a_dataset_comes_as_a_zip_with_length_tag_and_ranges(
-    downloader: Any, online: dict[str, bytes]
+    downloader: DownloaderClient, online: dict[str, bytes]
 ) -> None:
     whole = await downloader.get("p", params={"format": "zip"})
     assert whole.status_code == 200, whole.text
@@ -74,9 +77,11 @@ async def test_a_dataset_comes_as_a_zip_with_length_tag_and_ranges(
     assert (await downloader.http.get(str(whole.url), headers=unchanged)).status_code == 304
 
 
-async def test_a_zip_is_the_same_after_a_restart(downloader: Any, online: dict[str, bytes]) -> None:
+async def test_a_zip_is_the_same_after_a_restart(
+    downloader: DownloaderClient, online: dict[str, bytes]
+) -> None:
     before = await downloader.get("p", params={"format": "zip"})
-    downloader.process.child.kill()
+    downloader.process.kill()
     downloader.process.start()
     asked = {"Range": "bytes=70000-", "If-Range": before.headers["etag"]}
     after = await downloader.get("p", params={"format": "zip"}, headers=asked)
@@ -85,7 +90,7 @@ async def test_a_zip_is_the_same_after_a_restart(downloader: Any, online: dict[s
 
 
 async def test_a_selection_comes_as_an_archive_too(
-    downloader: Any, online: dict[str, bytes]
+    downloader: DownloaderClient, online: dict[str, bytes]
 ) -> None:
     folder = await downloader.get("p", "v.zarr/", params={"format": "zip"})
     assert unzipped(folder.content) == {n: c for n, c in online.items() if n.startswith("v.zarr/")}
@@ -97,19 +102,23 @@ async def test_a_selection_comes_as_an_archive_too(
         assert set(files) == set(online)
 
 
-async def test_the_files_of_a_request_are_a_selection(downloader: Any, tape: Any) -> None:
+async def test_the_files_of_a_request_are_a_selection(
+    downloader: DownloaderClient, tape: TapeArchive
+) -> None:
     await downloader.register("p", written(tape))
-    request = await downloader.ask("p", "a.json", "v.zarr/0/c/1")
-    await downloader.ended(request)
+    request = await downloader.request("p", "a.json", "v.zarr/0/c/1")
+    await downloader.final_event(request)
     answer = await downloader.get("p", params={"format": "zip", "request": request})
     assert set(unzipped(answer.content)) == {"a.json", "v.zarr/0/c/1"}
     forged = await downloader.get("p", params={"format": "zip", "request": "nobody"})
     assert (forged.status_code, forged.json()["field"]) == (404, "request")
 
 
-async def test_an_archive_of_files_on_tape_says_how_to_ask(downloader: Any, tape: Any) -> None:
+async def test_an_archive_of_files_on_tape_says_how_to_ask(
+    downloader: DownloaderClient, tape: TapeArchive
+) -> None:
     await downloader.register("p", written(tape))
-    await downloader.ended(await downloader.ask("p", "a.json"))
+    await downloader.final_event(await downloader.request("p", "a.json"))
     answer = await downloader.get("p", params={"format": "zip", "file": ["a.json", NAMES[2]]})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
     told = answer.json()
@@ -126,7 +135,11 @@ async def test_an_archive_of_files_on_tape_says_how_to_ask(downloader: Any, tape
      ({"format": "zip", "file": ["x"] * 2000}, 422, "file")],
 )  # fmt: skip
 async def test_selections_that_are_none_are_refused_by_name(
-    downloader: Any, online: dict[str, bytes], query: dict[str, Any], status: int, field: str
+    downloader: DownloaderClient,
+    online: dict[str, bytes],
+    query: dict[str, Any],
+    status: int,
+    field: str,
 ) -> None:
     answer = await downloader.get("p", params=query)
     assert answer.status_code == status, answer.text
@@ -134,7 +147,7 @@ async def test_selections_that_are_none_are_refused_by_name(
 
 
 async def test_a_folder_is_listed_with_its_files_and_folders(
-    downloader: Any, online: dict[str, bytes]
+    downloader: DownloaderClient, online: dict[str, bytes]
 ) -> None:
     listed = (await downloader.get("p", "v.zarr/")).json()
     assert [f["name"] for f in listed["files"]] == ["v.zarr/zarr.json"]
@@ -152,7 +165,7 @@ async def test_a_folder_is_listed_with_its_files_and_folders(
 
 
 async def test_lists_for_other_tools_name_every_file(
-    downloader: Any, online: dict[str, bytes], tmp_path: Path
+    downloader: DownloaderClient, online: dict[str, bytes], tmp_path: Path
 ) -> None:
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in online.items()}
     for kind in ("metalink", "manifest", "sha256sums", "aria2", "wget", "curl"):
@@ -170,7 +183,7 @@ async def test_lists_for_other_tools_name_every_file(
 
 @pytest.mark.parametrize("tool", ["wget", "curl"])
 async def test_a_script_fetches_verifies_and_may_be_run_twice(
-    downloader: Any, online: dict[str, bytes], tmp_path: Path, tool: str
+    downloader: DownloaderClient, online: dict[str, bytes], tmp_path: Path, tool: str
 ) -> None:
     text = (await downloader.get("p", params={"format": tool})).text
     text = text.replace(SITE, downloader.process.url)
@@ -185,9 +198,11 @@ async def test_a_script_fetches_verifies_and_may_be_run_twice(
         next(p for p in contents(tmp_path) if p.name == "a.json").write_bytes(b"spoilt")
 
 
-async def test_what_is_not_verifiable_is_in_no_archive(downloader: Any, tape: Any) -> None:
+async def test_what_is_not_verifiable_is_in_no_archive(
+    downloader: DownloaderClient, tape: TapeArchive
+) -> None:
     await downloader.register("p", [*written(tape), File(name="bare", size=3)])
-    await downloader.ended(await downloader.ask("p", "a.json"))
+    await downloader.final_event(await downloader.request("p", "a.json"))
     answer = await downloader.get("p", params={"format": "zip"})
     assert answer.status_code == 503
     told = json.loads(answer.text)
@@ -197,23 +212,23 @@ async def test_what_is_not_verifiable_is_in_no_archive(downloader: Any, tape: An
 
 
 async def test_an_archive_of_files_on_their_way_says_that_they_are(
-    downloader: Any, tape: Any
+    downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     await downloader.register("p", written(tape, NAMES[:1]))
-    tape.fault(effect="status", kind="POST /stage", status=503, times=4)
-    request = await downloader.ask("p")
+    tape.add_fault(effect="status", kind="POST /stage", status=503, times=4)
+    request = await downloader.request("p")
     async with asyncio.timeout(60):
         while (await downloader.get("p")).json()["files"][0]["state"] != "RESTORING":
             await asyncio.sleep(0.1)
     answer = await downloader.get("p", params={"format": "zip"})
     assert (answer.status_code, answer.json()["state"]) == (503, "RESTORING")
     assert int(answer.headers["retry-after"]) > 0
-    await downloader.ended(request)
+    await downloader.final_event(request)
     assert (await downloader.get("p", params={"format": "zip"})).status_code == 200
 
 
 async def test_a_selection_is_listed_alone_page_by_page(
-    downloader: Any, online: dict[str, bytes]
+    downloader: DownloaderClient, online: dict[str, bytes]
 ) -> None:
     named = {"file": [NAMES[2], "a.json", NAMES[3]], "limit": 2}
     first = (await downloader.get("p", params=named)).json()
@@ -230,12 +245,12 @@ async def test_a_selection_is_listed_alone_page_by_page(
 
 
 async def test_what_failed_of_a_request_is_listed_with_its_reason(
-    downloader: Any, tape: Any
+    downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     await downloader.register("p", written(tape))
-    tape.fault(effect="lost", path="d/a.json")
-    request = await downloader.ask("p", "a.json", NAMES[2])
-    await downloader.ended(request)
+    tape.add_fault(effect="lost", path="d/a.json")
+    request = await downloader.request("p", "a.json", NAMES[2])
+    await downloader.final_event(request)
     listed = (await downloader.get("p", params={"request": request})).json()
     told = {f["name"]: (f["state"], f["reason"]) for f in listed["files"]}
     assert told.keys() == {"a.json", NAMES[2]}

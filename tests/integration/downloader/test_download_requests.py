@@ -9,22 +9,31 @@ import pytest
 from portal_shared.contracts.events import DownloadFailed, DownloadProgressed, DownloadReady
 from portal_shared.contracts.records import File
 
+from tests.drivers.download_gateway import DownloadGateway
+from tests.drivers.downloader import DownloaderClient
+from tests.drivers.tape import TapeArchive
+
 
 @pytest.fixture
-async def reader(gateway: Any) -> Any:
+async def reader(gateway: DownloadGateway) -> Any:
     async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
         yield client
 
 
-async def listed(downloader: Any, gateway: Any, tape: Any, count: int = 3) -> list[File]:
+async def listed(
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, count: int = 3
+) -> list[File]:
     """A dataset that everybody knows, on tape."""
     files = [tape.write(f"d/{n}.bin", 4000) for n in range(count)]
-    await gateway.offer(downloader, files)
+    await gateway.publish_dataset(downloader, files)
     return files
 
 
 async def test_a_reader_sees_a_download_from_tape_to_disk(
-    downloader: Any, gateway: Any, tape: Any, reader: httpx.AsyncClient
+    downloader: DownloaderClient,
+    gateway: DownloadGateway,
+    tape: TapeArchive,
+    reader: httpx.AsyncClient,
 ) -> None:
     await listed(downloader, gateway, tape)
     asked = await reader.post("/api/downloads", json={"pid": downloader.pid("p")})
@@ -51,7 +60,7 @@ async def test_a_reader_sees_a_download_from_tape_to_disk(
         12_000,
     )
     order = ["ARCHIVED", "RESTORING", "ONLINE"]
-    states = [order.index(t["state"]) for t in told]
+    states = [order.index_dataset(t["state"]) for t in told]
     assert states == sorted(states)
     assert (await reader.get(first["self"])).json() == told[-1]
     answer = await reader.get(f"{first['data']}1.bin", headers={"Range": "bytes=5-9"})
@@ -59,7 +68,10 @@ async def test_a_reader_sees_a_download_from_tape_to_disk(
 
 
 async def test_events_of_what_is_done_end_at_once(
-    downloader: Any, gateway: Any, tape: Any, reader: httpx.AsyncClient
+    downloader: DownloaderClient,
+    gateway: DownloadGateway,
+    tape: TapeArchive,
+    reader: httpx.AsyncClient,
 ) -> None:
     await listed(downloader, gateway, tape)
     first = (await reader.post("/api/downloads", json={"pid": downloader.pid("p")})).json()
@@ -71,10 +83,13 @@ async def test_events_of_what_is_done_end_at_once(
 
 
 async def test_a_failed_download_has_its_reason(
-    downloader: Any, gateway: Any, tape: Any, reader: httpx.AsyncClient
+    downloader: DownloaderClient,
+    gateway: DownloadGateway,
+    tape: TapeArchive,
+    reader: httpx.AsyncClient,
 ) -> None:
     await listed(downloader, gateway, tape)
-    tape.fault(effect="corrupt", path="d/1.bin", times=None)
+    tape.add_fault(effect="corrupt", path="d/1.bin", times=None)
     first = (await reader.post("/api/downloads", json={"pid": downloader.pid("p")})).json()
     text = (await reader.get(first["events"])).text
     assert "event: failed" in text
@@ -84,7 +99,10 @@ async def test_a_failed_download_has_its_reason(
 
 
 async def test_the_same_key_is_the_same_request(
-    downloader: Any, gateway: Any, tape: Any, reader: httpx.AsyncClient
+    downloader: DownloaderClient,
+    gateway: DownloadGateway,
+    tape: TapeArchive,
+    reader: httpx.AsyncClient,
 ) -> None:
     await listed(downloader, gateway, tape)
     body = {"pid": downloader.pid("p"), "files": ["1.bin"]}
@@ -100,15 +118,18 @@ async def test_the_same_key_is_the_same_request(
     another = await reader.post("/api/downloads", json=body, headers=elsewhere)
     assert another.status_code == 202
     assert another.json()["id"] != answers[0].json()["id"]
-    await downloader.ended(answers[0].json()["id"])
+    await downloader.final_event(answers[0].json()["id"])
     assert tape.recalls == {"d/1.bin": 1}
 
 
 async def test_bad_requests_are_told_which_field_and_why(
-    downloader: Any, gateway: Any, tape: Any, reader: httpx.AsyncClient
+    downloader: DownloaderClient,
+    gateway: DownloadGateway,
+    tape: TapeArchive,
+    reader: httpx.AsyncClient,
 ) -> None:
     await listed(downloader, gateway, tape)
-    await gateway.index(downloader.pid("nowhere"), [File(name="x", size=1)], folder=None)
+    await gateway.index_dataset(downloader.pid("nowhere"), [File(name="x", size=1)], folder=None)
     pid = downloader.pid("p")
     cases: list[tuple[Any, int, str]] = [
         (b"", 422, "body"),
@@ -148,12 +169,15 @@ async def test_bad_requests_are_told_which_field_and_why(
 
 
 async def test_what_is_told_late_or_twice_changes_nothing(
-    downloader: Any, gateway: Any, tape: Any, reader: httpx.AsyncClient
+    downloader: DownloaderClient,
+    gateway: DownloadGateway,
+    tape: TapeArchive,
+    reader: httpx.AsyncClient,
 ) -> None:
     await listed(downloader, gateway, tape)
     first = (await reader.post("/api/downloads", json={"pid": downloader.pid("p")})).json()
     request = first["id"]
-    await downloader.ended(request)
+    await downloader.final_event(request)
     ready = DownloadReady(request_id=request, version=90, files=3, bytes=12_000)
     late = DownloadProgressed(
         request_id=request, version=50, state="RESTORING", files=3, files_online=1,
@@ -161,7 +185,7 @@ async def test_what_is_told_late_or_twice_changes_nothing(
     )  # fmt: skip
     unknown = ready.model_copy(update={"request_id": "nobody asked"})
     handled = gateway.service.retries.outcomes["ok"]
-    await downloader.say(ready, late, ready, unknown)
+    await downloader.publish(ready, late, ready, unknown)
     async with asyncio.timeout(30):
         while gateway.service.retries.outcomes["ok"] < handled + 4:
             await asyncio.sleep(0.05)
@@ -171,7 +195,10 @@ async def test_what_is_told_late_or_twice_changes_nothing(
 
 
 async def test_how_many_files_expired_is_told_beside_those_that_failed(
-    downloader: Any, gateway: Any, tape: Any, reader: httpx.AsyncClient
+    downloader: DownloaderClient,
+    gateway: DownloadGateway,
+    tape: TapeArchive,
+    reader: httpx.AsyncClient,
 ) -> None:
     await listed(downloader, gateway, tape)
     first = (await reader.post("/api/downloads", json={"pid": downloader.pid("p")})).json()
@@ -180,7 +207,7 @@ async def test_how_many_files_expired_is_told_beside_those_that_failed(
         request_id=first["id"], version=90, reason="not here 3 s after it was asked for",
         files=3, files_online=0, files_failed=3, files_expired=2,
     )  # fmt: skip
-    await downloader.say(failed)
+    await downloader.publish(failed)
     async with asyncio.timeout(30):
         while (told := (await reader.get(first["self"])).json())["files_expired"] != 2:
             await asyncio.sleep(0.05)
@@ -188,11 +215,14 @@ async def test_how_many_files_expired_is_told_beside_those_that_failed(
 
 
 async def test_the_proxy_passes_on_what_the_downloader_says(
-    downloader: Any, gateway: Any, tape: Any, reader: httpx.AsyncClient
+    downloader: DownloaderClient,
+    gateway: DownloadGateway,
+    tape: TapeArchive,
+    reader: httpx.AsyncClient,
 ) -> None:
     await listed(downloader, gateway, tape)
     pid = downloader.pid("p")
-    await downloader.ended(await downloader.ask("p", "1.bin"))
+    await downloader.final_event(await downloader.request("p", "1.bin"))
     path = f"/data/{pid.replace('/', '%2F')}"
     direct = await downloader.http.get(f"{path}/1.bin")
     passed = await reader.get(f"{path}/1.bin")
@@ -211,7 +241,9 @@ async def test_the_proxy_passes_on_what_the_downloader_says(
     assert [f["state"] for f in page["files"]] == ["ARCHIVED", "ONLINE"]
 
 
-async def test_the_proxy_reaches_nothing_but_data(downloader: Any, gateway: Any, tape: Any) -> None:
+async def test_the_proxy_reaches_nothing_but_data(
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive
+) -> None:
     await listed(downloader, gateway, tape)
     pid = downloader.pid("p").replace("/", "%2F")
     for path in (
@@ -234,14 +266,17 @@ async def test_the_proxy_reaches_nothing_but_data(downloader: Any, gateway: Any,
 
 
 async def test_without_a_downloader_the_gateway_says_so(
-    downloader: Any, gateway: Any, tape: Any, reader: httpx.AsyncClient
+    downloader: DownloaderClient,
+    gateway: DownloadGateway,
+    tape: TapeArchive,
+    reader: httpx.AsyncClient,
 ) -> None:
     await listed(downloader, gateway, tape)
-    downloader.process.child.kill()
+    downloader.process.kill()
     path = f"/data/{downloader.pid('p').replace('/', '%2F')}/1.bin"
     assert (await reader.get(path)).status_code == 503
     first = (await reader.post("/api/downloads", json={"pid": downloader.pid("p")})).json()
     assert first["state"] == "ARCHIVED"
     downloader.process.start()
-    await downloader.ended(first["id"])
+    await downloader.final_event(first["id"])
     assert (await reader.get(path)).status_code == 200

@@ -8,9 +8,12 @@ import pytest
 from portal_cli.commands import tape as tape_command
 from typer.testing import CliRunner
 
+from tests.drivers.downloader import DownloaderClient, StartDownloader
+from tests.drivers.tape import TapeArchive
+
 
 @pytest.fixture
-def addresses(downloader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def addresses(downloader: DownloaderClient, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ingest", "doi", "indexer", "downloader", "gateway"):
         monkeypatch.setenv(f"PORTAL_{name.upper()}_URL", downloader.process.url)
 
@@ -23,12 +26,12 @@ async def told(*options: str) -> tuple[int, Any]:
 
 
 async def test_a_wrong_checksum_on_tape_is_told_with_its_file(
-    downloader: Any, tape: Any, addresses: None
+    downloader: DownloaderClient, tape: TapeArchive, addresses: None
 ) -> None:
     files = [tape.write(f"d/{n}", 2000) for n in range(2)]
     await downloader.register("p", files)
-    tape.fault(effect="corrupt", path="d/1", times=None)
-    await downloader.ended(await downloader.ask("p"))
+    tape.add_fault(effect="corrupt", path="d/1", times=None)
+    await downloader.final_event(await downloader.request("p"))
     code, found = await told("--state", "failed")
     mine = [f for f in found["files"] if f["pid"] == downloader.pid("p")]
     assert code == 1
@@ -38,11 +41,13 @@ async def test_a_wrong_checksum_on_tape_is_told_with_its_file(
     assert len(kept) == 1  # the last of two
 
 
-async def test_a_file_that_never_ends_ends_by_its_deadline(alone: Any, tape: Any) -> None:
-    downloader = await alone(deadline_seconds="3")
+async def test_a_file_that_never_ends_ends_by_its_deadline(
+    start_downloader: StartDownloader, tape: TapeArchive
+) -> None:
+    downloader = await start_downloader(deadline_seconds="3")
     await downloader.register("p", [tape.write("d/x", 2000), tape.write("d/y", 2000)])
-    tape.fault(effect="stuck", path="d/x")
-    failed = await downloader.ended(await downloader.ask("p"))
+    tape.add_fault(effect="stuck", path="d/x")
+    failed = await downloader.final_event(await downloader.request("p"))
     assert (failed["files_online"], failed["files_failed"]) == (1, 1)
     assert failed["files_expired"] == 1
     assert "1 of these expired; x: not recalled within 3 s" in failed["reason"]
@@ -56,7 +61,9 @@ async def test_a_file_that_never_ends_ends_by_its_deadline(alone: Any, tape: Any
     assert [(f["location"], f["state"]) for f in told] == [("x", "expired")]
 
 
-async def test_a_file_left_out_of_the_answer_is_looked_for(downloader: Any, tape: Any) -> None:
+async def test_a_file_left_out_of_the_answer_is_looked_for(
+    downloader: DownloaderClient, tape: TapeArchive
+) -> None:
     await downloader.register("p", [tape.write(f"d/{n}", 2000) for n in range(3)])
-    tape.fault(effect="hidden", path="d/1")
-    assert (await downloader.ended(await downloader.ask("p")))["files"] == 3
+    tape.add_fault(effect="hidden", path="d/1")
+    assert (await downloader.final_event(await downloader.request("p")))["files"] == 3

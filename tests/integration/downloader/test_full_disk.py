@@ -5,9 +5,11 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from tests.drivers.downloader import StartDownloader
+from tests.drivers.tape import TapeArchive
 
 
 def own_disk(folder: Path, *, options: str) -> list[str]:
@@ -29,24 +31,24 @@ def cache(tmp_path: Path) -> Path:
 
 
 async def test_a_disk_that_fills_up_is_told_and_goes_on_when_there_is_room(
-    alone: Any, tape: Any, cache: Path
+    start_downloader: StartDownloader, tape: TapeArchive, cache: Path
 ) -> None:
     started = own_disk(cache, options="size=64m,nr_inodes=40")
-    downloader = await alone(started_by=started, cache_spare_bytes="0")
+    downloader = await start_downloader(prefix=started, cache_spare_bytes="0")
     files = [tape.write(f"d/{n}", 3000) for n in range(3)]
     await downloader.register("p", files)
-    disk = Path(f"/proc/{downloader.process.child.pid}/root{cache}")
+    disk = Path(f"/proc/{downloader.process.pid}/root{cache}")
     ballast = _fill(disk)
-    request = await downloader.ask("p")
+    request = await downloader.request("p")
     while (await downloader.status())["cache"]["full"] != "the disk of the cache is full":
         await asyncio.sleep(0.1)
     assert (await downloader.get("p", "0")).json()["state"] == "RESTORING"
     assert "No space left" in str((await downloader.status())["trouble"])
-    await downloader.hear()
-    assert not downloader.told("download.failed.v1", request_id=request)
+    await downloader.receive()
+    assert not downloader.published("download.failed.v1", request_id=request)
     for file in ballast:
         file.unlink()
-    assert (await downloader.ended(request))["files"] == 3
+    assert (await downloader.final_event(request))["files"] == 3
     assert (await downloader.get("p", "0")).content == tape.content("d/0")
     assert (await downloader.status())["cache"]["full"] is None
     assert set(tape.recalls.values()) == {1}

@@ -5,11 +5,12 @@ import asyncio
 import itertools
 import random
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import quote
 
 from portal_shared.contracts.file_urls import data_path
 
+from tests.drivers.downloader import DownloaderClient
+from tests.drivers.tape import TapeArchive
 from tests.integration.downloader.test_cropping import online
 
 SPANS = [
@@ -62,7 +63,9 @@ def queries() -> Iterator[str]:
     yield from RAW
 
 
-async def test_no_box_however_absurd_is_an_error_of_ours(downloader: Any, tape: Any) -> None:
+async def test_no_box_however_absurd_is_an_error_of_ours(
+    downloader: DownloaderClient, tape: TapeArchive
+) -> None:
     await online(downloader, tape)
     asked = list(queries())
     address = data_path(downloader.pid("p"), "crop")

@@ -8,10 +8,12 @@ import signal
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from portal_shared.contracts.file_urls import data_path
+
+from tests.drivers.downloader import DownloaderClient
+from tests.drivers.tape import TapeArchive
 
 SITE = "http://portal.example"
 SIZE = 24_000_000
@@ -26,15 +28,17 @@ def needs(program: str) -> str:
 
 
 @pytest.fixture
-async def online(downloader: Any, tape: Any) -> list[str]:
+async def online(downloader: DownloaderClient, tape: TapeArchive) -> list[str]:
     """Two files of a dataset that is there."""
     names = ["a.bin", "b.bin"]
     await downloader.register("p", [tape.write(f"d/{name}", SIZE) for name in names])
-    await downloader.ended(await downloader.ask("p"))
+    await downloader.final_event(await downloader.request("p"))
     return names
 
 
-async def insisted(command: Sequence[str], folder: Path, downloader: Any, growing: Path) -> None:
+async def insisted(
+    command: Sequence[str], folder: Path, downloader: DownloaderClient, growing: Path
+) -> None:
     """Run it, kill it when something more has come, and so on; then let it end."""
     seen = 0
     for kill in range(KILLS):
@@ -47,7 +51,7 @@ async def insisted(command: Sequence[str], folder: Path, downloader: Any, growin
             while process.returncode is None and _size(growing) < more:
                 await asyncio.sleep(0.005)
         if kill == 1:
-            downloader.process.child.kill()
+            downloader.process.kill()
             downloader.process.start()
         if process.returncode is None:
             process.send_signal(signal.SIGKILL)
@@ -74,13 +78,13 @@ def digest(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def expected(tape: Any, name: str) -> str:
+def expected(tape: TapeArchive, name: str) -> str:
     return hashlib.sha256(tape.content(f"d/{name}")).hexdigest()
 
 
 @pytest.mark.parametrize("tool", ["wget", "curl"])
 async def test_a_file_goes_on_where_it_was(
-    downloader: Any, tape: Any, online: list[str], tmp_path: Path, tool: str
+    downloader: DownloaderClient, tape: TapeArchive, online: list[str], tmp_path: Path, tool: str
 ) -> None:
     address = f"{downloader.process.url}{data_path(downloader.pid('p'), 'a.bin')}"
     command = {
@@ -96,7 +100,7 @@ async def test_a_file_goes_on_where_it_was(
 
 @pytest.mark.parametrize("tool", ["wget", "curl"])
 async def test_a_zip_goes_on_where_it_was(
-    downloader: Any, tape: Any, online: list[str], tmp_path: Path, tool: str
+    downloader: DownloaderClient, tape: TapeArchive, online: list[str], tmp_path: Path, tool: str
 ) -> None:
     address = f"{downloader.process.url}{data_path(downloader.pid('p'))}?format=zip"
     command = {
@@ -115,7 +119,7 @@ async def test_a_zip_goes_on_where_it_was(
 
 
 async def test_aria2_takes_the_metalink_and_verifies(
-    downloader: Any, tape: Any, online: list[str], tmp_path: Path
+    downloader: DownloaderClient, tape: TapeArchive, online: list[str], tmp_path: Path
 ) -> None:
     aria2 = needs("aria2c")
     text = (await downloader.get("p", params={"format": "metalink"})).text

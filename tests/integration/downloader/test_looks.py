@@ -28,7 +28,7 @@ from portal_shared.runtime import mongo
 from portal_shared.runtime.mongo import Client, Database, Doc
 from pymongo import monitoring
 
-from tests.integration.downloader.keeping import NOW, Kept
+from tests.drivers.downloader_store import NOW, DownloaderStore
 
 
 class Replies(monitoring.CommandListener):
@@ -62,19 +62,19 @@ class Replies(monitoring.CommandListener):
 
 
 async def test_whether_all_of_an_archive_is_there_is_one_look_where_the_dataset_is(
-    kept: Kept,
+    store: DownloaderStore,
 ) -> None:
-    names = await kept.publish(*({"location": f"{n // 10:02}/{n:03}"} for n in range(300)))
-    await kept.publish({"location": "other"}, pid="q")
-    await kept.stores.files.rows.update_many({"pid": "p"}, {"$set": {"state": "online"}})
+    names = await store.add_dataset(*({"location": f"{n // 10:02}/{n:03}"} for n in range(300)))
+    await store.add_dataset({"location": "other"}, pid="q")
+    await store.stores.files.rows.update_many({"pid": "p"}, {"$set": {"state": "online"}})
     replies = Replies()
     whole, folder = Selection("p").row_filter(), Selection("p", "03/").row_filter()
-    async with replies.to(kept.settings) as database:
+    async with replies.to(store.settings) as database:
         files = Files(database, 30, Signals())
         for which, named in ((whole, None), (folder, None), (whole, names)):
             assert not await files.any_offline(which, named)
     assert replies.count == 3
-    files = kept.stores.files
+    files = store.stores.files
     await files.rows.update_one({"location": names[31]}, {"$set": {"state": "archived"}})
     assert await files.any_offline(whole, None)
     assert await files.any_offline(folder, None)
@@ -84,35 +84,35 @@ async def test_whether_all_of_an_archive_is_there_is_one_look_where_the_dataset_
 
 
 async def test_room_is_made_without_looking_at_all_that_the_cache_holds_for_each_file(
-    kept: Kept, monkeypatch: pytest.MonkeyPatch
+    store: DownloaderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(eviction, "SIZE_COST_FACTOR", 1e9)
     held = [{"_id": f"{n:064x}", "size": 100, "used_at": EPOCH, "kept_until": EPOCH}
             for n in range(30)]  # fmt: skip
-    await kept.database["contents"].insert_many(held)
+    await store.database["contents"].insert_many(held)
     replies = Replies()
-    async with replies.to(kept.settings) as database:
+    async with replies.to(store.settings) as database:
         contents = Contents(database)
-        budget = kept.settings.model_copy(update={"cache_bytes": 3100, "cache_spare_bytes": 0})
-        room = CacheSpace(budget, contents=contents, files=kept.stores.files, cache=kept.cache)
+        budget = store.settings.model_copy(update={"cache_bytes": 3100, "cache_spare_bytes": 0})
+        room = CacheSpace(budget, contents=contents, files=store.stores.files, cache=store.cache)
         for number in range(11):
             await room.reserve(str(number), 100)
             room.release(str(number), arrived=100)
             await contents.add(f"new {number}", size=100, crc32=0, keep=99)
     assert room.evicted == 10
     assert (replies.sums, replies.count) == (1, 1)
-    assert await kept.stores.contents.total_bytes() == 3100
+    assert await store.stores.contents.total_bytes() == 3100
 
 
 async def test_what_requests_name_is_remembered_as_far_as_there_is_room_and_read_one_by_one(
-    kept: Kept,
+    store: DownloaderStore,
 ) -> None:
     rows = [{"_id": f"r{n}", "locations": [f"{n}/{i}" for i in range(10)]} for n in range(4)]
-    await kept.database["requests"].insert_many(rows)
+    await store.database["requests"].insert_many(rows)
     page = {f"{n}/{i}" for n in range(4) for i in (1, 2, 10)}
     awaited = {f"{n}/2" for n in range(4)}
     replies = Replies()
-    async with replies.to(kept.settings) as database:
+    async with replies.to(store.settings) as database:
         naming = RequestNames(database["requests"], max_names=25)
         following = {f"r{n}": f"{n}/1" for n in range(4)}
         reads: list[int] = []
@@ -124,12 +124,12 @@ async def test_what_requests_name_is_remembered_as_far_as_there_is_room_and_read
         assert replies.most_bytes < 2 * len(bson.encode(rows[0]))
         both = await asyncio.gather(*(naming.still_to_queue({"r3": ""}, page) for _ in range(2)))
         assert both == [{"3/1", "3/2"}] * 2
-    await kept.database["requests"].delete_many({})
+    await store.database["requests"].delete_many({})
     assert await naming.still_to_queue({"r3": ""}, {"3/2"}) == {"3/2"}  # what is in use now stays
 
 
 async def test_whether_files_are_on_their_way_is_asked_without_reading_all_that_others_named(
-    kept: Kept,
+    store: DownloaderStore,
 ) -> None:
     names = [f"{'long ' * 20}{n:04}" for n in range(2000)]
     row: Doc = {"open": True, "planned": True, "pid": "p", "look_at": NOW}
@@ -137,9 +137,9 @@ async def test_whether_files_are_on_their_way_is_asked_without_reading_all_that_
     ended = {**row, "_id": "ended", "open": False, "locations": None, "next": ""}
     other = {**row, "_id": "other", "pid": "q", "locations": None, "next": ""}
     queued = {**row, "_id": "queued", "locations": None}
-    await kept.database["requests"].insert_many([*named, ended, other, queued])
+    await store.database["requests"].insert_many([*named, ended, other, queued])
     replies = Replies()
-    async with replies.to(kept.settings) as database:
+    async with replies.to(store.settings) as database:
         requests = Requests(database, 30, Signals())
         assert await requests.still_to_queue("p", []) == set()
         assert await requests.still_to_queue("p", [names[99]]) == set()
@@ -154,14 +154,16 @@ async def test_whether_files_are_on_their_way_is_asked_without_reading_all_that_
         assert replies.count == 2  # one for those that ask for all of it
         assert replies.bytes < len(bson.encode(named[0])) / 10
         whole = {**row, "_id": "whole", "locations": None, "next": "x"}
-        await kept.database["requests"].insert_one(whole)
+        await store.database["requests"].insert_one(whole)
         assert await requests.still_to_queue("p", ["w", "x", "y"]) == {"y"}
 
 
-async def test_each_staged_file_is_claimed_by_one_and_not_once_it_is_let_go(kept: Kept) -> None:
+async def test_each_staged_file_is_claimed_by_one_and_not_once_it_is_let_go(
+    store: DownloaderStore,
+) -> None:
     names = [{"location": f"{n:02}"} for n in range(20)]
-    await kept.add(*names, state="staged", not_before=EPOCH)
-    files = kept.stores.files
+    await store.add_files(*names, state="staged", not_before=EPOCH)
+    files = store.stores.files
     one, other = FileLeases(files, 30), FileLeases(files, 30)
     first = await one.acquire()
     assert first is not None
@@ -182,25 +184,25 @@ async def test_each_staged_file_is_claimed_by_one_and_not_once_it_is_let_go(kept
 
 
 async def test_what_was_asked_for_first_goes_first_though_it_is_staged_later(
-    kept: Kept, monkeypatch: pytest.MonkeyPatch
+    store: DownloaderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetcher, "CANDIDATES_SECONDS", 0.0)
     monkeypatch.setattr(fetcher, "QUERY_COST_FACTOR", 0.0)
-    await kept.add({"location": "1"}, {"location": "2"}, state="staged", not_before=NOW)
-    claiming, claimed = FileLeases(kept.stores.files, 30), list[str]()
+    await store.add_files({"location": "1"}, {"location": "2"}, state="staged", not_before=NOW)
+    claiming, claimed = FileLeases(store.stores.files, 30), list[str]()
     while (file := await claiming.acquire()) is not None:
         claimed.append(file.location)
         if len(claimed) == 1:
-            await kept.add({"location": "first"}, state="staged", not_before=EPOCH)
+            await store.add_files({"location": "first"}, state="staged", not_before=EPOCH)
     assert claimed == ["1", "first", "2"]
 
 
 async def test_room_that_comes_file_by_file_is_not_asked_for_file_by_file(
-    kept: Kept, monkeypatch: pytest.MonkeyPatch
+    store: DownloaderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await kept.add(*({"location": f"{n:02}"} for n in range(40)), state="queued")
-    stores, archive = kept.stores, WlcgArchive(kept.settings)
-    submitting = kept.submitting(archive, batch_files=10, most_under_way=12)
+    await store.add_files(*({"location": f"{n:02}"} for n in range(40)), state="queued")
+    stores, archive = store.stores, WlcgArchive(store.settings)
+    submitting = store.submitter(archive, batch_files=10, most_under_way=12)
 
     async def submitted() -> int:
         """How many files, of requests that the archive has staged at once."""
@@ -222,25 +224,27 @@ async def test_room_that_comes_file_by_file_is_not_asked_for_file_by_file(
     await archive.close()
 
 
-async def test_the_next_batch_is_found_by_as_many_looks_however_much_waits(kept: Kept) -> None:
+async def test_the_next_batch_is_found_by_as_many_looks_however_much_waits(
+    store: DownloaderStore,
+) -> None:
     """And of what is staged and not copied there is no more than may be under way."""
-    archive, replies = WlcgArchive(kept.settings), Replies()
-    files = kept.stores.files
+    archive, replies = WlcgArchive(store.settings), Replies()
+    files = store.stores.files
 
     async def looks(waiting: int) -> int:
         """How many it takes, while two are staged of the five that are admitted."""
         names = [
             {"location": f"{n // 10}/{n:03}", "requester": f"r{n % 3}"} for n in range(waiting)
         ]
-        await kept.add(*names, state="queued", not_before=EPOCH)
-        await kept.add({"location": "s"}, {"location": "t"}, pid="q", state="staged")
+        await store.add_files(*names, state="queued", not_before=EPOCH)
+        await store.add_files({"location": "s"}, {"location": "t"}, pid="q", state="staged")
         queue = QueuedFiles(files)
         found = await queue.snapshot(NOW)
         assert (found.oldest, found.files) == (EPOCH, waiting)
         assert sum(group.files for group in found.groups if group.requester == "r1") == waiting // 3
         assert await queue.in_flight() == (2, [])
-        async with replies.to(kept.settings) as database:
-            submitting = kept.on(database).submitting(archive, most_under_way=5)
+        async with replies.to(store.settings) as database:
+            submitting = store.on(database).submitter(archive, most_under_way=5)
             replies.count = replies.sums = 0
             assert await submitting.step()
             looked = replies.count + replies.sums

@@ -9,6 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.drivers.download_gateway import DownloadGateway
+from tests.drivers.downloader import DownloaderClient
+from tests.drivers.mailbox import Mailbox
+from tests.drivers.tape import TapeArchive
+
 
 async def until(condition: Callable[[], Any]) -> None:
     async with asyncio.timeout(60):
@@ -16,16 +21,18 @@ async def until(condition: Callable[[], Any]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def asked(gateway: Any, body: dict[str, Any], reader: str = "203.0.113.1") -> httpx.Response:
+async def asked(
+    gateway: DownloadGateway, body: dict[str, Any], reader: str = "203.0.113.1"
+) -> httpx.Response:
     who = {"X-Forwarded-For": reader}
     async with httpx.AsyncClient(base_url=gateway.url, timeout=30, headers=who) as client:
         return await client.post("/api/downloads", json=body)
 
 
 async def test_a_mail_says_that_it_is_ready_and_the_address_is_erased(
-    downloader: Any, gateway: Any, tape: Any, mailbox: Any
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, mailbox: Mailbox
 ) -> None:
-    pid = await gateway.offer(downloader, [tape.write("d/x", 2000)])
+    pid = await gateway.publish_dataset(downloader, [tape.write("d/x", 2000)])
     answer = await asked(gateway, {"pid": pid, "email": "reader@example.org"})
     assert answer.status_code == 202, answer.text
     assert "reader@example.org" not in answer.text
@@ -40,7 +47,7 @@ async def test_a_mail_says_that_it_is_ready_and_the_address_is_erased(
 
 
 async def test_a_call_is_made_again_until_it_is_taken(
-    downloader: Any, gateway: Any, tape: Any
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive
 ) -> None:
     heard: list[bytes] = []
     answers = [b"", b"HTTP/1.1 503 Busy\r\nConnection: close\r\n\r\n"]  # hangs up, then is busy
@@ -56,7 +63,7 @@ async def test_a_call_is_made_again_until_it_is_taken(
 
     server = await asyncio.start_server(hear, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    pid = await gateway.offer(downloader, [tape.write("d/x", 2000)])
+    pid = await gateway.publish_dataset(downloader, [tape.write("d/x", 2000)])
     answer = await asked(gateway, {"pid": pid, "webhook": f"http://127.0.0.1:{port}/done"})
     await until(lambda: len(heard) == 3)
     assert len(set(heard)) == 1
@@ -79,7 +86,7 @@ async def test_a_call_is_made_again_until_it_is_taken(
      ("webhook", f"https://{'a' * 64}.org/"), ("webhook", "https://:80/")],
 )  # fmt: skip
 async def test_what_is_no_address_is_refused(
-    gateway: Any, tape: Any, field: str, value: Any
+    gateway: DownloadGateway, tape: TapeArchive, field: str, value: Any
 ) -> None:
     answer = await asked(gateway, {"pid": "p", field: value})
     assert answer.status_code == 422
@@ -87,10 +94,10 @@ async def test_what_is_no_address_is_refused(
 
 
 async def test_an_address_that_cannot_be_one_keeps_nobody_else_waiting(
-    downloader: Any, gateway: Any, tape: Any, mailbox: Any
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, mailbox: Mailbox
 ) -> None:
     """What was let in by an older version is given up, not tried for ever."""
-    pid = await gateway.offer(downloader, [tape.write("d/x", 2000)])
+    pid = await gateway.publish_dataset(downloader, [tape.write("d/x", 2000)])
     rows = gateway.service.database["downloads"]
     ended = {"pid": pid, "state": "FAILED", "done": True, "reason": "x", "version": 1}
     counts = dict.fromkeys(("files", "files_online", "files_failed", "bytes", "bytes_online"), 1)
@@ -107,10 +114,10 @@ async def test_an_address_that_cannot_be_one_keeps_nobody_else_waiting(
 
 
 async def test_no_reader_has_more_notices_sent_than_he_may(
-    downloader: Any, gateway: Any, tape: Any, mailbox: Any
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, mailbox: Mailbox
 ) -> None:
-    pid = await gateway.offer(downloader, [tape.write("d/x", 2000)])
-    await downloader.ended(await downloader.ask("p"))
+    pid = await gateway.publish_dataset(downloader, [tape.write("d/x", 2000)])
+    await downloader.final_event(await downloader.request("p"))
     online = {"$set": {"availability": "ONLINE"}}
     await gateway.catalogue["datasets"].update_one({"_id": pid}, online)
     body = {"pid": pid, "email": "somebody@example.org"}

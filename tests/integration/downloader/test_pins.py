@@ -1,25 +1,27 @@
 """Pins at the archive last until the copy is made, and are let go however that ended."""
 
 import asyncio
-from typing import Any
+
+from tests.drivers.downloader import StartDownloader
+from tests.drivers.tape import TapeArchive
 
 
 async def test_a_pin_is_renewed_while_a_copy_waits_for_room_and_all_are_let_go(
-    alone: Any, tape: Any
+    start_downloader: StartDownloader, tape: TapeArchive
 ) -> None:
-    downloader = await alone(
+    downloader = await start_downloader(
         cache_bytes="1500000", keep_seconds="6", read_seconds="0", pin_seconds="2"
     )
     files = [tape.write(f"d/{n}", 1_000_000) for n in range(2)]
     await downloader.register("p", files)
-    first = await downloader.ask("p", "0")
-    await downloader.ended(first)
+    first = await downloader.request("p", "0")
+    await downloader.final_event(first)
     before = calls(tape)["POST /stage 201"]
-    other = await downloader.ask("p", "1")  # there is no room as long as the first is kept
+    other = await downloader.request("p", "1")  # there is no room as long as the first is kept
     async with asyncio.timeout(60):
         while calls(tape)["POST /stage 201"] < before + 3:
             await asyncio.sleep(0.1)
-    assert (await downloader.ended(other))["files"] == 1
+    assert (await downloader.final_event(other))["files"] == 1
     assert tape.recalls == {"d/0": 1, "d/1": 1}
     async with asyncio.timeout(60):
         while (await downloader.status())["pins_to_release"]:
@@ -28,6 +30,6 @@ async def test_a_pin_is_renewed_while_a_copy_waits_for_room_and_all_are_let_go(
     assert told["POST /release/{id} 200"] >= told["POST /stage 201"]
 
 
-def calls(tape: Any) -> dict[str, int]:
+def calls(tape: TapeArchive) -> dict[str, int]:
     answers: dict[str, int] = tape.http.get("/_calls").json()["answers"]
     return answers

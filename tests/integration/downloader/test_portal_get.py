@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer
@@ -16,19 +15,23 @@ from portal_cli.download.client import Progress
 from portal_shared.contracts.records import File
 from typer.testing import CliRunner
 
+from tests.drivers.download_gateway import DownloadGateway
+from tests.drivers.downloader import DownloaderClient
+from tests.drivers.tape import TapeArchive
+
 ENTRY = "import typer; from portal_cli.commands.get import get; typer.run(get)"
 COMMAND = typer.Typer()
 COMMAND.command()(get)
 
 
-async def run(gateway: Any, *arguments: str) -> tuple[int, str, str]:
+async def run(gateway: DownloadGateway, *arguments: str) -> tuple[int, str, str]:
     """The command's exit code, standard output and error."""
     sent = [*arguments, "--url", gateway.url]
     result = await asyncio.to_thread(CliRunner().invoke, COMMAND, sent)
     return result.exit_code, result.stdout, result.stderr
 
 
-async def killed(gateway: Any, *arguments: str, when: Callable[[], bool]) -> None:
+async def killed(gateway: DownloadGateway, *arguments: str, when: Callable[[], bool]) -> None:
     """The command, ended without mercy at that moment."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", ENTRY, *arguments, "--url", gateway.url
@@ -41,13 +44,15 @@ async def killed(gateway: Any, *arguments: str, when: Callable[[], bool]) -> Non
     assert await process.wait() == -signal.SIGKILL
 
 
-async def volume(downloader: Any, gateway: Any, tape: Any, size: int = 20_000) -> list[File]:
+async def volume(
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, size: int = 20_000
+) -> list[File]:
     files = [
         tape.write(f"d/{path}{name}", size).model_copy(update={"path": path.rstrip("/") or None})
         for path, name in (("", "a.json"), ("v.zarr/0/", "0"), ("v.zarr/0/", "1"), ("", "b b.tif"))
     ]
     await downloader.register("p", files)
-    await gateway.index(downloader.pid("p"), files)
+    await gateway.index_dataset(downloader.pid("p"), files)
     return files
 
 
@@ -58,7 +63,7 @@ def written(folder: Path) -> dict[str, bytes]:
 
 
 async def test_a_dataset_comes_from_tape_verified(
-    downloader: Any, gateway: Any, tape: Any, tmp_path: Path
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, tmp_path: Path
 ) -> None:
     files = await volume(downloader, gateway, tape)
     code, out, err = await run(gateway, downloader.pid("p"), "-o", str(tmp_path), "--json")
@@ -82,12 +87,12 @@ async def test_a_dataset_comes_from_tape_verified(
 
 
 async def test_files_come_while_others_of_the_dataset_are_still_on_tape(
-    downloader: Any, gateway: Any, tape: Any, tmp_path: Path
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, tmp_path: Path
 ) -> None:
     files = await volume(downloader, gateway, tape)
     held = "v.zarr/0/1"
     others = {f.location: tape.content(f"d/{f.location}") for f in files if f.location != held}
-    tape.fault(effect="stuck", path=f"d/{held}")
+    tape.add_fault(effect="stuck", path=f"d/{held}")
     sent = (downloader.pid("p"), "-o", str(tmp_path), "--json")
     getting = asyncio.create_task(run(gateway, *sent))
     try:
@@ -110,12 +115,12 @@ async def test_files_come_while_others_of_the_dataset_are_still_on_tape(
 
 
 async def test_what_came_before_the_rest_failed_is_kept(
-    downloader: Any, gateway: Any, tape: Any, tmp_path: Path
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, tmp_path: Path
 ) -> None:
     await volume(downloader, gateway, tape)
     named = [x for name in ("v.zarr/0/1", "a.json", "b b.tif") for x in ("--file", name)]
-    tape.fault(effect="stuck", path="d/a.json")
-    tape.fault(effect="fail", path="d/b b.tif", reason="drive ate it", times=None)
+    tape.add_fault(effect="stuck", path="d/a.json")
+    tape.add_fault(effect="fail", path="d/b b.tif", reason="drive ate it", times=None)
     sent = (downloader.pid("p"), "-o", str(tmp_path), "--json", *named)
     getting = asyncio.create_task(run(gateway, *sent))
     try:
@@ -125,7 +130,7 @@ async def test_what_came_before_the_rest_failed_is_kept(
                 await asyncio.sleep(0.05)
     finally:
         tape.http.delete("/_faults").raise_for_status()
-        tape.fault(effect="fail", path="d/b b.tif", reason="drive ate it", times=None)
+        tape.add_fault(effect="fail", path="d/b b.tif", reason="drive ate it", times=None)
         code, out, _ = await getting
     assert code == 1
     failed = [f for f in json.loads(out)["files"] if f["result"] == "failed"]
@@ -135,10 +140,10 @@ async def test_what_came_before_the_rest_failed_is_kept(
 
 
 async def test_interrupted_while_files_are_on_tape_it_keeps_what_came(
-    downloader: Any, gateway: Any, tape: Any, tmp_path: Path
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, tmp_path: Path
 ) -> None:
     files = await volume(downloader, gateway, tape)
-    tape.fault(effect="stuck", path="d/a.json")
+    tape.add_fault(effect="stuck", path="d/a.json")
     sent = (downloader.pid("p"), "-o", str(tmp_path), "--json")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", ENTRY, *sent, "--url", gateway.url, stderr=asyncio.subprocess.PIPE
@@ -159,7 +164,7 @@ async def test_interrupted_while_files_are_on_tape_it_keeps_what_came(
 
 
 async def test_only_the_named_files_come(
-    downloader: Any, gateway: Any, tape: Any, tmp_path: Path
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, tmp_path: Path
 ) -> None:
     await volume(downloader, gateway, tape)
     pid = downloader.pid("p")
@@ -174,11 +179,11 @@ async def test_only_the_named_files_come(
 
 
 async def test_killed_in_the_middle_it_goes_on_where_it_stopped(
-    downloader: Any, gateway: Any, tape: Any, tmp_path: Path
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, tmp_path: Path
 ) -> None:
     big = tape.write("d/big", 80_000_000)
     await downloader.register("p", [big])
-    await gateway.index(downloader.pid("p"), [big])
+    await gateway.index_dataset(downloader.pid("p"), [big])
     arguments = (downloader.pid("p"), "-o", str(tmp_path), "--json")
     part = tmp_path / "big.part"
     await killed(gateway, *arguments, when=lambda: part.exists() and part.stat().st_size > 0)
@@ -191,10 +196,10 @@ async def test_killed_in_the_middle_it_goes_on_where_it_stopped(
 
 
 async def test_what_cannot_be_verified_is_not_kept(
-    downloader: Any, gateway: Any, tape: Any, tmp_path: Path
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, tmp_path: Path
 ) -> None:
     files = await volume(downloader, gateway, tape)
-    tape.fault(effect="corrupt", path="d/a.json", times=None)
+    tape.add_fault(effect="corrupt", path="d/a.json", times=None)
     code, out, _ = await run(gateway, downloader.pid("p"), "-o", str(tmp_path), "--json")
     assert code == 1
     failed = [f for f in json.loads(out)["files"] if f["result"] == "failed"]
@@ -204,7 +209,7 @@ async def test_what_cannot_be_verified_is_not_kept(
 
 
 async def test_a_doi_is_as_good_as_a_pid(
-    downloader: Any, gateway: Any, tape: Any, tmp_path: Path
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, tmp_path: Path
 ) -> None:
     await volume(downloader, gateway, tape)
     one = {"level": "dataset", "pid": downloader.pid("p"), "title": "one"}
@@ -228,7 +233,11 @@ async def test_a_doi_is_as_good_as_a_pid(
     [(("nobody",), 2), ((), 2), (("--no-such-option", "x"), 2)],
 )
 async def test_exit_codes_say_what_went_wrong(
-    gateway: Any, tape: Any, tmp_path: Path, arguments: tuple[str, ...], code: int
+    gateway: DownloadGateway,
+    tape: TapeArchive,
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    code: int,
 ) -> None:
     found, _, err = await run(gateway, "-o", str(tmp_path / "x"), *arguments)
     assert found == code, err
@@ -243,18 +252,20 @@ async def test_without_an_instance_or_address_nothing_is_in_reach(
     assert (result.exit_code, "portal up" in result.stderr) == (3, True)
 
 
-async def several(downloader: Any, gateway: Any, tape: Any) -> dict[str, File]:
+async def several(
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive
+) -> dict[str, File]:
     found: dict[str, File] = {}
     for name in ("p", "q", "r"):
         file = tape.write(f"d/{name}.bin", 2000)
         await downloader.register(name, [file])
-        await gateway.index(downloader.pid(name), [file])
+        await gateway.index_dataset(downloader.pid(name), [file])
         found[downloader.pid(name)] = file
     return found
 
 
 async def test_several_datasets_come_into_folders_of_their_own_with_a_receipt(
-    downloader: Any, gateway: Any, tape: Any, tmp_path: Path
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, tmp_path: Path
 ) -> None:
     files = await several(downloader, gateway, tape)
     first, second, third = files
@@ -283,7 +294,11 @@ async def test_several_datasets_come_into_folders_of_their_own_with_a_receipt(
 
 
 async def test_more_than_may_be_asked_for_at_once_is_asked_for_as_the_first_come(
-    downloader: Any, gateway: Any, tape: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    downloader: DownloaderClient,
+    gateway: DownloadGateway,
+    tape: TapeArchive,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of one reader as many may wait as `gateway` says: fewer than there are here."""
     monkeypatch.setattr("portal_cli.download.client.TRIES", 1)  # tapes take longer than any tries
@@ -292,8 +307,8 @@ async def test_more_than_may_be_asked_for_at_once_is_asked_for_as_the_first_come
         file = tape.write(f"d/{number}.bin", 500)
         await downloader.register(f"m{number}", [file])
         pids.append(downloader.pid(f"m{number}"))
-        await gateway.index(pids[-1], [file])
-    tape.fault(effect="status", kind="POST /stage", status=503, times=3)
+        await gateway.index_dataset(pids[-1], [file])
+    tape.add_fault(effect="status", kind="POST /stage", status=503, times=3)
     out = tmp_path / "out"
     code, text, err = await run(gateway, *pids, "-o", str(out), "--json")
     assert code == 0, err
@@ -302,7 +317,7 @@ async def test_more_than_may_be_asked_for_at_once_is_asked_for_as_the_first_come
 
 
 async def test_what_a_search_finds_is_downloaded_but_no_more_than_allowed(
-    downloader: Any, gateway: Any, tape: Any, tmp_path: Path
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, tmp_path: Path
 ) -> None:
     files = await several(downloader, gateway, tape)
     gateway.found = {"a lung": list(files), "nothing": []}

@@ -4,23 +4,24 @@ import asyncio
 import random
 from typing import Any
 
-from tests.integration.downloader.conftest import Process
+from tests.drivers.downloader import DownloaderClient, StartDownloader
+from tests.drivers.tape import TapeArchive
 
 
 async def test_many_lists_in_any_order_and_twice_leave_the_newest_of_each(
-    downloader: Any, tape: Any
+    downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     old, new = tape.write("d/old.bin", 10), tape.write("d/new.bin", 20)
     wishes = [(f"p{n}", version) for n in range(30) for version in (1, 2, 2)]
     random.Random(1).shuffle(wishes)  # noqa: S311
     said = [
-        downloader.events_of(pid, [old] if version == 1 else [new], version=version)
+        downloader.registration_events(pid, [old] if version == 1 else [new], version=version)
         for pid, version in wishes
     ]
-    await downloader.say(*(event for events in said for event in events))
+    await downloader.publish(*(event for events in said for event in events))
     pids = [f"p{n}" for n in range(30)]
-    await downloader.until(lambda: all(downloader.availability(pid) for pid in pids))
-    await downloader.until_idle()
+    await downloader.wait_until(lambda: all(downloader.availability(pid) for pid in pids))
+    await downloader.wait_idle()
     for pid in pids:
         listing = (await downloader.get(pid, "")).json()
         assert [f["name"] for f in listing["files"]] == ["new.bin"]
@@ -28,18 +29,18 @@ async def test_many_lists_in_any_order_and_twice_leave_the_newest_of_each(
 
 
 async def test_another_replica_finishes_what_one_that_was_killed_had_begun(
-    alone: Any, tape: Any, tmp_path: Any
+    start_downloader: StartDownloader, tape: TapeArchive, tmp_path: Any
 ) -> None:
-    downloader = await alone(window_seconds="3")
+    downloader = await start_downloader(window_seconds="3")
     files = [tape.write(f"d/{n}", 3000) for n in range(3)]
     await downloader.register("p", files)
-    other = Process(tmp_path, downloader.process.environment)
+    other = DownloaderProcess(tmp_path, downloader.process.environment)
     try:
-        request = await downloader.ask("p")
+        request = await downloader.request("p")
         while not (await downloader.status())["files"].get("queued"):
             await asyncio.sleep(0.05)
-        downloader.process.child.kill()
-        assert (await downloader.ended(request))["files"] == 3
+        downloader.process.kill()
+        assert (await downloader.final_event(request))["files"] == 3
         assert set(tape.recalls.values()) == {1}
     finally:
         other.stop()

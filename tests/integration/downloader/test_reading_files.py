@@ -4,10 +4,12 @@ import asyncio
 import base64
 import hashlib
 import re
-from typing import Any
 
 import httpx
 import pytest
+
+from tests.drivers.downloader import DownloaderClient
+from tests.drivers.tape import TapeArchive
 
 SIZE = 2_500_000
 PID = "a/b c+d"
@@ -15,17 +17,19 @@ NAME = "vol ümé/0/c%2F#?.bin"
 
 
 @pytest.fixture
-async def volume(downloader: Any, tape: Any) -> bytes:
+async def volume(downloader: DownloaderClient, tape: TapeArchive) -> bytes:
     """One file of some size, online, under an awkward name."""
     folder, _, name = NAME.rpartition("/")
     file = tape.write(f"d/{NAME}", SIZE).model_copy(update={"name": name, "path": folder})
     await downloader.register(PID, [file])
-    await downloader.ended(await downloader.ask(PID))
+    await downloader.final_event(await downloader.request(PID))
     content: bytes = tape.content(f"d/{NAME}")
     return content
 
 
-async def test_a_file_is_served_as_the_standards_say(downloader: Any, volume: bytes) -> None:
+async def test_a_file_is_served_as_the_standards_say(
+    downloader: DownloaderClient, volume: bytes
+) -> None:
     whole = await downloader.get(PID, NAME)
     sha = hashlib.sha256(volume)
     assert whole.content == volume
@@ -66,7 +70,9 @@ async def test_a_file_is_served_as_the_standards_say(downloader: Any, volume: by
         assert refused.headers["content-type"] == "application/problem+json"
 
 
-async def test_several_ranges_come_as_several_parts(downloader: Any, volume: bytes) -> None:
+async def test_several_ranges_come_as_several_parts(
+    downloader: DownloaderClient, volume: bytes
+) -> None:
     answer = await downloader.get(PID, NAME, headers={"Range": "bytes=10-19,2000000-2000009,-5"})
     assert answer.status_code == 206
     kind = answer.headers["content-type"]
@@ -79,7 +85,9 @@ async def test_several_ranges_come_as_several_parts(downloader: Any, volume: byt
     assert int(answer.headers["content-length"]) == len(answer.content)
 
 
-async def test_halves_of_different_files_never_meet(downloader: Any, volume: bytes) -> None:
+async def test_halves_of_different_files_never_meet(
+    downloader: DownloaderClient, volume: bytes
+) -> None:
     sent = {"Range": "bytes=100-199", "If-Range": '"sha256-of another"'}
     answer = await downloader.get(PID, NAME, headers=sent)
     assert (answer.status_code, len(answer.content)) == (200, len(volume))
@@ -88,14 +96,18 @@ async def test_halves_of_different_files_never_meet(downloader: Any, volume: byt
     assert (answer.status_code, answer.content) == (206, volume[100:200])
 
 
-async def test_readers_of_other_origins_may_ask_first(downloader: Any, volume: bytes) -> None:
+async def test_readers_of_other_origins_may_ask_first(
+    downloader: DownloaderClient, volume: bytes
+) -> None:
     sent = {"Origin": "https://viewer.example", "Access-Control-Request-Headers": "range"}
     answer = await downloader.http.request("OPTIONS", "/data/x/y", headers=sent)
     assert answer.status_code == 204
     assert "Range" in answer.headers["access-control-allow-headers"]
 
 
-async def test_a_file_on_tape_says_how_to_ask_for_it(downloader: Any, tape: Any) -> None:
+async def test_a_file_on_tape_says_how_to_ask_for_it(
+    downloader: DownloaderClient, tape: TapeArchive
+) -> None:
     await downloader.register("p", [tape.write("d/f")])
     answer = await downloader.get("p", "f")
     assert answer.status_code == 503
@@ -107,7 +119,9 @@ async def test_a_file_on_tape_says_how_to_ask_for_it(downloader: Any, tape: Any)
     assert tape.recalls == {}
 
 
-async def test_what_is_unknown_or_not_public_is_not_there(downloader: Any, tape: Any) -> None:
+async def test_what_is_unknown_or_not_public_is_not_there(
+    downloader: DownloaderClient, tape: TapeArchive
+) -> None:
     await downloader.register("p", [tape.write("d/f")])
     await downloader.register("hidden", [tape.write("h/f")], folder="h", public=False)
     asked = [("nobody", "f"), ("p", "g"), ("hidden", "f"), ("hidden", ""), ("nobody", "")]
@@ -116,7 +130,7 @@ async def test_what_is_unknown_or_not_public_is_not_there(downloader: Any, tape:
         assert (answer.status_code, answer.json()["status"]) == (404, 404), (pid, location)
 
 
-async def test_a_page_has_a_size(downloader: Any, tape: Any) -> None:
+async def test_a_page_has_a_size(downloader: DownloaderClient, tape: TapeArchive) -> None:
     await downloader.register("p", [tape.write("d/f")])
     for limit in ("0", "-1", "x", "1001", "1e3", "٣", "9" * 100):
         answer = await downloader.get("p", params={"limit": limit})
@@ -153,7 +167,7 @@ ATTACKS = [
 
 
 async def test_no_path_leads_anywhere_but_to_a_file_of_a_dataset(
-    downloader: Any, tape: Any
+    downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     below = tape.write("d/e/f").model_copy(update={"path": "e"})
     await downloader.register("p", [tape.write("d/f"), below])
@@ -167,10 +181,12 @@ async def test_no_path_leads_anywhere_but_to_a_file_of_a_dataset(
         assert answer.split(b" ")[1] in (b"404", b"400"), (attack, answer[:200])
 
 
-async def test_a_file_that_is_replaced_is_read_to_its_end(downloader: Any, tape: Any) -> None:
+async def test_a_file_that_is_replaced_is_read_to_its_end(
+    downloader: DownloaderClient, tape: TapeArchive
+) -> None:
     """The descriptor was opened before: a reader gets the file whose tag it was told."""
     await downloader.register("p", [tape.write("d/f", 6_000_000)])
-    await downloader.ended(await downloader.ask("p"))
+    await downloader.final_event(await downloader.request("p"))
     content = tape.content("d/f")
     url = f"{downloader.process.url}{(await downloader.get('p', 'f')).url.raw_path.decode()}"
     async with httpx.AsyncClient() as client, client.stream("GET", url) as answer:

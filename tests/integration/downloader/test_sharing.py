@@ -7,29 +7,37 @@ import httpx
 import pytest
 from portal_shared.contracts.file_urls import data_path
 
+from tests.drivers.download_gateway import DownloadGateway
+from tests.drivers.downloader import DownloaderClient, StartDownloader, StartTape
+from tests.drivers.tape import TapeArchive
 
-def folder(tape: Any, count: int, name: str = "d", size: int = 3000) -> list[Any]:
+
+def folder(tape: TapeArchive, count: int, name: str = "d", size: int = 3000) -> list[Any]:
     return [tape.write(f"{name}/{n:03}.bin", size) for n in range(count)]
 
 
 async def test_two_hundred_overlapping_requests_cause_one_recall_of_each_file(
-    downloader: Any, tape: Any
+    downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     files = folder(tape, 20)
     await downloader.register("p", files)
     wishes = [tuple(f.name for f in files[n % 20 :: 3]) for n in range(200)]
-    requests = await asyncio.gather(*(downloader.ask("p", *wish) for wish in wishes))
-    await downloader.until(
-        lambda: {r["request_id"] for r in downloader.told("download.ready.v1")} >= set(requests),
+    requests = await asyncio.gather(*(downloader.request("p", *wish) for wish in wishes))
+    await downloader.wait_until(
+        lambda: (
+            {r["request_id"] for r in downloader.published("download.ready.v1")} >= set(requests)
+        ),
         seconds=280,
     )
     wanted = {name for wish in wishes for name in wish}
     assert tape.recalls == {f"d/{name}": 1 for name in wanted}
 
 
-async def test_what_is_cancelled_is_not_recalled(downloader: Any, gateway: Any, tape: Any) -> None:
-    pid = await gateway.offer(downloader, folder(tape, 6))
-    tape.fault(effect="status", kind="POST /stage", status=503, times=3)
+async def test_what_is_cancelled_is_not_recalled(
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive
+) -> None:
+    pid = await gateway.publish_dataset(downloader, folder(tape, 6))
+    tape.add_fault(effect="status", kind="POST /stage", status=503, times=3)
     async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
         body = {"pid": pid}
         one = (await client.post("/api/downloads", json=body)).json()
@@ -53,10 +61,10 @@ async def test_what_is_cancelled_is_not_recalled(downloader: Any, gateway: Any, 
 
 
 async def test_what_is_staged_is_told_to_all_without_who_asked(
-    downloader: Any, gateway: Any, tape: Any
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive
 ) -> None:
-    pid = await gateway.offer(downloader, folder(tape, 3))
-    tape.fault(effect="status", kind="POST /stage", status=503, times=5)
+    pid = await gateway.publish_dataset(downloader, folder(tape, 3))
+    tape.add_fault(effect="status", kind="POST /stage", status=503, times=5)
     async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
         made = [(await client.post("/api/downloads", json={"pid": pid})).json() for _ in range(2)]
         told = (await client.get("/api/staging")).json()
@@ -73,10 +81,10 @@ async def test_what_is_staged_is_told_to_all_without_who_asked(
 
 
 async def test_more_than_a_reader_may_wait_for_is_refused_with_figures(
-    downloader: Any, gateway: Any, tape: Any
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive
 ) -> None:
-    pid = await gateway.offer(downloader, folder(tape, 2))
-    tape.fault(effect="status", kind="POST /stage", status=503, times=4)
+    pid = await gateway.publish_dataset(downloader, folder(tape, 2))
+    tape.add_fault(effect="status", kind="POST /stage", status=503, times=4)
     async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
         answers = [await client.post("/api/downloads", json={"pid": pid}) for _ in range(14)]
     refused = [a for a in answers if a.status_code == 429]
@@ -86,10 +94,10 @@ async def test_more_than_a_reader_may_wait_for_is_refused_with_figures(
 
 
 async def test_what_is_asked_for_at_once_is_judged_one_by_one(
-    downloader: Any, gateway: Any, tape: Any
+    downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive
 ) -> None:
-    pid = await gateway.offer(downloader, folder(tape, 2))
-    tape.fault(effect="status", kind="POST /stage", status=503, times=8)
+    pid = await gateway.publish_dataset(downloader, folder(tape, 2))
+    tape.add_fault(effect="status", kind="POST /stage", status=503, times=8)
     another = {"X-Forwarded-For": "203.0.113.7"}  # a reader who waits for nothing
     async with httpx.AsyncClient(base_url=gateway.url, timeout=60, headers=another) as client:
         body = {"pid": pid}
@@ -102,44 +110,48 @@ async def test_what_is_asked_for_at_once_is_judged_one_by_one(
 
 @pytest.mark.parametrize("dialect", ["eos", "dcache", "storm"])
 async def test_every_dialect_of_the_archive_is_understood(
-    alone: Any, dialect: str, tape: Any, tapes: Any
+    start_downloader: StartDownloader, dialect: str, tape: TapeArchive, start_tape: StartTape
 ) -> None:
-    archive = tapes("--dialect", dialect)
-    downloader = await alone(tape_url=archive.url)
-    archive.belong_to(tape.name)
+    archive = start_tape("--dialect", dialect)
+    downloader = await start_downloader(tape_url=archive.url)
+    archive.start_test(tape.name)
     await downloader.register("p", folder(archive, 5))
-    archive.fault(effect="fail", path="d/003.bin", reason="drive ate it", times=None)
-    failed = await downloader.ended(await downloader.ask("p"))
+    archive.add_fault(effect="fail", path="d/003.bin", reason="drive ate it", times=None)
+    failed = await downloader.final_event(await downloader.request("p"))
     assert (failed["files_online"], failed["files_failed"]) == (4, 1)
     assert archive.recalls == {f"d/{n:03}.bin": 1 for n in (0, 1, 2, 4)}
 
 
 async def test_files_are_asked_for_by_tape_where_somebody_tells_the_places(
-    alone: Any, tape: Any
+    start_downloader: StartDownloader, tape: TapeArchive
 ) -> None:
-    downloader = await alone(tape_places_url=f"{tape.url}/_tape")
+    downloader = await start_downloader(tape_places_url=f"{tape.url}/_tape")
     files = [tape.write(f"d/{n}", 1000) for n in range(4)]
     await downloader.register("p", files)
     paths = [f"/{tape.name}/d/{n}" for n in range(4)]
     told = tape.http.post("/_tape", json={"paths": paths}).json()
-    assert (await downloader.ended(await downloader.ask("p")))["files"] == 4
+    assert (await downloader.final_event(await downloader.request("p")))["files"] == 4
     rows = await downloader.rows("files")
     placed = {row["path"]: (row["group"], row["position"]) for row in rows}
     assert placed == {t["path"]: (f"tape {t['tape']}", t["position"]) for t in told}
 
 
-async def test_files_go_by_folder_while_nobody_tells_their_places(alone: Any, tape: Any) -> None:
-    downloader = await alone(tape_places_url=f"{tape.url}/no-such-thing")
+async def test_files_go_by_folder_while_nobody_tells_their_places(
+    start_downloader: StartDownloader, tape: TapeArchive
+) -> None:
+    downloader = await start_downloader(tape_places_url=f"{tape.url}/no-such-thing")
     await downloader.register("p", [tape.write("d/x", 1000)])
-    assert (await downloader.ended(await downloader.ask("p")))["files"] == 1
+    assert (await downloader.final_event(await downloader.request("p")))["files"] == 1
     assert [row["group"] for row in await downloader.rows("files")] == [f"folder /{tape.name}/d"]
 
 
-async def test_what_is_read_for_long_is_kept_while_it_is_read(alone: Any, tape: Any) -> None:
-    downloader = await alone(read_seconds="1.5", keep_seconds="0.1")
+async def test_what_is_read_for_long_is_kept_while_it_is_read(
+    start_downloader: StartDownloader, tape: TapeArchive
+) -> None:
+    downloader = await start_downloader(read_seconds="1.5", keep_seconds="0.1")
     file = tape.write("d/x", 30_000_000)
     await downloader.register("p", [file])
-    await downloader.ended(await downloader.ask("p"))
+    await downloader.final_event(await downloader.request("p"))
     path = data_path(downloader.pid("p"), "x")
     kept: list[Any] = []
     async with downloader.http.stream("GET", path) as answer:

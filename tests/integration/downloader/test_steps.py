@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from portal_downloader.archives.protocol import Body
@@ -24,7 +23,8 @@ from portal_downloader.store.file_row import FileRow
 from portal_shared.contracts.events import DatasetFilesListed, DownloadFailed
 from portal_shared.contracts.records import File
 
-from tests.integration.downloader.keeping import Kept
+from tests.drivers.downloader_store import DownloaderStore
+from tests.drivers.tape import TapeArchive
 
 
 class Interrupted(WlcgArchive):
@@ -40,51 +40,51 @@ class Interrupted(WlcgArchive):
 
 
 async def test_a_pin_that_is_renewed_while_its_file_is_copied_is_let_go_as_the_old_one(
-    kept: Kept, tape: Any
+    store: DownloaderStore, tape: TapeArchive
 ) -> None:
-    stores, archive = kept.stores, Interrupted(kept.settings)
+    stores, archive = store.stores, Interrupted(store.settings)
     file, path = tape.write("d/x", 3000), f"/{tape.name}/d/x"
     old = await archive.stage([path])
     async with asyncio.timeout(60):
         while (await archive.localities([path]))[path] == "TAPE":
             await asyncio.sleep(0.05)
-    await kept.add(
+    await store.add_files(
         {"location": "x", "path": path, "size": file.size, "sha256": file.sha256},
         state="staged", stage_id=old, pinned_at=EPOCH,
     )  # fmt: skip
-    archive.meanwhile = PinRenewer(kept.settings, stores, archive).step
+    archive.meanwhile = PinRenewer(store.settings, stores, archive).step
     space = CacheSpace(
-        kept.settings, contents=stores.contents, files=stores.files, cache=kept.cache
+        store.settings, contents=stores.contents, files=stores.files, cache=store.cache
     )
     fetching = Fetcher(
-        kept.settings,
+        store.settings,
         stores=stores,
-        cache=kept.cache,
+        cache=store.cache,
         archive=archive,
         space=space,
         throughput=Throughput(),
     )
     assert await fetching.step()
     await archive.close()
-    assert await kept.state("x") == "online"
-    let_go = {pin["stage_id"] async for pin in kept.database["pins"].find({})}
+    assert await store.state("x") == "online"
+    let_go = {pin["stage_id"] async for pin in store.database["pins"].find({})}
     assert old in let_go
     assert len(let_go) == 2
 
 
 async def test_a_pin_that_is_renewed_while_its_request_is_cancelled_is_let_go_as_the_old_one(
-    kept: Kept, tape: Any, monkeypatch: pytest.MonkeyPatch
+    store: DownloaderStore, tape: TapeArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stores, archive = kept.stores, WlcgArchive(kept.settings)
+    stores, archive = store.stores, WlcgArchive(store.settings)
     file, path = tape.write("d/x", 3000), f"/{tape.name}/d/x"
     old = await archive.stage([path])
-    await kept.add(
+    await store.add_files(
         {"location": "x", "path": path, "size": file.size, "sha256": file.sha256},
         state="staged", stage_id=old, pinned_at=EPOCH,
     )  # fmt: skip
-    await kept.ask("x")
+    await store.add_request("x")
     await stores.requests.cancel("r")
-    renewing, let_go = PinRenewer(kept.settings, stores, archive), stores.batches.unpin
+    renewing, let_go = PinRenewer(store.settings, stores, archive), stores.batches.unpin
     steps = iter([renewing.step])
 
     async def meanwhile(row: FileRow) -> bool:
@@ -95,49 +95,49 @@ async def test_a_pin_that_is_renewed_while_its_request_is_cancelled_is_let_go_as
 
     monkeypatch.setattr(stores.batches, "unpin", meanwhile)
     assert await Canceller(stores).step()
-    assert await kept.state("x") == "archived"
-    released = {pin["stage_id"] async for pin in kept.database["pins"].find({})}
+    assert await store.state("x") == "archived"
+    released = {pin["stage_id"] async for pin in store.database["pins"].find({})}
     assert len(released) == 2
-    answers = await answers_once_released(kept, archive, tape)
+    answers = await answers_once_released(store, archive, tape)
     assert answers["POST /release/{id} 200"] == answers["POST /stage 201"] == 2
 
 
 async def test_what_the_archive_still_brings_is_cancelled_there_once_it_is_no_file_any_more(
-    kept: Kept, tape: Any
+    store: DownloaderStore, tape: TapeArchive
 ) -> None:
     """Of a newer list, or expired: else it would be pinned when it has come."""
-    stores, archive = kept.stores, WlcgArchive(kept.settings)
+    stores, archive = store.stores, WlcgArchive(store.settings)
     for name in ("x", "y"):
         tape.write(f"d/{name}")
     paths = [f"/{tape.name}/d/{name}" for name in ("x", "y")]
-    tape.fault(effect="stuck", times=None)
+    tape.add_fault(effect="stuck", times=None)
     stage_id = await archive.stage(paths)
     batch = await stores.batches.create()
     await stores.batches.mark_submitted(batch, str(stage_id), 3600)
     files = [{"location": path[-1], "path": path} for path in paths]
-    await kept.add(*files, state="submitted", batch=batch)
+    await store.add_files(*files, state="submitted", batch=batch)
     await stores.files.rows.update_one({"location": "y"}, {"$set": {"deadline": EPOCH}})
-    await Poller(kept.settings, stores, archive).step()
-    await FileListImporter(stores, kept.cache).import_events([listed(version=2)])
-    released = {pin["path"] async for pin in kept.database["pins"].find({})}
+    await Poller(store.settings, stores, archive).step()
+    await FileListImporter(stores, store.cache).import_events([listed(version=2)])
+    released = {pin["path"] async for pin in store.database["pins"].find({})}
     assert released == set(paths)
-    answers = await answers_once_released(kept, archive, tape)
+    answers = await answers_once_released(store, archive, tape)
     assert answers["POST /stage/{id}/cancel 200"] == answers["POST /release/{id} 200"] == 1
 
 
 async def test_a_list_whose_adoption_was_cut_short_is_adopted_to_the_end_when_heard_again(
-    kept: Kept, monkeypatch: pytest.MonkeyPatch
+    store: DownloaderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed after the list is known and before what it lacks is gone: that is no file for ever."""
-    adopting = FileListImporter(kept.stores, kept.cache)
+    adopting = FileListImporter(store.stores, store.cache)
     await adopting.import_events([listed("x", "y", version=1)])
-    assert await locations(kept) == {"x", "y"}
+    assert await locations(store) == {"x", "y"}
     with monkeypatch.context() as patch:
         patch.setattr(adopting, "_delete_older", killed)
         with pytest.raises(RuntimeError):
             await adopting.import_events([listed("x", version=2)])
     await adopting.import_events([listed("x", version=2)])
-    assert await locations(kept) == {"x"}
+    assert await locations(store) == {"x"}
 
 
 def listed(*names: str, version: int) -> DatasetFilesListed:
@@ -147,17 +147,19 @@ def listed(*names: str, version: int) -> DatasetFilesListed:
     )
 
 
-async def locations(kept: Kept) -> set[str]:
-    return {row["location"] async for row in kept.stores.files.rows.find({"pid": "p"})}
+async def locations(store: DownloaderStore) -> set[str]:
+    return {row["location"] async for row in store.stores.files.rows.find({"pid": "p"})}
 
 
 async def killed(*_: object) -> None:
     raise RuntimeError("killed")
 
 
-async def answers_once_released(kept: Kept, archive: WlcgArchive, tape: Any) -> dict[str, int]:
+async def answers_once_released(
+    store: DownloaderStore, archive: WlcgArchive, tape: TapeArchive
+) -> dict[str, int]:
     """What the archive had answered, by call, when nothing was left to let go there."""
-    releasing = PinReleaser(kept.stores.batches, archive)
+    releasing = PinReleaser(store.stores.batches, archive)
     while await releasing.step():
         pass
     await archive.close()
@@ -175,21 +177,23 @@ class Slow(WlcgArchive):
         return made
 
 
-async def a_queued_file(kept: Kept, tape: Any) -> None:
+async def a_queued_file(store: DownloaderStore, tape: TapeArchive) -> None:
     """Asked for by a request that is cancelled, which nobody has seen to."""
     file, path = tape.write("d/x", 3000), f"/{tape.name}/d/x"
     found = {"location": "x", "path": path, "size": file.size, "sha256": file.sha256}
-    await kept.add(found, state="queued")
-    await kept.ask("x")
-    await kept.stores.requests.cancel("r")
+    await store.add_files(found, state="queued")
+    await store.add_request("x")
+    await store.stores.requests.cancel("r")
 
 
-async def cancelled_and_let_go(kept: Kept, tape: Any, archive: WlcgArchive) -> tuple[int, int]:
+async def cancelled_and_let_go(
+    store: DownloaderStore, tape: TapeArchive, archive: WlcgArchive
+) -> tuple[int, int]:
     """How often the archive was told so, when all who have to do with it are done."""
-    assert await kept.state("x") == "archived"
+    assert await store.state("x") == "archived"
     polling, releasing = (
-        Poller(kept.settings, kept.stores, archive),
-        PinReleaser(kept.stores.batches, archive),
+        Poller(store.settings, store.stores, archive),
+        PinReleaser(store.stores.batches, archive),
     )
     while await polling.step() or await releasing.step():
         pass
@@ -200,24 +204,24 @@ async def cancelled_and_let_go(kept: Kept, tape: Any, archive: WlcgArchive) -> t
 
 
 async def test_what_is_cancelled_while_the_archive_is_asked_for_it_is_called_off(
-    kept: Kept, tape: Any
+    store: DownloaderStore, tape: TapeArchive
 ) -> None:
-    await a_queued_file(kept, tape)
-    archive = Slow(kept.settings)
-    archive.meanwhile = Canceller(kept.stores).step
-    submitting = kept.submitting(archive)
+    await a_queued_file(store, tape)
+    archive = Slow(store.settings)
+    archive.meanwhile = Canceller(store.stores).step
+    submitting = store.submitter(archive)
     while await submitting.step():
         pass
-    assert await cancelled_and_let_go(kept, tape, archive) == (1, 1)
+    assert await cancelled_and_let_go(store, tape, archive) == (1, 1)
     await archive.close()
 
 
 async def test_what_is_asked_for_while_it_is_cancelled_is_called_off(
-    kept: Kept, tape: Any, monkeypatch: pytest.MonkeyPatch
+    store: DownloaderStore, tape: TapeArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await a_queued_file(kept, tape)
-    archive = WlcgArchive(kept.settings)
-    submitting, let_go = kept.submitting(archive), kept.stores.batches.unpin
+    await a_queued_file(store, tape)
+    archive = WlcgArchive(store.settings)
+    submitting, let_go = store.submitter(archive), store.stores.batches.unpin
 
     async def meanwhile(row: FileRow) -> bool:
         known = await let_go(row)
@@ -225,19 +229,19 @@ async def test_what_is_asked_for_while_it_is_cancelled_is_called_off(
             pass
         return known
 
-    monkeypatch.setattr(kept.stores.batches, "unpin", meanwhile)
-    assert await Canceller(kept.stores).step()
-    assert await cancelled_and_let_go(kept, tape, archive) == (1, 1)
+    monkeypatch.setattr(store.stores.batches, "unpin", meanwhile)
+    assert await Canceller(store.stores).step()
+    assert await cancelled_and_let_go(store, tape, archive) == (1, 1)
     await archive.close()
 
 
 async def test_what_is_cancelled_just_before_its_request_is_accepted_is_called_off(
-    kept: Kept, tape: Any, monkeypatch: pytest.MonkeyPatch
+    store: DownloaderStore, tape: TapeArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await a_queued_file(kept, tape)
-    archive, batches = WlcgArchive(kept.settings), kept.stores.batches
+    await a_queued_file(store, tape)
+    archive, batches = WlcgArchive(store.settings), store.stores.batches
     stage_id, batch = await archive.stage([f"/{tape.name}/d/x"]), await batches.create()
-    await kept.stores.files.move({}, ("queued",), "submitted", batch=batch)
+    await store.stores.files.move({}, ("queued",), "submitted", batch=batch)
     let_go = batches.unpin
 
     async def meanwhile(row: FileRow) -> bool:
@@ -246,101 +250,111 @@ async def test_what_is_cancelled_just_before_its_request_is_accepted_is_called_o
         return known
 
     monkeypatch.setattr(batches, "unpin", meanwhile)
-    assert await Canceller(kept.stores).step()
-    assert await cancelled_and_let_go(kept, tape, archive) == (1, 1)
+    assert await Canceller(store.stores).step()
+    assert await cancelled_and_let_go(store, tape, archive) == (1, 1)
     await archive.close()
 
 
-async def test_no_more_is_queued_of_a_dataset_that_was_withdrawn_meanwhile(kept: Kept) -> None:
-    names = await kept.publish(*({"location": f"{n:04}"} for n in range(FILES_PER_PORTION + 1)))
-    await kept.ask(*names)
-    planning = kept.planning()
+async def test_no_more_is_queued_of_a_dataset_that_was_withdrawn_meanwhile(
+    store: DownloaderStore,
+) -> None:
+    names = await store.add_dataset(
+        *({"location": f"{n:04}"} for n in range(FILES_PER_PORTION + 1))
+    )
+    await store.add_request(*names)
+    planning = store.planner()
     assert await planning.step()
-    assert (await kept.request())["next"] == names[-2]
-    await kept.stores.datasets.store_withdrawn("p", 2, "consent was withdrawn")
+    assert (await store.request_row())["next"] == names[-2]
+    await store.stores.datasets.store_withdrawn("p", 2, "consent was withdrawn")
     assert await planning.step()
-    request = await kept.request()
+    request = await store.request_row()
     assert (request["open"], request["state"], request["let_go"]) == (False, "FAILED", False)
     assert "consent was withdrawn" in request["reason"]
-    assert await kept.state(names[-1]) == "archived"
+    assert await store.state(names[-1]) == "archived"
 
 
 async def test_a_request_whose_last_portion_moves_nothing_ends_with_the_next_word(
-    kept: Kept,
+    store: DownloaderStore,
 ) -> None:
-    *names, last = await kept.publish(
+    *names, last = await store.add_dataset(
         *({"location": f"{n:04}"} for n in range(FILES_PER_PORTION + 1))
     )
-    rows, planning, teller = kept.stores.files.rows, kept.planning(), kept.telling()
+    rows, planning, teller = store.stores.files.rows, store.planner(), store.publisher()
     await rows.update_many({"location": {"$in": names}}, {"$set": {"state": "online"}})
     broken = {"state": "unverifiable", "reason": "it has no checksum"}
     await rows.update_one({"location": last}, {"$set": broken})
-    await kept.ask(*names, last)
+    await store.add_request(*names, last)
     assert await planning.step()
     assert await teller.step()
-    assert (await kept.request())["open"]
+    assert (await store.request_row())["open"]
     assert await planning.step()
     assert await teller.step()
-    request = await kept.request()
+    request = await store.request_row()
     assert (request["open"], request["state"]) == (False, "FAILED")
     assert "it has no checksum" in request["reason"]
 
 
-async def test_what_the_cache_gave_up_is_asked_for_again_though_nobody_said_so(kept: Kept) -> None:
-    await kept.publish({"location": "x"})
-    await kept.ask()
-    planning, teller = kept.planning(), kept.telling()
+async def test_what_the_cache_gave_up_is_asked_for_again_though_nobody_said_so(
+    store: DownloaderStore,
+) -> None:
+    await store.add_dataset({"location": "x"})
+    await store.add_request()
+    planning, teller = store.planner(), store.publisher()
     assert await planning.step()
     assert await teller.step()
-    await kept.stores.files.rows.update_one({"location": "x"}, {"$set": {"state": "archived"}})
+    await store.stores.files.rows.update_one({"location": "x"}, {"$set": {"state": "archived"}})
     long_ago = datetime.now(UTC) - timedelta(seconds=2 * REPUBLISH_SECONDS)
-    await kept.database["requests"].update_one({"_id": "r"}, {"$set": {"told_at": long_ago}})
+    await store.database["requests"].update_one({"_id": "r"}, {"$set": {"told_at": long_ago}})
     assert await teller.step()
     assert await planning.step()
-    assert await kept.state("x") == "queued"
+    assert await store.state("x") == "queued"
 
 
 async def test_all_that_is_overdue_expires_without_pauses_between(
-    kept: Kept, monkeypatch: pytest.MonkeyPatch
+    store: DownloaderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(poller, "EXPIRED_PER_STEP", 2)
-    names = await kept.publish(*({"location": f"{n}"} for n in range(5)))
+    names = await store.add_dataset(*({"location": f"{n}"} for n in range(5)))
     where = {"state": "queued", "deadline": EPOCH, "reason": None}
-    await kept.stores.files.rows.update_many({}, {"$set": where})
-    archive = WlcgArchive(kept.settings)
-    polling = Poller(kept.settings, kept.stores, archive)
+    await store.stores.files.rows.update_many({}, {"$set": where})
+    archive = WlcgArchive(store.settings)
+    polling = Poller(store.settings, store.stores, archive)
     while await polling.step():
         pass
     await archive.close()
-    assert [await kept.state(name) for name in names] == ["expired"] * 5
+    assert [await store.state(name) for name in names] == ["expired"] * 5
 
 
 async def test_only_what_is_too_late_is_told_as_expired_when_a_request_is_out_of_time(
-    kept: Kept,
+    store: DownloaderStore,
 ) -> None:
-    names = await kept.publish(*({"location": f"{n:04}"} for n in range(FILES_PER_PORTION + 1)))
-    await kept.ask(*names)
-    planning, files = kept.planning(), kept.stores.files
+    names = await store.add_dataset(
+        *({"location": f"{n:04}"} for n in range(FILES_PER_PORTION + 1))
+    )
+    await store.add_request(*names)
+    planning, files = store.planner(), store.stores.files
     assert await planning.step()
     ended = ["lost", "failed", "expired", "unverifiable", "online"]
     for name, state in zip(names, ended, strict=False):
         await files.rows.update_one({"location": name}, {"$set": {"state": state}})
-    await kept.database["requests"].update_one({"_id": "r"}, {"$set": {"requested_at": EPOCH}})
+    await store.database["requests"].update_one({"_id": "r"}, {"$set": {"requested_at": EPOCH}})
     assert await planning.step()
-    [said] = [row["body"] async for row in kept.database["outbox"].find({})]
+    [said] = [row["body"] async for row in store.database["outbox"].find({})]
     failed = DownloadFailed.model_validate_json(said)
     assert (failed.files, failed.files_online) == (len(names), 1)
     assert failed.files_failed - failed.files_expired == 3  # lost, failed, unverifiable before
 
 
-async def test_what_expired_is_on_tape_and_is_queued_again_when_it_is_asked_for(kept: Kept) -> None:
-    await kept.publish({"location": "x"})
+async def test_what_expired_is_on_tape_and_is_queued_again_when_it_is_asked_for(
+    store: DownloaderStore,
+) -> None:
+    await store.add_dataset({"location": "x"})
     where = {"state": "queued", "deadline": EPOCH, "reason": None}
-    await kept.stores.files.rows.update_one({"location": "x"}, {"$set": where})
-    archive = WlcgArchive(kept.settings)
-    await Poller(kept.settings, kept.stores, archive).step()
+    await store.stores.files.rows.update_one({"location": "x"}, {"$set": where})
+    archive = WlcgArchive(store.settings)
+    await Poller(store.settings, store.stores, archive).step()
     await archive.close()
-    assert await kept.state("x") == "expired"
-    await kept.ask("x")
-    assert await kept.planning().step()
-    assert await kept.state("x") == "queued"
+    assert await store.state("x") == "expired"
+    await store.add_request("x")
+    assert await store.planner().step()
+    assert await store.state("x") == "queued"

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from portal_shared.contracts.events import DatasetWithdrawn
 
+from tests.drivers.downloader import DownloaderClient, StartDownloader
+from tests.drivers.tape import TapeArchive
 
-async def withdraw(downloader: Any) -> None:
-    await downloader.say(
+
+async def withdraw(downloader: DownloaderClient) -> None:
+    await downloader.publish(
         DatasetWithdrawn(pid=downloader.pid("p"), version=2, reason="consent was withdrawn",
                          withdrawn_at=datetime.now(UTC), title="P", history=())
     )  # fmt: skip
@@ -21,11 +24,11 @@ async def withdraw(downloader: Any) -> None:
     ids=["a file", "zip", "tar", "the list"],
 )
 async def test_files_of_a_withdrawn_dataset_are_gone(
-    downloader: Any, tape: Any, asked: tuple[str, dict[str, str]]
+    downloader: DownloaderClient, tape: TapeArchive, asked: tuple[str, dict[str, str]]
 ) -> None:
     location, params = asked
     await downloader.register("p", [tape.write("d/v.bin")])
-    await downloader.ended(await downloader.ask("p"))
+    await downloader.final_event(await downloader.request("p"))
     before = await downloader.get("p", location, params=params)
     assert before.status_code == 200, before.text
     await withdraw(downloader)
@@ -36,22 +39,22 @@ async def test_files_of_a_withdrawn_dataset_are_gone(
         return answers[-1].status_code != 200
 
     while not await gone():
-        await downloader.hear()
+        await downloader.receive()
     assert answers[-1].status_code == 410
     assert "consent was withdrawn" in answers[-1].text
 
 
 async def test_a_request_for_what_is_withdrawn_ends_with_the_reason_and_recalls_nothing(
-    alone: Any, tape: Any
+    start_downloader: StartDownloader, tape: TapeArchive
 ) -> None:
-    downloader = await alone(window_seconds="60")
+    downloader = await start_downloader(window_seconds="60")
     await downloader.register("p", [tape.write("d/v.bin")])
-    request = await downloader.ask("p")
+    request = await downloader.request("p")
     async with asyncio.timeout(60):
         while not (await downloader.status())["files"].get("queued"):
             await asyncio.sleep(0.05)
         await withdraw(downloader)
-        failed = await downloader.ended(request)
+        failed = await downloader.final_event(request)
         assert "consent was withdrawn" in failed["reason"]
         while (await downloader.status())["files"] != {"archived": 1}:
             await asyncio.sleep(0.05)

@@ -38,7 +38,7 @@ def main() -> None:
         data=given.data or given.buffer.with_name(f"{given.buffer.name}.state"),
         drives=given.drives,
         buffer_bytes=given.buffer_bytes,
-        behaviour=SiteBehaviour(given.dialect, given.max_files, given.max_localities),
+        behaviour=SiteBehaviour(given.dialect, given.most_files, given.most_told),
         order=given.order,
         physics=Physics(
             mount=given.mount,

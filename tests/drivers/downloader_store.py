@@ -1,12 +1,12 @@
-"""What a downloader remembers, without its workers, for tests of single steps."""
+"""The downloader's repositories without its workers, for tests of single steps."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 from portal_downloader.archives.tape_locations import TapeLocator
 from portal_downloader.archives.wlcg import WlcgArchive
 from portal_downloader.cache.disk import Cache
@@ -35,16 +35,19 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def stores_on(database: Database) -> Stores:
-    bells = Signals()
+    signals = Signals()
     return Stores(
-        Datasets(database, 30, bells), Files(database, 30, bells), Requests(database, 30, bells),
-        Batches(database, 30, bells), Contents(database),
-    )  # fmt: skip
+        Datasets(database, 30, signals),
+        Files(database, 30, signals),
+        Requests(database, 30, signals),
+        Batches(database, 30, signals),
+        Contents(database),
+    )
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What a downloader remembers, without its workers."""
+class DownloaderStore:
+    """Repositories, cache and settings of a downloader that does not run."""
 
     settings: DownloaderSettings
     client: Client
@@ -52,37 +55,37 @@ class Kept:
     stores: Stores
     cache: Cache
 
-    def on(self, database: Database) -> "Kept":
-        """The same by another connection."""
+    def on(self, database: Database) -> "DownloaderStore":
+        """Returns the same with another connection."""
         return replace(self, database=database, stores=stores_on(database))
 
-    async def add(self, *files: Doc, pid: str = "p", **fields: Any) -> None:
-        """Files of a dataset as their list has them, and what differs."""
+    async def add_files(self, *files: Doc, pid: str = "p", **fields: Any) -> None:
+        """Inserts files of a dataset as their list has them, with these fields changed."""
         rows: list[Doc] = []
         for n, file in enumerate(files):
-            told = {"path": f"/d/{file['location']}", "size": 10, "sha256": f"{n:064x}", **file}
-            row = {**new_row_fields(told, in_cache=False, now=NOW), **told, **fields}
+            listed = {"path": f"/d/{file['location']}", "size": 10, "sha256": f"{n:064x}", **file}
+            row = {**new_row_fields(listed, in_cache=False, now=NOW), **listed, **fields}
             rows.append({**row, "_id": file_id(pid, file["location"]), "pid": pid, "version": 1})
         await self.stores.files.rows.insert_many(rows)
 
-    async def publish(self, *files: Doc, pid: str = "p") -> list[str]:
-        """A dataset that everybody may have; the locations of its files."""
+    async def add_dataset(self, *files: Doc, pid: str = "p") -> list[str]:
+        """Inserts a public dataset; returns the locations of its files."""
         row: Doc = {"_id": pid, "version": 1, "list_version": 1, "is_public": True}
         await self.stores.datasets.rows.insert_one({**row, "files": len(files)})
-        await self.add(*files, pid=pid)
+        await self.add_files(*files, pid=pid)
         return [file["location"] for file in files]
 
-    async def ask(self, *locations: str, pid: str = "p") -> None:
-        """By the one request there is, named `r`."""
-        asked = DownloadRequested(request_id="r", pid=pid, locations=locations or None)
-        await self.stores.requests.create(asked)
+    async def add_request(self, *locations: str, pid: str = "p") -> None:
+        """Stores the request `r` for these files."""
+        event = DownloadRequested(request_id="r", pid=pid, locations=locations or None)
+        await self.stores.requests.create(event)
 
-    async def request(self) -> Doc:
+    async def request_row(self) -> Doc:
         row = await self.database["requests"].find_one({"_id": "r"})
         assert row is not None
         return row
 
-    def planning(self) -> Planner:
+    def planner(self) -> Planner:
         outbox, locator = Outbox(self.database, "downloader"), TapeLocator(None, timeout=1)
         return Planner(
             self.settings,
@@ -93,7 +96,7 @@ class Kept:
             locator=locator,
         )
 
-    def telling(self, *, many: int = LARGE_DATASET_FILES) -> ProgressPublisher:
+    def publisher(self, *, large_dataset_files: int = LARGE_DATASET_FILES) -> ProgressPublisher:
         outbox = Outbox(self.database, "downloader")
         return ProgressPublisher(
             self.stores,
@@ -102,19 +105,19 @@ class Kept:
             pause=0,
             throughput=Throughput(),
             blocked_reason=lambda: None,
-            large_dataset_files=many,
+            large_dataset_files=large_dataset_files,
         )
 
     async def availability(self, *pids: str) -> list[str | None]:
-        """As it was told."""
+        """Returns the stored availabilities of these datasets."""
         found = [await self.stores.datasets.find(pid) for pid in pids]
         return [row.get("availability") if row else None for row in found]
 
-    def submitting(self, archive: WlcgArchive, **settings: Any) -> Submitter:
-        told = self.settings.model_copy(update={"window_seconds": 0.0, **settings})
+    def submitter(self, archive: WlcgArchive, **settings: Any) -> Submitter:
+        changed = self.settings.model_copy(update={"window_seconds": 0.0, **settings})
         stores = self.stores
-        space = CacheSpace(told, contents=stores.contents, files=stores.files, cache=self.cache)
-        return Submitter(told, stores, archive=archive, space=space)
+        space = CacheSpace(changed, contents=stores.contents, files=stores.files, cache=self.cache)
+        return Submitter(changed, stores, archive=archive, space=space)
 
     async def state(self, location: str, pid: str = "p") -> str:
         row = await self.stores.files.find(pid, location)
@@ -122,22 +125,25 @@ class Kept:
         return str(row["state"])
 
 
-@pytest.fixture
-async def kept(settings: Settings, tape: Any, tmp_path: Path) -> AsyncIterator[Kept]:
-    told = DownloaderSettings.model_validate(
+@asynccontextmanager
+async def open_store(
+    settings: Settings, tape_url: str, folder: Path
+) -> AsyncGenerator[DownloaderStore]:
+    """Creates the repositories in an empty database, which is deleted at the end."""
+    own_settings = DownloaderSettings.model_validate(
         {
             "mongo_url": settings.mongo_url,
             "database_prefix": settings.database_prefix,
-            "tape_url": tape.url,
+            "tape_url": tape_url,
         }
     )
-    client = mongo.connect(told)
-    database = mongo.database(client, told, "downloader")
+    client = mongo.connect(own_settings)
+    database = mongo.database(client, own_settings, "downloader")
     stores = stores_on(database)
-    cache = Cache(tmp_path / "cache")
+    cache = Cache(folder / "cache")
     cache.prepare()
     for part in (stores.datasets, stores.files, stores.requests, stores.batches, stores.contents):
         await part.prepare()
-    yield Kept(told, client, database, stores, cache)
+    yield DownloaderStore(own_settings, client, database, stores, cache)
     await client.drop_database(database.name)
     client.close()
