@@ -3,6 +3,7 @@
 Rows with the same content keep their state, changed ones start again. The import may be interrupted
 anywhere and repeated: rows carry the version of their list, and only a newer list changes them.
 """
+# pyright: reportUnknownMemberType=false
 
 import asyncio
 from collections.abc import Sequence

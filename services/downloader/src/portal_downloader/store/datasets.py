@@ -1,4 +1,5 @@
 """Repository of datasets, and of file lists that arrive in several parts."""
+# pyright: reportUnknownMemberType=false
 
 import uuid
 from bisect import bisect_right

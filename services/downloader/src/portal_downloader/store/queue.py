@@ -1,4 +1,5 @@
 """Queries on queued files: how many wait in which group, and which are staged next."""
+# pyright: reportUnknownMemberType=false
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
