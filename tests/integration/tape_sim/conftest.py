@@ -60,8 +60,8 @@ class Tape:
     def poll(self, request: str) -> dict[str, Any]:
         answer = self.http.get(f"{API}/stage/{request}")
         assert answer.status_code == 200, answer.text
-        told: dict[str, Any] = answer.json()
-        return told
+        reported: dict[str, Any] = answer.json()
+        return reported
 
     def states(self, request: str) -> dict[str, str]:
         return {file["path"]: file["state"] for file in self.poll(request)["files"]}
@@ -74,9 +74,9 @@ class Tape:
     def locality(self, *paths: str) -> list[str | None]:
         answer = self.http.post(f"{API}/archiveinfo", json={"paths": paths})
         assert answer.status_code == 200, answer.text
-        return [told.get("locality") for told in answer.json()]
+        return [reported.get("locality") for reported in answer.json()]
 
-    def told(self, call: str, request: str, paths: Iterable[str]) -> httpx.Response:
+    def send_paths(self, call: str, request: str, paths: Iterable[str]) -> httpx.Response:
         """Cancel or release."""
         path = f"stage/{request}/cancel" if call == "cancel" else f"release/{request}"
         return self.http.post(f"{API}/{path}", json={"paths": list(paths)})

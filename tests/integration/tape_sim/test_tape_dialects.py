@@ -16,19 +16,19 @@ import pytest
     ],
 )
 def test_each_dialect_tells_progress_its_own_way(
-    start: Callable[..., Any], until: Callable[..., None], dialect: str, api: str, told: Any
+    start: Callable[..., Any], until: Callable[..., None], dialect: str, api: str, reported: Any
 ) -> None:
     tape = start("--dialect", dialect)
     tape.write("/d/x")
     endpoints = tape.http.get("/.well-known/wlcg-tape-rest-api").json()["endpoints"]
     assert endpoints[0]["uri"].endswith(api)
-    asked = tape.http.post(f"{api}/stage", json={"files": [{"path": "/d/x"}]}).json()
+    response = tape.http.post(f"{api}/stage", json={"files": [{"path": "/d/x"}]}).json()
 
     def file() -> dict[str, Any]:
-        found: dict[str, Any] = tape.http.get(f"{api}/stage/{asked['requestId']}").json()
+        found: dict[str, Any] = tape.http.get(f"{api}/stage/{response['requestId']}").json()
         return {**found["files"][0], "request": found}
 
-    until(lambda: told.items() <= file().items())
+    until(lambda: reported.items() <= file().items())
     request = file()["request"]
     if dialect == "storm":
         assert request["completed_at"] > 0
@@ -48,15 +48,15 @@ def test_dcache_refuses_keys_it_does_not_know_and_too_many_files(start: Callable
     refused = tape.http.post(f"{api}/stage", json=many)
     assert refused.status_code == 413
     assert "retry-after" not in refused.headers
-    told = tape.http.post(f"{api}/archiveinfo", json={"paths": ["/a", "/b"]}).json()
-    assert [t["path"] for t in told] == ["/a"]
+    reported = tape.http.post(f"{api}/archiveinfo", json={"paths": ["/a", "/b"]}).json()
+    assert [t["path"] for t in reported] == ["/a"]
 
 
 def test_places_are_told_for_many_paths_at_once(start: Callable[..., Any]) -> None:
     tape = start()
     for name in ("a", "b"):
         tape.write(f"/d/{name}")
-    told = tape.http.post("/_tape", json={"paths": ["/d/a", "/d/b", "/d/none"]}).json()
-    assert [t["path"] for t in told] == ["/d/a", "/d/b"]
-    assert all(t["tape"].startswith("VT") for t in told)
+    reported = tape.http.post("/_tape", json={"paths": ["/d/a", "/d/b", "/d/none"]}).json()
+    assert [t["path"] for t in reported] == ["/d/a", "/d/b"]
+    assert all(t["tape"].startswith("VT") for t in reported)
     assert tape.http.post("/_tape", json={"paths": 3}).status_code == 400

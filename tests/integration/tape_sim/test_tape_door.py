@@ -46,33 +46,33 @@ def test_head_is_get_without_the_bytes(tape: Any, path: str) -> None:
     ],
 )
 def test_a_range_is_exactly_what_was_asked(
-    tape: Any, path: str, asked: str, first: int, last: int
+    tape: Any, path: str, response: str, first: int, last: int
 ) -> None:
-    answer = tape.http.get(path, headers={"Range": asked})
+    answer = tape.http.get(path, headers={"Range": response})
     assert answer.status_code == 206
     assert answer.headers["content-range"] == f"bytes {first}-{last}/{SIZE}"
     assert answer.content == tape.write(path, SIZE)[first : last + 1]
 
 
 @pytest.mark.parametrize("asked", ["bytes=5000-", "bytes=5000-6000", "bytes=-0"])
-def test_a_range_behind_the_end_cannot_be_had(tape: Any, path: str, asked: str) -> None:
-    answer = tape.http.get(path, headers={"Range": asked})
+def test_a_range_behind_the_end_cannot_be_had(tape: Any, path: str, response: str) -> None:
+    answer = tape.http.get(path, headers={"Range": response})
     assert answer.status_code == 416
     assert answer.headers["content-range"] == f"bytes */{SIZE}"
 
 
 @pytest.mark.parametrize("asked", ["lines=1-2", "bytes=9-1", "bytes=-", "bytes=0-1,4-5", "bytes"])
-def test_a_range_that_means_nothing_is_ignored(tape: Any, path: str, asked: str) -> None:
-    answer = tape.http.get(path, headers={"Range": asked})
+def test_a_range_that_means_nothing_is_ignored(tape: Any, path: str, response: str) -> None:
+    answer = tape.http.get(path, headers={"Range": response})
     assert answer.status_code == 200
     assert len(answer.content) == SIZE
 
 
 def test_a_part_is_given_only_of_the_same_file(tape: Any, path: str) -> None:
     tag = tape.http.head(path).headers["etag"]
-    asked = {"Range": "bytes=0-9"}
-    assert tape.http.get(path, headers={**asked, "If-Range": tag}).status_code == 206
-    assert tape.http.get(path, headers={**asked, "If-Range": '"old"'}).status_code == 200
+    response = {"Range": "bytes=0-9"}
+    assert tape.http.get(path, headers={**response, "If-Range": tag}).status_code == 206
+    assert tape.http.get(path, headers={**response, "If-Range": '"old"'}).status_code == 200
     assert tape.http.get(path, headers={"If-None-Match": f'"old", {tag}'}).status_code == 304
 
 

@@ -77,8 +77,8 @@ def test_a_request_may_be_accepted_and_its_answer_lost(tape: Any, path: str) -> 
 def test_calls_are_counted_by_kind(tape: Any, path: str) -> None:
     made = tape.stage(path)
     tape.settled(made)
-    tape.told("release", made, [path])
-    tape.told("cancel", made, [path])
+    tape.send_paths("release", made, [path])
+    tape.send_paths("cancel", made, [path])
     tape.http.head(path)
     calls = tape.counts()["calls"]
     assert calls.pop("GET /stage/{id}") > 0

@@ -97,7 +97,7 @@ def test_the_buffer_evicts_what_nobody_has_pinned(start: Start) -> None:
     first = tape.stage("/f/a")
     tape.settled(first)
     tape.settled(tape.stage("/f/b"))
-    assert tape.told("release", first, ["/f/a"]).status_code == 200
+    assert tape.send_paths("release", first, ["/f/a"]).status_code == 200
     assert tape.locality("/f/a", "/f/b") == ["DISK_AND_TAPE"] * 2
     tape.settled(tape.stage("/f/c"))
     assert tape.locality("/f/a", "/f/b", "/f/c") == ["TAPE", "DISK_AND_TAPE", "DISK_AND_TAPE"]
@@ -113,7 +113,7 @@ def test_a_recall_waits_for_room_until_a_pin_goes(start: Start, until: Until) ->
     second = tape.stage("/f/b")
     until(lambda: tape.states(second) == {"/f/b": "STARTED"})
     assert tape.locality("/f/a", "/f/b") == ["DISK_AND_TAPE", "TAPE"]
-    tape.told("release", first, ["/f/a"])
+    tape.send_paths("release", first, ["/f/a"])
     assert tape.settled(second)["/f/b"]["state"] == "COMPLETED"
 
 

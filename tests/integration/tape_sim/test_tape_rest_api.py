@@ -10,10 +10,10 @@ Until = Callable[[Callable[[], bool]], None]
 
 
 def test_discovery_names_one_endpoint_of_version_1(tape: Any) -> None:
-    told = tape.http.get("/.well-known/wlcg-tape-rest-api").json()
-    assert told["sitename"]
-    assert [e["version"] for e in told["endpoints"]] == ["v1"]
-    assert told["endpoints"][0]["uri"] == f"{tape.url}{API}"
+    reported = tape.http.get("/.well-known/wlcg-tape-rest-api").json()
+    assert reported["sitename"]
+    assert [e["version"] for e in reported["endpoints"]] == ["v1"]
+    assert reported["endpoints"][0]["uri"] == f"{tape.url}{API}"
 
 
 def test_a_request_is_accepted_with_its_address(tape: Any, folder: str) -> None:
@@ -37,9 +37,9 @@ def test_every_file_is_brought_to_disk_and_its_times_are_told(tape: Any, folder:
         assert file["state"] == "COMPLETED"
         assert "error" not in file
         assert file["startedAt"] <= file["finishedAt"]
-    told = tape.poll(made)
-    assert told["createdAt"] <= told["startedAt"] <= told["completedAt"]
-    assert told["completedAt"] < 10**11
+    reported = tape.poll(made)
+    assert reported["createdAt"] <= reported["startedAt"] <= reported["completedAt"]
+    assert reported["completedAt"] < 10**11
     assert tape.locality(*paths) == ["DISK_AND_TAPE"] * 3
 
 
@@ -64,11 +64,11 @@ def test_what_cannot_be_staged_fails_by_file(tape: Any, folder: str) -> None:
 
 def test_foreign_metadata_and_unknown_keys_are_ignored(tape: Any, folder: str) -> None:
     tape.write(f"{folder}/a")
-    asked = {
+    response = {
         "files": [{"path": f"{folder}/a", "targetedMetadata": {"elsewhere": {"x": 1}}, "new": 2}],
         "newer": 3,
     }
-    assert tape.http.post(f"{API}/stage", json=asked).status_code == 201
+    assert tape.http.post(f"{API}/stage", json=response).status_code == 201
 
 
 def test_cancelled_files_are_not_recalled(start: Callable[..., Any], folder: str) -> None:
@@ -77,11 +77,11 @@ def test_cancelled_files_are_not_recalled(start: Callable[..., Any], folder: str
     for path in paths:
         tape.write(path)
     made = tape.stage(*paths)
-    assert tape.told("cancel", made, paths[1:]).status_code == 200
+    assert tape.send_paths("cancel", made, paths[1:]).status_code == 200
     files = tape.settled(made)
     assert [files[p]["state"] for p in paths] == ["COMPLETED", *["CANCELLED"] * 3]
     assert tape.counts()["recalls"] == {paths[0]: 1}
-    assert tape.told("release", made, paths).status_code == 200
+    assert tape.send_paths("release", made, paths).status_code == 200
 
 
 def test_a_cancel_with_a_foreign_path_changes_nothing(
@@ -91,7 +91,7 @@ def test_a_cancel_with_a_foreign_path_changes_nothing(
     tape.write(f"{folder}/mine")
     made = tape.stage(f"{folder}/mine")
     for call in ("cancel", "release"):
-        refused = tape.told(call, made, [f"{folder}/mine", "/foreign"])
+        refused = tape.send_paths(call, made, [f"{folder}/mine", "/foreign"])
         assert refused.status_code == 400
         assert refused.headers["content-type"] == "application/problem+json"
         assert refused.json() == {
@@ -120,8 +120,8 @@ def test_a_deleted_request_is_forgotten_and_its_recalls_are_off(
 def test_requests_that_are_not_known_are_not_found(tape: Any) -> None:
     for answer in (
         tape.http.get(f"{API}/stage/nope"),
-        tape.told("cancel", "nope", ["/a"]),
-        tape.told("release", "nope", ["/a"]),
+        tape.send_paths("cancel", "nope", ["/a"]),
+        tape.send_paths("release", "nope", ["/a"]),
     ):
         assert answer.status_code == 404
         assert answer.json()["title"]
@@ -130,9 +130,9 @@ def test_requests_that_are_not_known_are_not_found(tape: Any) -> None:
 def test_archiveinfo_tells_every_path_once(tape: Any, folder: str) -> None:
     tape.write(f"{folder}/a")
     tape.write(f"{folder}/empty", 0)
-    asked = [f"{folder}//a", f"{folder}/./a", f"{folder}/empty", f"{folder}/no"]
-    told = tape.http.post(f"{API}/archiveinfo", json={"paths": asked}).json()
-    assert told == [
+    response = [f"{folder}//a", f"{folder}/./a", f"{folder}/empty", f"{folder}/no"]
+    reported = tape.http.post(f"{API}/archiveinfo", json={"paths": response}).json()
+    assert reported == [
         {"path": f"{folder}/a", "locality": "TAPE"},
         {"path": f"{folder}/empty", "locality": "NONE"},
         {

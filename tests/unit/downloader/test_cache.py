@@ -92,8 +92,8 @@ def test_of_a_file_that_comes_wrong_again_and_again_only_the_last_is_kept(
         incoming.write(content)
         incoming.quarantine()
         incoming.close()
-    kept = sorted(file.read_bytes() for file in (tmp_path / "quarantine").iterdir())
-    assert kept == [b"else", b"wrong again"]
+    remaining = sorted(file.read_bytes() for file in (tmp_path / "quarantine").iterdir())
+    assert remaining == [b"else", b"wrong again"]
 
 
 def test_half_files_nobody_waits_for_are_swept(cache: Cache, tmp_path: Path) -> None:

@@ -58,11 +58,11 @@ def written(
     }
     attributes = {"ome": ome} if version == 3 else ome
     order = [a for a in axes if a in scale]
-    told = voxels.transpose(["zyx".index(a) for a in order])
-    told = told.reshape([told.shape[order.index(a)] if a in scale else 1 for a in axes])
+    reported = voxels.transpose(["zyx".index(a) for a in order])
+    reported = reported.reshape([reported.shape[order.index(a)] if a in scale else 1 for a in axes])
     group = zarr.create_group(folder, zarr_format=version, attributes=attributes)  # type: ignore[arg-type]
-    array = group.create_array("s0", shape=told.shape, dtype=dtype, fill_value=7, **more)
-    array[...] = told
+    array = group.create_array("s0", shape=reported.shape, dtype=dtype, fill_value=7, **more)
+    array[...] = reported
     return voxels
 
 
@@ -129,19 +129,19 @@ def test_each_format_says_where_the_box_lies(tmp_path: Path) -> None:
     written(tmp_path / "v", chunks=(16, 16, 16))
     first = [s / 2 + s * n for s, n in zip(STEP, ODD.start, strict=True)]
     with tifffile.TiffFile(io.BytesIO(cut(tmp_path / "v", ODD, "tiff"))) as tiff:
-        told = tifffile.xml2dict(tiff.ome_metadata or "")["OME"]["Image"]["Pixels"]
-    assert [told[f"PhysicalSize{a}"] for a in "ZYX"] == list(STEP)
-    assert told["PhysicalSizeZUnit"] == "µm"
-    assert [told["Plane"][0][f"Position{a}"] for a in "ZYX"] == first
-    assert told["Plane"][5]["PositionZ"] == first[0] + 5 * STEP[0]
+        reported = tifffile.xml2dict(tiff.ome_metadata or "")["OME"]["Image"]["Pixels"]
+    assert [reported[f"PhysicalSize{a}"] for a in "ZYX"] == list(STEP)
+    assert reported["PhysicalSizeZUnit"] == "µm"
+    assert [reported["Plane"][0][f"Position{a}"] for a in "ZYX"] == first
+    assert reported["Plane"][5]["PositionZ"] == first[0] + 5 * STEP[0]
     header = nrrd.read_header(io.BytesIO(cut(tmp_path / "v", ODD, "nrrd")))
     assert np.diag(header["space directions"]).tolist() == list(reversed(STEP))
     assert header["space origin"].tolist() == list(reversed(first))
     content = cut(tmp_path / "v", ODD, "zarr")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.testzip() is None
-        told = json.loads(archive.read("zarr.json"))
-    frame = volume.levels(told)[0].frame
+        reported = json.loads(archive.read("zarr.json"))
+    frame = volume.levels(reported)[0].frame
     assert (list(frame.scale), list(frame.offset)) == (list(STEP), first)
 
 

@@ -40,23 +40,23 @@ def test_before_anything_came_the_pace_of_others_and_the_queue_count() -> None:
 
 
 def test_its_own_pace_counts_once_enough_came() -> None:
-    left, came = Extent(5, 500), Extent(10, 1000)
-    assert guessed(Throughput(), left=left, arrived=came, since=60) == 30.0
+    left, arrived_at = Extent(5, 500), Extent(10, 1000)
+    assert guessed(Throughput(), left=left, arrived=arrived_at, since=60) == 30.0
 
 
 def test_it_takes_no_longer_than_all_that_is_asked_for() -> None:
     pace = each(1, until=100, files=60)
-    left, came = Extent(10, 1000), Extent(10, 1000)
+    left, arrived_at = Extent(10, 1000), Extent(10, 1000)
     of_all = Extent(30, 3000)
-    assert guessed(pace, left=left, arrived=came, since=60, everything=of_all) == 30.0
+    assert guessed(pace, left=left, arrived=arrived_at, since=60, everything=of_all) == 30.0
     of_all = Extent(6000, 600_000)
-    assert guessed(pace, left=left, arrived=came, since=60, everything=of_all) == 60.0
+    assert guessed(pace, left=left, arrived=arrived_at, since=60, everything=of_all) == 60.0
 
 
 def test_what_came_before_is_forgotten_and_does_not_count() -> None:
     pace = each(0.1, until=100, files=2000)  # more than are remembered
-    left, came = Extent(10, 1000), Extent(10, 1000)
-    found = guessed(pace, left=left, arrived=came, since=200, everything=Extent(100, 10_000))
+    left, arrived_at = Extent(10, 1000), Extent(10, 1000)
+    found = guessed(pace, left=left, arrived=arrived_at, since=200, everything=Extent(100, 10_000))
     assert found is not None
     assert abs(found - 10) < 0.1
 

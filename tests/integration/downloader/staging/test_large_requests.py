@@ -22,8 +22,8 @@ async def listed(downloader: DownloaderClient, tape: TapeArchive, count: int = F
 
 
 async def states(downloader: DownloaderClient) -> dict[str, str]:
-    told = (await downloader.get("p", "", params={"limit": 1000})).json()
-    return {file["name"]: file["state"] for file in told["files"]}
+    reported = (await downloader.get("p", "", params={"limit": 1000})).json()
+    return {file["name"]: file["state"] for file in reported["files"]}
 
 
 async def first_queued(downloader: DownloaderClient, count: int) -> dict[str, int]:
@@ -57,15 +57,15 @@ async def test_what_is_not_queued_yet_is_said_to_come_and_comes_once_over_a_kill
 
 @pytest.mark.parametrize("named", [None, slice(1, None)], ids=["all", "named"])
 async def test_what_is_cancelled_is_let_go_whether_queued_or_not(
-    start_downloader: StartDownloader, tape: TapeArchive, named: slice | None
+    start_downloader: StartDownloader, tape: TapeArchive, selected: slice | None
 ) -> None:
     downloader = await start_downloader(most_queued="1", window_seconds="60", batch_files="1000")
     names = await listed(downloader, tape, MANY)
-    request = await downloader.request("p", *(names[named] if named else ()))
-    queued = await first_queued(downloader, FILES_PER_PORTION if named else FILES_PER_PART)
+    request = await downloader.request("p", *(names[selected] if selected else ()))
+    queued = await first_queued(downloader, FILES_PER_PORTION if selected else FILES_PER_PART)
     assert queued["archived"] > 0
     shown = await states(downloader)
-    assert shown[names[0]] == ("ARCHIVED" if named else "RESTORING")
+    assert shown[names[0]] == ("ARCHIVED" if selected else "RESTORING")
     assert {shown[name] for name in names[1:]} == {"RESTORING"}
     await downloader.publish(DownloadCancelled(request_id=request))
     async with asyncio.timeout(60):

@@ -26,8 +26,8 @@ async def test_a_pin_is_renewed_while_a_copy_waits_for_room_and_all_are_let_go(
     async with asyncio.timeout(60):
         while (await downloader.status())["pins_to_release"]:
             await asyncio.sleep(0.1)
-    told = calls(tape)
-    assert told["POST /release/{id} 200"] >= told["POST /stage 201"]
+    reported = calls(tape)
+    assert reported["POST /release/{id} 200"] >= reported["POST /stage 201"]
 
 
 def calls(tape: TapeArchive) -> dict[str, int]:

@@ -80,15 +80,20 @@ async def test_a_tag_stays_and_differs_by_box_level_and_format(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     await online(downloader, tape)
-    asked = [{"x": "0:9"}, {"x": "0:8"}, {"x": "0:9", "level": "1"}, {"x": "0:9", "format": "nrrd"}]
-    tags = [(await downloader.get("p", "crop", params=a)).headers["etag"] for a in asked]
+    response = [
+        {"x": "0:9"},
+        {"x": "0:8"},
+        {"x": "0:9", "level": "1"},
+        {"x": "0:9", "format": "nrrd"},
+    ]
+    tags = [(await downloader.get("p", "crop", params=a)).headers["etag"] for a in response]
     assert len(set(tags)) == 4
     same = {"if-none-match": tags[0]}
-    answer = await downloader.get("p", "crop", params=asked[0], headers=same)
+    answer = await downloader.get("p", "crop", params=response[0], headers=same)
     assert (answer.status_code, answer.content) == (304, b"")
-    head = await downloader.http.head(answer.request.url, params=asked[0])
+    head = await downloader.http.head(answer.request.url, params=response[0])
     assert (head.status_code, head.headers["etag"]) == (200, tags[0])
-    whole = await downloader.get("p", "crop", params=asked[0])
+    whole = await downloader.get("p", "crop", params=response[0])
     assert head.headers["content-length"] == str(len(whole.content))
 
 
@@ -111,9 +116,9 @@ async def test_what_is_no_box_is_refused_with_field_and_reason(
 ) -> None:
     await online(downloader, tape)
     answer = await downloader.get("p", "crop", params=query)
-    told = answer.json()
-    assert (answer.status_code, told["field"]) == (400, field)
-    assert told["detail"]
+    reported = answer.json()
+    assert (answer.status_code, reported["field"]) == (400, field)
+    assert reported["detail"]
 
 
 async def test_more_than_may_be_cut_at_once_is_refused(
@@ -141,11 +146,11 @@ async def test_on_tape_it_says_what_to_ask_for_and_recalls_nothing(
         answer = await downloader.get("p", "crop", params=box)
         if answer.status_code == 200:
             break
-        told = answer.json()
-        assert (answer.status_code, told["state"]) == (503, "ARCHIVED")
+        reported = answer.json()
+        assert (answer.status_code, reported["state"]) == (503, "ARCHIVED")
         assert int(answer.headers["retry-after"]) > 0
         await downloader.final_event(
-            await downloader.request("p", *told["request"]["body"]["files"])
+            await downloader.request("p", *reported["request"]["body"]["files"])
         )
     found = tifffile.imread(io.BytesIO(answer.content))
     assert np.array_equal(found, voxels[:16, :16, 15:17])

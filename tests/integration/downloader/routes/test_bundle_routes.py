@@ -61,8 +61,8 @@ async def test_a_dataset_comes_as_a_zip_with_length_tag_and_ranges(
     head = await downloader.http.head(str(whole.url))
     assert head.headers["content-length"] == whole.headers["content-length"]
     for start in (1, 50_000, len(whole.content) - 3):
-        asked = {"Range": f"bytes={start}-", "If-Range": tag}
-        part = await downloader.http.get(str(whole.url), headers=asked)
+        response = {"Range": f"bytes={start}-", "If-Range": tag}
+        part = await downloader.http.get(str(whole.url), headers=response)
         assert part.status_code == 206
         assert part.content == whole.content[start:]
     several = {"Range": "bytes=0-3,60000-60010,-5"}
@@ -83,8 +83,8 @@ async def test_a_zip_is_the_same_after_a_restart(
     before = await downloader.get("p", params={"format": "zip"})
     downloader.process.kill()
     downloader.process.start()
-    asked = {"Range": "bytes=70000-", "If-Range": before.headers["etag"]}
-    after = await downloader.get("p", params={"format": "zip"}, headers=asked)
+    response = {"Range": "bytes=70000-", "If-Range": before.headers["etag"]}
+    after = await downloader.get("p", params={"format": "zip"}, headers=response)
     assert after.status_code == 206
     assert after.content == before.content[70_000:]
 
@@ -94,8 +94,8 @@ async def test_a_selection_comes_as_an_archive_too(
 ) -> None:
     folder = await downloader.get("p", "v.zarr/", params={"format": "zip"})
     assert unzipped(folder.content) == {n: c for n, c in online.items() if n.startswith("v.zarr/")}
-    named = await downloader.get("p", params={"format": "zip", "file": ["a.json", NAMES[4]]})
-    assert set(unzipped(named.content)) == {"a.json", NAMES[4]}
+    selected = await downloader.get("p", params={"format": "zip", "file": ["a.json", NAMES[4]]})
+    assert set(unzipped(selected.content)) == {"a.json", NAMES[4]}
     tar = await downloader.get("p", params={"format": "tar"})
     with tarfile.open(fileobj=io.BytesIO(tar.content)) as archive:
         files = {m.name.partition("/data/")[2]: m for m in archive if "/data/" in m.name}
@@ -121,9 +121,9 @@ async def test_an_archive_of_files_on_tape_says_how_to_ask(
     await downloader.final_event(await downloader.request("p", "a.json"))
     answer = await downloader.get("p", params={"format": "zip", "file": ["a.json", NAMES[2]]})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
-    told = answer.json()
-    assert (told["files"], told["files_online"]) == (2, 1)
-    assert told["request"]["body"] == {"pid": downloader.pid("p"), "files": [NAMES[2]]}
+    reported = answer.json()
+    assert (reported["files"], reported["files_online"]) == (2, 1)
+    assert reported["request"]["body"] == {"pid": downloader.pid("p"), "files": [NAMES[2]]}
     assert tape.recalls == {"d/a.json": 1}
 
 
@@ -205,10 +205,14 @@ async def test_what_is_not_verifiable_is_in_no_archive(
     await downloader.final_event(await downloader.request("p", "a.json"))
     answer = await downloader.get("p", params={"format": "zip"})
     assert answer.status_code == 503
-    told = json.loads(answer.text)
-    assert (told["files"], told["state"], told["location"]) == (6, "UNAVAILABLE", "bare")
+    reported = json.loads(answer.text)
+    assert (reported["files"], reported["state"], reported["location"]) == (
+        6,
+        "UNAVAILABLE",
+        "bare",
+    )
     assert "retry-after" not in answer.headers  # it would be of no use
-    assert "request" not in told
+    assert "request" not in reported
 
 
 async def test_an_archive_of_files_on_their_way_says_that_they_are(
@@ -230,8 +234,8 @@ async def test_an_archive_of_files_on_their_way_says_that_they_are(
 async def test_a_selection_is_listed_alone_page_by_page(
     downloader: DownloaderClient, online: dict[str, bytes]
 ) -> None:
-    named = {"file": [NAMES[2], "a.json", NAMES[3]], "limit": 2}
-    first = (await downloader.get("p", params=named)).json()
+    selected = {"file": [NAMES[2], "a.json", NAMES[3]], "limit": 2}
+    first = (await downloader.get("p", params=selected)).json()
     second = (await downloader.http.get(first["next"].removeprefix(SITE))).json()
     names = [[f["name"] for f in listed["files"]] for listed in (first, second)]
     assert names == [["a.json", NAMES[2]], [NAMES[3]]]
@@ -252,8 +256,8 @@ async def test_what_failed_of_a_request_is_listed_with_its_reason(
     request = await downloader.request("p", "a.json", NAMES[2])
     await downloader.final_event(request)
     listed = (await downloader.get("p", params={"request": request})).json()
-    told = {f["name"]: (f["state"], f["reason"]) for f in listed["files"]}
-    assert told.keys() == {"a.json", NAMES[2]}
-    assert told[NAMES[2]] == ("ONLINE", None)
-    assert told["a.json"][0] == "LOST"
-    assert "lost" in told["a.json"][1]
+    reported = {f["name"]: (f["state"], f["reason"]) for f in listed["files"]}
+    assert reported.keys() == {"a.json", NAMES[2]}
+    assert reported[NAMES[2]] == ("ONLINE", None)
+    assert reported["a.json"][0] == "LOST"
+    assert "lost" in reported["a.json"][1]

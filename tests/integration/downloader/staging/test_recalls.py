@@ -98,8 +98,10 @@ async def test_a_corrupt_file_is_never_served_and_the_reason_is_told(
     assert "001.bin: checksum" in failed["reason"]
     assert (await downloader.get("p", "001.bin")).status_code == 503
     assert (await downloader.get("p", "002.bin")).status_code == 200
-    kept = downloader.process.cache / "quarantine"
-    assert len(list(kept.glob(f"*-{pid_key(downloader.pid('p'))}-*"))) == 1  # the last of the tries
+    remaining = downloader.process.cache / "quarantine"
+    assert (
+        len(list(remaining.glob(f"*-{pid_key(downloader.pid('p'))}-*"))) == 1
+    )  # the last of the tries
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -176,8 +178,8 @@ async def test_an_unknown_dataset_or_file_fails_with_the_reason(
     await downloader.register("p", folder(tape, 1))
     await downloader.register("hidden", folder(tape, 1, "h"), public=False, folder="h")
     await downloader.register("none", [])
-    wishes = (("nobody",), ("p", "no.bin"), ("hidden",), ("none",))
-    requests = [await downloader.request(*wish) for wish in wishes]
+    requests_made = (("nobody",), ("p", "no.bin"), ("hidden",), ("none",))
+    requests = [await downloader.request(*requested) for requested in requests_made]
     reasons = [(await downloader.final_event(request))["reason"] for request in requests]
     assert [r.split(" ", 2)[:2] for r in reasons] == [
         ["no", "dataset"], ["the", "dataset"], ["the", "dataset"], ["the", "dataset"],

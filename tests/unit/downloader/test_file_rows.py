@@ -34,13 +34,13 @@ def test_a_fresh_file_is_where_it_is(
     in_cache: bool,  # noqa: FBT001
     state: str,
 ) -> None:
-    told = file_rows.content_fields({**FILE, **change}, folder)
-    assert file_rows.new_row_fields(told, in_cache=in_cache, now=NOW)["state"] == state
+    reported = file_rows.content_fields({**FILE, **change}, folder)
+    assert file_rows.new_row_fields(reported, in_cache=in_cache, now=NOW)["state"] == state
 
 
 def test_the_same_content_at_the_same_place_is_the_same_file() -> None:
-    told = file_rows.content_fields(FILE, "d")
-    row = file_rows.new_row_fields(told, in_cache=False, now=NOW)
-    assert file_rows.has_same_content(row, told)
-    assert not file_rows.has_same_content(row, {**told, "sha256": "1" * 64})
-    assert not file_rows.has_same_content(None, told)
+    reported = file_rows.content_fields(FILE, "d")
+    row = file_rows.new_row_fields(reported, in_cache=False, now=NOW)
+    assert file_rows.has_same_content(row, reported)
+    assert not file_rows.has_same_content(row, {**reported, "sha256": "1" * 64})
+    assert not file_rows.has_same_content(None, reported)

@@ -12,13 +12,13 @@ async def test_many_lists_in_any_order_and_twice_leave_the_newest_of_each(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     old, new = tape.write("d/old.bin", 10), tape.write("d/new.bin", 20)
-    wishes = [(f"p{n}", version) for n in range(30) for version in (1, 2, 2)]
-    random.Random(1).shuffle(wishes)  # noqa: S311
-    said = [
+    requests_made = [(f"p{n}", version) for n in range(30) for version in (1, 2, 2)]
+    random.Random(1).shuffle(requests_made)  # noqa: S311
+    published_body = [
         downloader.registration_events(pid, [old] if version == 1 else [new], version=version)
-        for pid, version in wishes
+        for pid, version in requests_made
     ]
-    await downloader.publish(*(event for events in said for event in events))
+    await downloader.publish(*(event for events in published_body for event in events))
     pids = [f"p{n}" for n in range(30)]
     await downloader.wait_until(lambda: all(downloader.availability(pid) for pid in pids))
     await downloader.wait_idle()

@@ -21,15 +21,17 @@ async def test_two_hundred_overlapping_requests_cause_one_recall_of_each_file(
 ) -> None:
     files = folder(tape, 20)
     await downloader.register("p", files)
-    wishes = [tuple(f.name for f in files[n % 20 :: 3]) for n in range(200)]
-    requests = await asyncio.gather(*(downloader.request("p", *wish) for wish in wishes))
+    requests_made = [tuple(f.name for f in files[n % 20 :: 3]) for n in range(200)]
+    requests = await asyncio.gather(
+        *(downloader.request("p", *requested) for requested in requests_made)
+    )
     await downloader.wait_until(
         lambda: (
             {r["request_id"] for r in downloader.published("download.ready.v1")} >= set(requests)
         ),
         seconds=280,
     )
-    wanted = {name for wish in wishes for name in wish}
+    wanted = {name for requested in requests_made for name in requested}
     assert tape.recalls == {f"d/{name}": 1 for name in wanted}
 
 
@@ -49,10 +51,10 @@ async def test_what_is_cancelled_is_not_recalled(
         assert again["state"] == "CANCELLED"
         assert (await client.delete("/api/downloads/nobody")).status_code == 404
         async with asyncio.timeout(60):
-            while not (told := (await client.get(other["self"])).json())["done"]:
+            while not (reported := (await client.get(other["self"])).json())["done"]:
                 await asyncio.sleep(0.1)
-        assert told["state"] == "ONLINE"
-        assert (told["seconds_left"], told["place"]) == (0.0, None)
+        assert reported["state"] == "ONLINE"
+        assert (reported["seconds_left"], reported["place"]) == (0.0, None)
         assert (await client.get(one["self"])).json()["state"] == "CANCELLED"
     assert set(tape.recalls) >= {"d/000.bin"}
     states = {f["name"]: f["state"] for f in (await downloader.get("p")).json()["files"]}
@@ -67,10 +69,10 @@ async def test_what_is_staged_is_told_to_all_without_who_asked(
     tape.add_fault(effect="status", kind="POST /stage", status=503, times=5)
     async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
         made = [(await client.post("/api/downloads", json={"pid": pid})).json() for _ in range(2)]
-        told = (await client.get("/api/staging")).json()
-        mine = next(d for d in told["datasets"] if d["pid"] == pid)
+        reported = (await client.get("/api/staging")).json()
+        mine = next(d for d in reported["datasets"] if d["pid"] == pid)
         assert (mine["requests"], mine["files"]) == (2, 3)
-        text = str(told)
+        text = str(reported)
         assert not any(m["id"] in text for m in made)
         assert "requester" not in text
         assert "127.0.0.1" not in text
@@ -129,11 +131,11 @@ async def test_files_are_asked_for_by_tape_where_somebody_tells_the_places(
     files = [tape.write(f"d/{n}", 1000) for n in range(4)]
     await downloader.register("p", files)
     paths = [f"/{tape.name}/d/{n}" for n in range(4)]
-    told = tape.http.post("/_tape", json={"paths": paths}).json()
+    reported = tape.http.post("/_tape", json={"paths": paths}).json()
     assert (await downloader.final_event(await downloader.request("p")))["files"] == 4
     rows = await downloader.rows("files")
     placed = {row["path"]: (row["group"], row["position"]) for row in rows}
-    assert placed == {t["path"]: (f"tape {t['tape']}", t["position"]) for t in told}
+    assert placed == {t["path"]: (f"tape {t['tape']}", t["position"]) for t in reported}
 
 
 async def test_files_go_by_folder_while_nobody_tells_their_places(
@@ -153,11 +155,11 @@ async def test_what_is_read_for_long_is_kept_while_it_is_read(
     await downloader.register("p", [file])
     await downloader.final_event(await downloader.request("p"))
     path = data_path(downloader.pid("p"), "x")
-    kept: list[Any] = []
+    remaining: list[Any] = []
     async with downloader.http.stream("GET", path) as answer:
         async for _ in answer.aiter_raw():
-            if len(kept) < 8:
-                kept += [row["kept_until"] for row in await downloader.rows("contents")]
+            if len(remaining) < 8:
+                remaining += [row["kept_until"] for row in await downloader.rows("contents")]
                 await asyncio.sleep(0.4)
-    assert len(set(kept)) >= 3
-    assert kept == sorted(kept)
+    assert len(set(remaining)) >= 3
+    assert remaining == sorted(remaining)

@@ -90,9 +90,11 @@ async def test_files_come_while_others_of_the_dataset_are_still_on_tape(
     downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, tmp_path: Path
 ) -> None:
     files = await volume(downloader, gateway, tape)
-    held = "v.zarr/0/1"
-    others = {f.location: tape.content(f"d/{f.location}") for f in files if f.location != held}
-    tape.add_fault(effect="stuck", path=f"d/{held}")
+    stored_rows = "v.zarr/0/1"
+    others = {
+        f.location: tape.content(f"d/{f.location}") for f in files if f.location != stored_rows
+    }
+    tape.add_fault(effect="stuck", path=f"d/{stored_rows}")
     sent = (downloader.pid("p"), "-o", str(tmp_path), "--json")
     getting = asyncio.create_task(run(gateway, *sent))
     try:
@@ -102,15 +104,15 @@ async def test_files_come_while_others_of_the_dataset_are_still_on_tape(
                 await asyncio.sleep(0.05)
         assert written(tmp_path) == others
         listed = (await downloader.get("p")).json()["files"]
-        assert [f["name"] for f in listed if f["state"] != "ONLINE"] == [held]
+        assert [f["name"] for f in listed if f["state"] != "ONLINE"] == [stored_rows]
         assert not getting.done()
     finally:
         tape.http.delete("/_faults").raise_for_status()
         code, out, err = await getting
     assert code == 0, err
-    told = {f["location"]: f["result"] for f in json.loads(out)["files"]}
-    assert told == dict.fromkeys((*others, held), "downloaded")
-    assert written(tmp_path) == {**others, held: tape.content(f"d/{held}")}
+    reported = {f["location"]: f["result"] for f in json.loads(out)["files"]}
+    assert reported == dict.fromkeys((*others, stored_rows), "downloaded")
+    assert written(tmp_path) == {**others, stored_rows: tape.content(f"d/{stored_rows}")}
     assert tape.recalls == {f"d/{f.location}": 1 for f in files}
 
 
@@ -118,10 +120,10 @@ async def test_what_came_before_the_rest_failed_is_kept(
     downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, tmp_path: Path
 ) -> None:
     await volume(downloader, gateway, tape)
-    named = [x for name in ("v.zarr/0/1", "a.json", "b b.tif") for x in ("--file", name)]
+    selected = [x for name in ("v.zarr/0/1", "a.json", "b b.tif") for x in ("--file", name)]
     tape.add_fault(effect="stuck", path="d/a.json")
     tape.add_fault(effect="fail", path="d/b b.tif", reason="drive ate it", times=None)
-    sent = (downloader.pid("p"), "-o", str(tmp_path), "--json", *named)
+    sent = (downloader.pid("p"), "-o", str(tmp_path), "--json", *selected)
     getting = asyncio.create_task(run(gateway, *sent))
     try:
         async with asyncio.timeout(90):
@@ -159,8 +161,8 @@ async def test_interrupted_while_files_are_on_tape_it_keeps_what_came(
     tape.http.delete("/_faults").raise_for_status()
     code, out, text = await run(gateway, *sent)
     assert code == 0, text
-    told = {f["location"]: f["result"] for f in json.loads(out)["files"]}
-    assert told == {**dict.fromkeys(rest, "present"), "a.json": "downloaded"}
+    reported = {f["location"]: f["result"] for f in json.loads(out)["files"]}
+    assert reported == {**dict.fromkeys(rest, "present"), "a.json": "downloaded"}
 
 
 async def test_only_the_named_files_come(
@@ -274,10 +276,10 @@ async def test_several_datasets_come_into_folders_of_their_own_with_a_receipt(
     out = tmp_path / "out"
     code, text, err = await run(gateway, first, "--list", str(listing), "-o", str(out), "--json")
     assert code == 0, err
-    told = json.loads(text)
-    assert [d["pid"] for d in told["datasets"]] == [first, second, third]
+    reported = json.loads(text)
+    assert [d["pid"] for d in reported["datasets"]] == [first, second, third]
     receipt = json.loads((out / "portal-get.receipt.json").read_text())
-    assert told["receipt"] == str(out / "portal-get.receipt.json")
+    assert reported["receipt"] == str(out / "portal-get.receipt.json")
     assert receipt["portal"] == gateway.url
     for dataset in receipt["datasets"]:
         file = files[dataset["pid"]]
@@ -321,13 +323,13 @@ async def test_what_a_search_finds_is_downloaded_but_no_more_than_allowed(
 ) -> None:
     files = await several(downloader, gateway, tape)
     gateway.found = {"a lung": list(files), "nothing": []}
-    told = tmp_path / "r.json"
-    arguments = ("--search", "a lung", "-o", str(tmp_path / "out"), "--receipt", str(told))
+    reported = tmp_path / "r.json"
+    arguments = ("--search", "a lung", "-o", str(tmp_path / "out"), "--receipt", str(reported))
     code, _, err = await run(gateway, *arguments, "--most", "2")
-    assert (code, "more than 2" in err, told.exists()) == (2, True, False)
+    assert (code, "more than 2" in err, reported.exists()) == (2, True, False)
     code, _, err = await run(gateway, *arguments, "--most", "3")
     assert code == 0, err
-    assert {d["pid"] for d in json.loads(told.read_text())["datasets"]} == set(files)
+    assert {d["pid"] for d in json.loads(reported.read_text())["datasets"]} == set(files)
     code, _, err = await run(gateway, "--search", "nothing")
     assert (code, "nothing fits" in err) == (2, True)
 

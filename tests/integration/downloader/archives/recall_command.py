@@ -10,33 +10,33 @@ import time
 from pathlib import Path
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 def main() -> None:
-    library, disk, seconds, verb, told = sys.argv[1:]
+    library, disk, seconds, verb, list_file = sys.argv[1:]
     with (Path(library) / "calls").open("a") as calls:
-        calls.write(f"{verb} {' '.join(Path(told).read_text().split())}\n")
-    for path in Path(told).read_text().splitlines():
+        calls.write(f"{verb} {' '.join(Path(list_file).read_text().split())}\n")
+    for path in Path(list_file).read_text().splitlines():
         tape, here = Path(library + path), Path(disk + path)
         if verb == "stage":
             time.sleep(float(seconds))
             if not tape.exists():
-                say(f"failed\t{path}\tno such file on tape")
+                print_line(f"failed\t{path}\tno such file on tape")
                 continue
             here.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(tape, f"{here}.part")
             Path(f"{here}.part").rename(here)
-            say(f"online\t{path}")
+            print_line(f"online\t{path}")
         elif verb == "locate":
             if here.exists():
-                say(f"DISK_AND_TAPE\t{path}")
+                print_line(f"DISK_AND_TAPE\t{path}")
             elif Path(f"{tape}.lost").exists():
-                say(f"LOST\t{path}")
+                print_line(f"LOST\t{path}")
             elif tape.exists():
-                say(f"TAPE\t{path}")
+                print_line(f"TAPE\t{path}")
 
 
 main()

@@ -24,9 +24,9 @@ async def withdraw(downloader: DownloaderClient) -> None:
     ids=["a file", "zip", "tar", "the list"],
 )
 async def test_files_of_a_withdrawn_dataset_are_gone(
-    downloader: DownloaderClient, tape: TapeArchive, asked: tuple[str, dict[str, str]]
+    downloader: DownloaderClient, tape: TapeArchive, response: tuple[str, dict[str, str]]
 ) -> None:
-    location, params = asked
+    location, params = response
     await downloader.register("p", [tape.write("d/v.bin")])
     await downloader.final_event(await downloader.request("p"))
     before = await downloader.get("p", location, params=params)

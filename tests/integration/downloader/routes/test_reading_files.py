@@ -33,16 +33,16 @@ async def test_a_file_is_served_as_the_standards_say(
     whole = await downloader.get(PID, NAME)
     sha = hashlib.sha256(volume)
     assert whole.content == volume
-    told = whole.headers
-    assert told["etag"] == f'"sha256-{sha.hexdigest()}"'
-    assert told["repr-digest"] == f"sha-256=:{base64.b64encode(sha.digest()).decode()}:"
-    assert (told["accept-ranges"], told["content-length"]) == ("bytes", str(SIZE))
-    assert "Content-Range" in told["access-control-expose-headers"]
+    reported = whole.headers
+    assert reported["etag"] == f'"sha256-{sha.hexdigest()}"'
+    assert reported["repr-digest"] == f"sha-256=:{base64.b64encode(sha.digest()).decode()}:"
+    assert (reported["accept-ranges"], reported["content-length"]) == ("bytes", str(SIZE))
+    assert "Content-Range" in reported["access-control-expose-headers"]
     head = await downloader.http.head(str(whole.url))
     assert head.content == b""
     same = {"content-length", "etag", "last-modified", "content-type", "repr-digest"}
-    assert {k: head.headers[k] for k in same} == {k: told[k] for k in same}
-    again = await downloader.get(PID, NAME, headers={"If-None-Match": told["etag"]})
+    assert {k: head.headers[k] for k in same} == {k: reported[k] for k in same}
+    again = await downloader.get(PID, NAME, headers={"If-None-Match": reported["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     other = await downloader.get(PID, NAME, headers={"If-Match": '"other"'})
     assert other.status_code == 412
@@ -59,7 +59,7 @@ async def test_a_file_is_served_as_the_standards_say(
         assert part.status_code == 206, header
         assert part.headers["content-range"] == f"bytes {first}-{last}/{SIZE}"
         assert part.content == volume[first : last + 1]
-        assert part.headers["repr-digest"] == told["repr-digest"]
+        assert part.headers["repr-digest"] == reported["repr-digest"]
     for header in ("lines=1-2", "bytes=5-1", "bytes=x"):
         ignored = await downloader.get(PID, NAME, headers={"Range": header})
         assert (ignored.status_code, len(ignored.content)) == (200, SIZE)
@@ -112,10 +112,10 @@ async def test_a_file_on_tape_says_how_to_ask_for_it(
     answer = await downloader.get("p", "f")
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0
-    told = answer.json()
-    assert told["state"] == "ARCHIVED"
-    assert told["request"]["href"] == "http://portal.example/api/downloads"
-    assert told["request"]["body"] == {"pid": downloader.pid("p"), "files": ["f"]}
+    reported = answer.json()
+    assert reported["state"] == "ARCHIVED"
+    assert reported["request"]["href"] == "http://portal.example/api/downloads"
+    assert reported["request"]["body"] == {"pid": downloader.pid("p"), "files": ["f"]}
     assert tape.recalls == {}
 
 
@@ -124,8 +124,8 @@ async def test_what_is_unknown_or_not_public_is_not_there(
 ) -> None:
     await downloader.register("p", [tape.write("d/f")])
     await downloader.register("hidden", [tape.write("h/f")], folder="h", public=False)
-    asked = [("nobody", "f"), ("p", "g"), ("hidden", "f"), ("hidden", ""), ("nobody", "")]
-    for pid, location in asked:
+    response = [("nobody", "f"), ("p", "g"), ("hidden", "f"), ("hidden", ""), ("nobody", "")]
+    for pid, location in response:
         answer = await downloader.get(pid, location)
         assert (answer.status_code, answer.json()["status"]) == (404, 404), (pid, location)
 

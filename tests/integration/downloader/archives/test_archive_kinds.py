@@ -169,8 +169,8 @@ async def staged(ours: Archive, paths: list[str]) -> str:
     made = await ours.stage(paths)
     async with asyncio.timeout(60):
         while True:
-            told = await ours.progress(made, paths) or {}
-            if all(p in told and told[p].progress in ("staged", "failed") for p in paths):
+            reported = await ours.progress(made, paths) or {}
+            if all(p in reported and reported[p].progress in ("staged", "failed") for p in paths):
                 return made
             await asyncio.sleep(0.1)
 
@@ -210,17 +210,17 @@ async def test_one_that_is_not_there_fails_alone(kind: Kind, ours: Archive) -> N
     one, two = kind.put("a", b"abc"), kind.put("b", b"de")
     paths = [one, "/x/none", two]
     request = await staged(ours, paths)
-    told = await ours.progress(request, paths) or {}
-    assert [told[p].progress for p in paths] == ["staged", "failed", "staged"]
-    assert told["/x/none"].reason
+    reported = await ours.progress(request, paths) or {}
+    assert [reported[p].progress for p in paths] == ["staged", "failed", "staged"]
+    assert reported["/x/none"].reason
 
 
 async def test_a_file_asked_for_is_on_its_way(kind: Kind, ours: Archive) -> None:
     paths = [kind.put(name, b"abc") for name in "abc"]
     request = await ours.stage(paths)
-    told = await ours.progress(request, paths) or {}
-    assert {told[p].progress for p in paths} <= {"waiting", "started", "staged"}
-    assert told[paths[2]].progress != "staged"
+    reported = await ours.progress(request, paths) or {}
+    assert {reported[p].progress for p in paths} <= {"waiting", "started", "staged"}
+    assert reported[paths[2]].progress != "staged"
 
 
 async def test_another_that_begins_meanwhile_goes_on(kind: Kind, ours: Archive) -> None:
@@ -230,10 +230,10 @@ async def test_another_that_begins_meanwhile_goes_on(kind: Kind, ours: Archive) 
     other = kind.made()
     async with asyncio.timeout(60):
         while True:
-            told = await other.progress(request, paths)
-            assert told is not None
-            assert {told[p].progress for p in paths} <= {"waiting", "started", "staged"}
-            if all(told[p].progress == "staged" for p in paths):
+            reported = await other.progress(request, paths)
+            assert reported is not None
+            assert {reported[p].progress for p in paths} <= {"waiting", "started", "staged"}
+            if all(reported[p].progress == "staged" for p in paths):
                 break
             await asyncio.sleep(0.1)
     await other.close()
@@ -241,12 +241,12 @@ async def test_another_that_begins_meanwhile_goes_on(kind: Kind, ours: Archive) 
 
 async def test_a_request_that_is_not_known_is_not_on_its_way(kind: Kind, ours: Archive) -> None:
     path = kind.put("a", b"abc")
-    told = await ours.progress("nonesuch", [path])
-    assert told is None or told[path].progress == "failed"
+    reported = await ours.progress("nonesuch", [path])
+    assert reported is None or reported[path].progress == "failed"
     request = await ours.stage([path])
     kind.forget()
-    told = await ours.progress(request, [path])
-    assert told is None or told[path].progress in ("failed", "waiting", "started", "staged")
+    reported = await ours.progress(request, [path])
+    assert reported is None or reported[path].progress in ("failed", "waiting", "started", "staged")
     await staged(ours, [path])
     assert await read(ours, path) == (0, b"abc")
 
@@ -324,9 +324,9 @@ async def test_a_command_that_ends_in_the_middle_fails_what_is_left(tmp_path: Pa
     }  # fmt: skip
     ours = make_archive(DownloaderSettings.model_validate(settings))
     request = await staged(ours, ["/x/a", "/x/b"])
-    told = await ours.progress(request, ["/x/a", "/x/b"]) or {}
-    assert (told["/x/a"].progress, told["/x/b"].progress) == ("staged", "failed")
-    assert "no drive" in told["/x/b"].reason
+    reported = await ours.progress(request, ["/x/a", "/x/b"]) or {}
+    assert (reported["/x/a"].progress, reported["/x/b"].progress) == ("staged", "failed")
+    assert "no drive" in reported["/x/b"].reason
 
 
 def test_a_kind_that_lacks_its_settings_is_refused() -> None:

@@ -11,7 +11,7 @@ from portal_shared.contracts.file_urls import data_path
 
 from tests.drivers.downloader import DownloaderClient
 from tests.drivers.tape import TapeArchive
-from tests.integration.downloader.test_cropping import online
+from tests.integration.downloader.routes.test_crop_routes import online
 
 SPANS = [
     "", " ", ":", "::", "0:", ":5", "5", "-1:5", "5:-1", "5:5", "6:5", "0:61", "59:60", "0:5:2",
@@ -67,19 +67,19 @@ async def test_no_box_however_absurd_is_an_error_of_ours(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     await online(downloader, tape)
-    asked = list(queries())
+    response = list(queries())
     address = data_path(downloader.pid("p"), "crop")
-    answered = dict.fromkeys(asked, 0)
-    waiting = iter(asked)
+    answered = dict.fromkeys(response, 0)
+    waiting = iter(response)
 
-    async def ask() -> None:
+    async def query_text() -> None:
         for query in waiting:
             answer = await downloader.http.get(f"{address}?{query}")
             answered[query] = answer.status_code
             if answer.status_code in {400, 413}:
                 assert answer.json()["detail"]
 
-    await asyncio.gather(*(ask() for _ in range(4)))
+    await asyncio.gather(*(query_text() for _ in range(4)))
     wrong = {q[:80]: status for q, status in answered.items() if status not in {200, *REFUSED}}
     assert wrong == {}
     assert sum(status == 200 for status in answered.values()) > 3

@@ -18,7 +18,7 @@ def addresses(downloader: DownloaderClient, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv(f"PORTAL_{name.upper()}_URL", downloader.process.url)
 
 
-async def told(*options: str) -> tuple[int, Any]:
+async def reported(*options: str) -> tuple[int, Any]:
     result = await asyncio.to_thread(
         CliRunner().invoke, tape_command.app, ["failures", "--json", *options]
     )
@@ -32,13 +32,13 @@ async def test_a_wrong_checksum_on_tape_is_told_with_its_file(
     await downloader.register("p", files)
     tape.add_fault(effect="corrupt", path="d/1", times=None)
     await downloader.final_event(await downloader.request("p"))
-    code, found = await told("--state", "failed")
+    code, found = await reported("--state", "failed")
     mine = [f for f in found["files"] if f["pid"] == downloader.pid("p")]
     assert code == 1
     assert [(f["location"], f["mismatches"]) for f in mine] == [("1", 2)]
     assert "checksum" in mine[0]["reason"]
-    kept = [q for q in found["quarantine"] if q["name"].endswith(files[1].sha256)]
-    assert len(kept) == 1  # the last of two
+    remaining = [q for q in found["quarantine"] if q["name"].endswith(files[1].sha256)]
+    assert len(remaining) == 1  # the last of two
 
 
 async def test_a_file_that_never_ends_ends_by_its_deadline(
@@ -57,8 +57,8 @@ async def test_a_file_that_never_ends_ends_by_its_deadline(
     assert [(f["name"], f["recall"]) for f in listed] == [("x", "expired"), ("y", None)]
     page = await downloader.get("p", headers={"accept": "text/html"})
     assert "ARCHIVED (recall expired: not here 3 s after" in page.text
-    told = (await downloader.http.get("/failures")).json()["files"]
-    assert [(f["location"], f["state"]) for f in told] == [("x", "expired")]
+    reported = (await downloader.http.get("/failures")).json()["files"]
+    assert [(f["location"], f["state"]) for f in reported] == [("x", "expired")]
 
 
 async def test_a_file_left_out_of_the_answer_is_looked_for(

@@ -7,7 +7,7 @@ from pathlib import Path
 from portal_local.launcher.ports import free_port, listens, wait_until
 from portal_local.launcher.processes import Child
 
-TEMPLATE = Path(__file__).parents[3] / "deploy" / "nginx" / "default.conf.template"
+TEMPLATE = Path(__file__).parents[2] / "deploy" / "nginx" / "default.conf.template"
 MAIN = """
 daemon off; worker_processes 1; error_log stderr warn; pid {folder}/nginx.pid; user {user};
 events {{ worker_connections 4096; }}

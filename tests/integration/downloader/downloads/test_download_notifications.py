@@ -21,7 +21,7 @@ async def until(condition: Callable[[], Any]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def asked(
+async def response(
     gateway: DownloadGateway, body: dict[str, Any], reader: str = "203.0.113.1"
 ) -> httpx.Response:
     who = {"X-Forwarded-For": reader}
@@ -33,7 +33,7 @@ async def test_a_mail_says_that_it_is_ready_and_the_address_is_erased(
     downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, mailbox: Mailbox
 ) -> None:
     pid = await gateway.publish_dataset(downloader, [tape.write("d/x", 2000)])
-    answer = await asked(gateway, {"pid": pid, "email": "reader@example.org"})
+    answer = await response(gateway, {"pid": pid, "email": "reader@example.org"})
     assert answer.status_code == 202, answer.text
     assert "reader@example.org" not in answer.text
     await until(lambda: mailbox.mails)
@@ -49,31 +49,31 @@ async def test_a_mail_says_that_it_is_ready_and_the_address_is_erased(
 async def test_a_call_is_made_again_until_it_is_taken(
     downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive
 ) -> None:
-    heard: list[bytes] = []
+    received: list[bytes] = []
     answers = [b"", b"HTTP/1.1 503 Busy\r\nConnection: close\r\n\r\n"]  # hangs up, then is busy
 
-    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def receive_hook(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-        heard.append(await reader.readexactly(length))
+        received.append(await reader.readexactly(length))
         taken = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
         writer.write(answers.pop(0) if answers else taken)
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(hear, "127.0.0.1", 0)
+    server = await asyncio.start_server(receive_hook, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     pid = await gateway.publish_dataset(downloader, [tape.write("d/x", 2000)])
-    answer = await asked(gateway, {"pid": pid, "webhook": f"http://127.0.0.1:{port}/done"})
-    await until(lambda: len(heard) == 3)
-    assert len(set(heard)) == 1
+    answer = await response(gateway, {"pid": pid, "webhook": f"http://127.0.0.1:{port}/done"})
+    await until(lambda: len(received) == 3)
+    assert len(set(received)) == 1
     rows = gateway.service.database["downloads"]
     async with asyncio.timeout(30):
         while "notify" in (await rows.find_one({"_id": answer.json()["id"]})):
             await asyncio.sleep(0.05)
-    assert len(heard) == 3
-    told = json.loads(heard[0])
-    assert (told["id"], told["state"]) == (answer.json()["id"], "ONLINE")
+    assert len(received) == 3
+    reported = json.loads(received[0])
+    assert (reported["id"], reported["state"]) == (answer.json()["id"], "ONLINE")
     server.close()
     await server.wait_closed()
 
@@ -88,7 +88,7 @@ async def test_a_call_is_made_again_until_it_is_taken(
 async def test_what_is_no_address_is_refused(
     gateway: DownloadGateway, tape: TapeArchive, field: str, value: Any
 ) -> None:
-    answer = await asked(gateway, {"pid": "p", field: value})
+    answer = await response(gateway, {"pid": "p", field: value})
     assert answer.status_code == 422
     assert field in answer.text
 
@@ -104,12 +104,12 @@ async def test_an_address_that_cannot_be_one_keeps_nobody_else_waiting(
     now = datetime.now(UTC)
     for number, webhook in enumerate(("https://[::1", "https://a..b/")):
         when = {"created_at": now, "updated_at": now, "notify_at": now}
-        told = {"_id": f"odd{number}", "notify": {"webhook": webhook}}
-        await rows.insert_one({**ended, **counts, **when, **told})
+        reported = {"_id": f"odd{number}", "notify": {"webhook": webhook}}
+        await rows.insert_one({**ended, **counts, **when, **reported})
     async with asyncio.timeout(30):
         while await rows.find_one({"notify": {"$exists": True}}):
             await asyncio.sleep(0.1)
-    await asked(gateway, {"pid": pid, "email": "reader@example.org"})
+    await response(gateway, {"pid": pid, "email": "reader@example.org"})
     await until(lambda: mailbox.mails)
 
 
@@ -121,7 +121,7 @@ async def test_no_reader_has_more_notices_sent_than_he_may(
     online = {"$set": {"availability": "ONLINE"}}
     await gateway.catalogue["datasets"].update_one({"_id": pid}, online)
     body = {"pid": pid, "email": "somebody@example.org"}
-    answers = await asyncio.gather(*(asked(gateway, body, "203.0.113.2") for _ in range(22)))
+    answers = await asyncio.gather(*(response(gateway, body, "203.0.113.2") for _ in range(22)))
     statuses = [a.status_code for a in answers]
     assert (statuses.count(202), statuses.count(429)) == (20, 2)
-    assert (await asked(gateway, {"pid": pid}, "203.0.113.2")).status_code == 202
+    assert (await response(gateway, {"pid": pid}, "203.0.113.2")).status_code == 202

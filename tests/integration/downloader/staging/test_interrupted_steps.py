@@ -67,9 +67,9 @@ async def test_a_pin_that_is_renewed_while_its_file_is_copied_is_let_go_as_the_o
     assert await fetching.step()
     await archive.close()
     assert await store.state("x") == "online"
-    let_go = {pin["stage_id"] async for pin in store.database["pins"].find({})}
-    assert old in let_go
-    assert len(let_go) == 2
+    release_ids = {pin["stage_id"] async for pin in store.database["pins"].find({})}
+    assert old in release_ids
+    assert len(release_ids) == 2
 
 
 async def test_a_pin_that_is_renewed_while_its_request_is_cancelled_is_let_go_as_the_old_one(
@@ -84,11 +84,11 @@ async def test_a_pin_that_is_renewed_while_its_request_is_cancelled_is_let_go_as
     )  # fmt: skip
     await store.add_request("x")
     await stores.requests.cancel("r")
-    renewing, let_go = PinRenewer(store.settings, stores, archive), stores.batches.unpin
+    renewing, release_ids = PinRenewer(store.settings, stores, archive), stores.batches.unpin
     steps = iter([renewing.step])
 
     async def meanwhile(row: FileRow) -> bool:
-        known = await let_go(row)
+        known = await release_ids(row)
         for step in steps:
             assert await step()
         return known
@@ -221,10 +221,10 @@ async def test_what_is_asked_for_while_it_is_cancelled_is_called_off(
 ) -> None:
     await a_queued_file(store, tape)
     archive = WlcgArchive(store.settings)
-    submitting, let_go = store.submitter(archive), store.stores.batches.unpin
+    submitting, release_ids = store.submitter(archive), store.stores.batches.unpin
 
     async def meanwhile(row: FileRow) -> bool:
-        known = await let_go(row)
+        known = await release_ids(row)
         while await submitting.step():
             pass
         return known
@@ -242,10 +242,10 @@ async def test_what_is_cancelled_just_before_its_request_is_accepted_is_called_o
     archive, batches = WlcgArchive(store.settings), store.stores.batches
     stage_id, batch = await archive.stage([f"/{tape.name}/d/x"]), await batches.create()
     await store.stores.files.move({}, ("queued",), "submitted", batch=batch)
-    let_go = batches.unpin
+    release_ids = batches.unpin
 
     async def meanwhile(row: FileRow) -> bool:
-        known = await let_go(row)
+        known = await release_ids(row)
         await batches.mark_submitted(batch, str(stage_id), 0.01)
         return known
 
@@ -339,8 +339,8 @@ async def test_only_what_is_too_late_is_told_as_expired_when_a_request_is_out_of
         await files.rows.update_one({"location": name}, {"$set": {"state": state}})
     await store.database["requests"].update_one({"_id": "r"}, {"$set": {"requested_at": EPOCH}})
     assert await planning.step()
-    [said] = [row["body"] async for row in store.database["outbox"].find({})]
-    failed = DownloadFailed.model_validate_json(said)
+    [published_body] = [row["body"] async for row in store.database["outbox"].find({})]
+    failed = DownloadFailed.model_validate_json(published_body)
     assert (failed.files, failed.files_online) == (len(names), 1)
     assert failed.files_failed - failed.files_expired == 3  # lost, failed, unverifiable before
 

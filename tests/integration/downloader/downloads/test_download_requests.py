@@ -36,14 +36,14 @@ async def test_a_reader_sees_a_download_from_tape_to_disk(
     reader: httpx.AsyncClient,
 ) -> None:
     await listed(downloader, gateway, tape)
-    asked = await reader.post("/api/downloads", json={"pid": downloader.pid("p")})
-    assert asked.status_code == 202
-    first = asked.json()
-    assert asked.headers["location"] == first["self"] == f"/api/downloads/{first['id']}"
+    response = await reader.post("/api/downloads", json={"pid": downloader.pid("p")})
+    assert response.status_code == 202
+    first = response.json()
+    assert response.headers["location"] == first["self"] == f"/api/downloads/{first['id']}"
     assert (first["state"], first["done"], first["files"], first["bytes"]) == (
         "ARCHIVED", False, 3, 12_000,
     )  # fmt: skip
-    told: list[dict[str, Any]] = []
+    reported: list[dict[str, Any]] = []
     kinds: list[str] = []
     async with reader.stream("GET", first["events"]) as events:
         assert events.headers["content-type"].startswith("text/event-stream")
@@ -51,18 +51,18 @@ async def test_a_reader_sees_a_download_from_tape_to_disk(
             if line.startswith("event: "):
                 kinds.append(line.removeprefix("event: "))
             if line.startswith("data: "):
-                told.append(json.loads(line.removeprefix("data: ")))
+                reported.append(json.loads(line.removeprefix("data: ")))
     assert kinds[-1] == "ready"
     assert set(kinds[:-1]) == {"progress"}
-    assert (told[-1]["state"], told[-1]["done"], told[-1]["bytes_online"]) == (
+    assert (reported[-1]["state"], reported[-1]["done"], reported[-1]["bytes_online"]) == (
         "ONLINE",
         True,
         12_000,
     )
     order = ["ARCHIVED", "RESTORING", "ONLINE"]
-    states = [order.index_dataset(t["state"]) for t in told]
+    states = [order.index_dataset(t["state"]) for t in reported]
     assert states == sorted(states)
-    assert (await reader.get(first["self"])).json() == told[-1]
+    assert (await reader.get(first["self"])).json() == reported[-1]
     answer = await reader.get(f"{first['data']}1.bin", headers={"Range": "bytes=5-9"})
     assert (answer.status_code, answer.content) == (206, tape.content("d/1.bin")[5:10])
 
@@ -93,9 +93,13 @@ async def test_a_failed_download_has_its_reason(
     first = (await reader.post("/api/downloads", json={"pid": downloader.pid("p")})).json()
     text = (await reader.get(first["events"])).text
     assert "event: failed" in text
-    told = (await reader.get(first["self"])).json()
-    assert (told["state"], told["files_online"], told["files_failed"]) == ("FAILED", 2, 1)
-    assert "1.bin: checksum" in told["reason"]
+    reported = (await reader.get(first["self"])).json()
+    assert (reported["state"], reported["files_online"], reported["files_failed"]) == (
+        "FAILED",
+        2,
+        1,
+    )
+    assert "1.bin: checksum" in reported["reason"]
 
 
 async def test_the_same_key_is_the_same_request(
@@ -189,8 +193,8 @@ async def test_what_is_told_late_or_twice_changes_nothing(
     async with asyncio.timeout(30):
         while gateway.service.retries.outcomes["ok"] < handled + 4:
             await asyncio.sleep(0.05)
-    told = (await reader.get(first["self"])).json()
-    assert (told["state"], told["files_online"]) == ("ONLINE", 3)
+    reported = (await reader.get(first["self"])).json()
+    assert (reported["state"], reported["files_online"]) == ("ONLINE", 3)
     assert gateway.service.retries.outcomes["dead"] == 0
 
 
@@ -209,9 +213,9 @@ async def test_how_many_files_expired_is_told_beside_those_that_failed(
     )  # fmt: skip
     await downloader.publish(failed)
     async with asyncio.timeout(30):
-        while (told := (await reader.get(first["self"])).json())["files_expired"] != 2:
+        while (reported := (await reader.get(first["self"])).json())["files_expired"] != 2:
             await asyncio.sleep(0.05)
-    assert (told["state"], told["files_failed"]) == ("FAILED", 3)
+    assert (reported["state"], reported["files_failed"]) == ("FAILED", 3)
 
 
 async def test_the_proxy_passes_on_what_the_downloader_says(

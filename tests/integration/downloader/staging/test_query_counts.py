@@ -71,8 +71,8 @@ async def test_whether_all_of_an_archive_is_there_is_one_look_where_the_dataset_
     whole, folder = Selection("p").row_filter(), Selection("p", "03/").row_filter()
     async with replies.to(store.settings) as database:
         files = Files(database, 30, Signals())
-        for which, named in ((whole, None), (folder, None), (whole, names)):
-            assert not await files.any_offline(which, named)
+        for which, selected in ((whole, None), (folder, None), (whole, names)):
+            assert not await files.any_offline(which, selected)
     assert replies.count == 3
     files = store.stores.files
     await files.rows.update_one({"location": names[31]}, {"$set": {"state": "archived"}})
@@ -87,9 +87,9 @@ async def test_room_is_made_without_looking_at_all_that_the_cache_holds_for_each
     store: DownloaderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(eviction, "SIZE_COST_FACTOR", 1e9)
-    held = [{"_id": f"{n:064x}", "size": 100, "used_at": EPOCH, "kept_until": EPOCH}
+    stored_rows = [{"_id": f"{n:064x}", "size": 100, "used_at": EPOCH, "kept_until": EPOCH}
             for n in range(30)]  # fmt: skip
-    await store.database["contents"].insert_many(held)
+    await store.database["contents"].insert_many(stored_rows)
     replies = Replies()
     async with replies.to(store.settings) as database:
         contents = Contents(database)
@@ -110,7 +110,7 @@ async def test_what_requests_name_is_remembered_as_far_as_there_is_room_and_read
     rows = [{"_id": f"r{n}", "locations": [f"{n}/{i}" for i in range(10)]} for n in range(4)]
     await store.database["requests"].insert_many(rows)
     page = {f"{n}/{i}" for n in range(4) for i in (1, 2, 10)}
-    awaited = {f"{n}/2" for n in range(4)}
+    expected_names = {f"{n}/2" for n in range(4)}
     replies = Replies()
     async with replies.to(store.settings) as database:
         naming = RequestNames(database["requests"], max_names=25)
@@ -118,7 +118,7 @@ async def test_what_requests_name_is_remembered_as_far_as_there_is_room_and_read
         reads: list[int] = []
         for wanted in (page, page, {"0/1", "1/2"}, {"1/2", "9/9"}):
             replies.count = replies.sums = 0
-            assert await naming.still_to_queue(following, wanted) == awaited & wanted
+            assert await naming.still_to_queue(following, wanted) == expected_names & wanted
             reads.append(replies.count)
         assert reads == [4, 2, 0, 2]  # two stay; none is read once all is found
         assert replies.most_bytes < 2 * len(bson.encode(rows[0]))
@@ -133,11 +133,13 @@ async def test_whether_files_are_on_their_way_is_asked_without_reading_all_that_
 ) -> None:
     names = [f"{'long ' * 20}{n:04}" for n in range(2000)]
     row: Doc = {"open": True, "planned": True, "pid": "p", "look_at": NOW}
-    named = [{**row, "_id": f"r{n}", "locations": names, "next": names[99 + n]} for n in range(20)]
+    selected = [
+        {**row, "_id": f"r{n}", "locations": names, "next": names[99 + n]} for n in range(20)
+    ]
     ended = {**row, "_id": "ended", "open": False, "locations": None, "next": ""}
     other = {**row, "_id": "other", "pid": "q", "locations": None, "next": ""}
     queued = {**row, "_id": "queued", "locations": None}
-    await store.database["requests"].insert_many([*named, ended, other, queued])
+    await store.database["requests"].insert_many([*selected, ended, other, queued])
     replies = Replies()
     async with replies.to(store.settings) as database:
         requests = Requests(database, 30, Signals())
@@ -146,13 +148,13 @@ async def test_whether_files_are_on_their_way_is_asked_without_reading_all_that_
         assert await requests.still_to_queue("p", [names[100]]) == {names[100]}
         assert await requests.still_to_queue("p", [names[-1] + "0", "$next", "x"]) == set()
         assert await requests.still_to_queue("p", [names[0], *names[-3:]]) == set(names[-3:])
-        assert replies.bytes < len(bson.encode(named[0]))
+        assert replies.bytes < len(bson.encode(selected[0]))
         page = names[:1100]
         assert await requests.still_to_queue("p", page) == set(page[100:])
         replies.bytes = replies.count = 0
         assert await requests.still_to_queue("p", page) == set(page[100:])
         assert replies.count == 2  # one for those that ask for all of it
-        assert replies.bytes < len(bson.encode(named[0])) / 10
+        assert replies.bytes < len(bson.encode(selected[0])) / 10
         whole = {**row, "_id": "whole", "locations": None, "next": "x"}
         await store.database["requests"].insert_one(whole)
         assert await requests.still_to_queue("p", ["w", "x", "y"]) == {"y"}
@@ -210,13 +212,18 @@ async def test_room_that_comes_file_by_file_is_not_asked_for_file_by_file(
             pass
         return await stores.files.move({}, ("submitted",), "staged", batch=None)
 
-    asked_for = [await submitted()]
+    submitted_counts = [await submitted()]
     for _ in range(15):
         copied = await stores.files.rows.find_one({"state": "staged"})
         assert copied is not None
         await stores.files.move({"_id": copied["_id"]}, ("staged",), "online")
-        asked_for.append(await submitted())
-    assert [n for n in asked_for if n] == [10, 5, 5, 5]  # room for two was there from the first
+        submitted_counts.append(await submitted())
+    assert [n for n in submitted_counts if n] == [
+        10,
+        5,
+        5,
+        5,
+    ]  # room for two was there from the first
     monkeypatch.setattr(
         submitter, "MAX_WAIT_FOR_CAPACITY_SECONDS", 0.0
     )  # what is staged may be stuck

@@ -1,27 +1,24 @@
 """Behind nginx: what readers see is the same, and the bytes are sent by it."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import nginx as front  # beside this file
-
 from tests.drivers.downloader import DownloaderClient, DownloaderProcess
+from tests.drivers.nginx import Nginx
+from tests.drivers.nginx import program as nginx_program
 from tests.drivers.tape import TapeArchive
 
 SIZE = 300_000
 
 
 @pytest.fixture
-def nginx(process: DownloaderProcess, tmp_path: Path) -> Iterator[Any]:
-    if front.program() is None:
+def nginx(process: DownloaderProcess, tmp_path: Path) -> Iterator[Nginx]:
+    if nginx_program() is None:
         pytest.skip("nginx is not installed: apt-get install nginx-light")
-    made = front.Nginx(
+    made = Nginx(
         tmp_path / "nginx", downloader=process.url, gateway=process.url, cache=process.cache
     )
     yield made
@@ -66,7 +63,7 @@ COMPARED = (
     ids=str,
 )
 async def test_it_answers_as_the_downloader_does(
-    downloader: DownloaderClient, nginx: Any, content: bytes, headers: dict[str, str]
+    downloader: DownloaderClient, nginx: Nginx, content: bytes, headers: dict[str, str]
 ) -> None:
     path = str((await downloader.get("p", "x.json")).url.raw_path.decode())
     tag = (await downloader.get("p", "x.json")).headers["etag"]
@@ -80,15 +77,15 @@ async def test_it_answers_as_the_downloader_does(
                 assert answer.status_code == expected.status_code
                 assert answer.content == expected.content
             compared = [n for n in COMPARED if answer.status_code == 200 or n != "accept-ranges"]
-            told = {name: answer.headers.get(name) for name in compared}
+            reported = {name: answer.headers.get(name) for name in compared}
             reference = await downloader.http.request(method, path, headers=plain)
             if method == "HEAD" and "Range" in sent:
                 continue  # nginx answers ranges of HEAD, which RFC 9110 leaves undefined
-            assert told == {name: reference.headers.get(name) for name in compared}
+            assert reported == {name: reference.headers.get(name) for name in compared}
 
 
 async def test_several_ranges_come_as_several_parts(
-    downloader: DownloaderClient, nginx: Any, content: bytes
+    downloader: DownloaderClient, nginx: Nginx, content: bytes
 ) -> None:
     path = str((await downloader.get("p", "x.json")).url.raw_path.decode())
     async with httpx.AsyncClient(base_url=nginx.url) as client:
@@ -100,7 +97,7 @@ async def test_several_ranges_come_as_several_parts(
 
 
 async def test_the_cache_is_not_to_be_had_by_its_own_names(
-    nginx: Any, content: bytes, process: DownloaderProcess
+    nginx: Nginx, content: bytes, process: DownloaderProcess
 ) -> None:
     objects = process.cache / "objects"
     name = next(p for p in objects.rglob("*") if p.is_file()).relative_to(objects)
@@ -110,7 +107,7 @@ async def test_the_cache_is_not_to_be_had_by_its_own_names(
 
 
 async def test_archives_come_through(
-    downloader: DownloaderClient, nginx: Any, content: bytes
+    downloader: DownloaderClient, nginx: Nginx, content: bytes
 ) -> None:
     direct = await downloader.get("p", params={"format": "zip"})
     path = str(direct.url.raw_path.decode())

@@ -27,8 +27,8 @@ async def test_the_oldest_goes_when_there_is_no_room(
         "ONLINE", "ARCHIVED"] or downloader.availability("a")[-1] == "ARCHIVED")  # fmt: skip
     assert (await downloader.get("a", "0.bin")).status_code == 503
     assert (await downloader.get("c", "0.bin")).status_code == 200
-    kept = [p for p in (downloader.process.cache / "objects").rglob("*") if p.is_file()]
-    assert sum(p.stat().st_size for p in kept) <= 2_500_000
+    remaining = [p for p in (downloader.process.cache / "objects").rglob("*") if p.is_file()]
+    assert sum(p.stat().st_size for p in remaining) <= 2_500_000
     assert (await downloader.status())["cache"]["evicted"] == 1
 
 
@@ -48,9 +48,9 @@ async def test_what_is_kept_for_readers_stays_and_the_rest_waits(
     assert (await downloader.get("a", "0.bin")).status_code == 200
     assert (await downloader.final_event(request))["files"] == 1
     assert (await downloader.final_event(another))["files"] == 1
-    told = downloader.published("download.progressed.v1", request_id=another)
-    assert "the cache is full" in (told[0]["waits_for"] or "")
-    assert told[-1]["waits_for"] is None
+    reported = downloader.published("download.progressed.v1", request_id=another)
+    assert "the cache is full" in (reported[0]["waits_for"] or "")
+    assert reported[-1]["waits_for"] is None
     assert (await downloader.status())["cache"]["full"] is None
 
 
@@ -71,19 +71,19 @@ async def test_a_file_that_is_read_is_read_to_its_end(
     await downloader.register("b", written(tape, "b", 1, 20 * MB), folder="b")
     await downloader.final_event(await downloader.request("a"))
     received = bytearray()
-    asked: str | None = None
+    response: str | None = None
     async with (
         httpx.AsyncClient(base_url=downloader.process.url, timeout=30) as client,
         client.stream("GET", f"/data/{tape.name}%2Fa/0.bin") as answer,
     ):
         async for chunk in answer.aiter_raw(65_536):
             received += chunk
-            if asked is None:
-                asked = await downloader.request("b")
+            if response is None:
+                response = await downloader.request("b")
                 await asyncio.sleep(1)
     assert bytes(received) == tape.content("a/0.bin")
-    assert asked is not None
-    assert (await downloader.final_event(asked))["files"] == 1
+    assert response is not None
+    assert (await downloader.final_event(response))["files"] == 1
 
 
 async def test_what_came_just_before_a_crash_counts(

@@ -24,7 +24,7 @@ async def slow(store: DownloaderStore, monkeypatch: pytest.MonkeyPatch) -> Progr
     return made
 
 
-async def came(store: DownloaderStore, *pids: str) -> None:
+async def arrived_at(store: DownloaderStore, *pids: str) -> None:
     for pid in pids:
         await store.stores.files.move({"pid": pid}, ("archived",), "online")
         await store.stores.datasets.mark_changed(pid)
@@ -33,7 +33,7 @@ async def came(store: DownloaderStore, *pids: str) -> None:
 async def test_others_are_told_of_while_a_large_dataset_rests(
     store: DownloaderStore, slow: ProgressPublisher
 ) -> None:
-    await came(store, "p", "q")
+    await arrived_at(store, "p", "q")
     assert await slow.step()
     assert await store.availability("p", "q") == ["ARCHIVED", "ONLINE"]  # the first says so later
     assert await store.publisher().step()  # by one that is rested
@@ -49,7 +49,7 @@ async def test_no_dataset_rests_for_longer_than_anything_may_be_untold(
     await store.stores.datasets.mark_changed("p")
     slow = store.publisher(large_dataset_files=2)
     assert await slow.step()
-    await came(store, "p")
+    await arrived_at(store, "p")
     async with asyncio.timeout(30):
         while await store.availability("p") != ["ONLINE"]:
             await slow.step()
@@ -75,7 +75,7 @@ async def test_what_was_not_told_for_long_is_told_while_all_that_is_new_rests(
     assert await slow.step()
     await store.database["requests"].update_one({"_id": "r"}, {"$set": {"told_at": LONG_AGO}})
     before = (await store.request_row())["version"]
-    await came(store, "p")
+    await arrived_at(store, "p")
     assert await slow.step()
     assert (await store.request_row())["version"] == before + 1
     assert await store.availability("p") == ["ARCHIVED"]
