@@ -182,7 +182,7 @@ async def test_an_unknown_dataset_or_file_fails_with_the_reason(
     requests = [await downloader.request(*requested) for requested in requests_made]
     reasons = [(await downloader.final_event(request))["reason"] for request in requests]
     assert [r.split(" ", 2)[:2] for r in reasons] == [
-        ["no", "dataset"], ["the", "dataset"], ["the", "dataset"], ["the", "dataset"],
+        ["the", "dataset"], ["the", "dataset"], ["the", "dataset"], ["the", "dataset"],
     ]  # fmt: skip
     assert "'no.bin'" in reasons[1]
     assert "not public" in reasons[2]
@@ -278,7 +278,7 @@ async def test_an_archive_that_is_away_is_waited_for(
     tape.kill()
     request = await downloader.request("p")
     async with asyncio.timeout(30):
-        while "submitting" not in (await downloader.status())["trouble"]:
+        while "submitter" not in (await downloader.status())["trouble"]:
             await asyncio.sleep(0.1)
     assert (await downloader.http.get("/health")).status_code == httpx.codes.OK
     tape.start()
