@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from portal_cli.download.client import OutOfReach, Portal, Progress, Unknown
-from portal_cli.download.download import Download, Receipt
-from portal_cli.download.fetcher import Result
+from portal_cli.download.client import OutOfReach, PortalClient, SelectionError, StagingProgress
+from portal_cli.download.download import DatasetDownload, DatasetResult
+from portal_cli.download.fetcher import FileResult
 from portal_local.launcher.ports import free_port
 from portal_shared.contracts.file_urls import parse_data_path
 from starlette.applications import Starlette
@@ -30,8 +30,8 @@ class Silent:
         self.bytes = 0
 
     def begin(self, files: int, size: int) -> None: ...
-    def staging(self, progress: Progress) -> None: ...
-    def finished(self, result: Result) -> None: ...
+    def staging(self, progress: StagingProgress) -> None: ...
+    def finished(self, result: FileResult) -> None: ...
 
     def advance(self, count: int) -> None:
         self.bytes += count
@@ -120,10 +120,10 @@ def portal() -> Iterator[BadPortal]:
     thread.join()
 
 
-def got(portal: BadPortal, folder: Path, display: Silent | None = None) -> Receipt:
-    client = Portal(portal.url, sleep=lambda _: None)
+def got(portal: BadPortal, folder: Path, display: Silent | None = None) -> DatasetResult:
+    client = PortalClient(portal.url, sleep=lambda _: None)
     try:
-        return Download(client, folder, display or Silent()).run("p", [])
+        return DatasetDownload(client, folder, display or Silent()).run("p", [])
     finally:
         client.close()
 
@@ -234,9 +234,9 @@ def test_a_folder_in_the_way_fails_that_file_alone(portal: BadPortal, tmp_path: 
 
 
 def test_who_is_no_portal_is_out_of_reach(portal: BadPortal, tmp_path: Path) -> None:
-    client = Portal(f"{portal.url}/data/else", sleep=lambda _: None)
-    with pytest.raises((OutOfReach, Unknown)):
-        Download(client, tmp_path, Silent()).run("p", [])
+    client = PortalClient(f"{portal.url}/data/else", sleep=lambda _: None)
+    with pytest.raises((OutOfReach, SelectionError)):
+        DatasetDownload(client, tmp_path, Silent()).run("p", [])
     client.close()
 
 
@@ -244,7 +244,7 @@ def test_a_second_run_asks_for_nothing(portal: BadPortal, tmp_path: Path) -> Non
     got(portal, tmp_path)
     portal.busy = 1000
     receipt = got(portal, tmp_path)
-    assert [r.result for r in receipt.results] == ["present"]
+    assert [r.result for r in receipt.files] == ["present"]
 
 
 LARGE = 50_000_000

@@ -11,7 +11,7 @@ import pytest
 import typer
 from portal_cli.commands.import_ import import_hoa, import_panosc
 from portal_cli.commands.submit import submit
-from portal_cli.miniature import writing
+from portal_cli.miniature.folder import list_files
 from typer.testing import CliRunner, Result
 
 from .conftest import Ingest
@@ -62,7 +62,7 @@ async def test_the_atlas_of_one_donor_is_imported_with_files(
     for job in portal.jobs:
         for dataset in job.datasets:
             assert dataset.folder == f"hoa/{dataset.name}"
-            listed = writing.listed(tmp_path / dataset.folder)
+            listed = list_files(tmp_path / dataset.folder)
             assert sorted(listed, key=str) == sorted(dataset.files, key=str)
     again = told(await asyncio.to_thread(run, *command))
     assert (again["folders_made"], again["folders_kept"]) == (0, 2)
@@ -105,7 +105,7 @@ async def test_a_corpus_is_imported(portal: Ingest, tmp_path: Path) -> None:
     corpus.write_text(json.dumps({"documents": [document, {**document, "pid": None}]}))
     result = await asyncio.to_thread(run, "panosc", corpus)
     assert result.exit_code == 2
-    assert "documents[1].pid: missing" in result.stderr
+    assert "documents[1].pid: required" in result.stderr
     assert len(portal.jobs) == 1
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import aio_pika
 import httpx
 import pytest
-from portal_cli.submission import client as sending
-from portal_cli.submission.client import NotMade, Sent, send
-from portal_cli.submission.message import Outgoing, outgoing
+from portal_cli.submission import client as submission_client
+from portal_cli.submission.client import JobNotBuilt, Submission, submit_jobs
+from portal_cli.submission.message import JobMessage, build_message
 from portal_shared.contracts.jobs import InstrumentIn, Job
 from portal_shared.messaging import topology
 from portal_shared.runtime.errors import Unavailable
@@ -17,19 +17,21 @@ from portal_shared.runtime.errors import Unavailable
 from .conftest import Ingest
 
 
-def job(name: str) -> Outgoing:
-    return outgoing("test", name, instruments=(InstrumentIn(pid=name, name=name, facility="f"),))
+def job(name: str) -> JobMessage:
+    return build_message(
+        "test", name, instruments=(InstrumentIn(pid=name, name=name, facility="f"),)
+    )
 
 
 async def test_every_job_is_answered(ingest: Ingest) -> None:
     jobs = [job(f"i{n}") for n in range(30)]
     seen: list[tuple[int, int]] = []
 
-    def progress(state: Sent) -> None:
+    def progress(state: Submission) -> None:
         seen.append((len(state.confirmed), len(state.answers)))
 
     async with ingest.listening():
-        sent = await send(ingest.url, jobs, seconds=60, progress=progress)
+        sent = await submit_jobs(ingest.url, jobs, seconds=60, on_progress=progress)
     assert sent.unanswered == []
     assert [j.job_id for j in ingest.jobs] == [j.job_id for j in jobs]
     assert {k: a.job_id for k, a in sent.answers.items()} == {j.job_id: j.job_id for j in jobs}
@@ -38,7 +40,7 @@ async def test_every_job_is_answered(ingest: Ingest) -> None:
 
 async def test_a_job_is_persistent_and_says_where_its_answer_goes(ingest: Ingest) -> None:
     async with ingest.listening():
-        await send(ingest.url, [job("a")], seconds=60)
+        await submit_jobs(ingest.url, [job("a")], seconds=60)
     message = ingest.heard[0]
     assert message.delivery_mode == aio_pika.DeliveryMode.PERSISTENT
     assert message.correlation_id == message.message_id == job("a").job_id
@@ -48,9 +50,9 @@ async def test_a_job_is_persistent_and_says_where_its_answer_goes(ingest: Ingest
 
 
 async def test_the_bytes_of_a_broken_job_arrive_as_they_are(ingest: Ingest) -> None:
-    odd = Outgoing("", b'{ "version" : 7 }\n', "odd.json")
+    odd = JobMessage("", b'{ "version" : 7 }\n', "odd.json")
     async with ingest.listening():
-        sent = await send(ingest.url, [odd, odd], seconds=60)
+        sent = await submit_jobs(ingest.url, [odd, odd], seconds=60)
     assert [m.body for m in ingest.heard] == [odd.body] * 2
     assert [a.result for a in sent.answers.values()] == ["refused", "refused"]
 
@@ -58,7 +60,7 @@ async def test_the_bytes_of_a_broken_job_arrive_as_they_are(ingest: Ingest) -> N
 async def test_jobs_that_get_no_answer_in_time_are_told(ingest: Ingest) -> None:
     ingest.silent = lambda found: found.job_id == job("b").job_id
     async with ingest.listening():
-        sent = await send(ingest.url, [job("b")], seconds=8)
+        sent = await submit_jobs(ingest.url, [job("b")], seconds=8)
     assert [j.label for j in sent.unanswered] == ["b"]
     assert sent.confirmed == {job("b").job_id}
 
@@ -66,7 +68,7 @@ async def test_jobs_that_get_no_answer_in_time_are_told(ingest: Ingest) -> None:
 async def test_jobs_wait_in_the_queue_for_a_portal_that_is_down(ingest: Ingest) -> None:
     confirmed = asyncio.Event()
     task = asyncio.create_task(
-        send(ingest.url, [job("a")], seconds=60, progress=lambda _: confirmed.set())
+        submit_jobs(ingest.url, [job("a")], seconds=60, on_progress=lambda _: confirmed.set())
     )
     async with asyncio.timeout(30):
         await confirmed.wait()
@@ -82,27 +84,27 @@ async def test_jobs_wait_in_the_queue_for_a_portal_that_is_down(ingest: Ingest) 
 async def test_answers_come_in_while_later_jobs_are_made(ingest: Ingest) -> None:
     answered = threading.Event()
 
-    def watch(state: Sent) -> None:
+    def watch(state: Submission) -> None:
         if state.answers:
             answered.set()
 
-    def made() -> Iterator[Outgoing]:
+    def made() -> Iterator[JobMessage]:
         yield job("a")
         assert answered.wait(60)  # in a thread: the answer arrives meanwhile
         yield job("b")
 
     async with ingest.listening():
-        sent = await send(ingest.url, made(), seconds=90, progress=watch)
+        sent = await submit_jobs(ingest.url, made(), seconds=90, on_progress=watch)
     assert len(sent.answers) == 2
 
 
 async def test_jobs_that_cannot_be_made_stop_the_sending(ingest: Ingest) -> None:
-    def made() -> Iterator[Outgoing]:
+    def made() -> Iterator[JobMessage]:
         yield job("a")
         raise OSError("no space left on device")
 
-    with pytest.raises(NotMade, match="no space left"):
-        await send(ingest.url, made(), seconds=60)
+    with pytest.raises(JobNotBuilt, match="no space left"):
+        await submit_jobs(ingest.url, made(), seconds=60)
 
 
 async def test_a_lost_connection_is_made_again_and_the_rest_sent_again(
@@ -111,7 +113,7 @@ async def test_a_lost_connection_is_made_again_and_the_rest_sent_again(
     management = rabbitmq_node[1]
     if management is None:
         pytest.skip("needs the management API to cut a connection")
-    monkeypatch.setattr(sending, "PAUSE", 0.1)
+    monkeypatch.setattr(submission_client, "RECONNECT_SECONDS", 0.1)
     first = asyncio.Event()
 
     def quiet_once(_: Job) -> bool:
@@ -122,7 +124,7 @@ async def test_a_lost_connection_is_made_again_and_the_rest_sent_again(
     ingest.silent = quiet_once
     vhost = ingest.url.rsplit("/", 1)[1]
     async with ingest.listening(), httpx.AsyncClient(base_url=management, timeout=20) as client:
-        task = asyncio.create_task(send(ingest.url, [job("a")], seconds=60))
+        task = asyncio.create_task(submit_jobs(ingest.url, [job("a")], seconds=60))
         await first.wait()
         cut = 0
         async with asyncio.timeout(30):  # a connection shows up there after a moment
@@ -141,23 +143,23 @@ async def test_a_lost_connection_is_made_again_and_the_rest_sent_again(
 
 async def test_no_broker_is_said_at_once() -> None:
     with pytest.raises(Unavailable, match="RabbitMQ"):
-        await send("amqp://guest:guest@127.0.0.1:1/", [job("a")], seconds=20)
+        await submit_jobs("amqp://guest:guest@127.0.0.1:1/", [job("a")], seconds=20)
 
 
 @pytest.mark.parametrize("url", ["", "localhost", "http://127.0.0.1:1/"])
 async def test_a_wrong_address_is_no_crash(url: str) -> None:
     with pytest.raises(Unavailable):
-        await send(url, [job("a")], seconds=20)
+        await submit_jobs(url, [job("a")], seconds=20)
 
 
 async def test_a_broker_without_the_queue_is_no_portal(amqp_url: str) -> None:
     with pytest.raises(Unavailable, match=topology.JOBS):
-        await send(amqp_url, [job("a")], seconds=20)
+        await submit_jobs(amqp_url, [job("a")], seconds=20)
 
 
 @pytest.mark.parametrize("body", [b"no json", b'{"job_id": "a"}', b"", b"[]"])
 async def test_an_answer_that_is_none_is_not_taken_for_one(ingest: Ingest, body: bytes) -> None:
     ingest.before_answering = body
     async with ingest.listening():
-        sent = await send(ingest.url, [job("a")], seconds=60)
+        sent = await submit_jobs(ingest.url, [job("a")], seconds=60)
     assert [a.result for a in sent.answers.values()] == ["done"]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from portal_cli.hoa import jobs
-from portal_cli.hoa.atlas import atlas
-from portal_cli.hoa.source import installed
+from portal_cli.hoa.atlas import build_atlas
+from portal_cli.hoa.source import read_installed
 from portal_ingest.domain import mapping
 from portal_shared.contracts.events import DatasetRegistered, DocumentRegistered, Event
 from portal_shared.contracts.jobs import DatasetIn, DocumentIn, Job
@@ -21,10 +21,10 @@ PROFILE = "human-organs"
 
 def events() -> list[Event]:
     """The Atlas as ingest would register it, and a record with a disease that it lacks."""
-    published = atlas(installed().entries)
-    names = jobs.chosen(published)
+    published = build_atlas(read_installed().entries)
+    names = jobs.select_documents(published)
     found: list[Event] = []
-    for one in jobs.publications(published, names, release="t", files={}):
+    for one in jobs.publication_jobs(published, names, release="t", files={}):
         given = Job.model_validate_json(one.body)
         assert given.document is not None
         datasets = [dataset(d, given.document.name) for d in given.datasets]

@@ -5,33 +5,35 @@ from typing import Any
 
 import pytest
 from portal_cli.hoa import jobs, source
-from portal_cli.hoa.atlas import Atlas, atlas
+from portal_cli.hoa.atlas import Atlas, build_atlas
 from portal_cli.hoa.source import Source
-from portal_cli.submission.message import Outgoing
+from portal_cli.submission.message import JobMessage
 from portal_shared.contracts.jobs import DatasetIn, Job
 
 
 @pytest.fixture(scope="session")
 def installed() -> Source:
-    return source.installed()
+    return source.read_installed()
 
 
 @pytest.fixture(scope="session")
 def whole(installed: Source) -> Atlas:
-    return atlas(installed.entries)
+    return build_atlas(installed.entries)
 
 
 @pytest.fixture(scope="session")
-def sent(whole: Atlas, installed: Source) -> list[Outgoing]:
+def sent(whole: Atlas, installed: Source) -> list[JobMessage]:
     """What an import sends, but for the files."""
     release = installed.version
-    found = list(jobs.publications(whole, jobs.chosen(whole), release=release, files={}))
-    found += jobs.proposals(whole, release=release)
-    return [*found, jobs.the_atlas(whole, release=release)]
+    found = list(
+        jobs.publication_jobs(whole, jobs.select_documents(whole), release=release, files={})
+    )
+    found += jobs.proposal_jobs(whole, release=release)
+    return [*found, jobs.atlas_job(whole, release=release)]
 
 
 @pytest.fixture(scope="session")
-def registered(sent: list[Outgoing]) -> list[Job]:
+def registered(sent: list[JobMessage]) -> list[Job]:
     return [Job.model_validate_json(job.body) for job in sent]
 
 

@@ -13,8 +13,8 @@ import yaml
 import zarr
 from portal_cli.curation import file_headers, metadata
 from portal_cli.curation.checksums import Checksums
-from portal_cli.curation.grouping import logical
-from portal_cli.curation.scanner import walk
+from portal_cli.curation.logical_files import group_files
+from portal_cli.curation.scanner import scan_folder
 from portal_cli.main import app
 from portal_shared import profile as profiles
 from portal_shared.contracts.jobs import Job, Problem
@@ -160,14 +160,14 @@ def test_ten_different_mistakes_are_ten_named_problems_in_one_run(tmp_path: Path
         ("m.json", b'{"datasets": [}', "line 1, column 15"),
         ("m.json", b'{"datasets": [{"size": NaN}]}', "NaN"),
         ("m.yaml", b"datasets:\n  - name: [a\n", "line 3, column 1"),
-        ("m.yaml", b"a: 1\na: 2\n", "'a' stands twice in line 2, column 1"),
+        ("m.yaml", b"a: 1\na: 2\n", "the key 'a' is used twice in line 2, column 1"),
         ("m.yaml", b"datasets: [{size: .inf}]", "Infinity"),
         ("m.yaml", b"a: &a [x]\nb: [" + b"*a, " * 200 + b"]", "too many aliases"),
-        ("m.yaml", b"\xff", "UTF-8"),
-        ("m.yaml", b"- " * 2000, "kept"),
+        ("m.yaml", b"\xff", "not UTF-8 at byte 0, line 1"),
+        ("m.yaml", b"- " * 2000, "cannot be used"),
         ("m.csv", b'name,title\n"a,b\n', "line 2"),
-        ("m.txt", b"", "neither"),
-        ("m.json", b" " * 8_000_001, "8000001 bytes"),
+        ("m.txt", b"", "must end with .json"),
+        ("m.json", b" " * 8_000_001, "8000001 bytes, the limit of a job is 8000000"),
     ],
 )
 def test_metadata_that_cannot_be_read_is_refused_with_its_place(
@@ -216,11 +216,11 @@ def test_a_date_of_death_is_dropped_before_the_job_is_written(tmp_path: Path) ->
 def test_a_file_that_changes_while_it_is_read_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "d/f").write_bytes(b"before")
-    files = list(walk(tmp_path / "d", []))
+    files = list(scan_folder(tmp_path / "d", []))
     (tmp_path / "d/f").write_bytes(b"after, and longer")
     problems: list[Problem] = []
     sums = Checksums(tmp_path / "d", tmp_path / "state")
-    assert sums.of(files, problems, lambda _: None) == {}
+    assert sums.compute(files, problems, lambda _: None) == {}
     assert "changed while it was read" in problems[0].reason
 
 
@@ -228,14 +228,14 @@ def test_a_run_that_was_cut_off_goes_on_where_it_was(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     for name in "abc":
         (tmp_path / "d" / name).write_bytes(name.encode())
-    files = list(walk(tmp_path / "d", []))
+    files = list(scan_folder(tmp_path / "d", []))
     first = Checksums(tmp_path / "d", tmp_path / "state")
-    whole = first.of(files, [], lambda _: None)
+    whole = first.compute(files, [], lambda _: None)
     lines = (tmp_path / "state").read_text().splitlines(keepends=True)
     (tmp_path / "state").write_text("".join(lines[:2]) + lines[2][:20])
     second = Checksums(tmp_path / "d", tmp_path / "state")
-    assert second.of(files, [], lambda _: None) == whole
-    assert (first.read, second.read) == (3, 1)
+    assert second.compute(files, [], lambda _: None) == whole
+    assert (first.files_read, second.files_read) == (3, 1)
 
 
 def test_headers_tell_shape_voxels_type_and_levels(tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_headers_tell_shape_voxels_type_and_levels(tmp_path: Path) -> None:
         metadata={"axes": "ZYX", "PhysicalSizeX": 2.5, "PhysicalSizeY": 2.5, "PhysicalSizeZ": 5},
     )
     names = ("v.zarr", "v.h5", "o.ome.tif", "slice_0000.tif")
-    told = {name: file_headers.reader(name) for name in names}
+    told = {name: file_headers.header_reader(name) for name in names}
     facts = {name: read(tmp_path / name) for name, read in told.items() if read}
     zarr_ = facts["v.zarr"]
     assert zarr_ is not None
@@ -263,7 +263,7 @@ def test_headers_tell_shape_voxels_type_and_levels(tmp_path: Path) -> None:
 
 def test_slices_and_chunks_are_one_thing() -> None:
     names = [f"s/img_{n:04d}.tif" for n in range(100)] + ["v.zarr/0/c/0", "v.zarr/0/c/1", "a.txt"]
-    assert [(one.name, one.kind, len(one.files)) for one in logical(names)] == [
+    assert [(one.name, one.kind, len(one.files)) for one in group_files(names)] == [
         ("a.txt", "file", 1),
         ("s/img_#.tif", "stack", 100),
         ("v.zarr", "zarr", 2),
@@ -297,21 +297,21 @@ def test_a_field_within_a_field_is_explained_as_a_problem_names_it(name: str, to
 
 
 def test_every_field_of_a_job_can_be_explained() -> None:
-    from portal_cli.curation.field_help import WORDS  # noqa: PLC0415
+    from portal_cli.curation.field_help import FIELD_TEXTS  # noqa: PLC0415
     from portal_shared.contracts.jobs import DatasetIn, DocumentIn  # noqa: PLC0415
 
-    assert set(WORDS) == set(DatasetIn.model_fields) | set(DocumentIn.model_fields)
+    assert set(FIELD_TEXTS) == set(DatasetIn.model_fields) | set(DocumentIn.model_fields)
     missing = [p for m in (DatasetIn, DocumentIn) for p in _paths(m) if not _is_explained(p)]
     assert missing == []
 
 
 def _paths(model: Any, prefix: str = "") -> list[str]:
-    from portal_cli.curation.field_help import _model_of  # noqa: PLC0415
+    from portal_cli.curation.field_help import inner_model  # noqa: PLC0415
 
     found: list[str] = []
     for name in model.model_fields:
         found.append(prefix + name)
-        inner = _model_of(model, name)
+        inner = inner_model(model, name)
         found += _paths(inner, f"{prefix}{name}.") if inner else []
     return found
 
@@ -321,7 +321,7 @@ def _is_explained(path: str) -> bool:
 
 
 def test_a_long_list_goes_into_a_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("portal_cli.curation.builder.MOST_LISTED", 3)
+    monkeypatch.setattr("portal_cli.curation.builder.MAX_LISTED_FILES", 3)
     volume(tmp_path / "data/overview")
     (tmp_path / "data/metadata.yaml").write_text(yaml.safe_dump(described()))
     code, _ = run(tmp_path / "data", "--output", tmp_path / "job.json")

@@ -1,6 +1,6 @@
 """What the importer sends is what ingest accepts."""
 
-from portal_cli.submission.message import Outgoing
+from portal_cli.submission.message import JobMessage
 from portal_shared import profile as profiles
 from portal_shared.validation.job_parser import parse_envelope, parse_job
 from portal_shared.validation.redaction import redact
@@ -9,7 +9,7 @@ from portal_shared.validation.validator import validate
 PROFILE = profiles.load("human-organs")
 
 
-def test_no_job_of_the_atlas_has_a_problem(sent: list[Outgoing]) -> None:
+def test_no_job_of_the_atlas_has_a_problem(sent: list[JobMessage]) -> None:
     for job in sent:
         judged = validate(parse_envelope(parse_job(job.body)), PROFILE)
         parts = [judged.document, *judged.datasets, *judged.instruments]
@@ -17,5 +17,5 @@ def test_no_job_of_the_atlas_has_a_problem(sent: list[Outgoing]) -> None:
         assert problems == [], job.job_id
 
 
-def test_intake_finds_nothing_private_left_to_drop(sent: list[Outgoing]) -> None:
+def test_intake_finds_nothing_private_left_to_drop(sent: list[JobMessage]) -> None:
     assert {redact(parse_job(job.body), PROFILE)[1] for job in sent} == {0}

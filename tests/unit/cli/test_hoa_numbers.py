@@ -7,7 +7,7 @@ import pytest
 from portal_cli.hoa import jobs, registration
 from portal_cli.hoa.atlas import Atlas
 from portal_cli.hoa.source import Source
-from portal_cli.submission.message import Outgoing
+from portal_cli.submission.message import JobMessage
 from portal_shared import profile as profiles
 from portal_shared import units
 from portal_shared.contracts.jobs import MAX_JOB_BYTES, DatasetIn, Job
@@ -141,7 +141,7 @@ def test_most_zooms_lie_within_their_overview(datasets: dict[str, DatasetIn]) ->
     ]
 
 
-def test_nothing_tells_a_date_of_death(sent: list[Outgoing], installed: Source) -> None:
+def test_nothing_tells_a_date_of_death(sent: list[JobMessage], installed: Source) -> None:
     assert installed.dropped == 0
     assert not [job.job_id for job in sent if b"date_of_death" in job.body]
 
@@ -212,9 +212,13 @@ def test_fields_are_filled_as_often_as_the_atlas_fills_them(
 
 
 def test_jobs_are_small_enough_and_their_ids_bound_to_the_content(
-    sent: list[Outgoing], whole: Atlas, installed: Source
+    sent: list[JobMessage], whole: Atlas, installed: Source
 ) -> None:
-    again = list(jobs.publications(whole, jobs.chosen(whole), release=installed.version, files={}))
+    again = list(
+        jobs.publication_jobs(
+            whole, jobs.select_documents(whole), release=installed.version, files={}
+        )
+    )
     assert [j.body for j in again] == [j.body for j in sent[: len(again)]]
     assert max(len(job.body) for job in sent) < MAX_JOB_BYTES / 10
     assert len({job.job_id for job in sent}) == 88

@@ -3,14 +3,14 @@
 import math
 
 import pytest
-from portal_cli.hoa import donors, filters, overlay, people, wording
+from portal_cli.hoa import donors, filters, labels, people, registration
 from portal_cli.hoa.atlas import Atlas
 from portal_cli.hoa.record import Contributor, Donor
 from portal_shared.contracts.jobs import DatasetIn, DocumentIn, Job
 
 
-def told(**fields: object) -> donors.Told:
-    return donors.told(Donor.model_validate({"id": "D", **fields}))
+def describe(**fields: object) -> donors.DonorFacts:
+    return donors.describe_donor(Donor.model_validate({"id": "D", **fields}))
 
 
 @pytest.mark.parametrize(
@@ -28,33 +28,33 @@ def told(**fields: object) -> donors.Told:
 def test_an_age_is_a_number_a_group_or_unknown(
     age: object, number: int | None, group: str, band: str | None
 ) -> None:
-    found = told(age=age)
+    found = describe(age=age)
     assert (found.age, found.age_group, found.age_band) == (number, group, band)
 
 
 def test_not_applicable_is_no_cause_of_death() -> None:
-    found = told(cause_of_death="not applicable - transplant organ")
+    found = describe(cause_of_death="not applicable - transplant organ")
     assert found.explant
     assert found.cause_of_death is None
-    assert not told(cause_of_death="Pancreatic cancer").explant
+    assert not describe(cause_of_death="Pancreatic cancer").explant
 
 
 @pytest.mark.parametrize(
     "text", ["Covid", "COVID", "COVID19 Jan 2022", "COVID-19", "SARS-CoV2 infection"]
 )
 def test_covid_has_one_tag_however_it_is_written(text: str) -> None:
-    assert told(medical_history=text).pathology == ("COVID-19",)
+    assert describe(medical_history=text).pathology == ("COVID-19",)
 
 
 def test_free_of_disease_is_no_disease() -> None:
-    assert told(medical_history="Disease free").pathology == ("control",)
-    assert told(medical_history="no known medical history").pathology == ("none known",)
+    assert describe(medical_history="Disease free").pathology == ("control",)
+    assert describe(medical_history="no known medical history").pathology == ("none known",)
 
 
 def test_what_is_not_recorded_is_neither_yes_nor_no() -> None:
-    assert told(diabetes=None, hypertension=None).pathology == ()
-    assert told(diabetes="No", hypertension="No").pathology == ()
-    assert told(diabetes="Type 2", hypertension="Yes").pathology == ("hypertension", "diabetes")
+    assert describe(diabetes=None, hypertension=None).pathology == ()
+    assert describe(diabetes="No", hypertension="No").pathology == ()
+    assert describe(diabetes="Type 2", hypertension="Yes").pathology == ("hypertension", "diabetes")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_what_is_not_recorded_is_neither_yes_nor_no() -> None:
 def test_a_filter_is_understood_only_when_that_is_certain(
     text: str, material: str | None, mm: float | None
 ) -> None:
-    assert filters.parsed(text) == filters.Filter(text, material, mm)
+    assert filters.parse_filter(text) == filters.Filter(text, material, mm)
 
 
 @pytest.mark.parametrize(
@@ -99,20 +99,24 @@ def test_a_filter_is_understood_only_when_that_is_certain(
     ],
 )
 def test_specimens_have_names_in_words(organ: str, context: str | None, words: str) -> None:
-    assert wording.specimen(organ, context) == words
+    assert labels.specimen(organ, context) == words
 
 
 def test_regions_are_opaque_but_found_in_both_ways_of_numbering() -> None:
-    assert wording.voi_key("VOI-01.2b") == wording.voi_key("VOI-1.2b")
-    assert wording.voi_key("VOI-10") != wording.voi_key("VOI-1")
-    assert sorted(["VOI-10", "VOI-2", "VOI-1"], key=wording.natural) == ["VOI-1", "VOI-2", "VOI-10"]
+    assert labels.voi_key("VOI-01.2b") == labels.voi_key("VOI-1.2b")
+    assert labels.voi_key("VOI-10") != labels.voi_key("VOI-1")
+    assert sorted(["VOI-10", "VOI-2", "VOI-1"], key=labels.natural_key) == [
+        "VOI-1",
+        "VOI-2",
+        "VOI-10",
+    ]
 
 
 def test_a_voxel_of_a_zoom_is_found_in_its_overview(whole: Atlas) -> None:
     names = [n for n in whole.entries if n.startswith("LADAF-2020-27_heart_ROI-01_6.5um_bm18")]
     zoom = whole.entries[names[0]].record
     assert zoom.registration is not None
-    found = overlay.in_target(zoom.registration, (100, 200, 300))
+    found = registration.to_overview(zoom.registration, (100, 200, 300))
     expected = (2516.108, 1239.470, 2459.469)
     assert all(math.isclose(f, e, abs_tol=1e-3) for f, e in zip(found, expected, strict=True))
 
@@ -167,7 +171,7 @@ def test_a_union_keeps_the_order_of_each_list() -> None:
         return people.member(Contributor(first_name=name, last_name="X", roles=roles))
 
     a, b, c = member("A", "Software"), member("B"), member("C")
-    found = people.union([[a, c], [a, b, c], [member("A", "Investigation")]])  # type: ignore[list-item]
+    found = people.merge_members([[a, c], [a, b, c], [member("A", "Investigation")]])  # type: ignore[list-item]
     assert [m.person.first_name for m in found if m.person] == ["A", "B", "C"]
     assert found[0].roles == ("Software", "Investigation")
 

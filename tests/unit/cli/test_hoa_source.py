@@ -5,21 +5,21 @@ from typing import Any
 
 import pytest
 from portal_cli.hoa import details, jobs, source
-from portal_cli.hoa.atlas import atlas
+from portal_cli.hoa.atlas import build_atlas
 from portal_cli.hoa.source import Source
 
 
 def read(*records: dict[str, Any]) -> Source:
     found = [(f"{r.get('name', n)}.json", json.dumps(r).encode()) for n, r in enumerate(records)]
-    return source.read(found, release="9.9")
+    return source.read_records(found, release="9.9")
 
 
-def test_a_bad_record_is_set_aside_and_the_rest_is_read(raw: dict[str, Any]) -> None:
+def test_a_bad_record_is_skipped_and_the_rest_is_read(raw: dict[str, Any]) -> None:
     bad = {**raw, "name": "bad", "data": {**raw["data"], "voxel_size_um": "6.5"}}
     found = read(raw, bad)
     assert [e.record.name for e in found.entries] == [raw["name"]]
-    assert [s.name for s in found.set_aside] == ["bad.json"]
-    assert found.set_aside[0].reason.startswith("data.voxel_size_um:")
+    assert [s.name for s in found.skipped] == ["bad.json"]
+    assert found.skipped[0].reason.startswith("data.voxel_size_um:")
 
 
 @pytest.mark.parametrize(
@@ -43,23 +43,23 @@ def test_text_where_a_number_belongs_is_no_number(
         raw[name] = value
     found = read(raw)
     assert found.entries == ()
-    assert found.set_aside[0].reason.startswith(place)
+    assert found.skipped[0].reason.startswith(place)
 
 
 def test_a_schema_of_another_first_number_is_not_read(raw: dict[str, Any]) -> None:
     found = read({**raw, "metadata_version": "2.0"}, {**raw, "metadata_version": "1.9.3"})
-    assert [s.reason for s in found.set_aside] == ["metadata_version: '2.0' is not known, only 1.x"]
+    assert [s.reason for s in found.skipped] == ["metadata_version: version '2.0' is not supported, only 1.x"]
     assert len(found.entries) == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff"])
-def test_what_is_no_record_is_set_aside(body: bytes) -> None:
-    assert len(source.read([("a.json", body)], release="9").set_aside) == 1
+def test_what_is_no_record_is_skipped(body: bytes) -> None:
+    assert len(source.read_records([("a.json", body)], release="9").skipped) == 1
 
 
 def test_a_file_must_bear_the_name_of_its_dataset(raw: dict[str, Any]) -> None:
-    found = source.read([("other.json", json.dumps(raw).encode())], release="9")
-    assert found.set_aside[0].reason.startswith("name:")
+    found = source.read_records([("other.json", json.dumps(raw).encode())], release="9")
+    assert found.skipped[0].reason.startswith("name:")
 
 
 def test_private_values_never_leave_the_reader(raw: dict[str, Any]) -> None:
@@ -70,8 +70,8 @@ def test_private_values_never_leave_the_reader(raw: dict[str, Any]) -> None:
     raw["notes"] = "2019-03-04"
     found = read(raw)
     assert found.dropped == 5
-    whole = atlas(found.entries)
-    sent = list(jobs.publications(whole, jobs.chosen(whole), release="9", files={}))
+    whole = build_atlas(found.entries)
+    sent = list(jobs.publication_jobs(whole, jobs.select_documents(whole), release="9", files={}))
     assert b"2019-03-04" not in sent[0].body
     assert b"somewhere" not in sent[0].body
     assert b"birth_year" not in sent[0].body
@@ -87,8 +87,10 @@ def test_a_misspelt_role_is_stored_as_it_is_meant(raw: dict[str, Any]) -> None:
 
 def test_values_of_mixed_types_keep_theirs(raw: dict[str, Any]) -> None:
     raw["sample"].update(scan_temperature=4.5, organ_infilled=True)
-    whole = atlas(read(raw).entries)
-    job = json.loads(next(jobs.publications(whole, jobs.chosen(whole), release="9", files={})).body)
+    whole = build_atlas(read(raw).entries)
+    job = json.loads(
+        next(jobs.publication_jobs(whole, jobs.select_documents(whole), release="9", files={})).body
+    )
     found = {p["name"]: (p["value"], p["unit"]) for p in job["datasets"][0]["parameters"]}
     assert found["scan_temperature"] == (4.5, "celsius")
     assert found["organ_infilled"] == ("yes", None)
@@ -96,9 +98,9 @@ def test_values_of_mixed_types_keep_theirs(raw: dict[str, Any]) -> None:
 
 
 def test_details_keep_the_record_and_label_what_is_ours(installed: Source) -> None:
-    whole = atlas(installed.entries)
+    whole = build_atlas(installed.entries)
     for entry in installed.entries:
-        found = details.of_dataset(entry, whole, installed.version)
+        found = details.dataset_details(entry, whole, installed.version)
         for group in ("data", "sample", "scan", "proposal", "citation"):
             assert found[group] == entry.content[group]
         x, y, z = entry.record.data.shape
@@ -108,8 +110,10 @@ def test_details_keep_the_record_and_label_what_is_ours(installed: Source) -> No
 
 def test_a_changed_record_makes_another_job(raw: dict[str, Any]) -> None:
     def job_id() -> str:
-        whole = atlas(read(raw).entries)
-        return next(jobs.publications(whole, jobs.chosen(whole), release="9", files={})).job_id
+        whole = build_atlas(read(raw).entries)
+        return next(
+            jobs.publication_jobs(whole, jobs.select_documents(whole), release="9", files={})
+        ).job_id
 
     before = job_id()
     assert job_id() == before

@@ -39,10 +39,10 @@ def problems(tmp_path: Path, **more: object) -> dict[str, str]:
 def test_a_jpeg_2000_tells_shape_type_and_levels(tmp_path: Path) -> None:
     Image.new("I;16", (60, 50)).save(tmp_path / "a.jp2", num_resolutions=4)
     Image.new("L", (7, 9)).save(tmp_path / "b.j2k")
-    told = [file_headers.reader(name) for name in ("a.jp2", "b.j2k")]
+    told = [file_headers.header_reader(name) for name in ("a.jp2", "b.j2k")]
     facts = [read(tmp_path / name) for name, read in zip(("a.jp2", "b.j2k"), told, strict=True)
              if read]  # fmt: skip
-    assert facts[0] == file_headers.Facts("JPEG 2000", (50, 60), "uint16", None, 4)
+    assert facts[0] == file_headers.FileHeader("JPEG 2000", (50, 60), "uint16", None, 4)
     assert facts[1]
     assert (facts[1].shape, facts[1].dtype) == ((9, 7), "uint8")
 
@@ -63,9 +63,9 @@ def test_a_nexus_file_is_known_by_its_classes(tmp_path: Path) -> None:
         file.create_group("entry").attrs["NX_class"] = "NXentry"
         data = file.create_dataset("entry/data", data=np.zeros((2, 3, 4), "uint16"))
         data.attrs["element_size_um"] = [5, 2.5, 2.5]
-    read = file_headers.reader("v.nxs")
+    read = file_headers.header_reader("v.nxs")
     assert read
-    assert read(tmp_path / "v.nxs") == file_headers.Facts(
+    assert read(tmp_path / "v.nxs") == file_headers.FileHeader(
         "NeXus", (2, 3, 4), "uint16", (5, 2.5, 2.5)
     )
 

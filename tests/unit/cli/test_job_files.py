@@ -4,8 +4,8 @@ import json
 
 import pytest
 from portal_cli.submission import job_files, report
-from portal_cli.submission.client import Sent
-from portal_cli.submission.message import LONGEST_ID, outgoing
+from portal_cli.submission.client import Submission
+from portal_cli.submission.message import MAX_JOB_ID_LENGTH, build_message
 from portal_shared.contracts.jobs import MAX_JOB_BYTES, InstrumentIn, JobAnswer
 from portal_shared.runtime.errors import Invalid
 
@@ -15,61 +15,61 @@ from portal_shared.runtime.errors import Invalid
     [
         (b"", "not JSON"),
         (b"{", "not JSON"),
-        (b"[1]", "a job is a JSON object"),
+        (b"[1]", "a job must be a JSON object"),
         (b"\xff\xfe", "not JSON"),
-        (b" " * (MAX_JOB_BYTES + 1), "more than the 8000000"),
+        (b" " * (MAX_JOB_BYTES + 1), "8000001 bytes, the limit of a job is 8000000"),
     ],
 )
 def test_what_cannot_be_a_job_is_refused_by_file(body: bytes, reason: str) -> None:
     with pytest.raises(Invalid, match=reason) as caught:
-        job_files.outgoing("my.json", body)
+        job_files.message_from_file("my.json", body)
     assert caught.value.field == "my.json"
 
 
 def test_the_bytes_stay_as_they_are() -> None:
     body = b'{ "job_id" : "a",\n "unknown": 1.50, "datasets": [{}, {}] }\n'
-    found = job_files.outgoing("my.json", body)
+    found = job_files.message_from_file("my.json", body)
     assert (found.body, found.job_id, found.datasets) == (body, "a", 2)
 
 
 def test_to_take_over_is_another_job() -> None:
     body = b'{"job_id": "a", "datasets": [{}]}'
-    found = job_files.outgoing("my.json", body, take_over=True)
+    found = job_files.message_from_file("my.json", body, take_over=True)
     assert json.loads(found.body) == {
         "job_id": "a-take-over",
         "datasets": [{}],
         "take_over": True,
     }
     assert found.job_id == "a-take-over"
-    again = job_files.outgoing("my.json", found.body, take_over=True)
+    again = job_files.message_from_file("my.json", found.body, take_over=True)
     assert again == found
 
 
 def test_the_longest_id_can_take_over() -> None:
-    body = json.dumps({"job_id": "x" * LONGEST_ID}).encode()
-    assert len(job_files.outgoing("f", body, take_over=True).job_id) == LONGEST_ID
+    body = json.dumps({"job_id": "x" * MAX_JOB_ID_LENGTH}).encode()
+    assert len(job_files.message_from_file("f", body, take_over=True).job_id) == MAX_JOB_ID_LENGTH
 
 
 @pytest.mark.parametrize("job_id", ["null", "5", '""', f'"{"x" * 300}"'])
 def test_a_job_without_a_usable_id_is_the_portals_to_judge(job_id: str) -> None:
-    assert job_files.outgoing("f", b'{"job_id": %s}' % job_id.encode()).job_id == ""
+    assert job_files.message_from_file("f", b'{"job_id": %s}' % job_id.encode()).job_id == ""
 
 
 def test_an_id_is_bound_to_the_content_and_never_too_long() -> None:
     def made(name: str, label: str = "x" * 300) -> str:
         instrument = InstrumentIn(pid="a", name=name, facility="f")
-        return outgoing("p", label, instruments=(instrument,)).job_id
+        return build_message("p", label, instruments=(instrument,)).job_id
 
     assert made("b") == made("b") != made("c")
-    assert len(made("b")) == LONGEST_ID
+    assert len(made("b")) == MAX_JOB_ID_LENGTH
     assert made("b", "10.1/ä b").startswith("p-10.1-b-")
 
 
-def sent(*results: str | None) -> Sent:
-    state = Sent()
+def sent(*results: str | None) -> Submission:
+    state = Submission()
     for number, result in enumerate(results):
         key = f"j{number}"
-        state.jobs[key] = job_files.outgoing(key, b'{"job_id": "%s"}' % key.encode())
+        state.jobs[key] = job_files.message_from_file(key, b'{"job_id": "%s"}' % key.encode())
         if result:
             state.answers[key] = JobAnswer.model_validate({"job_id": key, "result": result})
     return state
@@ -94,4 +94,4 @@ def test_the_exit_code_says_what_became_of_the_jobs(
 
 
 def test_a_record_set_aside_is_told_by_the_exit_code() -> None:
-    assert report.exit_code(sent("done"), set_aside=1) == 1
+    assert report.exit_code(sent("done"), skipped=1) == 1

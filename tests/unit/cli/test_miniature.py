@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from portal_cli.miniature import grid as grids
-from portal_cli.miniature import tissue, writing
-from portal_cli.miniature.writing import Miniature, ensure
+from portal_cli.miniature import folder as miniature_folder
+from portal_cli.miniature import tissue
+from portal_cli.miniature.folder import Miniature, ensure_folder
+from portal_cli.miniature.grid import build_grid
 
 
 def miniature(name: str = "LADAF_kidney", **changed: Any) -> Miniature:
@@ -32,9 +33,9 @@ def content(folder: Path) -> dict[str, bytes]:
 def test_the_same_name_gives_the_same_bytes(tmp_path: Path) -> None:
     for place in ("a", "b"):
         (tmp_path / place).mkdir()
-        ensure(tmp_path / place, miniature())
+        ensure_folder(tmp_path / place, miniature())
     assert content(tmp_path / "a") == content(tmp_path / "b")
-    ensure(tmp_path / "a", miniature("other"))
+    ensure_folder(tmp_path / "a", miniature("other"))
     first, second = content(tmp_path / "a" / "LADAF_kidney"), content(tmp_path / "a" / "other")
     assert first["volume.ome.zarr/0/c/0/0/0"] != second["volume.ome.zarr/0/c/0/0/0"]
 
@@ -42,7 +43,9 @@ def test_the_same_name_gives_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("organ", [*sorted(tissue.LOOKS), "prostate"])
 @pytest.mark.parametrize("whole", [True, False])
 def test_files_are_few_and_small_and_listed(tmp_path: Path, organ: str, *, whole: bool) -> None:
-    files, made = ensure(tmp_path, miniature(organ=organ, whole=whole, shape=(3815, 3815, 3815)))
+    files, made = ensure_folder(
+        tmp_path, miniature(organ=organ, whole=whole, shape=(3815, 3815, 3815))
+    )
     there = content(tmp_path / "LADAF_kidney")
     assert made
     assert {f.location: f.size for f in files} == {n: len(body) for n, body in there.items()}
@@ -51,7 +54,7 @@ def test_files_are_few_and_small_and_listed(tmp_path: Path, organ: str, *, whole
 
 
 def test_the_volume_is_an_ome_zarr_of_three_levels(tmp_path: Path) -> None:
-    ensure(tmp_path, miniature())
+    ensure_folder(tmp_path, miniature())
     group = zarr.open_group(tmp_path / "LADAF_kidney" / "volume.ome.zarr", mode="r")
     assert group.metadata.zarr_format == 3
     ome: Any = group.attrs["ome"]
@@ -74,7 +77,7 @@ def test_the_volume_is_an_ome_zarr_of_three_levels(tmp_path: Path) -> None:
 
 
 def test_the_slices_are_planes_of_the_volume(tmp_path: Path) -> None:
-    ensure(tmp_path, miniature())
+    ensure_folder(tmp_path, miniature())
     place = tmp_path / "LADAF_kidney"
     volume = np.asarray(zarr.open_array(place / "volume.ome.zarr" / "0", mode="r")[:])
     slices = tifffile.imread(place / "slices.tif")
@@ -83,7 +86,7 @@ def test_the_slices_are_planes_of_the_volume(tmp_path: Path) -> None:
 
 
 def test_the_metadata_says_that_the_voxels_are_generated(tmp_path: Path) -> None:
-    ensure(tmp_path, miniature())
+    ensure_folder(tmp_path, miniature())
     text = (tmp_path / "LADAF_kidney" / "metadata.json").read_text("utf-8")
     assert '"about": "Generated miniature' in text
     assert f'"raw_size_bytes_estimate": {2 * 3815 * 3800 * 9479}' in text
@@ -102,9 +105,9 @@ def test_an_organ_lies_in_its_jar_and_a_zoom_fills_its_cylinder() -> None:
 
 
 def test_what_is_there_and_intact_is_left_alone(tmp_path: Path) -> None:
-    files, made = ensure(tmp_path, miniature())
+    files, made = ensure_folder(tmp_path, miniature())
     stamps = {f: f.stat().st_mtime_ns for f in tmp_path.rglob("*")}
-    again, made_again = ensure(tmp_path, miniature())
+    again, made_again = ensure_folder(tmp_path, miniature())
     assert (made, made_again) == (True, False)
     assert again == files
     assert {f: f.stat().st_mtime_ns for f in tmp_path.rglob("*")} == stamps
@@ -112,7 +115,7 @@ def test_what_is_there_and_intact_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("harm", ["flip", "truncate", "remove", "add", "no sums"])
 def test_what_is_damaged_is_made_again(tmp_path: Path, harm: str) -> None:
-    files, _ = ensure(tmp_path, miniature())
+    files, _ = ensure_folder(tmp_path, miniature())
     before = content(tmp_path)
     place = tmp_path / "LADAF_kidney"
     shard = place / "volume.ome.zarr" / "0" / "c" / "0" / "0" / "0"
@@ -126,8 +129,8 @@ def test_what_is_damaged_is_made_again(tmp_path: Path, harm: str) -> None:
     elif harm == "add":
         (place / "stray").write_text("x")
     else:
-        (place / writing.SUMS).unlink()
-    assert ensure(tmp_path, miniature()) == (files, True)
+        (place / miniature_folder.SUMS).unlink()
+    assert ensure_folder(tmp_path, miniature()) == (files, True)
     assert content(tmp_path) == before
 
 
@@ -138,17 +141,17 @@ def test_a_run_that_was_cut_off_leaves_no_half_folder(
         raise OSError("no space left")
 
     with monkeypatch.context() as patch:
-        patch.setattr(writing.formats, "write_slices", cut)
+        patch.setattr(miniature_folder.formats, "write_slices", cut)
         with pytest.raises(OSError, match="no space"):
-            ensure(tmp_path, miniature())
+            ensure_folder(tmp_path, miniature())
     assert not (tmp_path / "LADAF_kidney").exists()
-    ensure(tmp_path, miniature())
+    ensure_folder(tmp_path, miniature())
     assert sorted(f.name for f in tmp_path.iterdir()) == ["LADAF_kidney"]
 
 
 def test_changed_metadata_changes_the_files(tmp_path: Path) -> None:
-    before, _ = ensure(tmp_path, miniature())
-    after, made = ensure(tmp_path, miniature(metadata={"donor": {"id": "LADAF", "age": 63}}))
+    before, _ = ensure_folder(tmp_path, miniature())
+    after, made = ensure_folder(tmp_path, miniature(metadata={"donor": {"id": "LADAF", "age": 63}}))
     assert made
     changed = {f.location for f in set(before) ^ set(after)}
     assert changed == {"metadata.json", "SHA256SUMS"}
@@ -156,5 +159,5 @@ def test_changed_metadata_changes_the_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3815, 3815, 50838), (100000, 10, 10)])
 def test_any_shape_has_a_grid(shape: tuple[int, int, int]) -> None:
-    found = grids.grid(shape, 2.5)
+    found = build_grid(shape, 2.5)
     assert all(n % 4 == 0 and 16 <= n <= 64 for n in found.shape)

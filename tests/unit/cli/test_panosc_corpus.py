@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from portal_cli.panosc.jobs import ORPHANS_PER_JOB, jobs
+from portal_cli.panosc.jobs import ORPHANS_PER_JOB, corpus_jobs
 from portal_shared.contracts.jobs import Job
 from portal_shared.runtime.errors import Invalid
 
@@ -69,7 +69,7 @@ def corpus() -> dict[str, Any]:
 
 
 def made(corpus: object) -> list[Job]:
-    return [Job.model_validate_json(job.body) for job in jobs(json.dumps(corpus).encode())]
+    return [Job.model_validate_json(job.body) for job in corpus_jobs(json.dumps(corpus).encode())]
 
 
 def test_every_field_is_kept(corpus: dict[str, Any]) -> None:
@@ -138,10 +138,10 @@ def test_a_dataset_under_two_documents_is_registered_once_and_named_twice(
 
 def test_the_same_corpus_makes_the_same_jobs(corpus: dict[str, Any]) -> None:
     text = json.dumps(corpus).encode()
-    assert jobs(text) == jobs(text)
+    assert corpus_jobs(text) == corpus_jobs(text)
     corpus["documents"][0]["title"] = "another"
-    changed = jobs(json.dumps(corpus).encode())
-    assert [a.job_id == b.job_id for a, b in zip(jobs(text), changed, strict=True)] == [
+    changed = corpus_jobs(json.dumps(corpus).encode())
+    assert [a.job_id == b.job_id for a, b in zip(corpus_jobs(text), changed, strict=True)] == [
         True,
         False,
         True,
@@ -162,18 +162,18 @@ def put(corpus: dict[str, Any], place: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("place", "value", "told"),
     [
-        ("documents/0/pid", ..., "documents[0].pid: missing"),
-        ("documents/0/isPublic", None, "documents[0].isPublic: missing"),
+        ("documents/0/pid", ..., "documents[0].pid: required"),
+        ("documents/0/isPublic", None, "documents[0].isPublic: required"),
         ("documents/0/isPublic", "perhaps", "documents[0].isPublic: "),
-        ("documents/0/type", ..., "documents[0].type: missing"),
-        ("documents/0/title", "", "documents[0].title: missing"),
+        ("documents/0/type", ..., "documents[0].type: required"),
+        ("documents/0/title", "", "documents[0].title: required"),
         ("documents/0/startDate", "soon", "documents[0].startDate: "),
         ("documents/0/members/0/person/fullName", 5, "documents[0].members[0].person.fullName: "),
         ("documents/0/members/0/person/shoeSize", 5, "documents[0].members[0].person.shoeSize: "),
-        ("documents/0/datasets", {}, "documents[0].datasets: not a list"),
-        ("documents/0/datasets/0", "a", "documents[0].datasets[0]: not an object"),
+        ("documents/0/datasets", {}, "documents[0].datasets: must be a list"),
+        ("documents/0/datasets/0", "a", "documents[0].datasets[0]: must be an object"),
         ("documents/0/datasets/0/creationDate", "2020-05-05T00:00:00", "].creationDate: "),
-        ("documents/0/datasets/0/creationDate", ..., "].creationDate: missing"),
+        ("documents/0/datasets/0/creationDate", ..., "].creationDate: required"),
         ("documents/0/datasets/0/parameters/1/value", None, "datasets[0].parameters[1].value: "),
         ("documents/0/datasets/0/parameters/1/value", [1], "datasets[0].parameters[1].value: "),
         ("documents/0/datasets/0/files/1/size", -1, "documents[0].datasets[0].files[1].size: "),
@@ -181,7 +181,7 @@ def put(corpus: dict[str, Any], place: str, value: object) -> None:
         ("documents/0/datasets/0/instrument/name", "D9", "documents[0].datasets[0].instrument: "),
         ("orphan_datasets/0/pid", "10.1/set 1", "orphan_datasets[0]: "),
         ("orphan_datasets/0/pid", " x", "orphan_datasets[0].pid: "),
-        ("orphans", [], "orphans: no part of a corpus"),
+        ("orphans", [], "orphans: unknown field; a corpus has instruments"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(
@@ -189,7 +189,7 @@ def test_what_is_wrong_is_told_with_its_place(
 ) -> None:
     put(corpus, place, value)
     with pytest.raises(Invalid) as caught:
-        jobs(json.dumps(corpus).encode())
+        corpus_jobs(json.dumps(corpus).encode())
     assert told in str(caught.value)
 
 
@@ -208,4 +208,4 @@ def test_a_dataset_must_not_stand_twice_in_a_document(corpus: dict[str, Any]) ->
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"{}", b'{"documents": NaN}', b"\xff\xfe\x00"])
 def test_what_is_no_corpus_is_refused(text: bytes) -> None:
     with pytest.raises(Invalid):
-        jobs(text)
+        corpus_jobs(text)

@@ -1,4 +1,4 @@
-"""portal curate: a folder and its metadata become a job, or a list of all that is wrong."""
+"""portal curate: checks a folder with its metadata and writes a job, or lists all problems."""
 
 import json
 from dataclasses import dataclass
@@ -20,76 +20,102 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from portal_cli.curation.builder import Prepared, Preparing
-from portal_cli.curation.field_help import explain as explained
-from portal_cli.instance.facts import USAGE, Json, fail
+from portal_cli.curation.builder import CurationResult, JobBuilder
+from portal_cli.curation.field_help import explain_field
+from portal_cli.terminal import EXIT_FAILED, EXIT_USAGE, Json, fail
 
-NAMES = ("metadata.yaml", "metadata.yml", "metadata.json", "metadata.csv", "metadata.tsv")
+METADATA_NAMES = (
+    "metadata.yaml", "metadata.yml", "metadata.json", "metadata.csv", "metadata.tsv",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Options:
     folder: Path
     metadata: Path
     output: Path
-    within: str
+    intake_folder: str
 
 
 def curate(  # noqa: PLR0917  # a command's options
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[FOLDER]", help="Processed data with metadata.")
+        Path | None,
+        typer.Argument(metavar="[FOLDER]", help="Folder with processed data and metadata."),
     ] = None,
     metadata: Annotated[
-        Path | None, typer.Option(help="Metadata file; else metadata.yaml, .json, .csv or .tsv.")
+        Path | None,
+        typer.Option(
+            help="Metadata file. Default: metadata.yaml, .yml, .json, .csv or .tsv in FOLDER."
+        ),
     ] = None,
-    output: Annotated[Path, typer.Option(help="Where the job is written.")] = Path("job.json"),
+    output: Annotated[Path, typer.Option(help="Job file to write.")] = Path("job.json"),
     intake_folder: Annotated[
-        str | None, typer.Option(help="FOLDER below the portal's intake root; else its name.")
+        str | None,
+        typer.Option(help="Path of FOLDER below the intake root of the portal. Default: its name."),
     ] = None,
-    profile: Annotated[str, typer.Option(help="The community's rules.")] = "human-organs",
-    explain: Annotated[str | None, typer.Option(help="Say what a field means.")] = None,
+    profile: Annotated[
+        str, typer.Option(help="Profile (metadata rules) of the community.")
+    ] = "human-organs",
+    explain: Annotated[
+        str | None,
+        typer.Option(metavar="FIELD", help="Explain this metadata field, and do nothing else."),
+    ] = None,
     *,
     as_json: Json = False,
 ) -> None:
-    """Check a folder against its metadata and the profile; write the job. Nothing is sent.
+    """Check a folder against its metadata and the profile, and write a job file.
 
-    A second run reads only what changed. Exit codes: 0 the job is written, 1 there are problems,
-    2 wrong use.
+    Nothing is sent. A second run reads only files that have changed. Exit codes: 0 the job is
+    written, 1 there are problems, and no job is written, 2 wrong arguments or metadata that
+    cannot be read.
     """
     try:
         community = profiles.load(profile)
         if explain is not None:
-            typer.echo(explained(explain, community))
+            typer.echo(explain_field(explain, community))
             return
-        asked = _asked(folder, metadata, output, intake_folder)
-        done = _prepared(asked, community, quiet=as_json)
+        options = _options(folder, metadata, output, intake_folder)
+        result = _build_job(options, community, quiet=as_json)
     except PortalError as error:
         if as_json:
             problem = Problem(field=error.field or "metadata", reason=error.reason)
             typer.echo(json.dumps({"problems": [problem.model_dump()]}, indent=1))
-        raise fail(str(error), USAGE) from error
-    if done.job:
-        output.write_bytes(done.job.body)
-    typer.echo(_as_json(done, output)) if as_json else _tell(done, output)
-    if done.problems:
-        raise typer.Exit(1)
+        raise fail(str(error), EXIT_USAGE) from error
+    if result.job:
+        output.write_bytes(result.job.body)
+    typer.echo(_as_json(result, output)) if as_json else _print(result, output)
+    if result.problems:
+        raise typer.Exit(EXIT_FAILED)
 
 
-def _asked(folder: Path | None, metadata: Path | None, output: Path, within: str | None) -> _Asked:
-    if folder is None or not folder.is_dir():
-        raise fail("FOLDER is missing, or no folder", USAGE)
-    found = metadata or next((folder / n for n in NAMES if (folder / n).is_file()), None)
-    if found is None or not found.is_file():
-        raise fail(f"no metadata: none of {', '.join(NAMES)} in {folder}", USAGE)
-    return _Asked(folder, found, output, folder.resolve().name if within is None else within)
+def _options(
+    folder: Path | None, metadata: Path | None, output: Path, intake_folder: str | None
+) -> _Options:
+    """Finds the metadata file. Ends the command with exit code 2 if something is missing."""
+    if folder is None:
+        raise fail("FOLDER is missing: name the folder with the data to curate.", EXIT_USAGE)
+    if not folder.is_dir():
+        raise fail(f"{folder} is not a folder.", EXIT_USAGE)
+    if metadata is not None and not metadata.is_file():
+        raise fail(f"The metadata file {metadata} does not exist.", EXIT_USAGE)
+    found = metadata or next((folder / n for n in METADATA_NAMES if (folder / n).is_file()), None)
+    if found is None:
+        names = ", ".join(METADATA_NAMES)
+        raise fail(
+            f"There is no metadata file in {folder}. Add one of {names}, or name one with "
+            "--metadata.",
+            EXIT_USAGE,
+        )
+    name = folder.resolve().name if intake_folder is None else intake_folder
+    return _Options(folder, found, output, name)
 
 
-def _prepared(asked: _Asked, profile: Profile, *, quiet: bool) -> Prepared:
-    state = asked.output.with_name(asked.output.name + ".checksums")
+def _build_job(options: _Options, profile: Profile, *, quiet: bool) -> CurationResult:
+    state = options.output.with_name(options.output.name + ".checksums")
     ignore = {
-        path.resolve().relative_to(asked.folder.resolve()).as_posix()
-        for path in (asked.metadata, asked.output, state)
-        if path.resolve().is_relative_to(asked.folder.resolve())
+        path.resolve().relative_to(options.folder.resolve()).as_posix()
+        for path in (options.metadata, options.output, state)
+        if path.resolve().is_relative_to(options.folder.resolve())
     }
     bar = Progress(
         TextColumn("{task.description}"),
@@ -100,45 +126,48 @@ def _prepared(asked: _Asked, profile: Profile, *, quiet: bool) -> Prepared:
         console=Console(stderr=True),
         disable=quiet,
     )
-    preparing = Preparing(asked.folder, profile, within=asked.within, state=state)
+    builder = JobBuilder(options.folder, profile, intake_folder=options.intake_folder, state=state)
     with bar:
         task = bar.add_task("reading", total=None)
-        return preparing.run(
-            asked.metadata.name,
-            asked.metadata.read_bytes(),
+        return builder.build(
+            options.metadata.name,
+            options.metadata.read_bytes(),
             ignore=ignore,
             progress=lambda size: bar.advance(task, size),
         )
 
 
-def _as_json(done: Prepared, output: Path) -> str:
+def _as_json(result: CurationResult, output: Path) -> str:
     return json.dumps(
         {
-            "job": str(output) if done.job else None,
-            "job_id": done.job.job_id if done.job else None,
-            "problems": [p.model_dump() for p in done.problems],
-            "warnings": [p.model_dump() for p in done.warnings],
-            "dropped": done.dropped,
-            "files": done.files,
-            "bytes": done.bytes,
-            "read": done.read,
-            "logical": done.logical,
+            "job": str(output) if result.job else None,
+            "job_id": result.job.job_id if result.job else None,
+            "problems": [p.model_dump() for p in result.problems],
+            "warnings": [p.model_dump() for p in result.warnings],
+            "dropped": result.dropped,
+            "files": result.files,
+            "bytes": result.bytes,
+            "read": result.files_read,
+            "logical": result.logical_files,
         },
         indent=1,
         ensure_ascii=False,
     )
 
 
-def _tell(done: Prepared, output: Path) -> None:
-    for kind, found in (("problem", done.problems), ("warning", done.warnings)):
-        for one in found:
-            meant = f" ({one.suggestion}?)" if one.suggestion else ""
-            typer.echo(f"{kind}: {one.field}: {one.reason}{meant}")
-    if done.dropped:
-        typer.echo(f"warning: {done.dropped} private values were left out")
-    things = ", ".join(f"{count} {kind}" for kind, count in sorted(done.logical.items()))
-    typer.echo(f"{done.files} files, {done.bytes} bytes, {done.read} read now: {things or 'none'}")
-    if done.job:
-        typer.echo(f"{done.job.job_id} is in {output}: send it with portal submit {output}")
+def _print(result: CurationResult, output: Path) -> None:
+    for kind, found in (("problem", result.problems), ("warning", result.warnings)):
+        for problem in found:
+            suggestion = f" (did you mean {problem.suggestion}?)" if problem.suggestion else ""
+            typer.echo(f"{kind}: {problem.field}: {problem.reason}{suggestion}")
+    if result.dropped:
+        typer.echo(f"warning: {result.dropped} private values were left out of the job")
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(result.logical_files.items()))
+    typer.echo(
+        f"{result.files} files ({kinds or 'none'}), {result.bytes} bytes; "
+        f"{result.files_read} files were read in this run"
+    )
+    if result.job:
+        typer.echo(f"Job {result.job.job_id} is in {output}. Send it with: portal submit {output}")
     else:
-        typer.echo(f"{len(done.problems)} problems: no job was written")
+        typer.echo(f"{len(result.problems)} problems: no job was written")

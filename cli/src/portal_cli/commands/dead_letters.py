@@ -1,8 +1,7 @@
-"""portal dead-letters: what failed for good, why, and once more."""
+"""portal dead-letters: lists, shows, replays and discards messages that failed for good."""
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -15,31 +14,108 @@ from portal_shared.messaging.publisher import Publisher
 from rich.console import Console
 from rich.table import Table
 
-from portal_cli.instance.facts import (
-    DEFAULT,
-    OUT_OF_REACH,
-    USAGE,
+from portal_cli.instance.addresses import NoInstance, bus_settings
+from portal_cli.terminal import (
+    DEFAULT_DATA,
+    EXIT_UNREACHABLE,
+    EXIT_USAGE,
     Data,
     Json,
-    NoInstance,
-    bus_settings,
     fail,
+    print_json,
 )
 
 T = TypeVar("T")
-app = typer.Typer(help="What failed, why, and again.", no_args_is_help=True)
-Which = Annotated[str, typer.Argument(help="The message id, or `all`.")]
-KEPT = ("traceparent", "x-reply-to")
+app = typer.Typer(
+    help="List, show, replay and discard messages that failed for good.", no_args_is_help=True
+)
+Selection = Annotated[
+    str, typer.Argument(metavar="ID", help="Id of a message, or `all` for every dead letter.")
+]
+REPLAYED_HEADERS = ("traceparent", "x-reply-to")
+MAX_HISTORY = 4000  # characters
+COLUMNS = ("id", "queue", "attempts", "last", "reason")
 
 
-def told(message: AbstractIncomingMessage) -> dict[str, Any]:
-    """A dead letter as facts: where it died, of what, how often, when."""
+@app.command("list")
+def list_(data: Data = DEFAULT_DATA, *, as_json: Json = False) -> None:
+    """List all dead letters.
+
+    Exit codes: 0 listed, also if there are some, 3 the broker does not respond.
+    """
+    letters = [letter for letter, _ in _run(_read_all(data))]
+    if as_json:
+        print_json(letters)
+        return
+    table = Table(*COLUMNS)
+    for letter in letters:
+        table.add_row(*(str(letter[column] or "") for column in COLUMNS))
+    Console().print(table if letters else "none")
+
+
+@app.command()
+def show(selection: Selection, data: Data = DEFAULT_DATA, *, as_json: Json = False) -> None:
+    """Show one dead letter, or all, with the content of the message.
+
+    Exit codes: 0 shown, 2 there is no dead letter with this id, 3 the broker does not respond.
+    """
+    letters = [found for found in _run(_read_all(data)) if _is_selected(found[0], selection)]
+    if not letters:
+        raise _not_found(selection)
+    for letter, body in letters:
+        text = body.decode("utf-8", "replace")
+        if as_json:
+            print_json({**letter, "body": text})
+        else:
+            for name, value in letter.items():
+                typer.echo(f"{name}: {value}")
+            typer.echo(text)
+
+
+@app.command()
+def replay(selection: Selection, data: Data = DEFAULT_DATA) -> None:
+    """Put a dead letter, or all, back into the queue where it failed. Attempts start at 0 again.
+
+    Exit codes: 0 done, 2 there is no dead letter with this id, 3 the broker does not respond.
+    """
+    count = _run(_replay(data, selection))
+    if not count:
+        raise _not_found(selection)
+    typer.echo(f"replayed {count}")
+
+
+@app.command()
+def discard(selection: Selection, data: Data = DEFAULT_DATA) -> None:
+    """Delete a dead letter, or all, for good.
+
+    Exit codes: 0 done, 2 there is no dead letter with this id, 3 the broker does not respond.
+    """
+    deleted: set[tuple[str, str]] = set()
+
+    async def delete_selected(message: AbstractIncomingMessage) -> bool:
+        letter = _describe(message)
+        if not _is_selected(letter, selection):
+            return False
+        deleted.add(_key(letter))
+        return True
+
+    _run(_visit_all(data, delete_selected))
+    if not deleted:
+        raise _not_found(selection)
+    typer.echo(f"discarded {len(deleted)}")
+
+
+def _describe(message: AbstractIncomingMessage) -> dict[str, Any]:
+    """Returns where and why the message failed, how often and when."""
     headers = dict(message.headers)
     return {
         "id": message.message_id,
         "queue": str(headers.get("x-queue") or ""),
         "kind": message.type,
-        "reason": str(headers.get("x-reason") or "the broker gave up on it: it kept dying"),
+        "reason": str(
+            headers.get("x-reason")
+            or "the consumer stopped each time the broker delivered this message"
+        ),
         "error": headers.get("x-error"),
         "attempts": headers.get("x-attempt"),
         "first": headers.get("x-first-failed"),
@@ -50,12 +126,36 @@ def told(message: AbstractIncomingMessage) -> dict[str, Any]:
     }
 
 
-async def each(data: Path, visit: Callable[[AbstractIncomingMessage], Awaitable[bool]]) -> None:
-    """Show every dead letter to `visit`; those it says True to are gone, the others stay."""
+def _key(letter: dict[str, Any]) -> tuple[str, str]:
+    return str(letter["id"]), letter["queue"]
+
+
+def _is_selected(letter: dict[str, Any], selection: str) -> bool:
+    return selection in ("all", letter["id"])
+
+
+def _not_found(selection: str) -> typer.Exit:
+    return fail(f"There is no dead letter with the id {selection!r}.", EXIT_USAGE)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Runs the coroutine; ends the command with exit code 3 if the broker does not respond."""
+    try:
+        return asyncio.run(work)
+    except NoInstance as error:
+        raise fail(str(error), EXIT_UNREACHABLE) from error
+    except (AMQPException, OSError) as error:
+        raise fail(f"The broker did not respond: {error!r}", EXIT_UNREACHABLE) from error
+
+
+async def _visit_all(
+    data: Path, visit: Callable[[AbstractIncomingMessage], Awaitable[bool]]
+) -> None:
+    """Calls `visit` with every dead letter; deletes those for which it returns True."""
     connection = await aio_pika.connect(bus_settings(data).amqp_url.get_secret_value(), timeout=10)
     async with connection:
         for service in topology.SERVICES:
-            channel = await connection.channel()  # closing it gives back what was not acked
+            channel = await connection.channel()  # closing it returns what was not acknowledged
             queue = await channel.get_queue(topology.dead_queue(service))
             while (message := await queue.get(no_ack=False, fail=False)) is not None:
                 if await visit(message):
@@ -63,113 +163,45 @@ async def each(data: Path, visit: Callable[[AbstractIncomingMessage], Awaitable[
             await channel.close()
 
 
-def run(work: Awaitable[T]) -> T:
-    async def inner() -> T:
-        return await work
-
-    try:
-        return asyncio.run(inner())
-    except NoInstance as error:
-        raise fail(str(error), OUT_OF_REACH) from error
-    except (AMQPException, OSError) as error:
-        raise fail(f"the broker does not answer: {error!r}", OUT_OF_REACH) from error
-
-
-async def found(data: Path) -> list[tuple[dict[str, Any], bytes]]:
-    """One per message and queue: a crash between copy and acknowledgement can leave two."""
+async def _read_all(data: Path) -> list[tuple[dict[str, Any], bytes]]:
+    """Returns one letter per message and queue: a crash while moving a message can leave two."""
     letters: dict[tuple[str, str], tuple[dict[str, Any], bytes]] = {}
 
-    async def keep(message: AbstractIncomingMessage) -> bool:
-        facts = told(message)
-        letters[str(facts["id"]), facts["queue"]] = (facts, message.body)
+    async def collect(message: AbstractIncomingMessage) -> bool:
+        letter = _describe(message)
+        letters[_key(letter)] = (letter, message.body)
         return False
 
-    await each(data, keep)
+    await _visit_all(data, collect)
     return list(letters.values())
 
 
-@app.command("list")
-def list_(data: Data = DEFAULT, *, as_json: Json = False) -> None:
-    """All dead letters. Exit code 0, also when there are some."""
-    letters = [facts for facts, _ in run(found(data))]
-    if as_json:
-        typer.echo(json.dumps(letters, indent=1))
-        return
-    table = Table("id", "queue", "attempts", "last", "reason")
-    for facts in letters:
-        table.add_row(*(str(facts[k] or "") for k in ("id", "queue", "attempts", "last", "reason")))
-    Console().print(table if letters else "none")
-
-
-@app.command()
-def show(which: Which, data: Data = DEFAULT, *, as_json: Json = False) -> None:
-    """One dead letter with its body. Exit code 2: there is none of that id."""
-    letters = [(f, b) for f, b in run(found(data)) if which in ("all", f["id"])]
-    if not letters:
-        raise fail(f"no dead letter {which!r}", USAGE)
-    for facts, body in letters:
-        text = body.decode("utf-8", "replace")
-        if as_json:
-            typer.echo(json.dumps({**facts, "body": text}, indent=1))
-        else:
-            for name, value in facts.items():
-                typer.echo(f"{name}: {value}")
-            typer.echo(text)
-
-
-@app.command()
-def replay(which: Which, data: Data = DEFAULT) -> None:
-    """Put it back into the queue it died in, attempts from 0. Exit code 2: none of that id."""
-    count = run(_replay(data, which))
-    if not count:
-        raise fail(f"no dead letter {which!r}", USAGE)
-    typer.echo(f"replayed {count}")
-
-
-async def _replay(data: Path, which: str) -> int:
+async def _replay(data: Path, selection: str) -> int:
+    """Publishes the selected letters to their queues; returns how many."""
     publisher = Publisher(bus_settings(data), "cli")
-    done: set[tuple[str, str]] = set()
+    replayed: set[tuple[str, str]] = set()
 
-    async def again(message: AbstractIncomingMessage) -> bool:
-        facts = told(message)
-        if which not in ("all", facts["id"]):
+    async def replay_selected(message: AbstractIncomingMessage) -> bool:
+        letter = _describe(message)
+        if not _is_selected(letter, selection):
             return False
-        key = (str(facts["id"]), facts["queue"])
-        if key not in done and facts["queue"]:
-            history = f"{facts['history'] or ''}{facts['last']}: {facts['reason']}\n"[-4000:]
-            headers = {k: v for k, v in message.headers.items() if k in KEPT}
+        if letter["queue"] and _key(letter) not in replayed:
+            history = f"{letter['history'] or ''}{letter['last']}: {letter['reason']}\n"
+            headers = {k: v for k, v in message.headers.items() if k in REPLAYED_HEADERS}
             await publisher.publish(
                 message.body,
                 exchange="",
-                routing_key=facts["queue"],
-                message_id=str(facts["id"] or ""),
+                routing_key=letter["queue"],
+                message_id=str(letter["id"] or ""),
                 kind=message.type or "",
                 correlation_id=message.correlation_id,
-                headers={**headers, "x-history": history},
+                headers={**headers, "x-history": history[-MAX_HISTORY:]},
             )
-            done.add(key)
-        return bool(facts["queue"])
+            replayed.add(_key(letter))
+        return bool(letter["queue"])
 
     try:
-        await each(data, again)
+        await _visit_all(data, replay_selected)
     finally:
         await publisher.close()
-    return len(done)
-
-
-@app.command()
-def discard(which: Which, data: Data = DEFAULT) -> None:
-    """Remove it for good. Exit code 2: there is none of that id."""
-    gone: set[tuple[str, str]] = set()
-
-    async def drop(message: AbstractIncomingMessage) -> bool:
-        facts = told(message)
-        if which not in ("all", facts["id"]):
-            return False
-        gone.add((str(facts["id"]), facts["queue"]))
-        return True
-
-    run(each(data, drop))
-    if not gone:
-        raise fail(f"no dead letter {which!r}", USAGE)
-    typer.echo(f"discarded {len(gone)}")
+    return len(replayed)

@@ -1,4 +1,4 @@
-"""portal demo: the Human Organ Atlas on this machine, in the foreground until Ctrl-C."""
+"""portal demo: runs the portal with the Human Organ Atlas on this machine until Ctrl-C."""
 
 import asyncio
 import contextlib
@@ -16,50 +16,56 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from portal_cli.commands.up import launcher
-from portal_cli.instance import status
-from portal_cli.instance.facts import DEFAULT, Data, NoInstance, fail
+from portal_cli.commands.up import launcher_command
+from portal_cli.instance.addresses import NoInstance
+from portal_cli.instance.status import InstanceStatus, read_status
+from portal_cli.terminal import DEFAULT_DATA, EXIT_FAILED, Data, fail
 
 READY_SECONDS = 300
-LOOK_SECONDS = 2.0  # each look counts in every service
+STATUS_INTERVAL_SECONDS = 2.0  # every service counts for each status
 STAGES = ("jobs answered", "registered", "DOIs", "indexed")
 
 
-class Ended(Exception):
-    """By Ctrl-C, or because the launcher went away."""
+class StopRequested(Exception):
+    """SIGTERM or SIGHUP requested the end of the demo."""
 
 
 def demo(
-    data: Data = DEFAULT,
-    port: Annotated[int, typer.Option(help="Of the gateway.")] = 8000,
-    limit: Annotated[int | None, typer.Option(help="Import only so many documents.")] = None,
+    data: Data = DEFAULT_DATA,
+    port: Annotated[int, typer.Option(help="Port of the gateway.")] = 8000,
+    limit: Annotated[int | None, typer.Option(help="Import only this number of documents.")] = None,
     *,
-    once: Annotated[bool, typer.Option("--once", help="End when all is indexed.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Stop when everything is indexed.")] = False,
 ) -> None:
-    """Start everything, import the Atlas, say where to look. Exit code 1: it did not work out."""
+    """Start the portal, import the Human Organ Atlas and print the addresses to open.
+
+    It runs until Ctrl-C. Exit codes: 0 stopped by Ctrl-C or finished (--once), 1 the portal did
+    not start, or the import failed.
+    """
     console = Console(stderr=True)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _ended)
-    running = subprocess.Popen(launcher(data, port=port), start_new_session=True)  # noqa: S603
+        signal.signal(number, _on_signal)
+    command = launcher_command(data, port=port)
+    running = subprocess.Popen(command, start_new_session=True)  # noqa: S603
     try:
-        _until_ready(running, data)
+        _wait_until_ready(running, data)
         _import(data, limit, console)
-        _where_to_look(console, port, data)
+        _print_addresses(console, port, data)
         while not once and running.poll() is None:
             time.sleep(0.5)
         if running.poll() is not None:
-            raise fail("the portal ended by itself; see its logs", 1)
-    except (KeyboardInterrupt, Ended):
-        console.print("\nending")
+            raise fail(f"The portal stopped unexpectedly; see {data / 'logs'}.", EXIT_FAILED)
+    except (KeyboardInterrupt, StopRequested):
+        console.print("\nstopping the portal")
     finally:
-        _end(running)
+        _stop(running)
 
 
-def _ended(_number: int, _frame: FrameType | None) -> None:
-    raise Ended
+def _on_signal(_number: int, _frame: FrameType | None) -> None:
+    raise StopRequested
 
 
-def _end(running: subprocess.Popen[bytes]) -> None:
+def _stop(running: subprocess.Popen[bytes]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     if running.poll() is None:
@@ -68,23 +74,25 @@ def _end(running: subprocess.Popen[bytes]) -> None:
         running.wait(120)
 
 
-def _until_ready(running: subprocess.Popen[bytes], data: Path) -> None:
+def _wait_until_ready(running: subprocess.Popen[bytes], data: Path) -> None:
     end = time.monotonic() + READY_SECONDS
     while time.monotonic() < end:
         if running.poll() is not None:
-            raise typer.Exit(1)  # the launcher has said why
+            raise typer.Exit(EXIT_FAILED)  # the launcher has printed the reason
         try:
-            found = asyncio.run(status.look(data))
+            found = asyncio.run(read_status(data))
         except NoInstance:
             found = None
-        if found and not found.trouble:
+        if found and not found.problems:
             return
         time.sleep(0.5)
-    raise fail(f"not ready after {READY_SECONDS} s", 1)
+    raise fail(
+        f"The portal is not ready after {READY_SECONDS} s; see {data / 'logs'}.", EXIT_FAILED
+    )
 
 
 def _import(data: Path, limit: int | None, console: Console) -> None:
-    """`portal import hoa`, with a bar for each stage of what follows from it."""
+    """Runs `portal import hoa` with a progress bar for each stage."""
     command = [sys.executable, "-m", "portal_cli.main", "import", "hoa", "--data", str(data),
                "--json", *(["--limit", str(limit)] if limit else [])]  # fmt: skip
     result: list[subprocess.CompletedProcess[str]] = []
@@ -98,18 +106,19 @@ def _import(data: Path, limit: int | None, console: Console) -> None:
         bars = {name: progress.add_task(name, total=None) for name in STAGES}
         sending.start()
         while True:
-            found = asyncio.run(status.look(data))
+            found = asyncio.run(read_status(data))
             for name, (done, total) in stages(found).items():
                 progress.update(bars[name], completed=done, total=total or None)
             if not sending.is_alive() and not found.waiting:
                 break
-            time.sleep(LOOK_SECONDS)
+            time.sleep(STATUS_INTERVAL_SECONDS)
     if result and result[0].returncode:
-        raise fail(f"the import failed:\n{result[0].stderr or result[0].stdout}", 1)
+        output = result[0].stderr or result[0].stdout
+        raise fail(f"The import failed:\n{output}", EXIT_FAILED)
 
 
-def stages(found: status.Condition) -> dict[str, tuple[int, int]]:
-    """How far each stage is: done and known in total."""
+def stages(found: InstanceStatus) -> dict[str, tuple[int, int]]:
+    """Returns for each stage how many are done, and how many are known in total."""
     ingest, doi, indexer = (found.services.get(n, {}) for n in ("ingest", "doi", "indexer"))
     answered = _count(ingest, "jobs_finished")
     jobs = answered + _count(ingest, "jobs_accepted") + _count(ingest, "jobs_working")
@@ -126,18 +135,18 @@ def stages(found: status.Condition) -> dict[str, tuple[int, int]]:
 
 
 def _identified(doi: dict[str, Any]) -> int:
-    told: dict[str, Any] = doi.get("identifiers") or {}
-    return _count(told, "minted") + _count(told, "adopted")
+    counts: dict[str, Any] = doi.get("identifiers") or {}
+    return _count(counts, "minted") + _count(counts, "adopted")
 
 
-def _count(told: dict[str, Any], name: str) -> int:
-    value = told.get(name, 0)
+def _count(figures: dict[str, Any], name: str) -> int:
+    value = figures.get(name, 0)
     return value if isinstance(value, int) else 0
 
 
-def _where_to_look(console: Console, port: int, data: Path) -> None:
+def _print_addresses(console: Console, port: int, data: Path) -> None:
     site = f"http://localhost:{port}"
-    where = "" if data == DEFAULT else f" --data {data}"
+    where = "" if data == DEFAULT_DATA else f" --data {data}"
     command = portal_command()
     pid = "LADAF-2021-17_kidney_left_VOI-02.1_2.6um_bm05"
     lines = (
@@ -153,14 +162,14 @@ def _where_to_look(console: Console, port: int, data: Path) -> None:
         f"  {command} get {pid} -o /tmp/kidney{where}",
         f"  {command} status{where}",
         "",
-        "Ctrl-C ends it; the data stay.",
+        "Press Ctrl-C to stop. The data stay.",
     )
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True)
 
 
 def portal_command() -> str:
-    """What to type for `portal`: by uv where it is on the PATH, else as it was installed here."""
+    """Returns how to call `portal` here: with uv if it is installed, otherwise by its path."""
     if shutil.which("uv"):
         return "uv run portal"
     here = Path(sys.executable).with_name("portal")

@@ -1,7 +1,7 @@
-"""portal doi: look at DOIs, reserve, publish and hide them; compare all who know of them."""
+"""portal doi: shows, reserves, publishes, hides and audits DOIs."""
 
-import json
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
@@ -9,131 +9,158 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from portal_cli.commands import doi_audit
-from portal_cli.instance.facts import (
-    DEFAULT,
-    OUT_OF_REACH,
-    USAGE,
+from portal_cli.instance.addresses import exit_if_unreachable, service_urls
+from portal_cli.instance.doi_audit import DoiAudit, audit_dois
+from portal_cli.terminal import (
+    DEFAULT_DATA,
+    EXIT_FAILED,
+    EXIT_UNREACHABLE,
+    EXIT_USAGE,
     Data,
     Json,
-    NoInstance,
     fail,
-    service_urls,
+    print_json,
 )
 
-app = typer.Typer(help="DOIs: show, reserve, publish, hide, audit.", no_args_is_help=True)
-Name = Annotated[str, typer.Argument(metavar="ID", help="A pid or a DOI.")]
-Timeout = Annotated[float, typer.Option(help="Seconds to wait for DataCite.")]
-SHOWN = ("pid", "level", "doi", "doi_state", "state", "url", "hold", "version", "problem")
+app = typer.Typer(help="Show, reserve, publish, hide and audit DOIs.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(metavar="ID", help="Pid or DOI of a record.")]
+Timeout = Annotated[float, typer.Option(help="Maximum time to wait for DataCite, in seconds.")]
+SHOWN_FIELDS = (
+    "pid", "level", "doi", "doi_state", "state", "url", "hold", "version", "problem",
+)  # fmt: skip
+AUDIT_COLUMNS = ("pid", "doi", "what", "reason")
 
 
 @app.command()
-def show(name: Name, data: Data = DEFAULT, *, as_json: Json = False) -> None:
-    """What the registry knows of it. Exit code 2: nothing."""
+def show(name: Name, data: Data = DEFAULT_DATA, *, as_json: Json = False) -> None:
+    """Show the DOI of a record and its state.
+
+    Exit codes: 0 shown, 2 there is no such record, 3 no portal is running.
+    """
     with _client(data) as client:
-        _show(_asked(client, "GET", "/identifiers", params={"id": name})["identifiers"], as_json)
+        found = _request(client, "GET", "/identifiers", params={"id": name})
+    _print(found["identifiers"], as_json=as_json)
 
 
 @app.command()
 def reserve(
-    name: Annotated[str, typer.Argument(metavar="PID")],
-    data: Data = DEFAULT,
-    level: Annotated[str, typer.Option(help="Of a pid that is not known yet.")] = "dataset",
+    name: Annotated[str, typer.Argument(metavar="PID", help="Pid of a record, also a future one.")],
+    data: Data = DEFAULT_DATA,
+    level: Annotated[
+        str, typer.Option(help="Level of a pid that is not registered yet.")
+    ] = "dataset",
     timeout: Timeout = 60,
     *,
     as_json: Json = False,
 ) -> None:
-    """A Draft of the DOI that this pid has, or will have. Exit codes: 1 refused, 2 no such pid."""
-    _wish(data, "reserve", {"id": name, "level": level}, timeout, as_json=as_json)
+    """Create the DOI of a pid as a draft, before its record is registered or public.
+
+    Exit codes: 0 done, 1 refused, 2 there is no such pid, 3 no portal is running.
+    """
+    _change(data, "reserve", {"id": name, "level": level}, timeout, as_json=as_json)
 
 
 @app.command()
 def publish(
-    name: Name, data: Data = DEFAULT, timeout: Timeout = 60, *, as_json: Json = False
+    name: Name, data: Data = DEFAULT_DATA, timeout: Timeout = 60, *, as_json: Json = False
 ) -> None:
-    """Findable, if its record is public and complete. Exit codes: 1 refused, 2 no such DOI."""
-    _wish(data, "publish", {"id": name}, timeout, as_json=as_json)
+    """Make a DOI findable, if its record is public and complete.
+
+    Exit codes: 0 done, 1 refused, 2 there is no such record, 3 no portal is running.
+    """
+    _change(data, "publish", {"id": name}, timeout, as_json=as_json)
 
 
 @app.command()
-def hide(name: Name, data: Data = DEFAULT, timeout: Timeout = 60, *, as_json: Json = False) -> None:
-    """Registered: it resolves, and is found no more. Exit codes: 1 refused, 2 no such DOI."""
-    _wish(data, "hide", {"id": name}, timeout, as_json=as_json)
+def hide(
+    name: Name, data: Data = DEFAULT_DATA, timeout: Timeout = 60, *, as_json: Json = False
+) -> None:
+    """Remove a DOI from the search of DataCite (state "registered"). It still resolves.
+
+    Exit codes: 0 done, 1 refused, 2 there is no such record, 3 no portal is running.
+    """
+    _change(data, "hide", {"id": name}, timeout, as_json=as_json)
 
 
 @app.command()
 def audit(
-    data: Data = DEFAULT,
+    data: Data = DEFAULT_DATA,
     *,
-    repair: Annotated[bool, typer.Option("--repair", help="Mend what differs.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Repair the differences.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare registry, DataCite and ICAT over all DOIs. Exit code 1: they differ."""
-    try:
+    """Compare all DOIs between the portal, DataCite and ICAT.
+
+    Exit codes: 0 they agree, 1 they differ, 3 a service does not respond.
+    """
+    with exit_if_unreachable("doi or ingest"):
         urls = service_urls(data)
-        found = doi_audit.audited(urls["doi"], urls["ingest"], repair=repair)
-    except NoInstance as error:
-        raise fail(str(error), OUT_OF_REACH) from error
-    except httpx.HTTPError as error:
-        raise fail(f"no answer: {error}", OUT_OF_REACH) from error
+        found = audit_dois(urls["doi"], urls["ingest"], repair=repair)
     if as_json:
-        typer.echo(json.dumps(found.as_json(), indent=1))
+        print_json(found.as_json())
     else:
-        table = Table("pid", "DOI", "what", "reason")
-        for one in found.differences:
-            table.add_row(*(str(one[k] or "") for k in ("pid", "doi", "what", "reason")))
-        if found.differences:
-            Console().print(table)
-        mending = f"; {found.mended} being mended" if repair else ""
-        typer.echo(
-            f"{found.at_datacite} DOIs at DataCite, {found.in_icat} records in ICAT, "
-            f"{len(found.differences)} differences{mending}"
-        )
-    raise typer.Exit(1 if found.differences else 0)
+        _print_audit(found, repair=repair)
+    raise typer.Exit(EXIT_FAILED if found.differences else 0)
 
 
-def _client(data: Any) -> httpx.Client:
-    try:
+def _print_audit(found: DoiAudit, *, repair: bool) -> None:
+    if found.differences:
+        table = Table(*AUDIT_COLUMNS)
+        for difference in found.differences:
+            table.add_row(*(str(difference[column] or "") for column in AUDIT_COLUMNS))
+        Console().print(table)
+    repairing = f"; the repair of {found.mended} has started" if repair else ""
+    typer.echo(
+        f"{found.at_datacite} DOIs at DataCite, {found.in_icat} records in ICAT, "
+        f"{len(found.differences)} differences{repairing}"
+    )
+
+
+def _client(data: Path) -> httpx.Client:
+    with exit_if_unreachable("doi"):
         return httpx.Client(base_url=service_urls(data)["doi"], timeout=60)
-    except NoInstance as error:
-        raise fail(str(error), OUT_OF_REACH) from error
 
 
-def _asked(client: httpx.Client, method: str, path: str, **sent: Any) -> dict[str, Any]:
-    try:
-        answer = client.request(method, path, **sent)
-        told: dict[str, Any] = answer.json()
-    except (httpx.HTTPError, ValueError) as error:
-        raise fail(f"doi does not answer: {error}", OUT_OF_REACH) from error
-    if answer.is_success:
-        return told
-    reason = str(told.get("detail") or told)
-    if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-        raise fail(reason, OUT_OF_REACH)
-    raise fail(reason, USAGE if answer.status_code == int(httpx.codes.NOT_FOUND) else 1)
+def _request(client: httpx.Client, method: str, path: str, **content: Any) -> dict[str, Any]:
+    with exit_if_unreachable("doi"):
+        response = client.request(method, path, **content)
+        body: dict[str, Any] = response.json()
+    if response.is_success:
+        return body
+    reason = str(body.get("detail") or body)
+    if response.is_server_error:
+        raise fail(reason, EXIT_UNREACHABLE)
+    is_unknown = response.status_code == int(httpx.codes.NOT_FOUND)
+    raise fail(reason, EXIT_USAGE if is_unknown else EXIT_FAILED)
 
 
-def _wish(data: Any, action: str, wish: dict[str, str], seconds: float, *, as_json: bool) -> None:
-    """Ask, wait until DataCite has it, show what became of it."""
+def _change(
+    data: Path, action: str, body: dict[str, str], seconds: float, *, as_json: bool
+) -> None:
+    """Requests a change, waits until DataCite has it, and prints the result."""
     end = time.monotonic() + seconds
     with _client(data) as client:
-        told = _asked(client, "POST", f"/{action}", json=wish)
-        while told["pending"] and time.monotonic() < end:
+        row = _request(client, "POST", f"/{action}", json=body)
+        while row["pending"] and time.monotonic() < end:
             time.sleep(0.2)
-            rows = _asked(client, "GET", "/identifiers", params={"id": told["pid"]})["identifiers"]
-            told = next(row for row in rows if row["pid"] == told["pid"])
-    _show([told], as_json)
-    if told["pending"]:
-        raise fail(f"DataCite has not been told after {seconds:g} s: it will be", 1)
-    if told["problem"]:
-        raise fail(str(told["problem"]), 1)
+            found = _request(client, "GET", "/identifiers", params={"id": row["pid"]})
+            row = next(other for other in found["identifiers"] if other["pid"] == row["pid"])
+    _print([row], as_json=as_json)
+    if row["pending"]:
+        raise fail(
+            f"DataCite was not updated within {seconds:g} s; the update stays queued and will be "
+            "retried.",
+            EXIT_FAILED,
+        )
+    if row["problem"]:
+        raise fail(str(row["problem"]), EXIT_FAILED)
 
 
-def _show(rows: list[dict[str, Any]], as_json: bool) -> None:  # noqa: FBT001  # the option's value
+def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(rows, indent=1))
+        print_json(rows)
         return
     for row in rows:
-        for name in SHOWN:
+        for name in SHOWN_FIELDS:
             if row.get(name) is not None:
                 typer.echo(f"{name}: {row[name]}")

@@ -1,8 +1,8 @@
-"""portal get: a dataset's files, from tape if need be, verified."""
+"""portal get: downloads datasets, restores files from tape if needed, and verifies every file."""
 
-import json
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,222 +11,180 @@ from typing import Annotated, Any
 import typer
 from portal_shared.contracts.file_urls import folder_name
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
-from portal_cli.download import receipt as receipts
-from portal_cli.download.client import OutOfReach, Portal, Unknown
-from portal_cli.download.client import Progress as Staging
-from portal_cli.download.download import Download, Receipt
-from portal_cli.download.fetcher import Result
+from portal_cli.download.client import OutOfReach, PortalClient, SelectionError
+from portal_cli.download.display import ProgressBars
+from portal_cli.download.download import DatasetDownload, DatasetResult
 from portal_cli.download.ranges import Interrupted
-from portal_cli.download.selection import datasets
-from portal_cli.instance.facts import (
-    DEFAULT,
-    OUT_OF_REACH,
-    USAGE,
+from portal_cli.download.receipt import build_receipt, default_path, write_receipt
+from portal_cli.download.selection import select_datasets
+from portal_cli.instance.addresses import NoInstance, gateway_url
+from portal_cli.terminal import (
+    DEFAULT_DATA,
+    EXIT_FAILED,
+    EXIT_UNREACHABLE,
+    EXIT_USAGE,
     Data,
     Json,
-    NoInstance,
     fail,
-    gateway_url,
+    print_json,
+    printable,
 )
 
-INTERRUPTED = 130
-
-
-def printable(text: str) -> str:
-    """What others named, without what would steer a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def staging_line(progress: Staging) -> str:
-    """Its state, and what the portal says of the time it may take."""
-    line = progress.state
-    if progress.place is not None and not progress.done:
-        line += f", place {progress.place} in the queue"
-    if progress.seconds_left is not None and not progress.done:
-        minutes = progress.seconds_left / 60
-        left = f"{progress.seconds_left:.0f} s" if minutes < 2 else f"{minutes:.0f} min"  # noqa: PLR2004
-        line += f", about {left} left"
-    return line
-
-
-class Bars:
-    """Two bars on standard error: what is restored from tape, what is written here."""
-
-    def __init__(self, console: Console, *, quiet: bool) -> None:
-        self._console = console
-        self.progress = Progress(
-            TextColumn("{task.description:>9}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            disable=quiet,
-        )
-        self._tape: TaskID | None = None
-        self._here: TaskID | None = None
-
-    def begin(self, files: int, size: int) -> None:
-        self._tape = None  # of the dataset before
-        self._here = self.progress.add_task(f"{files} files", total=size)
-
-    def staging(self, progress: Staging) -> None:
-        if self._tape is None:
-            self._tape = self.progress.add_task(progress.state, total=progress.bytes)
-        self.progress.update(
-            self._tape,
-            description=staging_line(progress),
-            total=progress.bytes,
-            completed=progress.bytes_online,
-        )
-
-    def advance(self, count: int) -> None:
-        if self._here is not None:
-            self.progress.advance(self._here, count)
-
-    def finished(self, result: Result) -> None:
-        if result.result == "failed":
-            self._console.print(
-                printable(f"{result.location}: {result.reason}"), markup=False, style="red"
-            )
+EXIT_INTERRUPTED = 130
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="Folder to write to. For several datasets: the folder that holds one folder of each. "
+        "Default: a folder named after the pid.",
+    ),
+]
 
 
 def get(
     *,
-    named: Annotated[
-        list[str] | None, typer.Argument(metavar="PID|DOI...", help="The datasets.")
+    identifiers: Annotated[
+        list[str] | None, typer.Argument(metavar="PID|DOI...", help="Datasets to download.")
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="Folder of the dataset, or of the folders of several; else named like the pids.",
-        ),
-    ] = None,
+    output: Output = None,
     file: Annotated[
-        list[str] | None, typer.Option("--file", help="Only this file; may be repeated.")
+        list[str] | None,
+        typer.Option("--file", help="Download only this file. May be repeated."),
     ] = None,
     listing: Annotated[
         Path | None,
-        typer.Option("--list", help="Pids or DOIs, one a line; - is standard input."),
+        typer.Option("--list", help="File with one pid or DOI per line. `-` reads standard input."),
     ] = None,
     search: Annotated[
-        str | None, typer.Option("--search", help="Words: the datasets the portal finds by them.")
+        str | None, typer.Option("--search", help="Download the datasets found by these words.")
     ] = None,
-    most: Annotated[int, typer.Option("--most", min=1, help="Datasets at most.")] = 20,
-    at_once: Annotated[int, typer.Option("--at-once", min=1, max=16, help="Files at once.")] = 4,
-    ranges: Annotated[
-        int, typer.Option("--ranges", min=1, max=16, help="Ranges of a large file at once.")
+    most: Annotated[int, typer.Option("--most", min=1, help="Maximum number of datasets.")] = 20,
+    at_once: Annotated[
+        int, typer.Option("--at-once", min=1, max=16, help="Files to download in parallel.")
     ] = 4,
-    place: Annotated[
+    ranges: Annotated[
+        int,
+        typer.Option(
+            "--ranges", min=1, max=16, help="Ranges of a large file to download in parallel."
+        ),
+    ] = 4,
+    receipt: Annotated[
         Path | None,
-        typer.Option("--receipt", help="Where the receipt goes; else beside what is downloaded."),
+        typer.Option("--receipt", help="File for the receipt. Default: beside the download."),
     ] = None,
     url: Annotated[
-        str | None, typer.Option("--url", envvar="PORTAL_URL", help="The portal's address.")
+        str | None, typer.Option("--url", envvar="PORTAL_URL", help="Address of the portal.")
     ] = None,
-    data: Data = DEFAULT,
+    data: Data = DEFAULT_DATA,
     as_json: Json = False,
 ) -> None:
-    """Download datasets and verify every file of them.
+    """Download datasets and verify every file.
 
-    Files on tape are asked for, of all datasets at once, and fetched as they come. What is there
-    already and right is left alone; what was cut off (NAME.part) goes on where it stopped. A
-    receipt says what came, from where, with which checksum, and how to cite it. Exit codes: 0 all
-    verified, 1 something failed, 2 wrong use or unknown dataset or file, 3 the portal is out of
-    reach, 130 interrupted.
+    Files on tape are requested for all datasets together and downloaded as they arrive. Complete
+    files are not downloaded again; a partial file (NAME.part) is continued. The receipt lists all
+    files with their addresses and checksums, and how to cite the datasets. Exit codes: 0 all files
+    are verified, 1 some failed, 2 wrong arguments, or an unknown dataset or file, 3 the portal does
+    not respond, 130 interrupted (run the same command again to continue).
     """
     began, started = datetime.now(UTC), time.monotonic()
-    try:
-        portal = Portal(url or gateway_url(data))
-    except NoInstance as error:
-        raise fail(str(error), OUT_OF_REACH) from error
-    bars = Bars(Console(stderr=True), quiet=as_json)
-    try:
+    with _open_portal(url, data) as portal:
+        bars = ProgressBars(Console(stderr=True), quiet=as_json)
         with bars.progress:
-            pids = datasets(portal, named or [], listing, search, most)
+            pids = select_datasets(portal, identifiers or [], listing, search, most)
             downloads = _downloads(portal, pids, output, bars, at_once=at_once, ranges=ranges)
             for pid, download in zip(pids, downloads, strict=True):
-                download.ask(pid, file or [])
-            done = _finished(downloads)
-        where = place or receipts.default_place([r.folder for r in done], output)
-        receipts.write(where, receipts.receipt(portal, done, began))
-    except Unknown as error:
-        raise fail(_lines(error), USAGE) from error
+                download.request(pid, file or [])
+            results = _fetch_all(downloads)
+        path = receipt or default_path([result.folder for result in results], output)
+        write_receipt(path, build_receipt(portal, results, began))
+    _print(results, path, time.monotonic() - started, as_json=as_json)
+    raise typer.Exit(EXIT_FAILED if any(result.failed for result in results) else 0)
+
+
+@contextmanager
+def _open_portal(url: str | None, data: Path) -> Generator[PortalClient]:
+    """Yields a client; ends the command with the exit code for what goes wrong meanwhile."""
+    try:
+        portal = PortalClient(url or gateway_url(data))
+    except NoInstance as error:
+        raise fail(str(error), EXIT_UNREACHABLE) from error
+    try:
+        yield portal
+    except SelectionError as error:
+        raise fail(_printable_lines(error), EXIT_USAGE) from error
     except OutOfReach as error:
-        raise fail(str(error), OUT_OF_REACH) from error
+        raise fail(str(error), EXIT_UNREACHABLE) from error
     except OSError as error:
-        raise fail(f"cannot be written: {error}", USAGE) from error
+        raise fail(f"The files cannot be written: {error}", EXIT_USAGE) from error
     except (KeyboardInterrupt, Interrupted) as error:
-        raise fail("interrupted; the same command goes on where it stopped", INTERRUPTED) from error
+        raise fail(
+            "Interrupted. Run the same command again to continue.", EXIT_INTERRUPTED
+        ) from error
     finally:
         portal.close()
-    _tell(done, where, time.monotonic() - started, as_json=as_json)
-    raise typer.Exit(1 if any(receipt.failed for receipt in done) else 0)
-
-
-def _finished(downloads: Sequence[Download]) -> list[Receipt]:
-    """One after the other; what was too much to ask for follows as there is room for it."""
-    done: list[Receipt] = []
-    for download in downloads:
-        done.append(download.finish())
-        all(other.is_asked() for other in downloads)  # up to the first that is too much
-    return done
 
 
 def _downloads(
-    portal: Portal, pids: Sequence[str], output: Path | None, bars: Bars, **how: int
-) -> list[Download]:
-    """One of each dataset; several have folders of their own below the output. Raises Unknown."""
+    portal: PortalClient,
+    pids: Sequence[str],
+    output: Path | None,
+    bars: ProgressBars,
+    **limits: int,
+) -> list[DatasetDownload]:
+    """Returns a download for each dataset; several get a folder each. Raises SelectionError."""
     if len(pids) == 1:
-        return [Download(portal, output, bars, **how)]
+        return [DatasetDownload(portal, output, bars, **limits)]
     names = [folder_name(pid) for pid in pids]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise Unknown(f"two of the datasets would be written to {twice}: download them one by one")
+    duplicate = next((name for name in names if names.count(name) > 1), None)
+    if duplicate is not None:
+        raise SelectionError(
+            f"Two of these datasets would be written to the same folder {duplicate}. "
+            "Download them one by one."
+        )
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
-    return [Download(portal, (output or Path()) / name, bars, **how) for name in names]
+    return [DatasetDownload(portal, (output or Path()) / name, bars, **limits) for name in names]
 
 
-def _lines(error: Exception) -> str:
+def _fetch_all(downloads: Sequence[DatasetDownload]) -> list[DatasetResult]:
+    """Fetches one dataset after the other; in between, requests what exceeded the quota before."""
+    results: list[DatasetResult] = []
+    for download in downloads:
+        results.append(download.fetch())
+        all(other.try_request() for other in downloads)  # stops at the first that is still refused
+    return results
+
+
+def _printable_lines(error: Exception) -> str:
     return "\n".join(printable(line) for line in str(error).splitlines())
 
 
-def _tell(done: Sequence[Receipt], where: Path, seconds: float, *, as_json: bool) -> None:
+def _print(
+    results: Sequence[DatasetResult], receipt: Path, seconds: float, *, as_json: bool
+) -> None:
     if as_json:
-        told = [_facts(receipt) for receipt in done]
-        facts = {**(told[0] if len(told) == 1 else {"datasets": told})}
-        facts |= {"receipt": str(where.resolve()), "seconds": round(seconds, 3)}
-        typer.echo(json.dumps(facts, indent=1))
+        datasets = [_facts(result) for result in results]
+        facts = {**(datasets[0] if len(datasets) == 1 else {"datasets": datasets})}
+        facts |= {"receipt": str(receipt.resolve()), "seconds": round(seconds, 3)}
+        print_json(facts)
         return
-    for receipt in done:
-        written = [r for r in receipt.results if r.result == "downloaded"]
-        present = sum(r.result == "present" for r in receipt.results)
-        failed = len(receipt.failed)
-        size = sum(r.bytes for r in written)
-        line = f"{len(written)} files ({size} bytes) downloaded and verified"
-        line += f", {present} were there" if present else ""
-        line += f", {failed} failed" if failed else ""
-        typer.echo(f"{line}: {receipt.folder}")
-    typer.echo(f"receipt: {where}")
+    for result in results:
+        downloaded = [f for f in result.files if f.result == "downloaded"]
+        present = sum(f.result == "present" for f in result.files)
+        size = sum(f.bytes for f in downloaded)
+        line = f"{len(downloaded)} files ({size} bytes) downloaded and verified"
+        line += f", {present} were already complete" if present else ""
+        line += f", {len(result.failed)} failed" if result.failed else ""
+        typer.echo(f"{line}: {result.folder}")
+    typer.echo(f"receipt: {receipt}")
 
 
-def _facts(receipt: Receipt) -> dict[str, Any]:
+def _facts(result: DatasetResult) -> dict[str, Any]:
     return {
-        "pid": receipt.pid,
-        "directory": str(receipt.folder.resolve()),
-        "files": [asdict(r) for r in sorted(receipt.results, key=lambda r: r.location)],
-        "bytes_downloaded": sum(r.bytes for r in receipt.results if r.result == "downloaded"),
+        "pid": result.pid,
+        "directory": str(result.folder.resolve()),
+        "files": [asdict(f) for f in sorted(result.files, key=lambda f: f.location)],
+        "bytes_downloaded": sum(f.bytes for f in result.files if f.result == "downloaded"),
     }

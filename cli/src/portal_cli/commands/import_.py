@@ -1,4 +1,4 @@
-"""portal import: the Human Organ Atlas, or a corpus of PaNOSC records, as ingest jobs."""
+"""portal import: imports the Human Organ Atlas, or files of PaNOSC records, as jobs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,182 +10,192 @@ from portal_shared.contracts.jobs import FileIn
 from portal_shared.runtime.errors import Invalid
 
 from portal_cli.commands.submit import Timeout
-from portal_cli.hoa import details
-from portal_cli.hoa import jobs as hoa_jobs
-from portal_cli.hoa.atlas import Atlas, atlas
+from portal_cli.hoa.atlas import Atlas, build_atlas
 from portal_cli.hoa.datasets import FOLDER
-from portal_cli.hoa.source import Entry, Source, installed
-from portal_cli.instance.facts import DEFAULT, USAGE, Data, Json, NoInstance, facts, fail
-from portal_cli.panosc.jobs import jobs as panosc_jobs
+from portal_cli.hoa.details import dataset_details
+from portal_cli.hoa.jobs import atlas_job, proposal_jobs, publication_jobs, select_documents
+from portal_cli.hoa.source import Entry, Source, read_installed
+from portal_cli.instance.addresses import NoInstance, read_instance
+from portal_cli.panosc.jobs import corpus_jobs
 from portal_cli.submission.dispatch import dispatch, finish
-from portal_cli.submission.message import Outgoing
+from portal_cli.submission.message import JobMessage
+from portal_cli.terminal import DEFAULT_DATA, EXIT_USAGE, Data, Json, fail
 
 Archive = Annotated[
     Path | None,
-    typer.Option(envvar="PORTAL_INTAKE_ROOT", help="Where files to ingest are put."),
+    typer.Option(
+        envvar="PORTAL_INTAKE_ROOT",
+        help="Intake root of the portal; the generated files are written there.",
+    ),
 ]
 
 
 @dataclass
-class Files:
-    """Files made and found so far."""
+class GeneratedFiles:
+    """Files of the datasets so far, and how many folders were created or already complete."""
 
-    made: int = 0
-    kept: int = 0
+    folders_created: int = 0
+    folders_present: int = 0
     bytes: int = 0
     by_dataset: dict[str, Sequence[FileIn]] = field(default_factory=dict[str, Sequence[FileIn]])
 
-    def add(self, name: str, files: Sequence[FileIn], *, made: bool) -> None:
+    def add(self, name: str, files: Sequence[FileIn], *, created: bool) -> None:
         self.by_dataset[name] = files
         self.bytes += sum(f.size or 0 for f in files)
-        if made:
-            self.made += 1
+        if created:
+            self.folders_created += 1
         else:
-            self.kept += 1
+            self.folders_present += 1
 
 
 def import_hoa(
-    data: Data = DEFAULT,
+    data: Data = DEFAULT_DATA,
     archive: Archive = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Only the first so many documents, these alone.")
+        int | None,
+        typer.Option(min=1, help="Import only the first N documents (no proposals, no atlas)."),
     ] = None,
     donor: Annotated[
-        list[str] | None, typer.Option(help="Only documents of this donor, these alone.")
+        list[str] | None,
+        typer.Option(
+            help="Import only documents of this donor (no proposals, no atlas). May be repeated."
+        ),
     ] = None,
     timeout: Timeout = 900,
     *,
     no_files: Annotated[
-        bool, typer.Option("--no-files", help="Metadata alone: nothing to download.")
+        bool, typer.Option("--no-files", help="Import metadata only, without files.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Import the Human Organ Atlas from the installed hoa-tools.
+    """Import the Human Organ Atlas from the installed package hoa-tools.
 
-    A job per donor and organ, then one per proposal and one for the atlas itself. The voxels are
-    not here: each dataset is given small generated files that say so. A second run changes nothing.
-    Exit codes: 0 all done, 1 some refused or set aside, 2 wrong use, 3 portal out of reach, 4 no
-    answer in time.
+    Sends one job per donor and organ, then one per proposal and one for the atlas. The measured
+    volumes are not included: small generated files, marked as such, take their place. A second run
+    changes nothing. Exit codes: 0 all records were accepted, 1 some were refused or could not be
+    read, 2 wrong arguments, 3 no portal is running, 4 no answer within the timeout.
     """
-    source = installed()
-    whole = atlas(source.entries)
-    names = hoa_jobs.chosen(whole, donors=donor or (), limit=limit)
+    source = read_installed()
+    atlas = build_atlas(source.entries)
+    names = select_documents(atlas, donors=donor or (), limit=limit)
     if not names:
-        raise fail(f"no documents of donor {', '.join(donor or ())}", USAGE)
-    place = None if no_files else archive or _archive(data)
-    files = Files()
-    partial = limit is not None or bool(donor)
-    jobs = _jobs(source, whole, names, place=place, files=files, partial=partial)
-    more = 0 if partial else len(list(hoa_jobs.proposals(whole, release=source.version))) + 1
+        raise fail(f"There are no documents of donor {', '.join(donor or ())}.", EXIT_USAGE)
+    folder = None if no_files else archive or _archive(data)
+    files = GeneratedFiles()
+    is_partial = limit is not None or bool(donor)
+    jobs = _jobs(source, atlas, names, folder=folder, files=files, is_partial=is_partial)
+    more = 0 if is_partial else len(list(proposal_jobs(atlas, release=source.version))) + 1
     sent = dispatch(data, jobs, total=len(names) + more, seconds=timeout, quiet=as_json)
-    told = _told(source, whole, names, files)
+    facts = _facts(source, atlas, names, files)
     if not as_json:
-        _show(source, told)
+        _print(source, facts)
     raise finish(
-        sent, outcomes=False, set_aside=len(source.set_aside), facts=told if as_json else None
+        sent, outcomes=False, skipped=len(source.skipped), facts=facts if as_json else None
     )
 
 
 def _archive(data: Path) -> Path:
-    """Where the instance takes files in: as it says, else in its folder."""
+    """Returns the intake root of the running instance, or the default below its data folder."""
     try:
-        return Path(str(facts(data)["archive"]))
+        return Path(str(read_instance(data)["archive"]))
     except (NoInstance, KeyError):
         return data / "archive"
 
 
 def _jobs(
     source: Source,
-    whole: Atlas,
+    atlas: Atlas,
     names: Sequence[str],
     *,
-    place: Path | None,
-    files: Files,
-    partial: bool,
-) -> Iterator[Outgoing]:
-    """Each document's files are made just before its job is sent: the portal works meanwhile."""
+    folder: Path | None,
+    files: GeneratedFiles,
+    is_partial: bool,
+) -> Iterator[JobMessage]:
+    """Yields the jobs in sending order.
+
+    The files of a document are generated just before its job is sent, so that the portal already
+    works on the jobs before it.
+    """
+    release = source.version
     for name in names:
-        if place is not None:
-            _make(place / FOLDER, whole.documents[name], whole, source.version, files)
-        yield from hoa_jobs.publications(
-            whole, [name], release=source.version, files=files.by_dataset
-        )
-    if not partial:
-        yield from hoa_jobs.proposals(whole, release=source.version)
-        yield hoa_jobs.the_atlas(whole, release=source.version)
+        if folder is not None:
+            _generate(folder / FOLDER, atlas.documents[name], atlas, release, files)
+        yield from publication_jobs(atlas, [name], release=release, files=files.by_dataset)
+    if not is_partial:
+        yield from proposal_jobs(atlas, release=release)
+        yield atlas_job(atlas, release=release)
 
 
-def _make(folder: Path, entries: Sequence[Entry], whole: Atlas, release: str, files: Files) -> None:
-    from portal_cli.miniature import writing  # noqa: PLC0415  # zarr takes a second to import
+def _generate(
+    root: Path, entries: Sequence[Entry], atlas: Atlas, release: str, files: GeneratedFiles
+) -> None:
+    from portal_cli.miniature import folder  # noqa: PLC0415  # importing zarr takes a second
 
-    with writing.alone(folder):
+    with folder.exclusive(root):
         for entry in entries:
             record = entry.record
-            wanted = writing.Miniature(
+            miniature = folder.Miniature(
                 name=record.name,
                 organ=record.sample.organ,
                 whole=record.dataset_type == "overview",
                 shape=record.data.shape,
                 voxel_um=record.data.voxel_size_um,
-                metadata=details.of_dataset(entry, whole, release),
+                metadata=dataset_details(entry, atlas, release),
             )
-            listed, made = writing.ensure(folder, wanted)
-            files.add(record.name, listed, made=made)
+            found, created = folder.ensure_folder(root, miniature)
+            files.add(record.name, found, created=created)
 
 
-def _told(source: Source, whole: Atlas, names: Sequence[str], files: Files) -> dict[str, Any]:
+def _facts(
+    source: Source, atlas: Atlas, names: Sequence[str], files: GeneratedFiles
+) -> dict[str, Any]:
     return {
         "source": f"hoa-tools {source.version}",
         "documents": len(names),
-        "datasets": sum(len(whole.documents[n]) for n in names),
-        "set_aside": [{"name": s.name, "reason": s.reason} for s in source.set_aside],
+        "datasets": sum(len(atlas.documents[n]) for n in names),
+        "set_aside": [{"name": s.name, "reason": s.reason} for s in source.skipped],
         "private_values_dropped": source.dropped,
-        "folders_made": files.made,
-        "folders_kept": files.kept,
+        "folders_made": files.folders_created,
+        "folders_kept": files.folders_present,
         "bytes": files.bytes,
     }
 
 
-def _show(source: Source, told: dict[str, Any]) -> None:
+def _print(source: Source, facts: dict[str, Any]) -> None:
     typer.echo(
-        f"{told['source']}: {told['datasets']} datasets in {told['documents']} documents; files of "
-        f"{files_told(told)}; {told['private_values_dropped']} private values dropped"
+        f"{facts['source']}: {facts['datasets']} datasets in {facts['documents']} documents; "
+        f"file folders: {facts['folders_made']} created, {facts['folders_kept']} already complete "
+        f"({facts['bytes'] / 1e6:.0f} MB); "
+        f"{facts['private_values_dropped']} private values left out"
     )
-    for bad in source.set_aside:
-        typer.echo(f"set aside: {bad.name}: {bad.reason}", err=True)
-
-
-def files_told(told: dict[str, Any]) -> str:
-    return (
-        f"{told['folders_made']} made, of {told['folders_kept']} there already "
-        f"({told['bytes'] / 1e6:.0f} MB)"
-    )
+    for record in source.skipped:
+        typer.echo(f"not imported: {record.name}: {record.reason}", err=True)
 
 
 def import_panosc(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Corpus files.")],
-    data: Data = DEFAULT,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="JSON files with PaNOSC records.")
+    ],
+    data: Data = DEFAULT_DATA,
     timeout: Timeout = 300,
     *,
     as_json: Json = False,
 ) -> None:
-    """Import records in the form of the PaNOSC data model.
+    """Import JSON files with records of the PaNOSC data model.
 
-    A file has `instruments`, `documents` (with their `datasets`) and `orphan_datasets`; every
-    field is kept. A file that is wrong is refused with the place, and nothing is sent. Exit codes:
-    0 all done, 1 some refused, 2 wrong use, 3 portal out of reach, 4 no answer in time.
+    A file has `instruments`, `documents` (with their `datasets`) and `orphan_datasets`. Every field
+    is imported. If one file has an error, its place in the file is shown and nothing is sent. Exit
+    codes: 0 all records were accepted, 1 some were refused, 2 wrong arguments or files, 3 no portal
+    is running, 4 no answer within the timeout.
     """
-    jobs: list[Outgoing] = []
+    jobs: list[JobMessage] = []
     for file in files:
         try:
-            jobs += panosc_jobs(file.read_bytes())
+            jobs += corpus_jobs(file.read_bytes())
         except OSError as error:
-            raise fail(str(error), USAGE) from error
+            raise fail(str(error), EXIT_USAGE) from error
         except Invalid as error:
-            raise fail(f"{file}: {error}", USAGE) from error
+            raise fail(f"{file}: {error}", EXIT_USAGE) from error
     sent = dispatch(data, jobs, total=len(jobs), seconds=timeout, quiet=as_json)
-    raise finish(
-        sent,
-        outcomes=False,
-        facts={"files": [str(f) for f in files]} if as_json else None,
-    )
+    facts = {"files": [str(f) for f in files]} if as_json else None
+    raise finish(sent, outcomes=False, facts=facts)

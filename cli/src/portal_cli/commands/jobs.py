@@ -1,6 +1,5 @@
-"""portal jobs: what was sent, and what became of it."""
+"""portal jobs: lists the jobs that were sent, and shows the result of one."""
 
-import json
 from typing import Annotated, Any
 
 import httpx
@@ -8,49 +7,45 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from portal_cli.instance.facts import (
-    DEFAULT,
-    OUT_OF_REACH,
-    USAGE,
-    Data,
-    Json,
-    NoInstance,
-    fail,
-    service_urls,
-)
+from portal_cli.instance.addresses import exit_if_unreachable, service_urls
+from portal_cli.terminal import DEFAULT_DATA, EXIT_USAGE, Data, Json, fail, print_json
 
 
 def jobs(
-    job_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="One job, in full.")] = None,
-    data: Data = DEFAULT,
-    limit: Annotated[int, typer.Option(help="How many of the latest.", min=1, max=1000)] = 50,
+    job_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Show this job with all its results.")
+    ] = None,
+    data: Data = DEFAULT_DATA,
+    limit: Annotated[
+        int, typer.Option(help="Number of jobs to list, the latest first.", min=1, max=1000)
+    ] = 50,
     *,
     as_json: Json = False,
 ) -> None:
-    """The latest jobs, or one with all its outcomes. Exit code 2: no job of that id."""
-    try:
-        url = service_urls(data)["ingest"]
-        with httpx.Client(base_url=url, timeout=30) as client:
-            if job_id is None:
-                answer = client.get("/jobs", params={"limit": limit})
-            else:
-                answer = client.get(f"/jobs/{job_id}")
-    except NoInstance as error:
-        raise fail(str(error), OUT_OF_REACH) from error
-    except httpx.HTTPError as error:
-        raise fail(f"ingest does not answer: {error}", OUT_OF_REACH) from error
-    if answer.status_code == int(httpx.codes.NOT_FOUND):
-        raise fail(f"no job {job_id!r}", USAGE)
-    told: dict[str, Any] = answer.raise_for_status().json()
+    """List the latest jobs, or show one job with the result of each record.
+
+    Exit codes: 0 shown, 2 there is no job with this id, 3 no portal is running.
+    """
+    with (
+        exit_if_unreachable("ingest"),
+        httpx.Client(base_url=service_urls(data)["ingest"], timeout=30) as client,
+    ):
+        if job_id is None:
+            response = client.get("/jobs", params={"limit": limit})
+        else:
+            response = client.get(f"/jobs/{job_id}")
+        if response.status_code == int(httpx.codes.NOT_FOUND):
+            raise fail(f"There is no job with the id {job_id!r}.", EXIT_USAGE)
+        found: dict[str, Any] = response.raise_for_status().json()
     if as_json:
-        typer.echo(json.dumps(told, indent=1))
+        print_json(found)
     elif job_id is None:
-        _list(told["jobs"])
+        _print_list(found["jobs"])
     else:
-        _one(told)
+        _print_job(found)
 
 
-def _list(rows: list[dict[str, Any]]) -> None:
+def _print_list(rows: list[dict[str, Any]]) -> None:
     table = Table("job", "state", "result", "datasets", "received")
     for row in rows:
         answer: dict[str, Any] = row.get("answer") or {}
@@ -64,18 +59,18 @@ def _list(rows: list[dict[str, Any]]) -> None:
     Console().print(table)
 
 
-def _one(row: dict[str, Any]) -> None:
+def _print_job(row: dict[str, Any]) -> None:
     answer: dict[str, Any] = row.get("answer") or {}
     typer.echo(f"{row['job_id']}: {row['state']} {answer.get('result', '')}")
-    show_problems(answer.get("problems", []), "  ")
+    _print_problems(answer.get("problems", []), "  ")
     outcomes: list[dict[str, Any]] = answer.get("outcomes", [])
     for outcome in outcomes:
         doi = outcome.get("doi") or outcome.get("doi_problem") or ""
         typer.echo(f"  {outcome['kind']} {outcome['name']}: {outcome['result']} {doi}")
-        show_problems(outcome.get("problems", []), "    problem: ")
-        show_problems(outcome.get("warnings", []), "    warning: ")
+        _print_problems(outcome.get("problems", []), "    problem: ")
+        _print_problems(outcome.get("warnings", []), "    warning: ")
 
 
-def show_problems(problems: list[dict[str, str]], indent: str) -> None:
+def _print_problems(problems: list[dict[str, str]], indent: str) -> None:
     for problem in problems:
         typer.echo(f"{indent}{problem['field']}: {problem['reason']}")

@@ -1,4 +1,4 @@
-"""portal submit: job files to the queue, their answers back."""
+"""portal submit: sends job files and prints the answers of the portal."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,34 +6,38 @@ from typing import Annotated
 import typer
 from portal_shared.runtime.errors import Invalid
 
-from portal_cli.instance.facts import DEFAULT, USAGE, Data, Json, fail
-from portal_cli.submission import job_files
 from portal_cli.submission.dispatch import dispatch, finish
+from portal_cli.submission.job_files import message_from_file
+from portal_cli.terminal import DEFAULT_DATA, EXIT_USAGE, Data, Json, fail
 
-Files = Annotated[list[Path], typer.Argument(metavar="JOB.json...", help="Job files.")]
-Timeout = Annotated[float, typer.Option(help="Seconds to wait for the answers.", min=0.1)]
+Files = Annotated[list[Path], typer.Argument(metavar="JOB.json...", help="Job files to send.")]
+Timeout = Annotated[
+    float, typer.Option(help="Maximum time to wait for the answers, in seconds.", min=0.1)
+]
 
 
 def submit(
     files: Files,
-    data: Data = DEFAULT,
+    data: Data = DEFAULT_DATA,
     timeout: Timeout = 120,
     *,
     take_over: Annotated[
         bool,
-        typer.Option("--take-over", help="Also change datasets that ICAT holds from others."),
+        typer.Option(
+            "--take-over", help="Also change datasets that other programs created in ICAT."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Send jobs and show their answers.
+    """Send job files and show the answer to each.
 
-    A file that is no JSON object or larger than 8 MB is refused here, and nothing is sent; the rest
-    the portal judges. Exit codes: 0 all done, 1 some refused, 2 wrong use, 3 portal out of reach,
-    4 no answer in time.
+    If a file is not a JSON object or is larger than 8 MB, no file is sent. Everything else is
+    checked by the portal. Exit codes: 0 all records were accepted, 1 some were refused, 2 wrong
+    arguments or files, 3 no portal is running, 4 no answer within the timeout.
     """
     try:
-        jobs = [job_files.outgoing(str(f), f.read_bytes(), take_over=take_over) for f in files]
+        jobs = [message_from_file(str(f), f.read_bytes(), take_over=take_over) for f in files]
     except (OSError, Invalid) as error:
-        raise fail(str(error), USAGE) from error
+        raise fail(str(error), EXIT_USAGE) from error
     sent = dispatch(data, jobs, total=len(jobs), seconds=timeout, quiet=as_json)
     raise finish(sent, outcomes=True, facts={} if as_json else None)

@@ -1,6 +1,6 @@
-"""portal tape: what the archive could not give."""
+"""portal tape: shows files that could not be restored from tape."""
 
-import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
@@ -8,68 +8,59 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from portal_cli.instance.facts import (
-    DEFAULT,
-    OUT_OF_REACH,
-    Data,
-    Json,
-    NoInstance,
-    fail,
-    service_urls,
-)
+from portal_cli.instance.addresses import exit_if_unreachable, service_urls
+from portal_cli.terminal import DEFAULT_DATA, Data, Json, print_json, printable
 
-app = typer.Typer(help="What the archive could not give.", no_args_is_help=True)
+app = typer.Typer(help="Show files that could not be restored from tape.", no_args_is_help=True)
 COLUMNS = ("pid", "location", "state", "attempts", "reason")
 
 
 @app.callback()
 def tape() -> None:
-    """What the archive could not give."""
+    """Show files that could not be restored from tape."""
 
 
 @app.command()
 def failures(
-    data: Data = DEFAULT,
+    data: Data = DEFAULT_DATA,
     state: Annotated[
         str | None,
-        typer.Option("--state", help="Only those: failed, expired, lost, unverifiable, queued."),
+        typer.Option(
+            "--state",
+            help="Only files in this state: failed, expired, lost, unverifiable or queued.",
+        ),
     ] = None,
     *,
     as_json: Json = False,
 ) -> None:
-    """Files whose recall failed, was wrong, or is tried again; and what is in quarantine.
+    """List files whose recall failed, delivered wrong content or is being repeated.
 
-    Exit codes: 0 there are none, 1 there are some, 3 the downloader does not answer.
+    Files in quarantine are listed, too. Exit codes: 0 there are none, 1 there are some, 3 the
+    downloader does not respond.
     """
-    told = _asked(data)
-    files: list[dict[str, Any]] = [f for f in told["files"] if state in (None, f["state"])]
+    report = _read_failures(data)
+    files: list[dict[str, Any]] = [f for f in report["files"] if state in (None, f["state"])]
     if as_json:
-        typer.echo(json.dumps({**told, "files": files}, indent=1))
-    elif files:
-        table = Table(*COLUMNS)
-        for file in files:
-            table.add_row(*(_printable(str(file[name] or "")) for name in COLUMNS))
-        Console().print(table)
+        print_json({**report, "files": files})
     else:
-        typer.echo("none")
-    if not as_json:
-        for kept in told["quarantine"]:
-            typer.echo(_printable(f"in quarantine: {kept['name']} ({kept['bytes']} bytes)"))
+        _print_report(files, report["quarantine"])
     raise typer.Exit(1 if files else 0)
 
 
-def _asked(data: Any) -> dict[str, Any]:
-    try:
-        url = service_urls(data)["downloader"]
-        answer = httpx.get(f"{url}/failures", timeout=30)
-        answer.raise_for_status()
-        told: dict[str, Any] = answer.json()
-    except NoInstance as error:
-        raise fail(str(error), OUT_OF_REACH) from error
-    except (httpx.HTTPError, ValueError) as error:
-        raise fail(f"the downloader does not answer: {error!r}", OUT_OF_REACH) from error
-    return told
+def _read_failures(data: Path) -> dict[str, Any]:
+    with exit_if_unreachable("downloader"):
+        response = httpx.get(f"{service_urls(data)['downloader']}/failures", timeout=30)
+        report: dict[str, Any] = response.raise_for_status().json()
+    return report
 
 
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+def _print_report(files: list[dict[str, Any]], quarantine: list[dict[str, Any]]) -> None:
+    if files:
+        table = Table(*COLUMNS)
+        for file in files:
+            table.add_row(*(printable(str(file[name] or "")) for name in COLUMNS))
+        Console().print(table)
+    else:
+        typer.echo("none")
+    for file in quarantine:
+        typer.echo(printable(f"in quarantine: {file['name']} ({file['bytes']} bytes)"))

@@ -1,7 +1,7 @@
-"""From a folder and its metadata to a job, or to everything that is wrong with them at once."""
+"""Builds a job from a folder and its metadata, or collects all their problems."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,159 +13,173 @@ from portal_shared.validation.validator import validate
 from pydantic import ValidationError
 
 from portal_cli.curation import file_headers, metadata
-from portal_cli.curation.checksums import Checksums, Progress
-from portal_cli.curation.grouping import Logical, logical
-from portal_cli.curation.header_check import compare
-from portal_cli.curation.scanner import MANIFEST, Found, walk
-from portal_cli.submission.message import Outgoing, outgoing
+from portal_cli.curation.checksums import Checksums, ProgressCallback
+from portal_cli.curation.header_check import compare_header
+from portal_cli.curation.logical_files import LogicalFile, group_files
+from portal_cli.curation.scanner import MANIFEST, ScannedFile, scan_folder
+from portal_cli.submission.message import JobMessage, build_message
 
-MOST_LISTED = 2000  # files in a job: more go into a manifest beside them
+MAX_LISTED_FILES = 2000  # in a job; more files are listed in a manifest beside them
 
 
 @dataclass
-class Prepared:
-    """What a run found."""
-
+class CurationResult:
     problems: list[Problem] = field(default_factory=list[Problem])
     warnings: list[Problem] = field(default_factory=list[Problem])
     dropped: int = 0  # private values
     files: int = 0
     bytes: int = 0
-    read: int = 0  # files whose checksums had to be computed
-    logical: dict[str, int] = field(default_factory=dict[str, int])  # kind to count
-    job: Outgoing | None = None
+    files_read: int = 0  # to compute their checksums
+    logical_files: dict[str, int] = field(default_factory=dict[str, int])  # count by kind
+    job: JobMessage | None = None  # None if there are problems
 
 
-class Preparing:
-    def __init__(self, folder: Path, profile: Profile, *, within: str, state: Path) -> None:
+class JobBuilder:
+    """Builds the job of one folder. `intake_folder`: its path below the portal's intake root."""
+
+    def __init__(self, folder: Path, profile: Profile, *, intake_folder: str, state: Path) -> None:
         self._folder = folder
         self._profile = profile
-        self._within = within  # where the folder will be below the portal's intake root
+        self._intake_folder = intake_folder
         self._checksums = Checksums(folder, state)
-        self.done = Prepared()
+        self.result = CurationResult()
 
-    def run(self, name: str, content: bytes, *, ignore: set[str], progress: Progress) -> Prepared:
-        """Raises Invalid when the metadata cannot be read at all."""
-        done = self.done
-        parts, told = metadata.read(name, content, self._profile)
-        parts, done.dropped = redact(parts, self._profile)
-        done.problems += told
-        files = [f for f in walk(self._folder, done.problems) if f.location not in ignore]
+    def build(
+        self, name: str, content: bytes, *, ignore: set[str], progress: ProgressCallback
+    ) -> CurationResult:
+        """Checks the metadata file `name` and the folder; builds the job if there is no problem.
+
+        Raises Invalid if the metadata cannot be read at all.
+        """
+        result = self.result
+        parts, problems = metadata.read(name, content, self._profile)
+        parts, result.dropped = redact(parts, self._profile)
+        result.problems += problems
+        scanned = scan_folder(self._folder, result.problems)
+        files = [f for f in scanned if f.location not in ignore]
         datasets = _datasets(parts)
-        places = [self._place(d, n, len(datasets)) for n, d in enumerate(datasets)]
-        mine = [_below(files, place) for place in places]
-        self._unclaimed(files, mine)
-        self._judged(parts)
-        self._headers(datasets, places, mine)
-        done.files, done.bytes = len(files), sum(f.size for f in files)
-        digests = self._checksums.of(files, done.problems, progress)
-        done.read = self._checksums.read
-        if not done.problems:
-            self._job(parts, places, mine, digests)
-        return done
+        folders = [self._dataset_folder(d, n, len(datasets)) for n, d in enumerate(datasets)]
+        dataset_files = [_below(files, folder) for folder in folders]
+        self._warn_of_unassigned(files, dataset_files)
+        self._validate(parts)
+        self._check_headers(datasets, folders, dataset_files)
+        result.files, result.bytes = len(files), sum(f.size for f in files)
+        digests = self._checksums.compute(files, result.problems, progress)
+        result.files_read = self._checksums.files_read
+        if not result.problems:
+            self._build_job(parts, folders, dataset_files, digests)
+        return result
 
-    def _place(self, dataset: Any, number: int, count: int) -> str | None:
-        """Where the files of a dataset lie below the folder; "" is all of it."""
+    def _add_problem(self, field: str, reason: str) -> None:
+        self.result.problems.append(Problem(field=field, reason=reason))
+
+    def _dataset_folder(self, dataset: Any, number: int, count: int) -> str | None:
+        """Returns the folder of a dataset below the curated folder ("" is that folder itself).
+
+        It is the field `folder`, or a folder named like the dataset. None: it has a problem.
+        """
         given = cast("dict[str, Any]", dataset) if isinstance(dataset, dict) else {}
-        named = given.get("folder")
-        where = f"datasets[{number}].folder"
-        if isinstance(named, str) and named not in ("", "."):
-            if reason := path_problem(named):
-                self.done.problems.append(Problem(field=where, reason=reason))
+        folder = given.get("folder")
+        field = f"datasets[{number}].folder"
+        if isinstance(folder, str) and folder not in ("", "."):
+            if reason := path_problem(folder):
+                self._add_problem(field, reason)
                 return None
-            if not (self._folder / named).is_dir():
-                self.done.problems.append(Problem(field=where, reason=f"{named!r} is no folder"))
+            if not (self._folder / folder).is_dir():
+                self._add_problem(field, f"{folder!r} is not a folder")
                 return None
-            return named
+            return folder
         name = given.get("name")
         if isinstance(name, str) and "/" not in name and (self._folder / name).is_dir():
             return name
         if count == 1:
             return ""
-        reason = "missing: which of the folders below this one are its files in"
-        self.done.problems.append(Problem(field=where, reason=reason))
+        self._add_problem(field, "required: the subfolder that holds the files of this dataset")
         return None
 
-    def _unclaimed(self, files: Sequence[Found], mine: Sequence[Sequence[Found]]) -> None:
-        claimed = {f.location for some in mine for f in some}
-        left = [f.location for f in files if f.location not in claimed]
-        if left:
-            reason = f"belongs to no dataset, as do {len(left) - 1} more: they are left out"
-            self.done.warnings.append(Problem(field=left[0], reason=reason))
+    def _warn_of_unassigned(
+        self, files: Sequence[ScannedFile], dataset_files: Sequence[Sequence[ScannedFile]]
+    ) -> None:
+        assigned = {f.location for files in dataset_files for f in files}
+        others = [f.location for f in files if f.location not in assigned]
+        if others:
+            more = f" (and {len(others) - 1} more files)" if len(others) > 1 else ""
+            reason = f"belongs to no dataset and is left out{more}"
+            self.result.warnings.append(Problem(field=others[0], reason=reason))
 
-    def _judged(self, parts: dict[str, Any]) -> None:
+    def _validate(self, parts: dict[str, Any]) -> None:
         try:
             envelope = Envelope.model_validate({"version": 1, "job_id": "curate", **parts})
         except ValidationError as error:
-            self.done.problems += [
-                Problem(field=".".join(map(str, e["loc"])), reason=e["msg"]) for e in error.errors()
-            ]
+            for one in error.errors():
+                self._add_problem(".".join(map(str, one["loc"])), one["msg"])
             return
-        judged = validate(envelope, self._profile)
-        found = [judged.document, *judged.datasets, *judged.instruments]
-        self.done.problems += judged.problems
-        refused = "its document is refused"  # told once, at the document
-        self.done.problems += [
-            p for part in found if part for p in part.problems if p.reason != refused
-        ]
+        validation = validate(envelope, self._profile)
+        problems = self.result.problems
+        problems += validation.problems
+        if validation.document:
+            problems += validation.document.problems
+        for dataset in validation.datasets:  # a refused document is reported once, above
+            problems += [p for p in dataset.problems if p.field != "document"]
+        for instrument in validation.instruments:
+            problems += instrument.problems
 
-    def _headers(
+    def _check_headers(
         self,
         datasets: Sequence[Any],
-        places: Sequence[str | None],
-        mine: Sequence[Sequence[Found]],
+        folders: Sequence[str | None],
+        dataset_files: Sequence[Sequence[ScannedFile]],
     ) -> None:
-        for number, (raw, place, files) in enumerate(zip(datasets, places, mine, strict=True)):
-            if place is not None and not files:
-                reason = "holds no files"
-                self.done.problems.append(Problem(field=f"datasets[{number}]", reason=reason))
-            for one in logical(f.location for f in files):
-                self.done.logical[one.kind] = self.done.logical.get(one.kind, 0) + 1
-                self._header(one, raw, f"datasets[{number}]")
+        rows = zip(datasets, folders, dataset_files, strict=True)
+        for number, (dataset, folder, files) in enumerate(rows):
+            if folder is not None and not files:
+                self._add_problem(f"datasets[{number}]", "has no files in its folder")
+            for logical_file in group_files(f.location for f in files):
+                kind = logical_file.kind
+                self.result.logical_files[kind] = self.result.logical_files.get(kind, 0) + 1
+                self._check_header(logical_file, dataset, f"datasets[{number}]")
 
-    def _header(self, one: Logical, raw: Any, place: str) -> None:
-        first = one.name if one.kind == "zarr" else one.files[0]
-        read = file_headers.reader(first)
+    def _check_header(self, file: LogicalFile, given: Any, place: str) -> None:
+        first = file.name if file.kind == "zarr" else file.files[0]
+        read = file_headers.header_reader(first)
         if read is None:
             return
         try:
-            facts = read(self._folder / first)
+            header = read(self._folder / first)
         except Exception as error:  # noqa: BLE001  # of any library, for any broken file
-            reason = f"its header cannot be read: {str(error)[:200] or type(error).__name__}"
-            self.done.problems.append(Problem(field=first, reason=reason))
+            reason = str(error)[:200] or type(error).__name__
+            self._add_problem(first, f"the file header cannot be read: {reason}")
             return
-        if facts and one.kind == "stack" and len(facts.shape) == 2:  # noqa: PLR2004
-            shape = (len(one.files), *facts.shape)
-            voxel = facts.voxel_um
-            facts = file_headers.Facts(facts.format, shape, facts.dtype, voxel, facts.levels)
+        if header and file.kind == "stack" and len(header.shape) == 2:  # noqa: PLR2004
+            header = replace(header, shape=(len(file.files), *header.shape))
         try:
-            dataset = DatasetIn.model_validate({**raw, "folder": None}) if facts else None
+            dataset = DatasetIn.model_validate({**given, "folder": None}) if header else None
         except (ValidationError, TypeError):
-            return  # told already
-        if facts and dataset:
-            self.done.problems += compare(dataset, one.name, facts, place)
+            return  # _validate reports it
+        if header and dataset:
+            self.result.problems += compare_header(dataset, file.name, header, place)
 
-    def _job(
+    def _build_job(
         self,
         parts: dict[str, Any],
-        places: Sequence[str | None],
-        mine: Sequence[Sequence[Found]],
+        folders: Sequence[str | None],
+        dataset_files: Sequence[Sequence[ScannedFile]],
         digests: dict[str, str],
     ) -> None:
-        for raw, place, files in zip(_datasets(parts), places, mine, strict=True):
-            prefix = f"{place}/" if place else ""
-            raw["folder"] = "/".join(filter(None, (self._within, place)))
+        for dataset, folder, files in zip(_datasets(parts), folders, dataset_files, strict=True):
+            prefix = f"{folder}/" if folder else ""
+            dataset["folder"] = "/".join(filter(None, (self._intake_folder, folder)))
             below = [(f.location.removeprefix(prefix), f, digests[f.location]) for f in files]
-            if len(files) > MOST_LISTED:
+            if len(files) > MAX_LISTED_FILES:
                 lines = [f"{digest}  {location}\n" for location, _, digest in sorted(below)]
-                manifest = self._folder / (place or "") / MANIFEST
+                manifest = self._folder / (folder or "") / MANIFEST
                 manifest.write_text("".join(lines), "utf-8")
-                raw["manifest"] = MANIFEST
+                dataset["manifest"] = MANIFEST
             else:
-                raw["files"] = [_file(location, f.size, digest) for location, f, digest in below]
+                dataset["files"] = [_file(location, f.size, sha) for location, f, sha in below]
         document = cast("dict[str, Any]", parts.get("document") or {})
         label = str(document.get("name") or self._folder.name)
-        self.done.job = outgoing("curate", label, **{"profile": self._profile.name, **parts})
+        self.result.job = build_message("curate", label, **{"profile": self._profile.name, **parts})
 
 
 def _datasets(parts: dict[str, Any]) -> list[Any]:
@@ -173,10 +187,10 @@ def _datasets(parts: dict[str, Any]) -> list[Any]:
     return cast("list[Any]", found) if isinstance(found, list) else []
 
 
-def _below(files: Sequence[Found], place: str | None) -> list[Found]:
-    if place is None:
+def _below(files: Sequence[ScannedFile], folder: str | None) -> list[ScannedFile]:
+    if folder is None:
         return []
-    return [f for f in files if not place or f.location.startswith(f"{place}/")]
+    return [f for f in files if not folder or f.location.startswith(f"{folder}/")]
 
 
 def _file(location: str, size: int, digest: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""SHA-256 of many files, in parallel; what was read before and has not changed is not read again.
+"""Computes SHA-256 checksums in parallel; files that have not changed are not read again.
 
-The state is a file of lines, appended to as files are done, so that a run that was cut off goes on.
+The checksums are saved in a state file, one line per file as it is read, so that an interrupted run
+can be continued.
 """
 
 import hashlib
@@ -14,10 +15,10 @@ from typing import Any, cast
 
 from portal_shared.contracts.jobs import Problem
 
-from portal_cli.curation.scanner import Found
+from portal_cli.curation.scanner import ScannedFile
 
-CHUNK = 1 << 20
-Progress = Callable[[int], None]
+CHUNK_BYTES = 1 << 20
+ProgressCallback = Callable[[int], None]  # called with bytes read
 
 
 class Checksums:
@@ -25,31 +26,34 @@ class Checksums:
         self._folder = folder
         self._state = state
         self._threads = threads or min(8, os.cpu_count() or 1)
-        self.read = 0  # files, this time
+        self.files_read = 0
 
-    def of(
-        self, files: Sequence[Found], problems: list[Problem], progress: Progress
+    def compute(
+        self, files: Sequence[ScannedFile], problems: list[Problem], progress: ProgressCallback
     ) -> dict[str, str]:
-        """Location to checksum; a file that changes while it is read is a problem."""
-        known = dict(self._known())
-        there = {f.location: known.get(_key(f)) for f in files}
-        missing = [f for f in files if not there[f.location]]
-        progress(sum(f.size for f in files if there[f.location]))
+        """Returns the checksum of each location.
+
+        A file that cannot be read, or changes while it is read, is added to `problems`.
+        """
+        saved = dict(self._read_state())
+        digests = {f.location: saved.get(_key(f)) for f in files}
+        missing = [f for f in files if not digests[f.location]]
+        progress(sum(f.size for f in files if digests[f.location]))
         self._state.parent.mkdir(parents=True, exist_ok=True)
         with self._state.open("a", encoding="utf-8") as lines:
             pool = ThreadPoolExecutor(self._threads)
             with pool:
-                results = pool.map(partial(self._one, progress=progress), missing)
+                results = pool.map(partial(self._compute_one, progress=progress), missing)
                 for file, result in zip(missing, results, strict=True):
                     if isinstance(result, Problem):
                         problems.append(result)
                         continue
-                    there[file.location] = result
-                    self.read += 1
+                    digests[file.location] = result
+                    self.files_read += 1
                     lines.write(json.dumps([*_key(file), result], ensure_ascii=False) + "\n")
-        return {location: digest for location, digest in there.items() if digest}
+        return {location: digest for location, digest in digests.items() if digest}
 
-    def _known(self) -> Iterator[tuple[tuple[str, int, int], str]]:
+    def _read_state(self) -> Iterator[tuple[tuple[str, int, int], str]]:
         try:
             lines = self._state.read_text("utf-8").splitlines()
         except (OSError, UnicodeDecodeError):
@@ -57,13 +61,13 @@ class Checksums:
         for line in lines:
             try:
                 row: Any = json.loads(line)
-            except ValueError:  # the last line of a run that was cut off
+            except ValueError:  # the last line of an interrupted run
                 continue
             if isinstance(row, list) and len(cast("list[Any]", row)) == 4:  # noqa: PLR2004
                 location, size, modified, digest = cast("list[Any]", row)
                 yield (location, size, modified), digest
 
-    def _one(self, file: Found, progress: Progress) -> str | Problem:
+    def _compute_one(self, file: ScannedFile, progress: ProgressCallback) -> str | Problem:
         try:
             with (self._folder / file.location).open("rb", buffering=0) as handle:
                 digest = _digest(handle.fileno(), progress)
@@ -72,14 +76,15 @@ class Checksums:
             return Problem(field=file.location, reason=f"cannot be read: {error.strerror}")
         if (after.st_size, after.st_mtime_ns) != (file.size, file.modified):
             return Problem(
-                field=file.location, reason="changed while it was read: run again when it is still"
+                field=file.location,
+                reason="changed while it was read: run the command again when nothing changes it",
             )
         return digest
 
 
-def _digest(descriptor: int, progress: Progress) -> str:
+def _digest(descriptor: int, progress: ProgressCallback) -> str:
     digest = hashlib.sha256()
-    buffer = bytearray(CHUNK)
+    buffer = bytearray(CHUNK_BYTES)
     view = memoryview(buffer)
     while size := os.readv(descriptor, [buffer]):
         digest.update(view[:size])
@@ -87,5 +92,5 @@ def _digest(descriptor: int, progress: Progress) -> str:
     return digest.hexdigest()
 
 
-def _key(file: Found) -> tuple[str, int, int]:
+def _key(file: ScannedFile) -> tuple[str, int, int]:
     return (file.location, file.size, file.modified)

@@ -1,4 +1,4 @@
-"""What files know of themselves, by the libraries made for their formats: headers only."""
+"""Reads shape, type and voxel size from file headers: OME-Zarr, TIFF, JPEG 2000, HDF5."""
 
 # h5py, glymur, tifffile and zarr are typed only in part.
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
@@ -15,15 +15,14 @@ from portal_shared import units
 from portal_shared.validation.rules import path_problem
 
 MICROMETRE = "um"
-IMAGE = 2  # axes
-_CENTIMETRE, _INCH = 3, 2  # TIFF's ResolutionUnit
-MOST_FRAMES = 10**7  # that the XML of an OME-TIFF may claim: memory is taken for each
-LONGEST_METADATA = 16_000_000  # bytes of JSON of a zarr
+IMAGE_AXES = 2
+MAX_FRAMES = 10**7  # in the XML of an OME-TIFF: reading allocates memory for each frame
+MAX_METADATA_BYTES = 16_000_000  # of a JSON file in a zarr
 
 
 @dataclass(frozen=True)
-class Facts:
-    """Of one volume or image, axes in the order z, y, x; None where the format does not say."""
+class FileHeader:
+    """Header of a volume or image. Axes are in the order z, y, x; None: not in the header."""
 
     format: str
     shape: tuple[int, ...]
@@ -32,19 +31,19 @@ class Facts:
     levels: int = 1
 
 
-def reader(name: str) -> Callable[[Path], Facts | None] | None:
-    """The function that reads the header of a file, or a folder, of that name."""
+def header_reader(name: str) -> Callable[[Path], FileHeader | None] | None:
+    """Returns the function that reads headers of files (or zarr folders) with such a name."""
     lowered = name.lower()
-    for endings, read in READERS.items():
-        if lowered.endswith(endings):
+    for suffixes, read in READERS.items():
+        if lowered.endswith(suffixes):
             return read
     return None
 
 
-def _zarr(path: Path) -> Facts | None:
-    import zarr  # noqa: PLC0415  # slow to load, and only wanted for some folders
+def _read_zarr(path: Path) -> FileHeader | None:
+    import zarr  # noqa: PLC0415  # slow to import, and needed for some folders only
 
-    _not_too_long(path)
+    _check_metadata_size(path)
     group = zarr.open_group(path, mode="r")
     attributes: Mapping[str, Any] = dict(group.attrs)
     found = attributes.get("ome", attributes).get("multiscales")
@@ -53,8 +52,8 @@ def _zarr(path: Path) -> Facts | None:
     levels = found[0]["datasets"]
     first = levels[0]["path"]
     if reason := path_problem(first):
-        raise ValueError(f"its first level is none: {reason}")
-    _not_too_long(path / first)
+        raise ValueError(f"the path of its first level is not valid: {reason}")
+    _check_metadata_size(path / first)
     array: Any = group[first]
     steps = levels[0].get("coordinateTransformations") or []
     scale = next((s["scale"] for s in steps if s.get("type") == "scale"), None)
@@ -67,17 +66,17 @@ def _zarr(path: Path) -> Facts | None:
             if a.get("type", "space") == "space"
         ]
         voxel = tuple(s for s in space if s is not None) or None
-    return Facts("OME-Zarr", tuple(array.shape), str(array.dtype), voxel, len(levels))
+    return FileHeader("OME-Zarr", tuple(array.shape), str(array.dtype), voxel, len(levels))
 
 
-def _not_too_long(folder: Path) -> None:
+def _check_metadata_size(folder: Path) -> None:
     for name in ("zarr.json", ".zgroup", ".zattrs", ".zarray"):
         file = folder / name
-        if file.is_file() and file.stat().st_size > LONGEST_METADATA:
-            raise ValueError(f"{name} has more than {LONGEST_METADATA} bytes")
+        if file.is_file() and file.stat().st_size > MAX_METADATA_BYTES:
+            raise ValueError(f"{name} is larger than {MAX_METADATA_BYTES} bytes")
 
 
-def _tiff(path: Path) -> Facts | None:
+def _read_tiff(path: Path) -> FileHeader | None:
     import tifffile  # noqa: PLC0415
 
     with tifffile.TiffFile(path) as file:
@@ -85,7 +84,7 @@ def _tiff(path: Path) -> Facts | None:
         series = file.series[0]
         kind = "OME-TIFF" if file.is_ome else "TIFF"
         voxel = _imagej_voxel(file) if pixels is None else _ome_voxel(pixels)
-        return Facts(kind, tuple(series.shape), str(series.dtype), voxel, len(series.levels))
+        return FileHeader(kind, tuple(series.shape), str(series.dtype), voxel, len(series.levels))
 
 
 def _imagej_voxel(file: Any) -> tuple[float, ...] | None:
@@ -104,13 +103,13 @@ def _rational(value: Any) -> float:
 
 
 def _ome_pixels(xml: str) -> Any:
-    """What the XML says of the first image. Raises ValueError for what no file could hold."""
+    """Returns the Pixels element of the first image. Raises ValueError for too many frames."""
     from defusedxml import ElementTree  # noqa: PLC0415
 
     found = [e for e in ElementTree.fromstring(xml).iter() if e.tag.endswith("}Pixels")]
     frames = sum(math.prod(int(e.get(f"Size{axis}", "1")) for axis in "ZCT") for e in found)
-    if frames > MOST_FRAMES:
-        raise ValueError(f"its XML claims {frames} frames")
+    if frames > MAX_FRAMES:
+        raise ValueError(f"its XML claims {frames} frames, the limit is {MAX_FRAMES}")
     return found[0] if found else None
 
 
@@ -123,9 +122,9 @@ def _ome_voxel(pixels: Any) -> tuple[float, ...] | None:
     return tuple(s for s in sizes if s) or None
 
 
-def _jp2(path: Path) -> Facts | None:
+def _read_jp2(path: Path) -> FileHeader | None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of boxes it does not know
+        warnings.simplefilter("ignore")  # glymur warns of unknown boxes
         import glymur  # noqa: PLC0415
 
         image = glymur.Jp2k(path)
@@ -134,34 +133,34 @@ def _jp2(path: Path) -> Facts | None:
     coding = next(s for s in codestream.segment if s.marker_id == "COD")
     signed, depth = size.signed[0], size.bitdepth[0]
     dtype = f"{'int' if signed else 'uint'}{8 if depth <= 8 else 16 if depth <= 16 else 32}"  # noqa: PLR2004
-    return Facts("JPEG 2000", (size.ysiz, size.xsiz), dtype, None, coding.num_res + 1)
+    return FileHeader("JPEG 2000", (size.ysiz, size.xsiz), dtype, None, coding.num_res + 1)
 
 
-def _hdf5(path: Path) -> Facts | None:
+def _read_hdf5(path: Path) -> FileHeader | None:
     import h5py  # noqa: PLC0415
 
     largest: list[Any] = []
 
-    def look(_name: str, item: Any) -> None:
+    def find_largest(_name: str, item: Any) -> None:
         if (
             isinstance(item, h5py.Dataset)
-            and item.ndim >= IMAGE
+            and item.ndim >= IMAGE_AXES
             and (not largest or item.size > largest[0].size)
         ):
             largest[:] = [item]
 
     with h5py.File(path, "r") as file:
-        file.visititems(look)
+        file.visititems(find_largest)
         if not largest:
             return None
         found = largest[0]
-        kind = "NeXus" if _nexus(file) else "HDF5"
+        kind = "NeXus" if _is_nexus(file) else "HDF5"
         size = found.attrs.get("element_size_um")
         voxel = tuple(float(s) for s in size) if size is not None else None
-        return Facts(kind, tuple(found.shape), str(found.dtype), voxel)
+        return FileHeader(kind, tuple(found.shape), str(found.dtype), voxel)
 
 
-def _nexus(file: Any) -> bool:
+def _is_nexus(file: Any) -> bool:
     return any("NX_class" in item.attrs for item in (file, *file.values()))
 
 
@@ -169,9 +168,9 @@ def _um(value: float, unit: str) -> float | None:
     return value if unit in ("µm", MICROMETRE) else units.convert(value, unit, MICROMETRE)
 
 
-READERS: dict[tuple[str, ...], Callable[[Path], Facts | None]] = {
-    (".zarr",): _zarr,
-    (".tif", ".tiff"): _tiff,
-    (".jp2", ".j2k"): _jp2,
-    (".h5", ".hdf5", ".nx", ".nxs"): _hdf5,
+READERS: dict[tuple[str, ...], Callable[[Path], FileHeader | None]] = {
+    (".zarr",): _read_zarr,
+    (".tif", ".tiff"): _read_tiff,
+    (".jp2", ".j2k"): _read_jp2,
+    (".h5", ".hdf5", ".nx", ".nxs"): _read_hdf5,
 }

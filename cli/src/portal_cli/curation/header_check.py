@@ -1,58 +1,65 @@
-"""What files know of themselves against what the metadata claim of them. Pure."""
+"""Compares the headers of files with the parameters in the metadata."""
 
 from collections.abc import Sequence
 
 from portal_shared import units
 from portal_shared.contracts.jobs import DatasetIn, ParameterIn, Problem
 
-from portal_cli.curation.file_headers import MICROMETRE, Facts
+from portal_cli.curation.file_headers import MICROMETRE, FileHeader
 
-TOLERANCE = 0.01  # of a voxel's edge
+TOLERANCE = 0.01  # relative to the edge of a voxel
 AXES = ("shape_z", "shape_y", "shape_x")
-VOLUME = 3
+VOLUME_AXES = 3
 
 
-def compare(dataset: DatasetIn, name: str, facts: Facts, place: str) -> list[Problem]:
-    """A problem for each claim that the header contradicts, at the claim."""
+def compare_header(dataset: DatasetIn, name: str, header: FileHeader, place: str) -> list[Problem]:
+    """Returns a problem for each parameter that the header contradicts.
+
+    `place` is the dataset in the job, as in `datasets[0]`.
+    """
     return [
-        *_shape(dataset.parameters, name, facts, place),
-        *_voxel(dataset.parameters, name, facts, place),
+        *_compare_shape(dataset.parameters, name, header, place),
+        *_compare_voxel_size(dataset.parameters, name, header, place),
     ]
 
 
-def _shape(found: Sequence[ParameterIn], name: str, facts: Facts, place: str) -> list[Problem]:
-    if len(facts.shape) < VOLUME:
+def _compare_shape(
+    parameters: Sequence[ParameterIn], name: str, header: FileHeader, place: str
+) -> list[Problem]:
+    if len(header.shape) < VOLUME_AXES:
         return []
-    told: list[Problem] = []
-    for axis, length in zip(AXES, facts.shape[-VOLUME:], strict=True):
-        for n, parameter in enumerate(found):
-            if parameter.name == axis and parameter.value != length:
-                told.append(_contradicted(_at(place, n), parameter, f"{length}", name, facts))
-    return told
+    return [
+        _contradiction(_field(place, n), parameter, f"{length}", name, header)
+        for axis, length in zip(AXES, header.shape[-VOLUME_AXES:], strict=True)
+        for n, parameter in enumerate(parameters)
+        if parameter.name == axis and parameter.value != length
+    ]
 
 
-def _voxel(found: Sequence[ParameterIn], name: str, facts: Facts, place: str) -> list[Problem]:
-    if not facts.voxel_um:
+def _compare_voxel_size(
+    parameters: Sequence[ParameterIn], name: str, header: FileHeader, place: str
+) -> list[Problem]:
+    if not header.voxel_um:
         return []
-    told: list[Problem] = []
-    for n, parameter in enumerate(found):
+    problems: list[Problem] = []
+    for n, parameter in enumerate(parameters):
         if parameter.name != "voxel_size" or isinstance(parameter.value, str):
             continue
-        claimed = units.convert(float(parameter.value), parameter.unit, MICROMETRE)
-        edge = facts.voxel_um[-1]
-        if claimed is not None and abs(claimed - edge) > TOLERANCE * edge:
+        given = units.convert(float(parameter.value), parameter.unit, MICROMETRE)
+        edge = header.voxel_um[-1]
+        if given is not None and abs(given - edge) > TOLERANCE * edge:
             shown = f"{edge:.6g} {MICROMETRE}"
-            told.append(_contradicted(_at(place, n), parameter, shown, name, facts))
-    return told
+            problems.append(_contradiction(_field(place, n), parameter, shown, name, header))
+    return problems
 
 
-def _at(place: str, number: int) -> str:
-    return f"{place}.parameters[{number}]"
+def _field(place: str, number: int) -> str:
+    return f"{place}.parameters[{number}].value"
 
 
-def _contradicted(
-    where: str, parameter: ParameterIn, truth: str, name: str, facts: Facts
+def _contradiction(
+    field: str, parameter: ParameterIn, actual: str, name: str, header: FileHeader
 ) -> Problem:
-    claimed = f"{parameter.value} {parameter.unit or ''}".strip()
-    reason = f"{parameter.name} is claimed to be {claimed}, but {name} ({facts.format}) has {truth}"
-    return Problem(field=f"{where}.value", reason=reason, suggestion=truth)
+    given = f"{parameter.value} {parameter.unit or ''}".strip()
+    reason = f"{parameter.name} is {given} here, but {name} ({header.format}) has {actual}"
+    return Problem(field=field, reason=reason, suggestion=actual)

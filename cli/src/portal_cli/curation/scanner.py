@@ -1,4 +1,4 @@
-"""The files of a folder, and what of it cannot be archived. Links are never followed."""
+"""Scans a folder for files, and for what cannot be archived. Links are never followed."""
 
 import os
 import stat
@@ -9,60 +9,62 @@ from pathlib import Path
 from portal_shared.contracts.jobs import Problem
 from portal_shared.validation.rules import CONTROL_CHARACTERS, path_problem
 
-MANIFEST = "portal-manifest.sha256"  # ours, of an earlier run
+MANIFEST = "portal-manifest.sha256"  # written by an earlier run
 
 
 @dataclass(frozen=True)
-class Found:
-    location: str  # below the folder, slashes
+class ScannedFile:
+    location: str  # path below the folder, with slashes
     size: int
     modified: int  # nanoseconds
 
 
-def walk(folder: Path, problems: list[Problem]) -> Iterator[Found]:
-    """In the order of their locations; what cannot be archived is a problem."""
-    yield from sorted(_walk(folder, "", problems), key=lambda f: f.location)
+def scan_folder(folder: Path, problems: list[Problem]) -> Iterator[ScannedFile]:
+    """Yields the files sorted by location; adds what cannot be archived to `problems`."""
+    yield from sorted(_scan(folder, "", problems), key=lambda f: f.location)
 
 
-def _walk(folder: Path, prefix: str, problems: list[Problem]) -> Iterator[Found]:
+def _scan(folder: Path, prefix: str, problems: list[Problem]) -> Iterator[ScannedFile]:
     try:
         entries = list(os.scandir(folder))
     except OSError as error:
-        problems.append(Problem(field=prefix or ".", reason=f"{error.strerror}"))
+        reason = f"the folder cannot be read: {error.strerror}"
+        problems.append(Problem(field=prefix or ".", reason=reason))
         return
     for entry in entries:
         location = prefix + entry.name
-        reason = _unfit(entry, folder)
+        reason = _why_not_archivable(entry, folder)
         if reason:
             shown = location.encode("utf-8", "backslashreplace").decode()
-            problems.append(Problem(field=shown, reason=reason, suggestion=_better(entry.name)))
+            suggestion = _suggested_name(entry.name)
+            problems.append(Problem(field=shown, reason=reason, suggestion=suggestion))
         elif entry.is_dir(follow_symlinks=False):
-            yield from _walk(folder / entry.name, f"{location}/", problems)
+            yield from _scan(folder / entry.name, f"{location}/", problems)
         elif entry.name != MANIFEST:
             found = entry.stat(follow_symlinks=False)
-            yield Found(location, found.st_size, found.st_mtime_ns)
+            yield ScannedFile(location, found.st_size, found.st_mtime_ns)
 
 
-def _unfit(entry: os.DirEntry[str], folder: Path) -> str | None:
+def _why_not_archivable(entry: os.DirEntry[str], folder: Path) -> str | None:
     try:
         entry.name.encode()
     except UnicodeEncodeError:
-        return "has a name that is not UTF-8: rename it"
+        return "the name is not UTF-8: rename it"
     if CONTROL_CHARACTERS.search(entry.name):
-        return "has control or direction characters in its name: rename it"
+        return "the name contains control or direction characters: rename it"
     if reason := path_problem(entry.name):
-        return f"has a name that cannot be kept: {reason}"
+        return f"the name cannot be used: {reason}"
     if entry.is_symlink():
         target = os.path.realpath(folder / entry.name)
-        outside = not target.startswith(os.path.realpath(folder) + os.sep)
-        where = "out of its folder" if outside else "to another file"
-        return f"is a link {where}: put the file itself here, or leave it out"
+        is_outside = not target.startswith(os.path.realpath(folder) + os.sep)
+        where = "out of its folder" if is_outside else "to another file"
+        return f"is a link {where}: replace it by the file itself, or remove it"
     mode = entry.stat(follow_symlinks=False).st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        return "is neither a file nor a folder"
+        return "is neither a file nor a folder: remove it"
     return None
 
 
-def _better(name: str) -> str | None:
-    better = CONTROL_CHARACTERS.sub("", name)
-    return better if better not in ("", name) else None
+def _suggested_name(name: str) -> str | None:
+    suggestion = CONTROL_CHARACTERS.sub("", name)
+    return suggestion if suggestion not in ("", name) else None

@@ -1,4 +1,4 @@
-"""The portal's public interface, as far as a download needs it; patient where that may help."""
+"""HTTP client of the public API, for downloads. Repeats requests that may succeed later."""
 
 import json
 import time
@@ -15,27 +15,30 @@ from portal_shared.contracts.identifiers import bare_doi, is_doi
 
 TRIES = 6
 NOT_FOUND, TOO_MANY = 404, 429
-LONGEST_PAUSE = 30.0
+MAX_PAUSE_SECONDS = 30.0
+PAGE_FILES = "1000"
 
 
 class OutOfReach(Exception):
-    """The portal does not answer, or not as a portal."""
+    """The portal does not respond, or the server at this address is not a portal."""
 
 
-class Unknown(Exception):
-    """There is no such dataset, or more than one; says what there is."""
+class SelectionError(Exception):
+    """The selection of datasets or files is not possible. The message tells what there is."""
 
 
-class NotNow(Exception):
-    """Its reader is waiting for as much as he may; says for how much."""
+class QuotaExceeded(Exception):
+    """The client has too many pending downloads. The message has the numbers."""
 
 
-class NotGiven(Exception):
-    """The portal will not deliver it; says why."""
+class RequestRefused(Exception):
+    """The portal will not deliver these files. The message has the reason."""
 
 
 @dataclass(frozen=True)
 class RemoteFile:
+    """A file of a dataset, as the portal lists it."""
+
     location: str
     size: int
     sha256: str
@@ -44,7 +47,9 @@ class RemoteFile:
 
 
 @dataclass(frozen=True)
-class Progress:
+class StagingProgress:
+    """Progress of a staging request."""
+
     state: str
     done: bool
     files: int
@@ -54,10 +59,10 @@ class Progress:
     bytes_online: int
     reason: str | None
     place: int | None = None  # in the queue
-    seconds_left: float | None = None  # as far as the portal can tell
+    seconds_left: float | None = None  # None if the portal has no estimate
 
 
-class Portal:
+class PortalClient:
     def __init__(self, url: str, sleep: Callable[[float], None] = time.sleep) -> None:
         self.url = url.rstrip("/")
         self.client = httpx.Client(
@@ -71,136 +76,151 @@ class Portal:
     def close(self) -> None:
         self.client.close()
 
-    def dataset(self, named: str) -> str:
-        """The pid of what is named by pid or DOI. Raises Unknown."""
-        doi = bare_doi(named)
+    def find_pid(self, identifier: str) -> str:
+        """Returns the pid of the dataset with this DOI; anything else is taken as a pid.
+
+        Raises SelectionError if the DOI is not that of exactly one dataset.
+        """
+        doi = bare_doi(identifier)
         if not is_doi(doi):
-            return named
-        answer = self._asked("GET", f"/doi/{doi}", headers={"Accept": "application/json"})
-        if not answer.is_success:
-            return named
-        records: list[dict[str, Any]] = self._json(answer).get("records", [])
+            return identifier
+        response = self._request("GET", f"/doi/{doi}", headers={"Accept": "application/json"})
+        if not response.is_success:
+            return identifier
+        records: list[dict[str, Any]] = self._json(response).get("records", [])
         datasets = [r for r in records if r.get("level") == "dataset"]
         if len(datasets) == 1:
             return str(datasets[0]["pid"])
         lines = [f"  {r.get('level')} {r.get('pid')}: {r.get('title')}" for r in records]
-        raise Unknown(f"{doi} names no single dataset; choose one by its pid:\n" + "\n".join(lines))
+        raise SelectionError(
+            f"The DOI {doi} does not belong to exactly one dataset. Select a dataset by its pid:\n"
+            + "\n".join(lines)
+        )
 
-    def files(self, pid: str) -> Iterator[RemoteFile]:
-        """All files of a dataset, as the portal lists them. Raises Unknown."""
+    def list_files(self, pid: str) -> Iterator[RemoteFile]:
+        """Yields all files of a dataset in the order of the portal. Raises SelectionError."""
         after, more = "", True
         while more:
-            page, more = self.page(pid, after)
+            page, more = self.list_page(pid, after)
             yield from page
             after = page[-1].location if page else ""
 
-    def page(
+    def list_page(
         self, pid: str, after: str, *, request: str | None = None
     ) -> tuple[list[RemoteFile], bool]:
-        """Files of a dataset, or a request, after that location; whether more follow.
+        """Returns files of a dataset (or of a request) after a location, and if more follow.
 
-        Raises Unknown.
+        Raises SelectionError if there is no such dataset.
         """
-        query = {"limit": "1000"}
+        query = {"limit": PAGE_FILES}
         query |= {"after": after} if after else {}
         query |= {"request": request} if request is not None else {}
-        answer = self._asked("GET", data_path(pid), params=query)
-        if answer.status_code == NOT_FOUND:
-            raise Unknown(f"the portal at {self.url} has no public dataset {pid!r}")
-        told = self._json(_fine(answer))
-        with self._understood():
-            page = [_remote(file) for file in told["files"]]
-            return page, bool(told.get("next") and page)
+        response = self._request("GET", data_path(pid), params=query)
+        if response.status_code == NOT_FOUND:
+            raise SelectionError(f"The portal at {self.url} has no public dataset {pid!r}.")
+        body = self._json(_require_success(response))
+        with self._expect_portal():
+            page = [_remote_file(file) for file in body["files"]]
+            return page, bool(body.get("next") and page)
 
-    def ask(self, pid: str, locations: list[str] | None) -> str:
-        """The id of a new request for these files, or all. Raises NotNow, NotGiven."""
+    def request_staging(self, pid: str, locations: list[str] | None) -> str:
+        """Requests these files (None: all) from tape; returns the id of the request.
+
+        Raises QuotaExceeded, RequestRefused.
+        """
         body = {"pid": pid} | ({"files": locations} if locations is not None else {})
         key = {"Idempotency-Key": uuid.uuid4().hex}
-        answer = self._asked("POST", "/api/downloads", wait=False, json=body, headers=key)
-        if answer.status_code == TOO_MANY:
-            raise NotNow(_reason(answer))
-        if answer.is_client_error:
-            raise NotGiven(_reason(answer))
-        _fine(answer)
-        with self._understood():
-            return str(self._json(answer)["id"])
+        response = self._request("POST", "/api/downloads", wait=False, json=body, headers=key)
+        if response.status_code == TOO_MANY:
+            raise QuotaExceeded(_error_message(response))
+        if response.is_client_error:
+            raise RequestRefused(_error_message(response))
+        _require_success(response)
+        with self._expect_portal():
+            return str(self._json(response)["id"])
 
-    def progress(self, request: str) -> Progress:
-        address = f"/api/downloads/{quote(request, safe='')}"
-        told = self._json(_fine(self._asked("GET", address)))
-        with self._understood():
-            return Progress(
-                state=str(told["state"]),
-                done=bool(told["done"]),
-                files=int(told["files"]),
-                files_online=int(told["files_online"]),
-                files_failed=int(told["files_failed"]),
-                bytes=int(told["bytes"]),
-                bytes_online=int(told["bytes_online"]),
-                reason=told.get("reason"),
-                place=None if told.get("place") is None else int(told["place"]),
+    def progress(self, request_id: str) -> StagingProgress:
+        path = f"/api/downloads/{quote(request_id, safe='')}"
+        body = self._json(_require_success(self._request("GET", path)))
+        with self._expect_portal():
+            return StagingProgress(
+                state=str(body["state"]),
+                done=bool(body["done"]),
+                files=int(body["files"]),
+                files_online=int(body["files_online"]),
+                files_failed=int(body["files_failed"]),
+                bytes=int(body["bytes"]),
+                bytes_online=int(body["bytes_online"]),
+                reason=body.get("reason"),
+                place=None if body.get("place") is None else int(body["place"]),
                 seconds_left=(
-                    None if told.get("seconds_left") is None else float(told["seconds_left"])
+                    None if body.get("seconds_left") is None else float(body["seconds_left"])
                 ),
             )
 
-    def search(self, words: str, most: int) -> list[str]:
-        """Pids of the datasets that fit best, so many at most."""
-        condition = json.dumps({"limit": most, "fields": ["pid"]})
+    def search(self, words: str, limit: int) -> list[str]:
+        """Returns the pids of the best matching datasets, up to `limit`."""
+        condition = json.dumps({"limit": limit, "fields": ["pid"]})
         query = {"query": words, "filter": condition}
-        answer = _fine(self._asked("GET", "/api/Datasets", params=query))
-        with self._understood():
-            return [str(row["pid"]) for row in answer.json()]
+        response = _require_success(self._request("GET", "/api/Datasets", params=query))
+        with self._expect_portal():
+            return [str(row["pid"]) for row in response.json()]
 
     def citation(self, pid: str) -> tuple[str | None, str | None]:
-        """The DOI of a record, and a line to cite it by; None for what the portal does not tell."""
-        place = f"/api/records/{quote(pid, safe='')}/citation"
+        """Returns the DOI and the citation text of a record; None for what it does not have."""
+        path = f"/api/records/{quote(pid, safe='')}/citation"
         try:
-            told = self._asked("GET", place, params={"format": "csl-json"})
-            line = self._asked("GET", place, params={"format": "text"})
-            doi = told.json().get("DOI") if told.is_success else None
+            csl = self._request("GET", path, params={"format": "csl-json"})
+            text = self._request("GET", path, params={"format": "text"})
+            doi = csl.json().get("DOI") if csl.is_success else None
         except (OutOfReach, ValueError, AttributeError):
             return None, None
-        return (str(doi) if doi else None), (line.text.strip() if line.is_success else None)
+        return (str(doi) if doi else None), (text.text.strip() if text.is_success else None)
 
-    def _asked(self, method: str, path: str, *, wait: bool = True, **more: Any) -> httpx.Response:
-        """An answer that is not "later"; raises OutOfReach when there is none.
+    def _request(
+        self, method: str, path: str, *, wait: bool = True, **content: Any
+    ) -> httpx.Response:
+        """Returns the response, after repeating the request while the portal is busy.
 
-        Without `wait`, one that it is too much now counts as an answer.
+        Without `wait`, a response 429 is returned, too. Raises OutOfReach after TRIES tries.
         """
-        trouble = ""
+        reason = ""
         for attempt in range(TRIES):
             if attempt:
-                self._sleep(min(0.5 * 2**attempt, LONGEST_PAUSE))
+                self._sleep(min(0.5 * 2**attempt, MAX_PAUSE_SECONDS))
             try:
-                answer = self.client.request(method, path, **more)
+                response = self.client.request(method, path, **content)
             except httpx.TransportError as error:
-                trouble = str(error) or repr(error)
+                reason = str(error) or repr(error)
                 if isinstance(error, httpx.ConnectError) and attempt:
                     break
                 continue
-            too_much = wait and answer.status_code == TOO_MANY
-            if not too_much and not answer.is_server_error:
-                return answer
-            trouble = f"{answer.status_code}: {_reason(answer)}"
-        raise OutOfReach(f"the portal at {self.url} does not answer: {trouble}")
+            must_wait = wait and response.status_code == TOO_MANY
+            if not must_wait and not response.is_server_error:
+                return response
+            reason = f"{response.status_code}: {_error_message(response)}"
+        raise OutOfReach(f"The portal at {self.url} does not respond: {reason}")
 
-    def _json(self, answer: httpx.Response) -> dict[str, Any]:
-        with self._understood():
-            told = answer.json()
-            if isinstance(told, dict):
-                return cast("dict[str, Any]", told)
-        raise OutOfReach(f"{self.url} answers, but not as a portal")
+    def _json(self, response: httpx.Response) -> dict[str, Any]:
+        with self._expect_portal():
+            body = response.json()
+            if isinstance(body, dict):
+                return cast("dict[str, Any]", body)
+        raise self._not_a_portal()
 
     @contextmanager
-    def _understood(self) -> Generator[None]:
+    def _expect_portal(self) -> Generator[None]:
+        """Raises OutOfReach if the content of a response is not that of a portal."""
         try:
             yield
         except (KeyError, TypeError, ValueError, RecursionError) as error:
-            raise OutOfReach(f"{self.url} answers, but not as a portal") from error
+            raise self._not_a_portal() from error
+
+    def _not_a_portal(self) -> OutOfReach:
+        return OutOfReach(f"The server at {self.url} is not a portal; check the address.")
 
 
-def _remote(file: dict[str, Any]) -> RemoteFile:
+def _remote_file(file: dict[str, Any]) -> RemoteFile:
     return RemoteFile(
         location=str(file["name"]),
         size=max(0, int(file["size"] or 0)),
@@ -210,19 +230,20 @@ def _remote(file: dict[str, Any]) -> RemoteFile:
     )
 
 
-def _fine(answer: httpx.Response) -> httpx.Response:
-    if answer.is_error:
-        raise OutOfReach(f"{answer.url.path}: {answer.status_code}: {_reason(answer)}")
-    return answer
+def _require_success(response: httpx.Response) -> httpx.Response:
+    if response.is_error:
+        message = _error_message(response)
+        raise OutOfReach(f"{response.url.path}: {response.status_code}: {message}")
+    return response
 
 
-def _reason(answer: httpx.Response) -> str:
-    """The sentence of an error, in any of the portal's forms."""
+def _error_message(response: httpx.Response) -> str:
+    """Returns the message of an error response in any of the portal's formats."""
     try:
-        told = answer.json()
-        for found in (told.get("detail"), told.get("error", {}).get("message")):
+        body = response.json()
+        for found in (body.get("detail"), body.get("error", {}).get("message")):
             if isinstance(found, str):
                 return found
     except (ValueError, AttributeError):
-        return answer.text[:200]
-    return answer.text[:200]
+        return response.text[:200]
+    return response.text[:200]

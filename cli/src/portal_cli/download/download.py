@@ -1,4 +1,4 @@
-"""A whole download: what is asked for, what is missing, recalled if need be, fetched, verified."""
+"""Downloads one dataset: finds missing files, requests those on tape, fetches and verifies all."""
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,61 +9,62 @@ from typing import Protocol
 
 from portal_shared.contracts.file_urls import folder_name
 
-from portal_cli.download.awaited_files import Awaited
-from portal_cli.download.client import NotGiven, NotNow, Portal, Progress, RemoteFile, Unknown
-from portal_cli.download.fetcher import Fetcher, Result, verified
+from portal_cli.download.client import (
+    PortalClient,
+    QuotaExceeded,
+    RemoteFile,
+    RequestRefused,
+    StagingProgress,
+)
+from portal_cli.download.fetcher import Fetcher, FileResult, verified_result
 from portal_cli.download.ranges import Interrupted
-from portal_cli.download.safe_paths import Folder, Refused, parts_of
-from portal_cli.download.staging import Recall
+from portal_cli.download.safe_paths import (
+    DownloadFolder,
+    UnsafeName,
+    split_location,
+)
+from portal_cli.download.selection import select_files
+from portal_cli.download.staging import AwaitedFiles, StagingRequest
 
-AT_ONCE = 4
-NAMED_AT_MOST = 5000  # files in a request; above, the whole dataset is asked for
-ASKED_AGAIN = 3.0  # seconds after which what was too much may not be any more
+DEFAULT_PARALLEL = 4
+MAX_LISTED_FILES = 5000  # in a staging request; for more files the whole dataset is requested
+RETRY_REQUEST_SECONDS = 3.0  # until a request that exceeded the quota is repeated
 
 
 class Display(Protocol):
     def begin(self, files: int, size: int) -> None: ...
-    def staging(self, progress: Progress) -> None: ...
+    def staging(self, progress: StagingProgress) -> None: ...
     def advance(self, count: int) -> None: ...
-    def finished(self, result: Result) -> None: ...
+    def finished(self, result: FileResult) -> None: ...
 
 
 @dataclass
-class Receipt:
+class DatasetResult:
+    """Results of all files of a dataset."""
+
     pid: str
     folder: Path = Path()
-    results: list[Result] = field(default_factory=list[Result])
+    files: list[FileResult] = field(default_factory=list[FileResult])
 
     @property
-    def failed(self) -> list[Result]:
-        return [r for r in self.results if r.result == "failed"]
+    def failed(self) -> list[FileResult]:
+        return [f for f in self.files if f.result == "failed"]
 
 
-def chosen(files: Sequence[RemoteFile], names: Sequence[str]) -> list[RemoteFile]:
-    """All, or those of these locations or plain names. Raises Unknown."""
-    if not names:
-        return list(files)
-    found: dict[str, RemoteFile] = {}
-    for name in names:
-        same = [f for f in files if f.location == name]
-        same = same or [f for f in files if f.location.rpartition("/")[2] == name]
-        if not same:
-            raise Unknown(f"the dataset has no file {name!r}")
-        found |= {f.location: f for f in same}
-    return list(found.values())
+class DatasetDownload:
+    """The download of one dataset in two steps, so that several can be requested together.
 
-
-class Download:
-    """Of one dataset: asked for first, so that several are recalled at once, fetched then."""
+    `request` finds what is missing and requests the files on tape; `fetch` downloads the files.
+    """
 
     def __init__(
         self,
-        portal: Portal,
+        portal: PortalClient,
         root: Path | None,
         display: Display,
         *,
-        at_once: int = AT_ONCE,
-        ranges: int = AT_ONCE,
+        at_once: int = DEFAULT_PARALLEL,
+        ranges: int = DEFAULT_PARALLEL,
     ) -> None:
         self._portal = portal
         self._root = root
@@ -71,153 +72,157 @@ class Download:
         self._at_once = at_once
         self._ranges = ranges
         self._missing: list[RemoteFile] = []
-        self._names: frozenset[str] = frozenset()
+        self._locations: frozenset[str] = frozenset()
         self._size = 0
         self._files = 0
-        self._request: str | None = None
-        self._unasked: list[str] | None = None  # what is on tape and was too much to ask for yet
-        self._whole = False  # all files are asked for, not some
-        self._here = 0  # bytes that were there
-        self.receipt = Receipt("")
+        self._request_id: str | None = None
+        self._unrequested: list[str] | None = None  # on tape; None if nothing is left to request
+        self._request_all = False  # request the whole dataset, not single files
+        self._present_bytes = 0
+        self.result = DatasetResult("")
         self.stop = threading.Event()
 
-    def run(self, pid: str, names: Sequence[str]) -> Receipt:
-        """Raises Unknown, OutOfReach, Interrupted; what fails by file is in the receipt."""
-        self.ask(pid, names)
-        return self.finish()
+    def run(self, pid: str, names: Sequence[str]) -> DatasetResult:
+        """Requests and fetches. Raises SelectionError, OutOfReach, Interrupted.
 
-    def ask(self, pid: str, names: Sequence[str]) -> None:
-        """Find out what is missing, and ask for what of it is on tape."""
-        everything = list(self._portal.files(pid))
-        wanted = chosen(everything, names)
-        self.receipt = Receipt(pid, self._root or Path(folder_name(pid)))
-        self._names = frozenset(f.location for f in everything)
-        self._files, self._size = len(wanted), sum(f.size for f in wanted)
-        folder = Folder(self.receipt.folder)
+        Failures of single files are in the result.
+        """
+        self.request(pid, names)
+        return self.fetch()
+
+    def request(self, pid: str, names: Sequence[str]) -> None:
+        """Finds the missing files and requests those that are on tape."""
+        all_files = list(self._portal.list_files(pid))
+        selected = select_files(all_files, names)
+        self.result = DatasetResult(pid, self._root or Path(folder_name(pid)))
+        self._locations = frozenset(f.location for f in all_files)
+        self._files, self._size = len(selected), sum(f.size for f in selected)
+        folder = DownloadFolder(self.result.folder)
         try:
-            self._missing = self._sorted_out(self._fetcher(folder), wanted)
+            self._missing = self._find_missing(self._fetcher(folder), selected)
         finally:
             folder.close()
-        self._ask(whole=len(self._missing) == len(everything))
+        on_tape = [f.location for f in self._missing if f.state != "ONLINE"]
+        if on_tape:
+            self._request_all = len(on_tape) == len(all_files) or len(on_tape) > MAX_LISTED_FILES
+            self._unrequested = on_tape
+            self.try_request()
 
-    def finish(self) -> Receipt:
-        """Fetch what is online, and the rest as it comes."""
+    def fetch(self) -> DatasetResult:
+        """Downloads the files that are online, and the others as they arrive from tape."""
         self._display.begin(self._files, self._size)
-        self._display.advance(self._here)
-        folder = Folder(self.receipt.folder)
+        self._display.advance(self._present_bytes)
+        folder = DownloadFolder(self.result.folder)
         try:
-            self._note(self._fetched(self._fetcher(folder), self._coming()))
+            self._record(self._fetch_batches(self._fetcher(folder), self._online_batches()))
         finally:
             folder.close()
-        return self.receipt
+        return self.result
 
-    def _fetcher(self, folder: Folder) -> Fetcher:
+    def try_request(self) -> bool:
+        """Requests the files on tape; returns False if the quota does not allow it yet."""
+        on_tape = self._unrequested
+        if on_tape is None:
+            return True
+        locations = None if self._request_all else on_tape
+        try:
+            self._request_id = self._portal.request_staging(self.result.pid, locations)
+        except QuotaExceeded:
+            return False
+        except RequestRefused as error:
+            reason = f"the portal refused the request: {error}"
+            self._record([FileResult(name, "failed", reason=reason) for name in on_tape])
+            self._missing = [f for f in self._missing if f.state == "ONLINE"]
+        self._unrequested = None
+        return True
+
+    def _fetcher(self, folder: DownloadFolder) -> Fetcher:
         return Fetcher(
             self._portal,
-            self.receipt.pid,
+            self.result.pid,
             folder,
-            names=self._names,
+            locations=self._locations,
             advance=self._display.advance,
             stop=self.stop,
             ranges=self._ranges,
         )
 
-    def _note(self, results: Iterable[Result]) -> None:
+    def _record(self, results: Iterable[FileResult]) -> None:
         for result in results:
-            self.receipt.results.append(result)
+            self.result.files.append(result)
             self._display.finished(result)
 
-    def _sorted_out(self, fetcher: Fetcher, wanted: Sequence[RemoteFile]) -> list[RemoteFile]:
-        """What is not here yet, of what can be had at all."""
-        found: list[RemoteFile] = []
-        for file in wanted:
+    def _find_missing(self, fetcher: Fetcher, selected: Sequence[RemoteFile]) -> list[RemoteFile]:
+        """Returns the files to download; records those that are present or cannot be had."""
+        missing: list[RemoteFile] = []
+        for file in selected:
             if self.stop.is_set():
                 raise Interrupted
-            reason = _hindrance(file)
+            reason = _why_unavailable(file)
             if reason:
-                self._note([Result(file.location, "failed", reason=reason)])
-            elif fetcher.present(file):
-                self._here += file.size
-                self._note([verified(file, "present")])
+                self._record([FileResult(file.location, "failed", reason=reason)])
+            elif fetcher.is_present(file):
+                self._present_bytes += file.size
+                self._record([verified_result(file, "present")])
             else:
-                found.append(file)
-        return found
+                missing.append(file)
+        return missing
 
-    def _ask(self, *, whole: bool) -> None:
-        """For those on tape; what the portal refuses has failed."""
-        files = self._missing
-        away = [f.location for f in files if f.state != "ONLINE"]
-        if not away:
-            return
-        self._whole = (whole and len(away) == len(files)) or len(away) > NAMED_AT_MOST
-        self._unasked = away
-        self.is_asked()
-
-    def is_asked(self) -> bool:
-        """Whether all of it is asked for by now: tried once more where it was too much before."""
-        away = self._unasked
-        if away is None:
-            return True
-        try:
-            self._request = self._portal.ask(self.receipt.pid, None if self._whole else away)
-        except NotNow:
-            return False
-        except NotGiven as error:
-            reason = f"the portal refuses: {error}"
-            self._note([Result(name, "failed", reason=reason) for name in away])
-            self._missing = [f for f in self._missing if f.state == "ONLINE"]
-        self._unasked = None
-        return True
-
-    def _coming(self) -> Iterator[list[RemoteFile]]:
-        """What can be fetched, as soon as it can be; often nothing, while there is nothing new."""
+    def _online_batches(self) -> Iterator[list[RemoteFile]]:
+        """Yields files as soon as they are online; often an empty list while none arrives."""
         yield [f for f in self._missing if f.state == "ONLINE"]
-        while not self.is_asked():
-            if self.stop.wait(ASKED_AGAIN):
+        while not self.try_request():
+            if self.stop.wait(RETRY_REQUEST_SECONDS):
                 raise Interrupted
             yield []
-        if self._request is None:
+        if self._request_id is None:
             return
-        awaited = Awaited((f for f in self._missing if f.state != "ONLINE"), self._names)
-        portal, pid, staging = self._portal, self.receipt.pid, self._display.staging
-        recall = Recall(portal, pid, self._request, awaited, staging, self.stop)
-        ended = yield from recall.coming()
-        yield self._left(ended, list(awaited.left.values()))
+        awaited = AwaitedFiles((f for f in self._missing if f.state != "ONLINE"), self._locations)
+        request = StagingRequest(
+            self._portal,
+            self.result.pid,
+            self._request_id,
+            awaited,
+            self._display.staging,
+            self.stop,
+        )
+        final = yield from request.arrivals()
+        yield self._last_batch(final, list(awaited.remaining.values()))
 
-    def _left(self, ended: Progress, files: Sequence[RemoteFile]) -> list[RemoteFile]:
-        """Of what was awaited to the end, what has come; the others have failed."""
-        if ended.state == "ONLINE":
+    def _last_batch(self, final: StagingProgress, files: Sequence[RemoteFile]) -> list[RemoteFile]:
+        """Returns the awaited files that are online now; records the others as failed."""
+        if final.state == "ONLINE":
             return list(files)
-        now = {f.location: f.state for f in self._portal.files(self.receipt.pid)}
-        reason = ended.reason or "not restored from tape"
-        absent = {f.location for f in files if now.get(f.location) != "ONLINE"}
-        self._note([Result(name, "failed", reason=reason) for name in sorted(absent)])
+        states = {f.location: f.state for f in self._portal.list_files(self.result.pid)}
+        reason = final.reason or "not restored from tape"
+        absent = {f.location for f in files if states.get(f.location) != "ONLINE"}
+        self._record([FileResult(name, "failed", reason=reason) for name in sorted(absent)])
         return [f for f in files if f.location not in absent]
 
-    def _fetched(
-        self, fetcher: Fetcher, portions: Iterable[Sequence[RemoteFile]]
-    ) -> Iterator[Result]:
-        """What has become of each, told at the latest with the next portion."""
-        under_way: set[Future[Result]] = set()
+    def _fetch_batches(
+        self, fetcher: Fetcher, batches: Iterable[Sequence[RemoteFile]]
+    ) -> Iterator[FileResult]:
+        """Yields the result of each file, at the latest with the batch after it has finished."""
+        running: set[Future[FileResult]] = set()
         with ThreadPoolExecutor(self._at_once) as pool:
             try:
-                for files in portions:
-                    under_way |= {pool.submit(fetcher.fetch, f) for f in files}
-                    done, under_way = wait(under_way, timeout=0)
+                for files in batches:
+                    running |= {pool.submit(fetcher.fetch, f) for f in files}
+                    done, running = wait(running, timeout=0)
                     yield from (future.result() for future in done)
-                yield from (future.result() for future in as_completed(under_way))
+                yield from (future.result() for future in as_completed(running))
             except BaseException:
                 self.stop.set()
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
 
 
-def _hindrance(file: RemoteFile) -> str | None:
-    """Why it cannot be had here."""
+def _why_unavailable(file: RemoteFile) -> str | None:
+    """Returns why the file cannot be downloaded, or None."""
     try:
-        parts_of(file.location)
-    except Refused as error:
+        split_location(file.location)
+    except UnsafeName as error:
         return str(error)
     if file.state == "UNAVAILABLE" or not file.sha256:
-        return "the portal cannot deliver it: its checksum or place is not known"
+        return "the portal cannot deliver it: its checksum or its place in the archive is not known"
     return None

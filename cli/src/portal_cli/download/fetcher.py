@@ -1,4 +1,4 @@
-"""One file: resumed where it stopped, verified, and only then given its name."""
+"""Downloads one file: continues a partial file, verifies the content, then renames it."""
 
 import fcntl
 import hashlib
@@ -14,60 +14,66 @@ import httpx
 from portal_shared.contracts.file_urls import data_path
 from portal_shared.runtime.safe_open import open_regular_file
 
-from portal_cli.download.client import Portal, RemoteFile
+from portal_cli.download.client import PortalClient, RemoteFile
 from portal_cli.download.ranges import (
-    LARGE,
-    LATER,
+    MIN_BYTES_FOR_RANGES,
+    RETRY_STATUSES,
     Interrupted,
-    Later,
-    NoRanges,
-    Ranged,
-    seconds,
+    RangeReader,
+    RangesUnsupported,
+    RetryLater,
+    retry_after_seconds,
 )
-from portal_cli.download.safe_paths import Folder, Refused, part_name, parts_of
+from portal_cli.download.safe_paths import (
+    DownloadFolder,
+    UnsafeName,
+    part_file_name,
+    split_location,
+)
 
-CHUNK = 1_048_576
-TRIES = 5  # in a row without a byte
+CHUNK_BYTES = 1_048_576
+MAX_FRUITLESS_TRIES = 5  # in a row without a byte
+OK, PARTIAL_CONTENT = 200, 206
 
 
-class Failed(Exception):
-    """Not this file, and why."""
+class DownloadFailed(Exception):
+    """This file cannot be downloaded. The message has the reason."""
 
 
 @dataclass
-class Result:
+class FileResult:
     location: str
     result: Literal["downloaded", "present", "failed"]
     bytes: int = 0
     reason: str | None = None
-    sha256: str | None = None  # of what is there now, computed here
-    verified: str | None = None  # when
+    sha256: str | None = None  # computed from the file on disk
+    verified: str | None = None  # time of the verification
 
 
-def verified(file: RemoteFile, result: Literal["downloaded", "present"]) -> Result:
-    """It is there, and is what the portal says."""
+def verified_result(file: RemoteFile, result: Literal["downloaded", "present"]) -> FileResult:
+    """Returns the result of a file whose content was verified just now."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Result(file.location, result, file.size, sha256=file.sha256, verified=now)
+    return FileResult(file.location, result, file.size, sha256=file.sha256, verified=now)
 
 
 @dataclass
 class Fetcher:
-    """Fetches files of one dataset into one folder."""
+    """Downloads files of one dataset into one folder."""
 
-    portal: Portal
+    portal: PortalClient
     pid: str
-    folder: Folder
-    names: AbstractSet[str] = frozenset()  # all locations of the dataset
+    folder: DownloadFolder
+    locations: AbstractSet[str] = frozenset()  # of all files of the dataset
     advance: Callable[[int], None] = lambda _: None
     stop: threading.Event = field(default_factory=threading.Event)
-    ranges: int = 4  # of a large file at once
+    ranges: int = 4  # of a large file in parallel
 
-    def present(self, file: RemoteFile) -> bool:
-        """Whether it is there already, verified by its content."""
-        *folders, name = parts_of(file.location)
+    def is_present(self, file: RemoteFile) -> bool:
+        """Returns whether the file exists with the right content."""
+        *folders, name = split_location(file.location)
         try:
-            with self.folder.inside(folders) as here:
-                descriptor = open_regular_file(here, name, os.O_RDONLY)
+            with self.folder.open_subfolder(folders) as folder:
+                descriptor = open_regular_file(folder, name, os.O_RDONLY)
         except OSError:
             return False
         try:
@@ -80,104 +86,106 @@ class Fetcher:
         finally:
             os.close(descriptor)
 
-    def fetch(self, file: RemoteFile) -> Result:
-        """Never raises but Interrupted: what went wrong is in the result."""
+    def fetch(self, file: RemoteFile) -> FileResult:
+        """Downloads the file; a failure is in the result. Raises only Interrupted."""
         try:
-            *folders, name = parts_of(file.location)
-            with self.folder.inside(folders) as here:
-                self._fetched(file, here, name, part_name(file.location, file.sha256, self.names))
-        except (Refused, Failed) as error:
-            return Result(file.location, "failed", reason=str(error))
+            *folders, name = split_location(file.location)
+            part_name = part_file_name(file.location, file.sha256, self.locations)
+            with self.folder.open_subfolder(folders) as folder:
+                self._download(file, folder, name, part_name)
+        except (UnsafeName, DownloadFailed) as error:
+            return FileResult(file.location, "failed", reason=str(error))
         except OSError as error:
-            return Result(file.location, "failed", reason=f"cannot be written: {error}")
-        return verified(file, "downloaded")
+            return FileResult(file.location, "failed", reason=f"cannot be written: {error}")
+        return verified_result(file, "downloaded")
 
-    def _fetched(self, file: RemoteFile, here: int, name: str, part: str) -> None:
-        descriptor = open_regular_file(here, part, os.O_RDWR | os.O_CREAT)
+    def _download(self, file: RemoteFile, folder: int, name: str, part_name: str) -> None:
+        descriptor = open_regular_file(folder, part_name, os.O_RDWR | os.O_CREAT)
         try:
             _lock(descriptor)
-            arriving = _Arriving(descriptor)
-            began = arriving.size
-            self.advance(began)
-            self._fill(file, arriving)
-            if not arriving.is_(file) and began:  # the half from before may be the wrong one
-                self.advance(-arriving.size)
-                arriving.restart()
-                self._fill(file, arriving)
-            if not arriving.is_(file):
-                self.advance(-arriving.size)
-                os.unlink(part, dir_fd=here)
-                raise Failed(arriving.difference(file))
+            part = _PartFile(descriptor)
+            continued_from = part.size
+            self.advance(continued_from)
+            self._receive_all(file, part)
+            if not part.matches(file) and continued_from:  # the old part may have been wrong
+                self.advance(-part.size)
+                part.clear()
+                self._receive_all(file, part)
+            if not part.matches(file):
+                self.advance(-part.size)
+                os.unlink(part_name, dir_fd=folder)
+                raise DownloadFailed(part.mismatch(file))
             os.fsync(descriptor)
-            os.replace(part, name, src_dir_fd=here, dst_dir_fd=here)
+            os.replace(part_name, name, src_dir_fd=folder, dst_dir_fd=folder)
         finally:
             os.close(descriptor)
 
-    def _fill(self, file: RemoteFile, arriving: "_Arriving") -> None:
-        """Until as many bytes are there as the file has. Raises Failed."""
-        fruitless, trouble = 0, ""
-        while arriving.size < file.size:
-            before = arriving.size
+    def _receive_all(self, file: RemoteFile, part: "_PartFile") -> None:
+        """Receives until the part has the size of the file. Raises DownloadFailed."""
+        fruitless, reason = 0, ""
+        while part.size < file.size:
+            before = part.size
             try:
-                pause = self._some(file, arriving, alone=fruitless > 0)
+                pause = self._receive_some(file, part, single=fruitless > 0)
             except httpx.HTTPError as error:
-                pause, trouble = None, str(error) or repr(error)
+                pause, reason = None, str(error) or repr(error)
             else:
-                trouble = "the portal does not deliver it now" if pause is not None else trouble
-            fruitless = 0 if arriving.size > before else fruitless + 1
-            if fruitless >= TRIES:
-                raise Failed(f"gave up after {TRIES} tries: {trouble}")
-            if arriving.size < file.size and self.stop.wait(
+                reason = "the portal cannot deliver the file now" if pause is not None else reason
+            fruitless = 0 if part.size > before else fruitless + 1
+            if fruitless >= MAX_FRUITLESS_TRIES:
+                raise DownloadFailed(f"gave up after {MAX_FRUITLESS_TRIES} tries: {reason}")
+            if part.size < file.size and self.stop.wait(
                 0.3 * 2**fruitless if pause is None else pause
             ):
                 raise Interrupted
 
-    def _some(self, file: RemoteFile, arriving: "_Arriving", *, alone: bool) -> float | None:
-        """All that comes by one try; seconds to wait when the portal said "later".
+    def _receive_some(self, file: RemoteFile, part: "_PartFile", *, single: bool) -> float | None:
+        """Receives what one try delivers; returns seconds to wait if the portal is busy.
 
-        Of a range that is cut off nothing counts: after that, one `alone`, of which all does.
+        An interrupted range delivers nothing. A `single` request delivers every byte received, so
+        it is used after a try without progress.
         """
-        if not alone and self.ranges > 1 and file.size - arriving.size >= LARGE:
-            address = data_path(self.pid, file.location)
-            whole = Ranged(self.portal.client, address, file.etag, file.size, self.stop)
-            try:
-                with whole.from_(arriving.size, self.ranges) as chunks:
-                    for chunk in chunks:
-                        arriving.write(chunk)
-                        self.advance(len(chunk))
-            except Later as later:
-                return later.seconds
-            except NoRanges:
-                return self._once(file, arriving)
-            return None
-        return self._once(file, arriving)
-
-    def _once(self, file: RemoteFile, arriving: "_Arriving") -> float | None:
-        """One answer as far as it goes; seconds to wait when it said "later"."""
-        headers = {}
-        if arriving.size:
-            headers = {"Range": f"bytes={arriving.size}-", "If-Range": file.etag}
+        if single or self.ranges == 1 or file.size - part.size < MIN_BYTES_FOR_RANGES:
+            return self._receive_stream(file, part)
         address = data_path(self.pid, file.location)
-        with self.portal.client.stream("GET", address, headers=headers) as answer:
-            if answer.status_code in LATER:
-                return seconds(answer.headers.get("retry-after"))
-            if answer.status_code not in (200, 206):
-                raise Failed(f"the portal answers {answer.status_code}")
-            if answer.status_code != 206 and arriving.size:  # noqa: PLR2004  # it changed
-                self.advance(-arriving.size)
-                arriving.restart()
-            for chunk in answer.iter_raw():
+        reader = RangeReader(self.portal.client, address, file.etag, file.size, self.stop)
+        try:
+            with reader.read_from(part.size, self.ranges) as chunks:
+                for chunk in chunks:
+                    part.write(chunk)
+                    self.advance(len(chunk))
+        except RetryLater as later:
+            return later.seconds
+        except RangesUnsupported:
+            return self._receive_stream(file, part)
+        return None
+
+    def _receive_stream(self, file: RemoteFile, part: "_PartFile") -> float | None:
+        """Receives the rest in one response; returns seconds to wait if the portal is busy."""
+        headers = {}
+        if part.size:
+            headers = {"Range": f"bytes={part.size}-", "If-Range": file.etag}
+        address = data_path(self.pid, file.location)
+        with self.portal.client.stream("GET", address, headers=headers) as response:
+            if response.status_code in RETRY_STATUSES:
+                return retry_after_seconds(response.headers.get("retry-after"))
+            if response.status_code not in (OK, PARTIAL_CONTENT):
+                raise DownloadFailed(f"the portal responded with status {response.status_code}")
+            if response.status_code == OK and part.size:  # the file has changed, or no ranges
+                self.advance(-part.size)
+                part.clear()
+            for chunk in response.iter_raw():
                 if self.stop.is_set():
                     raise Interrupted
-                arriving.write(chunk)
+                part.write(chunk)
                 self.advance(len(chunk))
-                if arriving.size > file.size:
+                if part.size > file.size:
                     break
         return None
 
 
-class _Arriving:
-    """The growing file; what is there already counts."""
+class _PartFile:
+    """A file that is being received, with the SHA-256 of its content so far."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -186,7 +194,7 @@ class _Arriving:
             self._digest.update(chunk)
         self.size = os.lseek(descriptor, 0, os.SEEK_END)
 
-    def restart(self) -> None:
+    def clear(self) -> None:
         os.ftruncate(self._descriptor, 0)
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         self._digest, self.size = hashlib.sha256(), 0
@@ -198,24 +206,26 @@ class _Arriving:
         self._digest.update(data)
         self.size += len(data)
 
-    def is_(self, file: RemoteFile) -> bool:
+    def matches(self, file: RemoteFile) -> bool:
         return (self.size, self._digest.hexdigest()) == (file.size, file.sha256)
 
-    def difference(self, file: RemoteFile) -> str:
+    def mismatch(self, file: RemoteFile) -> str:
+        """Returns how the received content differs from the file."""
         if self.size != file.size:
-            return f"checksum: {self.size} bytes came, not {file.size}"
-        return f"checksum: SHA-256 {self._digest.hexdigest()} came, not {file.sha256}"
+            return f"wrong checksum: received {self.size} bytes, expected {file.size}"
+        digest = self._digest.hexdigest()
+        return f"wrong checksum: received SHA-256 {digest}, expected {file.sha256}"
 
 
 def _lock(descriptor: int) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise Failed("another download writes it at the moment") from error
+        raise DownloadFailed("another download is writing this file now") from error
 
 
 def _chunks(descriptor: int) -> Iterator[bytes]:
-    at = 0
-    while chunk := os.pread(descriptor, CHUNK, at):
-        at += len(chunk)
+    offset = 0
+    while chunk := os.pread(descriptor, CHUNK_BYTES, offset):
+        offset += len(chunk)
         yield chunk

@@ -1,4 +1,4 @@
-"""A large file in ranges, several at once, given in their order: a line alone is often slow."""
+"""Reads a large file in parallel ranges, in order: a single connection is often slow."""
 
 import threading
 from collections import deque
@@ -9,31 +9,32 @@ from dataclasses import dataclass
 
 import httpx
 
-RANGE = 8 * 1_048_576
-LARGE = 4 * RANGE  # what is left of a file, for it to be worth it
-LATER = (429, 500, 502, 503, 504)
-PARTIAL = 206
+RANGE_BYTES = 8 * 1_048_576
+MIN_BYTES_FOR_RANGES = 4 * RANGE_BYTES  # for less, ranges are not worth their requests
+RETRY_STATUSES = (429, 500, 502, 503, 504)
+PARTIAL_CONTENT = 206
+DEFAULT_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1.0, 30.0
 
 
 class Interrupted(Exception):
-    """The user has had enough; what came is kept for the next time."""
+    """The user stopped the download. Partial files stay for the next run."""
 
 
-class Later(Exception):
-    """The portal says to come again."""
+class RetryLater(Exception):
+    """The portal cannot deliver now and asks to retry after some seconds."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"in {seconds} s")
         self.seconds = seconds
 
 
-class NoRanges(Exception):
-    """The file has changed, or comes only as a whole."""
+class RangesUnsupported(Exception):
+    """The file has changed, or the server delivers it only as a whole."""
 
 
 @dataclass(frozen=True)
-class Ranged:
-    """A file at the portal; `stop` ends all that is on its way."""
+class RangeReader:
+    """Reads a file of the portal; `stop` interrupts all running requests."""
 
     client: httpx.Client
     address: str
@@ -42,44 +43,53 @@ class Ranged:
     stop: threading.Event
 
     @contextmanager
-    def from_(self, start: int, at_once: int) -> Generator[Generator[bytes]]:
-        """Its bytes from there on; no more than twice `at_once` ranges are in memory.
+    def read_from(self, start: int, parallel: int) -> Generator[Generator[bytes]]:
+        """Yields the bytes from `start` on; at most 2 x `parallel` ranges are in memory.
 
-        Reading raises Later, NoRanges, Interrupted and httpx.HTTPError.
+        Reading raises RetryLater, RangesUnsupported, Interrupted and httpx.HTTPError.
         """
-        pool = ThreadPoolExecutor(at_once)
+        pool = ThreadPoolExecutor(parallel)
         try:
-            yield self._in_order(pool, start, at_once)
+            yield self._read_in_order(pool, start, parallel)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _in_order(self, pool: ThreadPoolExecutor, start: int, at_once: int) -> Generator[bytes]:
-        coming: deque[Future[bytes]] = deque()
-        at = start
-        while coming or at < self.size:
-            while at < self.size and len(coming) < at_once + 1:
-                coming.append(pool.submit(self._one, at, min(at + RANGE, self.size)))
-                at += RANGE
-            yield coming.popleft().result()
+    def _read_in_order(
+        self, pool: ThreadPoolExecutor, start: int, parallel: int
+    ) -> Generator[bytes]:
+        pending: deque[Future[bytes]] = deque()
+        position = start
+        while pending or position < self.size:
+            while position < self.size and len(pending) < parallel + 1:
+                end = min(position + RANGE_BYTES, self.size)
+                pending.append(pool.submit(self._read_range, position, end))
+                position += RANGE_BYTES
+            yield pending.popleft().result()
 
-    def _one(self, first: int, end: int) -> bytes:
+    def _read_range(self, first: int, end: int) -> bytes:
         headers = {"Range": f"bytes={first}-{end - 1}", "If-Range": self.etag}
-        with self.client.stream("GET", self.address, headers=headers) as answer:
-            if answer.status_code in LATER:
-                raise Later(seconds(answer.headers.get("retry-after")))
-            told = answer.headers.get("content-range", "")
-            if answer.status_code != PARTIAL or not told.startswith(f"bytes {first}-{end - 1}/"):
-                raise NoRanges
+        expected = f"bytes {first}-{end - 1}/"
+        with self.client.stream("GET", self.address, headers=headers) as response:
+            if response.status_code in RETRY_STATUSES:
+                raise RetryLater(retry_after_seconds(response.headers.get("retry-after")))
+            content_range = response.headers.get("content-range", "")
+            is_partial = response.status_code == PARTIAL_CONTENT
+            if not is_partial or not content_range.startswith(expected):
+                raise RangesUnsupported
             body = bytearray()
-            for chunk in answer.iter_raw():
+            for chunk in response.iter_raw():
                 if self.stop.is_set():
                     raise Interrupted
                 body += chunk
         if len(body) != end - first:
-            raise httpx.RemoteProtocolError(f"{len(body)} bytes came of a range of {end - first}")
+            raise httpx.RemoteProtocolError(
+                f"received {len(body)} bytes of a range of {end - first} bytes"
+            )
         return bytes(body)
 
 
-def seconds(sent: str | None) -> float:
-    """Of a Retry-After; what is no number, or far off, is a guess of ours."""
-    return min(float(sent), 30.0) if sent and sent.isascii() and sent.isdigit() else 1.0
+def retry_after_seconds(header: str | None) -> float:
+    """Returns the seconds of a Retry-After header, limited; a default if it is not a number."""
+    if header and header.isascii() and header.isdigit():
+        return min(float(header), MAX_PAUSE_SECONDS)
+    return DEFAULT_PAUSE_SECONDS

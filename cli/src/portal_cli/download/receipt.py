@@ -1,4 +1,4 @@
-"""The receipt of a download: what, from where, with which checksum, when, and how to cite it."""
+"""Receipt of a download: files with addresses and checksums, times, and how to cite the data."""
 
 import json
 import os
@@ -9,57 +9,59 @@ from typing import Any
 
 from portal_shared.contracts.file_urls import data_path
 
-from portal_cli.download.client import Portal
-from portal_cli.download.download import Receipt
+from portal_cli.download.client import PortalClient
+from portal_cli.download.download import DatasetResult
 
-ENDING = ".receipt.json"
+SUFFIX = ".receipt.json"
 
 
-def default_place(folders: Sequence[Path], root: Path | None) -> Path:
-    """Beside the folder of a dataset, or in the folder that holds several."""
+def default_path(folders: Sequence[Path], root: Path | None) -> Path:
+    """Returns a path beside the folder of a dataset, or in the folder that holds several."""
     if len(folders) == 1:
         folder = folders[0].resolve()
-        return folder.with_name(f"{folder.name}{ENDING}")
-    return (root or Path()) / f"portal-get{ENDING}"
+        return folder.with_name(f"{folder.name}{SUFFIX}")
+    return (root or Path()) / f"portal-get{SUFFIX}"
 
 
-def receipt(portal: Portal, done: Sequence[Receipt], began: datetime) -> dict[str, Any]:
+def build_receipt(
+    portal: PortalClient, results: Sequence[DatasetResult], began: datetime
+) -> dict[str, Any]:
     return {
         "portal": portal.url,
-        "began": _text(began),
-        "ended": _text(datetime.now(UTC)),
-        "datasets": [_dataset(portal, one) for one in done],
+        "began": _utc_text(began),
+        "ended": _utc_text(datetime.now(UTC)),
+        "datasets": [_dataset(portal, result) for result in results],
     }
 
 
-def _dataset(portal: Portal, done: Receipt) -> dict[str, Any]:
-    doi, citation = portal.citation(done.pid)
+def _dataset(portal: PortalClient, result: DatasetResult) -> dict[str, Any]:
+    doi, citation = portal.citation(result.pid)
     return {
-        "pid": done.pid,
+        "pid": result.pid,
         "doi": doi,
         "citation": citation,
-        "folder": str(done.folder.resolve()),
+        "folder": str(result.folder.resolve()),
         "files": [
             {
-                "location": r.location,
-                "url": f"{portal.url}{data_path(done.pid, r.location)}",
-                "result": r.result,
-                "bytes": r.bytes,
-                "sha256": r.sha256,
-                "verified": r.verified,
-                "reason": r.reason,
+                "location": file.location,
+                "url": f"{portal.url}{data_path(result.pid, file.location)}",
+                "result": file.result,
+                "bytes": file.bytes,
+                "sha256": file.sha256,
+                "verified": file.verified,
+                "reason": file.reason,
             }
-            for r in sorted(done.results, key=lambda r: r.location)
+            for file in sorted(result.files, key=lambda f: f.location)
         ],
     }
 
 
-def write(place: Path, told: dict[str, Any]) -> None:
-    """Whole or not at all. Raises OSError."""
-    part = place.with_name(f".{place.name}.part")
-    part.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    os.replace(part, place)  # noqa: PTH105  # a rename that replaces
+def write_receipt(path: Path, receipt: dict[str, Any]) -> None:
+    """Writes the file atomically. Raises OSError."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(receipt, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    os.replace(part, path)  # noqa: PTH105  # a rename that replaces
 
 
-def _text(moment: datetime) -> str:
+def _utc_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds")

@@ -1,6 +1,7 @@
-"""Where files are written: below one folder and nowhere else, whatever their names say.
+"""Opens files below one folder and nowhere else, whatever their names are.
 
-Folders are opened one by one below the folder's own descriptor, following no links.
+Subfolders are opened one by one, relative to the descriptor of the folder above, without following
+links.
 """
 
 import os
@@ -10,42 +11,45 @@ from pathlib import Path
 
 from portal_shared.runtime.safe_open import folder_below
 
-LONGEST_PART = 255  # bytes, as file systems have it
-PART = ".part"
+MAX_NAME_BYTES = 255  # limit of common file systems
+PART_SUFFIX = ".part"
 
 
-class Refused(Exception):
-    """A name that could lead out of the folder, or that no file can have."""
+class UnsafeName(Exception):
+    """The location could lead out of the folder, or is not possible as a file name."""
 
 
-def parts_of(location: str) -> list[str]:
-    """The folders and the name. Raises Refused."""
-    parts = location.split("/")
-    for part in parts:
-        if part in ("", ".", ".."):
-            raise Refused(f"{location!r} is no name below a folder")
-        if "\\" in part or any(ord(c) < 32 or ord(c) == 127 for c in part):  # noqa: PLR2004
-            raise Refused(f"{location!r} has characters no file name should have")
+def split_location(location: str) -> list[str]:
+    """Returns the names of the subfolders and the file. Raises UnsafeName."""
+    names = location.split("/")
+    for name in names:
+        if name in ("", ".", ".."):
+            raise UnsafeName(f"{location!r} is not a path below the folder of the dataset")
+        if "\\" in name or any(ord(c) < 32 or ord(c) == 127 for c in name):  # noqa: PLR2004
+            raise UnsafeName(f"{location!r} contains a backslash or control characters")
         try:
-            length = len(part.encode())
+            length = len(name.encode())
         except UnicodeEncodeError as error:
-            raise Refused(f"{location!r} is no text") from error
-        if length + len(PART) > LONGEST_PART:
-            raise Refused(f"{location[:80]!r}… is too long")
-    return parts
+            raise UnsafeName(f"{location!r} is not valid text") from error
+        if length + len(PART_SUFFIX) > MAX_NAME_BYTES:
+            raise UnsafeName(f"{location[:80]!r}… is too long for a file name")
+    return names
 
 
-def part_name(location: str, sha256: str, locations: AbstractSet[str]) -> str:
-    """Of the growing file: NAME.part, unless a file of the dataset is called so. Raises Refused."""
+def part_file_name(location: str, sha256: str, locations: AbstractSet[str]) -> str:
+    """Returns the name of the partial file: NAME.part, unless the dataset has such a file.
+
+    Raises UnsafeName if all possible names are taken.
+    """
     for middle in ("", f".{sha256[:12]}", f".{sha256}"):
-        found = f"{location}{middle}{PART}"
+        found = f"{location}{middle}{PART_SUFFIX}"
         if found not in locations:
             return found.rpartition("/")[2]
-    raise Refused(f"{location!r}: other files are named as if they were its halves")
+    raise UnsafeName(f"{location!r}: other files of the dataset have the names of its partial file")
 
 
-class Folder:
-    """The folder that was asked for; made when it is not there."""
+class DownloadFolder:
+    """The folder to write to; it is created if it does not exist."""
 
     def __init__(self, root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
@@ -55,6 +59,6 @@ class Folder:
     def close(self) -> None:
         os.close(self._descriptor)
 
-    def inside(self, folders: list[str]) -> AbstractContextManager[int]:
-        """A descriptor of the folder below; raises OSError, also for a link on the way."""
-        return folder_below(self._descriptor, folders, create=True)
+    def open_subfolder(self, names: list[str]) -> AbstractContextManager[int]:
+        """Creates and opens a subfolder; gives its descriptor. Raises OSError, also for links."""
+        return folder_below(self._descriptor, names, create=True)

@@ -1,18 +1,18 @@
-"""All records together: what is told of one depends on its neighbours. Pure."""
+"""Index of all HOA records by name, specimen and document: records refer to each other."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from portal_shared.contracts.jobs import PersonIn, SampleIn
 
-from portal_cli.hoa import people, wording
+from portal_cli.hoa import labels, people
 from portal_cli.hoa.record import Record
 from portal_cli.hoa.source import Entry
 
 
 @dataclass(frozen=True)
 class Atlas:
-    """The records by name, by specimen and by document, each in a settled order."""
+    """The records by name, specimen and document, in a fixed order; and the persons by name."""
 
     entries: dict[str, Entry]
     specimens: dict[str, list[Entry]]
@@ -20,13 +20,13 @@ class Atlas:
     persons: dict[str, PersonIn]
 
     def overview_of(self, record: Record) -> Record | None:
-        """The overview a zoom is registered to, if it is public."""
+        """Returns the public overview to which a zoom is registered, or None."""
         target = record.registration.target_dataset if record.registration else None
         found = self.entries.get(target) if target else None
         return found.record if found else None
 
     def neighbours(self, record: Record) -> list[str]:
-        """Overviews of the same specimen, of the same beamline first."""
+        """Returns the names of the overviews of the same specimen, same beamline first."""
         found = [
             e.record
             for e in self.specimens[record.specimen]
@@ -36,38 +36,38 @@ class Atlas:
         return [o.name for o in found]
 
 
-def atlas(entries: Iterable[Entry]) -> Atlas:
-    ordered = sorted(entries, key=_rank)
+def build_atlas(entries: Iterable[Entry]) -> Atlas:
+    ordered = sorted(entries, key=_sort_key)
     return Atlas(
         entries={e.record.name: e for e in ordered},
-        specimens=_grouped(ordered, lambda r: r.specimen),
-        documents=_grouped(ordered, lambda r: r.document),
-        persons=people.index(c for e in ordered for c in e.record.citation.contributors),
+        specimens=_group_by(ordered, lambda r: r.specimen),
+        documents=_group_by(ordered, lambda r: r.document),
+        persons=people.index_by_name(c for e in ordered for c in e.record.citation.contributors),
     )
 
 
-def _rank(entry: Entry) -> tuple[object, ...]:
-    """By document; there overviews first, then by specimen, region and size."""
+def _sort_key(entry: Entry) -> tuple[object, ...]:
+    """Sorts by document, overviews first, then by specimen, region and voxel size."""
     r = entry.record
     return (
-        wording.natural(r.document),
+        labels.natural_key(r.document),
         r.dataset_type != "overview",
-        wording.natural(r.specimen),
-        wording.natural(wording.voi_key(r.voi)),
+        labels.natural_key(r.specimen),
+        labels.natural_key(labels.voi_key(r.voi)),
         -r.data.voxel_size_um,
         r.name,
     )
 
 
-def _grouped(entries: Sequence[Entry], key: Callable[[Record], str]) -> dict[str, list[Entry]]:
-    found: dict[str, list[Entry]] = {}
+def _group_by(entries: Sequence[Entry], key: Callable[[Record], str]) -> dict[str, list[Entry]]:
+    groups: dict[str, list[Entry]] = {}
     for entry in entries:
-        found.setdefault(key(entry.record), []).append(entry)
-    return found
+        groups.setdefault(key(entry.record), []).append(entry)
+    return groups
 
 
-def sample(entries: Sequence[Entry]) -> SampleIn:
-    """The specimen of these datasets, with what any of them records of its preparation."""
+def build_sample(entries: Sequence[Entry]) -> SampleIn:
+    """Returns the specimen of these datasets, with all records of its preparation."""
     first = entries[0].record
     parts = [e.record.sample for e in entries]
 
@@ -82,11 +82,11 @@ def sample(entries: Sequence[Entry]) -> SampleIn:
         ("held in ", recorded(p.stabilisation_medium for p in parts)),
         ("scanned in ", recorded(_solvent(e.record) for e in entries)),
     )
-    told = [phrase + value for phrase, value in phrases if value]
-    of = wording.specimen(first.sample.organ, first.sample.organ_context)
-    what = f"{of[0].upper()}{of[1:]} of donor {first.donor.id}"
-    preparation = f": {', '.join(told)}." if told else "; its preparation is not recorded."
-    return SampleIn(pid=first.specimen, name=first.specimen, description=what + preparation)
+    steps = [phrase + value for phrase, value in phrases if value]
+    specimen = labels.specimen(first.sample.organ, first.sample.organ_context)
+    title = f"{specimen[0].upper()}{specimen[1:]} of donor {first.donor.id}"
+    preparation = f": {', '.join(steps)}." if steps else "; its preparation is not recorded."
+    return SampleIn(pid=first.specimen, name=first.specimen, description=title + preparation)
 
 
 def _solvent(record: Record) -> str | None:

@@ -1,4 +1,4 @@
-"""One volume as a dataset of a job. Pure."""
+"""Maps one HOA volume to a dataset of a job."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, time
@@ -6,19 +6,19 @@ from datetime import UTC, datetime, time
 from portal_shared.contracts.jobs import DatasetIn, FileIn, InstrumentIn, TechniqueIn
 from portal_shared.profile import Profile
 
-from portal_cli.hoa import details, donors, parameters, people, whole, wording
-from portal_cli.hoa.atlas import Atlas, sample
+from portal_cli.hoa import atlas_document, details, donors, labels, parameters, people
+from portal_cli.hoa.atlas import Atlas, build_sample
 from portal_cli.hoa.record import Record
 from portal_cli.hoa.source import Entry
 
 TECHNIQUE = "http://purl.org/pan-science/PaNET/PaNET01333"
-FOLDER = "hoa"  # below the intake root
+FOLDER = "hoa"  # of all datasets, below the intake root
 
 
-def dataset(
+def build_dataset(
     entry: Entry, atlas: Atlas, *, profile: Profile, release: str, files: Sequence[FileIn] = ()
 ) -> DatasetIn:
-    """Its name is its pid: the DOI is not (some share one, some have none)."""
+    """Returns the dataset. Its pid is its name, not its DOI: some share a DOI, some have none."""
     record = entry.record
     return DatasetIn(
         name=record.name,
@@ -31,25 +31,25 @@ def dataset(
         license=profile.license,
         instrument=instrument(record, profile),
         techniques=(technique(profile),),
-        samples=(sample(atlas.specimens[record.specimen]),),
-        parameters=parameters.of_dataset(record, atlas, profile),
+        samples=(build_sample(atlas.specimens[record.specimen]),),
+        parameters=parameters.dataset_parameters(record, atlas, profile),
         summary=summary(record),
         members=people.members(record.citation.contributors),
-        related=whole.papers(),
-        relations=tuple(whole.derivation(record, atlas)),
+        related=atlas_document.papers(),
+        relations=tuple(atlas_document.derivation(record, atlas)),
         keywords=keywords(record),
         folder=folder(record.name) if files else None,
         files=tuple(files),
-        details=details.of_dataset(entry, atlas, release),
+        details=details.dataset_details(entry, atlas, release),
     )
 
 
 def summary(record: Record) -> str:
-    """What it is, in a sentence."""
+    """Describes the volume in one sentence."""
     x, y, z = record.data.shape
     sides = " x ".join(f"{n * record.data.voxel_size_um / 1000:.3g}" for n in (x, y, z))
     return (
-        f"{wording.title(record)}: a volume of {x} x {y} x {z} voxels ({sides} mm), imaged by "
+        f"{labels.title(record)}: a volume of {x} x {y} x {z} voxels ({sides} mm), imaged by "
         "hierarchical phase-contrast tomography (HiP-CT)."
     )
 
@@ -71,15 +71,15 @@ def technique(profile: Profile) -> TechniqueIn:
 
 
 def keywords(record: Record) -> tuple[str, ...]:
-    """Organ, side, method, findings, donor, and the region in both ways of numbering."""
+    """Returns organ, side, method, pathology, donor, and the region in both spellings."""
     context = record.sample.organ_context
-    key = wording.voi_key(record.voi)
+    key = labels.voi_key(record.voi)
     spellings = [record.voi] if key == record.voi.lower() else [record.voi, key.upper()]
     found = [
-        wording.organ(record.sample.organ),
-        wording.words(context) if context else "",
+        labels.organ(record.sample.organ),
+        labels.words(context) if context else "",
         "HiP-CT",
-        *donors.told(record.donor).pathology,
+        *donors.describe_donor(record.donor).pathology,
         record.donor.id,
         *spellings,
     ]

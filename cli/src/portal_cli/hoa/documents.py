@@ -1,4 +1,4 @@
-"""What is cited as a whole: one donor's one organ; and the proposals it was scanned for. Pure."""
+"""Maps HOA records to documents: one per organ of a donor, and one per proposal."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time
@@ -7,7 +7,7 @@ from typing import Any
 from portal_shared.contracts.jobs import DocumentIn
 from portal_shared.profile import Profile
 
-from portal_cli.hoa import details, donors, parameters, people, registration, whole, wording
+from portal_cli.hoa import atlas_document, details, donors, labels, parameters, people, registration
 from portal_cli.hoa.atlas import Atlas
 from portal_cli.hoa.record import Record
 from portal_cli.hoa.source import PACKAGE, Entry
@@ -20,7 +20,7 @@ def publication(
 ) -> DocumentIn:
     records = [e.record for e in entries]
     first = records[0]
-    organ = wording.organ(first.sample.organ)
+    organ = labels.organ(first.sample.organ)
     return DocumentIn(
         name=name,
         pid=name,
@@ -31,9 +31,9 @@ def publication(
         end_date=_instant(max(r.scan.date for r in records)),
         license=profile.license,
         keywords=_keywords(records, organ),
-        members=people.union([people.members(r.citation.contributors) for r in records]),
+        members=people.merge_members([people.members(r.citation.contributors) for r in records]),
         parameters=_parameters(first, records, profile),
-        related=whole.papers(),
+        related=atlas_document.papers(),
         details=_details(entries, release),
     )
 
@@ -44,53 +44,55 @@ def _instant(day: Any) -> datetime:
 
 def _contexts(records: Iterable[Record]) -> list[str]:
     found = dict.fromkeys(r.sample.organ_context for r in records if r.sample.organ_context)
-    return sorted(found, key=wording.natural)
+    return sorted(found, key=labels.natural_key)
 
 
 def _keywords(records: Sequence[Record], organ: str) -> tuple[str, ...]:
     found = [
         organ,
-        *(wording.words(c) for c in _contexts(records)),
+        *(labels.words(c) for c in _contexts(records)),
         "HiP-CT",
-        *donors.told(records[0].donor).pathology,
+        *donors.describe_donor(records[0].donor).pathology,
         records[0].donor.id,
     ]
     return tuple(dict.fromkeys(found))
 
 
 def _parameters(first: Record, records: Sequence[Record], profile: Profile) -> Any:
-    told = donors.told(first.donor)
-    named: list[parameters.Named] = [
+    facts = donors.describe_donor(first.donor)
+    values: list[parameters.NamedValue] = [
         ("donor", first.donor.id),
-        ("donor_age", told.age),
-        ("donor_age_group", told.age_band),
+        ("donor_age", facts.age),
+        ("donor_age_group", facts.age_band),
         ("donor_sex", first.donor.sex),
         ("organ", first.sample.organ),
         *(("organ_context", c) for c in _contexts(records)),
-        *(("pathology", tag) for tag in told.pathology),
+        *(("pathology", tag) for tag in facts.pathology),
         *(("proposal", p) for p in dict.fromkeys(r.proposal.proposal_number for r in records)),
     ]
-    return parameters.with_units(named, profile)
+    return parameters.with_units(values, profile)
 
 
 def summary(records: Sequence[Record], atlas: Atlas) -> str:
-    """Sides, regions, voxel sizes and counts, as a reader would want them told."""
+    """Describes the organ for readers: sides, regions, voxel sizes and counts."""
     overviews = [r for r in records if r.dataset_type == "overview"]
     zooms = [r for r in records if r.dataset_type == "zoom"]
-    parts = sorted({r.sample.organ_context or "" for r in records}, key=wording.natural)
-    what = wording.enumerated([wording.specimen(records[0].sample.organ, p or None) for p in parts])
+    parts = sorted({r.sample.organ_context or "" for r in records}, key=labels.natural_key)
+    what = labels.join_words([labels.specimen(records[0].sample.organ, p or None) for p in parts])
     lines = sorted({r.scan.beamline for r in records})
     days = sorted({r.scan.date.isoformat() for r in records})
     when = f"on {days[0]}" if len(days) == 1 else f"between {days[0]} and {days[-1]}"
     opening = f"{what[0].upper()}{what[1:]} of donor {records[0].donor.id}, imaged by {METHOD}"
-    text = [f"{opening} at the ESRF ({wording.enumerated(lines)}) {when}."]
+    text = [f"{opening} at the ESRF ({labels.join_words(lines)}) {when}."]
     if overviews:
-        size = wording.sizes(r.data.voxel_size_um for r in overviews)
+        size = labels.sizes(r.data.voxel_size_um for r in overviews)
         text.append(f"{_counted(overviews, 'overview')} with voxels of {size}.")
     if zooms:
-        size = wording.sizes(r.data.voxel_size_um for r in zooms)
-        regions = ", ".join(sorted({r.voi for r in zooms}, key=wording.natural))
-        placed = sum(registration.state(r, atlas) == registration.REGISTERED for r in zooms)
+        size = labels.sizes(r.data.voxel_size_um for r in zooms)
+        regions = ", ".join(sorted({r.voi for r in zooms}, key=labels.natural_key))
+        placed = sum(
+            registration.registration_state(r, atlas) == registration.REGISTERED for r in zooms
+        )
         text.append(
             f"{_counted(zooms, 'zoom')} with voxels of {size} (regions: {regions}), "
             f"{placed or 'none'} registered to an overview."
@@ -99,7 +101,7 @@ def summary(records: Sequence[Record], atlas: Atlas) -> str:
 
 
 def _counted(records: Sequence[Record], noun: str) -> str:
-    return wording.counted(len(records), noun)
+    return labels.count_noun(len(records), noun)
 
 
 def _details(entries: Sequence[Entry], release: str) -> dict[str, Any]:
@@ -118,12 +120,12 @@ def _details(entries: Sequence[Entry], release: str) -> dict[str, Any]:
 
 
 def proposal(number: str, atlas: Atlas, *, profile: Profile, release: str) -> DocumentIn:
-    """Its datasets are registered with their organs; it names them."""
+    """Returns the document of a proposal. It refers to datasets that other jobs register."""
     records = [
         e.record for e in atlas.entries.values() if e.record.proposal.proposal_number == number
     ]
     given = records[0].proposal
-    organs = sorted({wording.organ(r.sample.organ) for r in records})
+    organs = sorted({labels.organ(r.sample.organ) for r in records})
     donor_count = len({r.donor.id for r in records})
     return DocumentIn(
         name=f"proposal-{number}",
@@ -131,8 +133,8 @@ def proposal(number: str, atlas: Atlas, *, profile: Profile, release: str) -> Do
         title=given.title,
         type="proposal",
         summary=(
-            f"Proposal {number} at the ESRF: {wording.counted(len(records), 'HiP-CT dataset')} of "
-            f"{wording.counted(donor_count, 'donor')} ({wording.enumerated(organs)})."
+    """Returns the document of a proposal. Its datasets are registered by other jobs."""
+            f"{labels.count_noun(donor_count, 'donor')} ({labels.join_words(organs)})."
         ),
         start_date=_instant(min(r.scan.date for r in records)),
         end_date=_instant(max(r.scan.date for r in records)),

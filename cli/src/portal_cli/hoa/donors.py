@@ -1,4 +1,4 @@
-"""What is recorded of a donor, read with care: nothing recorded is not "no". Pure."""
+"""Normalises the data of a donor. A missing value is unknown, it is not "no"."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ ADULT = 18
 NOT_APPLICABLE = re.compile(r"\s*not applicable", re.IGNORECASE)
 CONTROL = re.compile(r"\bdisease[- ]free\b", re.IGNORECASE)
 NONE_KNOWN = re.compile(r"\bno known medical history\b", re.IGNORECASE)
-DISEASES = (  # found by the words used, not by a clinical coding
+DISEASES = (  # recognised by words in the text, not by a clinical coding
     ("COVID-19", re.compile(r"covid|sars-?cov", re.IGNORECASE)),
     ("tetralogy of Fallot", re.compile(r"tetralogy of fallot", re.IGNORECASE)),
     ("hypertension", re.compile(r"\bhypertension|high blood pressure", re.IGNORECASE)),
@@ -21,20 +21,20 @@ DECADES = ((60, "18-59"), (70, "60-69"), (80, "70-79"), (90, "80-89"))
 
 
 @dataclass(frozen=True)
-class Told:
-    """A donor as the portal tells of one."""
+class DonorFacts:
+    """The data of a donor as the portal shows them."""
 
-    age: int | None  # only where a number is recorded
+    age: int | None  # only if a number is recorded
     age_group: Literal["minor", "adult", "unknown"]
-    age_band: str | None  # for counting, so that few are alone in theirs
+    age_band: str | None  # wide enough that few donors are alone in theirs
     cause_of_death: str | None
     explant: bool  # the organ came from a living person: no cause, the age is not at death
     pathology: tuple[str, ...]
 
 
-def told(donor: Donor) -> Told:
+def describe_donor(donor: Donor) -> DonorFacts:
     explant = bool(donor.cause_of_death and NOT_APPLICABLE.match(donor.cause_of_death))
-    return Told(
+    return DonorFacts(
         age=donor.age if isinstance(donor.age, int) else None,
         age_group=age_group(donor.age),
         age_band=age_band(donor.age),
@@ -63,7 +63,10 @@ def age_band(age: int | str | None) -> str | None:
 
 
 def pathology(donor: Donor) -> tuple[str, ...]:
-    """Tags from cause, history and the yes/no fields; control and none known are no diseases."""
+    """Returns tags found in cause of death, medical history and the yes/no fields.
+
+    "control" and "none known" are tags, too, though not diseases.
+    """
     text = " | ".join(t for t in (donor.cause_of_death, donor.medical_history) if t)
     tags = [tag for tag, words in DISEASES if words.search(text)]
     for tag, field in (("hypertension", donor.hypertension), ("diabetes", donor.diabetes)):

@@ -1,7 +1,7 @@
-"""Filters in the beam, as noted by hand: material and millimetres where the note is certain. Pure.
+"""Parses notes on filters in the beam: material and thickness, if the note is unambiguous.
 
-`Mo 0.24mm`, `SiO2 12mm rods 3x4mm` and `G-carbon 10mm block` are; `UNKNOWN sapphire 5mm`,
-`HiP-CT 100mm` and `Psho 10mm` are not: their text is kept as it is.
+`Mo 0.24mm`, `SiO2 12mm rods 3x4mm` and `G-carbon 10mm block` are parsed. `UNKNOWN sapphire 5mm`,
+`HiP-CT 100mm` and `Psho 10mm` are ambiguous and stay text.
 """
 
 import math
@@ -32,8 +32,8 @@ class Filter:
     thickness_mm: float | None = None
 
 
-def parsed(text: str) -> Filter:
-    """Material and thickness together, or neither."""
+def parse_filter(text: str) -> Filter:
+    """Returns material and thickness together, or neither."""
     found = NOTE.fullmatch(" ".join(text.split()))
     material = MATERIALS.get(found["material"].lower()) if found else None
     if found is None or material is None:

@@ -1,18 +1,20 @@
-"""The Atlas as ingest jobs: one per donor and organ, one per proposal, one for the whole. Pure."""
+"""Builds the jobs of the Atlas: one per donor and organ, one per proposal, one for the atlas."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from portal_shared import profile as profiles
 from portal_shared.contracts.jobs import FileIn
 
-from portal_cli.hoa import datasets, documents, whole
+from portal_cli.hoa import atlas_document, datasets, documents
 from portal_cli.hoa.atlas import Atlas
 from portal_cli.hoa.source import PROFILE
-from portal_cli.submission.message import Outgoing, outgoing
+from portal_cli.submission.message import JobMessage, build_message
 
 
-def chosen(atlas: Atlas, *, donors: Sequence[str] = (), limit: int | None = None) -> list[str]:
-    """Names of the documents to import: all, those of some donors, or the first few."""
+def select_documents(
+    atlas: Atlas, *, donors: Sequence[str] = (), limit: int | None = None
+) -> list[str]:
+    """Returns the names of the documents to import: all, or of some donors, up to `limit`."""
     found = [
         name
         for name, entries in atlas.documents.items()
@@ -21,21 +23,21 @@ def chosen(atlas: Atlas, *, donors: Sequence[str] = (), limit: int | None = None
     return found[:limit]
 
 
-def publications(
+def publication_jobs(
     atlas: Atlas, names: Iterable[str], *, release: str, files: Mapping[str, Sequence[FileIn]]
-) -> Iterator[Outgoing]:
-    """A job for each document with its datasets; their files by the name of the dataset."""
+) -> Iterator[JobMessage]:
+    """Yields a job for each document with its datasets. `files` are by name of the dataset."""
     profile = profiles.load(PROFILE)
     for name in names:
         entries = atlas.documents[name]
-        yield outgoing(
+        yield build_message(
             f"hoa-{release}",
             name,
             profile=PROFILE,
             sender=_sender(release),
             document=documents.publication(name, entries, atlas, profile=profile, release=release),
             datasets=tuple(
-                datasets.dataset(
+                datasets.build_dataset(
                     entry,
                     atlas,
                     profile=profile,
@@ -47,12 +49,12 @@ def publications(
         )
 
 
-def proposals(atlas: Atlas, *, release: str) -> Iterator[Outgoing]:
-    """A job for each proposal; to be sent after the datasets it names."""
+def proposal_jobs(atlas: Atlas, *, release: str) -> Iterator[JobMessage]:
+    """Yields a job for each proposal. Send them after the jobs of the datasets."""
     profile = profiles.load(PROFILE)
     numbers = {e.record.proposal.proposal_number for e in atlas.entries.values()}
     for number in sorted(numbers):
-        yield outgoing(
+        yield build_message(
             f"hoa-{release}",
             f"proposal-{number}",
             profile=PROFILE,
@@ -61,14 +63,16 @@ def proposals(atlas: Atlas, *, release: str) -> Iterator[Outgoing]:
         )
 
 
-def the_atlas(atlas: Atlas, *, release: str) -> Outgoing:
-    """The job of the atlas itself; to be sent after the documents it names."""
-    return outgoing(
+def atlas_job(atlas: Atlas, *, release: str) -> JobMessage:
+    """Returns the job of the atlas itself. Send it after the jobs of the documents."""
+    return build_message(
         f"hoa-{release}",
-        whole.PID,
+        atlas_document.PID,
         profile=PROFILE,
         sender=_sender(release),
-        document=whole.document(atlas, profile=profiles.load(PROFILE), release=release),
+        document=atlas_document.build_atlas_document(
+            atlas, profile=profiles.load(PROFILE), release=release
+        ),
     )
 
 

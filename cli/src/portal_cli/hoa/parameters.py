@@ -1,6 +1,6 @@
-"""A record as named values with units; names and units are the profile's. Pure.
+"""Maps a HOA record to parameters with the names and units of the profile.
 
-What is not recorded has no parameter: no zero, no empty text.
+A value that is not recorded has no parameter: no zero, no empty text.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from portal_cli.hoa.atlas import Atlas
 from portal_cli.hoa.record import Record
 
 Value = str | int | float | bool | None
-Named = tuple[str, Value]
+NamedValue = tuple[str, Value]
 
 SAMPLE = {
     "fixation_method": "fixation_method",
@@ -58,7 +58,7 @@ SCAN = {
 }
 
 
-def of_dataset(record: Record, atlas: Atlas, profile: Profile) -> tuple[ParameterIn, ...]:
+def dataset_parameters(record: Record, atlas: Atlas, profile: Profile) -> tuple[ParameterIn, ...]:
     found = [*_donor(record), *_volume(record)]
     found += [(name, getattr(record.sample, field)) for name, field in SAMPLE.items()]
     found += [("beamline", record.scan.beamline), ("proposal", record.proposal.proposal_number)]
@@ -66,19 +66,19 @@ def of_dataset(record: Record, atlas: Atlas, profile: Profile) -> tuple[Paramete
     found += _filters(record)
     if record.registration:
         found.append(("registration_target", record.registration.target_dataset))
-    found.append(("registration_state", registration.state(record, atlas)))
+    found.append(("registration_state", registration.registration_state(record, atlas)))
     return with_units(found, profile)
 
 
-def with_units(found: Iterable[Named], profile: Profile) -> tuple[ParameterIn, ...]:
+def with_units(found: Iterable[NamedValue], profile: Profile) -> tuple[ParameterIn, ...]:
     return tuple(
-        ParameterIn(name=name, value=_plain(value), unit=_unit(name, value, profile))
+        ParameterIn(name=name, value=_yes_or_no(value), unit=_unit(name, value, profile))
         for name, value in found
         if value is not None and value != ""
     )
 
 
-def _plain(value: str | float | bool) -> str | int | float:  # noqa: FBT001  # a recorded value
+def _yes_or_no(value: str | float | bool) -> str | int | float:  # noqa: FBT001  # a recorded value
     if isinstance(value, bool):
         return "yes" if value else "no"
     return value
@@ -87,27 +87,27 @@ def _plain(value: str | float | bool) -> str | int | float:  # noqa: FBT001  # a
 def _unit(name: str, value: Value, profile: Profile) -> str | None:
     if isinstance(value, str):
         return None
-    if name == "scan_temperature":  # mostly in words; as a number it is degrees Celsius
+    if name == "scan_temperature":  # mostly a text; a number is in degrees Celsius
         return "celsius"
     return profile.parameters[name].unit
 
 
-def _donor(record: Record) -> list[Named]:
-    donor, told = record.donor, donors.told(record.donor)
+def _donor(record: Record) -> list[NamedValue]:
+    donor, facts = record.donor, donors.describe_donor(record.donor)
     return [
         ("donor", donor.id),
-        ("donor_age", told.age),
-        ("donor_age_group", told.age_band),
+        ("donor_age", facts.age),
+        ("donor_age_group", facts.age_band),
         ("donor_sex", donor.sex),
         ("donor_weight", donor.weight),
         ("donor_height", donor.height),
-        ("cause_of_death", told.cause_of_death),
+        ("cause_of_death", facts.cause_of_death),
         ("medical_history", donor.medical_history),
-        *(("pathology", tag) for tag in told.pathology),
+        *(("pathology", tag) for tag in facts.pathology),
     ]
 
 
-def _volume(record: Record) -> list[Named]:
+def _volume(record: Record) -> list[NamedValue]:
     x, y, z = record.data.shape
     return [
         ("organ", record.sample.organ),
@@ -128,8 +128,8 @@ def streaming_format(url: str | None) -> str | None:
     return {"n5": "n5", "zarr": "OME-Zarr"}.get(scheme or "")
 
 
-def _filters(record: Record) -> list[Named]:
-    parsed = [filters.parsed(text) for text in record.scan.filters or ()]
+def _filters(record: Record) -> list[NamedValue]:
+    parsed = [filters.parse_filter(text) for text in record.scan.filters or ()]
     materials = dict.fromkeys(f.material for f in parsed if f.material)
     return [
         *(("filters", f.text) for f in parsed),

@@ -1,4 +1,4 @@
-"""Contributors as members: each person once, in the order to cite, with their parts. Pure."""
+"""Maps contributors to members: each person once, in the order of citation, with all roles."""
 
 import re
 import unicodedata
@@ -12,14 +12,17 @@ LETTERS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "
 
 
 def name_key(full_name: str) -> str:
-    """Equal for spellings that differ in case, accents and points only."""
+    """Returns a key that is equal for spellings that differ only in case, accents and points."""
     plain = unicodedata.normalize("NFC", full_name).lower().translate(LETTERS)
     bare = unicodedata.normalize("NFKD", plain).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", bare).strip("-")
 
 
 def person(given: Contributor) -> PersonIn:
-    """By ORCID where there is one, else by name; a collaboration is stored as first name "The"."""
+    """Returns a person, identified by ORCID or by name.
+
+    In the Atlas, a collaboration is a contributor with the first name "The" and no ORCID.
+    """
     full_name = f"{given.first_name} {given.last_name}"
     if given.first_name == "The" and given.orcid is None:
         return PersonIn(id=name_key(given.last_name), full_name=full_name, organisation=True)
@@ -38,12 +41,12 @@ def member(given: Contributor) -> MemberIn:
 
 
 def members(given: Iterable[Contributor]) -> tuple[MemberIn, ...]:
-    """In the given order, which is the order of citation; a person named twice comes once."""
-    return union([[member(c) for c in given]])
+    """Returns the members in the given order, which is that of citation; each person once."""
+    return merge_members([[member(c) for c in given]])
 
 
-def union(lists: Iterable[Sequence[MemberIn]]) -> tuple[MemberIn, ...]:
-    """Everybody of all lists, each list's order kept: newcomers follow who precedes them there."""
+def merge_members(lists: Iterable[Sequence[MemberIn]]) -> tuple[MemberIn, ...]:
+    """Merges lists in order: a new person follows the person who precedes them in their list."""
     order: list[str] = []
     found: dict[str, MemberIn] = {}
     for single in lists:
@@ -65,8 +68,8 @@ def _with_roles(there: MemberIn, more: Sequence[str]) -> MemberIn:
     return there.model_copy(update={"roles": roles, "role": roles[0] if roles else None})
 
 
-def index(contributors: Iterable[Contributor]) -> dict[str, PersonIn]:
-    """Persons by name, where the name means one person."""
+def index_by_name(contributors: Iterable[Contributor]) -> dict[str, PersonIn]:
+    """Returns the persons by name key, without names that several persons have."""
     found: dict[str, PersonIn] = {}
     ambiguous: set[str] = set()
     for given in contributors:
@@ -78,7 +81,7 @@ def index(contributors: Iterable[Contributor]) -> dict[str, PersonIn]:
 
 
 def proposers(names: Iterable[str], known: Mapping[str, PersonIn]) -> tuple[MemberIn, ...]:
-    """Plain names, recognised where a contributor is called so."""
+    """Returns proposers, who are given by name only; known contributors are recognised."""
     return tuple(
         MemberIn(
             role="proposer",

@@ -1,4 +1,4 @@
-"""A metadata file of the Human Organ Atlas, as its schema 1.x has it. Strict: text is no number."""
+"""Models of a metadata file of the Human Organ Atlas (schema 1.x). A text is never a number."""
 
 from datetime import date
 from typing import Annotated, Literal
@@ -12,17 +12,17 @@ Voxels = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
 
 
-class Given(BaseModel):
+class StrictModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
 
-class Data(Given):
+class Data(StrictModel):
     shape: tuple[Voxels, Voxels, Voxels]  # x, y, z
     voxel_size_um: Positive
     gcs_url: str | None = None
 
 
-class Sample(Given):
+class Sample(StrictModel):
     organ: Text
     organ_context: Text | None = None
     post_mortem_interval_hours: Finite | None = None
@@ -36,7 +36,7 @@ class Sample(Given):
     scan_temperature: Finite | str | None = None  # degrees Celsius, or in words
 
 
-class Donor(Given):
+class Donor(StrictModel):
     id: Text
     age: Count | Literal["<18", ">18"] | None = None
     sex: Literal["M", "F"] | None = None
@@ -49,7 +49,7 @@ class Donor(Given):
     smoker: str | None = None
 
 
-class Scan(Given):
+class Scan(StrictModel):
     date: date
     beamline: Text
     energy: Finite | None = None
@@ -84,13 +84,13 @@ class Scan(Given):
     pixel_size: Positive | None = None
 
 
-class Proposal(Given):
+class Proposal(StrictModel):
     proposal_number: Text
     title: Text
     proposers: tuple[Text, ...] = ()
 
 
-class Registration(Given):
+class Registration(StrictModel):
     source_dataset: Text
     target_dataset: Text
     translation: tuple[Finite, Finite, Finite]  # voxels of the target
@@ -98,21 +98,21 @@ class Registration(Given):
     scale: Positive  # voxels of the target per voxel of the source
 
 
-class Contributor(Given):
+class Contributor(StrictModel):
     first_name: Text
     last_name: Text
     orcid: Text | None = None
     roles: tuple[str, ...] = ()
 
 
-class Citation(Given):
+class Citation(StrictModel):
     title: Text
     doi: Text | None = None
     contributors: tuple[Contributor, ...] = ()
     author_list: tuple[str, ...] = ()
 
 
-class Record(Given):
+class Record(StrictModel):
     metadata_version: str
     name: Text
     dataset_type: Literal["overview", "zoom"]
@@ -127,17 +127,17 @@ class Record(Given):
 
     @property
     def specimen(self) -> str:
-        """What was scanned: `<donor>_<organ>[_<context>]`; an overview and its zooms share it."""
+        """Name of the scanned object: `<donor>_<organ>[_<context>]`, shared by all its scans."""
         parts = (self.donor.id, self.sample.organ, self.sample.organ_context)
         return "_".join(p for p in parts if p)
 
     @property
     def document(self) -> str:
-        """What it is cited with: one donor's one organ."""
+        """Name of the document to which it belongs: one organ of one donor."""
         return f"{self.donor.id}_{self.sample.organ}"
 
     @property
     def raw_bytes(self) -> int:
-        """Of the reconstructed volume as 16-bit voxels: an estimate, the volume is not here."""
+        """Estimated size of the reconstructed volume, with 16-bit voxels."""
         x, y, z = self.data.shape
         return 2 * x * y * z

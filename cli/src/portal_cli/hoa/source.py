@@ -1,7 +1,7 @@
-"""Reads the metadata files that the package hoa-tools carries, without importing its code.
+"""Reads the metadata files of the package hoa-tools without importing its code.
 
-What may not be published never leaves this module: donor fields are taken by allow-list, anything
-that tells a date of birth or death is dropped wherever it stands, and the drops are counted.
+Private values never leave this module: only allowed donor fields are read, and every field with a
+date of birth or death is dropped at any level. The dropped values are counted.
 """
 
 import json
@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Any, cast
 
 from portal_shared import profile as profiles
@@ -21,22 +20,22 @@ from portal_cli.hoa.record import Record
 
 PACKAGE = "hoa-tools"
 PROFILE = "human-organs"
-KNOWN_SCHEMA = "1"  # first number of metadata_version; another one means other fields
+KNOWN_SCHEMA = "1"  # first number of metadata_version; other versions have other fields
 PRIVATE = re.compile(r"(date|day|month|year).*(birth|death)|(birth|death).*(date|day|month|year)")
-MISSPELT = {"Vlisualization": "Visualization"}  # in the enumeration of the schema itself
+MISSPELT = {"Vlisualization": "Visualization"}  # a spelling error in the schema itself
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One metadata file: checked, and as it may be shown."""
+    """One metadata file: as a validated record, and as JSON without private values."""
 
     record: Record
     content: dict[str, Any]
-    dropped: int = 0  # values left out because they may not be published
+    dropped: int = 0  # private values left out
 
 
 @dataclass(frozen=True)
-class SetAside:
+class SkippedRecord:
     name: str
     reason: str
 
@@ -45,40 +44,36 @@ class SetAside:
 class Source:
     version: str
     entries: tuple[Entry, ...]
-    set_aside: tuple[SetAside, ...]
+    skipped: tuple[SkippedRecord, ...]
 
     @property
     def dropped(self) -> int:
         return sum(entry.dropped for entry in self.entries)
 
 
-def installed() -> Source:
-    """The Atlas as of the installed hoa-tools."""
+def read_installed() -> Source:
+    """Reads the Atlas of the installed hoa-tools."""
     folder = files("hoa_tools") / "data/metadata/metadata"
-    return read(
-        ((f.name, _text(f)) for f in folder.iterdir() if f.name.endswith(".json")),
+    return read_records(
+        ((f.name, f.read_bytes()) for f in folder.iterdir() if f.name.endswith(".json")),
         release=version(PACKAGE),
     )
 
 
-def _text(file: Traversable) -> bytes:
-    return file.read_bytes()
-
-
-def read(found: Iterable[tuple[str, bytes]], *, release: str) -> Source:
-    """From file names and contents; a bad record is set aside with the reason, the rest is read."""
+def read_records(found: Iterable[tuple[str, bytes]], *, release: str) -> Source:
+    """Reads records from file names and contents; invalid ones are skipped with the reason."""
     entries: list[Entry] = []
-    set_aside: list[SetAside] = []
+    skipped: list[SkippedRecord] = []
     for name, text in sorted(found):
         try:
-            entries.append(entry(name.removesuffix(".json"), text))
+            entries.append(parse_entry(name.removesuffix(".json"), text))
         except Invalid as error:
-            set_aside.append(SetAside(name, str(error)))
-    return Source(release, tuple(entries), tuple(set_aside))
+            skipped.append(SkippedRecord(name, str(error)))
+    return Source(release, tuple(entries), tuple(skipped))
 
 
-def entry(stem: str, text: bytes) -> Entry:
-    """Raises Invalid for what is not a record of the Atlas that this importer knows."""
+def parse_entry(stem: str, text: bytes) -> Entry:
+    """Parses one metadata file. Raises Invalid if it is not a known record of the Atlas."""
     try:
         loaded = json.loads(text)
     except ValueError as error:
@@ -88,20 +83,22 @@ def entry(stem: str, text: bytes) -> Entry:
     given = cast("dict[str, Any]", loaded)
     schema = str(given.get("metadata_version"))
     if schema.partition(".")[0] != KNOWN_SCHEMA:
-        raise Invalid(f"{schema!r} is not known, only {KNOWN_SCHEMA}.x", field="metadata_version")
-    content, dropped = publishable(given)
+        raise Invalid(
+            f"version {schema!r} is not supported, only {KNOWN_SCHEMA}.x", field="metadata_version"
+        )
+    content, dropped = drop_private(given)
     try:
         record = Record.model_validate_json(json.dumps(content))
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         raise Invalid(first["msg"], field=".".join(map(str, first["loc"]))) from error
     if record.name != stem:
-        raise Invalid(f"{record.name!r} stands in {stem}.json", field="name")
+        raise Invalid(f"{record.name!r} differs from the file name {stem}.json", field="name")
     return Entry(record, content, dropped)
 
 
-def publishable(given: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    """The record without what may not be published, and how many values that were."""
+def drop_private(given: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """Returns the record without private values, and how many were dropped."""
     known = {name: given[name] for name in Record.model_fields if name in given}
     dropped = len(given) - len(known)
     donor = known.get("donor")
@@ -110,24 +107,25 @@ def publishable(given: dict[str, Any]) -> tuple[dict[str, Any], int]:
         allowed = profiles.load(PROFILE).details_allowed["donor"]
         known["donor"] = {k: v for k, v in fields.items() if k in allowed}
         dropped += len(fields) - len(known["donor"])
-    content, gone = _cleaned(known)
-    return cast("dict[str, Any]", content), dropped + gone
+    content, dates = _drop_dates(known)
+    return cast("dict[str, Any]", content), dropped + dates
 
 
-def _cleaned(value: Any) -> tuple[Any, int]:
+def _drop_dates(value: Any) -> tuple[Any, int]:
+    """Drops fields with a date of birth or death; corrects misspelt texts."""
     if isinstance(value, list):
-        parts = [_cleaned(item) for item in cast("list[Any]", value)]
-        return [part for part, _ in parts], sum(gone for _, gone in parts)
+        parts = [_drop_dates(item) for item in cast("list[Any]", value)]
+        return [part for part, _ in parts], sum(dropped for _, dropped in parts)
     if isinstance(value, dict):
-        kept: dict[str, Any] = {}
+        fields: dict[str, Any] = {}
         dropped = 0
         for name, item in cast("dict[str, Any]", value).items():
             if PRIVATE.search(name.lower()):
                 dropped += 1
                 continue
-            kept[name], gone = _cleaned(item)
-            dropped += gone
-        return kept, dropped
+            fields[name], inner = _drop_dates(item)
+            dropped += inner
+        return fields, dropped
     if isinstance(value, str):
         return MISSPELT.get(value, value), 0
     return value, 0

@@ -1,6 +1,7 @@
-"""What an instance is doing now: services, queues, what waits, what died."""
+"""Status of an instance: services, queues, waiting work and dead letters."""
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,82 +12,78 @@ from portal_shared.messaging.publisher import Publisher
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.settings import Settings
 
-from portal_cli.instance.facts import bus_settings, facts, service_urls
+from portal_cli.instance.addresses import NoInstance, bus_settings, read_instance, service_urls
+
+IDLE_PAUSE_SECONDS, BUSY_PAUSE_SECONDS = 0.5, 1.5  # every service counts for each status
 
 
 @dataclass
-class Condition:
+class InstanceStatus:
     services: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     queues: dict[str, int] = field(default_factory=dict[str, int])
-    dead: dict[str, int] = field(default_factory=dict[str, int])
+    dead_letters: dict[str, int] = field(default_factory=dict[str, int])
     restarts: dict[str, int] = field(default_factory=dict[str, int])
-    trouble: list[str] = field(default_factory=list[str])
+    problems: list[str] = field(default_factory=list[str])
 
     @property
     def waiting(self) -> dict[str, int]:
-        """All that is not done yet, by name; empty when idle."""
+        """Unfinished work by name; empty when the instance is idle."""
         found = {f"queue {name}": count for name, count in self.queues.items() if count}
-        for name, told in self.services.items():
+        for name, figures in self.services.items():
             for label in ("pending", "outbox"):
-                if told.get(label):
-                    found[f"{name} {label}"] = int(told[label])
+                if figures.get(label):
+                    found[f"{name} {label}"] = int(figures[label])
         return found
 
     @property
-    def handled(self) -> int:
-        """Messages settled so far: grows as long as anything moves."""
-        return sum(sum(told.get("settled", {}).values()) for told in self.services.values())
+    def handled_messages(self) -> int:
+        """Messages that the services have handled so far; it grows while anything is in motion."""
+        return sum(sum(figures.get("settled", {}).values()) for figures in self.services.values())
 
     def as_json(self) -> dict[str, Any]:
         return {
             "services": self.services,
             "queues": self.queues,
-            "dead_letters": self.dead,
+            "dead_letters": self.dead_letters,
             "restarts": self.restarts,
             "waiting": self.waiting,
-            "trouble": self.trouble,
+            "trouble": self.problems,
         }
 
 
-async def look(data: Path) -> Condition:
-    """Ask every service and the broker. Raises NoInstance; what does not answer is trouble."""
-    found = Condition()
+async def read_status(data: Path) -> InstanceStatus:
+    """Requests the status of every service and the length of every queue.
+
+    A service that does not respond is one of the `problems`. Raises NoInstance.
+    """
+    found = InstanceStatus()
     urls = service_urls(data)
     async with httpx.AsyncClient(timeout=10) as client:
-        told = await asyncio.gather(*(_status(client, n, u) for n, u in urls.items()))
-    for name, status in zip(urls, told, strict=True):
+        statuses = await asyncio.gather(*(_service_status(client, n, u) for n, u in urls.items()))
+    for name, status in zip(urls, statuses, strict=True):
         found.services[name] = status
-        for problem, reason in status.get("problems", {}).items():
-            found.trouble.append(f"{name}: {problem}: {reason}")
-        for worker, reason in status.get("trouble", {}).items():
-            found.trouble.append(f"{name}: {worker}: {reason}")
-    settings = bus_settings(data)
+        for kind in ("problems", "trouble"):
+            for source, reason in status.get(kind, {}).items():
+                found.problems.append(f"{name}: {source}: {reason}")
     try:
-        await _queues(settings, found)
+        await _count_messages(bus_settings(data), found)
     except Unavailable as error:
-        found.trouble.append(str(error))
-    try:
-        running = facts(data)
-    except Exception:  # noqa: BLE001  # an instance elsewhere has no such file
-        running = {}
-    for part in ("services", "servers"):
-        for name, fact in running.get(part, {}).items():
-            if fact.get("restarts"):
-                found.restarts[name] = fact["restarts"]
+        found.problems.append(str(error))
+    _count_restarts(data, found)
     return found
 
 
-async def _status(client: httpx.AsyncClient, name: str, url: str) -> dict[str, Any]:
+async def _service_status(client: httpx.AsyncClient, name: str, url: str) -> dict[str, Any]:
     try:
-        answer = await client.get(f"{url}/status")
-        answer.raise_for_status()
-        status: dict[str, Any] = answer.json()
+        response = await client.get(f"{url}/status")
+        response.raise_for_status()
+        status: dict[str, Any] = response.json()
     except (httpx.HTTPError, ValueError) as error:
         return {"service": name, "problems": {"status": str(error) or repr(error)}}
     return status
 
 
-async def _queues(settings: Settings, found: Condition) -> None:
+async def _count_messages(settings: Settings, found: InstanceStatus) -> None:
     publisher = Publisher(settings, "cli")
     try:
         names = [q for service in topology.SERVICES for q in topology.queues_of(service)]
@@ -95,6 +92,32 @@ async def _queues(settings: Settings, found: Condition) -> None:
             found.queues[depth.queue] = depth.messages
         dead = [topology.dead_queue(service) for service in topology.SERVICES]
         for depth in await publisher.depths(dead):
-            found.dead[depth.queue.removesuffix(".dead")] = depth.messages
+            found.dead_letters[depth.queue.removesuffix(".dead")] = depth.messages
     finally:
         await publisher.close()
+
+
+def _count_restarts(data: Path, found: InstanceStatus) -> None:
+    """Reads the restarts from instance.json; an instance on other machines has no such file."""
+    try:
+        running = read_instance(data)
+    except NoInstance:
+        return
+    for kind in ("services", "servers"):
+        for name, process in running.get(kind, {}).items():
+            if process.get("restarts"):
+                found.restarts[name] = process["restarts"]
+
+
+async def wait_idle(data: Path, timeout: float) -> InstanceStatus:  # noqa: ASYNC109
+    """Returns the status when nothing waited and nothing moved twice in a row, or on timeout."""
+    end = time.monotonic() + timeout
+    handled_before: int | None = None
+    while True:
+        found = await read_status(data)
+        is_idle = not found.waiting and not found.problems
+        is_still = is_idle and handled_before == found.handled_messages
+        if is_still or time.monotonic() > end:
+            return found
+        handled_before = found.handled_messages if is_idle else None
+        await asyncio.sleep(IDLE_PAUSE_SECONDS if is_idle else BUSY_PAUSE_SECONDS)

@@ -1,1 +1,1 @@
-"""Small generated volumes that stand where the voxels of the Atlas cannot be."""
+"""Generates small volumes in place of the measured volumes, which are too large to import."""

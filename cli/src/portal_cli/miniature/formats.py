@@ -1,4 +1,4 @@
-"""Writes a miniature as OME-Zarr 0.5 and as a stack of slices, byte for byte the same each time."""
+"""Writes a miniature as OME-Zarr 0.5 and as a TIFF of slices. The bytes are reproducible."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import zarr
 from zarr.codecs import ZstdCodec
 
 from portal_cli.miniature.grid import LEVELS, Grid
-from portal_cli.miniature.tissue import Volume, halved
+from portal_cli.miniature.tissue import Volume, downsample
 
 SLICES = 4
 CHUNK = 32
@@ -16,7 +16,7 @@ NOTE = "generated miniature, not measured voxels"
 
 
 def write_zarr(folder: Path, name: str, voxels: Volume, grid: Grid) -> None:
-    """A group of three levels, factor 2 by mean; one shard each, so that files stay few."""
+    """Writes a group of three levels (factor 2, mean) with one shard each, for few files."""
     group = zarr.create_group(store=folder, zarr_format=3, attributes={"ome": _ome(name, grid)})
     level = voxels
     for number in range(LEVELS):
@@ -33,7 +33,7 @@ def write_zarr(folder: Path, name: str, voxels: Volume, grid: Grid) -> None:
             dimension_names=("z", "y", "x"),
         )
         array[:] = level
-        level = halved(level) if number + 1 < LEVELS else level
+        level = downsample(level) if number + 1 < LEVELS else level
 
 
 def _ome(name: str, grid: Grid) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _ome(name: str, grid: Grid) -> dict[str, Any]:
 
 
 def write_slices(file: Path, voxels: Volume, grid: Grid) -> None:
-    """A few planes along z, evenly spaced, as one TIFF that ImageJ opens with its voxel size."""
+    """Writes a few planes, evenly spaced along z, as one TIFF with the voxel size for ImageJ."""
     depth = voxels.shape[0]
     step = depth // SLICES
     z, y, x = grid.voxel_um

@@ -1,8 +1,8 @@
-"""The grid of a miniature: as many micrometres as the real volume, on far fewer voxels. Pure."""
+"""Grid of a miniature: the physical size of the real volume with far fewer voxels."""
 
 from dataclasses import dataclass
 
-LONGEST, SHORTEST, LEVELS = 64, 16, 3
+MAX_SIDE, MIN_SIDE, LEVELS = 64, 16, 3  # sides in voxels
 Triple = tuple[float, float, float]
 
 
@@ -19,13 +19,13 @@ class Grid:
         return (z * 2**level, y * 2**level, x * 2**level)
 
     def translation(self, level: int) -> Triple:
-        """Centre of the first voxel, from the centre of the real volume's first voxel."""
+        """Returns the centre of the first voxel, relative to that of the real volume."""
         z, y, x = ((size - self.real_voxel_um) / 2 for size in self.scale(level))
         return (z, y, x)
 
 
-def grid(real_shape: tuple[int, int, int], voxel_um: float) -> Grid:
-    """For a volume of that shape (x, y, z); sides are multiples of 4, for three levels."""
+def build_grid(real_shape: tuple[int, int, int], voxel_um: float) -> Grid:
+    """Returns the grid for a real shape (x, y, z); sides are multiples of 4, for three levels."""
     longest = max(real_shape)
     x, y, z = (_side(n, longest) for n in real_shape)
     sizes = [n * voxel_um / m for n, m in zip(real_shape, (x, y, z), strict=True)]
@@ -34,4 +34,4 @@ def grid(real_shape: tuple[int, int, int], voxel_um: float) -> Grid:
 
 def _side(n: int, longest: int) -> int:
     multiple = 2 ** (LEVELS - 1)
-    return max(SHORTEST, round(LONGEST * n / longest / multiple) * multiple)
+    return max(MIN_SIDE, round(MAX_SIDE * n / longest / multiple) * multiple)

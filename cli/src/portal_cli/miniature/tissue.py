@@ -1,6 +1,6 @@
-"""A procedural volume that looks like tissue in a jar: for pages to show where no voxels are. Pure.
+"""Generates a procedural volume that looks like tissue in a jar, for pages without real voxels.
 
-Drawn from the name alone: the same name gives the same voxels.
+It depends only on the name: the same name gives the same voxels.
 """
 
 import hashlib
@@ -13,23 +13,23 @@ from numpy.typing import NDArray
 Field = NDArray[np.floating[Any]]
 Volume = NDArray[np.uint16]
 
-JAR, TISSUE, BRIGHT = 0.16, 0.45, 0.85  # grey levels of 0..1
-STEPS = 256  # grey levels written: smooth ones compress
+JAR, TISSUE, BRIGHT = 0.16, 0.45, 0.85  # grey levels from 0 to 1
+STEPS = 256  # number of grey levels; few levels compress better
 
 
 @dataclass(frozen=True)
 class Look:
-    """What makes an organ recognisable, as far as 64 voxels can."""
+    """Features by which an organ is recognised, even with only 64 voxels per side."""
 
     half: tuple[float, float, float] = (0.85, 0.7, 0.75)  # z, y, x of the whole organ
-    bumps: float = 0.18  # how uneven its outline is
+    bumps: float = 0.18  # unevenness of the outline
     grain: int = 14  # cells of the fine texture along an axis
-    pores: float = 0.0  # how much of it is air
+    pores: float = 0.0  # fraction of air
     folds: float = 0.0  # depth of furrows from the surface
-    rays: float = 0.0  # stripes towards the middle
+    rays: float = 0.0  # strength of stripes towards the centre
     cavities: int = 0
     vessels: float = 0.5
-    wall: float = 0.0  # brightness of the wall around an empty middle
+    wall: float = 0.0  # brightness of the wall around an empty centre
 
 
 LOOKS = {
@@ -49,7 +49,7 @@ LOOKS = {
 
 
 def volume(name: str, organ: str, *, whole: bool, shape: tuple[int, int, int]) -> Volume:
-    """Voxels z, y, x. A whole organ floats in its jar; a zoom fills a cylinder along z."""
+    """Returns voxels z, y, x: a whole organ in a jar, or a zoom as a cylinder along z."""
     look = LOOKS.get(organ, Look())
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
     random = np.random.default_rng(seed)
@@ -86,7 +86,7 @@ def volume(name: str, organ: str, *, whole: bool, shape: tuple[int, int, int]) -
 
 
 def _depth(look: Look, whole: bool, axes: tuple[Field, Field, Field], coarse: Field) -> Field:  # noqa: FBT001
-    """How far below the surface: 0 there, 1 in the middle, negative outside."""
+    """Returns the depth below the surface: 0 there, 1 in the centre, negative outside."""
     z, y, x = axes
     if not whole:
         return np.broadcast_to(1.1 - np.sqrt(y * y + x * x), coarse.shape).astype(np.float32)
@@ -95,7 +95,7 @@ def _depth(look: Look, whole: bool, axes: tuple[Field, Field, Field], coarse: Fi
 
 
 def _vessels(level: Field, tubes: Field, other: Field, share: float) -> Field:
-    """Where two fields vanish at once there is a tube: a bright wall around a dark lumen."""
+    """Adds tubes where both fields are near zero: a bright wall around a dark lumen."""
     away = np.sqrt(tubes * tubes + (other * 0.8) ** 2)
     wall = 1 - _soft(away, 0.1, 0.2)
     lumen = 1 - _soft(away, 0.04, 0.09)
@@ -103,7 +103,7 @@ def _vessels(level: Field, tubes: Field, other: Field, share: float) -> Field:
 
 
 def _grey(level: Field, axes: tuple[Field, Field]) -> Volume:
-    """16-bit grey levels; outside the field of view there is nothing."""
+    """Converts to 16-bit grey levels; outside the field of view they are 0."""
     y, x = axes
     inside = (y * y + x * x) <= 1.0
     steps = np.clip(np.rint(level * STEPS), 1, STEPS - 1).astype(np.uint16)
@@ -111,13 +111,13 @@ def _grey(level: Field, axes: tuple[Field, Field]) -> Volume:
 
 
 def _soft(field: Field, low: float, high: float) -> Field:
-    """0 below low, 1 above high, smooth between."""
+    """Returns 0 below `low`, 1 above `high`, and a smooth transition between."""
     t = np.clip((field - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
 def noise(random: np.random.Generator, shape: tuple[int, int, int], cells: int) -> Field:
-    """Smooth values about 0 (most within ±0.5), with about so many bumps along each axis."""
+    """Returns smooth noise about 0 (most within ±0.5) with about `cells` bumps along an axis."""
     found: Field = random.uniform(-1, 1, (cells + 1,) * 3).astype(np.float32)
     for axis, n in enumerate(shape):
         at = np.linspace(0, cells, n, dtype=np.float32)
@@ -129,8 +129,8 @@ def noise(random: np.random.Generator, shape: tuple[int, int, int], cells: int) 
     return found
 
 
-def halved(field: Volume) -> Volume:
-    """The mean of every 2 x 2 x 2 voxels."""
+def downsample(field: Volume) -> Volume:
+    """Returns the mean of every 2 x 2 x 2 voxels."""
     z, y, x = (n // 2 for n in field.shape)
     blocks = field.reshape(z, 2, y, 2, x, 2).astype(np.uint32)
     return ((blocks.sum(axis=(1, 3, 5)) + 4) // 8).astype(np.uint16)

@@ -1,7 +1,7 @@
-"""A corpus file: JSON whose records have the field names of the PaNOSC data model. Pure.
+"""Parses a corpus file: JSON with records in the field names of the PaNOSC data model.
 
-Every field is kept: those of the model under its names in snake case, others of documents and
-datasets in their details. What cannot be kept is refused with its place in the file.
+Fields of the model get their names in snake case; other fields of documents and datasets go to
+their details, so no field is lost. An invalid field is refused with its place in the file.
 """
 
 import json
@@ -15,10 +15,10 @@ from pydantic import BaseModel, ValidationError
 
 M = TypeVar("M", bound=BaseModel)
 
-PARTS = ("instruments", "documents", "orphan_datasets")
-ABOUT = ("corpus", "source")  # of the file itself
+LISTS = ("instruments", "documents", "orphan_datasets")
+FILE_FIELDS = ("corpus", "source")  # describe the file itself
 RENAMED = {"creationDate": "created"}
-OWN_IDS = ("members", "parameters", "files")  # rows without an identity outside their service
+INTERNAL_IDS = ("members", "parameters", "files")  # their ids have no meaning outside the source
 REQUIRED: dict[type[BaseModel], tuple[str, ...]] = {
     DocumentIn: ("pid", "isPublic", "type", "title"),
     DatasetIn: ("pid", "isPublic", "title", "creationDate"),
@@ -26,30 +26,31 @@ REQUIRED: dict[type[BaseModel], tuple[str, ...]] = {
 UNSUPPORTED = frozenset({"name", "folder", "details", "other_datasets", "proposal"})
 
 
-def parsed(text: bytes) -> dict[str, Any]:
-    """Raises Invalid for what is no corpus."""
+def parse_corpus(text: bytes) -> dict[str, Any]:
+    """Raises Invalid if the text is not a corpus."""
     try:
-        found = json.loads(text, parse_constant=_constant)
+        found = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise Invalid(f"not JSON: {error}") from error
-    if not isinstance(found, dict) or not any(part in found for part in PARTS):
-        raise Invalid(f"a corpus is a JSON object with {', '.join(PARTS)}")
+    if not isinstance(found, dict) or not any(name in found for name in LISTS):
+        raise Invalid(f"must be a JSON object with one or more of {', '.join(LISTS)}")
     corpus = cast("dict[str, Any]", found)
-    if unknown := set(corpus) - {*PARTS, *ABOUT}:
-        raise Invalid("no part of a corpus", field=min(unknown))
+    if unknown := set(corpus) - {*LISTS, *FILE_FIELDS}:
+        names = ", ".join((*LISTS, *FILE_FIELDS))
+        raise Invalid(f"unknown field; a corpus has {names}", field=min(unknown))
     return corpus
 
 
-def _constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def rows(value: Any, place: str) -> list[tuple[dict[str, Any], str]]:
-    """The objects of a list, each with its place; a list that is missing is empty."""
+    """Returns the objects of a list with their places; a missing list is empty."""
     if value is None:
         return []
     if not isinstance(value, list):
-        raise Invalid("not a list", field=place)
+        raise Invalid("must be a list", field=place)
     return [(_object(v, f"{place}[{n}]"), f"{place}[{n}]") for n, v in enumerate(_list(value))]
 
 
@@ -59,7 +60,7 @@ def _list(value: Any) -> list[Any]:
 
 def _object(value: Any, place: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise Invalid("not an object", field=place)
+        raise Invalid("must be an object", field=place)
     return cast("dict[str, Any]", value)
 
 
@@ -78,7 +79,7 @@ def instrument(given: dict[str, Any], place: str) -> InstrumentIn:
 def _record(model: type[M], given: dict[str, Any], place: str, more: Mapping[str, Any]) -> M:
     for label in REQUIRED[model]:
         if given.get(label) in (None, ""):
-            raise Invalid("missing", field=f"{place}.{label}")
+            raise Invalid("required", field=f"{place}.{label}")
     known = set(model.model_fields) - UNSUPPORTED
     fields: dict[str, Any] = {}
     details: dict[str, Any] = {}
@@ -95,7 +96,7 @@ def _record(model: type[M], given: dict[str, Any], place: str, more: Mapping[str
 
 
 def _nested(value: Any, name: str) -> Any:
-    """Keys in snake case; what is null is left out; ids of rows that have none outside, too."""
+    """Converts keys to snake case; leaves out null values and internal ids."""
     if isinstance(value, list):
         return [_nested(v, name) for v in _list(value)]
     if not isinstance(value, dict):
@@ -103,7 +104,7 @@ def _nested(value: Any, name: str) -> Any:
     return {
         snake(k): _nested(v, "")
         for k, v in cast("dict[str, Any]", value).items()
-        if v is not None and not (k == "id" and name in OWN_IDS)
+        if v is not None and not (k == "id" and name in INTERNAL_IDS)
     }
 
 
@@ -112,7 +113,7 @@ def snake(name: str) -> str:
 
 
 def _original(name: str) -> str:
-    """The name in the PaNOSC data model of one of our fields."""
+    """Returns the PaNOSC name of a field of a job."""
     for theirs, ours in RENAMED.items():
         if name == ours:
             return theirs

@@ -1,4 +1,4 @@
-"""A corpus as jobs: one per document, one of all instruments, the orphans together. Pure."""
+"""Builds the jobs of a corpus: one for all instruments, one per document, some for orphans."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,7 +7,7 @@ from portal_shared.contracts.jobs import DatasetIn, InstrumentIn
 from portal_shared.runtime.errors import Invalid
 
 from portal_cli.panosc import corpus
-from portal_cli.submission.message import Outgoing, outgoing
+from portal_cli.submission.message import JobMessage, build_message
 
 PROFILE = "panosc"
 SENDER = "portal import panosc"
@@ -15,8 +15,8 @@ ORPHANS_PER_JOB = 100
 
 
 @dataclass
-class Seen:
-    """What the corpus has told so far, and where: the same pid is the same record."""
+class CorpusIndex:
+    """The records of the corpus so far, with their places. The same pid is the same record."""
 
     datasets: dict[str, tuple[dict[str, Any], str]] = field(
         default_factory=dict[str, tuple[dict[str, Any], str]]
@@ -26,70 +26,70 @@ class Seen:
     )
     documents: dict[str, str] = field(default_factory=dict[str, str])
 
-    def instrument(self, found: InstrumentIn, place: str) -> None:
+    def add_instrument(self, found: InstrumentIn, place: str) -> None:
         before, where = self.instruments.setdefault(found.pid, (found, place))
         if before != found:
-            raise Invalid(f"{found.pid!r} is told differently in {where}", field=place)
+            raise Invalid(f"{found.pid!r} differs from the record in {where}", field=place)
 
-    def dataset(self, raw: dict[str, Any], place: str) -> DatasetIn | None:
-        """The dataset; None when it was told before, in the same words."""
+    def add_dataset(self, raw: dict[str, Any], place: str) -> DatasetIn | None:
+        """Returns the dataset; None if the same record was added before."""
         found = corpus.dataset(raw, place)
         if found.instrument is not None:
-            self.instrument(found.instrument, f"{place}.instrument")
-        assert found.pid is not None  # noqa: S101  # required of a corpus
+            self.add_instrument(found.instrument, f"{place}.instrument")
+        assert found.pid is not None  # noqa: S101  # required in a corpus
         if found.pid not in self.datasets:
             self.datasets[found.pid] = (raw, place)
             return found
         before, where = self.datasets[found.pid]
         if before != raw:
-            raise Invalid(f"{found.pid!r} is told differently in {where}", field=place)
+            raise Invalid(f"{found.pid!r} differs from the record in {where}", field=place)
         return None
 
 
-def jobs(text: bytes) -> list[Outgoing]:
-    """Instruments first, then documents, then orphans. Raises Invalid with the place."""
-    given = corpus.parsed(text)
-    seen = Seen()
+def corpus_jobs(text: bytes) -> list[JobMessage]:
+    """Returns jobs of instruments, then documents, then orphans. Raises Invalid with the place."""
+    given = corpus.parse_corpus(text)
+    index = CorpusIndex()
     for raw, place in corpus.rows(given.get("instruments"), "instruments"):
-        seen.instrument(corpus.instrument(raw, place), place)
-    found = [
-        _document(raw, place, seen)
+        index.add_instrument(corpus.instrument(raw, place), place)
+    jobs = [
+        _document_job(raw, place, index)
         for raw, place in corpus.rows(given.get("documents"), "documents")
     ]
-    found += _orphans(given, seen)
-    if seen.instruments:
-        every = tuple(instrument for instrument, _ in seen.instruments.values())
-        found.insert(0, _outgoing("instruments", instruments=every))
-    return found
+    jobs += _orphan_jobs(given, index)
+    if index.instruments:
+        instruments = tuple(instrument for instrument, _ in index.instruments.values())
+        jobs.insert(0, _message("instruments", instruments=instruments))
+    return jobs
 
 
-def _document(raw: dict[str, Any], place: str, seen: Seen) -> Outgoing:
-    first: list[DatasetIn] = []
-    others: dict[str, None] = {}  # those that another document has already
+def _document_job(raw: dict[str, Any], place: str, index: CorpusIndex) -> JobMessage:
+    new: list[DatasetIn] = []
+    others: dict[str, None] = {}  # datasets that the job of another document registers
     for inner, where in corpus.rows(raw.get("datasets"), f"{place}.datasets"):
-        dataset = seen.dataset(inner, where)
+        dataset = index.add_dataset(inner, where)
         if dataset is not None:
-            first.append(dataset)
-        elif inner["pid"] in others or any(d.pid == inner["pid"] for d in first):
-            raise Invalid(f"{inner['pid']!r} stands twice in this document", field=where)
+            new.append(dataset)
+        elif inner["pid"] in others or any(d.pid == inner["pid"] for d in new):
+            raise Invalid(f"{inner['pid']!r} is in this document twice", field=where)
         else:
             others[inner["pid"]] = None
     document = corpus.document(raw, place, other_datasets=tuple(others))
-    assert document.pid is not None  # noqa: S101  # required of a corpus
-    before = seen.documents.setdefault(document.pid, place)
+    assert document.pid is not None  # noqa: S101  # required in a corpus
+    before = index.documents.setdefault(document.pid, place)
     if before != place:
-        raise Invalid(f"{document.pid!r} stands in {before} already", field=f"{place}.pid")
-    return _outgoing(document.pid, document=document, datasets=tuple(first))
+        raise Invalid(f"{document.pid!r} is already the pid of {before}", field=f"{place}.pid")
+    return _message(document.pid, document=document, datasets=tuple(new))
 
 
-def _orphans(given: dict[str, Any], seen: Seen) -> list[Outgoing]:
+def _orphan_jobs(given: dict[str, Any], index: CorpusIndex) -> list[JobMessage]:
     rows = corpus.rows(given.get("orphan_datasets"), "orphan_datasets")
-    told = [dataset for raw, place in rows if (dataset := seen.dataset(raw, place))]
+    datasets = [dataset for raw, place in rows if (dataset := index.add_dataset(raw, place))]
     return [
-        _outgoing(f"orphans-{start}", datasets=tuple(told[start : start + ORPHANS_PER_JOB]))
-        for start in range(0, len(told), ORPHANS_PER_JOB)
+        _message(f"orphans-{start}", datasets=tuple(datasets[start : start + ORPHANS_PER_JOB]))
+        for start in range(0, len(datasets), ORPHANS_PER_JOB)
     ]
 
 
-def _outgoing(label: str, **parts: Any) -> Outgoing:
-    return outgoing("panosc", label, profile=PROFILE, sender=SENDER, **parts)
+def _message(label: str, **parts: Any) -> JobMessage:
+    return build_message("panosc", label, profile=PROFILE, sender=SENDER, **parts)

@@ -1,7 +1,7 @@
-"""Puts jobs on the queue and collects the answers, over AMQP.
+"""Sends jobs over AMQP and collects the answers.
 
-A job counts as sent when the broker has confirmed that it is in a queue. A connection that breaks
-is opened again, and what has no answer yet is sent again: a job's id makes that harmless.
+A job is sent when the broker has confirmed that it is in the queue. A broken connection is opened
+again, and the jobs without an answer are sent again: their ids make that harmless.
 """
 
 import asyncio
@@ -19,84 +19,88 @@ from portal_shared.messaging.publisher import with_heartbeat
 from portal_shared.runtime.errors import PortalError, Unavailable
 from pydantic import ValidationError
 
-from portal_cli.submission.message import Outgoing
+from portal_cli.submission.message import JobMessage
 
 CONNECT_SECONDS = 10
 PUBLISH_SECONDS = 15
-PAUSE = 1.0  # between two tries to reach a broker that was there before
-BROKEN = (AMQPException, OSError, TimeoutError, RuntimeError, ValueError, Unavailable)
+RECONNECT_SECONDS = 1.0  # until a lost connection is opened again
+CONNECTION_ERRORS = (AMQPException, OSError, TimeoutError, RuntimeError, ValueError, Unavailable)
 
 
 @dataclass
-class Sent:
-    """How far it is: for progress, and at the end the result."""
+class Submission:
+    """The jobs that were sent and their answers so far."""
 
-    jobs: dict[str, Outgoing] = field(default_factory=dict[str, Outgoing])  # by correlation id
+    jobs: dict[str, JobMessage] = field(default_factory=dict[str, JobMessage])  # by correlation id
     confirmed: set[str] = field(default_factory=set[str])
     answers: dict[str, JobAnswer] = field(default_factory=dict[str, JobAnswer])
 
     @property
-    def unanswered(self) -> list[Outgoing]:
+    def unanswered(self) -> list[JobMessage]:
         return [job for key, job in self.jobs.items() if key not in self.answers]
 
 
-class NotMade(Exception):
-    """The next job could not be made: its files could not be written, or it is too large."""
+class JobNotBuilt(Exception):
+    """The next job could not be built: its files could not be written, or it is too large."""
 
 
-Progress = Callable[[Sent], None]
+ProgressCallback = Callable[[Submission], None]
 
 
-def _silent(_: Sent) -> None:
-    """Nobody watches."""
+def _ignore_progress(_: Submission) -> None:
+    """The default of `on_progress`."""
 
 
-async def send(
-    url: str, jobs: Iterable[Outgoing], *, seconds: float, progress: Progress = _silent
-) -> Sent:
-    """Until every job is answered or the time is up; jobs are taken one by one, in a thread.
+async def submit_jobs(
+    url: str,
+    jobs: Iterable[JobMessage],
+    *,
+    seconds: float,
+    on_progress: ProgressCallback = _ignore_progress,
+) -> Submission:
+    """Sends the jobs; returns when every job is answered, or after `seconds`.
 
-    Raises Unavailable when the broker or the queue of jobs is out of reach at the start, NotMade
-    when the jobs fail.
+    `jobs` is iterated in a thread. Raises Unavailable if the broker or the job queue cannot be
+    reached at the start, JobNotBuilt if the iteration fails.
     """
-    sending = _Sending(url, iter(jobs), progress)
+    client = _SubmissionClient(url, iter(jobs), on_progress)
     try:
         async with asyncio.timeout(seconds):
-            await sending.run()
+            await client.run()
     except TimeoutError:
-        if not sending.reached:
-            raise Unavailable(f"RabbitMQ did not answer in {seconds:g} s") from None
-    return sending.state
+        if not client.was_connected:
+            raise Unavailable(f"RabbitMQ did not respond within {seconds:g} s") from None
+    return client.state
 
 
-class _Sending:
-    def __init__(self, url: str, jobs: Iterator[Outgoing], progress: Progress) -> None:
+class _SubmissionClient:
+    def __init__(self, url: str, jobs: Iterator[JobMessage], on_progress: ProgressCallback) -> None:
         self._url = with_heartbeat(url)
         self._jobs = jobs
-        self._progress = progress
+        self._on_progress = on_progress
         self._exhausted = False
         self._changed = asyncio.Event()
-        self.state = Sent()
-        self.reached = False
+        self.state = Submission()
+        self.was_connected = False
 
     async def run(self) -> None:
         while True:
             try:
-                await self._once()
-            except BROKEN as error:
-                if not self.reached:
-                    raise Unavailable(f"RabbitMQ: {error}") from error
+                await self._run_connection()
+            except CONNECTION_ERRORS as error:
+                if not self.was_connected:
+                    raise Unavailable(f"RabbitMQ cannot be reached: {error}") from error
                 self.state.confirmed &= self.state.answers.keys()
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(RECONNECT_SECONDS)
             else:
                 return
 
-    async def _once(self) -> None:
-        """Over one connection: all that is not confirmed, then wait for the answers."""
-        async with self._connected() as (channel, answers, lost):
+    async def _run_connection(self) -> None:
+        """Over one connection: sends every job without an answer, then waits for the answers."""
+        async with self._open_connection() as (channel, answers, lost):
             for key in [k for k in self.state.jobs if k not in self.state.answers]:
                 await self._publish(channel, key, answers)
-            while (job := await self._next()) is not None:
+            while (job := await self._next_job()) is not None:
                 key = self._key(job)
                 self.state.jobs[key] = job
                 await self._publish(channel, key, answers)
@@ -107,11 +111,11 @@ class _Sending:
                 await self._changed.wait()
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncGenerator[tuple[AbstractChannel, str, asyncio.Event]]:
-        """A channel, the name of our own queue for answers, and whether the link was lost."""
+    async def _open_connection(self) -> AsyncGenerator[tuple[AbstractChannel, str, asyncio.Event]]:
+        """Yields a channel, the name of the queue for answers, and the event of a lost link."""
         lost = asyncio.Event()
 
-        def gone(*_: object) -> None:
+        def on_close(*_: object) -> None:
             lost.set()
             self._changed.set()
 
@@ -122,27 +126,27 @@ class _Sending:
         )
         async with connection:
             channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-            connection.close_callbacks.add(gone)
-            channel.close_callbacks.add(gone)
+            connection.close_callbacks.add(on_close)
+            channel.close_callbacks.add(on_close)
             queue = await channel.declare_queue(exclusive=True, auto_delete=True)
-            await queue.consume(self._answered, no_ack=True)
+            await queue.consume(self._consume_answer, no_ack=True)
             await channel.declare_queue(topology.JOBS, passive=True)
-            self.reached = True
+            self.was_connected = True
             yield channel, queue.name, lost
 
-    async def _next(self) -> Outgoing | None:
-        """The next job, made in a thread as it may take a while: answers come in meanwhile."""
+    async def _next_job(self) -> JobMessage | None:
+        """Builds the next job in a thread: it may take long, and answers arrive meanwhile."""
         if self._exhausted:
             return None
         try:
             job = await asyncio.to_thread(next, self._jobs, None)
         except (OSError, PortalError) as error:
-            raise NotMade(str(error)) from error
+            raise JobNotBuilt(str(error)) from error
         self._exhausted = job is None
         return job
 
-    def _key(self, job: Outgoing) -> str:
-        """The job's id, by which its answer is known; another one if that is taken or missing."""
+    def _key(self, job: JobMessage) -> str:
+        """Returns the correlation id: the id of the job, or a new one if it is missing or taken."""
         if job.job_id and job.job_id not in self.state.jobs:
             return job.job_id
         return f"sent-{uuid.uuid4()}"
@@ -164,21 +168,21 @@ class _Sending:
                 )
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if task is not None and task.cancelling():  # we are the one being stopped
+            if task is not None and task.cancelling():  # this task itself is cancelled
                 raise
-            raise Unavailable("lost the broker while publishing") from None
+            raise Unavailable("the connection was lost while publishing") from None
         except DeliveryError as error:
-            raise Unavailable(f"the queue {topology.JOBS} did not take the job") from error
+            raise Unavailable(f"the queue {topology.JOBS} did not accept the job") from error
         self.state.confirmed.add(key)
-        self._progress(self.state)
+        self._on_progress(self.state)
 
-    async def _answered(self, message: AbstractIncomingMessage) -> None:
+    async def _consume_answer(self, message: AbstractIncomingMessage) -> None:
         key = message.correlation_id
         if key is None or key not in self.state.jobs:
             return
         try:
             self.state.answers[key] = JobAnswer.model_validate_json(message.body)
         except ValidationError:
-            return  # no answer to a job: ours may still come
-        self._progress(self.state)
+            return  # not an answer to a job; the answer may still arrive
+        self._on_progress(self.state)
         self._changed.set()

@@ -1,4 +1,4 @@
-"""Sends jobs of a command: progress while it goes on, then the outcomes and the exit code."""
+"""Sends the jobs of a command with a progress bar; prints the results and returns the exit code."""
 
 import asyncio
 import json
@@ -9,38 +9,39 @@ from typing import Any
 import typer
 from portal_shared.runtime.errors import Unavailable
 
-from portal_cli.instance.facts import OUT_OF_REACH, NoInstance, amqp_url, fail
+from portal_cli.instance.addresses import NoInstance, amqp_url
 from portal_cli.submission import report
-from portal_cli.submission.client import NotMade, Sent, send
-from portal_cli.submission.message import Outgoing
+from portal_cli.submission.client import JobNotBuilt, Submission, submit_jobs
+from portal_cli.submission.message import JobMessage
+from portal_cli.terminal import EXIT_FAILED, EXIT_UNREACHABLE, fail
 
 
 def dispatch(
-    data: Path, jobs: Iterable[Outgoing], *, total: int, seconds: float, quiet: bool
-) -> Sent:
-    """Send and wait. Raises typer.Exit when that cannot be done."""
-    with report.bar(shown=not quiet) as bar:
+    data: Path, jobs: Iterable[JobMessage], *, total: int, seconds: float, quiet: bool
+) -> Submission:
+    """Sends the jobs and waits for the answers. Raises typer.Exit if that is not possible."""
+    with report.progress_bar(shown=not quiet) as bar:
         tasks = {name: bar.add_task(name, total=total) for name in ("sent", "answered")}
 
-        def progress(state: Sent) -> None:
+        def show_progress(state: Submission) -> None:
             bar.update(tasks["sent"], completed=len(state.confirmed))
             bar.update(tasks["answered"], completed=len(state.answers))
 
         try:
             url = amqp_url(data)
-            return asyncio.run(send(url, jobs, seconds=seconds, progress=progress))
+            return asyncio.run(submit_jobs(url, jobs, seconds=seconds, on_progress=show_progress))
         except (NoInstance, Unavailable) as error:
-            raise fail(str(error), OUT_OF_REACH) from error
-        except NotMade as error:
-            raise fail(f"stopped: {error}", report.REFUSED) from error
+            raise fail(str(error), EXIT_UNREACHABLE) from error
+        except JobNotBuilt as error:
+            raise fail(f"The next job could not be built: {error}", EXIT_FAILED) from error
 
 
 def finish(
-    sent: Sent, *, outcomes: bool, set_aside: int = 0, facts: dict[str, Any] | None = None
+    sent: Submission, *, outcomes: bool, skipped: int = 0, facts: dict[str, Any] | None = None
 ) -> typer.Exit:
-    """Print what became of the jobs, facts as JSON if there are any; raise what this returns."""
+    """Prints the results, as JSON if `facts` are given; returns the exception to raise."""
     if facts is not None:
         typer.echo(json.dumps({**facts, **report.as_json(sent)}, ensure_ascii=False, indent=1))
     else:
-        report.tell(sent, outcomes=outcomes)
-    return typer.Exit(report.exit_code(sent, set_aside=set_aside))
+        report.print_results(sent, outcomes=outcomes)
+    return typer.Exit(report.exit_code(sent, skipped=skipped))

@@ -1,4 +1,4 @@
-"""What became of the jobs, for people and for programs; and the exit code."""
+"""Prints the results of jobs for people and as JSON; chooses the exit code."""
 
 from typing import Any
 
@@ -7,23 +7,22 @@ from portal_shared.contracts.jobs import JobAnswer, Outcome, Problem
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from portal_cli.instance.facts import OUT_OF_REACH, USAGE
-from portal_cli.submission.client import Sent
-from portal_cli.submission.message import Outgoing
+from portal_cli.submission.client import Submission
+from portal_cli.submission.message import JobMessage
+from portal_cli.terminal import EXIT_FAILED
 
-DONE, REFUSED, NO_ANSWER = 0, 1, 4
-CODES = f"""Exit codes: {DONE} all done, {REFUSED} some refused, {USAGE} wrong use,
-{OUT_OF_REACH} portal out of reach, {NO_ANSWER} no answer in time."""
+EXIT_NO_ANSWER = 4
 
 
-def exit_code(sent: Sent, *, set_aside: int = 0) -> int:
+def exit_code(sent: Submission, *, skipped: int = 0) -> int:
+    """Returns 0 if every job is done and no record was `skipped` before sending."""
     if sent.unanswered:
-        return NO_ANSWER
-    complete = all(a.result == "done" for a in sent.answers.values())
-    return DONE if complete and not set_aside else REFUSED
+        return EXIT_NO_ANSWER
+    is_complete = all(a.result == "done" for a in sent.answers.values())
+    return 0 if is_complete and not skipped else EXIT_FAILED
 
 
-def as_json(sent: Sent) -> dict[str, Any]:
+def as_json(sent: Submission) -> dict[str, Any]:
     results = [a.result for a in sent.answers.values()]
     return {
         "jobs": [
@@ -41,27 +40,31 @@ def as_json(sent: Sent) -> dict[str, Any]:
     }
 
 
-def tell(sent: Sent, *, outcomes: bool) -> None:
-    """Every outcome, or only what is not well; then the sum."""
+def print_results(sent: Submission, *, outcomes: bool) -> None:
+    """Prints the outcome of every record, or only those with problems; then the totals."""
     for key, job in sent.jobs.items():
         answer = sent.answers.get(key)
         if answer is None:
-            typer.echo(f"{job.label}: no answer in time; ask `portal jobs {job.job_id}` later")
+            typer.echo(
+                f"{job.label}: no answer within the timeout. "
+                f"Check later with: portal jobs {job.job_id}"
+            )
         elif outcomes or answer.result != "done":
-            _answer(job, answer, every=outcomes)
-    found = as_json(sent)
-    parts = [f"{found[w]} {w}" for w in ("done", "partial", "refused", "unanswered") if found[w]]
+            _print_answer(job, answer, every=outcomes)
+    counts = as_json(sent)
+    names = ("done", "partial", "refused", "unanswered")
+    parts = [f"{counts[name]} {name}" for name in names if counts[name]]
     typer.echo(f"{len(sent.jobs)} jobs: {', '.join(parts) or 'nothing to do'}")
 
 
-def _answer(job: Outgoing, answer: JobAnswer, *, every: bool) -> None:
+def _print_answer(job: JobMessage, answer: JobAnswer, *, every: bool) -> None:
     typer.echo(f"{job.label} ({answer.job_id}): {answer.result}")
-    _problems(answer.problems, "  ")
+    _print_problems(answer.problems, "  ")
     for outcome in answer.outcomes:
         if every or outcome.result == "refused":
             typer.echo(f"  {outcome.kind} {outcome.name}: {_result(outcome)}")
-            _problems(outcome.problems, "    ")
-            _problems(outcome.warnings, "    warning: ")
+            _print_problems(outcome.problems, "    ")
+            _print_problems(outcome.warnings, "    warning: ")
 
 
 def _result(outcome: Outcome) -> str:
@@ -69,13 +72,13 @@ def _result(outcome: Outcome) -> str:
     return outcome.result + version
 
 
-def _problems(problems: tuple[Problem, ...], indent: str) -> None:
+def _print_problems(problems: tuple[Problem, ...], indent: str) -> None:
     for problem in problems:
         typer.echo(f"{indent}{problem.field}: {problem.reason}")
 
 
-def bar(*, shown: bool) -> Progress:
-    """On standard error, so that what is printed stays clean."""
+def progress_bar(*, shown: bool) -> Progress:
+    """Returns a progress bar on standard error, so that standard output has only the results."""
     return Progress(
         TextColumn("{task.description:>10}"),
         BarColumn(),

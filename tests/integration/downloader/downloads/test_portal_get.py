@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 import typer
-from portal_cli.commands.get import get, staging_line
-from portal_cli.download.client import Progress
+from portal_cli.commands.get import get
+from portal_cli.download.client import StagingProgress
+from portal_cli.download.display import staging_line
 from portal_shared.contracts.records import File
 from typer.testing import CliRunner
 
@@ -335,7 +336,7 @@ async def test_what_a_search_finds_is_downloaded_but_no_more_than_allowed(
 
 
 def test_the_line_of_staging_says_place_and_time() -> None:
-    progress = Progress("ARCHIVED", False, 9, 0, 0, 9, 0, None, place=3, seconds_left=50)  # noqa: FBT003
+    progress = StagingProgress("ARCHIVED", False, 9, 0, 0, 9, 0, None, place=3, seconds_left=50)  # noqa: FBT003
     assert staging_line(progress) == "ARCHIVED, place 3 in the queue, about 50 s left"
     later = replace(progress, state="RESTORING", place=None, seconds_left=900)
     assert staging_line(later) == "RESTORING, about 15 min left"
