@@ -15,10 +15,10 @@ from pydantic import ValidationError
 
 @dataclass
 class Ingest:
-    """Answers what arrives: done when it is a job, refused when it is not."""
+    """Stands in for ingest: answers `done` to a job and `refused` to anything else."""
 
     url: str
-    heard: list[AbstractIncomingMessage] = field(default_factory=list)
+    received: list[AbstractIncomingMessage] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     silent: Callable[[Job], bool] = lambda _: False
     before_answering: bytes | None = None  # something else sent to the same queue
@@ -30,10 +30,10 @@ class Ingest:
             channel = await connection.channel()
             queue = await channel.get_queue(topology.JOBS)
 
-            async def hear(message: AbstractIncomingMessage) -> None:
-                self.heard.append(message)
-                answer = self.answer(message.body)
-                for body in (self.before_answering, answer):
+            async def answer(message: AbstractIncomingMessage) -> None:
+                self.received.append(message)
+                body_of_answer = self.answer(message.body)
+                for body in (self.before_answering, body_of_answer):
                     if not message.reply_to or body is None:
                         continue
                     await channel.default_exchange.publish(
@@ -42,7 +42,7 @@ class Ingest:
                     )
                 await message.ack()
 
-            await queue.consume(hear)
+            await queue.consume(answer)
             yield
 
     def answer(self, body: bytes) -> bytes | None:
@@ -50,8 +50,8 @@ class Ingest:
             job = Job.model_validate_json(body)
         except ValidationError as error:
             problem = {"field": "job", "reason": str(error.error_count())}
-            told = {"job_id": "?", "result": "refused", "problems": [problem]}
-            return JobAnswer.model_validate(told).model_dump_json().encode()
+            refusal = {"job_id": "?", "result": "refused", "problems": [problem]}
+            return JobAnswer.model_validate(refusal).model_dump_json().encode()
         self.jobs.append(job)
         if self.silent(job):
             return None

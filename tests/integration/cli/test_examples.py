@@ -44,7 +44,7 @@ async def test_the_python_example_prints_the_answer(ingest: Ingest) -> None:
         )
     assert code == 0
     assert json.loads(out)["result"] == "done"
-    assert ingest.heard[0].body == JOB.read_bytes()
+    assert ingest.received[0].body == JOB.read_bytes()
 
 
 async def test_the_shell_example_sends_the_job(ingest: Ingest) -> None:
@@ -56,5 +56,5 @@ async def test_the_shell_example_sends_the_job(ingest: Ingest) -> None:
             while not ingest.jobs:
                 await asyncio.sleep(0.02)
     assert code == 0
-    assert ingest.heard[0].body == JOB.read_bytes()
-    assert ingest.heard[0].content_type == "application/json"
+    assert ingest.received[0].body == JOB.read_bytes()
+    assert ingest.received[0].content_type == "application/json"

@@ -3,24 +3,22 @@
 import asyncio
 import hashlib
 import random
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import uvicorn
 from portal_cli.download.client import OutOfReach, PortalClient, SelectionError, StagingProgress
 from portal_cli.download.download import DatasetDownload, DatasetResult
 from portal_cli.download.fetcher import FileResult
-from portal_local.launcher.ports import free_port
 from portal_shared.contracts.file_urls import parse_data_path
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
+
+from tests.drivers.process import running
 
 
 class Silent:
@@ -43,8 +41,8 @@ class Cut(Response):
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         start = {"type": "http.response.start", "status": self.status_code}
         length = [(b"content-length", str(len(self.body) * 2).encode())]
-        kept = [h for h in self.raw_headers if h[0] != b"content-length"]
-        await send({**start, "headers": [*kept, *length]})
+        headers = [h for h in self.raw_headers if h[0] != b"content-length"]
+        await send({**start, "headers": [*headers, *length]})
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
         raise ConnectionError("cut")
 
@@ -55,17 +53,17 @@ class BadPortal:
 
     files: dict[str, bytes]
     url: str = ""
-    cut_after: int | None = None  # bytes of each answer
-    busy: int = 0  # answers 503 so often
+    cut_after: int | None = None  # bytes of each response
+    busy: int = 0  # number of responses 503
     corrupt: bool = False
     ignores_range: bool = False
     ranges: list[str] = field(default_factory=list)
-    slow: float = 0  # seconds before each answer
+    slow: float = 0  # seconds before each response
     open: int = 0
     most_open: int = 0
 
     async def listing(self, _request: Request) -> Response:
-        told = [
+        files = [
             {
                 "name": name, "size": len(content), "state": "ONLINE",
                 "sha256": hashlib.sha256(content).hexdigest(),
@@ -73,7 +71,7 @@ class BadPortal:
             }
             for name, content in self.files.items()
         ]  # fmt: skip
-        return JSONResponse({"pid": "p", "files": told, "next": None})
+        return JSONResponse({"pid": "p", "files": files, "next": None})
 
     async def data(self, request: Request) -> Response:
         found = parse_data_path(request.scope["raw_path"])
@@ -92,7 +90,9 @@ class BadPortal:
             first, _, last = sent.removeprefix("bytes=").partition("-")
             start, end, status = int(first), int(last) + 1 if last else len(content), 206
         body = content[start:end]
-        told = {"Content-Range": f"bytes {start}-{end - 1}/{len(content)}"} if status == 206 else {}
+        headers = (
+            {"Content-Range": f"bytes {start}-{end - 1}/{len(content)}"} if status == 206 else {}
+        )
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         await asyncio.sleep(self.slow)
@@ -100,24 +100,17 @@ class BadPortal:
         if self.corrupt:
             body = bytes([body[0] ^ 1]) + body[1:]
         if self.cut_after is not None and len(body) > self.cut_after:
-            return Cut(body[: self.cut_after], status, told)
-        return Response(body, status, told)
+            return Cut(body[: self.cut_after], status, headers)
+        return Response(body, status, headers)
 
 
 @pytest.fixture
 def portal() -> Iterator[BadPortal]:
     made = BadPortal({"a": random.Random(1).randbytes(3_000_000)})  # noqa: S311
     app = Starlette(routes=[Route("/data/{rest:path}", made.data)])
-    port = free_port()
-    made.url = f"http://127.0.0.1:{port}"
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield made
-    server.should_exit = True
-    thread.join()
+    with running(app) as url:
+        made.url = url
+        yield made
 
 
 def got(portal: BadPortal, folder: Path, display: Silent | None = None) -> DatasetResult:
@@ -128,9 +121,7 @@ def got(portal: BadPortal, folder: Path, display: Silent | None = None) -> Datas
         client.close()
 
 
-def test_a_line_that_is_cut_again_and_again_still_brings_the_file(
-    portal: BadPortal, tmp_path: Path
-) -> None:
+def test_a_file_is_complete_after_many_lost_connections(portal: BadPortal, tmp_path: Path) -> None:
     portal.cut_after = 700_000
     display = Silent()
     assert got(portal, tmp_path, display).failed == []
@@ -139,7 +130,7 @@ def test_a_line_that_is_cut_again_and_again_still_brings_the_file(
     assert display.bytes == 3_000_000
 
 
-def test_a_half_from_before_goes_on_where_it_stopped(portal: BadPortal, tmp_path: Path) -> None:
+def test_a_partial_file_is_continued(portal: BadPortal, tmp_path: Path) -> None:
     (tmp_path / "a.part").write_bytes(portal.files["a"][:1_234_567])
     assert got(portal, tmp_path).failed == []
     assert portal.ranges == ["bytes=1234567-"]
@@ -147,7 +138,7 @@ def test_a_half_from_before_goes_on_where_it_stopped(portal: BadPortal, tmp_path
 
 
 @pytest.mark.parametrize("half", [b"something else entirely" * 1000, bytes(4_000_000)])
-def test_a_half_of_another_file_is_thrown_away(
+def test_a_partial_file_of_another_file_is_discarded(
     portal: BadPortal, tmp_path: Path, half: bytes
 ) -> None:
     (tmp_path / "a.part").write_bytes(half)
@@ -170,7 +161,9 @@ def test_a_corrupted_file_is_refused(portal: BadPortal, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_busy_server_is_asked_again_and_not_for_ever(portal: BadPortal, tmp_path: Path) -> None:
+def test_requests_to_a_busy_server_are_repeated_but_not_for_ever(
+    portal: BadPortal, tmp_path: Path
+) -> None:
     portal.busy = 3
     assert got(portal, tmp_path).failed == []
     (tmp_path / "a").unlink()
@@ -220,7 +213,7 @@ def test_no_link_leads_out_of_the_folder(portal: BadPortal, tmp_path: Path) -> N
     assert not (inside / "a").is_symlink()
 
 
-def test_files_named_like_halves_do_not_meet(portal: BadPortal, tmp_path: Path) -> None:
+def test_files_named_like_partial_files_do_not_collide(portal: BadPortal, tmp_path: Path) -> None:
     portal.files |= {"a.part": b"a file", "a.part.part": b"another"}
     assert got(portal, tmp_path).failed == []
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == portal.files
@@ -233,14 +226,14 @@ def test_a_folder_in_the_way_fails_that_file_alone(portal: BadPortal, tmp_path: 
     assert (tmp_path / "a").exists()
 
 
-def test_who_is_no_portal_is_out_of_reach(portal: BadPortal, tmp_path: Path) -> None:
+def test_a_server_that_is_not_a_portal_is_an_error(portal: BadPortal, tmp_path: Path) -> None:
     client = PortalClient(f"{portal.url}/data/else", sleep=lambda _: None)
     with pytest.raises((OutOfReach, SelectionError)):
         DatasetDownload(client, tmp_path, Silent()).run("p", [])
     client.close()
 
 
-def test_a_second_run_asks_for_nothing(portal: BadPortal, tmp_path: Path) -> None:
+def test_a_second_run_downloads_nothing(portal: BadPortal, tmp_path: Path) -> None:
     got(portal, tmp_path)
     portal.busy = 1000
     receipt = got(portal, tmp_path)
@@ -261,20 +254,20 @@ def test_a_large_file_comes_in_several_ranges_at_once(
     assert got(portal, tmp_path, display).failed == []
     assert (tmp_path / "a").read_bytes() == content
     assert portal.most_open > 1
-    asked = [tuple(map(int, r.removeprefix("bytes=").split("-"))) for r in portal.ranges]
-    assert min(asked)[0] == before
-    assert sum(last - first + 1 for first, last in asked) == LARGE - before
+    requested = [tuple(map(int, r.removeprefix("bytes=").split("-"))) for r in portal.ranges]
+    assert min(requested)[0] == before
+    assert sum(last - first + 1 for first, last in requested) == LARGE - before
     assert display.bytes == LARGE
 
 
-def test_ranges_that_are_cut_off_still_bring_the_file(portal: BadPortal, tmp_path: Path) -> None:
+def test_a_file_is_complete_after_interrupted_ranges(portal: BadPortal, tmp_path: Path) -> None:
     portal.files = {"a": random.Random(2).randbytes(LARGE)}  # noqa: S311
     portal.cut_after = 6_000_000
     assert got(portal, tmp_path).failed == []
     assert (tmp_path / "a").read_bytes() == portal.files["a"]
 
 
-def test_a_large_file_that_has_no_ranges_comes_as_a_whole(
+def test_a_large_file_without_ranges_is_downloaded_as_a_whole(
     portal: BadPortal, tmp_path: Path
 ) -> None:
     portal.files = {"a": random.Random(2).randbytes(LARGE)}  # noqa: S311

@@ -46,7 +46,7 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(a) for a in arguments])
 
 
-def told(result: Result) -> dict[str, Any]:
+def parse_output(result: Result) -> dict[str, Any]:
     return json.loads(result.stdout)
 
 
@@ -56,7 +56,7 @@ async def test_the_atlas_of_one_donor_is_imported_with_files(
     command = ("hoa", "--donor", "LADAF-2022-16", "--archive", tmp_path, "--json")
     result = await asyncio.to_thread(run, *command)
     assert result.exit_code == 0, result.output
-    facts = told(result)
+    facts = parse_output(result)
     assert (facts["documents"], facts["datasets"], facts["folders_made"]) == (2, 2, 2)
     assert facts["done"] == 2
     for job in portal.jobs:
@@ -64,7 +64,7 @@ async def test_the_atlas_of_one_donor_is_imported_with_files(
             assert dataset.folder == f"hoa/{dataset.name}"
             listed = list_files(tmp_path / dataset.folder)
             assert sorted(listed, key=str) == sorted(dataset.files, key=str)
-    again = told(await asyncio.to_thread(run, *command))
+    again = parse_output(await asyncio.to_thread(run, *command))
     assert (again["folders_made"], again["folders_kept"]) == (0, 2)
     assert [j["job_id"] for j in again["jobs"]] == [j["job_id"] for j in facts["jobs"]]
     assert portal.jobs[:2] == portal.jobs[2:]
@@ -109,13 +109,13 @@ async def test_a_corpus_is_imported(portal: Ingest, tmp_path: Path) -> None:
     assert len(portal.jobs) == 1
 
 
-async def test_a_submitted_job_and_a_refused_one_are_told(portal: Ingest, tmp_path: Path) -> None:
+async def test_the_results_of_submitted_jobs_are_printed(portal: Ingest, tmp_path: Path) -> None:
     good, bad = Path("examples/job.json"), tmp_path / "bad.json"
     bad.write_text('{"version": 1, "job_id": "b", "nonsense": 1}')
     assert (await asyncio.to_thread(run, "submit", good)).exit_code == 0
     result = await asyncio.to_thread(run, "submit", good, bad, "--json")
     assert result.exit_code == 1
-    answers = {j["label"]: j["answer"]["result"] for j in told(result)["jobs"]}
+    answers = {j["label"]: j["answer"]["result"] for j in parse_output(result)["jobs"]}
     assert answers == {str(good): "done", str(bad): "refused"}
     shown = await asyncio.to_thread(run, "submit", bad)
     assert f"{bad} (?): refused" in shown.stdout
@@ -130,7 +130,7 @@ async def test_a_file_that_is_no_job_is_not_sent(
     result = await asyncio.to_thread(run, "submit", "examples/job.json", bad)
     assert result.exit_code == 2
     assert str(bad) in result.stderr
-    assert portal.heard == []
+    assert portal.received == []
 
 
 async def test_no_answer_in_time_is_exit_code_4(portal: Ingest) -> None:

@@ -1,4 +1,4 @@
-"""Jobs reach the queue, are kept there, and their answers come back."""
+"""Jobs reach the queue, stay there, and their answers come back."""
 
 import asyncio
 import threading
@@ -38,10 +38,10 @@ async def test_every_job_is_answered(ingest: Ingest) -> None:
     assert seen[-1] == (30, 30)
 
 
-async def test_a_job_is_persistent_and_says_where_its_answer_goes(ingest: Ingest) -> None:
+async def test_a_job_is_persistent_and_has_a_reply_queue(ingest: Ingest) -> None:
     async with ingest.listening():
         await submit_jobs(ingest.url, [job("a")], seconds=60)
-    message = ingest.heard[0]
+    message = ingest.received[0]
     assert message.delivery_mode == aio_pika.DeliveryMode.PERSISTENT
     assert message.correlation_id == message.message_id == job("a").job_id
     assert message.content_type == "application/json"
@@ -53,11 +53,11 @@ async def test_the_bytes_of_a_broken_job_arrive_as_they_are(ingest: Ingest) -> N
     odd = JobMessage("", b'{ "version" : 7 }\n', "odd.json")
     async with ingest.listening():
         sent = await submit_jobs(ingest.url, [odd, odd], seconds=60)
-    assert [m.body for m in ingest.heard] == [odd.body] * 2
+    assert [m.body for m in ingest.received] == [odd.body] * 2
     assert [a.result for a in sent.answers.values()] == ["refused", "refused"]
 
 
-async def test_jobs_that_get_no_answer_in_time_are_told(ingest: Ingest) -> None:
+async def test_jobs_without_an_answer_in_time_are_unanswered(ingest: Ingest) -> None:
     ingest.silent = lambda found: found.job_id == job("b").job_id
     async with ingest.listening():
         sent = await submit_jobs(ingest.url, [job("b")], seconds=8)
@@ -131,8 +131,8 @@ async def test_a_lost_connection_is_made_again_and_the_rest_sent_again(
             while not cut:
                 found = (await client.get(f"/api/vhosts/{vhost}/connections")).json()
                 for one in found:
-                    told = one.get("client_properties", {}).get("connection_name")
-                    if told == "portal sends jobs":
+                    name = one.get("client_properties", {}).get("connection_name")
+                    if name == "portal sends jobs":
                         await client.delete(f"/api/connections/{one['name']}")
                         cut += 1
                 await asyncio.sleep(0.1)
@@ -141,7 +141,7 @@ async def test_a_lost_connection_is_made_again_and_the_rest_sent_again(
     assert [j.job_id for j in ingest.jobs] == [job("a").job_id] * 2
 
 
-async def test_no_broker_is_said_at_once() -> None:
+async def test_a_missing_broker_is_an_error_at_once() -> None:
     with pytest.raises(Unavailable, match="RabbitMQ"):
         await submit_jobs("amqp://guest:guest@127.0.0.1:1/", [job("a")], seconds=20)
 
@@ -152,13 +152,13 @@ async def test_a_wrong_address_is_no_crash(url: str) -> None:
         await submit_jobs(url, [job("a")], seconds=20)
 
 
-async def test_a_broker_without_the_queue_is_no_portal(amqp_url: str) -> None:
+async def test_a_broker_without_the_job_queue_is_an_error(amqp_url: str) -> None:
     with pytest.raises(Unavailable, match=topology.JOBS):
         await submit_jobs(amqp_url, [job("a")], seconds=20)
 
 
 @pytest.mark.parametrize("body", [b"no json", b'{"job_id": "a"}', b"", b"[]"])
-async def test_an_answer_that_is_none_is_not_taken_for_one(ingest: Ingest, body: bytes) -> None:
+async def test_an_invalid_answer_is_ignored(ingest: Ingest, body: bytes) -> None:
     ingest.before_answering = body
     async with ingest.listening():
         sent = await submit_jobs(ingest.url, [job("a")], seconds=60)

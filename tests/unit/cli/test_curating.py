@@ -82,8 +82,8 @@ def run(*arguments: object) -> tuple[int, dict[str, Any]]:
 def test_a_clean_folder_becomes_a_job_that_the_portal_accepts(tmp_path: Path) -> None:
     volume(tmp_path / "data/overview")
     (tmp_path / "data/metadata.yaml").write_text(yaml.safe_dump(described()))
-    code, told = run(tmp_path / "data", "--output", tmp_path / "job.json")
-    assert told["problems"] == []
+    code, result = run(tmp_path / "data", "--output", tmp_path / "job.json")
+    assert result["problems"] == []
     assert code == 0
     body = (tmp_path / "job.json").read_bytes()
     judged = validate(parse_envelope(parse_job(body)), HOA)
@@ -92,18 +92,18 @@ def test_a_clean_folder_becomes_a_job_that_the_portal_accepts(tmp_path: Path) ->
     assert dataset.folder == "data/overview"
     assert {f.location for f in dataset.files} >= {"slice_0000.tif", "v.zarr/zarr.json", "v.h5"}
     assert all(f.sha256 for f in dataset.files)
-    assert told["logical"] == {"zarr": 1, "stack": 1, "file": 1}
+    assert result["logical"] == {"zarr": 1, "stack": 1, "file": 1}
     (tmp_path / "data/overview/slice_0001.tif").write_bytes(
         (tmp_path / "data/overview/slice_0001.tif").read_bytes()
     )
     _, again = run(tmp_path / "data", "--output", tmp_path / "job.json")
     assert again["read"] <= 1
-    assert again["job_id"] == told["job_id"]
+    assert again["job_id"] == result["job_id"]
 
 
-def test_ten_different_mistakes_are_ten_named_problems_in_one_run(tmp_path: Path) -> None:
+def test_ten_different_mistakes_are_ten_problems_in_one_run(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    volume(data / "overview", voxel=12.5)  # 1: not what the metadata say
+    volume(data / "overview", voxel=12.5)  # 1: differs from the metadata
     (data / "overview/out.tif").symlink_to("/etc/passwd")  # 2
     (data / "overview/bad\u202ename.txt").write_text("x")  # 3
     (data / "overview/broken.tif").write_bytes(b"II*\0no tiff")  # 4
@@ -132,10 +132,10 @@ def test_ten_different_mistakes_are_ten_named_problems_in_one_run(tmp_path: Path
     wrong["datasets"][0]["samples"] = []
     wrong["datasets"][0]["doi"] = "none"
     (data / "metadata.json").write_text(json.dumps(wrong))
-    code, told = run(data, "--output", tmp_path / "job.json")
+    code, result = run(data, "--output", tmp_path / "job.json")
     assert code == 1
-    assert told["job"] is None
-    found = {p["field"]: p["suggestion"] for p in told["problems"]}
+    assert result["job"] is None
+    found = {p["field"]: p["suggestion"] for p in result["problems"]}
     place = "datasets[0]."
     assert found == {
         "overview/out.tif": None,
@@ -208,8 +208,8 @@ def test_a_date_of_death_is_dropped_before_the_job_is_written(tmp_path: Path) ->
     donor = {"id": "D1", "date_of_death": "2019-12-24"}
     given = described(details={"donor": donor, "Date-of-Death": "2019-12-24"})
     (data / "metadata.yaml").write_text(yaml.safe_dump(given))
-    code, told = run(data, "--output", tmp_path / "job.json")
-    assert (code, told["dropped"]) == (0, 2)
+    code, result = run(data, "--output", tmp_path / "job.json")
+    assert (code, result["dropped"]) == (0, 2)
     assert b"2019-12-24" not in (tmp_path / "job.json").read_bytes()
 
 
@@ -238,7 +238,7 @@ def test_a_run_that_was_cut_off_goes_on_where_it_was(tmp_path: Path) -> None:
     assert (first.files_read, second.files_read) == (3, 1)
 
 
-def test_headers_tell_shape_voxels_type_and_levels(tmp_path: Path) -> None:
+def test_headers_have_shape_voxels_type_and_levels(tmp_path: Path) -> None:
     volume(tmp_path)
     tifffile.imwrite(
         tmp_path / "o.ome.tif",
@@ -247,8 +247,8 @@ def test_headers_tell_shape_voxels_type_and_levels(tmp_path: Path) -> None:
         metadata={"axes": "ZYX", "PhysicalSizeX": 2.5, "PhysicalSizeY": 2.5, "PhysicalSizeZ": 5},
     )
     names = ("v.zarr", "v.h5", "o.ome.tif", "slice_0000.tif")
-    told = {name: file_headers.header_reader(name) for name in names}
-    facts = {name: read(tmp_path / name) for name, read in told.items() if read}
+    readers = {name: file_headers.header_reader(name) for name in names}
+    facts = {name: read(tmp_path / name) for name, read in readers.items() if read}
     zarr_ = facts["v.zarr"]
     assert zarr_ is not None
     assert (zarr_.shape, zarr_.levels, zarr_.voxel_um) == ((4, 5, 6), 2, (25.14, 25.14, 25.14))
@@ -271,16 +271,16 @@ def test_slices_and_chunks_are_one_thing() -> None:
 
 
 def test_a_field_is_explained_and_a_mistyped_one_guessed() -> None:
-    told = CliRunner().invoke(app, ["curate", "--explain", "voxel_size"]).stdout
-    assert "um" in told
-    assert "required" in told
+    output = CliRunner().invoke(app, ["curate", "--explain", "voxel_size"]).stdout
+    assert "um" in output
+    assert "required" in output
     wrong = CliRunner().invoke(app, ["curate", "--explain", "voxelsize"])
     assert wrong.exit_code == 2
     assert "voxel_size" in wrong.stderr
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "expected"),
     [
         ("members.person.orcid", "check digit"),
         ("datasets[0].samples[1].pid", "the same sample"),
@@ -292,8 +292,10 @@ def test_a_field_is_explained_and_a_mistyped_one_guessed() -> None:
         ("scan_start", "time zone"),
     ],
 )
-def test_a_field_within_a_field_is_explained_as_a_problem_names_it(name: str, told: str) -> None:
-    assert told in CliRunner().invoke(app, ["curate", "--explain", name]).stdout
+def test_a_field_within_a_field_is_explained_as_a_problem_names_it(
+    name: str, expected: str
+) -> None:
+    assert expected in CliRunner().invoke(app, ["curate", "--explain", name]).stdout
 
 
 def test_every_field_of_a_job_can_be_explained() -> None:

@@ -34,7 +34,7 @@ def test_all_datasets_donors_and_samples_are_there(datasets: dict[str, DatasetIn
     assert {d.pid for d in datasets.values()} == set(datasets)
 
 
-def test_a_specimen_is_told_the_same_by_all_its_datasets(datasets: dict[str, DatasetIn]) -> None:
+def test_all_datasets_of_a_specimen_describe_it_alike(datasets: dict[str, DatasetIn]) -> None:
     assert len({s for d in datasets.values() for s in d.samples}) == 94
 
 
@@ -59,7 +59,7 @@ def test_registered_zooms_are_derived_from_their_overviews(datasets: dict[str, D
     assert len(set(derived.values())) == 55
 
 
-def test_proposals_name_their_datasets(
+def test_proposals_refer_to_their_datasets(
     registered: list[Job], datasets: dict[str, DatasetIn]
 ) -> None:
     proposals = {
@@ -77,7 +77,7 @@ def test_proposals_name_their_datasets(
     assert set().union(*proposals.values()) == set(datasets)
 
 
-def test_dois_are_told_apart_from_pids(datasets: dict[str, DatasetIn]) -> None:
+def test_dois_differ_from_pids(datasets: dict[str, DatasetIn]) -> None:
     dois = [d.doi for d in datasets.values() if d.doi]
     assert len(dois) == 372
     assert len(set(dois)) == 369
@@ -117,14 +117,14 @@ def test_registrations_are_public_pending_or_missing(datasets: dict[str, Dataset
     assert all(value(d, "registration_target") not in datasets for d in pending)
 
 
-def test_zooms_without_a_position_name_the_overviews_of_their_specimen(
+def test_zooms_without_a_position_refer_to_the_overviews_of_their_specimen(
     datasets: dict[str, DatasetIn],
 ) -> None:
     lost = [d for d in datasets.values() if value(d, "registration_state") == "not registered"]
-    named = [json.loads(json.dumps(d.details["registration"]))["same_specimen"] for d in lost]
-    assert sum(not n for n in named) == 2
+    neighbours = [json.loads(json.dumps(d.details["registration"]))["same_specimen"] for d in lost]
+    assert sum(not n for n in neighbours) == 2
     assert all(
-        datasets[n].samples == d.samples for d, ns in zip(lost, named, strict=True) for n in ns
+        datasets[n].samples == d.samples for d, ns in zip(lost, neighbours, strict=True) for n in ns
     )
 
 
@@ -141,7 +141,7 @@ def test_most_zooms_lie_within_their_overview(datasets: dict[str, DatasetIn]) ->
     ]
 
 
-def test_nothing_tells_a_date_of_death(sent: list[JobMessage], installed: Source) -> None:
+def test_no_job_contains_a_date_of_death(sent: list[JobMessage], installed: Source) -> None:
     assert installed.dropped == 0
     assert not [job.job_id for job in sent if b"date_of_death" in job.body]
 
@@ -177,7 +177,7 @@ def test_ages_are_numbers_or_groups(datasets: dict[str, DatasetIn]) -> None:
     assert groups[None] == 26
 
 
-def test_display_titles_tell_all_datasets_apart(datasets: dict[str, DatasetIn]) -> None:
+def test_display_titles_are_unique(datasets: dict[str, DatasetIn]) -> None:
     assert len({d.title for d in datasets.values()}) == 371
     assert len({str(d.details["display_title"]) for d in datasets.values()}) == 378
 

@@ -51,7 +51,7 @@ def test_free_of_disease_is_no_disease() -> None:
     assert describe(medical_history="no known medical history").pathology == ("none known",)
 
 
-def test_what_is_not_recorded_is_neither_yes_nor_no() -> None:
+def test_a_missing_value_is_neither_yes_nor_no() -> None:
     assert describe(diabetes=None, hypertension=None).pathology == ()
     assert describe(diabetes="No", hypertension="No").pathology == ()
     assert describe(diabetes="Type 2", hypertension="Yes").pathology == ("hypertension", "diabetes")
@@ -142,7 +142,7 @@ def test_a_contradicting_name_and_a_differing_pixel_are_warned_of(
     assert instrument.pid == "ESRF-BM18"
 
 
-def test_a_document_says_what_it_holds(registered: list[Job]) -> None:
+def test_the_summary_of_a_document_describes_its_content(registered: list[Job]) -> None:
     kidney = next(
         j.document for j in registered if j.document and j.document.pid == "LADAF-2021-17_kidney"
     )
@@ -166,7 +166,7 @@ def test_authors_are_cited_in_the_given_order(registered: list[Job], whole: Atla
             assert all(person in place for person in ids(dataset))  # in that order
 
 
-def test_a_union_keeps_the_order_of_each_list() -> None:
+def test_merged_members_keep_the_order_of_each_list() -> None:
     def member(name: str, *roles: str) -> object:
         return people.member(Contributor(first_name=name, last_name="X", roles=roles))
 

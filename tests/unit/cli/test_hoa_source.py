@@ -1,4 +1,4 @@
-"""A record that is wrong is set aside; what is private is dropped and counted."""
+"""Invalid records are skipped with the reason; private values are dropped and counted."""
 
 import json
 from typing import Any
@@ -48,7 +48,9 @@ def test_text_where_a_number_belongs_is_no_number(
 
 def test_a_schema_of_another_first_number_is_not_read(raw: dict[str, Any]) -> None:
     found = read({**raw, "metadata_version": "2.0"}, {**raw, "metadata_version": "1.9.3"})
-    assert [s.reason for s in found.skipped] == ["metadata_version: version '2.0' is not supported, only 1.x"]
+    assert [s.reason for s in found.skipped] == [
+        "metadata_version: version '2.0' is not supported, only 1.x"
+    ]
     assert len(found.entries) == 1
 
 
@@ -57,7 +59,7 @@ def test_what_is_no_record_is_skipped(body: bytes) -> None:
     assert len(source.read_records([("a.json", body)], release="9").skipped) == 1
 
 
-def test_a_file_must_bear_the_name_of_its_dataset(raw: dict[str, Any]) -> None:
+def test_a_file_must_be_named_like_its_dataset(raw: dict[str, Any]) -> None:
     found = source.read_records([("other.json", json.dumps(raw).encode())], release="9")
     assert found.skipped[0].reason.startswith("name:")
 
@@ -78,7 +80,7 @@ def test_private_values_never_leave_the_reader(raw: dict[str, Any]) -> None:
     assert "date_of_death" not in found.entries[0].content["donor"]
 
 
-def test_a_misspelt_role_is_stored_as_it_is_meant(raw: dict[str, Any]) -> None:
+def test_a_misspelt_role_is_corrected(raw: dict[str, Any]) -> None:
     raw["citation"]["contributors"][1]["roles"] = ["Vlisualization", "Software"]
     found = read(raw).entries[0]
     assert found.record.citation.contributors[1].roles == ("Visualization", "Software")
@@ -97,7 +99,7 @@ def test_values_of_mixed_types_keep_theirs(raw: dict[str, Any]) -> None:
     assert job["datasets"][0]["details"]["sample"]["organ_infilled"] is True
 
 
-def test_details_keep_the_record_and_label_what_is_ours(installed: Source) -> None:
+def test_details_contain_the_record_and_label_added_fields(installed: Source) -> None:
     whole = build_atlas(installed.entries)
     for entry in installed.entries:
         found = details.dataset_details(entry, whole, installed.version)

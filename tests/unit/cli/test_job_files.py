@@ -51,7 +51,7 @@ def test_the_longest_id_can_take_over() -> None:
 
 
 @pytest.mark.parametrize("job_id", ["null", "5", '""', f'"{"x" * 300}"'])
-def test_a_job_without_a_usable_id_is_the_portals_to_judge(job_id: str) -> None:
+def test_a_job_without_a_usable_id_is_left_to_the_portal(job_id: str) -> None:
     assert job_files.message_from_file("f", b'{"job_id": %s}' % job_id.encode()).job_id == ""
 
 
@@ -85,13 +85,11 @@ def sent(*results: str | None) -> Submission:
         (("refused", None), 4),
     ],
 )
-def test_the_exit_code_says_what_became_of_the_jobs(
-    results: tuple[str | None, ...], code: int
-) -> None:
+def test_the_exit_code_depends_on_the_results(results: tuple[str | None, ...], code: int) -> None:
     state = sent(*results)
     assert report.exit_code(state) == code
     assert report.as_json(state)["unanswered"] == sum(r is None for r in results)
 
 
-def test_a_record_set_aside_is_told_by_the_exit_code() -> None:
+def test_a_skipped_record_changes_the_exit_code() -> None:
     assert report.exit_code(sent("done"), skipped=1) == 1

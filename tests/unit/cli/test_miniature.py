@@ -66,8 +66,8 @@ def test_the_volume_is_an_ome_zarr_of_three_levels(tmp_path: Path) -> None:
     levels = [np.asarray(group[d["path"]][:]) for d in scales["datasets"]]  # type: ignore[index]
     assert [level.dtype for level in levels] == [np.uint16] * 3
     real = (9479, 3800, 3815)
-    for number, (level, told) in enumerate(zip(levels, scales["datasets"], strict=True)):
-        scale, shift = (t[t["type"]] for t in told["coordinateTransformations"])
+    for number, (level, dataset) in enumerate(zip(levels, scales["datasets"], strict=True)):
+        scale, shift = (t[t["type"]] for t in dataset["coordinateTransformations"])
         assert level.shape == tuple(n // 2**number for n in levels[0].shape)
         for voxels, size, start, wanted in zip(level.shape, scale, shift, real, strict=True):
             assert voxels * size == pytest.approx(wanted * 25.08)

@@ -72,36 +72,40 @@ def made(corpus: object) -> list[Job]:
     return [Job.model_validate_json(job.body) for job in corpus_jobs(json.dumps(corpus).encode())]
 
 
-def test_every_field_is_kept(corpus: dict[str, Any]) -> None:
+def test_every_field_of_a_document_is_imported(corpus: dict[str, Any]) -> None:
     _, job, _ = made(corpus)
     document = job.document
     assert document is not None
-    told = document.model_dump(mode="json", exclude_unset=True)
-    assert (told["pid"], told["type"], told["is_public"]) == ("10.1/doc", "Proposal", False)
-    assert (told["doi"], told["license"], told["keywords"]) == ("10.1/doc", "CC0-1.0", ["b", "a"])
-    assert told["start_date"] == "2020-01-01T00:00:00Z"
-    assert told["release_date"] == "2023-01-01T00:00:00+02:00"
-    assert told["parameters"] == DOCUMENT["parameters"]
-    person = told["members"][0]["person"]
+    fields = document.model_dump(mode="json", exclude_unset=True)
+    assert (fields["pid"], fields["type"], fields["is_public"]) == ("10.1/doc", "Proposal", False)
+    assert (fields["doi"], fields["license"], fields["keywords"]) == (
+        "10.1/doc",
+        "CC0-1.0",
+        ["b", "a"],
+    )
+    assert fields["start_date"] == "2020-01-01T00:00:00Z"
+    assert fields["release_date"] == "2023-01-01T00:00:00+02:00"
+    assert fields["parameters"] == DOCUMENT["parameters"]
+    person = fields["members"][0]["person"]
     assert person["full_name"] == "Ada B"
     assert person["researcher_id"] == "r"
-    assert told["members"][0]["affiliation"]["city"] == "Lund"
+    assert fields["members"][0]["affiliation"]["city"] == "Lund"
 
 
-def test_every_field_of_a_dataset_is_kept(corpus: dict[str, Any]) -> None:
+def test_every_field_of_a_dataset_is_imported(corpus: dict[str, Any]) -> None:
     dataset = made(corpus)[1].datasets[0]
-    told = dataset.model_dump(mode="json", exclude_unset=True)
-    assert told["pid"] == "10.1/set 1"
-    assert told["created"] == "2020-05-05T15:01:02.341000Z"
-    assert told["size"] == 12
-    assert told["techniques"] == [
+    fields = dataset.model_dump(mode="json", exclude_unset=True)
+    assert fields["pid"] == "10.1/set 1"
+    assert fields["created"] == "2020-05-05T15:01:02.341000Z"
+    assert fields["size"] == 12
+    assert fields["techniques"] == [
         {"pid": "PaNET01102", "name": "one;\ntwo", "panet_id": "PaNET01102"},
         {"pid": "http://example.org/other", "name": "other"},
     ]
-    assert told["parameters"] == DATASET["parameters"]
+    assert fields["parameters"] == DATASET["parameters"]
     assert [type(p.value) for p in dataset.parameters] == [int, str, str, float]
-    assert told["files"] == [{"name": "a.h5"}, {"name": "b.h5", "path": "raw/x", "size": 5}]
-    assert told["details"] == {"runNumber": 17}
+    assert fields["files"] == [{"name": "a.h5"}, {"name": "b.h5", "path": "raw/x", "size": 5}]
+    assert fields["details"] == {"runNumber": 17}
     assert dataset.folder is None
 
 
@@ -124,7 +128,7 @@ def test_many_orphans_are_several_jobs(corpus: dict[str, Any]) -> None:
     assert [len(job.datasets) for job in found] == [ORPHANS_PER_JOB, 1]
 
 
-def test_a_dataset_under_two_documents_is_registered_once_and_named_twice(
+def test_a_dataset_under_two_documents_is_registered_once_and_referenced_twice(
     corpus: dict[str, Any],
 ) -> None:
     corpus["documents"].append({**corpus["documents"][0], "pid": "10.1/second"})
@@ -160,7 +164,7 @@ def put(corpus: dict[str, Any], place: str, value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "told"),
+    ("place", "value", "expected"),
     [
         ("documents/0/pid", ..., "documents[0].pid: required"),
         ("documents/0/isPublic", None, "documents[0].isPublic: required"),
@@ -184,28 +188,28 @@ def put(corpus: dict[str, Any], place: str, value: object) -> None:
         ("orphans", [], "orphans: unknown field; a corpus has instruments"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_place(
-    corpus: dict[str, Any], place: str, value: object, told: str
+def test_an_error_has_its_place_in_the_file(
+    corpus: dict[str, Any], place: str, value: object, expected: str
 ) -> None:
     put(corpus, place, value)
     with pytest.raises(Invalid) as caught:
         corpus_jobs(json.dumps(corpus).encode())
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
 
 
-def test_a_document_must_not_stand_twice(corpus: dict[str, Any]) -> None:
+def test_a_document_must_not_occur_twice(corpus: dict[str, Any]) -> None:
     corpus["documents"].append({**corpus["documents"][0], "datasets": []})
     with pytest.raises(Invalid, match=r"documents\[1\]\.pid: .*documents\[0\]"):
         made(corpus)
 
 
-def test_a_dataset_must_not_stand_twice_in_a_document(corpus: dict[str, Any]) -> None:
+def test_a_dataset_must_not_occur_twice_in_a_document(corpus: dict[str, Any]) -> None:
     corpus["documents"][0]["datasets"] *= 2
     with pytest.raises(Invalid, match=r"documents\[0\]\.datasets\[1\]: .*twice"):
         made(corpus)
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"{}", b'{"documents": NaN}', b"\xff\xfe\x00"])
-def test_what_is_no_corpus_is_refused(text: bytes) -> None:
+def test_a_file_that_is_not_a_corpus_is_refused(text: bytes) -> None:
     with pytest.raises(Invalid):
         corpus_jobs(text)

@@ -76,7 +76,7 @@ class JobBuilder:
     def _dataset_folder(self, dataset: Any, number: int, count: int) -> str | None:
         """Returns the folder of a dataset below the curated folder ("" is that folder itself).
 
-        It is the field `folder`, or a folder named like the dataset. None: it has a problem.
+        It is the field `folder`, or a folder with the dataset's name. None: it has a problem.
         """
         given = cast("dict[str, Any]", dataset) if isinstance(dataset, dict) else {}
         folder = given.get("folder")

@@ -24,7 +24,7 @@ class OutOfReach(Exception):
 
 
 class SelectionError(Exception):
-    """The selection of datasets or files is not possible. The message tells what there is."""
+    """The selection of datasets or files is not possible. The message has the reason."""
 
 
 class QuotaExceeded(Exception):

@@ -21,7 +21,7 @@ class Interrupted(Exception):
 
 
 class RetryLater(Exception):
-    """The portal cannot deliver now and asks to retry after some seconds."""
+    """The portal cannot deliver now; the request may succeed after some seconds."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"in {seconds} s")

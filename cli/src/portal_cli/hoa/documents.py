@@ -60,7 +60,7 @@ def _keywords(records: Sequence[Record], organ: str) -> tuple[str, ...]:
 
 def _parameters(first: Record, records: Sequence[Record], profile: Profile) -> Any:
     facts = donors.describe_donor(first.donor)
-    values: list[parameters.NamedValue] = [
+    values: list[parameters.NameAndValue] = [
         ("donor", first.donor.id),
         ("donor_age", facts.age),
         ("donor_age_group", facts.age_band),
@@ -133,7 +133,7 @@ def proposal(number: str, atlas: Atlas, *, profile: Profile, release: str) -> Do
         title=given.title,
         type="proposal",
         summary=(
-    """Returns the document of a proposal. Its datasets are registered by other jobs."""
+            """Returns the document of a proposal. Its datasets are registered by other jobs."""
             f"{labels.count_noun(donor_count, 'donor')} ({labels.join_words(organs)})."
         ),
         start_date=_instant(min(r.scan.date for r in records)),

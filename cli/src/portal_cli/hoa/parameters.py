@@ -13,7 +13,7 @@ from portal_cli.hoa.atlas import Atlas
 from portal_cli.hoa.record import Record
 
 Value = str | int | float | bool | None
-NamedValue = tuple[str, Value]
+NameAndValue = tuple[str, Value]
 
 SAMPLE = {
     "fixation_method": "fixation_method",
@@ -70,7 +70,7 @@ def dataset_parameters(record: Record, atlas: Atlas, profile: Profile) -> tuple[
     return with_units(found, profile)
 
 
-def with_units(found: Iterable[NamedValue], profile: Profile) -> tuple[ParameterIn, ...]:
+def with_units(found: Iterable[NameAndValue], profile: Profile) -> tuple[ParameterIn, ...]:
     return tuple(
         ParameterIn(name=name, value=_yes_or_no(value), unit=_unit(name, value, profile))
         for name, value in found
@@ -92,7 +92,7 @@ def _unit(name: str, value: Value, profile: Profile) -> str | None:
     return profile.parameters[name].unit
 
 
-def _donor(record: Record) -> list[NamedValue]:
+def _donor(record: Record) -> list[NameAndValue]:
     donor, facts = record.donor, donors.describe_donor(record.donor)
     return [
         ("donor", donor.id),
@@ -107,7 +107,7 @@ def _donor(record: Record) -> list[NamedValue]:
     ]
 
 
-def _volume(record: Record) -> list[NamedValue]:
+def _volume(record: Record) -> list[NameAndValue]:
     x, y, z = record.data.shape
     return [
         ("organ", record.sample.organ),
@@ -128,7 +128,7 @@ def streaming_format(url: str | None) -> str | None:
     return {"n5": "n5", "zarr": "OME-Zarr"}.get(scheme or "")
 
 
-def _filters(record: Record) -> list[NamedValue]:
+def _filters(record: Record) -> list[NameAndValue]:
     parsed = [filters.parse_filter(text) for text in record.scan.filters or ()]
     materials = dict.fromkeys(f.material for f in parsed if f.material)
     return [

@@ -19,7 +19,7 @@ SERVICES = ("ingest", "doi", "indexer", "downloader", "gateway")
 
 
 class NoInstance(Exception):
-    """No instance runs with this data folder. The message tells how to start or select one."""
+    """No instance runs with this data folder. The message explains how to start or select one."""
 
 
 def read_instance(data: Path) -> dict[str, Any]:
