@@ -1,4 +1,4 @@
-"""The running portal, as `portal up` starts it, with the whole Atlas in it; one for the run."""
+"""Instances of the portal, started with `portal up`, for the end-to-end tests."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from portal_local.launcher.ports import free_port
 
 @dataclass(frozen=True)
 class Portal:
-    """An instance, used through its command and its public address."""
+    """A running instance, used through the `portal` command and its public address."""
 
     data: Path
     url: str
@@ -34,15 +34,15 @@ class Portal:
         )
 
     def done(self, *arguments: str, timeout: float = 600) -> str:
-        """Its standard output; the command must succeed."""
+        """Runs a command that must succeed; returns its standard output."""
         result = self.run(*arguments, timeout=timeout)
         assert result.returncode == 0, f"{arguments}: {result.stdout}\n{result.stderr}"
         return result.stdout
 
     def api(self, path: str, **parameters: Any) -> Any:
-        """The JSON of GET /api…; parameters that are no text are sent as JSON."""
-        told = {k: v if isinstance(v, str) else json.dumps(v) for k, v in parameters.items()}
-        answer = httpx.get(f"{self.url}/api{path}", params=told, timeout=60)
+        """Returns the JSON of GET /api…; parameters that are not texts are sent as JSON."""
+        query = {k: v if isinstance(v, str) else json.dumps(v) for k, v in parameters.items()}
+        answer = httpx.get(f"{self.url}/api{path}", params=query, timeout=60)
         answer.raise_for_status()
         return answer.json()
 
@@ -55,7 +55,7 @@ class Portal:
         return found
 
     def part(self, name: str) -> str:
-        """Where a service or simulator answers."""
+        """Returns the URL of a service or simulator."""
         return str(self.instance()["services"][name]["url"])
 
 
@@ -77,7 +77,7 @@ def until(condition: Any, seconds: float = 60) -> None:
 
 
 def killed(portal: Portal, name: str) -> None:
-    """SIGKILL, and its descendants too; return when it is running again."""
+    """Kills a component and its descendants; returns when it was restarted."""
     running = portal.instance()
     kind = "servers" if name in running["servers"] else "services"
     before = running[kind][name]
@@ -87,7 +87,7 @@ def killed(portal: Portal, name: str) -> None:
 
 @pytest.fixture(scope="session")
 def atlas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    """All 378 datasets imported and indexed."""
+    """An instance with all 378 datasets of the Atlas imported and indexed."""
     portal = started(tmp_path_factory.mktemp("atlas"))
     try:
         portal.done("import", "hoa", "--json", timeout=900)
@@ -99,7 +99,7 @@ def atlas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    """An instance of the module's own, empty."""
+    """An empty instance for this module."""
     portal = started(tmp_path_factory.mktemp("small"))
     try:
         yield portal

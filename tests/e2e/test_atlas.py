@@ -1,4 +1,4 @@
-"""The Human Organ Atlas on one machine: everything that was published is there, once."""
+"""The Human Organ Atlas on one machine: every published record is found exactly once."""
 
 import contextlib
 import json
@@ -49,35 +49,35 @@ def test_donors_samples_and_overlays_are_counted_as_published(
 
 
 def test_every_dataset_and_document_has_a_doi(atlas: Portal) -> None:
-    told = atlas.status()["services"]["doi"]["identifiers"]
-    assert told["adopted"] == 372
-    assert told["minted"] == 88 + 6
-    assert told.get("failed", 0) == 0
+    identifiers = atlas.status()["services"]["doi"]["identifiers"]
+    assert identifiers["adopted"] == 372
+    assert identifiers["minted"] == 88 + 6
+    assert identifiers.get("failed", 0) == 0
 
 
 def test_registry_datacite_and_icat_agree_on_every_doi(atlas: Portal) -> None:
-    told = json.loads(atlas.done("doi", "audit", "--json"))
-    assert told["differences"] == []
-    assert (told["at_datacite"], told["in_icat"]) == (88 + 6, 378 + 88)
+    audit = json.loads(atlas.done("doi", "audit", "--json"))
+    assert audit["differences"] == []
+    assert (audit["at_datacite"], audit["in_icat"]) == (88 + 6, 378 + 88)
 
 
-def test_all_events_said_again_cause_no_call_to_datacite(atlas: Portal) -> None:
+def test_events_published_again_cause_no_request_to_datacite(atlas: Portal) -> None:
     calls = httpx.get(atlas.part("datacite") + "/_calls").json()
     assert calls["answers"]["PUT /dois/{doi} 201"] == 88 + 6  # none was made twice
-    said = httpx.post(atlas.part("ingest") + "/republish", timeout=120).json()
-    assert said["events"] > 378
+    republished = httpx.post(atlas.part("ingest") + "/republish", timeout=120).json()
+    assert republished["events"] > 378
     atlas.done("wait", "--timeout", "300")
     assert httpx.get(atlas.part("datacite") + "/_calls").json() == calls
 
 
 def test_the_atlas_is_cited_by_its_own_doi(atlas: Portal) -> None:
-    (told,) = json.loads(atlas.done("doi", "show", "human-organ-atlas", "--json"))
+    (identifier,) = json.loads(atlas.done("doi", "show", "human-organ-atlas", "--json"))
     accept = {"Accept": "application/vnd.datacite.datacite+json"}
-    metadata = httpx.get(f"{atlas.url}/doi/{told['doi']}", headers=accept).json()
+    metadata = httpx.get(f"{atlas.url}/doi/{identifier['doi']}", headers=accept).json()
     parts = [r for r in metadata["relatedIdentifiers"] if r["relationType"] == "HasPart"]
     assert len(parts) == 83
     accept = {"Accept": "text/x-bibliography; style=apa"}
-    text = httpx.get(f"{atlas.url}/doi/{told['doi']}", headers=accept).text
+    text = httpx.get(f"{atlas.url}/doi/{identifier['doi']}", headers=accept).text
     assert text.startswith("The Human Organ Atlas Collaboration")
 
 
@@ -88,7 +88,7 @@ def test_no_date_of_death_is_anywhere(atlas: Portal) -> None:
         assert "date_of_death" not in log.read_text("utf-8", "replace")
 
 
-def test_the_right_document_is_named_first(atlas: Portal) -> None:
+def test_the_best_matching_document_comes_first(atlas: Portal) -> None:
     found = atlas.api("/Documents", filter={"query": "left kidney LADAF-2021-17", "limit": 3})
     assert found[0]["pid"] == KIDNEY
     assert all(0 < d["score"] < 1 for d in found)
@@ -108,17 +108,17 @@ def test_a_range_with_units_finds_the_same_in_every_unit(atlas: Portal) -> None:
 
 
 def test_facets_count_every_dataset(atlas: Portal) -> None:
-    told = atlas.api("/Datasets/facets", facets="parameter:organ,instrument")
-    assert told["total"] == 378
-    assert sum(v["count"] for v in told["facets"]["parameter:organ"]) == 378
+    facets = atlas.api("/Datasets/facets", facets="parameter:organ,instrument")
+    assert facets["total"] == 378
+    assert sum(v["count"] for v in facets["facets"]["parameter:organ"]) == 378
 
 
-def test_icat_holds_what_the_portal_shows(atlas: Portal) -> None:
+def test_icat_contains_every_record_of_the_portal(atlas: Portal) -> None:
     calls = httpx.get(atlas.part("icat") + "/_calls").json()
     assert calls["create"] >= 378
-    told = atlas.status()["services"]["ingest"]
-    assert (told["datasets"], told["documents"], told["instruments"]) == (378, 88, 2)
-    assert told["icat_due"] == 0
+    ingest = atlas.status()["services"]["ingest"]
+    assert (ingest["datasets"], ingest["documents"], ingest["instruments"]) == (378, 88, 2)
+    assert ingest["icat_due"] == 0
 
 
 def test_a_shared_doi_lists_both_datasets(atlas: Portal, datasets: list[dict[str, Any]]) -> None:
@@ -164,10 +164,10 @@ def test_a_download_is_staged_resumed_and_verified(atlas: Portal, tmp_path: Path
     pid = "LADAF-2021-17_kidney_left_VOI-02.1_2.6um_bm05"
     listed = httpx.get(f"{atlas.url}/data/{pid}/", timeout=30).json()
     assert listed
-    told = json.loads(atlas.done("get", pid, "-o", str(tmp_path), "--json"))
+    result = json.loads(atlas.done("get", pid, "-o", str(tmp_path), "--json"))
     files = [p for p in tmp_path.rglob("*") if p.is_file() and not p.name.endswith(".part")]
     assert len(files) >= 3
-    assert told
+    assert result["files"]
     one = max(files, key=lambda p: p.stat().st_size)
     content = one.read_bytes()
     one.unlink()
@@ -176,7 +176,7 @@ def test_a_download_is_staged_resumed_and_verified(atlas: Portal, tmp_path: Path
     assert one.read_bytes() == content
 
 
-def test_an_unknown_pid_is_told_by_exit_code(atlas: Portal, tmp_path: Path) -> None:
+def test_an_unknown_pid_has_an_exit_code(atlas: Portal, tmp_path: Path) -> None:
     assert atlas.run("get", "no-such-pid", "-o", str(tmp_path)).returncode == 2
 
 
@@ -190,19 +190,19 @@ def test_memory_of_all_processes_together_is_bounded(atlas: Portal) -> None:
 
 
 def family(pid: int) -> set[int]:
-    """A process and its descendants."""
-    children = of_process(pid, f"task/{pid}/children").split()
+    """Returns the ids of a process and its descendants."""
+    children = read_proc(pid, f"task/{pid}/children").split()
     return {pid}.union(*(family(int(child)) for child in children))
 
 
 def resident(pid: int) -> int:
-    """Bytes of one process, shared pages counted in proportion."""
-    lines = of_process(pid, "smaps_rollup").splitlines()
+    """Returns the memory of a process in bytes; shared pages are counted in proportion."""
+    lines = read_proc(pid, "smaps_rollup").splitlines()
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
-def of_process(pid: int, name: str) -> str:
-    """What the system tells of a process; nothing of one that has ended, or ends just now."""
+def read_proc(pid: int, name: str) -> str:
+    """Reads a file of /proc; returns an empty text if the process has ended."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{pid}/{name}").read_text("utf-8")
     return ""

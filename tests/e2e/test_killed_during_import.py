@@ -1,7 +1,7 @@
 """doi, DataCite and MongoDB killed at random instants while the Atlas is imported: the same DOIs.
 
-`make kills` says how often (PORTAL_KILLS); without, it is not run. PORTAL_SEED repeats one that
-failed, PORTAL_KILLS_RECORDS imports less. What DataCite was asked is counted by it.
+Skipped unless PORTAL_KILLS is set (`make kills`). PORTAL_SEED repeats a failed run,
+PORTAL_KILLS_RECORDS limits the documents. The requests are counted by the DataCite simulator.
 """
 
 import json
@@ -28,7 +28,7 @@ VICTIMS = ("doi", "datacite", "mongodb")
 MADE = "PUT /dois/{doi} 201"
 
 pytestmark = [
-    pytest.mark.skipif(not KILLS, reason="takes minutes: make kills"),
+    pytest.mark.skipif(not KILLS, reason="takes minutes; run it with: make kills"),
     pytest.mark.timeout(7200),
 ]
 
@@ -73,8 +73,10 @@ def _records(portal: Portal) -> list[dict[str, Any]]:
     assert jobs
     assert {job["answer"]["result"] for job in jobs} == {"done"}
     with httpx.Client(base_url=portal.part("ingest"), timeout=60) as ingest:
-        told = [ingest.get(f"/jobs/{quote(job['job_id'], safe='')}").json() for job in jobs]
-    outcomes = [o for one in told for o in one["answer"]["outcomes"]]
+        jobs_with_answers = [
+            ingest.get(f"/jobs/{quote(job['job_id'], safe='')}").json() for job in jobs
+        ]
+    outcomes = [o for one in jobs_with_answers for o in one["answer"]["outcomes"]]
     pids = sorted({o["pid"] for o in outcomes if o["kind"] in ("document", "dataset")})
     found: dict[str, str] = {}
     for start in range(0, len(pids), 500):
@@ -85,8 +87,8 @@ def _records(portal: Portal) -> list[dict[str, Any]]:
 
 
 def _at_datacite(portal: Portal) -> set[str]:
-    asked = {"prefix": "10.5072", "page[size]": 1000}
+    query = {"prefix": "10.5072", "page[size]": 1000}
     answer = httpx.get(
-        portal.part("datacite") + "/dois", params=asked, auth=("DEMO.PORTAL", "demo"), timeout=60
+        portal.part("datacite") + "/dois", params=query, auth=("DEMO.PORTAL", "demo"), timeout=60
     )
     return {one["id"] for one in answer.raise_for_status().json()["data"]}

@@ -1,4 +1,4 @@
-"""What operators and data managers do: refuse, replay, kill, restart; nothing lost or doubled."""
+"""Work of operators and data managers: nothing is lost or doubled by faults and restarts."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ import pytest
 
 from .conftest import Portal, killed, until
 
-pytestmark = pytest.mark.timeout(900)  # its portal starts within the first test
+pytestmark = pytest.mark.timeout(900)  # the portal starts within the first test
 
 AUTHOR = {"role": "author", "person": {"id": "ab", "full_name": "Ada Byron"}}
 DATASET: dict[str, Any] = {
@@ -34,11 +34,11 @@ DATASET: dict[str, Any] = {
 
 def job(job_id: str, *datasets: dict[str, Any]) -> dict[str, Any]:
     document = {"name": "E2E_document", "title": "A document", "members": [AUTHOR]}
-    told = {"document": document, "datasets": list(datasets)}
-    return {"version": 1, "job_id": job_id, **told}
+    content = {"document": document, "datasets": list(datasets)}
+    return {"version": 1, "job_id": job_id, **content}
 
 
-def test_a_job_with_faults_says_which_and_registers_the_rest(small: Portal, tmp_path: Path) -> None:
+def test_a_job_with_faults_lists_them_and_registers_the_rest(small: Portal, tmp_path: Path) -> None:
     path = tmp_path / "job.json"
     wrong = {
         **DATASET,
@@ -55,7 +55,7 @@ def test_a_job_with_faults_says_which_and_registers_the_rest(small: Portal, tmp_
     assert "furlong" in shown
 
 
-def test_why_a_record_has_no_doi_is_shown_with_its_job(small: Portal, tmp_path: Path) -> None:
+def test_the_reason_for_a_missing_doi_is_shown_with_its_job(small: Portal, tmp_path: Path) -> None:
     path = tmp_path / "job.json"
     path.write_text(
         json.dumps(
@@ -100,7 +100,7 @@ def test_a_dead_letter_is_shown_replayed_and_discarded(small: Portal) -> None:
             await exchange.publish(message, routing_key="dataset.availability.v1")
 
     def letters() -> list[dict[str, Any]]:
-        """Ours: what DataCite would refuse, of another test here, lies there too."""
+        """Those of this test; another test leaves one that DataCite would refuse."""
         found: list[dict[str, Any]] = json.loads(small.done("dead-letters", "list", "--json"))
         return [letter for letter in found if letter["id"] == "poison"]
 
@@ -115,7 +115,7 @@ def test_a_dead_letter_is_shown_replayed_and_discarded(small: Portal) -> None:
 
 @pytest.mark.timeout(1500)  # retries may wait minutes
 def test_each_part_killed_once_in_the_middle_of_an_import_changes_nothing(small: Portal) -> None:
-    """The ledger is outside the portal: what ICAT and DataCite have, by their own count."""
+    """Counted outside of the portal: the records of ICAT and DataCite."""
     time.sleep(2)  # a quorum queue's first moments on one node are not what is tested here
     sending = subprocess.Popen(
         [
@@ -139,7 +139,9 @@ def test_each_part_killed_once_in_the_middle_of_an_import_changes_nothing(small:
         time.sleep(1.5)
         killed(small, victim)
     sending.wait(600)
-    small.done("import", "hoa", "--limit", "30", "--json", timeout=900)  # its sender may have died
+    small.done(
+        "import", "hoa", "--limit", "30", "--json", timeout=900
+    )  # the first import may have been interrupted
     small.done("wait", "--timeout", "600", timeout=700)
     ingest = small.status()["services"]["ingest"]
     jobs = json.loads(small.done("jobs", "--json", "--limit", "1000"))["jobs"]

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 import zarr
 from portal_cli.miniature import folder as miniature_folder
-from portal_cli.miniature import tissue
+from portal_cli.miniature import formats, tissue
 from portal_cli.miniature.folder import Miniature, ensure_folder
 from portal_cli.miniature.grid import build_grid
 
@@ -141,7 +141,7 @@ def test_a_run_that_was_cut_off_leaves_no_half_folder(
         raise OSError("no space left")
 
     with monkeypatch.context() as patch:
-        patch.setattr(miniature_folder.formats, "write_slices", cut)
+        patch.setattr(formats, "write_slices", cut)
         with pytest.raises(OSError, match="no space"):
             ensure_folder(tmp_path, miniature())
     assert not (tmp_path / "LADAF_kidney").exists()
