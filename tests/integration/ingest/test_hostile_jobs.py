@@ -1,4 +1,4 @@
-"""Names, lists and files as nobody should send them, through ICAT and back."""
+"""Names, lists and files that try to break ingest or ICAT."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +9,9 @@ import pytest
 from portal_ingest.records import inbox
 from portal_shared.contracts.jobs import DatasetIn
 
-from .conftest import Ingest
-from .test_ingest_jobs import catalogue, dataset, job, results
+from tests.builders import dataset_part, job
+from tests.drivers.ingest import Ingest, results
 
-__all__ = ["catalogue"]  # a fixture
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 QUOTED = "L'ESRF \"x\" / {id} %s \\ '' OR 1=1 心"
 
@@ -21,15 +20,15 @@ async def test_names_with_quotes_slashes_and_braces_are_found_again_in_icat(
     ingest: Ingest, catalogue: icat.Client
 ) -> None:
     instrument = {"pid": QUOTED, "name": "BM'05", "facility": "L'ESRF"}
-    given = dataset(QUOTED, pid="quoted", proposal="md'1", instrument=instrument,
+    given = dataset_part(QUOTED, pid="quoted", proposal="md'1", instrument=instrument,
                     samples=[{"pid": "s", "name": "L'organe"}],
                     techniques=[{"pid": "t'1", "name": "x'ray"}],
                     parameters=[{"name": "it's", "value": "L'ESRF", "unit": "it's"}])  # fmt: skip
-    answer = await ingest.do(job("j1", given, profile="panosc"))
+    answer = await ingest.run(job(given, job_id="j1", profile="panosc"))
     assert answer.result == "done", answer
     for number in (2, 3):  # looked up by their names, and changed
-        again = await ingest.do(
-            job(f"j{number}", {**given, "title": f"T{number}"}, profile="panosc")
+        again = await ingest.run(
+            job({**given, "title": f"T{number}"}, job_id=f"j{number}", profile="panosc")
         )
         assert [o.version for o in again.outcomes if o.kind == "dataset"] == [number]
     found = catalogue.assertedSearch(
@@ -43,12 +42,12 @@ async def test_names_with_quotes_slashes_and_braces_are_found_again_in_icat(
     assert (only.type.name, only.type.units, only.stringValue) == ("it's", "it's", "L'ESRF")
 
 
-async def test_names_that_hide_something_are_refused_and_nothing_is_half_registered(
+async def test_names_with_hidden_characters_are_refused_and_nothing_is_registered(
     ingest: Ingest, catalogue: icat.Client
 ) -> None:
     names = ["a\u202eb", "a\x07b", "a\nb"]
-    answer = await ingest.do(
-        job("j1", *(dataset(n, pid=f"p{i}", title="T") for i, n in enumerate(names)))
+    answer = await ingest.run(
+        job(*(dataset_part(n, pid=f"p{i}", title="T") for i, n in enumerate(names)), job_id="j1")
     )
     assert answer.result == "partial"  # the document is good
     assert [p.field for o in answer.outcomes for p in o.problems] == [
@@ -57,32 +56,32 @@ async def test_names_that_hide_something_are_refused_and_nothing_is_half_registe
     assert catalogue.search("SELECT COUNT(o) FROM Dataset o") == [0]
 
 
-async def test_more_files_than_one_request_holds_are_all_entered_before_it_is_complete(
+async def test_more_files_than_fit_into_one_request_are_all_written_before_it_is_complete(
     ingest: Ingest, catalogue: icat.Client
 ) -> None:
-    """600 folders of a file each cannot be told as fewer things."""
+    """600 folders with one file each cannot be grouped."""
     files = [ingest.file("hoa/x", f"{n:03d}/f", str(n).encode()) for n in range(600)]
-    answer = await ingest.do(job("j1", dataset("a", folder="hoa/x", files=files)))
+    answer = await ingest.run(job(dataset_part("a", folder="hoa/x", files=files), job_id="j1"))
     assert answer.result == "done"
     found = catalogue.assertedSearch("SELECT o FROM Dataset o INCLUDE o.datafiles")[0]
     assert (found.complete, found.fileCount, len(found.datafiles)) == (True, 600, 600)
     assert sorted(f.name for f in found.datafiles)[7] == "007/f"
     assert all(f.checksum for f in found.datafiles)
-    heard = [b for key, b in await ingest.heard(6) if key == "dataset.files-listed.v1"]
-    assert [(b["part"], b["parts"], len(b["files"])) for b in heard] == [(0, 2, 300), (1, 2, 300)]
+    parts = [e.body for e in await ingest.all_events() if e.key == "dataset.files-listed.v1"]
+    assert [(b["part"], b["parts"], len(b["files"])) for b in parts] == [(0, 2, 300), (1, 2, 300)]
 
 
-async def test_slices_that_a_job_lists_are_one_thing_in_icat_and_each_known_to_the_portal(
+async def test_a_stack_of_slices_is_one_file_in_icat_and_many_in_the_portal(
     ingest: Ingest, catalogue: icat.Client
 ) -> None:
     files = [ingest.file("hoa/x", f"s_{n:04d}.jp2", str(n).encode()) for n in range(601)]
-    answer = await ingest.do(job("j1", dataset("a", folder="hoa/x", files=files)))
+    answer = await ingest.run(job(dataset_part("a", folder="hoa/x", files=files), job_id="j1"))
     assert results(answer)["a"] == "registered"
     rows = catalogue.search("SELECT o FROM Datafile o")
     assert [(r.name, r.fileSize) for r in rows] == [
         ("s_#.jp2", sum(len(str(n)) for n in range(601)))
     ]
-    body = await ingest.said("dataset.registered.v1", "a", 1)
+    body = await ingest.published("dataset.registered.v1", "a", 1)
     assert body["dataset"]["files"]["count"] == 601
 
 
@@ -102,12 +101,12 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
     file.write_bytes(b"abcd")
     real = inbox._sha256  # pyright: ignore[reportPrivateUsage]
 
-    def meanwhile(descriptor: int) -> str:
+    def change_after(descriptor: int) -> str:
         digest = real(descriptor)
         change(file)
         return digest
 
-    monkeypatch.setattr(inbox, "_sha256", meanwhile)
+    monkeypatch.setattr(inbox, "_sha256", change_after)
     given = DatasetIn.model_validate({
         "name": "a", "title": "A", "created": "2026-01-01T00:00:00Z", "folder": "d",
         "files": [{"name": "f", "sha256": "0" * 64}],
@@ -119,7 +118,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
 
 
 @pytest.mark.parametrize("where", ["linked", "d/round", "d/pipe", "d/missing", "d/f"])
-def test_a_folder_that_is_a_link_or_none_is_refused(tmp_path: Path, where: str) -> None:
+def test_a_folder_that_is_a_link_or_not_a_folder_is_refused(tmp_path: Path, where: str) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "d/f").write_bytes(b"x")
     (tmp_path / "linked").symlink_to("/etc")

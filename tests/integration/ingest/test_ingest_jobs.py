@@ -1,80 +1,29 @@
-"""What becomes of a job: registered in ICAT and said, unchanged, or refused by field and reason."""
+"""Outcomes of jobs: registered in ICAT and published, unchanged, or refused with a reason."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import icat
 import pytest
 
-from .conftest import Ingest
+from tests.builders import dataset_part, job
+from tests.drivers.ingest import Ingest, results
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
-@pytest.fixture
-def catalogue(icat_url: str) -> Iterator[icat.Client]:
-    """ICAT as anybody else sees it."""
-    client = icat.Client(icat_url)
-    client.autoLogout = False
-    client.login("simple", {"username": "ingest", "password": "ingest"})
-    yield client
-    client.logout()
-
-
-def dataset(name: str, **more: Any) -> dict[str, Any]:
-    return {
-        "name": name,
-        "title": f"Volume {name}",
-        "created": "2021-09-26T00:00:00Z",
-        "proposal": "md1290",
-        "instrument": {"pid": "ESRF-BM05", "name": "BM05", "facility": "ESRF"},
-        "techniques": [
-            {
-                "pid": "http://purl.org/pan-science/PaNET/PaNET01333",
-                "name": "x-ray propagation phase contrast microtomography",
-            }
-        ],
-        "samples": [{"pid": "D1_kidney", "name": "D1_kidney"}],
-        "parameters": [
-            {"name": "voxel_size", "value": 25.14, "unit": "um"},
-            {"name": "organ", "value": "kidney"},
-            {"name": "voi", "value": "L'organe"},
-        ],
-        **more,
-    }
-
-
-def job(job_id: str, *datasets: dict[str, Any], **more: Any) -> dict[str, Any]:
-    document = {
-        "name": "D1_kidney",
-        "title": "Kidney of donor D1",
-        "type": "publication",
-        "members": [{"person": {"id": "p", "full_name": "Ada Lovelace"}}],
-    }
-    return {
-        "version": 1,
-        "job_id": job_id,
-        "document": document,
-        "datasets": list(datasets),
-        **more,
-    }
-
-
-def results(answer: Any) -> dict[str, str]:
-    return {o.name: o.result for o in answer.outcomes}
-
-
-async def test_a_job_is_registered_said_and_answered(
+async def test_a_job_is_registered_published_and_answered(
     ingest: Ingest, catalogue: icat.Client
 ) -> None:
     file = ingest.file("hoa/a", "0/c", b"voxels")
-    answer = await ingest.do(job("j1", dataset("a", folder="hoa/a", files=[file]), dataset("b")))
+    answer = await ingest.run(
+        job(dataset_part("a", folder="hoa/a", files=[file]), dataset_part("b"), job_id="j1")
+    )
     assert answer.result == "done"
     assert results(answer) == {"D1_kidney": "registered", "a": "registered", "b": "registered"}
-    events = await ingest.heard(7)
-    assert sorted(key for key, _ in events) == [
+    events = await ingest.all_events()
+    assert sorted(e.key for e in events) == [
         "dataset.files-listed.v1",
         "dataset.files-listed.v1",
         "dataset.registered.v1",
@@ -83,8 +32,8 @@ async def test_a_job_is_registered_said_and_answered(
         "ingest.job.finished.v1",
         "instrument.registered.v1",
     ]
-    said = next(body for key, body in events if key == "document.registered.v1")
-    assert said["document"]["datasets"] == ["a", "b"]
+    document = next(e.body["document"] for e in events if e.key == "document.registered.v1")
+    assert document["datasets"] == ["a", "b"]
     found = catalogue.assertedSearch(
         "SELECT o FROM Dataset o WHERE o.name = 'a' INCLUDE o.parameters AS p, p.type,"
         " o.datafiles, o.sample, o.investigation AS i, o.datasetTechniques AS dt, dt.technique"
@@ -102,14 +51,14 @@ async def test_a_job_is_registered_said_and_answered(
     assert [(f.name, f.location, f.fileSize) for f in found.datafiles] == [("0/c", "hoa/a/0/c", 6)]
 
 
-async def test_an_instant_is_one_in_icat_and_no_text(
+async def test_a_time_is_a_date_in_icat_and_not_a_text(
     ingest: Ingest, catalogue: icat.Client
 ) -> None:
-    rows = dataset("a")["parameters"]
+    rows = dataset_part("a")["parameters"]
     rows.append({"name": "scan_start", "value": "2026-11-20T09:30:00+01:00"})
     for title in ("first", "changed"):
-        given = dataset("a", title=title, parameters=rows)
-        assert (await ingest.do(job(title, given))).result == "done"
+        given = dataset_part("a", title=title, parameters=rows)
+        assert (await ingest.run(job(given, job_id=title))).result == "done"
     found = catalogue.assertedSearch(
         "SELECT o FROM DatasetParameter o WHERE o.type.name = 'startDate' INCLUDE o.type"
     )[0]
@@ -119,30 +68,30 @@ async def test_an_instant_is_one_in_icat_and_no_text(
 
 
 async def test_the_same_job_again_gives_the_same_answer_and_no_work(ingest: Ingest) -> None:
-    first = await ingest.do(job("j1", dataset("a")))
-    await ingest.heard(5)
-    second = await ingest.do(job("j1", dataset("a")))
+    first = await ingest.run(job(dataset_part("a"), job_id="j1"))
+    await ingest.all_events()
+    second = await ingest.run(job(dataset_part("a"), job_id="j1"))
     assert second == first
-    assert await ingest.heard(0) == []
+    assert await ingest.all_events() == []
 
 
 async def test_the_same_content_in_another_job_changes_nothing(ingest: Ingest) -> None:
-    await ingest.do(job("j1", dataset("a")))
-    await ingest.heard(5)
-    again = await ingest.do(job("j2", dataset("a")))
+    await ingest.run(job(dataset_part("a"), job_id="j1"))
+    await ingest.all_events()
+    again = await ingest.run(job(dataset_part("a"), job_id="j2"))
     assert results(again) == {"D1_kidney": "unchanged", "a": "unchanged"}
-    assert [key for key, _ in await ingest.heard(1)] == ["ingest.job.finished.v1"]
+    assert [e.key for e in await ingest.all_events()] == ["ingest.job.finished.v1"]
 
 
-async def test_changed_content_is_the_next_version_in_the_same_place(
+async def test_changed_content_makes_the_next_version_of_the_same_dataset(
     ingest: Ingest, catalogue: icat.Client
 ) -> None:
-    await ingest.do(job("j1", dataset("a")))
-    await ingest.heard(5)
+    await ingest.run(job(dataset_part("a"), job_id="j1"))
+    await ingest.all_events()
     voxels = {"name": "voxel_size", "value": 25, "unit": "um"}
     organ = {"name": "organ", "value": "kidney"}
-    other = dataset("a", title="Another title", parameters=[voxels, organ])
-    answer = await ingest.do(job("j2", other))
+    other = dataset_part("a", title="Another title", parameters=[voxels, organ])
+    answer = await ingest.run(job(other, job_id="j2"))
     assert [(o.name, o.result, o.version) for o in answer.outcomes] == [
         ("D1_kidney", "unchanged", 1),
         ("a", "registered", 2),
@@ -157,32 +106,34 @@ async def test_changed_content_is_the_next_version_in_the_same_place(
     }
 
 
-async def test_what_is_wrong_is_refused_by_field_and_the_rest_goes_through(ingest: Ingest) -> None:
+async def test_invalid_datasets_are_refused_by_field_and_the_others_registered(
+    ingest: Ingest,
+) -> None:
     good = ingest.file("hoa/x", "f.txt", b"abc")
     wrong = {**good, "sha256": "0" * 64}
     bad: dict[str, dict[str, Any]] = {
-        "unit": dataset(
+        "unit": dataset_part(
             "unit",
             parameters=[
                 {"name": "voxel_size", "value": 1, "unit": "furlong"},
                 {"name": "organ", "value": "kidney"},
             ],
         ),
-        "technique": dataset("technique", techniques=[{"pid": "PaNET99999", "name": "magic"}]),
-        "leaves": dataset("leaves", folder="../etc", files=[]),
-        "leaves too": dataset("leaves too", folder="hoa/x", files=[{**good, "path": "../.."}]),
-        "missing": dataset("missing", folder="hoa/x", files=[{**good, "name": "none.txt"}]),
-        "checksum": dataset("checksum", folder="hoa/x", files=[wrong]),
-        "size": dataset("size", folder="hoa/x", files=[{**good, "size": 4}]),
-        "unknown field": dataset("unknown field", colour="red"),
-        "no title": {k: v for k, v in dataset("no title").items() if k != "title"},
-        "orcid": dataset(
+        "technique": dataset_part("technique", techniques=[{"pid": "PaNET99999", "name": "magic"}]),
+        "leaves": dataset_part("leaves", folder="../etc", files=[]),
+        "leaves too": dataset_part("leaves too", folder="hoa/x", files=[{**good, "path": "../.."}]),
+        "missing": dataset_part("missing", folder="hoa/x", files=[{**good, "name": "none.txt"}]),
+        "checksum": dataset_part("checksum", folder="hoa/x", files=[wrong]),
+        "size": dataset_part("size", folder="hoa/x", files=[{**good, "size": 4}]),
+        "unknown field": dataset_part("unknown field", colour="red"),
+        "no title": {k: v for k, v in dataset_part("no title").items() if k != "title"},
+        "orcid": dataset_part(
             "orcid",
             members=[{"person": {"id": "p", "full_name": "A B", "orcid": "0000-0003-0907-0316"}}],
         ),
     }
-    answer = await ingest.do(
-        job("j1", dataset("good", folder="hoa/x", files=[good]), *bad.values())
+    answer = await ingest.run(
+        job(dataset_part("good", folder="hoa/x", files=[good]), *bad.values(), job_id="j1")
     )
     assert answer.result == "partial"
     assert results(answer) == {
@@ -207,8 +158,10 @@ async def test_what_is_wrong_is_refused_by_field_and_the_rest_goes_through(inges
     assert shown["answer"]["result"] == "partial"
 
 
-async def test_two_datasets_of_one_name_are_refused_both(ingest: Ingest) -> None:
-    answer = await ingest.do(job("j1", dataset("a"), dataset("a", title="Other"), dataset("b")))
+async def test_two_datasets_with_the_same_name_are_both_refused(ingest: Ingest) -> None:
+    answer = await ingest.run(
+        job(dataset_part("a"), dataset_part("a", title="Other"), dataset_part("b"), job_id="j1")
+    )
     assert [(o.name, o.result) for o in answer.outcomes] == [
         ("D1_kidney", "registered"),
         ("a", "refused"),
@@ -220,8 +173,8 @@ async def test_two_datasets_of_one_name_are_refused_both(ingest: Ingest) -> None
 async def test_a_link_that_leads_out_of_the_folder_is_not_followed(ingest: Ingest) -> None:
     described = ingest.file("hoa/x", "f.txt", b"abc")
     (ingest.root / "hoa/x/link.txt").symlink_to("/etc/passwd")
-    named = {**described, "name": "link.txt", "size": None}
-    answer = await ingest.do(job("j1", dataset("a", folder="hoa/x", files=[named])))
+    link = {**described, "name": "link.txt", "size": None}
+    answer = await ingest.run(job(dataset_part("a", folder="hoa/x", files=[link]), job_id="j1"))
     problem = next(p for o in answer.outcomes for p in o.problems)
     assert problem.field == "datasets[0].files[0].name"
 
@@ -246,20 +199,21 @@ async def test_a_link_that_leads_out_of_the_folder_is_not_followed(ingest: Inges
     ],
     ids=lambda v: repr(v)[:30],
 )
-async def test_a_job_that_cannot_be_read_is_answered_and_shown(
-    ingest: Ingest, body: bytes, field: str, reason: str
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_unreadable_job_is_answered_and_shown(
+    ingest_of_module: Ingest, body: bytes, field: str, reason: str
 ) -> None:
-    answer = await ingest.do(body)
+    answer = await ingest_of_module.run(body)
     assert answer.result == "refused"
     assert answer.problems[0].field == field
     assert reason in answer.problems[0].reason
-    listed = (await ingest.http.get("/jobs")).json()["jobs"]
+    listed = (await ingest_of_module.http.get("/jobs")).json()["jobs"]
     assert listed[0]["answer"]["result"] == "refused"
 
 
-async def test_an_id_used_for_another_content_is_refused(ingest: Ingest) -> None:
-    await ingest.do(job("j1", dataset("a")))
-    answer = await ingest.do(job("j1", dataset("b")))
+async def test_a_job_id_used_before_with_other_content_is_refused(ingest: Ingest) -> None:
+    await ingest.run(job(dataset_part("a"), job_id="j1"))
+    answer = await ingest.run(job(dataset_part("b"), job_id="j1"))
     assert answer.result == "refused"
     assert answer.problems[0].field == "job_id"
 
@@ -268,18 +222,22 @@ async def test_a_date_of_death_reaches_no_record_log_or_event(
     ingest: Ingest, caplog: pytest.LogCaptureFixture
 ) -> None:
     details = {"donor": {"id": "D1", "date_of_death": "2019-12-24", "hospital": "H"}}
-    answer = await ingest.do(job("j1", dataset("a", details=details)))
+    answer = await ingest.run(job(dataset_part("a", details=details), job_id="j1"))
     assert answer.result == "done"
-    events = json.dumps(await ingest.heard(5))
+    events = json.dumps([e.body for e in await ingest.all_events()])
     stored = json.dumps((await ingest.http.get("/jobs/j1")).json())
     assert "2019-12-24" not in events + stored + caplog.text
     assert '"id": "D1"' in events
     assert json.loads(stored)["dropped"] == 2
 
 
-async def test_a_doi_of_two_datasets_is_kept_with_a_warning(ingest: Ingest) -> None:
-    answer = await ingest.do(
-        job("j1", dataset("a", doi="10.15151/ESRF-DC-1"), dataset("b", doi="10.15151/esrf-dc-1"))
+async def test_a_doi_of_two_datasets_is_registered_with_a_warning(ingest: Ingest) -> None:
+    answer = await ingest.run(
+        job(
+            dataset_part("a", doi="10.15151/ESRF-DC-1"),
+            dataset_part("b", doi="10.15151/esrf-dc-1"),
+            job_id="j1",
+        )
     )
     assert answer.result == "done"
     warnings = {o.name: [w.field for w in o.warnings] for o in answer.outcomes}

@@ -1,4 +1,4 @@
-"""The log of jobs alone: who may do what, in which order, and who hears of it."""
+"""The store of jobs alone: which replica claims which job, and which queues get the answer."""
 
 import asyncio
 import contextlib
@@ -54,8 +54,8 @@ def new_job(job_id: str, *subjects: str) -> NewJob:
     )
 
 
-async def claimed(log: JobStore) -> Claim:
-    claim = await log.claim()
+async def claimed(store: JobStore) -> Claim:
+    claim = await store.claim()
     assert claim is not None
     return claim
 
@@ -64,52 +64,52 @@ def done(claim: Claim) -> JobAnswer:
     return JobAnswer(job_id=claim.job_id, result="done")
 
 
-async def heard(database: Database, queue: str) -> int:
-    """How many answers are on their way to it."""
+async def answers_to(database: Database, queue: str) -> int:
+    """Returns the number of answers in the outbox for this queue."""
     return await database["outbox"].count_documents({"routing_key": queue})
 
 
-async def patiently(log: JobStore, reply: ReplyTo) -> None:
-    """As the queue does it: a write that met another's is tried again."""
+async def add_reply(store: JobStore, reply: ReplyTo) -> None:
+    """Retries after a write conflict, as the queue does."""
     while True:
         try:
-            await log.add_reply("a", reply)
+            await store.add_reply("a", reply)
         except Unavailable:
             await asyncio.sleep(0.01)
         else:
             return
 
 
-async def test_who_asks_while_a_job_ends_has_one_answer(
+async def test_a_repeated_job_gets_one_answer_while_the_first_finishes(
     replica: Replica, database: Database
 ) -> None:
-    log = replica()
+    store = replica()
     for turn in range(15):
         await database["jobs"].delete_many({})
-        await log.accept(new_job("a", "x"), ReplyTo("first", "a"))
-        claim = await claimed(log)
+        await store.accept(new_job("a", "x"), ReplyTo("first", "a"))
+        claim = await claimed(store)
 
-        async def ask(claim: Claim = claim, turn: int = turn) -> None:
+        async def second(claim: Claim = claim, turn: int = turn) -> None:
             await asyncio.sleep(turn / 1000)
-            await patiently(log, ReplyTo(f"second-{turn}", claim.job_id))
+            await add_reply(store, ReplyTo(f"second-{turn}", claim.job_id))
 
-        await asyncio.gather(log.finish(claim, done(claim)), ask())
-        assert await heard(database, f"second-{turn}") == 1
-    assert await heard(database, "first") == 15
+        await asyncio.gather(store.finish(claim, done(claim)), second())
+        assert await answers_to(database, f"second-{turn}") == 1
+    assert await answers_to(database, "first") == 15
 
 
-async def test_who_asks_after_a_job_has_ended_has_its_answer(
+async def test_a_repeated_job_gets_the_answer_of_the_finished_one(
     replica: Replica, database: Database
 ) -> None:
-    log = replica()
-    await log.accept(new_job("a", "x"), None)
-    claim = await claimed(log)
-    await log.finish(claim, done(claim))
-    await log.add_reply("a", ReplyTo("late", "a"))
-    assert await heard(database, "late") == 1
+    store = replica()
+    await store.accept(new_job("a", "x"), None)
+    claim = await claimed(store)
+    await store.finish(claim, done(claim))
+    await store.add_reply("a", ReplyTo("late", "a"))
+    assert await answers_to(database, "late") == 1
 
 
-async def test_replicas_do_the_jobs_of_one_document_in_order_and_others_meanwhile(
+async def test_replicas_run_jobs_of_one_document_in_order_and_others_in_parallel(
     replica: Replica,
 ) -> None:
     one, two = replica(), replica()
@@ -128,24 +128,24 @@ async def test_replicas_do_the_jobs_of_one_document_in_order_and_others_meanwhil
     assert await one.claim() is None  # a3 does not overtake it
 
 
-async def test_replicas_that_ask_at_once_are_never_given_one_job(replica: Replica) -> None:
+async def test_replicas_that_claim_at_the_same_time_get_different_jobs(replica: Replica) -> None:
     replicas = [replica() for _ in range(4)]
     for number in range(12):
         await replicas[0].accept(new_job(f"j{number:02}", f"d{number}"), None)
 
-    async def all_of(log: JobStore) -> list[str]:
+    async def all_of(store: JobStore) -> list[str]:
         taken: list[str] = []
-        while claim := await log.claim():
+        while claim := await store.claim():
             taken.append(claim.job_id)
         return taken
 
-    taken = await asyncio.gather(*(all_of(log) for log in replicas))
+    taken = await asyncio.gather(*(all_of(store) for store in replicas))
     assert sorted(job_id for some in taken for job_id in some) == [
         f"j{number:02}" for number in range(12)
     ]
 
 
-async def test_who_slept_through_its_lease_finishes_nothing(
+async def test_a_replica_whose_lease_expired_cannot_finish_the_job(
     replica: Replica, database: Database
 ) -> None:
     asleep, awake = replica(), replica()
@@ -157,24 +157,24 @@ async def test_who_slept_through_its_lease_finishes_nothing(
     assert again.fence > late.fence
     assert not await asleep.extend(late)
     await asleep.finish(late, JobAnswer(job_id="a", result="refused"))
-    assert await heard(database, "answers") == 0
+    assert await answers_to(database, "answers") == 0
     await awake.finish(again, done(again))
-    assert await heard(database, "answers") == 1
+    assert await answers_to(database, "answers") == 1
     there = await awake.find("a")
     assert there is not None
     assert there["result"] == "done"
     assert there["finished_at"] <= datetime.now(UTC)
 
 
-async def test_an_answer_larger_than_an_event_is_kept_whole_and_said_in_brief(
+async def test_an_answer_larger_than_an_event_is_stored_whole_and_published_shortened(
     replica: Replica, database: Database
 ) -> None:
-    log = replica()
-    await log.accept(new_job("a", "x"), ReplyTo("answers", "a"))
-    claim = await claimed(log)
+    store = replica()
+    await store.accept(new_job("a", "x"), ReplyTo("answers", "a"))
+    claim = await claimed(store)
     each = Outcome(kind="dataset", name="n" * 60, pid="p" * 60, result="registered", version=1)
-    await log.finish(claim, JobAnswer(job_id="a", result="done", outcomes=(each,) * 6000))
-    there = await log.find("a")
+    await store.finish(claim, JobAnswer(job_id="a", result="done", outcomes=(each,) * 6000))
+    there = await store.find("a")
     assert there is not None
     assert len(there["answer"]["outcomes"]) == 6000
     rows = {r["routing_key"]: r["body"] async for r in database["outbox"].find({})}

@@ -1,4 +1,4 @@
-"""DOIs in ICAT: a DataCollection as ESRF keeps them, and a DataPublication with all there is."""
+"""DOIs in ICAT: a DataCollection in the form of ESRF, and a complete DataPublication."""
 
 import asyncio
 import uuid
@@ -10,10 +10,9 @@ import pytest
 from portal_shared.contracts.events import DoiMinted
 from portal_shared.messaging import topology
 
-from .conftest import Ingest
-from .test_ingest_jobs import catalogue, dataset, job
+from tests.builders import dataset_part, job
+from tests.drivers.ingest import Broker, Ingest
 
-__all__ = ["catalogue"]  # a fixture
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 QUERY = (
     "SELECT o FROM DataPublication o INCLUDE o.users AS u, u.affiliations, u.user, o.dates,"
@@ -22,10 +21,10 @@ QUERY = (
 )
 
 
-async def minted(ingest: Ingest, pid: str, level: Any, doi: str, version: int) -> None:
+async def publish_minted(broker: Broker, pid: str, level: Any, doi: str, version: int) -> None:
     event = DoiMinted(pid=pid, level=level, doi=doi, url="https://x.org", adopted=False,
                       state="findable", version=version)  # fmt: skip
-    exchange = await ingest.channel.get_exchange(topology.EVENTS)
+    exchange = await broker.channel.get_exchange(topology.EVENTS)
     body = event.model_dump_json().encode()
     message = aio_pika.Message(body, message_id=str(uuid.uuid4()), type=event.key)
     await exchange.publish(message, routing_key=event.key)
@@ -59,9 +58,9 @@ async def test_a_document_is_published_with_people_dates_funding_and_relations(
         "funding": [{"funder": "CZI", "award": "2020-225394"}],
         "related": [{"relation": "IsSupplementTo", "identifier": "10.1038/s41592-021-01317-x"}],
     }  # fmt: skip
-    await ingest.do(job("j1", dataset("a"), document=document))
-    await minted(ingest, "a", "dataset", "10.5072/a", 1)
-    await minted(ingest, "D1_kidney", "document", "10.5072/d", 1)
+    await ingest.run(job(dataset_part("a"), job_id="j1", document=document))
+    await publish_minted(ingest.broker, "a", "dataset", "10.5072/a", 1)
+    await publish_minted(ingest.broker, "D1_kidney", "document", "10.5072/d", 1)
     found = await published(catalogue, "Kidney of donor D1")
     assert (found.pid, found.type.name) == ("10.5072/d", "Collection")
     assert found.content.doi == "10.5072/d"
@@ -79,14 +78,14 @@ async def test_a_document_is_published_with_people_dates_funding_and_relations(
     assert ("IsSupplementTo", "10.1038/s41592-021-01317-x") in related
     assert {s.name for s in found.subjects} == {"kidney", "HiP-CT"}
     document |= {"title": "Corrected", "related": [], "keywords": ["kidney"]}
-    await ingest.do(job("j2", dataset("a"), document=document))
+    await ingest.run(job(dataset_part("a"), job_id="j2", document=document))
     renewed = await published(catalogue, "Corrected")
     async with asyncio.timeout(30):
         while {s.name for s in renewed.subjects} != {"kidney"}:
             await asyncio.sleep(0.3)
             renewed = await published(catalogue, "Corrected")
-    told = {p.type.name: p.stringValue for p in renewed.content.parameters}
-    assert told["title"] == "Corrected"
+    parameters = {p.type.name: p.stringValue for p in renewed.content.parameters}
+    assert parameters["title"] == "Corrected"
     assert {(r.relationType, r.identifier) for r in renewed.relatedItems} == {
         ("HasPart", "10.5072/a")
     }

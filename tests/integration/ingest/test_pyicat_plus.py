@@ -1,4 +1,4 @@
-"""ESRF's own client, unmodified, registers a dataset: over STOMP, through the bridge, into ICAT."""
+"""pyicat-plus, unmodified, registers datasets: over STOMP, through the bridge, into ICAT."""
 
 import asyncio
 import json
@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import icat
 import pytest
-from portal_ingest.app import build
 from portal_ingest.settings import IngestSettings
 from portal_ingest.stomp import bridge, esrf_messages
 from portal_local.launcher import rabbitmq
@@ -19,10 +18,9 @@ from portal_shared.messaging import topology
 from portal_shared.runtime.errors import Invalid
 from portal_shared.runtime.settings import Settings
 
-from .test_ingest_jobs import catalogue
+from tests.drivers.ingest import running_app
 
-__all__ = ["catalogue"]  # a fixture
-pytestmark = pytest.mark.filterwarnings("ignore")  # those of other people's libraries
+pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of other libraries
 BOMB = b"""<?xml version="1.0"?><!DOCTYPE d [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>
 <dataset><name>&b;</name></dataset>"""
 
@@ -38,13 +36,13 @@ def stomp_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rabbitmq.No
 
 
 @pytest.fixture
-def door() -> int:
+def proxy_port() -> int:
     return free_port()
 
 
 @pytest.fixture
 async def http(
-    stomp_node: rabbitmq.Node, mongo_server: str, icat_url: str, door: int
+    stomp_node: rabbitmq.Node, mongo_server: str, icat_url: str, proxy_port: int
 ) -> AsyncIterator[httpx.AsyncClient]:
     shared: dict[str, Any] = {
         "amqp_url": stomp_node.url,
@@ -52,26 +50,19 @@ async def http(
         "database_prefix": f"t{uuid.uuid4().hex[:10]}_",
     }
     await topology.declare(Settings(**shared))
-    app = build(
-        IngestSettings(
-            **shared,
-            icat_url=icat_url,
-            esrf_bridge=True,
-            esrf_stomp=f"127.0.0.1:{stomp_node.stomp_port}",
-            esrf_stomp_door=f"127.0.0.1:{door}",
-        )
+    own = IngestSettings(
+        **shared,
+        icat_url=icat_url,
+        esrf_bridge=True,
+        esrf_stomp=f"127.0.0.1:{stomp_node.stomp_port}",
+        esrf_stomp_door=f"127.0.0.1:{proxy_port}",
     )
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ingest") as client,
-    ):
-        async with asyncio.timeout(60):
-            while (await client.get("/health")).status_code != httpx.codes.OK:
-                await asyncio.sleep(0.1)
+    async with running_app(own) as (_, client):
         yield client
 
 
 async def finished(http: httpx.AsyncClient, count: int) -> list[dict[str, Any]]:
+    """Waits until so many jobs are finished and returns all jobs."""
     async with asyncio.timeout(60):
         while True:
             jobs = (await http.get("/jobs")).json()["jobs"]
@@ -81,7 +72,7 @@ async def finished(http: httpx.AsyncClient, count: int) -> list[dict[str, Any]]:
 
 
 def send(port: int, location: Path) -> None:
-    """What a beamline does, with the client as it is published."""
+    """Sends what a beamline sends, with the published client."""
     from pyicat_plus.client.main import IcatClient  # noqa: PLC0415  # heavy
 
     urls = [f"127.0.0.1:{port}"]
@@ -108,7 +99,7 @@ def send(port: int, location: Path) -> None:
     client.disconnect()
 
 
-def send_what_is_refused(port: int) -> None:
+def send_refused_messages(port: int) -> None:
     from pyicat_plus.client.main import IcatClient  # noqa: PLC0415  # heavy
     from pyicat_plus.client.types import ArchiveStatusType  # noqa: PLC0415
 
@@ -124,13 +115,13 @@ def send_what_is_refused(port: int) -> None:
     client.disconnect()
 
 
-async def test_its_client_unmodified_registers_a_dataset(
-    http: httpx.AsyncClient, door: int, catalogue: icat.Client, tmp_path: Path
+async def test_the_unmodified_client_registers_a_dataset(
+    http: httpx.AsyncClient, proxy_port: int, catalogue: icat.Client, tmp_path: Path
 ) -> None:
-    await asyncio.to_thread(send, door, tmp_path)
+    await asyncio.to_thread(send, proxy_port, tmp_path)
     jobs = await finished(http, 3)
-    told = [(j["sender"], j["answer"]["result"]) for j in jobs]
-    assert told == [("pyicat-plus", "done")] * 3, jobs
+    outcomes = [(j["sender"], j["answer"]["result"]) for j in jobs]
+    assert outcomes == [("pyicat-plus", "done")] * 3, jobs
     found = catalogue.assertedSearch(
         "SELECT o FROM Dataset o WHERE o.name = 'scan_0001' INCLUDE o.parameters AS p, p.type,"
         " o.sample, o.investigation AS i, o.type"
@@ -152,18 +143,18 @@ async def test_its_client_unmodified_registers_a_dataset(
     assert history.json()["history"][0]["sender"] == "pyicat-plus"
 
 
-async def test_what_it_may_send_and_is_not_taken_is_refused_where_jobs_are_shown(
-    http: httpx.AsyncClient, door: int
+async def test_unsupported_messages_are_refused_and_shown_as_jobs(
+    http: httpx.AsyncClient, proxy_port: int
 ) -> None:
-    await asyncio.to_thread(send_what_is_refused, door)
+    await asyncio.to_thread(send_refused_messages, proxy_port)
     jobs = await finished(http, 3)
-    told = {j["answer"]["problems"][0]["field"]: j["answer"]["problems"][0] for j in jobs}
-    assert set(told) == set(esrf_messages.REFUSED)
-    for queue, problem in told.items():
+    problems = {j["answer"]["problems"][0]["field"]: j["answer"]["problems"][0] for j in jobs}
+    assert set(problems) == set(esrf_messages.REFUSED)
+    for queue, problem in problems.items():
         assert esrf_messages.REFUSED[queue] in problem["reason"]
     for queue in ("icatDataFiles", "icatArchiveRestoreStatus"):
-        assert told[queue]["reason"].startswith("ICAT's dataset 12 ")
-    assert "investigation 34 " in told["rescheduleInvestigation"]["reason"]
+        assert problems[queue]["reason"].startswith("ICAT's dataset 12 ")
+    assert "investigation 34 " in problems["rescheduleInvestigation"]["reason"]
 
 
 def test_an_xml_bomb_or_broken_xml_is_refused_with_its_place() -> None:
@@ -175,7 +166,7 @@ def test_an_xml_bomb_or_broken_xml_is_refused_with_its_place() -> None:
         esrf_messages.to_job("icatIngest", b"<dataset><name>a</name></dataset>")
 
 
-def test_changed_metadata_become_a_patch_of_the_datasets_at_these_places() -> None:
+def test_changed_metadata_become_a_patch_of_the_datasets_at_these_locations() -> None:
     body = b'{"datasetPaths": ["/data/a/"], "metadataName": "TOMOAcquisition_energy",'
     job = esrf_messages.to_job("icatUpdateDatasetMetadata", body + b' "metadataValue": "80"}')
     assert job["kind"] == "patch"
@@ -187,7 +178,7 @@ def test_changed_metadata_become_a_patch_of_the_datasets_at_these_places() -> No
     ]
 
 
-def test_what_may_not_be_told_of_a_donor_does_not_reach_the_queue_of_jobs() -> None:
+def test_private_values_of_a_donor_do_not_reach_the_queue_of_jobs() -> None:
     body = b"""<tns:dataset xmlns:tns="http://www.esrf.fr/icat" complete="true">
     <tns:name>a</tns:name><tns:location>/data/a</tns:location>
     <tns:instrument>BM18</tns:instrument><tns:investigation>md1</tns:investigation>

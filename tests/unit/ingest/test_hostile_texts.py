@@ -1,4 +1,4 @@
-"""Jobs whose texts are made to hurt: refused by field, and soon, however long they are."""
+"""Jobs with hostile texts: refused by field, and quickly, however long they are."""
 
 import copy
 import json
@@ -16,7 +16,7 @@ from portal_shared.validation.job_parser import parse_envelope, parse_job
 from portal_shared.validation.redaction import redact
 from portal_shared.validation.validator import validate
 
-from .test_judging import ANY, DATASET, HOA, job
+from .test_job_validation import ANY, DATASET, HOA, job
 
 MILLION = 10**6
 PERSON = {"id": "p", "full_name": "A B", "orcid": "0000-0003-0907-0315"}
@@ -51,7 +51,7 @@ Path = tuple[str | int, ...]
 
 
 def places(value: Any, path: Path = ()) -> Iterator[Path]:
-    """Where a text stands."""
+    """Yields the paths of all texts."""
     if isinstance(value, str):
         yield path
     if isinstance(value, list):
@@ -72,8 +72,8 @@ def put(path: Path, text: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
-def test_a_million_of_characters_is_refused_wherever_it_stands(text: str) -> None:
-    """In every field of the strict and of the lenient profile; a hang would be the end of it."""
+def test_a_text_of_a_million_characters_is_refused_in_every_field(text: str) -> None:
+    """With the strict and the lenient profile; a slow check would exceed the time limit."""
     for place in places(FULL):
         for profile in (HOA, ANY):
             raw, _ = redact(job(put(place, text)), profile)
@@ -85,7 +85,7 @@ def test_a_million_of_characters_is_refused_wherever_it_stands(text: str) -> Non
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
-def test_a_message_of_pyicat_plus_of_that_length_becomes_a_job_that_is_refused(text: str) -> None:
+def test_such_a_message_of_pyicat_plus_becomes_a_job_that_is_refused(text: str) -> None:
     message = {"datasetPaths": ["/a"], "metadataName": "SamplePatient_age", "metadataValue": text}
     made = esrf_messages.to_job("icatUpdateDatasetMetadata", json.dumps(message).encode())
     value = made["records"][0]["fields"]["parameters.SamplePatient_age"]["value"]
@@ -95,78 +95,80 @@ def test_a_message_of_pyicat_plus_of_that_length_becomes_a_job_that_is_refused(t
 
 
 @pytest.mark.parametrize("name", ["L'ESRF", 'say "hi"', "a/b", "über 心", "'; DROP TABLE x; --"])
-def test_a_name_with_quotes_and_slashes_is_a_name(name: str) -> None:
-    told = validate(parse_envelope(job({**DATASET, "name": name, "pid": "p"})), HOA)
-    assert told.datasets[0].problems == []
+def test_a_name_with_quotes_and_slashes_is_valid(name: str) -> None:
+    result = validate(parse_envelope(job({**DATASET, "name": name, "pid": "p"})), HOA)
+    assert result.datasets[0].problems == []
 
 
 @pytest.mark.parametrize(
     "name", ["a\x07b", "a\u202eb", "a\u2066b", "a\nb", "a\tb", "a\x7fb", "", " ", "a" * 256]
 )
 @pytest.mark.parametrize("profile", [HOA, ANY], ids=["strict", "lenient"])
-def test_a_name_that_hides_or_breaks_is_refused_by_its_field(name: str, profile: Any) -> None:
-    told = validate(parse_envelope(job({**DATASET, "name": name, "pid": "p"})), profile)
-    assert [p.field for p in told.datasets[0].problems] == ["datasets[0].name"]
+def test_a_name_with_hidden_or_control_characters_is_refused_by_its_field(
+    name: str, profile: Any
+) -> None:
+    result = validate(parse_envelope(job({**DATASET, "name": name, "pid": "p"})), profile)
+    assert [p.field for p in result.datasets[0].problems] == ["datasets[0].name"]
 
 
-def test_a_right_to_left_mark_in_prose_is_named_and_taken_out_of_the_suggestion() -> None:
-    told = validate(parse_envelope(job({**DATASET, "summary": "safe\u200ftxt"})), HOA)
-    found = told.datasets[0].problems
+def test_a_right_to_left_mark_is_reported_and_removed_in_the_suggestion() -> None:
+    result = validate(parse_envelope(job({**DATASET, "summary": "safe\u200ftxt"})), HOA)
+    found = result.datasets[0].problems
     assert [(p.field, p.suggestion) for p in found] == [("datasets[0].summary", "safetxt")]
     assert "U+200F" in found[0].reason
 
 
-def test_a_flood_of_keys_and_depth_is_refused_with_its_place() -> None:
+def test_too_many_keys_and_too_deep_nesting_are_refused_with_their_field() -> None:
     deep: Any = "x"
     for _ in range(40):
         deep = {"a": deep}
     with pytest.raises(Invalid, match="nested deeper"):
         parse_job(json.dumps(job({**DATASET, "details": deep})).encode())
-    flood = {f"k{n}": "v" for n in range(100_000)}
-    told = validate(parse_envelope(job({**DATASET, **flood})), HOA).datasets[0]
-    assert len(told.problems) == 201
-    assert told.problems[-1].reason == "99800 more problems: mend these first"
+    many = {f"k{n}": "v" for n in range(100_000)}
+    result = validate(parse_envelope(job({**DATASET, **many})), HOA).datasets[0]
+    assert len(result.problems) == 201
+    assert result.problems[-1].reason == "99800 more problems: mend these first"
 
 
-def test_a_job_of_more_records_than_an_answer_could_tell_is_refused_as_a_whole() -> None:
-    told = validate(parse_envelope(job(*[{}] * 10_001)), HOA)
-    assert [(p.field, p.reason) for p in told.problems] == [
+def test_a_job_with_too_many_records_is_refused_as_a_whole() -> None:
+    result = validate(parse_envelope(job(*[{}] * 10_001)), HOA)
+    assert [(p.field, p.reason) for p in result.problems] == [
         ("datasets", "are 10001: a job has at most 10000, send several")
     ]
-    assert told.datasets == []
+    assert result.datasets == []
 
 
-def test_an_answer_of_many_problems_fits_into_a_row_and_tells_one_of_each_at_least() -> None:
+def test_an_answer_with_many_problems_fits_into_a_document_and_has_one_of_each() -> None:
     problem = Problem(field="f" * 1000, reason="r" * 5000, suggestion="s" * 5000)
     refused = Outcome(kind="dataset", name="n", result="refused", problems=(problem,) * 200)
-    told = limit_problems([refused] * 1000)
-    assert {len(o.problems) for o in told} == {200, 1}
-    assert [len(o.problems) for o in told[:26]] == [200] * 25 + [1]
-    answer = JobAnswer(job_id="j", result="refused", outcomes=tuple(told))
+    limited = limit_problems([refused] * 1000)
+    assert {len(o.problems) for o in limited} == {200, 1}
+    assert [len(o.problems) for o in limited[:26]] == [200] * 25 + [1]
+    answer = JobAnswer(job_id="j", result="refused", outcomes=tuple(limited))
     assert len(answer.model_dump_json()) < 16_000_000  # a document of MongoDB
 
 
-def test_an_answer_that_has_no_room_says_how_much_more_there_is() -> None:
+def test_a_shortened_answer_counts_what_was_left_out() -> None:
     done = Outcome(kind="dataset", name="n" * 100, pid="p" * 100, result="registered", version=1)
     wrong = Problem(field="job", reason="r")
     answer = JobAnswer(job_id="j", result="partial", outcomes=(done,) * 9000, problems=(wrong,))
-    told = shorten_answer(answer, 100_000)
-    assert 90_000 < len(told.model_dump_json()) <= 100_000
-    assert told.result == "partial"
-    assert told.problems[0] == wrong
-    more = 9000 - len(told.outcomes)
+    shortened = shorten_answer(answer, 100_000)
+    assert 90_000 < len(shortened.model_dump_json()) <= 100_000
+    assert shortened.result == "partial"
+    assert shortened.problems[0] == wrong
+    more = 9000 - len(shortened.outcomes)
     omitted = f"{more} more outcomes and 0 more problems do not fit into this answer"
-    assert told.problems[-1].reason == f"{omitted}; send smaller jobs"
+    assert shortened.problems[-1].reason == f"{omitted}; send smaller jobs"
     assert shorten_answer(answer, 10_000_000) is answer
 
 
-def test_things_of_one_file_keep_its_name_and_checksum() -> None:
+def test_a_logical_file_of_one_file_has_its_name_and_checksum() -> None:
     grouped = LogicalFiles("b/")
     for location in ("s_1.jp2", "s_2.jp2", "v1.h5", "x.zarr/0", "x.zarr/1", "y/z.txt"):
         path, _, name = location.rpartition("/")
         grouped.add(File(name=name, path=path or None, size=1, sha256="0" * 64))
-    told = [(e.name, e.location, e.size, bool(e.checksum)) for e in grouped.entries()]
-    assert told == [
+    entries = [(e.name, e.location, e.size, bool(e.checksum)) for e in grouped.entries()]
+    assert entries == [
         ("s_#.jp2", "b/s_#.jp2", 2, False),
         ("v1.h5", "b/v1.h5", 1, True),
         ("x.zarr", "b/x.zarr", 2, False),

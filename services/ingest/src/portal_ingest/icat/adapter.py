@@ -106,7 +106,7 @@ class Icat:
             except (icat.exception.ICATNoObjectError, DatabaseRefusal) as error:
                 self._references.invalidate()
                 if attempt == MAX_ATTEMPTS:
-                    raise Invalid(f"ICAT: {error}", field="icat") from error
+                    raise Invalid(f"ICAT refused the request: {error}", field="icat") from error
         raise Unavailable("ICAT: no session")
 
     def _client(self) -> IcatClient:

@@ -217,7 +217,7 @@ def translated() -> Generator[None]:
 def _translate(error: icat.exception.ICATError) -> Exception:
     message = str(error.message)
     if isinstance(error, PERMANENT):
-        return Invalid(f"ICAT: {message}", field="icat")
+        return Invalid(f"ICAT refused the request: {message}", field="icat")
     if "Unexpected DB response" in message or "core.IcatException" in message:
         return DatabaseRefusal(message)
     return Unavailable(f"ICAT: {message}")

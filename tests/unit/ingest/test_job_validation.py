@@ -1,4 +1,4 @@
-"""What of a job can be registered; from bytes to records, without servers."""
+"""From the bytes of a job to records and ICAT entries, without servers."""
 
 import json
 from contextlib import suppress
@@ -43,7 +43,7 @@ def job(*datasets: Any, **more: Any) -> dict[str, Any]:
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_are_an_error_of_ours(body: bytes) -> None:
+def test_no_bytes_cause_an_unexpected_error(body: bytes) -> None:
     with suppress(Invalid):
         parse_envelope(parse_job(body))
 
@@ -58,17 +58,17 @@ json_values = st.recursive(
 
 
 @given(st.lists(json_values, max_size=4), json_values)
-def test_any_json_in_a_job_is_judged_not_crashed_on(datasets: list[Any], document: Any) -> None:
+def test_any_json_in_a_job_is_validated_without_a_crash(datasets: list[Any], document: Any) -> None:
     raw = job(*datasets, **({"document": document} if isinstance(document, dict) else {}))
-    judged = validate(parse_envelope(redact(raw, HOA)[0]), HOA)
-    assert len(judged.datasets) == len(datasets)
-    assert all(d.problems for d in judged.datasets if d.dataset is None)
+    validated = validate(parse_envelope(redact(raw, HOA)[0]), HOA)
+    assert len(validated.datasets) == len(datasets)
+    assert all(d.problems for d in validated.datasets if d.dataset is None)
 
 
-def test_everything_wrong_is_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     broken = {"name": "a", "created": "yesterday", "colour": 1, "size": -1}
-    judged = validate(parse_envelope(job(broken)), HOA)
-    fields = {p.field for p in judged.datasets[0].problems}
+    validated = validate(parse_envelope(job(broken)), HOA)
+    fields = {p.field for p in validated.datasets[0].problems}
     assert fields == {
         "datasets[0].title",
         "datasets[0].created",
@@ -78,8 +78,8 @@ def test_everything_wrong_is_told_at_once() -> None:
 
 
 def test_a_date_without_zone_is_refused() -> None:
-    judged = validate(parse_envelope(job({**DATASET, "created": "2021-01-01T00:00:00"})), HOA)
-    assert [p.field for p in judged.datasets[0].problems] == ["datasets[0].created"]
+    validated = validate(parse_envelope(job({**DATASET, "created": "2021-01-01T00:00:00"})), HOA)
+    assert [p.field for p in validated.datasets[0].problems] == ["datasets[0].created"]
 
 
 def test_a_known_parameter_without_its_unit_is_refused() -> None:
@@ -98,8 +98,8 @@ def test_a_known_parameter_without_its_unit_is_refused() -> None:
         (20261120, "2026-11-20T00:00:00Z if it is UTC"),
     ],
 )
-def test_a_parameter_that_is_an_instant_has_a_zone(value: Any, suggestion: str | None) -> None:
-    def told(given_: Any, rules: profile.Profile) -> list[Any]:
+def test_a_parameter_that_is_a_time_needs_a_time_zone(value: Any, suggestion: str | None) -> None:
+    def problems(given_: Any, rules: profile.Profile) -> list[Any]:
         rows = [*DATASET["parameters"], {"name": "scan_start", "value": given_}]
         found = (
             validate(parse_envelope(job({**DATASET, "parameters": rows})), rules)
@@ -108,17 +108,17 @@ def test_a_parameter_that_is_an_instant_has_a_zone(value: Any, suggestion: str |
         )
         return [(p.field, p.suggestion) for p in found]
 
-    assert told(value, HOA) == [("datasets[0].parameters[2].value", suggestion)]
-    assert told(value, ANY) == []
-    assert told("2026-11-20T09:30:00+01:00", HOA) == []
+    assert problems(value, HOA) == [("datasets[0].parameters[2].value", suggestion)]
+    assert problems(value, ANY) == []
+    assert problems("2026-11-20T09:30:00+01:00", HOA) == []
 
 
 def test_a_refused_document_takes_its_datasets_with_it() -> None:
     raw = job(DATASET, document={"name": "d", "title": "", "type": "poem"})
-    judged = validate(parse_envelope(raw), HOA)
-    assert judged.document is not None
-    assert "document.title" in {p.field for p in judged.document.problems}
-    assert [p.field for p in judged.datasets[0].problems] == ["document"]
+    validated = validate(parse_envelope(raw), HOA)
+    assert validated.document is not None
+    assert "document.title" in {p.field for p in validated.document.problems}
+    assert [p.field for p in validated.datasets[0].problems] == ["document"]
 
 
 @pytest.mark.parametrize(
@@ -138,12 +138,12 @@ def test_a_refused_document_takes_its_datasets_with_it() -> None:
         "a/",
     ],
 )
-def test_a_path_that_leaves_its_folder_or_hides_is_refused(path: str) -> None:
+def test_a_path_that_leaves_its_folder_or_hides_something_is_refused(path: str) -> None:
     assert path_problem(path)
 
 
 @pytest.mark.parametrize("path", ["a", "a/b.txt", "0/c/0/0/0", "über/ä b", "...", "a..b"])
-def test_an_ordinary_path_is_taken(path: str) -> None:
+def test_an_ordinary_path_is_accepted(path: str) -> None:
     assert path_problem(path) is None
 
 
@@ -172,7 +172,7 @@ def test_equal_content_has_an_equal_hash() -> None:
     assert record_hash(one) == record_hash(two)
 
 
-def test_a_long_list_of_files_goes_in_parts() -> None:
+def test_a_long_list_of_files_is_split_into_parts() -> None:
     files = tuple(FileIn(name=f"f{n}", size=1) for n in range(700))
     summary = FileSummary(count=700, bytes=700, digest=files_digest(list(files)))
     given_ = DatasetIn.model_validate({**DATASET, "files": files})
@@ -209,12 +209,12 @@ def test_a_record_fits_into_icat() -> None:
     assert cut_name(long) != cut_name(long + "y")
 
 
-def test_many_files_become_logical_ones() -> None:
+def test_many_files_become_logical_files() -> None:
     files = [File(name=str(n), path=f"vol.zarr/{n % 7}", size=2) for n in range(1000)]
     entries = file_entries("hoa/a", files)
     assert [(e.name, e.location, e.size) for e in entries] == [("vol.zarr", "hoa/a/vol.zarr", 2000)]
 
 
-def test_a_job_is_json_again_after_it_was_kept() -> None:
+def test_a_job_is_equal_after_a_json_round_trip() -> None:
     raw = job(DATASET)
     assert parse_job(json.dumps(raw).encode()) == raw
