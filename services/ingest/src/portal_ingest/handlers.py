@@ -1,6 +1,5 @@
 """Consumes ingest jobs and the events of the doi service."""
 
-import asyncio
 from typing import Annotated
 
 from faststream import Context
@@ -8,8 +7,8 @@ from faststream.rabbit import RabbitRouter
 from faststream.rabbit.annotations import RabbitMessage
 from portal_shared.contracts.events import DoiFailed, DoiMinted
 from portal_shared.messaging import publisher, topology
-from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.logs import logger
+from portal_shared.runtime.retry import retry
 from portal_shared.runtime.worker import Worker
 
 from portal_ingest.dois import writeback
@@ -51,13 +50,14 @@ async def _accept_in_order(
     body: bytes, reply: ReplyTo | None, jobs: JobStore, records: RecordStore, profile: str
 ) -> bool:
     """Retries here, not through the retry queue, so that no later job overtakes this one."""
-    for pause in PAUSE_SECONDS:
-        try:
-            return await acceptance.accept(body, reply, jobs=jobs, records=records, profile=profile)
-        except Unavailable as error:
-            log.warning("job not accepted yet", reason=str(error), retry_seconds=pause)
-            await asyncio.sleep(pause)
-    return await acceptance.accept(body, reply, jobs=jobs, records=records, profile=profile)
+
+    async def accept() -> bool:
+        return await acceptance.accept(body, reply, jobs=jobs, records=records, profile=profile)
+
+    def report(error: Exception, pause: float) -> None:
+        log.warning("job not accepted yet", reason=str(error), retry_seconds=pause)
+
+    return await retry(accept, pauses=PAUSE_SECONDS, report=report)
 
 
 @router.subscriber(
