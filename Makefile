@@ -1,4 +1,4 @@
-# Bare `make` lists the verbs. A fresh machine needs no more than make, Python 3.11 and apt.
+# `make` without arguments lists the targets. A new machine needs make, Python 3.11 and apt.
 UV := $(shell deploy/get-uv --where)
 RUN := $(UV) run --no-sync
 # Test files run side by side: most of their time is waiting for servers.
@@ -7,10 +7,10 @@ PYTEST := $(RUN) pytest --numprocesses $${PORTAL_TEST_WORKERS:-4} --dist loadfil
 .DEFAULT_GOAL := help
 .PHONY: help setup servers tools demo test unit it e2e icat-suite kills check fuzz fmt contracts bench up down logs image
 
-help:  ## this list
+help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-setup:  ## get uv if missing, install what uv.lock says
+setup:  ## install uv if it is missing, and the packages of uv.lock
 	@deploy/get-uv
 	@$(UV) sync --frozen --quiet
 
@@ -20,59 +20,59 @@ servers:
 tools:
 	@deploy/get-tools
 
-demo: setup servers  ## the whole portal on this machine, with the Human Organ Atlas in it
+demo: setup servers  ## run the portal with the Human Organ Atlas on this machine
 	@$(RUN) portal demo
 
-test: setup servers tools  ## install what the tests need and run all of them
+test: setup servers tools  ## install what the tests need, and run all tests
 	PORTAL_REQUIRE_SERVICES=1 $(PYTEST)
 
-unit: setup  ## the quick ones
+unit: setup  ## run the quick tests (unit and contract)
 	$(PYTEST) tests/unit tests/contract
 
-it: setup servers tools  ## against real servers and simulators
+it: setup servers tools  ## run the tests with real servers and simulators
 	$(PYTEST) tests/integration
 
-icat-suite: setup  ## python-icat's own tests against the ICAT simulator
+icat-suite: setup  ## run the tests of python-icat with the ICAT simulator
 	PORTAL_REQUIRE_SERVICES=1 $(RUN) pytest tests/integration/icat_sim/suite -q -rP
 
-kills: setup servers  ## doi, DataCite, MongoDB killed at 50 random instants, twice: the same DOIs
+kills: setup servers  ## kill doi, DataCite and MongoDB 50 times: every DOI must be the same (minutes)
 	PORTAL_REQUIRE_SERVICES=1 PORTAL_KILLS=50 $(RUN) pytest -s \
 		tests/integration/doi/test_killed_at_random.py tests/e2e/test_killed_during_import.py
 
-e2e: setup servers tools  ## journeys through the running portal
+e2e: setup servers tools  ## run the end-to-end tests of the running portal
 	$(PYTEST) tests/e2e
 
-check: setup  ## format, lint, types, import contracts, contract drift
+check: setup  ## check format, lint, types, import rules and generated contracts
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) basedpyright
 	$(RUN) lint-imports
 	$(RUN) pytest -q tests/contract
 
-fuzz: setup servers  ## hostile requests and random filters, for long
+fuzz: setup servers  ## test hostile requests and random filters for a long time
 	PORTAL_TEST_FUZZ=20000 PORTAL_TEST_FILTERS=200000 $(RUN) pytest -o timeout=7200 \
 		tests/integration/gateway/test_hostile_requests.py \
 		tests/unit/gateway/test_compiler_brute_force.py
 
-fmt: setup  ## format and mend what can be mended
+fmt: setup  ## format the code and fix what ruff can fix
 	$(RUN) ruff format .
 	$(RUN) ruff check --fix .
 
-contracts: setup  ## write the generated contracts again
+contracts: setup  ## regenerate the contracts
 	$(RUN) portal-contracts
 	$(RUN) python -m portal_gateway.generate
 
-bench: setup servers tools  ## how fast, as ratios against named baselines
+bench: setup servers tools  ## measure the speed, relative to baselines
 	$(RUN) python -m pytest tests/bench -s -q -o python_files='bench_*.py' -o timeout=3600
 
-up:  ## docker compose up
+up:  ## start the portal with Docker Compose
 	docker compose up --detach --build --wait
 
-down:  ## docker compose down
+down:  ## stop the portal of Docker Compose
 	docker compose down
 
-logs:  ## docker compose logs
+logs:  ## follow the logs of Docker Compose
 	docker compose logs --follow
 
-image:  ## one image: make image PACKAGE=portal-doi
+image:  ## build one image: make image PACKAGE=portal-doi
 	docker build --build-arg PACKAGE=$(PACKAGE) --tag $(PACKAGE) --file deploy/Dockerfile .
