@@ -61,7 +61,7 @@ def start_detached(layout: Layout, *, port: int, empty: bool) -> int:
     command = [sys.executable, "-m", "portal_local.launcher.up", "--data", str(layout.root),
                "--port", str(port), *(["--empty"] if empty else [])]  # fmt: skip
     with log.open("ab") as out:
-        start = out.status()
+        start = out.tell()
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
         )
