@@ -113,8 +113,8 @@ class Leases:
     async def claim(self, limit: int, *, only: str | None = None) -> list[Lease]:
         """Claim rows that have work and no lease, those that wait longest first.
 
-        From here on the row says that DataCite's state is unknown, until the lease is completed or
-        released: this process may be killed at any moment.
+        From here on DataCite's state counts as unknown, until the lease is completed or released:
+        this process may be killed at any moment.
         """
         if only:
             return await self._claim([only])

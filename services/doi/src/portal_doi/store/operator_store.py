@@ -27,10 +27,11 @@ class OperatorStore:
 
     async def dois(self, pids: Sequence[str]) -> dict[str, str | None]:
         """Return the DOI of each of these records, as published."""
-        said = stored_name("published")
+        published = stored_name("published")
         with translate_errors():
-            docs = self._rows.find(stored(pid={"$in": list(pids)}), {said: 1})
-            return {doc["_id"]: doc[said]["doi"] if doc[said] else None async for doc in docs}
+            docs = self._rows.find(stored(pid={"$in": list(pids)}), {published: 1})
+            found = {doc["_id"]: doc[published] async for doc in docs}
+        return {pid: content["doi"] if content else None for pid, content in found.items()}
 
     async def set_operator_intent(self, pid: str, *, version: int, changes: RowChanges) -> bool:
         """Change what an operator may change; False if the record has a newer version."""
