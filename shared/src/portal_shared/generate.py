@@ -17,7 +17,7 @@ DATACITE_PAGE = DOCS / "datacite.md"
 
 
 def contracts() -> dict[str, str]:
-    """File name to content, as they are to be committed."""
+    """Returns the JSON Schema of every event and job by its file name."""
     models = {event.key: event for event in EVENTS} | {
         "ingest.job.v1": Job,
         "ingest.job.answer.v1": JobAnswer,
@@ -29,14 +29,14 @@ def contracts() -> dict[str, str]:
 
 
 def event_map() -> str:
-    """docs/events.md: who says what to whom."""
+    """Returns docs/events.md: which service publishes and consumes each event."""
 
-    def those(table: dict[str, tuple[type[Event], ...]], event: type[Event]) -> str:
+    def services(table: dict[str, tuple[type[Event], ...]], event: type[Event]) -> str:
         return ", ".join(service for service, events in table.items() if event in events)
 
     rows = [
-        f"| [`{e.key}`](../shared/contracts/{e.key}.json) | {those(PRODUCED, e)} "
-        f"| {those(SUBSCRIPTIONS, e)} | {', '.join(f'`{f}`' for f in e.model_fields)} |"
+        f"| [`{e.key}`](../shared/contracts/{e.key}.json) | {services(PRODUCED, e)} "
+        f"| {services(SUBSCRIPTIONS, e)} | {', '.join(f'`{f}`' for f in e.model_fields)} |"
         for e in EVENTS
     ]
     head = [
@@ -46,7 +46,7 @@ def event_map() -> str:
         "the bare event as JSON; the envelope is AMQP's own: `message_id`, `correlation_id`,",
         "`type`, `timestamp`, `app_id`.",
         "",
-        "| event | said by | heard by | carries |",
+        "| event | published by | consumed by | fields |",
         "|---|---|---|---|",
     ]
     return "\n".join([*head, *rows]) + "\n"
@@ -70,12 +70,12 @@ def with_datacite_table(page: str) -> str:
 
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
-    wanted = contracts()
-    for stale in {f.name for f in FOLDER.glob("*.json")} - wanted.keys():
+    schemas = contracts()
+    for stale in {f.name for f in FOLDER.glob("*.json")} - schemas.keys():
         (FOLDER / stale).unlink()
-    for name, content in wanted.items():
+    for name, content in schemas.items():
         (FOLDER / name).write_text(content, "utf-8")
     MAP.write_text(event_map(), "utf-8")
     page = DATACITE_PAGE.read_text("utf-8")
     DATACITE_PAGE.write_text(with_datacite_table(page), "utf-8")
-    sys.stdout.write(f"{len(wanted)} contracts in {FOLDER.name}/\n")
+    sys.stdout.write(f"{len(schemas)} contracts in {FOLDER.name}/\n")

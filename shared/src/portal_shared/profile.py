@@ -1,4 +1,4 @@
-"""A community's profile: what its records are called, must hold, and map to. Data, checked here."""
+"""Profiles of communities: names, required fields and mappings of their records, from YAML."""
 
 from functools import cache
 from importlib.resources import files
@@ -21,7 +21,7 @@ class Publisher(ProfileModel):
 
 
 class SuffixRules(ProfileModel):
-    """How a DOI made here looks after its prefix: `start`, then groups made of the pid."""
+    """Form of the DOI suffix: `start`, then groups of characters made from the pid."""
 
     start: Annotated[str, Field(pattern=r"^[a-z0-9.-]*$")] = ""
     groups: Annotated[int, Field(ge=2, le=6)] = 3
@@ -29,27 +29,27 @@ class SuffixRules(ProfileModel):
 
 
 class DoiRules(ProfileModel):
-    mint: tuple[DoiLevel, ...] = ()  # levels for which a record without a DOI is given one
+    mint: tuple[DoiLevel, ...] = ()  # levels whose records get a DOI if they have none
     suffix: SuffixRules = SuffixRules()
-    embargo: Literal["draft", "registered"] = "draft"  # the state until the release date
+    embargo: Literal["draft", "registered"] = "draft"  # state until the release date
     resource_types: dict[DoiLevel, str] = {
         "atlas": "Collection",
         "document": "Collection",
         "dataset": "Dataset",
     }
-    resource_labels: dict[DoiLevel, str] = {}  # DataCite's free text beside the type
-    sizes: tuple[str, ...] = ()  # names of parameters in braces: "{shape_x} x {shape_y} voxels"
-    methods: tuple[str, ...] = ()  # parameters told in the description of the methods
-    technical: tuple[str, ...] = ()  # parameters told as technical information
-    awards: Publisher | None = None  # who grants the proposals: each is told as an award
+    resource_labels: dict[DoiLevel, str] = {}  # free text of DataCite beside the type
+    sizes: tuple[str, ...] = ()  # parameter names in braces: "{shape_x} x {shape_y} voxels"
+    methods: tuple[str, ...] = ()  # parameters in the description of methods
+    technical: tuple[str, ...] = ()  # parameters in the technical information
+    awards: Publisher | None = None  # who grants proposals, if they count as awards
 
 
 class Vocabulary(ProfileModel):
-    """The terms of a scheme that values of a parameter stand for."""
+    """A scheme and the terms for values of a parameter."""
 
     scheme: str
     scheme_uri: str
-    value_uri: str  # {id} in it
+    value_uri: str  # with {id}
     terms: dict[str, tuple[str, str]]  # value: id, label
 
 
@@ -63,8 +63,8 @@ class IcatRules(ProfileModel):
     facility: str
     investigation_type: str
     dataset_type: str
-    derived: dict[str, str] = {}  # other types, by the parameter that only datasets of such have
-    parameter_prefix: str = ""  # before names that `parameters` gives no ICAT name
+    derived: dict[str, str] = {}  # other dataset types, by a parameter that only they have
+    parameter_prefix: str = ""  # for parameters without an ICAT name
 
 
 class TechniqueRule(ProfileModel):
@@ -74,23 +74,23 @@ class TechniqueRule(ProfileModel):
 
 
 class ParameterRule(ProfileModel):
-    """With a unit ("": a plain number) the value is a number, with `date` an instant, else text."""
+    """Rule for one parameter: a number if `unit` is set ("": without unit), else a date or text."""
 
     label: str
     unit: str | None = None
     date: bool = False  # RFC 3339 with a time zone
     icat: str | None = None
-    values: tuple[str, ...] = ()  # a vocabulary: nothing else is taken
+    values: tuple[str, ...] = ()  # the allowed values
     minimum: float | None = None  # in `unit`
     maximum: float | None = None
-    required: bool = False  # of every dataset
-    free_text: bool = False  # prose: searched, but never counted, suggested or quoted
+    required: bool = False  # in every dataset
+    free_text: bool = False  # searched, but not counted, suggested or quoted
 
 
 class SearchRules(ProfileModel):
-    read_as: dict[str, str] = {}  # phrases that do not mean their words, and what they do mean
-    numbered: tuple[str, ...] = ()  # words whose numbers may have zeros before them
-    empty_words: tuple[str, ...] = ()  # of questions: they say nothing of what is sought
+    read_as: dict[str, str] = {}  # phrases whose meaning differs from their words
+    numbered: tuple[str, ...] = ()  # words followed by a number, with or without leading zero
+    empty_words: tuple[str, ...] = ()  # words of questions that do not describe what is searched
 
 
 class Facets(ProfileModel):
@@ -104,26 +104,26 @@ class Profile(ProfileModel):
     facility: str
     publisher: Publisher
     location: Place | None = None  # of the facility
-    language: str | None = None  # of texts that say none; BCP 47
+    language: str | None = None  # default of texts; BCP 47
     license: str | None = None
     strict: bool = True
     document_types: tuple[Literal["publication", "proposal", "atlas"], ...] = ()
     doi: DoiRules = DoiRules()
     details_allowed: dict[str, tuple[str, ...]] = {}
-    private: tuple[str, ...] = ()  # names of fields that are dropped wherever they stand
-    required: dict[Level, tuple[str, ...]] = {}  # fields that may not be empty
-    embargo: bool = True  # a release date in the future keeps a record from the public
+    private: tuple[str, ...] = ()  # names of fields that are removed at any place
+    required: dict[Level, tuple[str, ...]] = {}  # fields that must not be empty
+    embargo: bool = True  # a record is not public before its release date
     icat: IcatRules
     techniques: dict[str, TechniqueRule] = {}
     parameters: dict[str, ParameterRule] = {}
     vocabularies: dict[str, Vocabulary] = {}  # by the name of a parameter
-    synonyms: tuple[tuple[str, ...], ...] = ()  # words and phrases meant alike
+    synonyms: tuple[tuple[str, ...], ...] = ()  # words and phrases with the same meaning
     search: SearchRules = SearchRules()
     facets: Facets = Facets()
 
 
 def names() -> list[str]:
-    """The profiles there are."""
+    """Returns the names of all profiles."""
     folder = files("portal_shared") / "profiles"
     return sorted(
         f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")
@@ -132,8 +132,10 @@ def names() -> list[str]:
 
 @cache
 def load(name: str) -> Profile:
-    """Raises NotFound for a name that is none of `names()`."""
+    """Returns a profile. Raises NotFound for a name that is not in `names()`."""
     if name not in names():
-        raise NotFound(f"no profile {name!r}; there are {', '.join(names())}", field="profile")
+        raise NotFound(
+            f"no profile {name!r}; available profiles: {', '.join(names())}", field="profile"
+        )
     text = (files("portal_shared") / "profiles" / f"{name}.yaml").read_text("utf-8")
     return Profile.model_validate(yaml.safe_load(text))

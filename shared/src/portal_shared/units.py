@@ -1,4 +1,4 @@
-"""Units of measurement by way of SI: names, prefixes, products and powers (PaNOSC search API, §8).
+"""Conversion of units by way of SI: names, prefixes, products and powers (PaNOSC API, §8).
 
 A unit is a factor and an offset to SI and a dimension: si = (value + offset) * factor.
 """
@@ -91,7 +91,7 @@ MAX_NAME_CHARS = 100
 
 
 def normalize(name: str) -> str:
-    """NFKC, trimmed, inner blanks collapsed: two spellings that are the same become equal."""
+    """Returns a name for comparisons: NFKC, trimmed, with single blanks."""
     return " ".join(unicodedata.normalize("NFKC", name).split())
 
 
@@ -110,7 +110,7 @@ def _exact() -> dict[str, Unit]:
 
 
 def _long() -> dict[str, Unit]:
-    """Words in any case, with a plural s."""
+    """Returns the long names in lower case, singular and plural."""
     known: dict[str, Unit] = {}
     for symbol, factor, dimension, _, names in _TABLE:
         for name in (symbol, *names):
@@ -150,7 +150,7 @@ def _simple(name: str) -> Unit | None:
 
 
 def _compound(name: str) -> Unit | None:
-    """`W/cm^2`, `fs^2`, `m s^-1`, `1/s`: from left to right, a slash for one unit after it."""
+    """Parses `W/cm^2`, `fs^2`, `m s^-1`, `1/s`; a slash applies to the next unit only."""
     factor, powers = 1.0, dict[str, Fraction]()
     text = name.replace("**", "^").translate(_SIGNS)
     inverse = text.startswith(("1/", "1 /"))
@@ -172,7 +172,7 @@ def _compound(name: str) -> Unit | None:
 
 
 def find(name: str | None, parameter: str = "") -> Unit | None:
-    """The unit of that name, or None. `C`, `F` of a parameter named …temperature… are degrees."""
+    """Returns the unit, or None. `C` and `F` are degrees if the parameter is a temperature."""
     if not name or len(name) > MAX_NAME_CHARS:
         return None
     return _find_cached(name, warm="temperature" in parameter.lower())
@@ -189,7 +189,7 @@ def _find_cached(name: str, *, warm: bool) -> Unit | None:
 def convert(
     value: float, source: str | None, target: str | None, parameter: str = ""
 ) -> float | None:
-    """`value` in the unit `target`, cleaned to 12 digits; None where that cannot be done."""
+    """Returns `value` in the unit `target`, rounded to 12 digits; None if it does not convert."""
     a, b = find(source, parameter), find(target, parameter)
     if a is None or b is None or a.dimension != b.dimension:
         return None

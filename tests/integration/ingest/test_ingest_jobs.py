@@ -184,7 +184,7 @@ async def test_a_link_that_leads_out_of_the_folder_is_not_followed(ingest: Inges
     [
         (b"not json", "job", "line 1, column 1"),
         (b'{"version": 1, "job_id": "x", "datasets": [NaN]}', "job", "NaN"),
-        (b'{"version": 1, "version": 1}', "job", "stands twice"),
+        (b'{"version": 1, "version": 1}', "job", "appears twice"),
         (b"[1]", "job", "JSON object"),
         (b"\xff", "job", "UTF-8"),
         (b"[" * 100_000, "job", "nested"),
@@ -194,7 +194,7 @@ async def test_a_link_that_leads_out_of_the_folder_is_not_followed(ingest: Inges
         (b'{"version": 1, "job_id": "x", "profile": "none"}', "profile", "no profile"),
         (b'{"version": 1, "job_id": "x", "more": 1}', "more", "not permitted"),
         (b'{"version": 1, "job_id": "x", "sender": "\\ud800"}', "sender", "surrogate"),
-        (b'{"version": 1, "job_id": "x"}', "job", "neither"),
+        (b'{"version": 1, "job_id": "x"}', "job", "contains no document"),
         (b" " * 8_000_001, "job", "8000001 bytes"),
     ],
     ids=lambda v: repr(v)[:30],

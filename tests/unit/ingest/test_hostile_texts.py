@@ -127,13 +127,13 @@ def test_too_many_keys_and_too_deep_nesting_are_refused_with_their_field() -> No
     many = {f"k{n}": "v" for n in range(100_000)}
     result = validate(parse_envelope(job({**DATASET, **many})), HOA).datasets[0]
     assert len(result.problems) == 201
-    assert result.problems[-1].reason == "99800 more problems: mend these first"
+    assert result.problems[-1].reason == "99800 more problems; correct the first ones and try again"
 
 
 def test_a_job_with_too_many_records_is_refused_as_a_whole() -> None:
     result = validate(parse_envelope(job(*[{}] * 10_001)), HOA)
     assert [(p.field, p.reason) for p in result.problems] == [
-        ("datasets", "are 10001: a job has at most 10000, send several")
+        ("datasets", "10001 entries; a job has at most 10000. Send several jobs")
     ]
     assert result.datasets == []
 

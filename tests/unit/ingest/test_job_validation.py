@@ -15,7 +15,7 @@ from portal_shared.contracts.identifiers import is_orcid
 from portal_shared.contracts.jobs import DatasetIn, FileIn
 from portal_shared.contracts.records import File, FileSummary, files_digest
 from portal_shared.runtime.errors import Invalid
-from portal_shared.runtime.hashing import content_hash
+from portal_shared.runtime.hashes import content_hash
 from portal_shared.validation.job_parser import parse_envelope, parse_job
 from portal_shared.validation.redaction import redact
 from portal_shared.validation.rules import path_problem

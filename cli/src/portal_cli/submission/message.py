@@ -7,7 +7,7 @@ from typing import Any
 
 from portal_shared.contracts.jobs import JOB_VERSION, MAX_JOB_BYTES, Job
 from portal_shared.runtime.errors import Invalid
-from portal_shared.runtime.hashing import content_hash
+from portal_shared.runtime.hashes import content_hash
 
 MAX_JOB_ID_LENGTH = 128
 

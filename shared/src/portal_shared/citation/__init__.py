@@ -1,1 +1,1 @@
-"""A record as it is cited: DataCite's metadata of it, the one source of every other format."""
+"""Maps records to DataCite metadata, from which all citation formats are made."""

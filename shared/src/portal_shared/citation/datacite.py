@@ -1,6 +1,6 @@
-"""A record as DataCite metadata, schema 4.5: each property with where it comes from. Pure.
+"""Maps a record to DataCite metadata, schema 4.5, and documents the source of each property.
 
-publicationYear is the year of release, or else of the registration: never that of a scan.
+publicationYear is the year of release or else of registration, never that of a scan.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,20 +30,20 @@ class Withdrawal:
 
 @dataclass(frozen=True)
 class Source:
-    """All that metadata are made of: the record, its history, its relatives, its profile."""
+    """Input of the mapping: a record with its history, relations and profile."""
 
     record: Document | Dataset
     profile: Profile
-    registered: datetime | None = None  # when the portal first had it
-    updated: datetime | None = None  # when it had this version
-    year: int | None = None  # of publication, where the record does not say
-    related: Sequence[Related] = ()  # records of this portal, as their DOIs
+    registered: datetime | None = None  # in the portal
+    updated: datetime | None = None  # when the portal received this version
+    year: int | None = None  # of publication, if the record has none
+    related: Sequence[Related] = ()  # records of this portal, by their DOIs
     withdrawal: Withdrawal | None = None
 
 
 @dataclass(frozen=True)
 class Field:
-    """A property of DataCite: where it comes from, in words and as the fields that are read."""
+    """A DataCite property: its source in words, and the record fields it reads."""
 
     name: str
     source: str
@@ -56,9 +56,9 @@ def landing_page(site_url: str, level: Level, pid: str) -> str:
 
 
 def metadata(source: Source) -> Metadata:
-    """All that is known of it.
+    """Returns the DataCite metadata of a record.
 
-    Every list is there, empty too: DataCite keeps what it is not told to change.
+    Empty lists are included: DataCite does not change properties that are missing.
     """
     made = {field.name: field.make(source) for field in FIELDS}
     return {"schemaVersion": SCHEMA, **{k: v for k, v in made.items() if v is not None}}
@@ -101,13 +101,16 @@ def _language(source: Source) -> str | None:
 
 def _alternates(source: Source) -> list[Metadata]:
     record, facility = source.record, source.profile.facility
-    named = [(record.pid, f"{facility} pid")]
+    identifiers = [(record.pid, f"{facility} pid")]
     if isinstance(record, Dataset):
         icat = str(record.icat_id) if record.icat_id is not None else ""
-        named += [(icat, f"{facility} ICAT dataset"), (record.proposal, f"{facility} proposal")]
+        identifiers += [
+            (icat, f"{facility} ICAT dataset"),
+            (record.proposal, f"{facility} proposal"),
+        ]
     return descriptions.distinct(
         {"alternateIdentifier": text, "alternateIdentifierType": kind}
-        for text, kind in ((clean(t), k) for t, k in named)
+        for text, kind in ((clean(t), k) for t, k in identifiers)
         if text
     )
 

@@ -1,4 +1,4 @@
-"""Subjects, dates, sizes and descriptions of a record for DataCite. Pure."""
+"""Subjects, dates, sizes and descriptions of a record for DataCite."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ _NAME = re.compile(r"\{(\w+)\}")
 
 
 def subjects(record: Record, profile: Profile) -> list[Part]:
-    """Keywords as they are, techniques as PaNET's, parameters by the profile's vocabularies."""
+    """Returns keywords, PaNET techniques and parameters with a vocabulary in the profile."""
     found: list[Part] = [{"subject": k} for k in map(clean, record.keywords) if k]
     for technique in record.techniques if isinstance(record, Dataset) else ():
         subject: Part = {"subject": clean(technique.name)}
@@ -76,7 +76,7 @@ def _day(moment: datetime) -> str:
 
 
 def sizes(record: Dataset, profile: Profile) -> list[str]:
-    """Bytes and number of the files, and what the profile makes of parameters."""
+    """Returns bytes and number of files, and the sizes that the profile makes of parameters."""
     size = record.size if record.size is not None else record.files.bytes
     found = [f"{size} bytes"] if size else []
     if record.files.count:
@@ -91,7 +91,7 @@ def sizes(record: Dataset, profile: Profile) -> list[str]:
 
 
 def descriptions(record: Record, profile: Profile, *, reason: str | None) -> list[Part]:
-    """`reason` is why it was withdrawn."""
+    """Returns abstract, methods and technical information; `reason` is that of a withdrawal."""
     found = [("Abstract", clean(record.summary))]
     if isinstance(record, Dataset):
         found.append(("Methods", _methods(record, profile)))
@@ -103,14 +103,16 @@ def descriptions(record: Record, profile: Profile, *, reason: str | None) -> lis
 
 
 def _methods(record: Dataset, profile: Profile) -> str:
-    """Technique, instrument, preparation and the parameters that the profile names."""
+    """Returns technique, instrument, preparation and the parameters of profile `doi.methods`."""
     names = ", ".join(clean(t.name) for t in record.techniques if clean(t.name))
     machine = record.instrument
     where = f" at {machine.facility} {machine.name}" if machine and names else ""
     listed = _listed(record.parameters, profile.doi.methods, profile)
     prepared = (clean(s.description).rstrip(".") for s in record.samples)
-    told = [f"{names}{where}" if names else "", *prepared, listed]
-    return ". ".join(clean(text) for text in told if clean(text)) + ("." if any(told) else "")
+    sentences = [f"{names}{where}" if names else "", *prepared, listed]
+    return ". ".join(clean(text) for text in sentences if clean(text)) + (
+        "." if any(sentences) else ""
+    )
 
 
 def _listed(parameters: Sequence[Parameter], names: Sequence[str], profile: Profile) -> str:
@@ -124,14 +126,14 @@ def _listed(parameters: Sequence[Parameter], names: Sequence[str], profile: Prof
 
 
 def _value(value: float | str) -> str:
-    """A number as people write it."""
+    """Returns a value as text; whole numbers without decimals."""
     if isinstance(value, str):
         return value
     return str(int(value)) if float(value).is_integer() else repr(value)
 
 
 def funding(record: Record, profile: Profile) -> list[Part]:
-    """What the record says, and its proposal where the profile calls proposals awards."""
+    """Returns the funding of a record, and its proposal if the profile calls proposals awards."""
     given = list(record.funding)
     proposal = clean(record.proposal) if isinstance(record, Dataset) else ""
     awards = profile.doi.awards
@@ -146,8 +148,8 @@ def _award(given: Funding) -> Part:
     if identifier:
         made["funderIdentifier"] = normalize_ror(identifier) or identifier
         made["funderIdentifierType"] = _funder_type(identifier)
-    named = {"awardNumber": clean(given.award), "awardTitle": clean(given.award_title)}
-    return {**made, **{name: text for name, text in named.items() if text}}
+    award = {"awardNumber": clean(given.award), "awardTitle": clean(given.award_title)}
+    return {**made, **{name: text for name, text in award.items() if text}}
 
 
 def _funder_type(identifier: str) -> str:

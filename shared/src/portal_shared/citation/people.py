@@ -1,4 +1,4 @@
-"""Members of a record as DataCite's creators and contributors, in the given order. Pure."""
+"""Maps members of a record to DataCite creators and contributors, in the given order."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from portal_shared.contracts.records import Affiliation, Member, Person
 
 Part = dict[str, Any]
 
-# DataCite has no CRediT: the nearest of its types, else Other.
+# The contributorType of DataCite nearest to each CRediT role; others become Other.
 CONTRIBUTOR_TYPES = {
     "conceptualization": "Researcher",
     "data curation": "DataCurator",
@@ -30,7 +30,7 @@ def clean(text: str | None) -> str:
 
 
 def creators(members: Iterable[Member]) -> list[Part]:
-    """Everybody who has a name, each once."""
+    """Returns every member with a name, each once."""
     found: list[Part] = []
     for member in members:
         made = _agent(member)
@@ -40,7 +40,7 @@ def creators(members: Iterable[Member]) -> list[Part]:
 
 
 def contributors(members: Iterable[Member]) -> list[Part]:
-    """The parts they had, where recorded: one entry for each person and type."""
+    """Returns one entry for each member and contributorType of its roles."""
     found: list[Part] = []
     for member in members:
         made = _agent(member)
@@ -52,7 +52,7 @@ def contributors(members: Iterable[Member]) -> list[Part]:
 
 
 def _agent(member: Member) -> Part | None:
-    """None for one without a name of any kind."""
+    """Returns the person or organisation; None for a member without any name."""
     affiliations = [_affiliation(member.affiliation)] if member.affiliation else []
     if member.person and clean(member.person.full_name):
         return _person(member.person, [a for a in affiliations if a])

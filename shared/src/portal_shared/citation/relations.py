@@ -1,4 +1,4 @@
-"""Relations in DataCite's words: each has a counterpart, told from the other end. Pure."""
+"""Relations between records and works, with the relation types of DataCite and their inverses."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ _ARXIV = re.compile(r"arxiv:\S+", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Related:
-    """`identifier` is a DOI where it is of this portal."""
+    """A related work; for records of this portal, `identifier` is their DOI."""
 
     relation: str
     identifier: str
@@ -46,9 +46,9 @@ class Related:
 
 
 def linked_pids(record: Document | Dataset) -> list[tuple[str, str]]:
-    """Relation and pid of every record of this portal that it names, in its order.
+    """Returns relation type and pid of every record of this portal that the record links to.
 
-    What a dataset is part of is for the documents to say, that list it.
+    The documents that list a dataset link to it; the dataset does not link to them.
     """
     found: list[tuple[str, str]] = []
     if isinstance(record, Document):
@@ -96,7 +96,7 @@ def related_by_doi(
 
 
 def external_relations(record: Document | Dataset) -> list[Related]:
-    """What it names outside of this portal, as it was given."""
+    """Returns the related works outside of this portal, as given in the record."""
     return [
         Related(r.relation, r.identifier, r.type)
         for r in record.related
@@ -105,7 +105,7 @@ def external_relations(record: Document | Dataset) -> list[Related]:
 
 
 def identifier_type(identifier: str) -> str | None:
-    """DataCite's relatedIdentifierType; None for what is neither DOI, address nor arXiv number."""
+    """Returns the relatedIdentifierType: DOI, URL or arXiv; None for other texts."""
     text = identifier.strip()
     if is_doi(text):
         return "DOI"
@@ -115,7 +115,7 @@ def identifier_type(identifier: str) -> str | None:
 
 
 def to_datacite(related: Iterable[Related]) -> list[dict[str, Any]]:
-    """As DataCite writes them, each once: records may share a DOI."""
+    """Returns DataCite's relatedIdentifiers, without duplicates: records may share a DOI."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for one in related:
         kind = identifier_type(one.identifier)

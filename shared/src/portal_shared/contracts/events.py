@@ -1,8 +1,8 @@
-"""The table of contents of the bus: every event, its key, and what it carries.
+"""Every event of the bus: its key, its fields, who publishes and who consumes it.
 
-Past tense, noun.verb.version. Within a version only additions with defaults.
-An event carries a record's whole state and its version: applied only when newer than what is there,
-so that events may come twice, late, or in any order.
+Keys are noun.verb.version, in the past tense. Within a version, fields are only added, with
+defaults. An event carries the whole state of a record and its version; consumers apply it only if
+it is newer than theirs, so events may arrive twice, late or in any order.
 """
 
 from typing import ClassVar, Literal
@@ -44,10 +44,10 @@ class DatasetRegistered(Event):
 
 
 class Withdrawn(Event):
-    """A tombstone: the record is public no more, its DOI stays and leads to the reason."""
+    """A record was withdrawn: it is no longer public; its DOI stays and leads to the reason."""
 
     pid: str
-    version: int  # of the record: newer than all that were registered
+    version: int  # of the record; higher than all registered ones
     reason: str
     withdrawn_at: AwareDatetime
     title: str = ""
@@ -63,13 +63,13 @@ class DocumentWithdrawn(Withdrawn):
 
 
 class DatasetFilesListed(Event):
-    """One part of the list of files of a dataset at a version; parts are numbered from 0."""
+    """One part of the file list of a dataset version; parts are numbered from 0."""
 
     key = "dataset.files-listed.v1"
 
     pid: str
     version: int
-    digest: str  # of the whole list: model.files_digest
+    digest: str  # of the whole list; see records.files_digest
     folder: str | None
     part: int
     parts: int
@@ -90,7 +90,7 @@ class JobFinished(Event):
 
 
 class DoiMinted(Event):
-    """A record has a DOI that resolves: minted by us, or adopted from the one it brought."""
+    """A record has a DOI: registered by the portal, or adopted from the record."""
 
     key = "doi.minted.v1"
 
@@ -101,7 +101,7 @@ class DoiMinted(Event):
     adopted: bool
     state: Literal["draft", "registered", "findable"]
     version: int  # of the record it was made for
-    revision: int = 0  # counts what was said of this record's DOI: the state changes as well
+    revision: int = 0  # counts the events of this record's DOI; its state changes as well
 
 
 class DoiFailed(Event):
@@ -129,12 +129,12 @@ class DownloadRequested(Event):
     request_id: str
     pid: str
     locations: tuple[str, ...] | None = None  # None: all files of the dataset
-    requester: str = ""  # whose share it counts for: a name that tells nothing of the person
+    requester: str = ""  # pseudonym of the requester, for fair shares
     priority: int = 0  # each step doubles the share
 
 
 class DownloadCancelled(Event):
-    """Its reader does not want it any more."""
+    """The requester cancelled a download request."""
 
     key = "download.cancelled.v1"
 
@@ -152,14 +152,14 @@ class DownloadProgressed(Event):
     files_failed: int
     bytes: int
     bytes_online: int
-    files_expired: int = 0  # of those that failed: they did not come before their deadline
-    place: int | None = None  # in the queue, from 1; None once its files come
-    seconds_left: float | None = None  # as far as that can be told
-    waits_for: str | None = None  # why nothing comes meanwhile, in words for its reader
+    files_expired: int = 0  # of the failed files: not staged before the deadline
+    place: int | None = None  # in the queue, from 1; None once files arrive
+    seconds_left: float | None = None  # an estimate, if there is one
+    waits_for: str | None = None  # why staging is blocked, in words for the requester
 
 
 class DownloadReady(Event):
-    """Every file asked for is on disk, verified."""
+    """Every requested file is on disk and verified."""
 
     key = "download.ready.v1"
 
@@ -170,7 +170,7 @@ class DownloadReady(Event):
 
 
 class DownloadFailed(Event):
-    """No more is being tried; some files may be online all the same."""
+    """A download request ended without all files; some may be online."""
 
     key = "download.failed.v1"
 
@@ -180,7 +180,7 @@ class DownloadFailed(Event):
     files: int
     files_online: int
     files_failed: int
-    files_expired: int = 0  # of those: they did not come before their deadline
+    files_expired: int = 0  # of the failed files: not staged before the deadline
 
 
 EVENTS: tuple[type[Event], ...] = (
@@ -226,7 +226,7 @@ SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
     ),
     "gateway": (DownloadProgressed, DownloadReady, DownloadFailed),
 }
-"""Who hears what: the queues of the bus are made from it (bus.declare)."""
+"""The events each service consumes; topology.declare creates the queues from it."""
 
 PRODUCED: dict[str, tuple[type[Event], ...]] = {
     "ingest": (
@@ -243,4 +243,4 @@ PRODUCED: dict[str, tuple[type[Event], ...]] = {
     "downloader": (DatasetAvailability, DownloadProgressed, DownloadReady, DownloadFailed),
     "gateway": (DownloadRequested, DownloadCancelled),
 }
-"""Who says what: an outbox refuses an event that its service is not listed for."""
+"""The events each service publishes; its outbox refuses all others."""

@@ -1,6 +1,7 @@
-"""The public address of a file: /data/{pid}/{location}; the pid is one segment, slashes escaped.
+"""Public addresses of files: /data/{pid}/{location}.
 
-Those of the location are not: one that is escaped names nothing.
+The pid is one path segment with escaped slashes. Slashes of the location are not escaped: an
+address with an escaped one is invalid, so each file has exactly one address.
 """
 
 from urllib.parse import quote, unquote_to_bytes
@@ -9,14 +10,14 @@ PREFIX = "/data/"
 
 
 def data_path(pid: str, location: str = "") -> str:
-    """The address of a file, or of the list of all without a location."""
+    """Returns the address of a file, or of the file list if there is no location."""
     return f"{PREFIX}{quote(pid, safe='')}/{quote(location)}"
 
 
 def parse_data_path(raw: bytes) -> tuple[str, str] | None:
-    """The pid and location that a path names, as it came, still escaped; None for no such path.
+    """Returns pid and location of an escaped path; None if it is not an address of a file.
 
-    What it returns is a key to look up, never a path to open.
+    The result is a key for a query, never a path to open.
     """
     start = PREFIX.encode()
     if not raw.startswith(start):

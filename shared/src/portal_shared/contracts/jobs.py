@@ -1,6 +1,6 @@
-"""An ingest job: what a data manager drops onto the queue `ingest.jobs`, and the answer to it.
+"""Ingest jobs, which data managers send to the queue `ingest.jobs`, and the answers to them.
 
-The same models as the records, but closed: a field that is not known is refused by name.
+The models extend those of the records, and refuse unknown fields by their name.
 """
 
 from typing import Annotated, Any, Literal
@@ -78,7 +78,7 @@ class MemberIn(StrictModel):
 
 
 class DatasetIn(StrictModel):
-    """One dataset; without a pid it is given `name` as its pid."""
+    """One dataset; `name` is its pid unless it has one."""
 
     name: Name
     pid: Pid | None = None
@@ -97,9 +97,9 @@ class DatasetIn(StrictModel):
     parameters: tuple[ParameterIn, ...] = ()
     members: tuple[MemberIn, ...] = ()
     keywords: tuple[str, ...] = ()
-    folder: str | None = None  # below the intake root, where the files are
+    folder: str | None = None  # of its files, below the intake folder
     files: tuple[FileIn, ...] = ()
-    manifest: Name | None = None  # instead of files: lines as sha256sum writes them, in the folder
+    manifest: Name | None = None  # file in the folder, instead of `files`; lines as of sha256sum
     funding: tuple[FundingIn, ...] = ()
     related: tuple[RelatedItemIn, ...] = ()
     relations: tuple[RelationIn, ...] = ()  # to records of this portal
@@ -126,7 +126,7 @@ class DocumentIn(StrictModel):
     related: tuple[RelatedItemIn, ...] = ()
     relations: tuple[RelationIn, ...] = ()  # to records of this portal
     language: str | None = None
-    other_datasets: tuple[Pid, ...] = ()  # of its datasets, those that other jobs register
+    other_datasets: tuple[Pid, ...] = ()  # its datasets that other jobs register
     documents: tuple[Pid, ...] = ()  # its parts that are documents
     details: dict[str, JsonValue] = {}
 
@@ -137,7 +137,7 @@ Reason = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_w
 
 
 class PatchIn(StrictModel):
-    """Named fields of a named record: the new value, or null for none.
+    """New values of fields of one record; null removes a value.
 
     `parameters.NAME` is one parameter, `details.GROUP` one part of the details.
     """
@@ -148,17 +148,17 @@ class PatchIn(StrictModel):
 
 class WithdrawalIn(StrictModel):
     pid: Pid
-    reason: Reason  # public: it stands where the record was
+    reason: Reason  # public; shown in place of the record
 
 
 class ReleaseIn(StrictModel):
-    """Public now, whatever release date it was given."""
+    """Makes a record public now, whatever its release date."""
 
     pid: Pid
 
 
 class Envelope(StrictModel):
-    """What must be right for a job to have an answer at all: the rest is judged part by part."""
+    """The outer fields of a job; they must be valid before its parts are validated one by one."""
 
     version: Literal[1]
     job_id: JobId
@@ -173,48 +173,50 @@ class Envelope(StrictModel):
 
 
 class Job(StrictModel):
-    """Register a document with its datasets, datasets alone, instruments; or change records."""
+    """Registers a document with its datasets, datasets or instruments; or changes records."""
 
     version: Literal[1]
     job_id: JobId
     kind: JobKind = "register"
     profile: str | None = None
-    sender: str | None = None  # who to ask about it
-    take_over: bool = False  # also what ICAT holds already from others
+    sender: str | None = None  # contact for questions
+    take_over: bool = False  # also records that others entered into ICAT
     document: DocumentIn | None = None
     datasets: tuple[DatasetIn, ...] = ()
     instruments: tuple[InstrumentIn, ...] = ()
-    records: tuple[PatchIn | WithdrawalIn | ReleaseIn, ...] = ()  # of all kinds but register
+    records: tuple[PatchIn | WithdrawalIn | ReleaseIn, ...] = ()  # of every kind except register
 
 
 class AnswerModel(BaseModel):
-    """Of an answer: readers ignore what they do not know."""
+    """Base of the answer's models: readers ignore unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-def _shortened(most: int) -> AfterValidator:
-    """Values of a job are repeated in what is told of it: not those of a million characters."""
-    return AfterValidator(lambda text: text if len(text) <= most else f"{text[: most - 1]}…")
+def _shortened(max_chars: int) -> AfterValidator:
+    """Shortens a text: problems quote values of the job, which may be very long."""
+    return AfterValidator(
+        lambda text: text if len(text) <= max_chars else f"{text[: max_chars - 1]}…"
+    )
 
 
 class Problem(AnswerModel):
-    """What is wrong with a job, said so that its sender can mend it."""
+    """An error in a job, described so that its sender can correct it."""
 
     field: Annotated[str, _shortened(300)]
     reason: Annotated[str, _shortened(1000)]
-    suggestion: Annotated[str, _shortened(200)] | None = None  # what was probably meant
+    suggestion: Annotated[str, _shortened(200)] | None = None  # a likely correction
 
 
 class Outcome(AnswerModel):
-    """What became of one record of a job; `registered`: its change is."""
+    """The result for one record of a job; `registered` also means a successful change."""
 
     kind: Literal["document", "dataset", "instrument"]
     name: str
     pid: str | None = None
     result: Literal["registered", "unchanged", "refused"]
     version: int | None = None
-    supersedes: str | None = None  # its files changed: the dataset before it
+    supersedes: str | None = None  # the earlier dataset, if files changed
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
@@ -224,4 +226,4 @@ class JobAnswer(AnswerModel):
     result: Literal["done", "partial", "refused"]
     outcomes: tuple[Outcome, ...] = ()
     problems: tuple[Problem, ...] = ()  # of the job as a whole
-    dropped: int = 0  # private values, left out before anything was kept
+    dropped: int = 0  # number of private values, removed before anything was stored

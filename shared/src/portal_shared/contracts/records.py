@@ -1,7 +1,7 @@
-"""The records of the portal, as events carry them and as every service understands them.
+"""Records of the portal, as events carry them and every service uses them.
 
 Names follow the PaNOSC data model (https://github.com/panosc-eu/search-api), in snake case.
-Readers ignore fields they do not know, so that within one version fields can be added.
+Readers ignore unknown fields, so that fields can be added within a version.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ Pid = Annotated[
         pattern=_PID,
     ),
 ]
-"""Given once, stable for ever: no control characters, no blank at either end."""
+"""Persistent id of a record: no control characters, no blanks at either end."""
 
 Number = (
     Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -60,7 +60,7 @@ class Affiliation(Record):
 
 
 class Member(Record):
-    """Somebody's part in a document or dataset; a list of them is in the order of citation."""
+    """A person or institution and its role in a record; lists are in the order of citation."""
 
     role: str | None = None
     roles: tuple[str, ...] = ()  # CRediT, where recorded
@@ -102,12 +102,12 @@ class File(Record):
 
     @property
     def location(self) -> str:
-        """Where it is below the dataset's folder; unique in the dataset."""
+        """Path below the dataset's folder; unique in the dataset."""
         return f"{self.path}/{self.name}" if self.path else self.name
 
 
 class FileSummary(Record):
-    """The list of files of a dataset, told by count, bytes and digest (see files_digest)."""
+    """Summary of the file list of a dataset: count, bytes and digest (see files_digest)."""
 
     count: int = 0
     bytes: int = 0
@@ -116,7 +116,7 @@ class FileSummary(Record):
 
 
 class Funding(Record):
-    """Who paid: DataCite's fundingReference, ICAT's FundingReference."""
+    """Funding of a record: fundingReference of DataCite, FundingReference of ICAT."""
 
     funder: str
     funder_id: str | None = None  # a ROR, or of the Crossref Funder Registry
@@ -125,7 +125,7 @@ class Funding(Record):
 
 
 class RelatedItem(Record):
-    """Another work, and what the record is to it in DataCite's words: IsSupplementTo a paper."""
+    """A work outside of the portal, with a relation type of DataCite (IsSupplementTo a paper)."""
 
     relation: str
     identifier: str  # a DOI, or an address
@@ -145,25 +145,25 @@ RelationType = Literal[  # of DataCite 4.5
 
 
 class Relation(Record):
-    """What the record is to another record of this portal; told from the other end as well."""
+    """A relation to another record of this portal, which shows the inverse relation."""
 
     type: RelationType
     pid: Pid
 
 
 class Change(Record):
-    """One version of a record: when, by which job, and which fields; no values, no names."""
+    """One version of a record: when, by which job, which fields; without values and names."""
 
     version: int
     at: AwareDatetime
     kind: Literal["registered", "changed", "superseded", "released", "withdrawn"]
-    job_id: str | None = None  # None: the portal itself, as when an embargo ended
+    job_id: str | None = None  # None: by the portal, for example at the end of an embargo
     fields: tuple[str, ...] = ()
 
 
 class Dataset(Record):
     pid: Pid
-    name: str  # what its owner calls it
+    name: str  # the owner's name for it
     title: str
     profile: str
     is_public: bool = True
@@ -171,12 +171,12 @@ class Dataset(Record):
     release_date: AwareDatetime | None = None  # not public before it
     summary: str | None = None
     language: str | None = None  # BCP 47
-    edition: int = 1  # counts the datasets that supersede one another, as files change
+    edition: int = 1  # number in the chain of datasets that supersede one another
     supersedes: Pid | None = None
     superseded_by: Pid | None = None
     proposal: str | None = None
-    document: Pid | None = None  # the one it was registered with
-    doi: str | None = None  # brought along; the portal's own come by doi.minted
+    document: Pid | None = None  # the document of its job
+    doi: str | None = None  # from the job; the portal's own DOIs come with doi.minted
     icat_id: int | None = None
     size: int | None = None  # bytes of its files
     license: str | None = None  # SPDX
@@ -186,12 +186,12 @@ class Dataset(Record):
     parameters: tuple[Parameter, ...] = ()
     members: tuple[Member, ...] = ()  # authors, in the given order
     keywords: tuple[str, ...] = ()
-    folder: str | None = None  # in the archive; None: nothing to download
+    folder: str | None = None  # in the archive; None if there is nothing to download
     files: FileSummary = FileSummary()
     funding: tuple[Funding, ...] = ()
     related: tuple[RelatedItem, ...] = ()
     relations: tuple[Relation, ...] = ()
-    details: dict[str, JsonValue] = {}  # the community's own metadata, in its own words
+    details: dict[str, JsonValue] = {}  # further metadata of the community
 
 
 class Document(Record):
@@ -199,7 +199,7 @@ class Document(Record):
     name: str
     title: str
     profile: str
-    type: str  # publication or proposal, in any spelling; or atlas: a collection of documents
+    type: str  # publication, proposal or atlas (a collection of documents), in any case
     is_public: bool = True
     summary: str | None = None
     doi: str | None = None
@@ -244,18 +244,18 @@ def row_doi_level(row: Mapping[str, Any]) -> DoiLevel:
 
 
 def pid_key(pid: str) -> str:
-    """A pid as a name that any store accepts: 40 hexadecimal digits."""
+    """Returns a key for a pid that every store accepts: 40 hexadecimal digits."""
     return hashlib.sha256(pid.encode()).hexdigest()[:40]
 
 
 def files_digest(files: list[File]) -> str:
-    """SHA-256 over the sorted lines `location, size, sha256`: changes when any file does."""
+    """Returns the SHA-256 of the sorted lines `location, size, sha256` of a file list."""
     lines = sorted(f"{f.location}\t{f.size}\t{f.sha256}\n" for f in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def utc_text(moment: datetime) -> str:
-    """As the PaNOSC API writes instants: 2026-11-23T08:00:00.000Z."""
+    """Returns an instant as the PaNOSC API writes it: 2026-11-23T08:00:00.000Z."""
     return (
         moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
     )

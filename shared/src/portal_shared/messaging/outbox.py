@@ -1,9 +1,8 @@
-"""State change and event leave together: events are rows of the same transaction, relayed later.
+"""Transactional outbox: events are stored in the transaction of their change and sent later.
 
-A row is removed after the broker confirmed it, so what is there is what is to be sent. A row sent
-twice is harmless (consumers compare versions), a row never sent would not be; so a lease that ran
-out is taken by the next relay. Rows leave in the order they were added; only one that had to be
-sent again comes later.
+A row is deleted once the broker has confirmed its message. Sending a row twice is harmless, because
+consumers compare versions; losing one is not, so the next relay takes over an expired lease. Rows
+are sent in the order in which they were added, except those that have to be sent again.
 """
 
 import asyncio
@@ -13,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from portal_shared.contracts.events import PRODUCED, Event
 from portal_shared.messaging import topology
-from portal_shared.messaging.publisher import Publisher
+from portal_shared.messaging.publisher import Publisher, Unroutable
 from portal_shared.runtime.errors import Invalid, PortalError, Unavailable
 from portal_shared.runtime.logs import current_correlation_id, logger
 from portal_shared.runtime.mongo import ASCENDING, Database, Doc, Session, translate_errors
@@ -22,10 +21,10 @@ log = logger(__name__)
 
 MAX_BATCH = 100
 LEASE = timedelta(seconds=60)
-SUSPENSION = timedelta(hours=1)  # of what the bus will not take as it is
+SUSPENSION = timedelta(hours=1)  # of a row that the broker refuses for good
 IDLE_SECONDS = 1.0
-COLLECT_SECONDS = 0.1  # what is said within it leaves as one batch
-SEND_ORDER = [("until", ASCENDING), ("created_at", ASCENDING)]  # that of adding
+COLLECT_SECONDS = 0.1  # rows added within it are sent as one batch
+SEND_ORDER = [("until", ASCENDING), ("created_at", ASCENDING)]
 NEVER = datetime.fromtimestamp(0, UTC)
 
 
@@ -36,19 +35,21 @@ class Outbox:
         self.wake = asyncio.Event()
 
     async def prepare(self) -> None:
-        """Make the indexes."""
+        """Creates the indexes."""
         with translate_errors():
             await self._rows.create_index(SEND_ORDER)
             await self._rows.create_index([("created_at", ASCENDING)])
 
     async def add(self, session: Session, events: Sequence[Event]) -> None:
-        """Say these when the transaction commits."""
+        """Publishes the events after the transaction commits."""
         await self.add_rows(session, [self.event_row(event) for event in events])
 
     def event_row(self, event: Event, *, correlation_id: str | None = None) -> Doc:
-        """The row that says it; `follows`: the correlation id, where it is not the caller's."""
+        """Returns the row of an event; `correlation_id` replaces that of the caller."""
         if type(event) not in PRODUCED[self._service]:
-            raise TypeError(f"{self._service} does not say {event.key}: events.PRODUCED")
+            raise TypeError(
+                f"{self._service} must not publish {event.key}: see PRODUCED in contracts/events.py"
+            )
         return {
             "exchange": topology.EVENTS,
             "routing_key": event.key,
@@ -58,7 +59,7 @@ class Outbox:
         }
 
     async def reply(self, session: Session, queue: str, correlation_id: str, body: bytes) -> None:
-        """Answer into a queue that somebody named; it may be gone by then, which is no fault."""
+        """Sends an answer to a reply queue, which may no longer exist then; that is no error."""
         row: Doc = {
             "exchange": "",
             "routing_key": queue,
@@ -72,7 +73,7 @@ class Outbox:
     def dead_letter_row(
         self, event: Event, *, reason: str, message_id: str, correlation_id: str | None = None
     ) -> Doc:
-        """The row that lays an event that was heard with the dead letters, to be replayed."""
+        """Returns the row that puts a consumed event into the dead letters, to be replayed."""
         now = datetime.now(UTC).isoformat()
         headers = {
             "x-queue": topology.queue_name(self._service, type(event)),
@@ -93,7 +94,7 @@ class Outbox:
         }
 
     async def add_rows(self, session: Session, rows: Sequence[Doc]) -> None:
-        """Send these when the transaction commits, in this order."""
+        """Sends these rows after the transaction commits, in this order."""
         if not rows:
             return
         new: Doc = {"until": NEVER, "created_at": datetime.now(UTC)}
@@ -111,10 +112,10 @@ class Outbox:
         return (datetime.now(UTC) - row["created_at"]).total_seconds() if row else 0.0
 
     async def relay(self, publisher: Publisher) -> None:
-        """Send what is pending, for ever; wakes on add, polls otherwise.
+        """Runs until cancelled: sends pending rows, after a wake-up or by polling.
 
-        Rows are added before their transaction commits: one that commits after the look is found
-        by the next, after a wake or a poll.
+        Rows are added before their transaction commits; a row that commits after the query is found
+        by the next one.
         """
         owner = str(uuid.uuid4())
         pause = IDLE_SECONDS
@@ -122,10 +123,10 @@ class Outbox:
             try:
                 sent = await self.relay_batch(publisher, owner)
             except PortalError as error:
-                log.warning("outbox waits", reason=str(error))
+                log.warning("outbox is waiting", reason=str(error))
                 sent = 0
                 await asyncio.sleep(IDLE_SECONDS)
-            except Exception:  # of the driver, unforeseen: who waits for the rows waits for ever
+            except Exception:  # unforeseen ones of the driver: the relay must go on
                 log.exception("outbox failed")
                 sent = 0
                 await asyncio.sleep(IDLE_SECONDS)
@@ -134,43 +135,43 @@ class Outbox:
             try:
                 async with asyncio.timeout(pause):
                     await self.wake.wait()
-                pause = COLLECT_SECONDS  # for a commit that took longer than the collecting
+                pause = COLLECT_SECONDS  # for a commit that takes longer than collecting
             except TimeoutError:
                 pause = min(pause * 2, IDLE_SECONDS)
             self.wake.clear()
             await asyncio.sleep(COLLECT_SECONDS)
 
     async def relay_batch(self, publisher: Publisher, owner: str) -> int:
-        """Claim a batch, send it, mark what was confirmed; returns how many were."""
+        """Claims a batch, sends it, deletes confirmed rows; returns the number of these."""
         now = datetime.now(UTC)
-        free = {"until": {"$lt": now}}
+        available = {"until": {"$lt": now}}
         with translate_errors():
-            found = self._rows.find(free, {"_id": 1}).sort(SEND_ORDER)
+            found = self._rows.find(available, {"_id": 1}).sort(SEND_ORDER)
             ids = [r["_id"] async for r in found.limit(MAX_BATCH)]
             if not ids:
                 return 0
             lease = {"owner": owner, "until": now + LEASE}
-            await self._rows.update_many({"_id": {"$in": ids}, **free}, {"$set": lease})
-            mine = {"_id": {"$in": ids}, "owner": owner}
-            rows = [row async for row in self._rows.find(mine)]
+            await self._rows.update_many({"_id": {"$in": ids}, **available}, {"$set": lease})
+            claimed = {"_id": {"$in": ids}, "owner": owner}
+            rows = [row async for row in self._rows.find(claimed)]
         rows.sort(key=lambda row: ids.index(row["_id"]))
         results = await asyncio.gather(*(self._send(publisher, r) for r in rows))
         sent = [r["_id"] for r, done in zip(rows, results, strict=True) if done]
-        left = [r["_id"] for r, done in zip(rows, results, strict=True) if done is False]
+        failed = [r["_id"] for r, done in zip(rows, results, strict=True) if done is False]
         with translate_errors():
             await self._rows.delete_many({"_id": {"$in": sent}, "owner": owner})
             for row, done in zip(rows, results, strict=True):
                 if done is None:
-                    aside = {"until": now + SUSPENSION}
-                    await self._rows.update_one({"_id": row["_id"]}, {"$set": aside})
-            if left:
-                await self._rows.update_many({"_id": {"$in": left}}, {"$set": {"until": NEVER}})
-        if left:
-            raise Unavailable(f"{len(left)} of {len(rows)} rows could not be sent")
+                    suspended = {"until": now + SUSPENSION}
+                    await self._rows.update_one({"_id": row["_id"]}, {"$set": suspended})
+            if failed:
+                await self._rows.update_many({"_id": {"$in": failed}}, {"$set": {"until": NEVER}})
+        if failed:
+            raise Unavailable(f"{len(failed)} of {len(rows)} rows could not be sent")
         return len(sent)
 
     async def _send(self, publisher: Publisher, row: Doc) -> bool | None:
-        """Whether the broker has it; None when it will not be taken as it is."""
+        """Returns whether the broker confirmed the row; None if it refuses it for good."""
         try:
             await publisher.publish(
                 row["body"],
@@ -181,12 +182,13 @@ class Outbox:
                 correlation_id=row["correlation_id"],
                 headers=row.get("headers"),
             )
-        except Unavailable as error:
-            if row.get("may_be_gone") and "no queue takes" in error.reason:
-                log.info("reply queue is gone", queue=row["routing_key"])
-                return True
+        except Unroutable:
+            if not row.get("may_be_gone"):
+                return False
+            log.info("reply queue is gone", queue=row["routing_key"])
+        except Unavailable:
             return False
-        except Invalid as error:  # kept for operators, and out of the way of the others
-            log.error("event cannot be said", row=row["_id"], reason=error.reason)  # noqa: TRY400
+        except Invalid as error:  # stays for operators, behind the other rows
+            log.error("event refused", row=row["_id"], reason=error.reason)  # noqa: TRY400
             return None
         return True

@@ -1,11 +1,10 @@
-"""RabbitMQ, as the services use it: publishing with confirms, consuming with settled failures.
+"""Publishes messages to RabbitMQ with confirms, and names the queues that subscribers use.
 
-The rules were measured; docs/adr/0003 has them with their reasons. One connection publishes,
-another consumes; each subscriber has a channel of its own.
+The rules were measured; see docs/adr/0003 for the reasons. One connection publishes, another
+consumes; each subscriber has its own channel.
 """
 
 import asyncio
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -27,28 +26,33 @@ MAX_EVENT_BYTES = 1_048_576
 
 
 def event_queue(service: str, event: type[Event]) -> RabbitQueue:
-    """The queue of one kind of event in one service, for a subscriber: used, not declared."""
+    """Returns the queue of one kind of event in one service, for a subscriber."""
     return queue_by_name(topology.queue_name(service, event))
 
 
 def queue_by_name(name: str) -> RabbitQueue:
+    """Returns a queue that already exists: subscribers do not declare queues."""
     return RabbitQueue(name, queue_type=QueueType.QUORUM, durable=True, declare=False)
 
 
 def channel(prefetch: int) -> Channel:
-    """A subscriber's own channel; prefetch is its concurrency."""
+    """Returns a channel for one subscriber; prefetch is its concurrency."""
     return Channel(prefetch_count=prefetch)
 
 
 def with_heartbeat(url: str) -> str:
-    """A dead link is noticed after 33 s, not after 183."""
+    """Adds a heartbeat to the URL: a dead link is noticed after 33 s instead of 183 s."""
     if "heartbeat=" in url:
         return url
     return f"{url}{'&' if '?' in url else '?'}heartbeat=10"
 
 
+class Unroutable(Unavailable):
+    """No queue is bound for the message."""
+
+
 class Publisher:
-    """Says things so that they are kept: confirmed, persistent, mandatory, within a deadline."""
+    """Publishes messages safely: persistent, mandatory, confirmed within a deadline."""
 
     def __init__(self, settings: Settings, service: str) -> None:
         self._url = with_heartbeat(settings.amqp_url.get_secret_value())
@@ -56,14 +60,13 @@ class Publisher:
         self._connection: AbstractRobustConnection | None = None
         self._channel: AbstractRobustChannel | None = None
         self._opening = asyncio.Lock()
-        self.last_seconds = 0.0
 
     async def close(self) -> None:
         if self._connection is not None:
             await self._connection.close()
 
     async def channel(self) -> AbstractRobustChannel:
-        """The publishing channel, opened on first use; raises Unavailable without a broker."""
+        """Returns the publishing channel, opened on first use. Raises Unavailable."""
         async with self._opening:
             if self._channel is None or self._channel.is_closed:
                 try:
@@ -98,13 +101,13 @@ class Publisher:
         correlation_id: str | None = None,
         headers: Mapping[str, object] | None = None,
     ) -> None:
-        """Return once the broker has the message in a queue.
+        """Returns once the broker has stored the message in a queue.
 
-        Raises Unavailable when it may not have: send it again, under the same id; Invalid when it
-        is too large for an event.
+        Raises Unavailable if that is not certain: publish it again with the same id. Raises Invalid
+        if an event is too large.
         """
         if len(body) > MAX_EVENT_BYTES and exchange == topology.EVENTS:
-            raise Invalid(f"{kind} of {len(body)} bytes is larger than {MAX_EVENT_BYTES}")
+            raise Invalid(f"{kind} has {len(body)} bytes; an event has at most {MAX_EVENT_BYTES}")
         message = aio_pika.Message(
             body,
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
@@ -116,7 +119,6 @@ class Publisher:
             timestamp=datetime.now(UTC),
             headers=_plain(headers),
         )
-        started = time.monotonic()
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):
                 opened = await self.channel()
@@ -128,20 +130,18 @@ class Publisher:
                 await target.publish(message, routing_key=routing_key, mandatory=True)
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if task is not None and task.cancelling():  # we are the one being stopped
+            if task is not None and task.cancelling():  # this task itself is cancelled
                 raise
             raise Unavailable("RabbitMQ: lost the broker while publishing") from None
         except DeliveryError as error:
-            raise Unavailable(
+            raise Unroutable(
                 f"RabbitMQ: no queue takes {routing_key!r} from {exchange!r}"
             ) from error
         except (AMQPException, OSError, TimeoutError, RuntimeError) as error:
             raise Unavailable(f"RabbitMQ: {error!r}") from error
-        finally:
-            self.last_seconds = time.monotonic() - started
 
     async def depths(self, queues: list[str]) -> list[topology.Depth]:
-        """How many messages wait; raises Unavailable when the broker or a queue is not there."""
+        """Returns the number of waiting messages by queue. Raises Unavailable."""
         try:
             await self.channel()
             assert self._connection is not None  # noqa: S101  # channel() opened it

@@ -1,9 +1,9 @@
-"""What becomes of a message whose handling failed: tried again later, or laid with the dead.
+"""Retries failed messages later, or moves them to the dead letters.
 
-May pass (5xx of the error family, anything unforeseen): a copy to a delay queue, then ack.
-Cannot pass (4xx of the family, a body the model refuses), or tried often enough: a copy with the
-reason to the dead letters, then ack. The copy cannot be published: back to its queue by reject,
-never nack, which newer brokers do not count.
+A temporary failure (status 5xx, or any unforeseen error): a copy goes to a delay queue, then ack.
+A permanent failure (status 4xx, a body that the model refuses) or too many attempts: a copy with
+the reason goes to the dead letters, then ack. If the copy cannot be published, the message returns
+to its queue by reject; never by nack, which newer brokers do not count.
 """
 
 import time
@@ -26,25 +26,25 @@ from portal_shared.runtime.settings import Settings
 
 log = logger(__name__)
 
-CANARY = "x-canary"  # a message that only asks: is anybody consuming here?
+CANARY = "x-canary"  # header of a message that only shows that its queue is consumed
 
 
 class Heartbeat:
-    """When each queue last gave us something: the one sign of life that does not lie."""
+    """The time of the last delivery from each queue, the only reliable sign that it is consumed."""
 
     def __init__(self) -> None:
-        self.last: dict[str, float] = {}
+        self._last: dict[str, float] = {}
 
     def record(self, queue: str) -> None:
-        self.last[queue] = time.monotonic()
+        self._last[queue] = time.monotonic()
 
     def age_by_queue(self) -> dict[str, float]:
         now = time.monotonic()
-        return {queue: now - then for queue, then in self.last.items()}
+        return {queue: now - then for queue, then in self._last.items()}
 
 
 def failure_reason(error: BaseException) -> str:
-    """A sentence for the header: which field, and why."""
+    """Returns a sentence for the header of a dead letter: which field is wrong, and why."""
     if isinstance(error, ValidationError):
         parts = [
             f"{'.'.join(str(p) for p in e['loc']) or 'body'}: {e['msg']}" for e in error.errors()
@@ -54,13 +54,14 @@ def failure_reason(error: BaseException) -> str:
 
 
 def is_permanent(error: BaseException) -> bool:
+    """Whether another attempt at the same message cannot succeed."""
     if isinstance(error, ValidationError | UnicodeDecodeError | ValueError | TypeError):
-        return True  # the body is not what the model takes, nor will it be
+        return True  # the body does not fit the model, and never will
     return isinstance(error, PortalError) and not may_succeed_later(error)
 
 
 class RetryPolicy:
-    """Makes the middleware for each message; holds what it needs."""
+    """Creates the middleware of each message; counts outcomes and records deliveries."""
 
     def __init__(self, settings: Settings, service: str, publisher: Publisher) -> None:
         self._delays = settings.retry_delays
@@ -73,7 +74,7 @@ class RetryPolicy:
         return RetryMiddleware(msg, context=context, policy=self)
 
     async def retry_or_dead_letter(self, message: Any, error: BaseException) -> None:
-        """Publish the copy; raises Unavailable when that cannot be done now."""
+        """Publishes the copy of a failed message. Raises Unavailable."""
         queue = str(message.routing_key or "")
         if message.exchange == topology.EVENTS:
             queue = f"{self.service}.{message.routing_key}"
@@ -106,7 +107,7 @@ class RetryPolicy:
         )
         self.outcomes["dead" if dead else "retried"] += 1
         log.error(
-            "message dead" if dead else "message will be tried again",
+            "message moved to dead letters" if dead else "message will be retried",
             queue=queue,
             attempt=attempt,
             reason=headers["x-reason"],
@@ -116,6 +117,8 @@ class RetryPolicy:
 
 
 class RetryMiddleware(BaseMiddleware[Any, Any]):
+    """Records the delivery of one message, and applies the retry policy if its handler fails."""
+
     def __init__(self, msg: Any, /, *, context: ContextRepo, policy: RetryPolicy) -> None:
         super().__init__(msg, context=context)
         self._policy = policy
@@ -152,7 +155,7 @@ class RetryMiddleware(BaseMiddleware[Any, Any]):
 
 
 def make_broker(settings: Settings, service: str, policy: RetryPolicy) -> RabbitBroker:
-    """The consuming side of a service; its context is its own."""
+    """Returns the consuming broker of a service, with a context of its own."""
     return RabbitBroker(
         with_heartbeat(settings.amqp_url.get_secret_value()),
         app_id=service,

@@ -1,7 +1,7 @@
-"""What the bus is made of: every exchange and queue, named and declared here alone.
+"""Names and declares every exchange and queue of the bus.
 
-Declared once, as a step before the services (`portal-topology`); they only use it.
-All queues are quorum queues. Arguments hold what never changes: redeclaring with others is refused.
+`portal-topology` declares them once, before the services start; services only use them. All queues
+are quorum queues. Arguments are fixed for ever: the broker refuses a declaration with others.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ RETRY_PREFIX = (
 )
 DEAD_LETTERS = "portal.dead"  # direct; routing key = service
 JOBS = "ingest.jobs"
-SINGLE_CONSUMER_QUEUES = (JOBS,)  # given to one consumer at a time, whatever the number of replicas
+SINGLE_CONSUMER_QUEUES = (JOBS,)  # delivered to one replica at a time
 SERVICES = tuple(SUBSCRIPTIONS)
-DELIVERY_LIMIT = 20  # the net below our own counting: for messages that kill their consumer
+DELIVERY_LIMIT = 20  # a second limit, for messages that crash their consumer
 
 
 def queue_name(service: str, event: type[Event]) -> str:
@@ -38,19 +38,15 @@ def retry_exchange(delay: float) -> str:
 
 
 def queues_of(service: str) -> list[str]:
-    """The queues a service consumes."""
+    """Returns the queues that a service consumes."""
     own = [queue_name(service, event) for event in SUBSCRIPTIONS[service]]
     return [JOBS, *own] if service == "ingest" else own
-
-
-def service_of(queue: str) -> str:
-    return queue.split(".", 1)[0]
 
 
 @dataclass(frozen=True)
 class Depth:
     queue: str
-    messages: int  # ready: not those being worked on
+    messages: int  # ready, without those being processed
     consumers: int
 
 
@@ -76,7 +72,7 @@ def retry_arguments(delay: float) -> dict[str, Any]:
 
 
 async def declare(settings: Settings) -> None:
-    """Make everything that is missing; harmless where it is there already."""
+    """Creates missing exchanges, queues and bindings; existing ones stay as they are."""
     connection = await aio_pika.connect(settings.amqp_url.get_secret_value(), timeout=10)
     async with connection:
         channel = await connection.channel()
@@ -98,8 +94,8 @@ async def declare(settings: Settings) -> None:
                 name, durable=True, arguments=retry_arguments(delay)
             )
             await queue.bind(exchange)
-        for service, heard in SUBSCRIPTIONS.items():
-            for event in heard:
+        for service, subscribed in SUBSCRIPTIONS.items():
+            for event in subscribed:
                 queue = await channel.declare_queue(
                     queue_name(service, event), durable=True, arguments=work_arguments(service)
                 )
@@ -109,7 +105,7 @@ async def declare(settings: Settings) -> None:
 
 
 async def depths(channel: AbstractChannel, queues: list[str]) -> list[Depth]:
-    """How many messages wait in each queue; raises aio_pika's errors for one that is not there."""
+    """Returns the number of messages by queue; raises errors of aio_pika if one is missing."""
     found: list[Depth] = []
     for name in queues:
         queue = await channel.declare_queue(name, passive=True)

@@ -1,4 +1,4 @@
-"""What comes together is answered together: one trip to the database for all of it."""
+"""Combines concurrent requests into batches, so that one database call serves many callers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 class Batcher(Generic[Request, Result]):
-    """`answer` is given what was asked within `collect` seconds, and gives as many answers."""
+    """Passes requests of `collect_seconds` to `run_batch`, which returns one result for each."""
 
     def __init__(
         self,
@@ -26,15 +26,15 @@ class Batcher(Generic[Request, Result]):
         self._most = max_batch
         self._waiting: list[tuple[Request, asyncio.Future[Result]]] = []
         self._running: asyncio.Task[None] | None = None
-        self._alone: set[asyncio.Task[None]] = set()
-        self.pending = 0  # of those who asked, how many wait
+        self._single_runs: set[asyncio.Task[None]] = set()
+        self.pending = 0  # callers that are waiting for a result
 
     async def submit(self, request: Request) -> Result:
-        """Raises what `answer` raised.
+        """Returns the result of one request; raises the error of `run_batch`.
 
-        What is wrong with one of several (it met a write of others, it cannot be done) is not the
-        others' trouble: each is answered alone then. What is out of reach is so for all. Who is
-        cancelled meanwhile does not hear the answer; it is done all the same.
+        If a batch fails because of one of its requests (a write conflict, an invalid request), each
+        request is run alone. If the database is unavailable, all fail. A request whose caller is
+        cancelled is run all the same.
         """
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, future))
@@ -47,8 +47,8 @@ class Batcher(Generic[Request, Result]):
             self.pending -= 1
 
     async def drain(self) -> None:
-        """All that was asked so far is answered."""
-        tasks = [*self._alone, *([self._running] if self._running else [])]
+        """Waits until all requests submitted so far are done."""
+        tasks = [*self._single_runs, *([self._running] if self._running else [])]
         if tasks:
             await asyncio.wait(tasks)
 
@@ -56,9 +56,9 @@ class Batcher(Generic[Request, Result]):
         try:
             while self._waiting:
                 await asyncio.sleep(self._collect)
-                company, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-                await self._process(company)
-        except asyncio.CancelledError:  # we are stopped: nobody is to wait for ever
+                batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                await self._process(batch)
+        except asyncio.CancelledError:  # the service stops: no caller must wait for ever
             for _, future in self._waiting:
                 future.cancel()
             self._waiting = []
@@ -66,37 +66,37 @@ class Batcher(Generic[Request, Result]):
         finally:
             self._running = None
 
-    async def _process(self, company: Sequence[tuple[Request, asyncio.Future[Result]]]) -> None:
+    async def _process(self, batch: Sequence[tuple[Request, asyncio.Future[Result]]]) -> None:
         try:
-            answers = await self._answer([asked for asked, _ in company])
+            results = await self._answer([request for request, _ in batch])
         except asyncio.CancelledError:
-            for _, future in company:
+            for _, future in batch:
                 future.cancel()
             raise
-        except Exception as error:  # noqa: BLE001  # for who asked
+        except Exception as error:  # noqa: BLE001  # raised in the callers
             shared = isinstance(error, Unavailable) and not isinstance(error, WriteConflict)
-            if len(company) > 1 and not shared:
-                for one in company:
-                    task = asyncio.create_task(self._process([one]))
-                    self._alone.add(task)
-                    task.add_done_callback(self._alone.discard)
+            if len(batch) > 1 and not shared:
+                for entry in batch:
+                    task = asyncio.create_task(self._process([entry]))
+                    self._single_runs.add(task)
+                    task.add_done_callback(self._single_runs.discard)
                 return
-            for _, future in company:
+            for _, future in batch:
                 if not future.done():
                     future.set_exception(error)
             return
-        for (_, future), told in zip(company, answers, strict=True):
+        for (_, future), result in zip(batch, results, strict=True):
             if not future.done():
-                future.set_result(told)
+                future.set_result(result)
 
 
 def write_batcher(
     work: Callable[[Sequence[Request]], Awaitable[None]], *, collect_seconds: float, max_batch: int
 ) -> Batcher[Request, None]:
-    """For work that has no answer but that it is done."""
+    """Returns a Batcher for work without results."""
 
-    async def answer(asked: Sequence[Request]) -> Sequence[None]:
-        await work(asked)
-        return [None] * len(asked)
+    async def run_batch(requests: Sequence[Request]) -> Sequence[None]:
+        await work(requests)
+        return [None] * len(requests)
 
-    return Batcher(answer, collect_seconds=collect_seconds, max_batch=max_batch)
+    return Batcher(run_batch, collect_seconds=collect_seconds, max_batch=max_batch)

@@ -1,12 +1,12 @@
-"""One family of errors. `status` is read at both edges: HTTP answers with it, the bus retries 5xx.
+"""Errors of the portal. HTTP responses use their `status`; messages are retried from 500 up.
 
 PortalError            500
-├── Invalid            422   the input can never succeed; says which field, and why
+├── Invalid            422   wrong input: names the field and the reason
 ├── NotFound           404
-├── Conflict           409   true when it was sent, not any more
-├── Gone                   410   it was there, and was taken back for a reason
-├── TooMany            429   a quota or a limit; worth another try, by the caller
-└── Unavailable        503   something outside; worth another try, by us
+├── Conflict           409   the request does not fit the present state
+├── Gone               410   existed, and was withdrawn for a reason
+├── TooMany            429   a quota or a limit; the caller may try again
+└── Unavailable        503   something outside is down; we try again
 """
 
 
@@ -44,5 +44,5 @@ class Unavailable(PortalError):
 
 
 def may_succeed_later(error: BaseException) -> bool:
-    """Trying again may help: everything but an error that says it never will."""
+    """Whether another attempt may succeed: true for all errors except those with status 4xx."""
     return not (isinstance(error, PortalError) and error.status < PortalError.status)

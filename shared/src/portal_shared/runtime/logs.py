@@ -1,6 +1,6 @@
-"""Logs and the thread that runs through them: one JSON line each, with the correlation id.
+"""Structured logs: one JSON line for each entry, with the correlation id.
 
-The correlation id is chosen by whoever sends the job and goes on every event that follows from it.
+The sender of a job chooses the correlation id; all events that result from the job carry it.
 """
 
 import logging
@@ -11,7 +11,7 @@ import structlog
 
 
 def configure(service: str, level: str = "INFO") -> None:
-    """One JSON line per entry on standard error, from our loggers and from the libraries'."""
+    """Writes one JSON line per entry to standard error, for our loggers and those of libraries."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -25,7 +25,7 @@ def configure(service: str, level: str = "INFO") -> None:
         cache_logger_on_first_use=True,
     )
 
-    def named(
+    def add_service_name(
         _logger: object, _method: str, entry: structlog.types.EventDict
     ) -> structlog.types.EventDict:
         entry["service"] = service
@@ -37,7 +37,7 @@ def configure(service: str, level: str = "INFO") -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                named,
+                add_service_name,
                 structlog.processors.JSONRenderer(),
             ],
         )
@@ -56,7 +56,7 @@ def logger(name: str) -> structlog.stdlib.BoundLogger:
 
 
 def bind_correlation_id(correlation_id: str | None, **more: str) -> None:
-    """From here on, in this task, log entries and events carry this correlation id."""
+    """Adds the correlation id to all further log entries and events of this task."""
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(
         correlation_id=correlation_id or str(uuid.uuid4()), **more
@@ -64,6 +64,6 @@ def bind_correlation_id(correlation_id: str | None, **more: str) -> None:
 
 
 def current_correlation_id() -> str:
-    """The one being followed, or a new one."""
+    """Returns the correlation id of this task, or a new one."""
     found = structlog.contextvars.get_contextvars().get("correlation_id")
     return str(found) if found else str(uuid.uuid4())

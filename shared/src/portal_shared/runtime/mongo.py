@@ -1,7 +1,8 @@
-"""The one module that knows the MongoDB driver.
+"""The only module that imports the MongoDB driver.
 
-Transactions need a replica set (one node will do). A commit whose outcome is unknown is retried as
-the driver's labels say; if it stays unknown, the caller fails and redelivery finds out.
+Transactions need a replica set; one node is enough. A commit with an unknown outcome is retried
+according to the labels of the driver; if it stays unknown, the caller fails and the message is
+delivered again.
 """
 
 import asyncio
@@ -49,7 +50,7 @@ T = TypeVar("T")
 
 DUPLICATE_KEY = 11000  # the server's code, as write errors of a batch carry it
 WRITE_CONFLICT = 112
-FIRST_PAUSE, LONGEST_PAUSE = 0.01, 1.0  # seconds between the tries of a transaction
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.01, 1.0  # between attempts of a transaction
 
 __all__ = [
     "ASCENDING",
@@ -84,7 +85,7 @@ __all__ = [
 
 
 def connect(settings: Settings) -> Client:
-    """A client with deadlines for everything; connects on first use."""
+    """Returns a client with time limits for every operation; connects on first use."""
     client: Client = AsyncIOMotorClient(
         settings.mongo_url.get_secret_value(),
         tz_aware=True,
@@ -98,21 +99,21 @@ def connect(settings: Settings) -> Client:
 
 
 def database(client: Client, settings: Settings, name: str) -> Database:
-    """A service's own database (`ingest`, `doi`, `catalogue`, `gateway`, `downloader`)."""
+    """Returns the database of a service (`ingest`, `doi`, `catalogue`, `gateway`, `downloader`)."""
     return client[settings.database_prefix + name]
 
 
 async def ping(client: Client) -> None:
-    """Raises Unavailable when the database does not answer."""
+    """Raises Unavailable if the database does not respond."""
     with translate_errors():
         await client.admin.command("ping")
 
 
 @contextmanager
 def translate_errors() -> Generator[None]:
-    """The driver's connection faults as ours; a duplicate key stays what it is: an answer.
+    """Turns connection errors of the driver into Unavailable; DuplicateKeyError stays as it is.
 
-    A write that met another's, outside a transaction, was not done: it is Unavailable, too.
+    A write conflict outside a transaction is Unavailable too: the write was not done.
     """
     try:
         yield
@@ -129,7 +130,7 @@ def translate_errors() -> Generator[None]:
 async def write_all(
     collection: Collection, writes: Sequence[Write], *, session: Session | None = None
 ) -> int:
-    """Do these in this order, by as few commands as there are kinds; how many updates matched."""
+    """Executes the writes in this order; returns the number of documents matched by updates."""
     result = await collection.bulk_write(list(writes), session=session)  # pyright: ignore[reportUnknownMemberType]
     return result.matched_count
 
@@ -139,7 +140,7 @@ class StaleVersion(Exception):
 
 
 class WriteConflict(Unavailable):
-    """Others write the same documents, or have died while they did: later it may go."""
+    """Another client writes the same documents; a later attempt may succeed."""
 
 
 async def transaction(
@@ -148,20 +149,20 @@ async def transaction(
     *,
     max_tries: int | None = None,
 ) -> T:
-    """Run `work` in one transaction, from the start again where the server asks for it.
+    """Runs `work` in one transaction, and repeats it if the server requires that.
 
-    `work` must be free of effects outside the database. Raises Unavailable when the outcome stays
-    unknown or the database is out of reach; WriteConflict after `max_tries`, or two minutes.
+    `work` must not have effects outside the database. Raises Unavailable if the outcome stays
+    unknown or the database cannot be reached; WriteConflict after `max_tries` or two minutes.
     """
     tries = 0
 
     async def one_try(session: Session) -> T:
-        """The driver begins again at once; others want to work, too."""
+        """Pauses before a repetition: the driver would repeat at once."""
         nonlocal tries
         if tries == max_tries:
-            raise WriteConflict(f"MongoDB: {tries} tries met the writes of others")
+            raise WriteConflict(f"MongoDB: write conflict in {tries} attempts")
         if tries:
-            pause = min(FIRST_PAUSE * 2.0 ** (tries - 1), LONGEST_PAUSE)
+            pause = min(FIRST_PAUSE_SECONDS * 2.0 ** (tries - 1), MAX_PAUSE_SECONDS)
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  # no secret
         tries += 1
         return await work(session)

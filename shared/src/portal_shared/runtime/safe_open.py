@@ -38,7 +38,7 @@ def folder_below(root: int, names: Sequence[str], *, create: bool = False) -> Ge
 
 
 def open_file(folder: int, name: str, flags: int = os.O_RDONLY) -> int:
-    """Returns a descriptor of a file in the open folder; does not wait for a named pipe.
+    """Returns a descriptor of a file in the open folder; does not block on a pipe.
 
     Raises OSError, also for a link. The caller closes the descriptor.
     """

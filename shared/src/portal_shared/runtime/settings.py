@@ -1,7 +1,7 @@
-"""Settings every service has; made once in build(), passed down, never global.
+"""Settings of every service; created once in build() and passed down, never global.
 
-Defaults run on a developer's machine. Secrets come from the environment or from files
-(PORTAL_SECRETS_DIR names a folder with one file per variable).
+The defaults work on a developer's machine. Secrets come from the environment or from files:
+PORTAL_SECRETS_DIR is a folder with one file per variable.
 """
 
 import os
@@ -16,11 +16,13 @@ class Settings(BaseSettings):
 
     amqp_url: SecretStr = SecretStr("amqp://guest:guest@localhost:5672/")
     mongo_url: SecretStr = SecretStr("mongodb://localhost:27017/")
-    database_prefix: str = ""  # several instances on one server; tests
+    database_prefix: str = ""  # for several instances on one server, and for tests
     log_level: str = "INFO"
-    retry_delays: tuple[float, ...] = (5, 30, 180, 1200)  # seconds between the tries of a message
-    site_url: str = "http://localhost:8000"  # where readers find the portal: no slash at its end
-    profile: str = "human-organs"  # of a job that names none
+    retry_delays: tuple[float, ...] = (5, 30, 180, 1200)  # seconds between attempts at a message
+    site_url: str = (
+        "http://localhost:8000"  # public address of the portal, without a slash at its end
+    )
+    profile: str = "human-organs"  # of jobs without one
 
     def __init__(self, **values: Any) -> None:
         folder = os.environ.get("PORTAL_SECRETS_DIR")

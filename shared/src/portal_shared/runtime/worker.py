@@ -1,7 +1,7 @@
-"""Work that outlives a message: a loop over jobs in the database, woken by messages.
+"""Background worker: a loop over work in the database, woken by messages.
 
-A step claims one piece of work and does it, and says whether there was any. What fails because
-something outside is down is tried again with growing pauses, and shows in /health as long.
+A step claims one piece of work, does it and returns whether there was any. A step that fails is
+repeated with growing pauses; /status shows the error meanwhile.
 """
 
 import asyncio
@@ -15,17 +15,17 @@ log = logger(__name__)
 
 IDLE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 30.0
-COLLECT_SECONDS = 0.05  # messages come in crowds: one look for all of them
+COLLECT_SECONDS = 0.05  # messages arrive in groups: one query for all of them
 
 
 class Worker:
-    """Runs `step` until it finds nothing, then waits for `wake` or for `idle` seconds.
+    """Runs `step` until there is no work, then waits for `wake` or `idle_seconds`.
 
-    As long as it finds nothing it waits twice as long each time, up to `longest_idle`: what becomes
-    due by itself after a while is found after no more than about twice that while.
+    Without work it waits twice as long each time, up to `max_idle_seconds`: work that becomes ready
+    without a wake-up starts after at most twice its delay.
 
-    Woken, it waits until nothing woke it for `quiet` seconds, but no longer than `patience`: what
-    changes often is worked on once.
+    After a wake-up it waits until there was none for `quiet_seconds`, but at most
+    `max_quiet_seconds`: a record that changes often is processed once.
     """
 
     def __init__(
@@ -36,11 +36,11 @@ class Worker:
         quiet_seconds: float = COLLECT_SECONDS,
         max_quiet_seconds: float = COLLECT_SECONDS,
         idle_seconds: float = IDLE_SECONDS,
-        max_idle_seconds: float | None = None,  # None: always `idle`
+        max_idle_seconds: float | None = None,  # None: always `idle_seconds`
     ) -> None:
         self.name = name
         self.wake = asyncio.Event()
-        self.last_error: str | None = None  # why it cannot work now
+        self.last_error: str | None = None  # why the last step failed
         self._step = step
         self._quiet = quiet_seconds
         self._patience = max_quiet_seconds
@@ -55,7 +55,7 @@ class Worker:
                 worked = await self._step()
             except PortalError as error:
                 self.last_error = str(error)
-                log.warning("worker waits", worker=self.name, reason=str(error), seconds=pause)
+                log.warning("worker is waiting", worker=self.name, reason=str(error), seconds=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, MAX_PAUSE_SECONDS)
                 continue

@@ -1,21 +1,7 @@
-"""The fields of the search indexes: filled by the indexer, filtered by the gateway.
+"""Fields of the search indexes: the indexer fills them, the gateway filters by them.
 
-id        the pid as the engine takes it (model.key)
-order     the pid so that the engine orders it by code points
-json      the record as the API answers it, without relations; ready to send
-relations the relations that are kept with it, likewise
-eq.F      digests of the values of text field F: equality is exact, whatever the engine folds
-n.F       numbers; instants as microseconds since 1970
-g.F, w.F  of texts that patterns are asked of: all runs of three characters, digests of all words
-t         technique terms with all their broader ones
-i.F, s.F  digests of the fields of the instrument, of the samples
-m.F       digests of the roles, persons and affiliations of members
-p.NAME    parameters: v = numbers as stored, s = digests of texts, and by dimension in SI
-pn        digests of the names of parameters
-up        of a dataset: its public documents, by above()
-nd        of a document: how many datasets it has; with one, d says what is true of that one
-d         of a document: what its datasets have together of t, i, s, p, pn, eq, n
-facet     values to count, by facet
+Stored names are short, because the engine stores them with every value. In `eq.F`, F is a field of
+the record. A dot separates a field from its inner fields.
 """
 
 import hashlib
@@ -27,26 +13,39 @@ from portal_shared import units
 
 DOCUMENTS, DATASETS, INSTRUMENTS = "documents", "datasets", "instruments"
 INDEXES = (DOCUMENTS, DATASETS, INSTRUMENTS)
-# The names of the fields as the search engine stores them; their meaning is in the table above.
-ID, ORDER, JSON, RELATIONS = "id", "order", "json", "relations"
-TEXT_DIGESTS, NUMBERS, GRAMS, WORDS = "eq", "n", "g", "w"
-TECHNIQUES, INSTRUMENT, SAMPLES, MEMBERS = "t", "i", "s", "m"
-PARAMETERS, PARAMETER_NAMES = "p", "pn"
-PARENT_DOCUMENTS, DATASET_COUNT, DATASET_FIELDS = "up", "nd", "d"
-FACETS = "facet"
+
+ID = "id"  # pid_key of the record: the engine does not accept every pid
+ORDER = "order"  # sort_key of the pid: the engine sorts it by code points
+JSON = "json"  # the record without relations, as the API returns it
+RELATIONS = "relations"  # the relations stored with the record, as the API returns them
+TEXT_DIGESTS = "eq"  # eq.F: digests of values of text field F, so that equality is exact
+NUMBERS = "n"  # n.F: numbers; instants as microseconds since 1970
+GRAMS = "g"  # g.F: all runs of three characters of a text that can be searched by pattern
+WORDS = "w"  # w.F: digests of all words of such a text
+TECHNIQUES = "t"  # technique terms with all their broader terms
+INSTRUMENT = "i"  # i.F: digests of fields of the instrument
+SAMPLES = "s"  # s.F: digests of fields of the samples
+MEMBERS = "m"  # m.F: digests of roles, persons and affiliations
+PARAMETERS = "p"  # p.NAME: numbers as stored (v), digests of texts (s), SI values by dimension
+PARAMETER_NAMES = "pn"  # digests of the names of parameters
+DATASET_FIELDS = "d"  # of a document: t, i, s, p, pn, eq and n of its datasets together
+PARENT_DOCUMENTS = "up"  # of a dataset: ancestor_key of its public documents
+DATASET_COUNT = "nd"  # of a document; if it is 1, DATASET_FIELDS describes that one dataset
+FACETS = "facet"  # values to count, by facet
+
 FILTERABLE = (
     *(ID, TEXT_DIGESTS, NUMBERS, GRAMS, WORDS, TECHNIQUES, INSTRUMENT, SAMPLES, MEMBERS),
     *(PARAMETERS, PARAMETER_NAMES, DATASET_FIELDS, PARENT_DOCUMENTS, DATASET_COUNT, FACETS),
 )
 SORTABLE = (ORDER, NUMBERS)
 
-MAX_FACET_VALUES = 100_000  # in one answer
-MAX_FACET_CHARS = 80  # free text is no facet
+MAX_FACET_VALUES = 100_000  # in one response
+MAX_FACET_CHARS = 80  # longer values are free text
 _DIGEST_CHARS = 16
-_MAX_FACET_BYTES = 300  # bytes of a value: a technique's name may be a paragraph
-_ORDER_BYTES = 220  # the engine keeps 468 bytes of a value
-_MAX_ANCESTOR_KEY_CHARS = 2 * _ORDER_BYTES + 1 + _DIGEST_CHARS  # of a pid that may have been cut
-PATTERN_FIELDS = {  # the texts of each index that have g and w
+_MAX_FACET_BYTES = 300  # names of techniques may be very long
+_ORDER_BYTES = 220  # the engine stores 468 bytes of a value
+_MAX_ANCESTOR_KEY_CHARS = 2 * _ORDER_BYTES + 1 + _DIGEST_CHARS  # reached if the pid was cut
+PATTERN_FIELDS = {  # texts of each index with GRAMS and WORDS
     DOCUMENTS: ("title", "summary", "keywords"),
     DATASETS: ("title", "keywords"),
     INSTRUMENTS: ("name", "facility"),
@@ -57,11 +56,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def digest(text: str) -> str:
+    """Returns a short hash of a text, so that the engine compares it exactly."""
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_CHARS]
 
 
 def grams(text: str) -> set[str]:
-    """Its runs of three characters, whatever their case: a text has those of all its parts."""
+    """Returns all runs of three characters, ignoring case; a text has those of all its parts."""
     folded = text.casefold()
     return {
         folded[at : at + _GRAM_CHARS].encode().hex()
@@ -70,43 +70,41 @@ def grams(text: str) -> set[str]:
 
 
 def word_digests(text: str) -> set[str]:
-    """Digests of its words, whatever their case."""
+    """Returns the digests of all words, ignoring case."""
     return {digest(word) for word in _WORD.findall(text.casefold())}
 
 
 def single_word_digest(text: str) -> str | None:
-    """The digest of a text that is one word: whatever has that word contains the text."""
+    """Returns the digest of a text that is one word, else None."""
     folded = text.casefold()
     return digest(folded) if _WORD.fullmatch(folded) else None
 
 
 def parameter_key(parameter: str) -> str:
-    """A parameter's name as a field's name: a letter first, no dots."""
+    """Returns a field name for a parameter: a letter first, no dots."""
     return "x" + digest(parameter)
 
 
 def sort_key(pid: str) -> str:
-    """UTF-8 orders as code points do, and so does its hexadecimal form in any collation."""
+    """Returns hexadecimal UTF-8, which sorts like code points in any collation."""
     return pid.encode()[:_ORDER_BYTES].hex()
 
 
 def ancestor_key(pid: str) -> str:
-    """A record as those below it name it: in the order of pids, and unmistakable."""
+    """Returns the key of a document in its datasets: unique, and sorted like pids."""
     return f"{sort_key(pid)}-{digest(pid)}"
 
 
-def ancestor_pid(named: str) -> str | None:
-    """The pid that above() was given; None where it was too long to be kept whole."""
-    kept, _, mark = named.partition("-")
-    pid = bytes.fromhex(kept).decode("utf-8", "ignore")
+def ancestor_pid(key: str) -> str | None:
+    """Returns the pid of an ancestor_key; None if the pid was too long to be stored whole."""
+    encoded, _, mark = key.partition("-")
+    pid = bytes.fromhex(encoded).decode("utf-8", "ignore")
     return pid if digest(pid) == mark else None
 
 
-def all_pids_known(named: Collection[str]) -> bool:
-    """Whether above_pid() tells all of these; only long ones have to be looked at for that."""
-    return all(
-        ancestor_pid(one) is not None for one in named if len(one) >= _MAX_ANCESTOR_KEY_CHARS
-    )
+def all_pids_known(keys: Collection[str]) -> bool:
+    """Whether ancestor_pid returns the pid of every key; only long keys have to be checked."""
+    return all(ancestor_pid(one) is not None for one in keys if len(one) >= _MAX_ANCESTOR_KEY_CHARS)
 
 
 def dimension_key(unit: units.Unit) -> str:
@@ -119,16 +117,16 @@ def microseconds(moment: datetime) -> int:
 
 
 def parse_microseconds(text: str) -> int:
-    """Of an instant as it is told (model.utc_text)."""
+    """Returns the microseconds of an instant in the format of records.utc_text."""
     return microseconds(datetime.fromisoformat(text))
 
 
 def facet_value(value: str) -> str:
-    """A value so that the engine keeps it apart from others that fold to the same."""
+    """Returns a value with its digest, so that the engine separates values that fold alike."""
     return digest(value) + value.encode()[:_MAX_FACET_BYTES].decode("utf-8", "ignore")
 
 
-def parse_facet_value(kept: str) -> str | None:
-    """The value again; None where it was too long to be kept whole."""
-    value = kept[_DIGEST_CHARS:]
-    return value if digest(value) == kept[:_DIGEST_CHARS] else None
+def parse_facet_value(stored: str) -> str | None:
+    """Returns the value of facet_value; None if it was too long to be stored whole."""
+    value = stored[_DIGEST_CHARS:]
+    return value if digest(value) == stored[:_DIGEST_CHARS] else None

@@ -1,6 +1,6 @@
-"""The words of searches as the profiles know them: what is meant alike, what is not meant. Pure.
+"""Rules for words of texts and queries, from all profiles: synonyms, stop words, phrases, numbers.
 
-The indexer reads texts so, the gateway the queries: both by the rules of all profiles together.
+The indexer applies them to texts, the gateway to queries.
 """
 
 import re
@@ -10,13 +10,13 @@ from portal_shared import profile
 
 
 def replace_phrases(text: str) -> str:
-    """With the phrases that do not mean their words replaced by what they do mean."""
+    """Replaces phrases whose meaning differs from their words, by profile `search.read_as`."""
     pattern, meanings = _phrase_pattern()
     return pattern.sub(lambda m: meanings[_normalize(m[0])], text) if pattern else text
 
 
 def number_variants(text: str) -> list[str]:
-    """The text with its numbers in each way they are written: VOI-1.2 and VOI-01.2."""
+    """Returns the text with both spellings of its numbers: VOI-1.2 and VOI-01.2."""
     pattern = _number_pattern()
     if pattern is None or not pattern.search(text):
         return []
@@ -28,20 +28,20 @@ def number_variants(text: str) -> list[str]:
 
 @cache
 def stop_words() -> frozenset[str]:
-    """Words of questions that say nothing of what is sought."""
+    """Returns words of questions that do not describe what is searched."""
     listed = (word for name in profile.names() for word in profile.load(name).search.empty_words)
     return frozenset(word.lower() for word in listed)
 
 
 @cache
 def synonyms() -> tuple[tuple[str, ...], ...]:
-    """Groups of words and phrases that are meant alike."""
+    """Returns groups of words and phrases with the same meaning."""
     return tuple(group for name in profile.names() for group in profile.load(name).synonyms)
 
 
 @cache
 def free_text_parameters() -> frozenset[str]:
-    """Parameters that are prose: searched, but never counted, suggested or quoted."""
+    """Returns parameters with free text: searched, but not counted, suggested or quoted."""
     return frozenset(
         parameter
         for name in profile.names()

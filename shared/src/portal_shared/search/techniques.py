@@ -1,7 +1,7 @@
-"""Techniques as terms of an ontology: a term's set is the term and all its descendants.
+"""Techniques as terms of the PaNET ontology, with their broader terms and names.
 
-The table is PaNET's (https://github.com/pan-ontologies/PaNET, CC-BY-4.0; the version is in
-data/panet.json), made by shared/tools/build_panet.py; a profile adds names of its own.
+The table is made by shared/tools/build_panet.py from PaNET (CC-BY-4.0, version in data/panet.json,
+https://github.com/pan-ontologies/PaNET); profiles add terms and names.
 """
 
 import csv
@@ -16,7 +16,7 @@ _TRAILING = re.compile(r"(?:[- ]based)? (?:techniques?|concept)$")
 
 
 def term(pid: str | None, panet_id: str | None = None) -> str:
-    """What a tag stands for, whichever base its IRI has; a pid outside PaNET is a term itself."""
+    """Returns the PaNET number of a technique, whatever the base of its IRI; else its pid."""
     for text in (pid, panet_id):
         found = _NUMBER.search(text.strip()) if text else None
         if found:
@@ -25,7 +25,7 @@ def term(pid: str | None, panet_id: str | None = None) -> str:
 
 
 def normalize_label(name: str) -> str:
-    """A name as it is compared: no case, single blanks, no "technique" at its end."""
+    """Returns a name for comparisons: lower case, single blanks, no "technique" at its end."""
     return _TRAILING.sub("", " ".join(name.split()).casefold())
 
 
@@ -42,7 +42,7 @@ def _parents() -> dict[str, frozenset[str]]:
 
 @cache
 def _labels() -> dict[str, frozenset[str]]:
-    """Plain name to the terms that carry it as label or alternative label."""
+    """Returns the terms of every normalised label and alternative label."""
     found: dict[str, set[str]] = {}
     for row in _rows():
         for label in (row["label"], *row["alternatives"].split(";")):
@@ -63,7 +63,7 @@ def _rows() -> tuple[dict[str, str], ...]:
 
 @cache
 def broader(of: str) -> frozenset[str]:
-    """The term itself and everything it is a kind of."""
+    """Returns the term and all its broader terms."""
     found, left = {of}, [of]
     while left:
         for parent in _parents().get(left.pop(), frozenset()) - found:
@@ -73,11 +73,11 @@ def broader(of: str) -> frozenset[str]:
 
 
 def find_terms(name: str) -> frozenset[str]:
-    """The terms with that label or alternative label."""
+    """Returns the terms with this label or alternative label."""
     return _labels().get(normalize_label(name), frozenset())
 
 
 @cache
 def names_of(of: str) -> tuple[str, ...]:
-    """Label and alternative labels of a term, for searching."""
+    """Returns label and alternative labels of a term, for searching."""
     return tuple(sorted(label for label, terms in _labels().items() if of in terms))

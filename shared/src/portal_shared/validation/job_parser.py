@@ -1,7 +1,7 @@
-"""From the bytes of a message to a job's JSON. Pure: no I/O.
+"""Parses the bytes of a message to the JSON of a job.
 
-Stricter than JSON parsers are: NaN, repeated keys, lone surrogates and bottomless nesting are
-refused with the place, before they can poison a store further on.
+Stricter than JSON parsers: NaN, repeated keys, lone surrogates and deep nesting are refused with
+their place, because databases further on cannot store them.
 """
 
 import json
@@ -18,9 +18,9 @@ MAX_DEPTH = 30
 
 
 def parse_job(body: bytes) -> dict[str, Any]:
-    """The job's JSON object. Raises Invalid with line and column, or the reason."""
+    """Returns the JSON object of a job. Raises Invalid with line and column, or the reason."""
     if len(body) > MAX_JOB_BYTES:
-        raise Invalid(f"{len(body)} bytes are more than the {MAX_JOB_BYTES} a job may have")
+        raise Invalid(f"{len(body)} bytes; a job has at most {MAX_JOB_BYTES}")
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -34,16 +34,16 @@ def parse_job(body: bytes) -> dict[str, Any]:
     except RecursionError as error:
         raise Invalid(f"nested deeper than {MAX_DEPTH} levels") from error
     except ValueError as error:  # a number of thousands of digits
-        raise Invalid(f"not JSON that can be kept: {error}") from error
+        raise Invalid(f"not JSON that can be stored: {error}") from error
     if not isinstance(found, dict):
-        raise Invalid("a job is a JSON object")
+        raise Invalid("a job must be a JSON object")
     job = cast("dict[str, Any]", found)
     _check(job, "", 0)
     return job
 
 
 def _constant(name: str) -> NoReturn:
-    raise Invalid(f"{name} is no number in JSON")
+    raise Invalid(f"{name} is not a number in JSON")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -51,12 +51,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(n for n in names if names.count(n) > 1)
-        raise Invalid(f"{twice[:100]!r} stands twice in one object")
+        raise Invalid(f"{twice[:100]!r} appears twice in one object")
     return found
 
 
 def _check(value: Any, place: str, level: int) -> None:
-    """Raises Invalid for what JSON allows and stores choke on."""
+    """Raises Invalid for values that JSON allows but databases cannot store."""
     if level > MAX_DEPTH:
         raise Invalid(f"nested deeper than {MAX_DEPTH} levels", field=place[:200])
     if isinstance(value, list):
@@ -73,8 +73,8 @@ def _check(value: Any, place: str, level: int) -> None:
 def _storage_problem(value: Any) -> str | None:
     if isinstance(value, str):
         if any("\ud800" <= c <= "\udfff" for c in value):
-            return "holds half a character (a lone surrogate)"
-        return "holds a NUL character" if "\x00" in value else None
+            return "contains half a character (a lone surrogate)"
+        return "contains a NUL character" if "\x00" in value else None
     if isinstance(value, float) and not math.isfinite(value):
         return "is too large for a number"
     if isinstance(value, int) and abs(value) >= 2**63:
@@ -83,11 +83,12 @@ def _storage_problem(value: Any) -> str | None:
 
 
 def parse_envelope(job: dict[str, Any]) -> Envelope:
-    """Raises Invalid when the job cannot even be answered part by part."""
+    """Returns the outer fields of a job. Raises Invalid if they are wrong."""
     version = job.get("version")
     if type(version) is not int or version != JOB_VERSION:
         raise Invalid(
-            f"{version!r} is not known; this portal reads version {JOB_VERSION}", field="version"
+            f"{version!r} is not supported; this portal reads version {JOB_VERSION}",
+            field="version",
         )
     try:
         return Envelope.model_validate(job)
@@ -97,7 +98,7 @@ def parse_envelope(job: dict[str, Any]) -> Envelope:
 
 
 def field_path(location: tuple[int | str, ...]) -> str:
-    """`datasets[3].parameters[0].unit`, from pydantic's path; names of union members left out."""
+    """Returns `datasets[3].parameters[0].unit` for a path of pydantic, without union members."""
     text = ""
     for part in location:
         if isinstance(part, int):

@@ -1,4 +1,4 @@
-"""What may not be kept of a donor, left out of a job before anything else sees it. Pure."""
+"""Removes private data of donors from a job before anything else sees it."""
 
 import re
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ _PARTS = ("document", "datasets", "records")
 
 
 def normalize_name(name: str) -> str:
-    """A field's name as it is compared: Date-of-Death is date_of_death."""
+    """Returns a field name for comparisons: Date-of-Death equals date_of_death."""
     return _PLAIN.sub("", name.casefold())
 
 
 def redact(job: dict[str, Any], profile: Profile) -> tuple[dict[str, Any], int]:
-    """The job without what may not be kept of a donor, and how many values were dropped."""
+    """Returns the job without values that the profile calls private, and their number."""
     return _Redactor(profile).job(job)
 
 
@@ -51,38 +51,42 @@ class _Redactor:
         return whole
 
     def _groups(self, fields: dict[str, Any], prefix: str) -> dict[str, Any]:
-        """Of groups that may hold only some fields, these fields."""
-        kept = dict(fields)
+        """Removes all fields but the allowed ones from the groups that the profile restricts."""
+        remaining = dict(fields)
         for group, names in self._allowed.items():
             label = prefix + group
-            block = kept.get(label)
+            block = remaining.get(label)
             if isinstance(block, dict):
                 inner = cast("Mapping[str, Any]", block)
-                kept[label] = {k: v for k, v in inner.items() if k in names}
-                self.dropped += len(inner) - len(kept[label])
+                remaining[label] = {k: v for k, v in inner.items() if k in names}
+                self.dropped += len(inner) - len(remaining[label])
             elif block is not None:
-                del kept[label]  # not the shape whose fields could be judged
+                del remaining[label]  # not an object whose fields could be checked
                 self.dropped += 1
-        return kept
+        return remaining
 
     def _fields(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        kept: dict[str, Any] = {}
+        remaining: dict[str, Any] = {}
         for name, value in fields.items():
             if self._is_private(name):
                 self.dropped += 1
             else:
-                kept[name] = self._value(value)
-        return kept
+                remaining[name] = self._value(value)
+        return remaining
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, dict):
             return self._fields(cast("dict[str, Any]", value))
         if isinstance(value, list):
-            return [self._value(v) for v in cast("list[Any]", value) if not self._names_private(v)]
+            return [
+                self._value(v)
+                for v in cast("list[Any]", value)
+                if not self._is_private_parameter(v)
+            ]
         return value
 
-    def _names_private(self, item: Any) -> bool:
-        """A parameter of a private name."""
+    def _is_private_parameter(self, item: Any) -> bool:
+        """Whether the item is a parameter with a private name; counts it as dropped."""
         name = cast("dict[str, Any]", item).get("name") if isinstance(item, dict) else None
         if isinstance(name, str) and "value" in item and self._is_private(name):
             self.dropped += 1
@@ -90,5 +94,5 @@ class _Redactor:
         return False
 
     def _is_private(self, name: str) -> bool:
-        """By its last part: `details.donor.date_of_death` in a patch."""
+        """Checks the last part of a name such as `details.donor.date_of_death` of a patch."""
         return normalize_name(name.rsplit(".", 1)[-1]) in self._private

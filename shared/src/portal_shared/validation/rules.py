@@ -1,6 +1,6 @@
-"""Single rules for what a job holds: texts, iDs, paths, parameters by the profile. Pure.
+"""Rules for single values of a job: texts, identifiers, paths and parameters.
 
-Each gives the problems it finds, with what was probably meant where that can be told.
+Each rule returns the problems it finds, with a suggestion where one can be guessed.
 """
 
 import re
@@ -17,17 +17,17 @@ from portal_shared.contracts.jobs import ParameterIn, Problem, RelatedItemIn
 from portal_shared.profile import ParameterRule, Profile
 
 HIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
-CONTROL = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")  # in names: lines too
+CONTROL = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")  # in names, line breaks too
 CONTROL_CHARACTERS = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 QUANTITY = re.compile(r"\s*+([-+]?\d++(?:[.,]\d++)?)\s*+([^\d\s]*+)\s*+")
-MAX_TEXT_CHARS = 20_000  # characters
-MAX_QUOTED_CHARS = 80  # characters of a refused value repeated in the reason
+MAX_TEXT_CHARS = 20_000
+MAX_QUOTED_CHARS = 80  # of a refused value, quoted in the reason
 
 
 def closest_name(text: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant, whatever its case."""
+    """Returns the known name that is most similar, ignoring case; None if none is similar."""
     by_plain = {name.casefold(): name for name in known}
     if text.casefold() in by_plain:
         return by_plain[text.casefold()]
@@ -38,46 +38,46 @@ def closest_name(text: str, known: Iterable[str]) -> str | None:
 def doi_problems(doi: str | None, place: str) -> list[Problem]:
     if doi is None or is_doi(doi):
         return []
-    return [Problem(field=place, reason=f"{doi[:MAX_QUOTED_CHARS]!r} is no DOI")]
+    return [Problem(field=place, reason=f"{doi[:MAX_QUOTED_CHARS]!r} is not a DOI")]
 
 
 def related_problems(items: Sequence[RelatedItemIn], place: str) -> list[Problem]:
-    """Works elsewhere: is the relation DataCite's, and is that an identifier?"""
+    """Checks relation type and identifier of related works outside of the portal."""
     found: list[Problem] = []
     for n, item in enumerate(items):
         where = f"{place}.related[{n}]"
         if item.relation not in RELATIONS:
-            reason = f"{item.relation[:80]!r} is no relation of DataCite 4.5"
+            reason = f"{item.relation[:80]!r} is not a relation type of DataCite 4.5"
             found.append(Problem(field=f"{where}.relation", reason=reason))
         if identifier_type(item.identifier) is None:
-            reason = f"{item.identifier[:80]!r} is no DOI, address or arXiv number"
+            reason = f"{item.identifier[:80]!r} is not a DOI, a URL or an arXiv number (arXiv:...)"
             found.append(Problem(field=f"{where}.identifier", reason=reason))
     return found
 
 
 def path_problem(path: str) -> str | None:
-    """Why a path may not be used below a folder; None when it may."""
+    """Returns why a path must not be used below a folder; None if it may."""
     if path.startswith("/") or re.match(r"[A-Za-z]:", path):
-        return f"{path!r} is absolute: name it from the folder"
+        return f"{path!r} is an absolute path; give it relative to the folder"
     if "\\" in path or CONTROL.search(path):
-        return f"{path!r} holds a backslash or control character"
+        return f"{path!r} contains a backslash or a control character"
     parts = path.split("/")
     if ".." in parts:
-        return f"{path!r} leaves its folder"
+        return f"{path!r} leaves its folder: '..' is not allowed"
     if "" in parts or "." in parts:
-        return f"{path!r} has an empty part"
+        return f"{path!r} has an empty part or '.'"
     return None
 
 
 def text_problems(value: Any, place: str, *, marks: bool = True) -> list[Problem]:
-    """Texts that are too long, or hold characters that hide or turn others."""
+    """Finds texts that are too long or contain control or direction characters."""
     if isinstance(value, str):
         if len(value) > MAX_TEXT_CHARS:
-            reason = f"has {len(value)} characters; at most {MAX_TEXT_CHARS} are kept"
+            reason = f"has {len(value)} characters; the maximum is {MAX_TEXT_CHARS}"
             return [Problem(field=place, reason=reason)]
         found = CONTROL_CHARACTERS.search(value) if marks else None
         if found:
-            reason = f"holds the control or direction character U+{ord(found[0]):04X}"
+            reason = f"contains the control or direction character U+{ord(found[0]):04X}"
             return [
                 Problem(
                     field=place, reason=reason, suggestion=CONTROL_CHARACTERS.sub("", value)[:200]
@@ -105,28 +105,30 @@ def text_problems(value: Any, place: str, *, marks: bool = True) -> list[Problem
 
 
 def parameter_problems(found: Sequence[ParameterIn], place: str, profile: Profile) -> list[Problem]:
-    """Units that are known and fit, numbers where numbers belong, words of the vocabulary."""
+    """Checks names, units, ranges and vocabularies of parameters by the rules of the profile."""
     declared = {units.normalize(r.unit) for r in profile.parameters.values() if r.unit}
-    told: list[Problem] = []
+    problems: list[Problem] = []
     for n, parameter in enumerate(found):
         where = f"{place}.parameters[{n}]"
         unit = parameter.unit
         known = not unit or units.normalize(unit) in declared or units.find(unit, parameter.name)
         if profile.strict and not known:
-            told.append(_unknown_unit(unit or "", where, profile.parameters.get(parameter.name)))
+            problems.append(
+                _unit_problem(unit or "", where, profile.parameters.get(parameter.name))
+            )
         elif rule := profile.parameters.get(parameter.name):
             if rule.date:
-                told += _no_instant(parameter, where) if profile.strict else []
+                problems += _instant_problems(parameter, where) if profile.strict else []
             else:
-                told += _by_rule(parameter, rule, where)
-        elif profile.strict and (meant := closest_name(parameter.name, profile.parameters)):
-            reason = f"{parameter.name!r} is no parameter of profile {profile.name}"
-            told.append(Problem(field=f"{where}.name", reason=reason, suggestion=meant))
-    return told
+                problems += _value_problems(parameter, rule, where)
+        elif profile.strict and (suggestion := closest_name(parameter.name, profile.parameters)):
+            reason = f"{parameter.name!r} is not a parameter of profile {profile.name}"
+            problems.append(Problem(field=f"{where}.name", reason=reason, suggestion=suggestion))
+    return problems
 
 
 def parse_instant(value: object) -> datetime | None:
-    """The moment that a text tells, with its time zone; None of anything else."""
+    """Returns the moment of an ISO 8601 text with a time zone; None for anything else."""
     try:
         found = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
@@ -134,48 +136,48 @@ def parse_instant(value: object) -> datetime | None:
     return found if found and found.tzinfo else None
 
 
-def _no_instant(parameter: ParameterIn, where: str) -> list[Problem]:
+def _instant_problems(parameter: ParameterIn, where: str) -> list[Problem]:
     value, name = parameter.value, parameter.name
     if parameter.unit:
-        return [Problem(field=f"{where}.unit", reason=f"{name} is an instant: it has none")]
+        return [Problem(field=f"{where}.unit", reason=f"{name} is a date and time; it has no unit")]
     if parse_instant(value):
         return []
     shown = repr(value)[:MAX_QUOTED_CHARS]
-    reason = f"{name} is an instant, RFC 3339 with a time zone, not {shown}"
+    reason = f"{name} must be a date and time with a time zone (RFC 3339), not {shown}"
     plain = parse_instant(f"{value}Z") or parse_instant(f"{value}T00:00:00Z")
-    meant = f"{plain.isoformat().removesuffix('+00:00')}Z if it is UTC" if plain else None
-    return [Problem(field=f"{where}.value", reason=reason, suggestion=meant)]
+    suggestion = f"{plain.isoformat().removesuffix('+00:00')}Z if it is UTC" if plain else None
+    return [Problem(field=f"{where}.value", reason=reason, suggestion=suggestion)]
 
 
-def _unknown_unit(unit: str, where: str, rule: ParameterRule | None) -> Problem:
+def _unit_problem(unit: str, where: str, rule: ParameterRule | None) -> Problem:
     return Problem(
         field=f"{where}.unit",
-        reason=f"{unit[:MAX_QUOTED_CHARS]!r} is no unit that is known",
+        reason=f"{unit[:MAX_QUOTED_CHARS]!r} is not a known unit",
         suggestion=rule.unit if rule and rule.unit else None,
     )
 
 
-def _by_rule(parameter: ParameterIn, rule: ParameterRule, where: str) -> list[Problem]:
+def _value_problems(parameter: ParameterIn, rule: ParameterRule, where: str) -> list[Problem]:
     value, name = parameter.value, parameter.name
     if isinstance(value, str):
         if rule.unit is not None:
-            reason = f"{name} is a number, not the text {value[:MAX_QUOTED_CHARS]!r}"
-            return [Problem(field=f"{where}.value", reason=reason, suggestion=_number_in(value))]
+            reason = f"{name} must be a number, not the text {value[:MAX_QUOTED_CHARS]!r}"
+            return [Problem(field=f"{where}.value", reason=reason, suggestion=_quantity_in(value))]
         if rule.values and value not in rule.values:
-            reason = f"{value[:MAX_QUOTED_CHARS]!r} is no {name} that is known"
-            meant = closest_name(value, rule.values)
-            return [Problem(field=f"{where}.value", reason=reason, suggestion=meant)]
+            reason = f"{value[:MAX_QUOTED_CHARS]!r} is not a known value of {name}"
+            suggestion = closest_name(value, rule.values)
+            return [Problem(field=f"{where}.value", reason=reason, suggestion=suggestion)]
         return []
     if rule.unit and not parameter.unit:
-        reason = f"missing: {name} has one"
+        reason = f"missing: {name} needs a unit"
         return [Problem(field=f"{where}.unit", reason=reason, suggestion=rule.unit)]
     if rule.unit is None and rule.values:
-        reason = f"{name} is one of {', '.join(rule.values)}"
+        reason = f"{name} must be one of {', '.join(rule.values)}"
         return [Problem(field=f"{where}.value", reason=reason)]
-    return _in_range(float(value), parameter.unit, rule, where, name)
+    return _range_problems(float(value), parameter.unit, rule, where, name)
 
 
-def _number_in(text: str) -> str | None:
+def _quantity_in(text: str) -> str | None:
     found = QUANTITY.fullmatch(text)
     if not found:
         return None
@@ -183,28 +185,30 @@ def _number_in(text: str) -> str | None:
     return f"value {number}, unit {found[2]}" if found[2] else f"value {number}"
 
 
-def _in_range(
+def _range_problems(
     value: float, unit: str | None, rule: ParameterRule, where: str, name: str
 ) -> list[Problem]:
     if rule.unit:
         same = units.normalize(unit or "") == units.normalize(rule.unit)
         converted = value if same else units.convert(value, unit, rule.unit, name)
         if converted is None:
-            reason = f"{unit!r} does not measure what {name} is, which is told in {rule.unit}"
+            reason = f"unit {unit!r} does not fit {name}, which is measured in {rule.unit}"
             return [Problem(field=f"{where}.unit", reason=reason, suggestion=rule.unit)]
         value = converted
     low, high = rule.minimum, rule.maximum
     if (low is not None and value < low) or (high is not None and value > high):
         shown = f"{value:g} {rule.unit or ''}".strip()
         span = f"{'…' if low is None else f'{low:g}'} to {'…' if high is None else f'{high:g}'}"
-        return [Problem(field=f"{where}.value", reason=f"{shown} is not within {span}")]
+        return [
+            Problem(field=f"{where}.value", reason=f"{shown} is outside the allowed range {span}")
+        ]
     return []
 
 
 def missing_parameters(found: Sequence[ParameterIn], place: str, profile: Profile) -> list[Problem]:
-    there = {p.name for p in found}
+    present = {p.name for p in found}
     return [
-        Problem(field=f"{place}.parameters", reason=f"{name} is missing: every dataset has it")
+        Problem(field=f"{place}.parameters", reason=f"{name} is missing; every dataset needs it")
         for name, rule in profile.parameters.items()
-        if rule.required and name not in there
+        if rule.required and name not in present
     ]

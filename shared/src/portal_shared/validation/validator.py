@@ -1,7 +1,7 @@
-"""What of a job can be registered, and what is refused and why. Pure: no I/O, no clock.
+"""Validates the parts of a job: which can be registered, and why the others are refused.
 
-Everything wrong is told at once. A dataset that is refused does not hold up its neighbours; a
-document that is refused takes its datasets with it, for they would belong to nothing.
+All problems are reported at once. A refused dataset does not affect the others; a refused document
+refuses all datasets of its job, because they would belong to no document.
 """
 
 from collections import Counter
@@ -37,8 +37,10 @@ from portal_shared.validation.rules import (
 M = TypeVar("M", bound=BaseModel)
 Kind = Literal["document", "dataset", "instrument"]
 RecordIn = PatchIn | WithdrawalIn | ReleaseIn
-MAX_RECORDS = 10_000  # records of a job
-MAX_PROBLEMS = 200  # told of one part; how many more there are is told too
+MAX_RECORDS = 10_000  # of each kind in a job
+MAX_PROBLEMS = 200  # reported for one part, and the number of further ones
+DOCUMENT_REFUSED = "its document was refused"
+NOT_IN_REGISTER_JOB = "only allowed in jobs of kind patch, withdraw or release"
 RECORDS: dict[str, type[RecordIn]] = {
     "patch": PatchIn,
     "withdraw": WithdrawalIn,
@@ -48,7 +50,7 @@ RECORDS: dict[str, type[RecordIn]] = {
 
 @dataclass
 class Part:
-    """One record of the job, with what is wrong with it."""
+    """One record of the job with its problems and warnings."""
 
     kind: Kind
     name: str
@@ -73,7 +75,7 @@ class InstrumentPart(Part):
 
 @dataclass
 class RecordPart(Part):
-    """A record that is to be changed; its kind is known when it is looked up."""
+    """A record to change; its kind is known once it is looked up."""
 
     place: str = ""
     change: RecordIn | None = None
@@ -89,7 +91,7 @@ class ValidationResult:
 
 
 def validate(job: Envelope, profile: Profile) -> ValidationResult:
-    """Check every part by its model and by the profile."""
+    """Validates every part by its model and by the profile."""
     if flood := _too_many(job):
         return ValidationResult(None, [], [], problems=flood)
     if job.kind != "register":
@@ -102,54 +104,61 @@ def validate(job: Envelope, profile: Profile) -> ValidationResult:
     _check_unique_names(datasets)
     if document is not None and document.problems:
         for part in datasets:
-            part.problems.append(Problem(field="document", reason="its document is refused"))
-    judged = ValidationResult(document, datasets, instruments)
+            part.problems.append(Problem(field="document", reason=DOCUMENT_REFUSED))
+    result = ValidationResult(document, datasets, instruments)
     if job.records:
-        judged.problems.append(Problem(field="records", reason="belongs to jobs of other kinds"))
+        result.problems.append(Problem(field="records", reason=NOT_IN_REGISTER_JOB))
     elif not (document or datasets or instruments):
-        reason = "holds neither a document, nor datasets, nor instruments"
-        judged.problems.append(Problem(field="job", reason=reason))
-    return judged
+        reason = "the job contains no document, no datasets and no instruments"
+        result.problems.append(Problem(field="job", reason=reason))
+    return result
 
 
 def _too_many(job: Envelope) -> list[Problem]:
     counts = {n: len(getattr(job, n)) for n in ("datasets", "instruments", "records")}
     return [
-        Problem(field=name, reason=f"are {count}: a job has at most {MAX_RECORDS}, send several")
+        Problem(
+            field=name,
+            reason=f"{count} entries; a job has at most {MAX_RECORDS}. Send several jobs",
+        )
         for name, count in counts.items()
         if count > MAX_RECORDS
     ]
 
 
 def limit_problems(problems: Sequence[Problem], place: str) -> list[Problem]:
-    """The first ones, and how many more there are: an answer has to fit into a message."""
+    """Returns the first problems and the number of further ones: an answer is one message."""
     more = len(problems) - MAX_PROBLEMS
     if more <= 0:
         return list(problems)
-    rest = Problem(field=place, reason=f"{more} more problems: mend these first")
+    rest = Problem(
+        field=place, reason=f"{more} more problems; correct the first ones and try again"
+    )
     return [*problems[:MAX_PROBLEMS], rest]
 
 
 def _validate_changes(job: Envelope) -> ValidationResult:
-    """A patch, withdrawal or release names records; nothing else belongs to it."""
-    judged = ValidationResult(None, [], [])
+    """Validates a patch, withdrawal or release: a job with `records` and nothing else."""
+    result = ValidationResult(None, [], [])
     for name in ("document", "datasets", "instruments"):
         if getattr(job, name):
-            reason = f"does not belong to a job of kind {job.kind}: records does"
-            judged.problems.append(Problem(field=name, reason=reason))
+            reason = f"not allowed in a {job.kind} job; use 'records'"
+            result.problems.append(Problem(field=name, reason=reason))
     if not job.records:
-        judged.problems.append(Problem(field="records", reason=f"missing: what to {job.kind}"))
+        result.problems.append(
+            Problem(field="records", reason=f"required: the records to {job.kind}")
+        )
     for n, raw in enumerate(job.records):
         place = f"records[{n}]"
         part = RecordPart("dataset", _display_name(raw, place, "pid"), place=place)
         part.change = _validate_model(RECORDS[job.kind], raw, place, part)
-        judged.records.append(part)
-    count = Counter(p.change.pid for p in judged.records if p.change)
-    for part in judged.records:
+        result.records.append(part)
+    count = Counter(p.change.pid for p in result.records if p.change)
+    for part in result.records:
         if part.change and count[part.change.pid] > 1:
-            reason = f"{part.change.pid!r} is named {count[part.change.pid]} times in this job"
+            reason = f"{part.change.pid!r} appears {count[part.change.pid]} times in this job"
             part.problems.append(Problem(field=f"{part.place}.pid", reason=reason))
-    return judged
+    return result
 
 
 def _display_name(raw: Any, fallback: str, label: str = "name") -> str:
@@ -164,7 +173,7 @@ def _validate_model(model: type[M], raw: Any, place: str, part: Part) -> M | Non
         found = [_problem(dict(e), place, model) for e in error.errors()[:MAX_PROBLEMS]]
         part.problems += found
         if (more := error.error_count() - len(found)) > 0:
-            reason = f"{more} more problems: mend these first"
+            reason = f"{more} more problems; correct the first ones and try again"
             part.problems.append(Problem(field=place, reason=reason))
         return None
 
@@ -174,7 +183,7 @@ def _problem(error: dict[str, Any], place: str, model: type[BaseModel]) -> Probl
     if error["type"] == "extra_forbidden":
         known = _fields_at(model, error["loc"][:-1])
         unknown = str(error["loc"][-1])
-        reason = f"{unknown[:MAX_QUOTED_CHARS]!r} is no field that is known"
+        reason = f"{unknown[:MAX_QUOTED_CHARS]!r} is not a known field"
         return Problem(field=where, reason=reason, suggestion=closest_name(unknown, known))
     suggestion = None
     if error["type"] == "timezone_aware":
@@ -184,7 +193,7 @@ def _problem(error: dict[str, Any], place: str, model: type[BaseModel]) -> Probl
 
 
 def _fields_at(model: type[BaseModel], path: Iterable[int | str]) -> list[str]:
-    """The names of the fields of the model that a path leads to."""
+    """Returns the field names of the model at the end of a path."""
     here = model
     for part in path:
         if isinstance(part, str) and part in here.model_fields:
@@ -193,7 +202,7 @@ def _fields_at(model: type[BaseModel], path: Iterable[int | str]) -> list[str]:
 
 
 def model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model that a field's type names, alone or in a list."""
+    """Returns the model in a field's type, alone or inside a list; None if there is none."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     inner = (model_in(a) for a in get_args(annotation))
@@ -225,7 +234,7 @@ def validate_document(raw: Any, profile: Profile, place: str = "document") -> Do
         part.problems.append(
             Problem(
                 field=f"{place}.type",
-                reason=f"{found.type[:MAX_QUOTED_CHARS]!r} is not {known}",
+                reason=f"{found.type[:MAX_QUOTED_CHARS]!r} is not a known type; use {known}",
                 suggestion=closest_name(found.type, profile.document_types),
             )
         )
@@ -247,16 +256,16 @@ def validate_dataset(raw: Any, place: str, profile: Profile) -> DatasetPart:
             if technique.pid not in profile.techniques:
                 given = technique.pid[:MAX_QUOTED_CHARS]
                 reason = f"{given!r} is not a technique of profile {profile.name}"
-                meant = closest_name(technique.pid, profile.techniques)
+                suggestion = closest_name(technique.pid, profile.techniques)
                 where = f"{place}.techniques[{n}].pid"
-                part.problems.append(Problem(field=where, reason=reason, suggestion=meant))
+                part.problems.append(Problem(field=where, reason=reason, suggestion=suggestion))
     _check_files(found, place, part)
     return part
 
 
 def _check_required(found: BaseModel, place: str, names: Iterable[str], part: Part) -> None:
     part.problems += [
-        Problem(field=f"{place}.{name}", reason="missing: the profile requires it")
+        Problem(field=f"{place}.{name}", reason="missing; the profile requires it")
         for name in names
         if not getattr(found, name)
     ]
@@ -274,11 +283,11 @@ def _check_common(
     part.problems += rules.doi_problems(found.doi, f"{place}.doi")
     marks = {"name": CONTROL, "title": HIDDEN}
     hidden = [n for n in marks if marks[n].search(getattr(found, n))]
-    told = rules.text_problems(raw, place, marks=profile.strict)
-    part.problems += told
+    found_in_texts = rules.text_problems(raw, place, marks=profile.strict)
+    part.problems += found_in_texts
     for name in hidden:
-        if not any(p.field == f"{place}.{name}" for p in told):
-            reason = "holds control or direction characters"
+        if not any(p.field == f"{place}.{name}" for p in found_in_texts):
+            reason = "contains control or direction characters"
             part.problems.append(Problem(field=f"{place}.{name}", reason=reason))
     for n, member in enumerate(found.members):
         orcid = member.person.orcid if member.person else None
@@ -286,8 +295,8 @@ def _check_common(
             part.problems.append(
                 Problem(
                     field=f"{place}.members[{n}].person.orcid",
-                    reason=f"{orcid[:MAX_QUOTED_CHARS]!r} is no ORCID iD: four groups of four and a"
-                    " check digit",
+                    reason=f"{orcid[:MAX_QUOTED_CHARS]!r} is not an ORCID iD: four groups of four"
+                    " characters, the last one a check digit",
                 )
             )
     part.problems += rules.parameter_problems(found.parameters, place, profile)
@@ -297,15 +306,15 @@ def _check_common(
 def _check_unique_names(parts: Iterable[DatasetPart]) -> None:
     parts = list(parts)
     for label in ("name", "pid"):
-        values = [_identity(p.dataset, label) for p in parts]
+        values = [_name_or_pid(p.dataset, label) for p in parts]
         count = Counter(v for v in values if v is not None)
         for number, (part, value) in enumerate(zip(parts, values, strict=True)):
             if value is not None and count[value] > 1:
-                reason = f"{count[value]} datasets of this job have the {label} {value!r}"
+                reason = f"{label} {value!r} is given to {count[value]} datasets of this job"
                 part.problems.append(Problem(field=f"datasets[{number}].{label}", reason=reason))
 
 
-def _identity(dataset: DatasetIn | None, label: str) -> str | None:
+def _name_or_pid(dataset: DatasetIn | None, label: str) -> str | None:
     if dataset is None:
         return None
     return dataset.name if label == "name" else dataset.pid
@@ -330,16 +339,16 @@ def _check_files(found: DatasetIn, place: str, part: Part) -> None:
 def _check_manifest(found: DatasetIn, manifest: str, place: str, part: Part) -> None:
     reason = path_problem(manifest)
     if found.folder is None:
-        reason = "is named without a folder that it lies in"
+        reason = "a manifest needs 'folder', the folder that contains it"
     elif found.files:
-        reason = "is named beside files: one of them"
+        reason = "give either 'manifest' or 'files', not both"
     if reason:
         part.problems.append(Problem(field=f"{place}.manifest", reason=reason))
 
 
 def _check_file(file: FileIn, where: str, *, in_folder: bool, part: Part) -> None:
     if "/" in file.name:
-        reason = f"{file.name!r} holds a slash: folders belong into path"
+        reason = f"{file.name!r} contains a slash; write folders into 'path'"
         part.problems.append(Problem(field=f"{where}.name", reason=reason))
     if in_folder:
         place = "path" if file.path and path_problem(file.path) else "name"
@@ -347,5 +356,5 @@ def _check_file(file: FileIn, where: str, *, in_folder: bool, part: Part) -> Non
             part.problems.append(Problem(field=f"{where}.{place}", reason=reason))
         if file.sha256 is None:
             part.problems.append(
-                Problem(field=f"{where}.sha256", reason="missing: a file to archive needs it")
+                Problem(field=f"{where}.sha256", reason="missing; required for files to archive")
             )

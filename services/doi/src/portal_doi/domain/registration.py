@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, Literal, TypeAlias, cast
 
 from portal_shared.runtime.errors import Unavailable
-from portal_shared.runtime.hashing import content_hash
+from portal_shared.runtime.hashes import content_hash
 
 State: TypeAlias = Literal["draft", "registered", "findable"]
 Attributes: TypeAlias = Mapping[str, Any]

@@ -7,7 +7,7 @@ from portal_shared.contracts.identifiers import bare_doi
 from portal_shared.contracts.jobs import DatasetIn, DocumentIn
 from portal_shared.contracts.media_types import media_type
 from portal_shared.contracts.records import Dataset, Document, File, FileSummary
-from portal_shared.runtime import hashing
+from portal_shared.runtime import hashes
 from pydantic import BaseModel
 
 
@@ -62,7 +62,7 @@ def document_record(given: DocumentIn, *, profile: str, datasets: Sequence[str])
 def content_hash(record: BaseModel) -> str:
     """Returns a hash of the content; a dataset's document and ICAT id are not content."""
     content = record.model_dump(mode="json", exclude={"document", "icat_id"})
-    return hashing.content_hash(content)
+    return hashes.content_hash(content)
 
 
 def file_list_parts(

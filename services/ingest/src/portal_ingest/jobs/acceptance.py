@@ -8,7 +8,7 @@ from faststream.rabbit.annotations import RabbitMessage
 from portal_shared import profile as profiles
 from portal_shared.contracts.jobs import Envelope, JobAnswer, Problem
 from portal_shared.runtime.errors import PortalError
-from portal_shared.runtime.hashing import content_hash
+from portal_shared.runtime.hashes import content_hash
 from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import Doc
 from portal_shared.validation.job_parser import parse_envelope, parse_job
