@@ -67,7 +67,7 @@ class Tape:
         return {file["path"]: file["state"] for file in self.poll(request)["files"]}
 
     def settled(self, request: str) -> dict[str, dict[str, Any]]:
-        """The files by path, once the request says it is completed."""
+        """Waits until the request is completed; returns its files by path."""
         until(lambda: "completedAt" in self.poll(request))
         return {file["path"]: file for file in self.poll(request)["files"]}
 

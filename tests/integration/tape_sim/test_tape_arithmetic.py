@@ -24,7 +24,7 @@ def test_durations_are_read(duration: str, expected: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "P", "PT", "P1", "1D", "P1Y", "P1DT", "P-1D", "PT1H ", "24h"])
-def test_what_is_no_duration_is_none(text: str) -> None:
+def test_an_invalid_duration_is_none(text: str) -> None:
     assert parse_duration(text) is None
 
 

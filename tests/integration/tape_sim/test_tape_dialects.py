@@ -15,7 +15,7 @@ import pytest
         ("storm", "/api/v1", {"state": "COMPLETED"}),
     ],
 )
-def test_each_dialect_tells_progress_its_own_way(
+def test_each_dialect_has_its_own_form_of_progress(
     start: Callable[..., Any], until: Callable[..., None], dialect: str, api: str, reported: Any
 ) -> None:
     tape = start("--dialect", dialect)
@@ -52,7 +52,7 @@ def test_dcache_refuses_keys_it_does_not_know_and_too_many_files(start: Callable
     assert [t["path"] for t in reported] == ["/a"]
 
 
-def test_places_are_told_for_many_paths_at_once(start: Callable[..., Any]) -> None:
+def test_positions_are_reported_for_many_paths_at_once(start: Callable[..., Any]) -> None:
     tape = start()
     for name in ("a", "b"):
         tape.write(f"/d/{name}")

@@ -45,7 +45,7 @@ def test_head_is_get_without_the_bytes(tape: Any, path: str) -> None:
         ("bytes=-99999", 0, 4999),
     ],
 )
-def test_a_range_is_exactly_what_was_asked(
+def test_a_range_has_exactly_the_requested_bytes(
     tape: Any, path: str, response: str, first: int, last: int
 ) -> None:
     answer = tape.http.get(path, headers={"Range": response})
@@ -104,6 +104,6 @@ def test_paths_cannot_climb(tape: Any, path: str) -> None:
     assert tape.http.get(doubled).status_code == 200
 
 
-def test_what_grows_in_the_buffer_is_not_shown(tape: Any) -> None:
+def test_a_growing_file_of_the_buffer_is_not_visible(tape: Any) -> None:
     (tape.buffer / ".incoming" / "half").write_bytes(b"half")
     assert tape.http.get("/.incoming/half").status_code == 404

@@ -34,7 +34,9 @@ def test_a_failing_file_does_not_stop_the_others(tape: Any, folder: str) -> None
 
 
 @pytest.mark.parametrize("effect", ["lost", "unavailable"])
-def test_lost_and_unavailable_files_say_so_until_cleared(tape: Any, path: str, effect: str) -> None:
+def test_lost_and_unavailable_files_are_reported_until_cleared(
+    tape: Any, path: str, effect: str
+) -> None:
     tape.fault(effect=effect, path=f"{path[:-1]}*")
     for _ in range(2):
         assert tape.locality(path) == [effect.upper()]

@@ -13,7 +13,7 @@ Start = Callable[..., Any]
 Until = Callable[[Callable[[], bool]], None]
 
 
-def test_a_file_is_recalled_once_for_all_who_ask(tape: Any, folder: str) -> None:
+def test_a_file_is_recalled_once_for_all_requests(tape: Any, folder: str) -> None:
     tape.write(f"{folder}/a")
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: tape.stage(f"{folder}/a"), range(40)))
@@ -38,7 +38,7 @@ def test_the_files_of_a_folder_lie_together_in_order(tape: Any, folder: str) -> 
     assert re.fullmatch(r"VT\d{4}", places[0]["tape"])
 
 
-def test_a_place_once_told_stays(tape: Any, folder: str) -> None:
+def test_a_tape_position_never_changes(tape: Any, folder: str) -> None:
     tape.write(f"{folder}/b", 10)
     before = tape.http.get("/_tape", params={"path": f"{folder}/b"}).json()
     tape.write(f"{folder}/a", 10)
@@ -90,7 +90,7 @@ def test_several_drives_mount_several_tapes(start: Start) -> None:
     assert len({mount["tape"] for mount in mounts}) == len(mounts)
 
 
-def test_the_buffer_evicts_what_nobody_has_pinned(start: Start) -> None:
+def test_the_buffer_evicts_unpinned_files(start: Start) -> None:
     tape = start("--buffer-bytes", "10000")
     for name in "abc":
         tape.write(f"/f/{name}", 4000)
@@ -176,9 +176,7 @@ def test_files_that_vanished_from_the_buffer_are_on_tape_again(start: Start) -> 
     assert tape.http.get("/f/a").status_code == 200
 
 
-def test_an_archive_whose_drives_cannot_work_does_not_look_alive(
-    start: Start, tmp_path: Path
-) -> None:
+def test_an_archive_with_failed_drives_ends(start: Start, tmp_path: Path) -> None:
     (tmp_path / "buffer").mkdir()
     (tmp_path / "buffer" / ".incoming").write_bytes(b"a file where a folder should be")
     assert start().process.wait(timeout=60) != 0

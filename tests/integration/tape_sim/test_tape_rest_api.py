@@ -25,7 +25,7 @@ def test_a_request_is_accepted_with_its_address(tape: Any, folder: str) -> None:
     assert tape.http.get(answer.headers["location"]).json()["id"] == made
 
 
-def test_every_file_is_brought_to_disk_and_its_times_are_told(tape: Any, folder: str) -> None:
+def test_every_file_is_brought_to_disk_and_its_times_are_reported(tape: Any, folder: str) -> None:
     paths = [f"{folder}/{n}" for n in range(3)]
     for path in paths:
         tape.write(path)
@@ -50,7 +50,7 @@ def test_a_file_on_disk_is_completed_at_once(tape: Any, folder: str) -> None:
     assert tape.counts()["recalls"] == {f"{folder}/a": 1}
 
 
-def test_what_cannot_be_staged_fails_by_file(tape: Any, folder: str) -> None:
+def test_files_that_cannot_be_staged_fail_one_by_one(tape: Any, folder: str) -> None:
     tape.write(f"{folder}/sub/good")
     tape.write(f"{folder}/empty", 0)
     names = ("sub/good", "sub", "empty", "missing", "sub/good/deeper", "x" * 300)
@@ -127,7 +127,7 @@ def test_requests_that_are_not_known_are_not_found(tape: Any) -> None:
         assert answer.json()["title"]
 
 
-def test_archiveinfo_tells_every_path_once(tape: Any, folder: str) -> None:
+def test_archiveinfo_answers_every_path_once(tape: Any, folder: str) -> None:
     tape.write(f"{folder}/a")
     tape.write(f"{folder}/empty", 0)
     response = [f"{folder}//a", f"{folder}/./a", f"{folder}/empty", f"{folder}/no"]

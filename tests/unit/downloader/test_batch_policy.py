@@ -1,4 +1,4 @@
-"""When files are staged, which together, and whose go first."""
+"""When files are staged, how many together, and whose go first."""
 
 from datetime import UTC, datetime, timedelta
 

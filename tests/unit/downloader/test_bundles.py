@@ -90,7 +90,7 @@ def test_any_part_of_an_archive_is_that_part_of_the_whole(data: st.DataObject) -
 
 
 @pytest.mark.parametrize("size", [0xFFFF_FFFE, 0xFFFF_FFFF, 5_000_000_000])
-def test_what_is_larger_than_4_gib_is_told_as_zip64(size: int) -> None:
+def test_entries_larger_than_4_gib_use_zip64(size: int) -> None:
     large = Entry("large", StoredContent("a" * 64, size), size, "a" * 64, 1)
     small = bagit.generated_entry("small", b"behind it")
     pieces = Zip([large, small], MOMENT).segments
@@ -102,7 +102,7 @@ def test_what_is_larger_than_4_gib_is_told_as_zip64(size: int) -> None:
         assert archive.read("small") == b"behind it"
 
 
-def test_more_than_65535_entries_are_told_as_zip64() -> None:
+def test_more_than_65535_entries_use_zip64() -> None:
     entries = [bagit.generated_entry(f"{n}", b"") for n in range(70_000)]
     pieces = Zip(entries, MOMENT).segments
     with zipfile.ZipFile(io.BytesIO(sent(pieces, {}))) as archive:
@@ -134,7 +134,7 @@ def test_names_in_archives_are_safe_on_every_system(location: str, safe: str) ->
     assert bagit.safe_path(location) == safe
 
 
-def test_a_metalink_tells_names_sizes_sums_and_addresses() -> None:
+def test_a_metalink_has_names_sizes_checksums_and_urls() -> None:
     files, _ = members(5)
     text = "".join(metalink.metalink(ABOUT, files, lambda name: f"http://p/{name}?a&b"))
     root = ET.fromstring(text)  # noqa: S314  # our own

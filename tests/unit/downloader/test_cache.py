@@ -42,7 +42,7 @@ def test_a_file_of_another_size_is_not_there(cache: Cache) -> None:
     assert cache.open(SHA, 3) is None
 
 
-def test_what_came_before_counts(cache: Cache) -> None:
+def test_an_interrupted_copy_continues(cache: Cache) -> None:
     first = cache.incoming("key")
     first.write(CONTENT[:3000])
     first.close()
@@ -75,7 +75,7 @@ def test_a_link_is_never_followed(cache: Cache, tmp_path: Path) -> None:
     assert secret.read_bytes() == CONTENT
 
 
-def test_what_is_quarantined_is_kept_aside(cache: Cache, tmp_path: Path) -> None:
+def test_a_quarantined_file_is_moved_aside(cache: Cache, tmp_path: Path) -> None:
     incoming = cache.incoming("key")
     incoming.write(b"wrong")
     name = incoming.quarantine()
@@ -84,9 +84,7 @@ def test_what_is_quarantined_is_kept_aside(cache: Cache, tmp_path: Path) -> None
     assert list((tmp_path / "incoming").iterdir()) == []
 
 
-def test_of_a_file_that_comes_wrong_again_and_again_only_the_last_is_kept(
-    cache: Cache, tmp_path: Path
-) -> None:
+def test_only_the_last_quarantined_copy_of_a_file_remains(cache: Cache, tmp_path: Path) -> None:
     for key, content in (("key", b"wrong"), ("other-key", b"else"), ("key", b"wrong again")):
         incoming = cache.incoming(key)
         incoming.write(content)
@@ -96,14 +94,14 @@ def test_of_a_file_that_comes_wrong_again_and_again_only_the_last_is_kept(
     assert remaining == [b"else", b"wrong again"]
 
 
-def test_half_files_nobody_waits_for_are_swept(cache: Cache, tmp_path: Path) -> None:
+def test_partial_files_that_no_staged_file_needs_are_deleted(cache: Cache, tmp_path: Path) -> None:
     for name in ("wanted", "other"):
         cache.incoming(name).close()
     assert cache.delete_parts_except({"wanted"}) == 1
     assert [p.name for p in (tmp_path / "incoming").iterdir()] == ["wanted.part"]
 
 
-def test_a_cache_that_cannot_be_made_says_where(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_created_is_reported_with_its_folder(tmp_path: Path) -> None:
     (tmp_path / "objects").write_bytes(b"in the way")
     with pytest.raises(Unavailable, match="objects"):
         Cache(tmp_path).prepare()

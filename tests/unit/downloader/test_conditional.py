@@ -36,7 +36,9 @@ BEFORE, AT, AFTER = (
         ({"if-unmodified-since": BEFORE, "if-match": TAG}, 200),
     ],
 )
-def test_conditions_are_judged_as_the_standard_says(headers: dict[str, str], status: int) -> None:
+def test_conditions_are_evaluated_according_to_the_standard(
+    headers: dict[str, str], status: int
+) -> None:
     assert evaluate_conditions(headers, tag=TAG, modified=THEN) == status
 
 

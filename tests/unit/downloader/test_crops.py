@@ -125,7 +125,7 @@ def test_each_format_has_the_voxels_of_the_box(
     assert np.array_equal(zarred(cut(tmp_path / "v", box, "zarr"), tmp_path)[...], expected)
 
 
-def test_each_format_says_where_the_box_lies(tmp_path: Path) -> None:
+def test_each_format_has_the_coordinates_of_the_box(tmp_path: Path) -> None:
     written(tmp_path / "v", chunks=(16, 16, 16))
     first = [s / 2 + s * n for s, n in zip(STEP, ODD.start, strict=True)]
     with tifffile.TiffFile(io.BytesIO(cut(tmp_path / "v", ODD, "tiff"))) as tiff:
@@ -158,7 +158,7 @@ def test_chunks_that_are_not_stored_have_the_fill_value(tmp_path: Path) -> None:
     assert set(found[:, :, :16].flat) == {7}
 
 
-def test_the_files_of_a_box_are_named_and_no_others(tmp_path: Path) -> None:
+def test_only_the_files_of_a_box_are_listed(tmp_path: Path) -> None:
     written(tmp_path / "v", chunks=(16, 16, 16), shards=(32, 32, 32))
     voxels, _ = opened(tmp_path / "v")
     names = set(voxels.keys(Box((31, 0, 0), (33, 1, 1))))
@@ -176,7 +176,7 @@ def test_the_files_of_a_box_are_named_and_no_others(tmp_path: Path) -> None:
         ({"x": "0:" + "9" * 13}, "x", "not a range"),
     ],
 )
-def test_a_bad_range_is_named_with_the_reason(
+def test_an_invalid_range_is_refused_with_field_and_reason(
     query: dict[str, str], field: str, reason: str
 ) -> None:
     with pytest.raises(InvalidBox, match=reason) as raised:
@@ -227,7 +227,7 @@ BAD_METADATA: list[Any] = [
 
 
 @pytest.mark.parametrize("metadata", BAD_METADATA, ids=lambda m: json.dumps(m)[:60])
-def test_metadata_that_tell_of_no_volume_are_refused(metadata: Any) -> None:
+def test_metadata_without_a_volume_are_refused(metadata: Any) -> None:
     with pytest.raises(InvalidVolume):
         volume.levels(metadata)
 

@@ -14,7 +14,7 @@ def guessed(
     ahead: Extent = NOTHING,
     everything: Extent | None = None,
 ) -> float | None:
-    """At the moment 100, where what is asked for is all there is."""
+    """The estimate at moment 100, where the request is the only one."""
     return seconds_left(
         left=left, arrived=arrived, since=since, ahead=ahead, everything=everything or left,
         throughput=pace, now=100.0,
@@ -29,7 +29,7 @@ def each(seconds: float, *, until: float, files: int) -> Throughput:
     return pace
 
 
-def test_without_anything_to_go_by_nothing_is_said() -> None:
+def test_without_samples_there_is_no_estimate() -> None:
     assert guessed(Throughput(), left=Extent(10, 1000)) is None
 
 
@@ -44,7 +44,7 @@ def test_its_own_pace_counts_once_enough_came() -> None:
     assert guessed(Throughput(), left=left, arrived=arrived_at, since=60) == 30.0
 
 
-def test_it_takes_no_longer_than_all_that_is_asked_for() -> None:
+def test_the_estimate_is_bounded_by_the_time_for_all_requests() -> None:
     pace = each(1, until=100, files=60)
     left, arrived_at = Extent(10, 1000), Extent(10, 1000)
     of_all = Extent(30, 3000)
@@ -53,7 +53,7 @@ def test_it_takes_no_longer_than_all_that_is_asked_for() -> None:
     assert guessed(pace, left=left, arrived=arrived_at, since=60, everything=of_all) == 60.0
 
 
-def test_what_came_before_is_forgotten_and_does_not_count() -> None:
+def test_old_samples_are_dropped() -> None:
     pace = each(0.1, until=100, files=2000)  # more than are remembered
     left, arrived_at = Extent(10, 1000), Extent(10, 1000)
     found = guessed(pace, left=left, arrived=arrived_at, since=200, everything=Extent(100, 10_000))

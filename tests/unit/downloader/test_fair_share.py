@@ -27,7 +27,7 @@ def order(
     return found
 
 
-def test_readers_take_turns_each_with_what_waits_longest() -> None:
+def test_requesters_take_turns_with_their_oldest_files() -> None:
     heaps = [heap("a", f"folder a{n}", age=9 - n) for n in range(3)] + [heap("b", "folder b")]
     assert order(heaps) == ["folder a0", "folder b", "folder a1", "folder a2"]
 
@@ -42,7 +42,7 @@ def test_a_group_goes_once_for_all_who_wait_for_it() -> None:
     assert sorted(order(heaps)) == ["folder x", "folder y"]
 
 
-def test_what_is_urgent_goes_before_what_waits_longer_then_by_path() -> None:
+def test_priority_precedes_waiting_time_and_path() -> None:
     heaps = [
         heap("a", "folder old", age=99),
         heap("a", "folder z", priority=1, path="/z"),
@@ -51,6 +51,6 @@ def test_what_is_urgent_goes_before_what_waits_longer_then_by_path() -> None:
     assert order(heaps) == ["folder y", "folder z", "folder old"]
 
 
-def test_no_more_tapes_are_asked_for_than_may_be_nor_one_that_is_at_work() -> None:
+def test_tapes_in_use_are_limited_and_a_tape_in_use_gets_no_request() -> None:
     heaps = [heap("a", f"tape {n}", age=9 - n) for n in range(4)] + [heap("a", "folder f")]
     assert order(heaps, [InFlight("b", "tape 0", 1)]) == ["tape 1", "folder f"]

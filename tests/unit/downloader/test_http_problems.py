@@ -1,4 +1,4 @@
-"""What is refused is told to the reader, and written down for the operator."""
+"""Error responses and their log entries."""
 
 from portal_downloader.http import problems
 from portal_shared.runtime.errors import NotFound
@@ -6,7 +6,7 @@ from starlette.requests import Request
 from structlog.testing import capture_logs
 
 
-async def test_what_is_refused_is_logged_with_no_more_than_a_little_of_what_was_sent() -> None:
+async def test_refused_requests_are_logged_with_a_short_path() -> None:
     request = Request({"type": "http", "path": "/data/" + "x" * 9000, "headers": []})
     with capture_logs() as logs:
         answer = await problems.handle_error(request, NotFound("no such thing", field="pid"))

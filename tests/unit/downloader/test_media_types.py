@@ -20,7 +20,7 @@ def test_a_name_has_a_type(location: str, kind: str) -> None:
     assert media_type(location) == kind
 
 
-def test_what_a_browser_would_run_is_offered_for_saving() -> None:
+def test_active_content_is_sent_as_an_attachment() -> None:
     assert is_active(media_type("x.html"))
     assert is_active(media_type("x.svg"))
     assert not is_active(media_type("x.tif"))

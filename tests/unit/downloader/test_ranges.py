@@ -1,4 +1,4 @@
-"""Which bytes a Range header asks for."""
+"""Range headers (RFC 9110, section 14)."""
 
 import pytest
 from hypothesis import given
@@ -36,7 +36,7 @@ from portal_downloader.http.ranges import MAX_RANGES, Span, Unsatisfiable, parse
         ("bytes=٣-٤", None),
     ],
 )
-def test_what_a_header_asks_for(header: str | None, expected: list[tuple[int, int]] | None) -> None:
+def test_ranges_of_a_header(header: str | None, expected: list[tuple[int, int]] | None) -> None:
     found = parse_range(header, 100)
     assert found == (None if expected is None else tuple(Span(*e) for e in expected))
 
@@ -54,7 +54,7 @@ def test_what_a_header_asks_for(header: str | None, expected: list[tuple[int, in
         "bytes=" + "9" * 5000 + "-",
     ],
 )
-def test_what_cannot_be_satisfied_is_refused(header: str) -> None:
+def test_an_unsatisfiable_range_is_refused(header: str) -> None:
     with pytest.raises(Unsatisfiable):
         parse_range(header, 100)
 
@@ -66,7 +66,7 @@ def test_an_empty_file_has_no_ranges() -> None:
 
 
 @given(st.text(alphabet="bytes=0123456789-, ", max_size=40), st.integers(0, 1000))
-def test_no_header_asks_for_more_than_the_file(header: str, size: int) -> None:
+def test_no_range_header_returns_more_than_the_file(header: str, size: int) -> None:
     try:
         found = parse_range(header, size)
     except Unsatisfiable:

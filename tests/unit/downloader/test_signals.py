@@ -1,11 +1,11 @@
-"""A bell wakes who waits for its kind of work."""
+"""A signal wakes the workers that wait for it."""
 
 import asyncio
 
 from portal_downloader.store.signals import Signal
 
 
-def test_a_bell_wakes_its_own_and_nobody_else() -> None:
+def test_a_signal_sets_only_its_own_events() -> None:
     ours, theirs = asyncio.Event(), asyncio.Event()
     bell, other = Signal(), Signal()
     bell.add_events(ours)

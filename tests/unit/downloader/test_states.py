@@ -20,7 +20,7 @@ def tally(**files: int) -> Tally:
     return Tally(files, {state: 10 * n for state, n in files.items()})
 
 
-def test_what_is_asked_for_and_not_queued_yet_is_on_its_way() -> None:
+def test_requested_files_that_are_not_queued_yet_are_restoring() -> None:
     assert dataset_availability(tally(online=1, archived=1), pending=True) == "RESTORING"
     assert dataset_availability(tally(online=1, failed=1), pending=True) == "ARCHIVED"
     assert request_state(tally(online=1, failed=1), unfinished=True) == "RESTORING"
@@ -66,7 +66,7 @@ def test_failed_files_are_in_no_total_of_success() -> None:
         (2, "UNAVAILABLE", "queued", 2, 60),
     ],
 )
-def test_what_follows_a_failure(
+def test_retry_decisions_after_a_failure(
     attempt: int, locality: str, state: str, counted: int, pause: float
 ) -> None:
     found = decide_retry("why", attempt=attempt, locality=locality, policy=PATIENCE)

@@ -31,7 +31,7 @@ def test_progress_is_read_in_every_dialect(entry: dict[str, Any], expected: File
     assert wlcg_answers.progress(body) == {"/a/b": expected}
 
 
-def test_localities_tell_missing_from_untold() -> None:
+def test_localities_distinguish_missing_from_omitted_paths() -> None:
     body = [
         {"path": "/a", "locality": "DISK_AND_TAPE"},
         {"path": "//b", "locality": "LOST"},
@@ -53,7 +53,7 @@ def test_discovery_finds_version_one(version: str) -> None:
 
 
 @pytest.mark.parametrize("body", [None, [], "x", {}, {"endpoints": 1}, {"endpoints": [1]}])
-def test_what_is_no_answer_is_refused(body: object) -> None:
+def test_invalid_answers_are_refused(body: object) -> None:
     with pytest.raises(ValueError, match=r"not an? |no endpoint"):
         wlcg_answers.endpoint(body)
 

@@ -41,7 +41,7 @@ class Kind:
     settings: dict[str, Any]
     put: Callable[[str, bytes], str]  # a file on tape: its path
     end: Callable[[], None]  # it is out of reach from then on
-    forget: Callable[[], None]  # what it was asked for
+    forget: Callable[[], None]  # deletes its requests
 
     def made(self) -> Archive:
         return make_archive(
@@ -180,7 +180,7 @@ async def read(ours: Archive, path: str, start: int = 0) -> tuple[int, bytes]:
         return body.start, b"".join([chunk async for chunk in body.chunks])
 
 
-async def test_it_says_where_files_are(kind: Kind, ours: Archive) -> None:
+async def test_localities_of_files_are_reported(kind: Kind, ours: Archive) -> None:
     one, two = kind.put("a", b"abc"), kind.put("b", b"de")
     paths = [one, two, "/x/none"]
     found = await ours.localities(paths)
@@ -190,7 +190,7 @@ async def test_it_says_where_files_are(kind: Kind, ours: Archive) -> None:
     assert (found[one], found[two]) == ("DISK_AND_TAPE", "TAPE")
 
 
-async def test_what_was_staged_is_read_whole_and_from_any_byte(kind: Kind, ours: Archive) -> None:
+async def test_a_staged_file_is_read_from_any_byte(kind: Kind, ours: Archive) -> None:
     content = os.urandom(3_000_000)
     path = kind.put("large", content)
     await staged(ours, [path])
@@ -198,7 +198,9 @@ async def test_what_was_staged_is_read_whole_and_from_any_byte(kind: Kind, ours:
     assert await read(ours, path, 2_999_990) == (2_999_990, content[-10:])
 
 
-async def test_what_was_not_staged_is_not_read_nor_recalled(kind: Kind, ours: Archive) -> None:
+async def test_a_file_that_is_not_staged_is_neither_read_nor_recalled(
+    kind: Kind, ours: Archive
+) -> None:
     path = kind.put("a", b"abc")
     for absent in (path, "/x/none"):
         with pytest.raises((NotOnDisk, TransferInterrupted)):
@@ -215,7 +217,7 @@ async def test_one_that_is_not_there_fails_alone(kind: Kind, ours: Archive) -> N
     assert reported["/x/none"].reason
 
 
-async def test_a_file_asked_for_is_on_its_way(kind: Kind, ours: Archive) -> None:
+async def test_a_requested_file_is_restoring(kind: Kind, ours: Archive) -> None:
     paths = [kind.put(name, b"abc") for name in "abc"]
     request = await ours.stage(paths)
     reported = await ours.progress(request, paths) or {}
@@ -312,7 +314,7 @@ async def test_a_command_gets_its_list_in_the_order_given(tmp_path: Path) -> Non
             await ours.stage(["/x/a\nb"])
 
 
-async def test_a_command_that_ends_in_the_middle_fails_what_is_left(tmp_path: Path) -> None:
+async def test_an_interrupted_command_fails_the_remaining_files(tmp_path: Path) -> None:
     script = tmp_path / "half"
     script.write_text(
         "#!/bin/sh\nprintf 'online\\t/x/a\\nonline\\t/x/b'\necho no drive >&2\nexit 3\n"

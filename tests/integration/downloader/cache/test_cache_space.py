@@ -1,4 +1,4 @@
-"""The cache keeps to its budget: it evicts what nobody wants, never what is kept or read."""
+"""The cache keeps its budget: it evicts unused contents, never protected ones."""
 
 import asyncio
 from typing import Any
@@ -32,7 +32,7 @@ async def test_the_oldest_goes_when_there_is_no_room(
     assert (await downloader.status())["cache"]["evicted"] == 1
 
 
-async def test_what_is_kept_for_readers_stays_and_the_rest_waits(
+async def test_protected_files_are_not_evicted_and_other_files_wait(
     start_downloader: StartDownloader, tape: TapeArchive
 ) -> None:
     downloader = await start_downloader(cache_bytes="1500000", keep_seconds="4", read_seconds="0")
@@ -54,7 +54,7 @@ async def test_what_is_kept_for_readers_stays_and_the_rest_waits(
     assert (await downloader.status())["cache"]["full"] is None
 
 
-async def test_what_will_never_fit_fails_with_the_reason(
+async def test_a_file_larger_than_the_cache_fails_with_the_reason(
     start_downloader: StartDownloader, tape: TapeArchive
 ) -> None:
     downloader = await start_downloader(cache_bytes="1000")
@@ -86,7 +86,7 @@ async def test_a_file_that_is_read_is_read_to_its_end(
     assert (await downloader.final_event(response))["files"] == 1
 
 
-async def test_what_came_just_before_a_crash_counts(
+async def test_a_file_stored_just_before_a_crash_is_found(
     start_downloader: StartDownloader, tape: TapeArchive
 ) -> None:
     downloader = await start_downloader()
@@ -105,7 +105,7 @@ async def test_what_came_just_before_a_crash_counts(
 
 
 @pytest.mark.parametrize("header", ["/x", "/x/"])
-async def test_a_server_in_front_is_told_where_the_bytes_are(
+async def test_a_proxy_gets_the_path_of_the_content(
     downloader: DownloaderClient, tape: TapeArchive, header: str
 ) -> None:
     file = tape.write("d/x", 3000)

@@ -1,4 +1,4 @@
-"""A disk that really has no room left: nothing fails, nothing is taken for complete, it says so."""
+"""A full disk: nothing fails, no file is incomplete, and the state is reported."""
 
 import asyncio
 import os
@@ -30,7 +30,7 @@ def cache(tmp_path: Path) -> Path:
     return folder
 
 
-async def test_a_disk_that_fills_up_is_told_and_goes_on_when_there_is_room(
+async def test_a_full_disk_is_reported_and_recalls_resume_when_it_has_space(
     start_downloader: StartDownloader, tape: TapeArchive, cache: Path
 ) -> None:
     started = own_disk(cache, options="size=64m,nr_inodes=40")
@@ -55,7 +55,7 @@ async def test_a_disk_that_fills_up_is_told_and_goes_on_when_there_is_room(
 
 
 def _fill(disk: Path) -> list[Path]:
-    """With files, until the kernel says that there is no room."""
+    """Writes files until the disk is full."""
     made: list[Path] = []
     while True:
         file = disk / f"ballast{len(made)}"

@@ -1,4 +1,4 @@
-"""Readers who ask for it are told when their download has ended; where to is then forgotten."""
+"""Notifications by e-mail and webhook when a download has ended."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ async def response(
         return await client.post("/api/downloads", json=body)
 
 
-async def test_a_mail_says_that_it_is_ready_and_the_address_is_erased(
+async def test_an_email_reports_the_end_and_the_address_is_erased(
     downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, mailbox: Mailbox
 ) -> None:
     pid = await gateway.publish_dataset(downloader, [tape.write("d/x", 2000)])
@@ -85,7 +85,7 @@ async def test_a_call_is_made_again_until_it_is_taken(
      ("webhook", "https://[::1"), ("webhook", "https://a..b/"), ("webhook", "https://a:99999/"),
      ("webhook", f"https://{'a' * 64}.org/"), ("webhook", "https://:80/")],
 )  # fmt: skip
-async def test_what_is_no_address_is_refused(
+async def test_invalid_addresses_are_refused(
     gateway: DownloadGateway, tape: TapeArchive, field: str, value: Any
 ) -> None:
     answer = await response(gateway, {"pid": "p", field: value})
@@ -93,7 +93,7 @@ async def test_what_is_no_address_is_refused(
     assert field in answer.text
 
 
-async def test_an_address_that_cannot_be_one_keeps_nobody_else_waiting(
+async def test_an_invalid_address_does_not_delay_other_notifications(
     downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, mailbox: Mailbox
 ) -> None:
     """What was let in by an older version is given up, not tried for ever."""

@@ -1,4 +1,4 @@
-"""Downloads as readers ask the gateway for them: POST, state, events, and the files behind it."""
+"""Download requests at the gateway: POST, state, events, and the files behind them."""
 
 import asyncio
 import json
@@ -67,7 +67,7 @@ async def test_a_reader_sees_a_download_from_tape_to_disk(
     assert (answer.status_code, answer.content) == (206, tape.content("d/1.bin")[5:10])
 
 
-async def test_events_of_what_is_done_end_at_once(
+async def test_the_event_stream_of_a_finished_download_ends_at_once(
     downloader: DownloaderClient,
     gateway: DownloadGateway,
     tape: TapeArchive,
@@ -126,7 +126,7 @@ async def test_the_same_key_is_the_same_request(
     assert tape.recalls == {"d/1.bin": 1}
 
 
-async def test_bad_requests_are_told_which_field_and_why(
+async def test_invalid_requests_are_refused_with_field_and_reason(
     downloader: DownloaderClient,
     gateway: DownloadGateway,
     tape: TapeArchive,
@@ -172,7 +172,7 @@ async def test_bad_requests_are_told_which_field_and_why(
     assert tape.recalls == {}
 
 
-async def test_what_is_told_late_or_twice_changes_nothing(
+async def test_late_or_repeated_events_change_nothing(
     downloader: DownloaderClient,
     gateway: DownloadGateway,
     tape: TapeArchive,
@@ -198,7 +198,7 @@ async def test_what_is_told_late_or_twice_changes_nothing(
     assert gateway.service.retries.outcomes["dead"] == 0
 
 
-async def test_how_many_files_expired_is_told_beside_those_that_failed(
+async def test_expired_files_are_counted_beside_failed_ones(
     downloader: DownloaderClient,
     gateway: DownloadGateway,
     tape: TapeArchive,
@@ -218,7 +218,7 @@ async def test_how_many_files_expired_is_told_beside_those_that_failed(
     assert (reported["state"], reported["files_failed"]) == ("FAILED", 3)
 
 
-async def test_the_proxy_passes_on_what_the_downloader_says(
+async def test_the_proxy_passes_on_the_response_of_the_downloader(
     downloader: DownloaderClient,
     gateway: DownloadGateway,
     tape: TapeArchive,
@@ -269,7 +269,7 @@ async def test_the_proxy_reaches_nothing_but_data(
         assert b"settled" not in answer
 
 
-async def test_without_a_downloader_the_gateway_says_so(
+async def test_without_a_downloader_the_gateway_reports_it(
     downloader: DownloaderClient,
     gateway: DownloadGateway,
     tape: TapeArchive,

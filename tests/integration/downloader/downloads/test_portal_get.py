@@ -117,7 +117,7 @@ async def test_files_come_while_others_of_the_dataset_are_still_on_tape(
     assert tape.recalls == {f"d/{f.location}": 1 for f in files}
 
 
-async def test_what_came_before_the_rest_failed_is_kept(
+async def test_files_that_arrived_before_an_error_remain(
     downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, tmp_path: Path
 ) -> None:
     await volume(downloader, gateway, tape)
@@ -142,7 +142,7 @@ async def test_what_came_before_the_rest_failed_is_kept(
     assert set(written(tmp_path)) == {"v.zarr/0/1", "a.json"}
 
 
-async def test_interrupted_while_files_are_on_tape_it_keeps_what_came(
+async def test_an_interrupted_download_of_files_on_tape_keeps_the_arrived_files(
     downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, tmp_path: Path
 ) -> None:
     files = await volume(downloader, gateway, tape)
@@ -166,7 +166,7 @@ async def test_interrupted_while_files_are_on_tape_it_keeps_what_came(
     assert reported == {**dict.fromkeys(rest, "present"), "a.json": "downloaded"}
 
 
-async def test_only_the_named_files_come(
+async def test_only_the_selected_files_are_downloaded(
     downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, tmp_path: Path
 ) -> None:
     await volume(downloader, gateway, tape)
@@ -198,7 +198,7 @@ async def test_killed_in_the_middle_it_goes_on_where_it_stopped(
     assert written(tmp_path) == {"big": tape.content("d/big")}
 
 
-async def test_what_cannot_be_verified_is_not_kept(
+async def test_an_unverified_file_is_not_stored(
     downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, tmp_path: Path
 ) -> None:
     files = await volume(downloader, gateway, tape)
@@ -235,7 +235,7 @@ async def test_a_doi_is_as_good_as_a_pid(
     ("arguments", "code"),
     [(("nobody",), 2), ((), 2), (("--no-such-option", "x"), 2)],
 )
-async def test_exit_codes_say_what_went_wrong(
+async def test_exit_codes_distinguish_errors(
     gateway: DownloadGateway,
     tape: TapeArchive,
     tmp_path: Path,
@@ -296,14 +296,14 @@ async def test_several_datasets_come_into_folders_of_their_own_with_a_receipt(
         assert (await downloader.http.get(path)).content == there.read_bytes()
 
 
-async def test_more_than_may_be_asked_for_at_once_is_asked_for_as_the_first_come(
+async def test_datasets_above_the_quota_are_requested_as_the_first_arrive(
     downloader: DownloaderClient,
     gateway: DownloadGateway,
     tape: TapeArchive,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Of one reader as many may wait as `gateway` says: fewer than there are here."""
+    """The quota of the `gateway` fixture is smaller than the number of datasets."""
     monkeypatch.setattr("portal_cli.download.client.TRIES", 1)  # tapes take longer than any tries
     pids: list[str] = []
     for number in range(gateway.settings.most_downloads_waiting + 3):
@@ -319,7 +319,7 @@ async def test_more_than_may_be_asked_for_at_once_is_asked_for_as_the_first_come
     assert len(written(out)) == len(pids) + 1  # with the receipt
 
 
-async def test_what_a_search_finds_is_downloaded_but_no_more_than_allowed(
+async def test_datasets_of_a_search_are_downloaded_up_to_the_limit(
     downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive, tmp_path: Path
 ) -> None:
     files = await several(downloader, gateway, tape)
@@ -335,7 +335,7 @@ async def test_what_a_search_finds_is_downloaded_but_no_more_than_allowed(
     assert (code, "No dataset was found" in err) == (2, True)
 
 
-def test_the_line_of_staging_says_place_and_time() -> None:
+def test_the_progress_line_shows_position_and_time() -> None:
     progress = StagingProgress("ARCHIVED", False, 9, 0, 0, 9, 0, None, place=3, seconds_left=50)  # noqa: FBT003
     assert staging_line(progress) == "ARCHIVED, place 3 in the queue, about 50 s left"
     later = replace(progress, state="RESTORING", place=None, seconds_left=900)

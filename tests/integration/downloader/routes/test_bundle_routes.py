@@ -114,7 +114,7 @@ async def test_the_files_of_a_request_are_a_selection(
     assert (forged.status_code, forged.json()["field"]) == (404, "request")
 
 
-async def test_an_archive_of_files_on_tape_says_how_to_ask(
+async def test_the_response_for_an_archive_of_files_on_tape_contains_the_request_to_send(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     await downloader.register("p", written(tape))
@@ -198,7 +198,7 @@ async def test_a_script_fetches_verifies_and_may_be_run_twice(
         next(p for p in contents(tmp_path) if p.name == "a.json").write_bytes(b"spoilt")
 
 
-async def test_what_is_not_verifiable_is_in_no_archive(
+async def test_unverifiable_files_are_in_no_archive(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     await downloader.register("p", [*written(tape), File(name="bare", size=3)])
@@ -215,7 +215,7 @@ async def test_what_is_not_verifiable_is_in_no_archive(
     assert "request" not in reported
 
 
-async def test_an_archive_of_files_on_their_way_says_that_they_are(
+async def test_an_archive_of_restoring_files_has_the_state_restoring(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     await downloader.register("p", written(tape, NAMES[:1]))
@@ -248,7 +248,7 @@ async def test_a_selection_is_listed_alone_page_by_page(
     assert (none.status_code, none.json()["field"]) == (404, "file")
 
 
-async def test_what_failed_of_a_request_is_listed_with_its_reason(
+async def test_failed_files_of_a_request_are_listed_with_the_reason(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     await downloader.register("p", written(tape))

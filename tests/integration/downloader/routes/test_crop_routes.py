@@ -111,7 +111,7 @@ async def test_a_tag_stays_and_differs_by_box_level_and_format(
         ({"x": ["0:1", "0:2"]}, "x"),
     ],
 )
-async def test_what_is_no_box_is_refused_with_field_and_reason(
+async def test_an_invalid_box_is_refused_with_field_and_reason(
     downloader: DownloaderClient, tape: TapeArchive, query: dict[str, Any], field: str
 ) -> None:
     await online(downloader, tape)
@@ -136,7 +136,7 @@ async def test_more_than_may_be_cut_at_once_is_refused(
     assert answer.status_code == 200
 
 
-async def test_on_tape_it_says_what_to_ask_for_and_recalls_nothing(
+async def test_the_response_for_a_crop_on_tape_contains_the_request_and_recalls_nothing(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     voxels, files = volume(tape)
@@ -159,7 +159,7 @@ async def test_on_tape_it_says_what_to_ask_for_and_recalls_nothing(
     assert names == {f"{inside}{n}" for n in ("zarr.json", "0/zarr.json", "0/c/0/0/0", "0/c/0/0/1")}
 
 
-async def test_of_several_volumes_one_is_named(
+async def test_one_of_several_volumes_must_be_given(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     volume(tape, "a.zarr")

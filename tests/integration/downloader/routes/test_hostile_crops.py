@@ -1,4 +1,4 @@
-"""Boxes as nobody should ask for them: each is answered, or refused with a reason."""
+"""Hostile crop requests: each is answered or refused with a reason, and costs little."""
 # ruff: noqa: RUF001  # digits that are none
 
 import asyncio

@@ -27,7 +27,7 @@ async def volume(downloader: DownloaderClient, tape: TapeArchive) -> bytes:
     return content
 
 
-async def test_a_file_is_served_as_the_standards_say(
+async def test_a_file_is_served_according_to_the_standards(
     downloader: DownloaderClient, volume: bytes
 ) -> None:
     whole = await downloader.get(PID, NAME)
@@ -96,7 +96,7 @@ async def test_halves_of_different_files_never_meet(
     assert (answer.status_code, answer.content) == (206, volume[100:200])
 
 
-async def test_readers_of_other_origins_may_ask_first(
+async def test_preflight_requests_of_other_origins_are_allowed(
     downloader: DownloaderClient, volume: bytes
 ) -> None:
     sent = {"Origin": "https://viewer.example", "Access-Control-Request-Headers": "range"}
@@ -105,7 +105,7 @@ async def test_readers_of_other_origins_may_ask_first(
     assert "Range" in answer.headers["access-control-allow-headers"]
 
 
-async def test_a_file_on_tape_says_how_to_ask_for_it(
+async def test_the_response_for_a_file_on_tape_contains_the_request_to_send(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     await downloader.register("p", [tape.write("d/f")])
@@ -119,7 +119,7 @@ async def test_a_file_on_tape_says_how_to_ask_for_it(
     assert tape.recalls == {}
 
 
-async def test_what_is_unknown_or_not_public_is_not_there(
+async def test_unknown_or_private_datasets_are_not_found(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     await downloader.register("p", [tape.write("d/f")])
@@ -184,7 +184,7 @@ async def test_no_path_leads_anywhere_but_to_a_file_of_a_dataset(
 async def test_a_file_that_is_replaced_is_read_to_its_end(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
-    """The descriptor was opened before: a reader gets the file whose tag it was told."""
+    """An open file is read to its end: the content matches the tag that was sent."""
     await downloader.register("p", [tape.write("d/f", 6_000_000)])
     await downloader.final_event(await downloader.request("p"))
     content = tape.content("d/f")

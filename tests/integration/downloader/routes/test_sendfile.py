@@ -91,7 +91,7 @@ async def test_a_file_that_is_shorter_than_it_was_ends_the_connection(tmp_path: 
             await client.get("/x")
 
 
-async def test_a_reader_who_is_slow_or_leaves_hinders_nobody(tmp_path: Path) -> None:
+async def test_slow_or_disconnected_readers_do_not_delay_others(tmp_path: Path) -> None:
     content = os.urandom(SIZE)
     (tmp_path / "a").touch()
     app = application(tmp_path, content * 8)

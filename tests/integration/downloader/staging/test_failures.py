@@ -1,4 +1,4 @@
-"""What went wrong is told to the operator, file by file."""
+"""Failed files are reported to the operator with their reasons."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ async def reported(*options: str) -> tuple[int, Any]:
     return result.exit_code, json.loads(result.stdout)
 
 
-async def test_a_wrong_checksum_on_tape_is_told_with_its_file(
+async def test_a_wrong_checksum_on_tape_is_reported_with_its_file(
     downloader: DownloaderClient, tape: TapeArchive, addresses: None
 ) -> None:
     files = [tape.write(f"d/{n}", 2000) for n in range(2)]

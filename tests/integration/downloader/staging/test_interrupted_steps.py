@@ -1,4 +1,4 @@
-"""What one step leaves behind where others would hide it, on a real database and archive."""
+"""Interrupted or concurrent steps of single workers, on a real database and archive."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -28,7 +28,7 @@ from tests.drivers.tape import TapeArchive
 
 
 class Interrupted(WlcgArchive):
-    """The archive's client; something else happens while a file is read."""
+    """An archive; another action runs while a file is read."""
 
     meanwhile: Callable[[], Awaitable[object]]
 
@@ -39,7 +39,7 @@ class Interrupted(WlcgArchive):
             yield body
 
 
-async def test_a_pin_that_is_renewed_while_its_file_is_copied_is_let_go_as_the_old_one(
+async def test_a_pin_renewed_during_the_copy_is_released_with_the_old_one(
     store: DownloaderStore, tape: TapeArchive
 ) -> None:
     stores, archive = store.stores, Interrupted(store.settings)
@@ -72,7 +72,7 @@ async def test_a_pin_that_is_renewed_while_its_file_is_copied_is_let_go_as_the_o
     assert len(release_ids) == 2
 
 
-async def test_a_pin_that_is_renewed_while_its_request_is_cancelled_is_let_go_as_the_old_one(
+async def test_a_pin_renewed_during_a_cancellation_is_released_with_the_old_one(
     store: DownloaderStore, tape: TapeArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stores, archive = store.stores, WlcgArchive(store.settings)
@@ -102,7 +102,7 @@ async def test_a_pin_that_is_renewed_while_its_request_is_cancelled_is_let_go_as
     assert answers["POST /release/{id} 200"] == answers["POST /stage 201"] == 2
 
 
-async def test_what_the_archive_still_brings_is_cancelled_there_once_it_is_no_file_any_more(
+async def test_the_recall_of_a_file_that_is_removed_or_expired_is_cancelled(
     store: DownloaderStore, tape: TapeArchive
 ) -> None:
     """Of a newer list, or expired: else it would be pinned when it has come."""
@@ -125,7 +125,7 @@ async def test_what_the_archive_still_brings_is_cancelled_there_once_it_is_no_fi
     assert answers["POST /stage/{id}/cancel 200"] == answers["POST /release/{id} 200"] == 1
 
 
-async def test_a_list_whose_adoption_was_cut_short_is_adopted_to_the_end_when_heard_again(
+async def test_an_interrupted_import_of_a_list_is_completed_by_the_repeated_event(
     store: DownloaderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed after the list is known and before what it lacks is gone: that is no file for ever."""
@@ -158,7 +158,7 @@ async def killed(*_: object) -> None:
 async def answers_once_released(
     store: DownloaderStore, archive: WlcgArchive, tape: TapeArchive
 ) -> dict[str, int]:
-    """What the archive had answered, by call, when nothing was left to let go there."""
+    """Returns the archive's answers by call, after all pins are released."""
     releasing = PinReleaser(store.stores.batches, archive)
     while await releasing.step():
         pass
@@ -167,7 +167,7 @@ async def answers_once_released(
 
 
 class Slow(WlcgArchive):
-    """The archive's client; something else happens before its answer to a request is heard."""
+    """An archive whose answer to a stage request is delayed by another action."""
 
     meanwhile: Callable[[], Awaitable[object]]
 
@@ -178,7 +178,7 @@ class Slow(WlcgArchive):
 
 
 async def a_queued_file(store: DownloaderStore, tape: TapeArchive) -> None:
-    """Asked for by a request that is cancelled, which nobody has seen to."""
+    """Adds a queued file of a request that is cancelled but not handled yet."""
     file, path = tape.write("d/x", 3000), f"/{tape.name}/d/x"
     found = {"location": "x", "path": path, "size": file.size, "sha256": file.sha256}
     await store.add_files(found, state="queued")
@@ -186,10 +186,10 @@ async def a_queued_file(store: DownloaderStore, tape: TapeArchive) -> None:
     await store.stores.requests.cancel("r")
 
 
-async def cancelled_and_let_go(
+async def cancelled_and_released(
     store: DownloaderStore, tape: TapeArchive, archive: WlcgArchive
 ) -> tuple[int, int]:
-    """How often the archive was told so, when all who have to do with it are done."""
+    """Returns how often the archive cancelled and released files, after all workers are idle."""
     assert await store.state("x") == "archived"
     polling, releasing = (
         Poller(store.settings, store.stores, archive),
@@ -203,7 +203,7 @@ async def cancelled_and_let_go(
     return answers.get(cancels, 0), answers.get(releases, 0)
 
 
-async def test_what_is_cancelled_while_the_archive_is_asked_for_it_is_called_off(
+async def test_a_file_cancelled_during_submission_is_cancelled_at_the_archive(
     store: DownloaderStore, tape: TapeArchive
 ) -> None:
     await a_queued_file(store, tape)
@@ -212,11 +212,11 @@ async def test_what_is_cancelled_while_the_archive_is_asked_for_it_is_called_off
     submitting = store.submitter(archive)
     while await submitting.step():
         pass
-    assert await cancelled_and_let_go(store, tape, archive) == (1, 1)
+    assert await cancelled_and_released(store, tape, archive) == (1, 1)
     await archive.close()
 
 
-async def test_what_is_asked_for_while_it_is_cancelled_is_called_off(
+async def test_a_file_submitted_during_its_cancellation_is_cancelled_at_the_archive(
     store: DownloaderStore, tape: TapeArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await a_queued_file(store, tape)
@@ -231,11 +231,11 @@ async def test_what_is_asked_for_while_it_is_cancelled_is_called_off(
 
     monkeypatch.setattr(store.stores.batches, "unpin", meanwhile)
     assert await Canceller(store.stores).step()
-    assert await cancelled_and_let_go(store, tape, archive) == (1, 1)
+    assert await cancelled_and_released(store, tape, archive) == (1, 1)
     await archive.close()
 
 
-async def test_what_is_cancelled_just_before_its_request_is_accepted_is_called_off(
+async def test_a_file_cancelled_just_before_acceptance_is_cancelled_at_the_archive(
     store: DownloaderStore, tape: TapeArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await a_queued_file(store, tape)
@@ -251,7 +251,7 @@ async def test_what_is_cancelled_just_before_its_request_is_accepted_is_called_o
 
     monkeypatch.setattr(batches, "unpin", meanwhile)
     assert await Canceller(store.stores).step()
-    assert await cancelled_and_let_go(store, tape, archive) == (1, 1)
+    assert await cancelled_and_released(store, tape, archive) == (1, 1)
     await archive.close()
 
 
@@ -294,7 +294,7 @@ async def test_a_request_whose_last_portion_moves_nothing_ends_with_the_next_wor
     assert "it has no checksum" in request["reason"]
 
 
-async def test_what_the_cache_gave_up_is_asked_for_again_though_nobody_said_so(
+async def test_an_evicted_file_of_an_open_request_is_queued_again(
     store: DownloaderStore,
 ) -> None:
     await store.add_dataset({"location": "x"})
@@ -325,7 +325,7 @@ async def test_all_that_is_overdue_expires_without_pauses_between(
     assert [await store.state(name) for name in names] == ["expired"] * 5
 
 
-async def test_only_what_is_too_late_is_told_as_expired_when_a_request_is_out_of_time(
+async def test_only_late_files_count_as_expired_when_a_request_exceeds_its_deadline(
     store: DownloaderStore,
 ) -> None:
     names = await store.add_dataset(
@@ -345,7 +345,7 @@ async def test_only_what_is_too_late_is_told_as_expired_when_a_request_is_out_of
     assert failed.files_failed - failed.files_expired == 3  # lost, failed, unverifiable before
 
 
-async def test_what_expired_is_on_tape_and_is_queued_again_when_it_is_asked_for(
+async def test_an_expired_file_is_archived_and_queued_by_a_new_request(
     store: DownloaderStore,
 ) -> None:
     await store.add_dataset({"location": "x"})

@@ -10,7 +10,7 @@ from tests.drivers.downloader import DownloaderClient, StartDownloader
 from tests.drivers.tape import TapeArchive
 
 FILES = FILES_PER_PART + 20  # of a portion and a few
-MANY = FILES_PER_PORTION + 20  # more than are queued at once where they are named
+MANY = FILES_PER_PORTION + 20  # more than one portion
 LAST = f"{FILES - 1:03}.bin"
 
 
@@ -34,7 +34,7 @@ async def first_queued(downloader: DownloaderClient, count: int) -> dict[str, in
     return files
 
 
-async def test_what_is_not_queued_yet_is_said_to_come_and_comes_once_over_a_kill(
+async def test_files_not_queued_yet_are_restoring_and_are_recalled_once_despite_a_kill(
     start_downloader: StartDownloader, tape: TapeArchive
 ) -> None:
     downloader = await start_downloader(most_queued="100", window_seconds="12", batch_files="1000")
@@ -56,7 +56,7 @@ async def test_what_is_not_queued_yet_is_said_to_come_and_comes_once_over_a_kill
 
 
 @pytest.mark.parametrize("named", [None, slice(1, None)], ids=["all", "named"])
-async def test_what_is_cancelled_is_let_go_whether_queued_or_not(
+async def test_cancelled_files_are_released_whether_queued_or_not(
     start_downloader: StartDownloader, tape: TapeArchive, selected: slice | None
 ) -> None:
     downloader = await start_downloader(most_queued="1", window_seconds="60", batch_files="1000")
@@ -74,7 +74,7 @@ async def test_what_is_cancelled_is_let_go_whether_queued_or_not(
     assert await downloader.rows("pins") == []
 
 
-async def test_what_never_gets_room_in_the_queue_ends_with_the_reason(
+async def test_a_request_that_cannot_be_queued_in_time_fails_with_the_reason(
     start_downloader: StartDownloader, tape: TapeArchive
 ) -> None:
     downloader = await start_downloader(

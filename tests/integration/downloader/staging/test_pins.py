@@ -1,4 +1,4 @@
-"""Pins at the archive last until the copy is made, and are let go however that ended."""
+"""Pins at the archive last until the copy is verified, and are released in any case."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from tests.drivers.downloader import StartDownloader
 from tests.drivers.tape import TapeArchive
 
 
-async def test_a_pin_is_renewed_while_a_copy_waits_for_room_and_all_are_let_go(
+async def test_a_pin_is_renewed_while_a_copy_waits_for_space_and_all_are_released(
     start_downloader: StartDownloader, tape: TapeArchive
 ) -> None:
     downloader = await start_downloader(
@@ -17,7 +17,7 @@ async def test_a_pin_is_renewed_while_a_copy_waits_for_room_and_all_are_let_go(
     first = await downloader.request("p", "0")
     await downloader.final_event(first)
     before = calls(tape)["POST /stage 201"]
-    other = await downloader.request("p", "1")  # there is no room as long as the first is kept
+    other = await downloader.request("p", "1")  # there is no space while the first is protected
     async with asyncio.timeout(60):
         while calls(tape)["POST /stage 201"] < before + 3:
             await asyncio.sleep(0.1)

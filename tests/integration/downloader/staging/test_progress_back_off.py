@@ -1,4 +1,4 @@
-"""Sums over large datasets rest for what they cost; what that holds up, and what not."""
+"""Aggregations over large datasets back off; other datasets are not delayed."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ LONG_AGO = datetime.now(UTC) - timedelta(seconds=2 * REPUBLISH_SECONDS)
 
 @pytest.fixture
 async def slow(store: DownloaderStore, monkeypatch: pytest.MonkeyPatch) -> ProgressPublisher:
-    """It has told of p, of two files, which rests from now on; q, of one, is never at rest."""
+    """Published dataset p (two files) and paused it; q (one file) is never paused."""
     monkeypatch.setattr(progress, "REST_FACTOR", 1e9)
     await store.add_dataset({"location": "w"}, {"location": "x"})
     await store.add_dataset({"location": "x"}, pid="q")
@@ -30,17 +30,20 @@ async def arrived_at(store: DownloaderStore, *pids: str) -> None:
         await store.stores.datasets.mark_changed(pid)
 
 
-async def test_others_are_told_of_while_a_large_dataset_rests(
+async def test_other_datasets_are_published_while_a_large_one_is_paused(
     store: DownloaderStore, slow: ProgressPublisher
 ) -> None:
     await arrived_at(store, "p", "q")
     assert await slow.step()
-    assert await store.availability("p", "q") == ["ARCHIVED", "ONLINE"]  # the first says so later
+    assert await store.availability("p", "q") == [
+        "ARCHIVED",
+        "ONLINE",
+    ]  # the first is published later
     assert await store.publisher().step()  # by one that is rested
     assert await store.availability("p", "q") == ["ONLINE", "ONLINE"]
 
 
-async def test_no_dataset_rests_for_longer_than_anything_may_be_untold(
+async def test_no_aggregation_pauses_longer_than_the_republish_interval(
     store: DownloaderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "REST_FACTOR", 1e9)
@@ -67,7 +70,7 @@ async def test_a_request_for_few_files_of_a_dataset_that_rests_ends_when_they_co
     assert await store.availability("p") == ["ARCHIVED"]
 
 
-async def test_what_was_not_told_for_long_is_told_while_all_that_is_new_rests(
+async def test_stale_requests_are_published_while_changed_datasets_are_paused(
     store: DownloaderStore, slow: ProgressPublisher
 ) -> None:
     await store.add_request(pid="q")

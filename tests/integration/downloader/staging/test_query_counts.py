@@ -1,4 +1,4 @@
-"""What is looked up, and how often, on a real database."""
+"""How many database queries the workers need, on a real database."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -61,7 +61,7 @@ class Replies(monitoring.CommandListener):
         pass
 
 
-async def test_whether_all_of_an_archive_is_there_is_one_look_where_the_dataset_is(
+async def test_one_query_shows_that_all_files_of_an_archive_are_online(
     store: DownloaderStore,
 ) -> None:
     names = await store.add_dataset(*({"location": f"{n // 10:02}/{n:03}"} for n in range(300)))
@@ -83,7 +83,7 @@ async def test_whether_all_of_an_archive_is_there_is_one_look_where_the_dataset_
     assert not await files.any_offline(whole, names[:31])
 
 
-async def test_room_is_made_without_looking_at_all_that_the_cache_holds_for_each_file(
+async def test_eviction_does_not_aggregate_the_whole_cache_for_each_file(
     store: DownloaderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(eviction, "SIZE_COST_FACTOR", 1e9)
@@ -104,7 +104,7 @@ async def test_room_is_made_without_looking_at_all_that_the_cache_holds_for_each
     assert await store.stores.contents.total_bytes() == 3100
 
 
-async def test_what_requests_name_is_remembered_as_far_as_there_is_room_and_read_one_by_one(
+async def test_names_of_requests_are_cached_up_to_the_limit_and_read_one_by_one(
     store: DownloaderStore,
 ) -> None:
     rows = [{"_id": f"r{n}", "locations": [f"{n}/{i}" for i in range(10)]} for n in range(4)]
@@ -128,7 +128,7 @@ async def test_what_requests_name_is_remembered_as_far_as_there_is_room_and_read
     assert await naming.still_to_queue({"r3": ""}, {"3/2"}) == {"3/2"}  # what is in use now stays
 
 
-async def test_whether_files_are_on_their_way_is_asked_without_reading_all_that_others_named(
+async def test_pending_files_are_found_without_reading_the_names_of_all_requests(
     store: DownloaderStore,
 ) -> None:
     names = [f"{'long ' * 20}{n:04}" for n in range(2000)]
@@ -153,14 +153,14 @@ async def test_whether_files_are_on_their_way_is_asked_without_reading_all_that_
         assert await requests.still_to_queue("p", page) == set(page[100:])
         replies.bytes = replies.count = 0
         assert await requests.still_to_queue("p", page) == set(page[100:])
-        assert replies.count == 2  # one for those that ask for all of it
+        assert replies.count == 2  # one for requests of the whole dataset
         assert replies.bytes < len(bson.encode(selected[0])) / 10
         whole = {**row, "_id": "whole", "locations": None, "next": "x"}
         await store.database["requests"].insert_one(whole)
         assert await requests.still_to_queue("p", ["w", "x", "y"]) == {"y"}
 
 
-async def test_each_staged_file_is_claimed_by_one_and_not_once_it_is_let_go(
+async def test_each_staged_file_is_leased_to_one_worker_and_not_after_its_release(
     store: DownloaderStore,
 ) -> None:
     names = [{"location": f"{n:02}"} for n in range(20)]
@@ -185,7 +185,7 @@ async def test_each_staged_file_is_claimed_by_one_and_not_once_it_is_let_go(
     assert (again.id, again.owner != first.owner) == (first.id, True)
 
 
-async def test_what_was_asked_for_first_goes_first_though_it_is_staged_later(
+async def test_the_oldest_file_is_copied_first_although_it_is_staged_later(
     store: DownloaderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetcher, "CANDIDATES_SECONDS", 0.0)
@@ -199,7 +199,7 @@ async def test_what_was_asked_for_first_goes_first_though_it_is_staged_later(
     assert claimed == ["1", "first", "2"]
 
 
-async def test_room_that_comes_file_by_file_is_not_asked_for_file_by_file(
+async def test_capacity_that_becomes_free_file_by_file_is_not_used_file_by_file(
     store: DownloaderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await store.add_files(*({"location": f"{n:02}"} for n in range(40)), state="queued")
@@ -231,7 +231,7 @@ async def test_room_that_comes_file_by_file_is_not_asked_for_file_by_file(
     await archive.close()
 
 
-async def test_the_next_batch_is_found_by_as_many_looks_however_much_waits(
+async def test_the_next_batch_needs_the_same_number_of_queries_however_much_waits(
     store: DownloaderStore,
 ) -> None:
     """And of what is staged and not copied there is no more than may be under way."""

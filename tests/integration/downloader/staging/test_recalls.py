@@ -1,4 +1,4 @@
-"""From a request to verified files: once for all who ask, over restarts, with reasons."""
+"""From a request to verified files: recalled once for all requests, across restarts."""
 
 import asyncio
 from typing import Any
@@ -17,7 +17,7 @@ def folder(tape: TapeArchive, count: int, name: str = "d", size: int = 3000) -> 
     return [tape.write(f"{name}/{n:03}.bin", size) for n in range(count)]
 
 
-async def test_what_is_asked_for_is_recalled_verified_and_served(
+async def test_requested_files_are_recalled_verified_and_served(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     await downloader.register("a/b", folder(tape, 3))
@@ -46,7 +46,7 @@ async def test_twenty_requests_at_once_recall_each_file_once(
     assert tape.stage_requests == 1
 
 
-async def test_pins_are_let_go_after_the_copy(
+async def test_pins_are_released_after_the_copy(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     await downloader.register("p", folder(tape, 4))
@@ -88,7 +88,7 @@ async def test_a_killed_downloader_goes_on_where_it_was(
     assert answer.content == tape.content("d/039.bin")
 
 
-async def test_a_corrupt_file_is_never_served_and_the_reason_is_told(
+async def test_a_corrupt_file_is_never_served_and_its_reason_is_published(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     await downloader.register("p", folder(tape, 3))
@@ -153,7 +153,7 @@ async def test_a_lost_file_is_not_tried_again(
     ],
     ids=str,
 )
-async def test_a_stumbling_archive_costs_nobody_a_file(
+async def test_temporary_errors_of_the_archive_lose_no_file(
     downloader: DownloaderClient, tape: TapeArchive, fault: dict[str, Any]
 ) -> None:
     await downloader.register("p", folder(tape, 6))
@@ -162,7 +162,7 @@ async def test_a_stumbling_archive_costs_nobody_a_file(
     assert tape.recalls == {f"d/{n:03}.bin": 1 for n in range(6)}
 
 
-async def test_what_is_refused_as_a_whole_does_not_block_the_others(
+async def test_a_refused_stage_request_does_not_block_other_files(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     files = folder(tape, 5)

@@ -35,7 +35,7 @@ async def test_two_hundred_overlapping_requests_cause_one_recall_of_each_file(
     assert tape.recalls == {f"d/{name}": 1 for name in wanted}
 
 
-async def test_what_is_cancelled_is_not_recalled(
+async def test_a_cancelled_file_is_not_recalled(
     downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive
 ) -> None:
     pid = await gateway.publish_dataset(downloader, folder(tape, 6))
@@ -62,7 +62,7 @@ async def test_what_is_cancelled_is_not_recalled(
     assert set(states.values()) <= {"ONLINE", "ARCHIVED"}
 
 
-async def test_what_is_staged_is_told_to_all_without_who_asked(
+async def test_the_staging_list_is_public_without_requesters(
     downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive
 ) -> None:
     pid = await gateway.publish_dataset(downloader, folder(tape, 3))
@@ -95,7 +95,7 @@ async def test_more_than_a_reader_may_wait_for_is_refused_with_figures(
     assert int(refused[0].headers["retry-after"]) > 0
 
 
-async def test_what_is_asked_for_at_once_is_judged_one_by_one(
+async def test_concurrent_requests_are_checked_in_sequence(
     downloader: DownloaderClient, gateway: DownloadGateway, tape: TapeArchive
 ) -> None:
     pid = await gateway.publish_dataset(downloader, folder(tape, 2))
@@ -124,7 +124,7 @@ async def test_every_dialect_of_the_archive_is_understood(
     assert archive.recalls == {f"d/{n:03}.bin": 1 for n in (0, 1, 2, 4)}
 
 
-async def test_files_are_asked_for_by_tape_where_somebody_tells_the_places(
+async def test_files_are_staged_by_tape_where_locations_are_known(
     start_downloader: StartDownloader, tape: TapeArchive
 ) -> None:
     downloader = await start_downloader(tape_places_url=f"{tape.url}/_tape")
@@ -138,7 +138,7 @@ async def test_files_are_asked_for_by_tape_where_somebody_tells_the_places(
     assert placed == {t["path"]: (f"tape {t['tape']}", t["position"]) for t in reported}
 
 
-async def test_files_go_by_folder_while_nobody_tells_their_places(
+async def test_files_are_staged_by_folder_while_locations_are_unknown(
     start_downloader: StartDownloader, tape: TapeArchive
 ) -> None:
     downloader = await start_downloader(tape_places_url=f"{tape.url}/no-such-thing")
@@ -147,7 +147,7 @@ async def test_files_go_by_folder_while_nobody_tells_their_places(
     assert [row["group"] for row in await downloader.rows("files")] == [f"folder /{tape.name}/d"]
 
 
-async def test_what_is_read_for_long_is_kept_while_it_is_read(
+async def test_a_file_that_is_read_for_long_stays_protected(
     start_downloader: StartDownloader, tape: TapeArchive
 ) -> None:
     downloader = await start_downloader(read_seconds="1.5", keep_seconds="0.1")

@@ -1,4 +1,4 @@
-"""Workers look only where there is cause, and nothing is overlooked for that."""
+"""Workers run only when there is work, and no work is overlooked."""
 
 import asyncio
 import random
@@ -28,7 +28,7 @@ async def test_many_lists_in_any_order_and_twice_leave_the_newest_of_each(
         assert set(downloader.availability(pid)) == {"ARCHIVED"}
 
 
-async def test_another_replica_finishes_what_one_that_was_killed_had_begun(
+async def test_another_replica_finishes_the_work_of_a_killed_one(
     start_downloader: StartDownloader, tape: TapeArchive, tmp_path: Any
 ) -> None:
     downloader = await start_downloader(window_seconds="3")

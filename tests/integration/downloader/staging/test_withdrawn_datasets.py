@@ -1,4 +1,4 @@
-"""A dataset that was withdrawn gives nothing away any more, and says why."""
+"""Files of a withdrawn dataset are not served, and the reason is given."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -44,7 +44,7 @@ async def test_files_of_a_withdrawn_dataset_are_gone(
     assert "consent was withdrawn" in answers[-1].text
 
 
-async def test_a_request_for_what_is_withdrawn_ends_with_the_reason_and_recalls_nothing(
+async def test_a_request_for_a_withdrawn_dataset_fails_with_the_reason_and_recalls_nothing(
     start_downloader: StartDownloader, tape: TapeArchive
 ) -> None:
     downloader = await start_downloader(window_seconds="60")
