@@ -7,7 +7,7 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    ("dialect", "api", "told"),
+    ("dialect", "api", "reported"),
     [
         ("spec", "/api/v1", {"state": "COMPLETED"}),
         ("eos", "/api/v1", {"onDisk": True}),

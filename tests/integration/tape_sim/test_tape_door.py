@@ -35,7 +35,7 @@ def test_head_is_get_without_the_bytes(tape: Any, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "first", "last"),
+    ("header", "first", "last"),
     [
         ("bytes=0-0", 0, 0),
         ("bytes=100-199", 100, 199),
@@ -46,24 +46,24 @@ def test_head_is_get_without_the_bytes(tape: Any, path: str) -> None:
     ],
 )
 def test_a_range_has_exactly_the_requested_bytes(
-    tape: Any, path: str, response: str, first: int, last: int
+    tape: Any, path: str, header: str, first: int, last: int
 ) -> None:
-    answer = tape.http.get(path, headers={"Range": response})
+    answer = tape.http.get(path, headers={"Range": header})
     assert answer.status_code == 206
     assert answer.headers["content-range"] == f"bytes {first}-{last}/{SIZE}"
     assert answer.content == tape.write(path, SIZE)[first : last + 1]
 
 
-@pytest.mark.parametrize("asked", ["bytes=5000-", "bytes=5000-6000", "bytes=-0"])
-def test_a_range_behind_the_end_cannot_be_had(tape: Any, path: str, response: str) -> None:
-    answer = tape.http.get(path, headers={"Range": response})
+@pytest.mark.parametrize("header", ["bytes=5000-", "bytes=5000-6000", "bytes=-0"])
+def test_a_range_behind_the_end_cannot_be_had(tape: Any, path: str, header: str) -> None:
+    answer = tape.http.get(path, headers={"Range": header})
     assert answer.status_code == 416
     assert answer.headers["content-range"] == f"bytes */{SIZE}"
 
 
-@pytest.mark.parametrize("asked", ["lines=1-2", "bytes=9-1", "bytes=-", "bytes=0-1,4-5", "bytes"])
-def test_a_range_that_means_nothing_is_ignored(tape: Any, path: str, response: str) -> None:
-    answer = tape.http.get(path, headers={"Range": response})
+@pytest.mark.parametrize("header", ["lines=1-2", "bytes=9-1", "bytes=-", "bytes=0-1,4-5", "bytes"])
+def test_a_range_that_means_nothing_is_ignored(tape: Any, path: str, header: str) -> None:
+    answer = tape.http.get(path, headers={"Range": header})
     assert answer.status_code == 200
     assert len(answer.content) == SIZE
 

@@ -55,7 +55,7 @@ async def test_files_not_queued_yet_are_restoring_and_are_recalled_once_despite_
     assert downloader.availability("p") == ["ARCHIVED", "RESTORING", "ONLINE"]
 
 
-@pytest.mark.parametrize("named", [None, slice(1, None)], ids=["all", "named"])
+@pytest.mark.parametrize("selected", [None, slice(1, None)], ids=["all", "selected"])
 async def test_cancelled_files_are_released_whether_queued_or_not(
     start_downloader: StartDownloader, tape: TapeArchive, selected: slice | None
 ) -> None:

@@ -19,14 +19,14 @@ async def withdraw(downloader: DownloaderClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "address",
     [("v.bin", {}), ("", {"format": "zip"}), ("", {"format": "tar"}), ("", {})],
     ids=["a file", "zip", "tar", "the list"],
 )
 async def test_files_of_a_withdrawn_dataset_are_gone(
-    downloader: DownloaderClient, tape: TapeArchive, response: tuple[str, dict[str, str]]
+    downloader: DownloaderClient, tape: TapeArchive, address: tuple[str, dict[str, str]]
 ) -> None:
-    location, params = response
+    location, params = address
     await downloader.register("p", [tape.write("d/v.bin")])
     await downloader.final_event(await downloader.request("p"))
     before = await downloader.get("p", location, params=params)
