@@ -70,7 +70,7 @@ class DoiService:
 
 @asynccontextmanager
 async def running_doi(settings: DoiSettings) -> AsyncIterator[DoiService]:
-    """Run the service until it is healthy, or reports what it waits for, and stop it at the end."""
+    """Run the service; yields it as soon as it is healthy, and stops it at the end."""
     await topology.declare(settings)
     connection = await aio_pika.connect(settings.amqp_url.get_secret_value())
     channel = await connection.channel()

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from portal_shared import profile as profiles
 from portal_shared.citation.relations import Related, incoming_relations, related_by_doi
+from portal_shared.contracts.records import DoiLevel
 from portal_shared.runtime.mongo import Doc, UpdateMany, UpdateOne, WriteConflict, translate_errors
 
 from portal_doi.domain.row import RESERVED, RegistryRow, RelativeRow
@@ -51,7 +52,7 @@ class Relatives:
             for relation in incoming_relations(other.links, row.pid)
         ]
         types = profiles.load(row.record["profile"]).doi.resource_types
-        found = [
+        found: list[tuple[str, str, DoiLevel]] = [
             (relation, doi, level_of(other))
             for relation, other in links
             if other and (doi := visible_doi(other))
