@@ -1,10 +1,10 @@
-"""Makes the table of techniques from a release of PaNET.
+"""Builds the table of techniques from a release of PaNET.
 
     python shared/tools/build_panet.py PaNET.csv --version 1.3.0
 
 PaNET.csv is the ontology's own source (https://github.com/pan-ontologies/PaNET, source/PaNET.csv),
-a template of the tool ROBOT. What it says is completed with what follows from it: a class that is
-defined as "A and B" is below both, and above whatever is below both.
+a template of the tool ROBOT. Broader terms that follow from its definitions are added: a class
+defined as "A and B" is below both, and above everything that is below both.
 """
 
 import argparse
@@ -33,17 +33,23 @@ Atom = tuple[str, str]  # property and what it has some of; ("", class) for a cl
 class Term:
     label: str
     alternatives: list[str]
-    above: set[Atom] = field(default_factory=set[Atom])  # what it is said to be
-    definition: set[Atom] = field(default_factory=set[Atom])  # what makes anything be it
+    above: set[Atom] = field(default_factory=set[Atom])  # its stated broader classes and properties
+    definition: set[Atom] = field(
+        default_factory=set[Atom]
+    )  # conditions that are sufficient for the class
 
 
 def read(text: str) -> tuple[dict[str, Term], dict[str, str]]:
-    """Terms by number, and the class that having a property makes one of. Raises Invalid."""
+    """Returns terms by number, and the class that each property implies. Raises Invalid."""
     rows = list(csv.reader(io.StringIO(text)))
     kinds = rows[1] if len(rows) > 1 else []
     if "ID" not in kinds or "EC %" not in kinds:
-        raise Invalid("is no source of PaNET: its second line names no ID and EC %", field="file")
-    named = {one[kinds.index("A rdfs:label")]: n for one in rows[2:] if (n := _number(one, kinds))}
+        raise Invalid(
+            "is not the source of PaNET: its second line has no ID and EC %", field="file"
+        )
+    numbers = {
+        one[kinds.index("A rdfs:label")]: n for one in rows[2:] if (n := _number(one, kinds))
+    }
     terms: dict[str, Term] = {}
     domains: dict[str, str] = {}
     for row in rows[2:]:
@@ -53,12 +59,12 @@ def read(text: str) -> tuple[dict[str, Term], dict[str, str]]:
         cells = list(zip(kinds, row, strict=False))
         label = next(c for k, c in cells if k == "A rdfs:label")
         if _cell(cells, "DOMAIN"):
-            domains[label] = named.get(_cell(cells, "DOMAIN"), "")
+            domains[label] = numbers.get(_cell(cells, "DOMAIN"), "")
             continue
         term = terms.setdefault(number, Term(label, []))
         term.alternatives += [c for k, c in cells if k.endswith("#altLabel") and c]
-        term.above |= set(_atoms(cells, "SC %", named))
-        term.definition |= set(_atoms(cells, "EC %", named))
+        term.above |= set(_atoms(cells, "SC %", numbers))
+        term.definition |= set(_atoms(cells, "EC %", numbers))
     for term in terms.values():
         term.above |= term.definition
     return terms, domains
@@ -73,68 +79,70 @@ def _cell(cells: Sequence[tuple[str, str]], kind: str) -> str:
     return next((c for k, c in cells if k == kind), "")
 
 
-def _atoms(cells: Sequence[tuple[str, str]], kind: str, named: Mapping[str, str]) -> Iterator[Atom]:
-    """Of the expressions of one kind: names, 'p' some 'x', and these joined by and."""
+def _atoms(
+    cells: Sequence[tuple[str, str]], kind: str, numbers: Mapping[str, str]
+) -> Iterator[Atom]:
+    """Yields the atoms of expressions of one kind: names, 'p' some 'x', joined by `and`."""
     for _, text in (c for c in cells if c[0] == kind):
         expression = text.strip()
         if expression in ("", "owl:Thing") or "://" in expression:
             continue
-        if expression in named:
-            yield "", named[expression]
+        if expression in numbers:
+            yield "", numbers[expression]
             continue
-        held = ""
+        relation = ""
         for token in _TOKEN.finditer(expression):
             name, number, some, _ = token.groups()
             if some or (name is None and number is None):
                 continue
             if name is not None and expression[token.end() :].lstrip().startswith("some"):
-                held = name
+                relation = name
                 continue
-            yield held, number or _known(name or "", named)
-            held = ""
+            yield relation, number or _known(name or "", numbers)
+            relation = ""
 
 
-def _known(name: str, named: Mapping[str, str]) -> str:
-    if name not in named:
+def _known(name: str, numbers: Mapping[str, str]) -> str:
+    if name not in numbers:
         raise Invalid(f"the class {name!r} is not known", field="file")
-    return named[name]
+    return numbers[name]
 
 
 def broader(terms: Mapping[str, Term], domains: Mapping[str, str]) -> dict[str, set[str]]:
-    """Every class above each, said or inferred, itself left out."""
-    held: dict[str, set[Atom]] = {n: {("", n), *t.above} for n, t in terms.items()}
+    """Returns all broader classes of each class, stated or inferred, without itself."""
+    atoms_of: dict[str, set[Atom]] = {n: {("", n), *t.above} for n, t in terms.items()}
     changed = True
     while changed:
         changed = False
-        for atoms in held.values():
-            more = set(_following(atoms, held, domains))
+        for atoms in atoms_of.values():
+            more = set(_implied(atoms, atoms_of, domains))
             more |= {
                 ("", n) for n, t in terms.items() if t.definition and t.definition <= (atoms | more)
             }
             if not more <= atoms:
                 atoms.update(more)
                 changed = True
-    return {n: {c for p, c in atoms if not p and c != n} for n, atoms in held.items()}
+    return {n: {c for p, c in atoms if not p and c != n} for n, atoms in atoms_of.items()}
 
 
-def _following(
-    atoms: set[Atom], held: Mapping[str, set[Atom]], domains: Mapping[str, str]
+def _implied(
+    atoms: set[Atom], atoms_of: Mapping[str, set[Atom]], domains: Mapping[str, str]
 ) -> Iterator[Atom]:
     for name, of in atoms:
         if not name:
-            yield from held.get(of, ())
+            yield from atoms_of.get(of, ())
             continue
-        yield from ((name, above) for kind, above in held.get(of, ()) if not kind)
+        yield from ((name, above) for kind, above in atoms_of.get(of, ()) if not kind)
         if domains.get(name):
             yield "", domains[name]
 
 
 def table(text: str) -> str:
-    """The techniques with their nearest broader ones, as a table."""
+    """Returns the techniques with their nearest broader ones as CSV."""
     terms, domains = read(text)
     above = broader(terms, domains)
-    told = io.StringIO()
-    writer = csv.writer(told, lineterminator="\n")
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
     writer.writerow(HEAD)
     for number, term in sorted(terms.items()):
         if not _SPECIFIER.fullmatch(number):
@@ -142,11 +150,11 @@ def table(text: str) -> str:
             writer.writerow(
                 [number, term.label, ";".join(dict.fromkeys(term.alternatives)), nearest]
             )
-    return told.getvalue()
+    return written.getvalue()
 
 
 def _nearest(of: str, above: Mapping[str, set[str]]) -> set[str]:
-    """Those that are not above another one above it; whatever is the same as it, too."""
+    """Returns the broader classes that are not above another broader class."""
     strictly = {o for o in above[of] if of not in above[o]}
     return {
         one

@@ -1,1 +1,5 @@
-"""What the services have in common: the contracts, and the plumbing under them."""
+"""Contracts and common parts of all services of the portal."""
+
+from importlib.metadata import version
+
+__version__ = version("portal-shared")

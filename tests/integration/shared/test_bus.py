@@ -1,4 +1,4 @@
-"""The bus on a real broker: what is said is heard; what fails is tried again, then told as dead."""
+"""The bus on a real broker: events are consumed, failures retried and then moved to dead letters."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -22,7 +22,7 @@ FAILED = DoiFailed(pid="a", level="dataset", version=1, reason="r")
 
 class Notebook:
     def __init__(self) -> None:
-        self.heard: list[DoiFailed] = []
+        self.received: list[DoiFailed] = []
         self.fails_with: Exception | None = None
         self.fails_times = 0
 
@@ -34,8 +34,8 @@ router = RabbitRouter()
     publisher.event_queue("ingest", DoiFailed), channel=publisher.channel(1), no_reply=True
 )
 async def note(event: DoiFailed, notebook: Annotated[Notebook, Context()]) -> None:
-    notebook.heard.append(event)
-    if notebook.fails_with and len(notebook.heard) <= notebook.fails_times:
+    notebook.received.append(event)
+    if notebook.fails_with and len(notebook.received) <= notebook.fails_times:
         raise notebook.fails_with
 
 
@@ -58,7 +58,7 @@ async def notebook(settings: Settings) -> AsyncIterator[tuple[Service, Notebook]
         yield service, notebook
 
 
-async def say(service: Service, body: bytes) -> None:
+async def publish(service: Service, body: bytes) -> None:
     await service.publisher.publish(
         body,
         exchange=topology.EVENTS,
@@ -68,7 +68,7 @@ async def say(service: Service, body: bytes) -> None:
     )
 
 
-async def dead(settings: Settings) -> aio_pika.abc.AbstractIncomingMessage | None:
+async def dead_letter(settings: Settings) -> aio_pika.abc.AbstractIncomingMessage | None:
     connection = await aio_pika.connect(settings.amqp_url.get_secret_value())
     async with connection:
         channel = await connection.channel()
@@ -76,62 +76,64 @@ async def dead(settings: Settings) -> aio_pika.abc.AbstractIncomingMessage | Non
         return await queue.get(no_ack=True, fail=False)
 
 
-async def test_a_message_is_heard_once(notebook: tuple[Service, Notebook]) -> None:
-    service, heard = notebook
-    await say(service, FAILED.model_dump_json().encode())
-    await until(lambda: len(heard.heard) == 1)
-    assert heard.heard == [FAILED]
+async def test_a_message_is_received_once(notebook: tuple[Service, Notebook]) -> None:
+    service, notes = notebook
+    await publish(service, FAILED.model_dump_json().encode())
+    await until(lambda: len(notes.received) == 1)
+    assert notes.received == [FAILED]
 
 
-async def test_a_failure_that_may_pass_is_tried_again(notebook: tuple[Service, Notebook]) -> None:
-    service, heard = notebook
-    heard.fails_with, heard.fails_times = Unavailable("not now"), 1
-    await say(service, FAILED.model_dump_json().encode())
-    await until(lambda: len(heard.heard) == 2)
+async def test_a_temporary_failure_is_retried(notebook: tuple[Service, Notebook]) -> None:
+    service, notes = notebook
+    notes.fails_with, notes.fails_times = Unavailable("not now"), 1
+    await publish(service, FAILED.model_dump_json().encode())
+    await until(lambda: len(notes.received) == 2)
     assert service.retries.outcomes["retried"] == 1
     assert service.retries.outcomes["dead"] == 0
 
 
-async def test_tried_often_enough_it_is_dead_with_the_reason(
+async def test_after_the_last_attempt_a_message_is_a_dead_letter_with_the_reason(
     notebook: tuple[Service, Notebook], settings: Settings
 ) -> None:
-    service, heard = notebook
-    heard.fails_with, heard.fails_times = Unavailable("not now"), 100
-    await say(service, FAILED.model_dump_json().encode())
+    service, notes = notebook
+    notes.fails_with, notes.fails_times = Unavailable("not now"), 100
+    await publish(service, FAILED.model_dump_json().encode())
     await until(lambda: service.retries.outcomes["dead"] == 1)
-    message = await dead(settings)
+    message = await dead_letter(settings)
     assert message is not None
-    assert len(heard.heard) == len(settings.retry_delays) + 1
+    assert len(notes.received) == len(settings.retry_delays) + 1
     assert message.headers["x-reason"] == "not now"
     assert message.headers["x-queue"] == "ingest.doi.failed.v1"
     assert (message.message_id, message.correlation_id) == ("m1", "c1")
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe", b"{", b"[]", b'{"pid": 1}', b"", b"null"])
-async def test_a_body_the_model_refuses_is_dead_at_once(
+async def test_an_invalid_body_is_a_dead_letter_at_once(
     notebook: tuple[Service, Notebook], settings: Settings, body: bytes
 ) -> None:
-    service, heard = notebook
-    await say(service, body)
+    service, notes = notebook
+    await publish(service, body)
     await until(lambda: service.retries.outcomes["dead"] == 1)
-    message = await dead(settings)
+    message = await dead_letter(settings)
     assert message is not None
     assert message.body == body
     assert message.headers["x-reason"]
-    assert heard.heard == []
+    assert notes.received == []
 
 
-async def test_what_cannot_succeed_is_not_tried_again(
+async def test_a_permanent_failure_is_not_retried(
     notebook: tuple[Service, Notebook], settings: Settings
 ) -> None:
-    service, heard = notebook
-    heard.fails_with, heard.fails_times = Invalid("never", field="pid"), 100
-    await say(service, FAILED.model_dump_json().encode())
+    service, notes = notebook
+    notes.fails_with, notes.fails_times = Invalid("never", field="pid"), 100
+    await publish(service, FAILED.model_dump_json().encode())
     await until(lambda: service.retries.outcomes["dead"] == 1)
-    assert len(heard.heard) == 1
+    assert len(notes.received) == 1
 
 
-async def test_an_event_nobody_is_bound_to_is_not_sent(notebook: tuple[Service, Notebook]) -> None:
+async def test_an_event_without_a_bound_queue_is_not_published(
+    notebook: tuple[Service, Notebook],
+) -> None:
     service, _ = notebook
     with pytest.raises(Unavailable, match="no queue takes"):
         await service.publisher.publish(
@@ -176,7 +178,7 @@ async def test_events_leave_in_the_order_they_were_added(
             await outbox.add(session, [event])
 
         await mongo.transaction(service.client, add)
-        await asyncio.sleep(0.002)  # created_at is kept in milliseconds
+        await asyncio.sleep(0.002)  # MongoDB stores created_at in milliseconds
     await outbox.relay_batch(service.publisher, "a relay")
     await until(lambda: len(book.heard) == 20)
     assert [event.version for event in book.heard] == list(range(20))

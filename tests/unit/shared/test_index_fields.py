@@ -1,4 +1,4 @@
-"""Documents as their datasets name them."""
+"""Keys of documents in the index of datasets, and the pids they contain."""
 
 import hypothesis.strategies as st
 from hypothesis import given
@@ -9,23 +9,23 @@ LONG = st.integers(215, 225).map(lambda n: "x" * n) | st.integers(105, 115).map(
 
 
 @given(st.sets(PIDS | LONG, max_size=8))
-def test_whether_all_can_be_told_again_is_known(pids: set[str]) -> None:
-    named = [index_fields.ancestor_key(pid) for pid in pids]
-    told = [index_fields.ancestor_pid(one) for one in named]
-    assert index_fields.all_pids_known(named) == (None not in told)
-    assert {pid for pid in told if pid} <= pids
+def test_keys_know_whether_they_contain_all_pids(pids: set[str]) -> None:
+    keys = [index_fields.ancestor_key(pid) for pid in pids]
+    found = [index_fields.ancestor_pid(one) for one in keys]
+    assert index_fields.all_pids_known(keys) == (None not in found)
+    assert {pid for pid in found if pid} <= pids
 
 
 @given(st.sets(PIDS | LONG, max_size=8))
-def test_those_that_can_be_told_stand_in_the_order_of_their_pids(pids: set[str]) -> None:
-    named = sorted(
+def test_keys_sort_like_their_pids(pids: set[str]) -> None:
+    keys = sorted(
         n for pid in pids if index_fields.all_pids_known([n := index_fields.ancestor_key(pid)])
     )
-    told = [index_fields.ancestor_pid(one) for one in named]
-    assert told == sorted(pid for pid in told if pid)
+    found = [index_fields.ancestor_pid(one) for one in keys]
+    assert found == sorted(pid for pid in found if pid)
 
 
-def test_a_pid_is_told_up_to_the_bytes_that_are_kept() -> None:
+def test_a_key_contains_a_pid_of_up_to_220_bytes() -> None:
     assert index_fields.all_pids_known(
         [index_fields.ancestor_key("x" * 220), index_fields.ancestor_key("é" * 110)]
     )
