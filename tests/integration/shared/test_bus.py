@@ -1,4 +1,4 @@
-"""The bus on a real broker: events are consumed, failures retried and then moved to dead letters."""
+"""The bus on a real broker: events are consumed; failures are retried or become dead letters."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -73,10 +73,10 @@ def test_names_are_found_in_each_form(name: str) -> None:
     assert "PaNET01188" in techniques.find_terms(name)
 
 
-def test_the_table_tells_where_it_is_from() -> None:
-    told = json.loads((panet.DATA / "panet.json").read_text("utf-8"))
-    assert told["license"] == "CC-BY-4.0"
-    assert told["version"].startswith("1.3")
+def test_the_table_names_its_source() -> None:
+    about = json.loads((panet.DATA / "panet.json").read_text("utf-8"))
+    assert about["license"] == "CC-BY-4.0"
+    assert about["version"].startswith("1.3")
 
 
 SOURCE = """x,ID,Label,Alt,Parent,Parent,Equivalent,Equivalent,Domain
