@@ -221,4 +221,6 @@ class Supervisor:
             self._node.stop()
         if self._mongo:
             self._mongo.stop()
-        self._layout.instance_file.unlink(missing_ok=True)
+        found = read_instance(self._layout)
+        if found and found.get("pid") == os.getpid():  # not that of another running instance
+            self._layout.instance_file.unlink(missing_ok=True)
