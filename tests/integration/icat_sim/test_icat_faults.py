@@ -1,8 +1,8 @@
-"""The knobs: every way in which a server can let its client down, and the count of calls."""
+"""Fault injection: each fault as the client sees it, and the count of calls."""
 
 import http.client
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -12,21 +12,23 @@ import icat
 import pytest
 from icat.exception import ICATError
 
+from tests.drivers.icat import IcatSimulator, running
+
 
 @pytest.fixture(scope="module")
-def flaky(tmp_path_factory: pytest.TempPathFactory, running: Callable[..., Any]) -> Iterator[Any]:
-    """A server that tests may spoil, one after the other."""
+def flaky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IcatSimulator]:
+    """A server into which the tests inject faults, one after the other."""
     with running(tmp_path_factory.mktemp("flaky")) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def root(flaky: Any) -> icat.Client:
-    return flaky.client()
+def root(flaky: IcatSimulator) -> icat.Client:
+    return flaky.client(kind=icat.Client)
 
 
 @pytest.fixture
-def own(flaky: Any) -> Any:
+def own(flaky: IcatSimulator) -> IcatSimulator:
     flaky.post("/_faults", {"clear": True})
     return flaky
 
@@ -52,7 +54,12 @@ def names(client: icat.Client, name: str = "-") -> list[str]:
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else None,
 )
 def test_a_fault_hits_the_next_call_of_its_operation(
-    own: Any, root: icat.Client, fault: dict[str, Any], raised: type[Exception], *, done: bool
+    own: IcatSimulator,
+    root: icat.Client,
+    fault: dict[str, Any],
+    raised: type[Exception],
+    *,
+    done: bool,
 ) -> None:
     name = str(uuid4())
     own.fail_next(**fault, operation="create")
@@ -64,7 +71,7 @@ def test_a_fault_hits_the_next_call_of_its_operation(
     root.new("Facility", name=f"{name} again").create()
 
 
-def test_faults_last_for_the_calls_they_were_given(own: Any, root: icat.Client) -> None:
+def test_faults_last_for_the_calls_they_were_given(own: IcatSimulator, root: icat.Client) -> None:
     own.fail_next("http", count=2)
     for _ in range(2):
         with pytest.raises(Exception, match="503"):
@@ -75,7 +82,9 @@ def test_faults_last_for_the_calls_they_were_given(own: Any, root: icat.Client) 
     assert names(root) == []
 
 
-def test_a_slow_answer_exceeds_the_clients_patience(own: Any, root: icat.Client) -> None:
+def test_a_slow_answer_exceeds_the_timeout_of_the_client(
+    own: IcatSimulator, root: icat.Client
+) -> None:
     root.set_options(timeout=0.2)
     own.fail_next("slow", seconds=3, operation="search")
     with pytest.raises((TimeoutError, URLError)):
@@ -85,7 +94,7 @@ def test_a_slow_answer_exceeds_the_clients_patience(own: Any, root: icat.Client)
     assert names(root) == []
 
 
-def test_calls_are_counted_by_operation(own: Any, root: icat.Client) -> None:
+def test_calls_are_counted_by_operation(own: IcatSimulator, root: icat.Client) -> None:
     before = own.get("/_calls")
     assert before["login"] == 1
     assert before["getEntityInfo"] == 54
@@ -113,7 +122,7 @@ def test_calls_are_counted_by_operation(own: Any, root: icat.Client) -> None:
         (b'{"faults": [{"fault": "error", "type": []}]}', "type: [] is not allowed"),
     ],
 )
-def test_an_order_that_makes_no_sense_is_refused(server: Any, order: bytes, reason: str) -> None:
+def test_an_invalid_fault_is_refused(server: IcatSimulator, order: bytes, reason: str) -> None:
     with pytest.raises(HTTPError) as refused:
         urlopen(Request(f"{server.url}/_faults", order, method="POST"), timeout=30)  # noqa: S310
     with refused.value as answer:
@@ -129,7 +138,7 @@ def test_an_order_that_makes_no_sense_is_refused(server: Any, order: bytes, reas
         (b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', b"document type"),
     ],
 )
-def test_what_is_not_soap_is_refused(server: Any, body: bytes, reason: bytes) -> None:
+def test_what_is_not_soap_is_refused(server: IcatSimulator, body: bytes, reason: bytes) -> None:
     with pytest.raises(HTTPError) as refused:
         urlopen(Request(f"{server.url}/ICATService/ICAT", body, method="POST"), timeout=30)  # noqa: S310
     with refused.value as answer:
@@ -137,7 +146,7 @@ def test_what_is_not_soap_is_refused(server: Any, body: bytes, reason: bytes) ->
         assert reason in answer.read()
 
 
-def test_one_connection_carries_many_requests(server: Any) -> None:
+def test_one_connection_carries_many_requests(server: IcatSimulator) -> None:
     connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=30)
     for _ in range(3):
         connection.request("GET", "/health")
@@ -149,7 +158,7 @@ def test_one_connection_carries_many_requests(server: Any) -> None:
     connection.close()
 
 
-def test_every_type_of_error_reaches_the_client(own: Any, root: icat.Client) -> None:
+def test_every_type_of_error_reaches_the_client(own: IcatSimulator, root: icat.Client) -> None:
     kinds = {
         "BAD_PARAMETER": icat.ICATParameterError,
         "INTERNAL": icat.ICATInternalError,

@@ -1,11 +1,13 @@
-"""What the rules among ICAT's own beans let a user see and do who is not root."""
+"""What ICAT's Rule beans allow a user who is not root to read and write."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import icat
 import pytest
+
+from tests.drivers.icat import Archive, running
 
 READ, CREATE, UPDATE, DELETE = (
     f"{access} access to this Dataset is not allowed."
@@ -14,9 +16,9 @@ READ, CREATE, UPDATE, DELETE = (
 
 
 class Guarded:
-    """A server with data of the facility, and a guest to whom rules are given."""
+    """A server with data of the facility, and a guest whose rights come from rules."""
 
-    def __init__(self, archive: Any, guest: icat.Client) -> None:
+    def __init__(self, archive: Archive, guest: icat.Client) -> None:
         self.archive, self.root, self.guest = archive, archive.client, guest
         self.user = archive.make("User", name="simple/guest")
         self.group = archive.make("Grouping", name="friends")
@@ -35,7 +37,7 @@ class Guarded:
         return self.archive.make("Rule", crudFlags=flags, what=what, grouping=grouping)
 
     def mine(self, name: str) -> Any:
-        """The dataset as the guest holds it."""
+        """The dataset, as a bean of the guest's client."""
         volume = self.root.search(f"SELECT d FROM Dataset d WHERE d.name = '{name}' INCLUDE 1")[0]  # noqa: S608
         return self.guest.new(
             "Dataset", id=volume.id, name=name, complete=volume.complete,
@@ -56,9 +58,7 @@ class Guarded:
 
 
 @pytest.fixture(scope="module")
-def clients(
-    tmp_path_factory: pytest.TempPathFactory, running: Callable[..., Any]
-) -> Iterator[tuple[icat.Client, icat.Client]]:
+def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[icat.Client, icat.Client]]:
     """Root and the guest, on a server that has been given no rules."""
     users = ("--user=root:root", "--user=guest:guest", "--root-user=simple/root")
     with running(tmp_path_factory.mktemp("guarded"), *users) as server:
@@ -66,11 +66,9 @@ def clients(
 
 
 @pytest.fixture
-def guarded(
-    clients: tuple[icat.Client, icat.Client], new_archive: Callable[..., Any]
-) -> Iterator[Guarded]:
+def guarded(clients: tuple[icat.Client, icat.Client]) -> Iterator[Guarded]:
     root, guest = clients
-    guarded = Guarded(new_archive(root), guest)
+    guarded = Guarded(Archive(root), guest)
     yield guarded
     guarded.wipe()
 
@@ -115,7 +113,7 @@ def test_a_rule_of_a_group_is_for_its_members(guarded: Guarded) -> None:
     assert guarded.seen() == ["heart", "lung"]
 
 
-def test_a_rule_may_name_the_user(guarded: Guarded) -> None:
+def test_a_rule_may_refer_to_the_user(guarded: Guarded) -> None:
     guarded.rule("CR", "Dataset [createId = :user]")
     assert guarded.seen() == []
     guarded.new("mine").create()
@@ -187,7 +185,7 @@ def test_many_are_created_only_if_each_may_be(guarded: Guarded) -> None:
     assert len(guarded.root.search("Dataset")) == 2
 
 
-def test_updating_asks_the_bean_as_it_is_stored(guarded: Guarded) -> None:
+def test_an_update_is_checked_on_the_stored_bean(guarded: Guarded) -> None:
     guarded.rule("U", "Dataset [complete = FALSE]")
     heart, lung = guarded.mine("heart"), guarded.mine("lung")
     heart.complete = False
@@ -258,9 +256,7 @@ def test_deleting_needs_the_right_on_all_that_goes_with_it(guarded: Guarded) -> 
         ("R", "SELECT d.name FROM Dataset d", "takes the crudFlags U and no other"),
     ],
 )
-def test_a_rule_that_makes_no_sense_is_refused(
-    guarded: Guarded, flags: str, what: str, reason: str
-) -> None:
+def test_an_invalid_rule_is_refused(guarded: Guarded, flags: str, what: str, reason: str) -> None:
     with pytest.raises(icat.ICATParameterError, match=reason):
         guarded.rule(flags, what)
     group = guarded.archive.new("Grouping", name="with a rule")

@@ -8,11 +8,13 @@ import icat
 import pytest
 from icat.query import Query
 
+from tests.drivers.icat import Archive, IcatSimulator
+
 
 @pytest.fixture(scope="module")
-def organs(client: icat.Client, new_archive: Callable[..., Any]) -> Any:
+def organs(client: icat.Client) -> Archive:
     """Three volumes, of two samples and of none, with ages and files."""
-    archive = new_archive(client)
+    archive = Archive(client)
     age = archive.parameter_type("age", units="a")
     note = archive.parameter_type("note", "STRING")
     samples = [
@@ -75,7 +77,7 @@ ALL = ["brain", "heart", "lung"]
         ("o.name = 'x'' OR ''1''=''1'", []),
     ],
 )
-def test_conditions_choose_datasets(organs: Any, condition: str, names: list[str]) -> None:
+def test_conditions_choose_datasets(organs: Archive, condition: str, names: list[str]) -> None:
     query = f"SELECT o FROM Dataset o WHERE o.investigation.id = {{inv}} AND ({condition})"  # noqa: S608
     assert [found.name for found in organs.search(f"{query} ORDER BY o.name")] == names
 
@@ -121,13 +123,13 @@ def test_conditions_choose_datasets(organs: Any, condition: str, names: list[str
         ("Sample.name <-> Dataset [name = 'heart' AND investigation.id = {inv}]", ["LADAF-2021"]),
     ],
 )  # fmt: skip
-def test_queries_answer_values(organs: Any, query: str, answer: list[Any]) -> None:
+def test_queries_answer_values(organs: Archive, query: str, answer: list[Any]) -> None:
     query = query.replace("{in}", "o.investigation.id = {inv}")
     query = query.replace("{fac}", str(organs.facility.id))
     assert organs.search(query) == answer
 
 
-def test_dates_and_texts_that_look_like_dates_keep_their_type(organs: Any) -> None:
+def test_dates_and_texts_that_look_like_dates_keep_their_type(organs: Archive) -> None:
     organs.make(
         "Publication", investigation=organs.investigation, fullReference="2019-12-31", url="1"
     )
@@ -140,7 +142,7 @@ def test_dates_and_texts_that_look_like_dates_keep_their_type(organs: Any) -> No
     assert organs.search(started) == [datetime(2024, 3, 1, tzinfo=UTC)]
 
 
-def test_include_adds_just_what_it_names(organs: Any) -> None:
+def test_include_adds_only_the_given_relations(organs: Archive) -> None:
     query = "SELECT o FROM Dataset o WHERE o.investigation.id = {inv} AND o.name = 'lung'"
     (plain,) = organs.search(query)
     assert plain.type is None
@@ -165,7 +167,7 @@ def test_include_adds_just_what_it_names(organs: Any) -> None:
     assert len(got.datafiles) == 2
 
 
-def test_python_icats_own_queries_are_understood(organs: Any) -> None:
+def test_queries_built_by_python_icat_are_accepted(organs: Archive) -> None:
     query = Query(
         organs.client,
         "Dataset",
@@ -186,7 +188,7 @@ def test_python_icats_own_queries_are_understood(organs: Any) -> None:
     assert organs.client.searchMatching(key).id == found.id
 
 
-def test_large_answers_come_in_chunks(organs: Any) -> None:
+def test_large_answers_come_in_chunks(organs: Archive) -> None:
     query = Query(
         organs.client,
         "Dataset",
@@ -197,8 +199,8 @@ def test_large_answers_come_in_chunks(organs: Any) -> None:
     assert [dataset.name for dataset in found] == ["brain", "heart", "lung"]
 
 
-def test_an_answer_with_too_much_is_refused(start: Any, new_archive: Callable[..., Any]) -> None:
-    archive = new_archive(start("--max-entities", "3").client())
+def test_an_answer_above_the_limit_is_refused(start: Callable[..., IcatSimulator]) -> None:
+    archive = Archive(start("--max-entities", "3").client())
     archive.client.createMany([archive.dataset(name) for name in "abc"])
     names = "SELECT o.name FROM Dataset o"
     assert len(archive.search(names)) == 3
@@ -248,7 +250,7 @@ def test_an_answer_with_too_much_is_refused(start: Any, new_archive: Callable[..
         "Dataset [name = 'x'",
     ],
 )  # fmt: skip
-def test_a_query_that_makes_no_sense_is_a_bad_parameter(client: icat.Client, query: str) -> None:
+def test_an_invalid_query_is_a_bad_parameter(client: icat.Client, query: str) -> None:
     with pytest.raises(icat.ICATParameterError) as refused:
         client.search(query)
     assert refused.value.message

@@ -1,10 +1,11 @@
-"""Logging in, staying in and being thrown out."""
+"""Logins, sessions and their end; the schema that a client learns."""
 
 from collections.abc import Callable
-from typing import Any
 
 import icat
 import pytest
+
+from tests.drivers.icat import IcatSimulator, QuickClient
 
 
 def test_a_client_learns_the_schema_from_the_server(client: icat.Client) -> None:
@@ -20,7 +21,7 @@ def test_a_client_learns_the_schema_from_the_server(client: icat.Client) -> None
     assert "datasetTechniques" in dataset.InstMRel
 
 
-def test_entity_info_tells_lengths_and_nulls(client: icat.Client) -> None:
+def test_entity_info_has_lengths_and_nullability(client: icat.Client) -> None:
     fields = {field.name: field for field in client.getEntityInfo("Dataset").fields}
     assert fields["location"].stringLength == 511
     assert fields["name"].notNullable
@@ -31,13 +32,13 @@ def test_entity_info_tells_lengths_and_nulls(client: icat.Client) -> None:
         client.getEntityInfo("Organ")
 
 
-def test_a_login_names_its_user_and_lasts_two_hours(client: icat.Client) -> None:
+def test_a_login_has_a_user_name_and_lasts_two_hours(client: icat.Client) -> None:
     assert client.getUserName() == "simple/root"
     assert 119 < client.getRemainingMinutes() <= 120
     assert "maxEntities 10000" in client.getProperties()
 
 
-def test_the_authenticators_say_what_they_need(client: icat.Client) -> None:
+def test_the_authenticators_list_their_credentials(client: icat.Client) -> None:
     (simple,) = client.getAuthenticatorInfo()
     assert simple.mnemonic == "simple"
     assert [(key.name, key.hide) for key in simple.keys] == [
@@ -66,7 +67,7 @@ def test_a_wrong_login_is_refused(
         client.sessionId = session
 
 
-def test_a_session_that_was_logged_out_is_unknown(server: Any) -> None:
+def test_a_session_that_was_logged_out_is_unknown(server: IcatSimulator) -> None:
     client = server.client("ingest")
     assert client.getUserName() == "simple/ingest"
     session = client.sessionId
@@ -79,7 +80,9 @@ def test_a_session_that_was_logged_out_is_unknown(server: Any) -> None:
         client.search("Facility")
 
 
-def test_an_expired_session_refuses_until_it_is_refreshed(start: Callable[..., Any]) -> None:
+def test_an_expired_session_refuses_until_it_is_refreshed(
+    start: Callable[..., IcatSimulator],
+) -> None:
     server = start()
     client = server.client()
     assert server.post("/_faults", {"expire_sessions": True})["expired_sessions"] == 1
@@ -89,27 +92,29 @@ def test_an_expired_session_refuses_until_it_is_refreshed(start: Callable[..., A
     assert client.search("Facility") == []
 
 
-def test_sessions_end_by_themselves(start: Callable[..., Any]) -> None:
+def test_sessions_end_after_their_lifetime(start: Callable[..., IcatSimulator]) -> None:
     server = start("--lifetime-minutes", "0")
-    client = icat.Client(server.url, cache=None)
+    client = QuickClient(server.url, cache=None)
     client.autoLogout = False
     with pytest.raises(icat.ICATSessionError, match="has expired"):
         client.login("simple", {"username": "root", "password": "root"})
 
 
-def test_data_and_session_survive_a_kill(start: Callable[..., Any]) -> None:
+def test_data_and_session_survive_a_kill(start: Callable[..., IcatSimulator]) -> None:
     first = start()
     client = first.client()
     client.new("Facility", name="ESRF").create()
-    first.end(kill=True)
-    again = icat.Client(start().url, cache=None)
+    first.stop(kill=True)
+    again = QuickClient(start().url, cache=None)
     again.autoLogout = False
     again.sessionId = client.sessionId
     assert again.getUserName() == "simple/root"
     assert [facility.name for facility in again.search("Facility")] == ["ESRF"]
 
 
-def test_a_user_without_rights_sees_nothing_and_changes_nothing(start: Callable[..., Any]) -> None:
+def test_a_user_without_rights_sees_nothing_and_changes_nothing(
+    start: Callable[..., IcatSimulator],
+) -> None:
     server = start("--user", "root:r", "--user", "guest:g", "--root-user", "simple/root")
     root, guest = server.client("root", "r"), server.client("guest", "g")
     facility = root.new("Facility", name="ESRF")

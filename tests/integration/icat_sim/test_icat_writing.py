@@ -1,4 +1,4 @@
-"""Creating, updating and deleting: what is kept, and how a refusal is worded."""
+"""Create, update and delete: what is stored, and the messages of errors."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,8 +8,10 @@ from typing import Any
 import icat
 import pytest
 
+from tests.drivers.icat import Archive, IcatSimulator
 
-def test_a_nested_create_makes_the_whole_tree(archive: Any) -> None:
+
+def test_a_nested_create_makes_the_whole_tree(archive: Archive) -> None:
     energy = archive.parameter_type("energy", units="keV")
     note = archive.parameter_type("note", "STRING")
     instrument = archive.make("Instrument", facility=archive.facility, name="BM18")
@@ -45,7 +47,7 @@ def test_a_nested_create_makes_the_whole_tree(archive: Any) -> None:
     assert found.investigation.facility.id == archive.facility.id
 
 
-def test_a_nested_create_that_fails_leaves_nothing(archive: Any) -> None:
+def test_a_nested_create_that_fails_leaves_nothing(archive: Archive) -> None:
     volume = archive.dataset("heart")
     volume.datafiles = [archive.new("Datafile", name=name) for name in ("a", "b", "a")]
     with pytest.raises(icat.ICATInternalError, match="Unexpected DB response"):
@@ -54,7 +56,7 @@ def test_a_nested_create_that_fails_leaves_nothing(archive: Any) -> None:
     assert archive.search("Datafile [dataset.investigation.id = {inv}]") == []
 
 
-def test_a_second_bean_with_the_same_key_is_refused(archive: Any) -> None:
+def test_a_second_bean_with_the_same_key_is_refused(archive: Archive) -> None:
     archive.dataset("heart").create()
     key = f"investigation = 'id:{archive.investigation.id}', name = 'heart'"
     with pytest.raises(icat.ICATObjectExistsError, match=f"Dataset exists with {key}"):
@@ -70,13 +72,13 @@ def test_a_second_bean_with_the_same_key_is_refused(archive: Any) -> None:
     ],
 )
 def test_the_outermost_bean_is_diagnosed(
-    archive: Any, fields: dict[str, Any], message: str
+    archive: Archive, fields: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(icat.ICATValidationError, match=message):
         archive.dataset(**{"name": "heart", **fields}).create()
 
 
-def test_a_reference_to_nothing_is_an_internal_error(archive: Any) -> None:
+def test_a_reference_to_nothing_is_an_internal_error(archive: Archive) -> None:
     nowhere = archive.new("DatasetType", id=999_999)
     with pytest.raises(icat.ICATInternalError, match="FOREIGN KEY"):
         archive.dataset("heart", type=nowhere).create()
@@ -85,7 +87,7 @@ def test_a_reference_to_nothing_is_an_internal_error(archive: Any) -> None:
         archive.dataset("heart", type=unsaved).create()
 
 
-def test_parameters_must_suit_their_type(archive: Any) -> None:
+def test_parameters_must_suit_their_type(archive: Archive) -> None:
     energy = archive.parameter_type(
         "energy", enforced=True, minimumNumericValue=5.0, maximumNumericValue=250.0
     )
@@ -117,7 +119,7 @@ def test_parameters_must_suit_their_type(archive: Any) -> None:
         archive.parameter(kind, dataset=volume, **value).create()
 
 
-def test_update_replaces_all_but_who_created(archive: Any) -> None:
+def test_update_replaces_all_but_who_created(archive: Archive) -> None:
     sample = archive.make("Sample", name="LADAF", investigation=archive.investigation)
     archive.dataset("heart", description="old", location="/a", sample=sample).create()
     query = "SELECT o FROM Dataset o WHERE o.investigation.id = {inv} INCLUDE 1"
@@ -133,7 +135,7 @@ def test_update_replaces_all_but_who_created(archive: Any) -> None:
     assert after.modTime >= before.modTime
 
 
-def test_a_wrong_update_changes_nothing(archive: Any) -> None:
+def test_a_wrong_update_changes_nothing(archive: Archive) -> None:
     archive.dataset("heart").create()
     archive.dataset("lung").create()
     query = "SELECT o FROM Dataset o WHERE o.investigation.id = {inv} AND o.name = 'lung' INCLUDE 1"
@@ -147,7 +149,7 @@ def test_a_wrong_update_changes_nothing(archive: Any) -> None:
     assert archive.search(query)[0].name == "lung"
 
 
-def test_delete_takes_all_that_hangs_on_it(archive: Any) -> None:
+def test_delete_removes_all_children(archive: Archive) -> None:
     energy = archive.parameter_type("energy")
     sample = archive.make("Sample", name="LADAF", investigation=archive.investigation)
     volume = archive.dataset("heart", sample=sample)
@@ -167,7 +169,7 @@ def test_delete_takes_all_that_hangs_on_it(archive: Any) -> None:
     assert archive.client.get("ParameterType", energy.id).name == "energy"
 
 
-def test_what_is_not_there_is_not_found(archive: Any) -> None:
+def test_what_is_not_there_is_not_found(archive: Archive) -> None:
     gone = archive.new("Dataset", id=999_999, name="x")
     for attempt in (gone.update, lambda: archive.client.delete(gone), gone.get):
         with pytest.raises(icat.ICATNoObjectError, match=r"Dataset\[id:999999\] not found\."):
@@ -176,7 +178,7 @@ def test_what_is_not_there_is_not_found(archive: Any) -> None:
         archive.client.delete(archive.new("Dataset"))
 
 
-def test_many_are_created_together_or_not_at_all(archive: Any) -> None:
+def test_many_are_created_together_or_not_at_all(archive: Archive) -> None:
     ids = archive.client.createMany([archive.dataset(name) for name in "ab"])
     assert len(set(ids)) == 2
     with pytest.raises(icat.ICATObjectExistsError) as refused:
@@ -193,34 +195,30 @@ def test_many_are_created_together_or_not_at_all(archive: Any) -> None:
     assert archive.search(names) == []
 
 
-def test_strict_errors_name_what_is_wrong_inside(
-    start: Callable[..., Any], new_archive: Callable[..., Any]
-) -> None:
-    archive = new_archive(start("--strict-nested-errors").client())
+def test_strict_errors_report_what_is_wrong_inside(start: Callable[..., IcatSimulator]) -> None:
+    archive = Archive(start("--strict-nested-errors").client())
     volume = archive.dataset("heart")
     volume.datafiles = [archive.new("Datafile", name="a" * 256)]
     with pytest.raises(icat.ICATValidationError, match="Datafile: name cannot have length > 255"):
         volume.create()
 
 
-def test_dates_without_a_zone_are_the_servers(
-    start: Callable[..., Any], new_archive: Callable[..., Any]
-) -> None:
-    archive = new_archive(start("--server-tz", "Europe/Berlin").client())
+def test_dates_without_a_zone_are_the_servers(start: Callable[..., IcatSimulator]) -> None:
+    archive = Archive(start("--server-tz", "Europe/Berlin").client())
     archive.dataset("heart", startDate=date(2024, 7, 1)).create()
     (found,) = archive.search("SELECT o.startDate FROM Dataset o")
     assert found == datetime(2024, 6, 30, 22, tzinfo=UTC)
     assert archive.search("Dataset [startDate = {ts 2024-07-01 00:00:00}]")
 
 
-def test_values_of_the_wrong_type_are_named(archive: Any) -> None:
+def test_values_of_the_wrong_type_are_reported(archive: Archive) -> None:
     volume = archive.dataset("heart")
     volume.instance.fileCount = "many"
     with pytest.raises(icat.ICATValidationError, match="fileCount is not a valid Long: 'many'"):
         volume.create()
 
 
-def test_several_clients_write_at_once(server: Any, archive: Any) -> None:
+def test_several_clients_write_at_once(server: IcatSimulator, archive: Archive) -> None:
     def write(number: int) -> list[int]:
         client = server.client()
         parent = client.new("Investigation", id=archive.investigation.id)

@@ -1,10 +1,10 @@
-"""The IDS beside the simulator: what python-icat's own tests do not ask of it."""
+"""The simulator's IDS, beyond what python-icat's own tests cover."""
 
 import http.client
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -15,13 +15,16 @@ import icat
 import pytest
 from icat.ids import DataSelection
 
+from tests.drivers.icat import Archive, IcatSimulator, running
+
 USERS = ("--user=root:root", "--user=guest:guest", "--root-user=simple/root")
+SLOW_RESTORE = "--restore-seconds=600"
 
 
 class Stored:
     """A dataset with two files in the IDS."""
 
-    def __init__(self, server: Any, archive: Any) -> None:
+    def __init__(self, server: IcatSimulator, archive: Archive) -> None:
         self.server, self.client = server, archive.client
         self.client.add_ids(f"{server.url}/ids")
         self.volume = archive.make(
@@ -36,19 +39,28 @@ class Stored:
         file = self.client.new("Datafile", name=name, dataset=self.volume, datafileFormat=self.kind)
         return self.client.putData(io.BytesIO(content), file)
 
+    def all_content(self) -> list[Path]:
+        """The files in the storage of the server."""
+        return sorted((self.server.folder / "ids").rglob("*-*"))
+
     def guest(self) -> icat.Client:
         guest = self.server.client("guest")
         guest.add_ids(f"{self.server.url}/ids")
         return guest
 
 
+@pytest.fixture(scope="module")
+def ids_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IcatSimulator]:
+    with running(tmp_path_factory.mktemp("icat"), *USERS, SLOW_RESTORE) as server:
+        yield server
+
+
 @pytest.fixture
-def stored(start: Callable[..., Any], new_archive: Callable[..., Any]) -> Stored:
-    server = start(*USERS, "--restore-seconds=600")
-    return Stored(server, new_archive(server.client()))
+def stored(ids_server: IcatSimulator) -> Stored:
+    return Stored(ids_server, Archive(ids_server.client()))
 
 
-def test_a_file_comes_back_from_where_one_wants(stored: Stored) -> None:
+def test_a_file_is_read_from_an_offset(stored: Stored) -> None:
     one = DataSelection(stored.files[:1])
     assert stored.client.ids.getData(one).read() == b"abc"
     rest = stored.client.ids.getData(one, offset=2)
@@ -69,7 +81,7 @@ def test_a_dataset_comes_as_the_same_zip_each_time(stored: Stored) -> None:
             assert [archive.read(name) for name in archive.namelist()] == [b"abc", b"de"]
 
 
-def test_what_is_archived_has_to_be_restored_first(stored: Stored) -> None:
+def test_archived_data_must_be_restored_first(stored: Stored) -> None:
     ids = stored.client.ids
     ids.archive(stored.all)
     assert ids.getStatus(stored.all) == "ARCHIVED"
@@ -88,13 +100,15 @@ def test_what_is_archived_has_to_be_restored_first(stored: Stored) -> None:
     assert not ids.isPrepared(prepared)
 
 
-def test_a_restore_takes_its_time_and_is_forgotten_in_a_restart(
-    stored: Stored, start: Callable[..., Any]
+def test_a_restore_takes_time_and_is_lost_in_a_restart(
+    start: Callable[..., IcatSimulator],
 ) -> None:
+    server = start(*USERS, SLOW_RESTORE)
+    stored = Stored(server, Archive(server.client()))
     stored.client.ids.archive(stored.all)
     stored.client.ids.restore(stored.all)
     assert stored.client.ids.getStatus(stored.all) == "RESTORING"
-    stored.server.end(kill=True)
+    server.stop(kill=True)
     again = start(*USERS).client()
     again.add_ids(f"{again.url.partition('/ICAT')[0]}/ids")
     assert again.ids.getStatus(stored.all) == "ARCHIVED"
@@ -103,7 +117,7 @@ def test_a_restore_takes_its_time_and_is_forgotten_in_a_restart(
     assert again.ids.getData(DataSelection(stored.files[1:])).read() == b"de"
 
 
-def test_rules_hold_for_files_too(stored: Stored) -> None:
+def test_rules_apply_to_files(stored: Stored) -> None:
     guest, archive = stored.guest(), stored.client
     file = DataSelection(stored.files[:1])
     with pytest.raises(icat.IDSInsufficientPrivilegesError, match="READ access"):
@@ -122,8 +136,8 @@ def test_rules_hold_for_files_too(stored: Stored) -> None:
     assert guest.ids.getStatus(stored.all) == "ONLINE"
 
 
-def test_a_file_that_is_refused_leaves_nothing(stored: Stored, tmp_path: Path) -> None:
-    kept = sorted((tmp_path / "icat" / "ids").rglob("*-*"))
+def test_a_file_that_is_refused_leaves_nothing(stored: Stored) -> None:
+    before = stored.all_content()
     with pytest.raises(icat.IDSBadRequestError, match="exists with"):
         stored.put("a", b"again")
     connection = http.client.HTTPConnection(stored.server.url.removeprefix("http://"), timeout=30)
@@ -138,8 +152,8 @@ def test_a_file_that_is_refused_leaves_nothing(stored: Stored, tmp_path: Path) -
     connection.endheaders(b"3\r\nabc\r\nno size\r\n")
     assert connection.getresponse().status == 400
     connection.close()
-    assert sorted((tmp_path / "icat" / "ids").rglob("*-*")) == kept
-    assert len(kept) == 2
+    assert stored.all_content() == before
+    assert len([path for path in before if path.parent.name == str(stored.volume.id)]) == 2
 
 
 @pytest.mark.parametrize(
@@ -154,8 +168,8 @@ def test_a_file_that_is_refused_leaves_nothing(stored: Stored, tmp_path: Path) -
         ("shred", 501, "NotImplementedException"),
     ],
 )
-def test_what_makes_no_sense_is_refused(
-    server: Any, client: icat.Client, path: str, status: int, code: str
+def test_an_invalid_request_is_refused(
+    server: IcatSimulator, client: icat.Client, path: str, status: int, code: str
 ) -> None:
     session = "" if "sessionId" in path else f"&sessionId={client.sessionId}"
     url = f"{server.url}/ids/{path}{'' if '?' in path else '?'}{session}"
@@ -166,11 +180,11 @@ def test_what_makes_no_sense_is_refused(
         assert json.load(answer)["code"] == code
 
 
-def test_to_select_nothing_is_to_delete_nothing(stored: Stored) -> None:
+def test_an_empty_selection_deletes_nothing(stored: Stored) -> None:
     stored.client.ids.delete(DataSelection())
     assert stored.client.ids.getSize(stored.all) == 5
 
 
-def test_it_says_where_its_icat_is(server: Any) -> None:
+def test_ids_has_the_address_of_its_icat(server: IcatSimulator) -> None:
     with urlopen(f"{server.url}/ids/getIcatUrl", timeout=30) as answer:  # noqa: S310
         assert answer.read().decode() == server.url

@@ -1,8 +1,9 @@
 """python-icat's own test-suite, from its source distribution, run against the simulator.
 
-The distribution is the one that uv.lock names, checked against the lock's hash; nothing of it is
-kept here. Its test files are dealt out to shards, which run beside each other: each has a copy of
-the suite and a simulator of its own, since the suite wipes the server it is given.
+The distribution is the one in uv.lock, checked against the lock's hash; no part of it is in this
+repository. Its test files are divided into shards that run in parallel, each with a copy of the
+suite and a simulator of its own, since the suite wipes its server. Clients of the suite load the
+descriptions of entity types once per process (see entity_info_cache.py), not once per test.
 """
 
 import os
@@ -14,10 +15,11 @@ import tomllib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+
+from tests.drivers.icat import running
 
 LOCK = Path(__file__).parents[4] / "uv.lock"
 REQUIRED = os.environ.get("PORTAL_REQUIRE_SERVICES") == "1"
@@ -26,16 +28,16 @@ USERS = {
     **{name: ("simple", name) for name in ("root", "idsreader", "useroffice")},
     "ingest": ("simple", "dataingest"),
     **{name: ("db", name) for name in ("acord", "ahau", "jbotu", "jdoe", "nbour", "rbeck")},
-}  # section of the suite's configuration: authenticator and user, whose password is the name
+}  # section of the suite's configuration: authenticator and user; the password is the name
 OPTIONS = [f"--user={how}/{name}:{name}" for how, name in USERS.values()]
 OPTIONS += ["--root-user=simple/root", "--server-tz=Europe/Berlin"]  # where its reference data are
 
-Outcomes = dict[str, str]  # id of a test case: passed, or what became of it
+Outcomes = dict[str, str]  # id of a test case: "passed", or the kind and reason of another outcome
 
 
 @pytest.fixture(scope="session")
 def sdist(pytestconfig: pytest.Config) -> Path:
-    """The source distribution; kept between runs, skipped if it cannot be had."""
+    """The source distribution, cached between runs; the tests are skipped if it is unavailable."""
     packages = tomllib.loads(LOCK.read_text(encoding="utf-8"))["package"]
     (locked,) = (package for package in packages if package["name"] == "python-icat")
     folder = Path(pytestconfig.cache.mkdir("python-icat"))  # pyright: ignore[reportOptionalMemberAccess]
@@ -48,14 +50,14 @@ def sdist(pytestconfig: pytest.Config) -> Path:
         got = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
         found = list(folder.glob(f"python*{locked['version']}.tar.gz"))
         if got.returncode:
-            reason = f"python-icat's source distribution cannot be had: {got.stderr[-500:]}"
+            reason = f"python-icat's source distribution cannot be downloaded: {got.stderr[-500:]}"
             (pytest.fail if REQUIRED else pytest.skip)(reason)
     return found[0]
 
 
 @pytest.fixture(scope="session")
 def suite(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The suite, ready but for the server it is to use."""
+    """The suite, prepared except for the address of its server."""
     folder = tmp_path_factory.mktemp("python-icat")
     with tarfile.open(sdist) as archive:
         archive.extractall(folder, filter="data")
@@ -70,8 +72,8 @@ def suite(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def outcomes(suite: Path, tmp_path_factory: pytest.TempPathFactory, running: Any) -> Outcomes:
-    """What became of each test case."""
+def outcomes(suite: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
+    """The outcome of each test case."""
 
     def run(files: list[str]) -> Outcomes:
         folder = tmp_path_factory.mktemp("shard")
@@ -98,8 +100,8 @@ def _run(tests: Path, files: list[str], url: str, folder: Path) -> Outcomes:
     scratch = folder / "tmp"
     scratch.mkdir()
     command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *files]
-    command += ["-p", "no:cacheprovider", "-p", "pytest_dependency"]
-    said = subprocess.run(
+    command += ["-p", "no:cacheprovider", "-p", "pytest_dependency", "-p", "entity_info_cache"]
+    done = subprocess.run(
         command,
         cwd=tests,
         env={
@@ -107,15 +109,16 @@ def _run(tests: Path, files: list[str], url: str, folder: Path) -> Outcomes:
             "HOME": str(folder),
             "TMPDIR": str(scratch),
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTHONPATH": str(Path(__file__).parent),
         },
         capture_output=True,
         text=True,
         check=False,
         timeout=3000,
     )
-    assert report.exists(), f"the suite did not run: {said.stdout[-2000:]}{said.stderr[-2000:]}"
-    sys.stdout.write(said.stdout)  # pytest shows it if a test of ours fails
-    cases = ET.parse(report).iter("testcase")  # noqa: S314  # of our own making
+    assert report.exists(), f"the suite did not run: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    sys.stdout.write(done.stdout)  # pytest shows it if a test of ours fails
+    cases = ET.parse(report).iter("testcase")  # noqa: S314  # written by our own run
     return {f"{case.get('classname')}.py::{case.get('name')}": _outcome(case) for case in cases}
 
 
@@ -127,8 +130,8 @@ def _outcome(case: ET.Element) -> str:
 
 
 @pytest.fixture(scope="session")
-def excused() -> dict[str, str]:
-    """The tests that are known not to pass, each with the reason."""
+def expected_failures() -> dict[str, str]:
+    """The tests that are expected not to pass, each with the reason."""
     listed = Path(__file__).with_name("expected_failures.toml").read_text(encoding="utf-8")
     return {
         test: reason for tests in tomllib.loads(listed).values() for test, reason in tests.items()
@@ -137,5 +140,5 @@ def excused() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def base() -> Callable[[str], str]:
-    """The test that a case is of: its id without parameters."""
+    """Returns the test of a case: its id without parameters."""
     return lambda case: case.partition("[")[0]
