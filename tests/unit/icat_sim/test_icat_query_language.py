@@ -1,4 +1,4 @@
-"""The query language: what is read, what is refused, and that no value becomes SQL."""
+"""The query language: accepted and refused queries; values become SQL parameters only."""
 
 from datetime import UTC
 
@@ -36,7 +36,7 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def test_a_query_is_read_clause_by_clause() -> None:
+def test_a_query_is_parsed_clause_by_clause() -> None:
     text = (
         "SELECT DISTINCT o FROM Dataset AS o LEFT JOIN o.sample AS s JOIN o.type t"
         " WHERE s.name = 'x' ORDER BY o.name DESC, s.id INCLUDE o.type AS k, k.facility LIMIT 5, 7"
@@ -77,7 +77,7 @@ def test_and_binds_closer_than_or_and_not_closest() -> None:
     )
 
 
-def test_the_old_form_means_fields_of_its_bean() -> None:
+def test_names_in_the_old_form_are_fields_of_its_bean() -> None:
     query = parse_search(
         "2,3 DISTINCT Dataset.name INCLUDE Sample [id = 1] <-> Investigation [id = 2]"
     )
@@ -94,7 +94,7 @@ def test_the_old_form_means_fields_of_its_bean() -> None:
     )
 
 
-def test_get_names_a_bean_and_what_to_include() -> None:
+def test_get_has_a_bean_and_its_includes() -> None:
     assert parse_get("Dataset ds INCLUDE ds.type").includes == (Include(("ds", "type")),)
     assert parse_get("Dataset INCLUDE 1").includes_ones
     with pytest.raises(IcatError):

@@ -20,7 +20,7 @@ def test_the_schema_is_icat_6_2() -> None:
     assert dataset.fields["datafiles"].inverse == "dataset"
 
 
-def test_own_fields_stand_in_the_order_of_the_alphabet() -> None:
+def test_own_fields_are_in_alphabetical_order() -> None:
     for bean in load().beans.values():
         names = [field.name for field in bean.own]
         assert names == sorted(names), bean.name
@@ -50,7 +50,7 @@ def test_a_wrong_schema_is_refused(text: str, reason: str) -> None:
         parse(text)
 
 
-def test_the_xsd_holds_every_bean_and_operation() -> None:
+def test_the_xsd_has_every_bean_and_operation() -> None:
     schema = load()
     root = ET.fromstring(xsd(schema))  # noqa: S314
     types = {element.get("name"): element for element in root.iter(f"{XS}complexType")}

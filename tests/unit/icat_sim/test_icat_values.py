@@ -1,4 +1,4 @@
-"""Values on their way from the wire to the store and back."""
+"""Conversion of attribute values between XML and the store."""
 
 from datetime import UTC
 from zoneinfo import ZoneInfo
@@ -32,7 +32,7 @@ def test_dates_are_read_and_written_in_the_servers_zone(text: str, back: str) ->
 
 
 @given(st.datetimes(timezones=st.timezones() | st.just(UTC)))
-def test_every_date_is_kept_to_the_millisecond_or_refused(moment: object) -> None:
+def test_every_date_is_stored_to_the_millisecond_or_refused(moment: object) -> None:
     try:
         stored = VALUES.milliseconds(str(moment).replace(" ", "T"))
     except (ValueError, OverflowError):
@@ -52,7 +52,7 @@ def test_every_date_is_kept_to_the_millisecond_or_refused(moment: object) -> Non
         ("complete", "yes"),
     ],
 )
-def test_what_is_no_value_is_refused_by_name(field: str, text: str) -> None:
+def test_an_invalid_value_is_refused_with_its_field(field: str, text: str) -> None:
     with pytest.raises(IcatError, match=f"Dataset: {field} ") as refused:
         VALUES.read("Dataset", DATASET[field], text)
     assert refused.value.kind == "VALIDATION"
@@ -65,7 +65,7 @@ def test_enums_know_their_constants() -> None:
         VALUES.read("ParameterType", kind, "NUMBER")
 
 
-def test_nothing_is_null_and_for_a_string_the_empty_string() -> None:
+def test_empty_text_is_null_except_for_strings() -> None:
     assert VALUES.read("Dataset", DATASET["name"], "") == ""
     assert VALUES.read("Dataset", DATASET["fileSize"], " ") is None
     assert VALUES.read("Dataset", DATASET["complete"], "") == 0
