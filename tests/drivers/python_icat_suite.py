@@ -3,7 +3,7 @@
 The distribution is the one in uv.lock, checked against the lock's hash; no part of it is in this
 repository. Its test files are divided into shards that run in parallel, each with a copy of the
 suite and a simulator of its own, since the suite wipes its server. Clients of the suite load the
-descriptions of entity types once per process (see entity_info_cache.py), not once per test.
+descriptions of entity types once per process (see plugins/entity_info_cache.py), not once per test.
 """
 
 import os
@@ -21,7 +21,7 @@ from xml.etree import ElementTree as ET
 from tests.drivers.icat import running
 
 LOCK = Path(__file__).parents[2] / "uv.lock"
-PLUGIN = "entity_info_cache"
+PLUGINS = Path(__file__).with_name("plugins")
 
 USERS = {
     **{name: ("simple", name) for name in ("root", "idsreader", "useroffice")},
@@ -103,7 +103,7 @@ def _run(tests: Path, files: list[str], url: str, folder: Path) -> Outcomes:
     scratch = folder / "tmp"
     scratch.mkdir()
     command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *files]
-    command += ["-p", "no:cacheprovider", "-p", "pytest_dependency", "-p", PLUGIN]
+    command += ["-p", "no:cacheprovider", "-p", "pytest_dependency", "-p", "entity_info_cache"]
     done = subprocess.run(
         command,
         cwd=tests,
@@ -112,7 +112,7 @@ def _run(tests: Path, files: list[str], url: str, folder: Path) -> Outcomes:
             "HOME": str(folder),
             "TMPDIR": str(scratch),
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-            "PYTHONPATH": str(Path(__file__).parent),
+            "PYTHONPATH": str(PLUGINS),
         },
         capture_output=True,
         text=True,
