@@ -14,6 +14,8 @@ from portal_shared.contracts.events import DatasetRegistered, DocumentRegistered
 from portal_shared.contracts.jobs import DatasetIn, DocumentIn, Job
 from portal_shared.contracts.records import Dataset, Document, FileSummary
 
+from tests.drivers.portal import Portal
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DONOR = "LADAF-2021-17"
 PROFILE = "human-organs"
@@ -50,13 +52,13 @@ def remembered() -> list[Event]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(shared_portal: Any) -> AsyncGenerator[Any]:
+async def api(shared_portal: Portal) -> AsyncGenerator[Portal]:
     await shared_portal.publish(events())
     await shared_portal.wait_indexed(seconds=240)
     yield shared_portal
 
 
-async def first(api: Any, question: str, path: str = "Datasets", most: int = 3) -> list[str]:
+async def first(api: Portal, question: str, path: str = "Datasets", most: int = 3) -> list[str]:
     return await api.pids(f"/api/{path}", filter={"query": question, "limit": most})
 
 
@@ -77,7 +79,7 @@ LEFT_ZOOMS = {
         f"subregions of left kidneys {DONOR}",
     ],
 )
-async def test_zooms_of_a_left_kidney_come_first(api: Any, question: str) -> None:
+async def test_zooms_of_a_left_kidney_come_first(api: Portal, question: str) -> None:
     found = await first(api, question)
     assert len(set(found)) == 3
     assert set(found) <= LEFT_ZOOMS
@@ -88,7 +90,7 @@ def of(name: str, value: Any, unit: str | None = None) -> dict[str, Any]:
     return {"relation": "parameters", "scope": {"where": {"and": parts}}}
 
 
-async def test_the_same_zooms_by_conditions(api: Any) -> None:
+async def test_the_same_zooms_by_conditions(api: Portal) -> None:
     includes = [of("donor", DONOR), of("organ", "kidney"), of("organ_context", "left"),
              of("dataset_type", "zoom"),
              of("voxel_size", {"between": [0.002, 0.0065]}, "mm")]  # fmt: skip
@@ -105,31 +107,31 @@ async def test_the_same_zooms_by_conditions(api: Any) -> None:
         f"whole organ testes {DONOR}",
     ],
 )
-async def test_overviews_of_the_testes_come_first(api: Any, question: str) -> None:
+async def test_overviews_of_the_testes_come_first(api: Portal, question: str) -> None:
     found = await first(api, question, most=2)
     assert len(found) == 2
     assert all("testis" in pid and "9.595um" in pid and DONOR in pid for pid in found)
 
 
-async def test_there_is_no_ear(api: Any) -> None:
+async def test_there_is_no_ear(api: Portal) -> None:
     for path in ("Datasets", "Documents"):
         assert await first(api, "scans of the human ear", path) == []
         assert await first(api, "ear", path) == []
 
 
-async def test_a_misspelt_disease_is_found(api: Any) -> None:
+async def test_a_misspelt_disease_is_found(api: Portal) -> None:
     for question in ("Alzeihmer disease", "alzeihmer", "Alzheimer's disease"):
         assert (await first(api, question))[0] == "test-brain"
 
 
-async def test_five_spellings_of_covid_are_one(api: Any) -> None:
+async def test_five_spellings_of_covid_are_one(api: Portal) -> None:
     spellings = ("Covid", "COVID", "COVID19", "COVID-19", "SARS-CoV2", "SARS-CoV-2")
     found = [set(await first(api, s, most=0)) for s in spellings]
     assert len(found[0]) > 20
     assert found == [found[0]] * len(found)
 
 
-async def test_disease_free_is_no_disease(api: Any) -> None:
+async def test_disease_free_is_no_disease(api: Portal) -> None:
     free = set(await api.pids("/api/Datasets", filter={"include": [of("pathology", "control")]}))
     assert free
     assert not free & set(await first(api, "disease", most=0))
@@ -137,7 +139,7 @@ async def test_disease_free_is_no_disease(api: Any) -> None:
         assert set(await first(api, question, most=len(free))) == free, question
 
 
-async def test_numbers_of_regions_may_have_zeros(api: Any) -> None:
+async def test_numbers_of_regions_may_have_zeros(api: Portal) -> None:
     for question in (f"VOI-1 left kidney {DONOR}", f"VOI-01 left kidney {DONOR}"):
         assert (await first(api, question, most=1))[0].startswith(f"{DONOR}_kidney_left_VOI-01")
     found = [set(await first(api, q, most=0)) for q in ("VOI-1", "VOI-01", "voi 1")]
@@ -159,13 +161,15 @@ async def test_numbers_of_regions_may_have_zeros(api: Any) -> None:
         ("placentas", "placenta"),
     ],
 )
-async def test_organs_are_found_by_their_other_names(api: Any, question: str, organ: str) -> None:
+async def test_organs_are_found_by_their_other_names(
+    api: Portal, question: str, organ: str
+) -> None:
     found = await first(api, question)
     assert found
     assert all(f"_{organ}_" in pid or f"_{organ.lower()}_" in pid.lower() for pid in found)
 
 
-async def test_an_author_is_found_in_each_way_of_writing(api: Any) -> None:
+async def test_an_author_is_found_in_each_way_of_writing(api: Portal) -> None:
     include = {"include": [{"relation": "members", "scope": {"include": ["person"]}}]}
     by_author: dict[tuple[str, str], set[str]] = {}
     for one in (await api.get("/api/Documents", filter=include)).json():
@@ -187,7 +191,7 @@ async def test_an_author_is_found_in_each_way_of_writing(api: Any) -> None:
 
 
 @pytest.mark.parametrize(("value", "unit"), [(152.72, "mA"), (0.15272, "A"), (152720, "uA")])
-async def test_a_current_is_the_same_in_each_unit(api: Any, value: float, unit: str) -> None:
+async def test_a_current_is_the_same_in_each_unit(api: Portal, value: float, unit: str) -> None:
     interval = {"between": [value * 0.999, value * 1.001]}
     expected = {"between": [152.72 * 0.999, 152.72 * 1.001]}
     found = await api.pids(

@@ -1,7 +1,6 @@
 """What readers see of records that were embargoed, superseded or withdrawn."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from portal_shared.contracts.events import (
     DatasetRegistered,
@@ -12,7 +11,8 @@ from portal_shared.contracts.events import (
 from portal_shared.contracts.identifiers import bare_doi
 from portal_shared.contracts.records import Change
 
-from .test_read_side import organ, scan
+from tests.drivers.portal import Portal
+from tests.integration.gateway.records.small_atlas import organ, scan
 
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
 SCAN = scan("kidney", "left", "overview", 25.0)
@@ -20,7 +20,7 @@ KIDNEY = organ("kidney", SCAN)
 HISTORY = (Change(version=1, at=NOW, kind="registered", job_id="j1"),)
 
 
-async def test_an_embargoed_record_is_in_no_answer_until_it_is_released(portal: Any) -> None:
+async def test_an_embargoed_record_is_in_no_answer_until_it_is_released(portal: Portal) -> None:
     hidden = SCAN.model_copy(update={"is_public": False})
     await portal.publish([
         DocumentRegistered(document=KIDNEY, version=1),
@@ -42,7 +42,7 @@ async def test_an_embargoed_record_is_in_no_answer_until_it_is_released(portal: 
     ]
 
 
-async def test_a_withdrawn_dataset_is_gone_but_for_its_tombstone(portal: Any) -> None:
+async def test_a_withdrawn_dataset_is_gone_but_for_its_tombstone(portal: Portal) -> None:
     minted = DoiMinted(pid=SCAN.pid, level="dataset", doi="10.5072/ABC", url="https://x.org",
                        adopted=False, state="findable", version=1)  # fmt: skip
     stone = DatasetWithdrawn(pid=SCAN.pid, version=2, reason="<b>consent</b> withdrawn",
@@ -74,7 +74,7 @@ async def test_a_withdrawn_dataset_is_gone_but_for_its_tombstone(portal: Any) ->
     assert refused.status_code in (404, 410)
 
 
-async def test_a_superseded_dataset_is_cited_but_not_found(portal: Any) -> None:
+async def test_a_superseded_dataset_is_cited_but_not_found(portal: Portal) -> None:
     newer = SCAN.model_copy(update={"pid": f"{SCAN.pid}.v2", "edition": 2, "supersedes": SCAN.pid})
     await portal.publish([
         DocumentRegistered(document=KIDNEY, version=1),

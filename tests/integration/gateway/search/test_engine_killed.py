@@ -9,6 +9,9 @@ import pytest
 from portal_shared.contracts.events import DatasetRegistered, Event
 from portal_shared.contracts.records import Dataset
 
+from tests.drivers.portal import Portal
+from tests.drivers.search_engine import StandIn
+
 DATASETS = 30
 SEARCHES = ("", "/count", "/export", "/suggest", "/facets?facets=techniques")
 
@@ -30,14 +33,14 @@ def records() -> list[Event]:
 
 
 @pytest.fixture
-async def portal(portal_on_engine: Any) -> Any:
+async def portal(portal_on_engine: Portal) -> Any:
     await portal_on_engine.publish(records())
     await portal_on_engine.wait_indexed()
     return portal_on_engine
 
 
 async def test_without_an_engine_searches_are_unavailable_and_records_are_not(
-    portal: Any, engine: Any
+    portal: Portal, engine: StandIn
 ) -> None:
     assert len(await portal.pids("/api/Datasets")) == DATASETS
     engine.kill()
@@ -50,7 +53,7 @@ async def test_without_an_engine_searches_are_unavailable_and_records_are_not(
     assert (await portal.get("/api/Datasets/10.1%2Fset-3")).json()["title"] == "Scan 3"
 
 
-async def test_an_engine_that_comes_back_is_found_again(portal: Any, engine: Any) -> None:
+async def test_an_engine_that_comes_back_is_found_again(portal: Portal, engine: StandIn) -> None:
     before = await portal.pids("/api/Datasets")
     engine.kill()
     assert (await portal.get("/api/Datasets")).status_code == 503
@@ -62,7 +65,7 @@ async def test_an_engine_that_comes_back_is_found_again(portal: Any, engine: Any
 
 
 async def test_searches_under_way_when_it_is_killed_end_whole_or_unavailable(
-    portal: Any, engine: Any
+    portal: Portal, engine: StandIn
 ) -> None:
     ended: Counter[int] = Counter()
     going = True

@@ -10,7 +10,8 @@ import pytest_asyncio
 from portal_shared.contracts.events import DatasetRegistered, InstrumentRegistered
 from portal_shared.contracts.records import Instrument
 
-from .few_records import dataset, events, parameter
+from tests.drivers.portal import Portal
+from tests.integration.gateway.few_records import dataset, events, parameter
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HISTORY = "Lung tumour found in March 1999"
@@ -33,7 +34,7 @@ MORE = [dataset(f"set-6{n}", "many", parameters=[parameter("voxel_size", n, "mm"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(shared_portal: Any) -> AsyncGenerator[Any]:
+async def api(shared_portal: Portal) -> AsyncGenerator[Portal]:
     machine = Instrument(pid="evil", name="@evil", facility="ESRF")
     await shared_portal.publish(
         [
@@ -60,7 +61,7 @@ JUDGED = {"where": {"title": {"like": ""}}}  # the same rows, but not for the en
     ],
 )
 async def test_facets_are_the_same_counted_by_the_engine_and_row_by_row(
-    api: Any, path: str, facets: str
+    api: Portal, path: str, facets: str
 ) -> None:
     counted = (await api.get(f"/api/{path}/facets", facets=facets)).json()
     where = {"where": {"name": {"like": ""}}} if path == "Instruments" else JUDGED
@@ -73,7 +74,7 @@ async def test_facets_are_the_same_counted_by_the_engine_and_row_by_row(
             assert values == ranked
 
 
-async def test_facets_count_all_values_of_a_row_also_those_that_includes_cut(api: Any) -> None:
+async def test_facets_count_all_values_of_a_row_also_those_that_includes_cut(api: Portal) -> None:
     params = {"facets": "techniques,samples", "filter": {"where": {"pid": "10.5072/doc-1"}}}
     whole = (await api.get("/api/Documents/facets", **params)).json()
     tags = [
@@ -86,7 +87,7 @@ async def test_facets_count_all_values_of_a_row_also_those_that_includes_cut(api
     assert len(whole["facets"]["techniques"]) > 1
 
 
-async def test_facets_have_counts_ranges_and_what_is_not_recorded(api: Any) -> None:
+async def test_facets_have_counts_ranges_and_what_is_not_recorded(api: Portal) -> None:
     names = "instrument,parameter:organ,parameter:voxel_size[um]"
     received = (await api.get("/api/Datasets/facets", facets=names, filter={"limit": 1})).json()
     assert received["total"] == 8
@@ -107,7 +108,7 @@ async def test_facets_have_counts_ranges_and_what_is_not_recorded(api: Any) -> N
 
 @pytest.mark.parametrize("path", ["facets", "suggest"])
 @pytest.mark.parametrize("facet", ["nope", "parameter:medical_history", "parameter:[m]"])
-async def test_what_is_no_facet_is_refused(api: Any, path: str, facet: str) -> None:
+async def test_what_is_no_facet_is_refused(api: Portal, path: str, facet: str) -> None:
     answer = await api.get(f"/api/Datasets/{path}", facets=facet)
     assert answer.status_code == 400
     assert answer.json()["error"]["message"]
@@ -130,7 +131,7 @@ async def test_what_is_no_facet_is_refused(api: Any, path: str, facet: str) -> N
     ],
 )
 async def test_values_complete_what_is_being_typed(
-    api: Any, path: str, params: Any, first: Any
+    api: Portal, path: str, params: Any, first: Any
 ) -> None:
     answer = await api.get(f"/api/{path}/suggest", **params)
     assert answer.status_code == 200, answer.text
@@ -138,7 +139,7 @@ async def test_values_complete_what_is_being_typed(
     assert received[:1] == ([first] if first else [])
 
 
-async def test_suggestions_obey_the_search_and_the_limit(api: Any) -> None:
+async def test_suggestions_obey_the_search_and_the_limit(api: Portal) -> None:
     answer = await api.get("/api/Datasets/suggest", typed="", facets="keywords", limit="1")
     assert len(answer.json()) == 1
     raw_filter = {"where": {"pid": "set-4"}}
@@ -149,7 +150,7 @@ async def test_suggestions_obey_the_search_and_the_limit(api: Any) -> None:
     assert (await api.get("/api/Datasets/suggest", typed="x" * 200)).status_code == 400
 
 
-async def test_snippets_show_the_words_found_and_are_safe(api: Any) -> None:
+async def test_snippets_show_the_words_found_and_are_safe(api: Portal) -> None:
     answer = await api.get("/api/Datasets", query="lung", snippets="true")
     by_pid = {row["pid"]: row["snippets"] for row in answer.json()}
     assert by_pid["10.5072/set-1"]["title"] == ["<mark>Lung</mark> overview"]
@@ -162,7 +163,7 @@ async def test_snippets_show_the_words_found_and_are_safe(api: Any) -> None:
     assert all("snippets" not in row for row in plain)
 
 
-async def test_prose_about_a_person_is_searched_but_never_shown_or_counted(api: Any) -> None:
+async def test_prose_about_a_person_is_searched_but_never_shown_or_counted(api: Portal) -> None:
     found = await api.get("/api/Datasets", query="tumour", snippets="true")
     assert [row["pid"] for row in found.json()] == ["set-5"]
     assert "1999" not in found.text
@@ -173,7 +174,7 @@ async def test_prose_about_a_person_is_searched_but_never_shown_or_counted(api: 
     assert refused.status_code == 400
 
 
-async def test_snippets_are_refused_where_they_cannot_be_told(api: Any) -> None:
+async def test_snippets_are_refused_where_they_cannot_be_told(api: Portal) -> None:
     assert (await api.get("/api/Datasets", query="lung", snippets="perhaps")).status_code == 400
     raw_filter = {"query": "lung", "fields": ["title"]}
     assert (await api.get("/api/Datasets", filter=raw_filter, snippets="true")).status_code == 400
@@ -185,7 +186,7 @@ def table(text: str, delimiter: str = ",") -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
 
 
-async def test_a_search_is_exported_as_a_table(api: Any) -> None:
+async def test_a_search_is_exported_as_a_table(api: Portal) -> None:
     columns = (
         "pid,title,size,keywords,samples,techniques,instrument,parameter:sample_temperature[K]"
     )
@@ -203,7 +204,7 @@ async def test_a_search_is_exported_as_a_table(api: Any) -> None:
         assert rows[4]["samples"] == "line one two"
 
 
-async def test_no_cell_is_a_formula(api: Any) -> None:
+async def test_no_cell_is_a_formula(api: Portal) -> None:
     columns = "title,keywords,parameter:note,parameter:voxel_size,parameter:organ"
     only = {"where": {"pid": "set-5"}}
     answer = await api.get("/api/Datasets/export", columns=columns, filter=only)
@@ -231,18 +232,20 @@ async def test_no_cell_is_a_formula(api: Any) -> None:
         {"include": [{"relation": "techniques", "scope": {"where": {"pid": "PaNET01012"}}}]},
     ],
 )
-async def test_an_export_has_the_rows_of_the_list_in_its_order(api: Any, raw_filter: Any) -> None:
+async def test_an_export_has_the_rows_of_the_list_in_its_order(
+    api: Portal, raw_filter: Any
+) -> None:
     rows = table((await api.get("/api/Datasets/export", filter=raw_filter, columns="pid")).text)
     assert [r["pid"] for r in rows] == await api.pids("/api/Datasets", filter=raw_filter)
 
 
-async def test_members_of_documents_are_exported_by_name(api: Any) -> None:
+async def test_members_of_documents_are_exported_by_name(api: Portal) -> None:
     rows = table((await api.get("/api/Documents/export", columns="pid,members,doi")).text)
     assert rows[0]["members"] == "Claire Walsh; Ada Byron"
     assert rows[1]["doi"] == ""
 
 
-async def test_what_cannot_be_exported_is_refused(api: Any) -> None:
+async def test_what_cannot_be_exported_is_refused(api: Portal) -> None:
     for params in ({"format": "xls"}, {"columns": "nope"}, {"columns": "parameter:"},
                   {"filter": {"limit": -1}}, {"columns": ",".join(["pid"] * 200)}):  # fmt: skip
         answer = await api.get("/api/Datasets/export", **params)

@@ -9,7 +9,8 @@ from urllib.parse import quote
 import pytest
 import pytest_asyncio
 
-from .few_records import events
+from tests.drivers.portal import Portal
+from tests.integration.gateway.few_records import events
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SET = "10.5072/set-1"
@@ -17,7 +18,7 @@ ALL = ["10.5072/set-1", "10.5072/set-2", "set-3", "set-4"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(shared_portal: Any) -> AsyncGenerator[Any]:
+async def api(shared_portal: Portal) -> AsyncGenerator[Portal]:
     await shared_portal.publish(events())
     await shared_portal.wait_indexed()
     yield shared_portal
@@ -27,7 +28,7 @@ async def api(shared_portal: Any) -> AsyncGenerator[Any]:
     "path",
     ["/api/Datasets", "/api/datasets", "/api/DATASETS", "/api/dataSets/", "/api/Datasets/"],
 )
-async def test_a_list_in_any_case_with_or_without_slash(api: Any, path: str) -> None:
+async def test_a_list_in_any_case_with_or_without_slash(api: Portal, path: str) -> None:
     answer = await api.reader.get(path)
     assert [d["pid"] for d in answer.json()] == ALL
     assert answer.headers["x-total-count"] == "4"
@@ -35,7 +36,7 @@ async def test_a_list_in_any_case_with_or_without_slash(api: Any, path: str) -> 
 
 @pytest.mark.parametrize("pid", [SET, quote(SET, safe="")])
 @pytest.mark.parametrize("word", ["Datasets", "datasets"])
-async def test_a_pid_with_its_slash_plain_or_encoded(api: Any, word: str, pid: str) -> None:
+async def test_a_pid_with_its_slash_plain_or_encoded(api: Portal, word: str, pid: str) -> None:
     for tail in ("", "/"):
         answer = await api.reader.get(f"/api/{word}/{pid}{tail}")
         assert answer.json()["pid"] == SET
@@ -50,20 +51,20 @@ async def test_a_pid_with_its_slash_plain_or_encoded(api: Any, word: str, pid: s
     "path",
     ["Files", "Parameters", "Techniques", "Samples", "Members", "Files/count", "Nope"],
 )
-async def test_nothing_else_exists(api: Any, path: str) -> None:
+async def test_nothing_else_exists(api: Portal, path: str) -> None:
     answer = await api.reader.get(f"/api/{path}")
     assert answer.status_code == 404
     assert answer.json()["error"]["message"] == f"There is no method to handle GET /{path}"
 
 
 @pytest.mark.parametrize("path", ["Documents/doc-2/datasets", "Instruments/bm05/datasets"])
-async def test_relations_have_no_addresses(api: Any, path: str) -> None:
+async def test_relations_have_no_addresses(api: Portal, path: str) -> None:
     assert (await api.reader.get(f"/api/{path}")).status_code == 404
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("path", ["Datasets", f"Datasets/{SET}", "Documents/count", "Nope"])
-async def test_writing_methods_are_not_found(api: Any, method: str, path: str) -> None:
+async def test_writing_methods_are_not_found(api: Portal, method: str, path: str) -> None:
     answer = await api.reader.request(method, f"/api/{path}", content=b'{"pid":"x"}')
     assert answer.status_code == 404
     error = answer.json()["error"]
@@ -82,7 +83,7 @@ async def test_writing_methods_are_not_found(api: Any, method: str, path: str) -
          "MODEL_NOT_FOUND"),
     ],
 )  # fmt: skip
-async def test_unknown_records_are_told_so(api: Any, path: str, message: str, code: str) -> None:
+async def test_unknown_records_are_told_so(api: Portal, path: str, message: str, code: str) -> None:
     answer = await api.reader.get(f"/api/{path}")
     assert answer.status_code == 404
     assert answer.json() == {
@@ -91,7 +92,7 @@ async def test_unknown_records_are_told_so(api: Any, path: str, message: str, co
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/json;q=0", "image/*, text/csv"])
-async def test_who_takes_no_json_gets_none(api: Any, accept: str) -> None:
+async def test_who_takes_no_json_gets_none(api: Portal, accept: str) -> None:
     for path in ("Datasets", f"Datasets/{SET}", "Datasets/count", f"Datasets/{SET}/files"):
         answer = await api.reader.get(f"/api/{path}", headers={"accept": accept})
         assert answer.status_code == 406
@@ -99,7 +100,7 @@ async def test_who_takes_no_json_gets_none(api: Any, accept: str) -> None:
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/*", "text/html, */*;q=0.1", ""])
-async def test_who_takes_json_gets_it(api: Any, accept: str) -> None:
+async def test_who_takes_json_gets_it(api: Portal, accept: str) -> None:
     answer = await api.reader.get("/api/Datasets", headers={"accept": accept})
     assert answer.headers["content-type"] == "application/json; charset=utf-8"
 
@@ -107,7 +108,7 @@ async def test_who_takes_json_gets_it(api: Any, accept: str) -> None:
 @pytest.mark.parametrize(
     "path", ["Datasets", f"Datasets/{SET}", "Datasets/count", f"Datasets/{SET}/files", "Documents"]
 )
-async def test_what_a_reader_has_is_not_sent_again(api: Any, path: str) -> None:
+async def test_what_a_reader_has_is_not_sent_again(api: Portal, path: str) -> None:
     first = await api.reader.get(f"/api/{path}")
     tag = first.headers["etag"]
     assert tag.startswith('W/"')
@@ -119,7 +120,7 @@ async def test_what_a_reader_has_is_not_sent_again(api: Any, path: str) -> None:
     assert other.json() == first.json()
 
 
-async def test_long_answers_are_packed_for_those_who_take_it(api: Any) -> None:
+async def test_long_answers_are_packed_for_those_who_take_it(api: Portal) -> None:
     address = "/api/Datasets?filter[include]=parameters"
     plain = await api.reader.get(address, headers={"accept-encoding": "identity"})
     assert "content-encoding" not in plain.headers
@@ -132,7 +133,7 @@ async def test_long_answers_are_packed_for_those_who_take_it(api: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["Datasets", "Datasets/nope", "Nope", "Datasets?filter=["])
-async def test_pages_of_any_origin_may_read_every_answer(api: Any, path: str) -> None:
+async def test_pages_of_any_origin_may_read_every_answer(api: Portal, path: str) -> None:
     answer = await api.reader.get(f"/api/{path}", headers={"origin": "https://any.example"})
     assert answer.headers["access-control-allow-origin"] == "https://any.example"
     assert answer.headers["access-control-allow-credentials"] == "true"
@@ -140,7 +141,7 @@ async def test_pages_of_any_origin_may_read_every_answer(api: Any, path: str) ->
     assert "Origin" in answer.headers["vary"]
 
 
-async def test_a_preflight_is_good_for_a_day(api: Any) -> None:
+async def test_a_preflight_is_good_for_a_day(api: Portal) -> None:
     headers = {
         "origin": "https://any.example",
         "access-control-request-method": "GET",
@@ -178,7 +179,9 @@ async def test_a_preflight_is_good_for_a_day(api: Any) -> None:
         ("filter[limit]=0", 4),
     ],
 )
-async def test_a_filter_arrives_as_json_and_in_brackets(api: Any, query: str, count: int) -> None:
+async def test_a_filter_arrives_as_json_and_in_brackets(
+    api: Portal, query: str, count: int
+) -> None:
     answer = await api.reader.get(f"/api/Datasets?{query}")
     assert answer.status_code == 200, answer.text
     assert len(answer.json()) == count
@@ -199,7 +202,7 @@ async def test_a_filter_arrives_as_json_and_in_brackets(api: Any, query: str, co
         ('filter={"include":[{"relation":"samples","scope":{"where":{"name":"left lung"}}}]}', 1),
     ],
 )
-async def test_counts_count_what_a_list_would_hold(api: Any, query: str, count: int) -> None:
+async def test_counts_count_what_a_list_would_hold(api: Portal, query: str, count: int) -> None:
     assert (await api.reader.get(f"/api/Datasets/count?{query}")).json() == {"count": count}
 
 
@@ -220,7 +223,9 @@ async def test_counts_count_what_a_list_would_hold(api: Any, query: str, count: 
         ('filter={"where":{"size":{"between":[1]}}}', "The size property has invalid clause {"),
     ],
 )
-async def test_refusals_have_the_words_of_the_reference(api: Any, query: str, message: str) -> None:
+async def test_refusals_have_the_words_of_the_reference(
+    api: Portal, query: str, message: str
+) -> None:
     for path in ("Datasets", "Datasets/count"):
         answer = await api.reader.get(f"/api/{path}?{query}")
         assert answer.status_code == 400
@@ -229,7 +234,7 @@ async def test_refusals_have_the_words_of_the_reference(api: Any, query: str, me
         assert error["message"].startswith(message)
 
 
-async def test_too_deep_has_its_code(api: Any) -> None:
+async def test_too_deep_has_its_code(api: Portal) -> None:
     where: Any = {"title": "a"}
     for _ in range(40):
         where = {"or": [where]}
@@ -244,7 +249,7 @@ async def test_too_deep_has_its_code(api: Any) -> None:
 
 
 async def test_a_filter_that_lists_what_it_does_not_know_is_answered_with_what_it_does(
-    api: Any,
+    api: Portal,
 ) -> None:
     for raw_filter, known in (
         ({"nope": 1}, "where, include, limit"),
@@ -262,7 +267,7 @@ async def test_a_filter_that_lists_what_it_does_not_know_is_answered_with_what_i
     assert (await api.get(f"/api/Datasets/{SET}", filter=ignored)).status_code == 200
 
 
-async def test_pages_cover_everything_once_and_agree_with_the_count(api: Any) -> None:
+async def test_pages_cover_everything_once_and_agree_with_the_count(api: Portal) -> None:
     for where in ({}, {"title": {"ilike": "u"}}, {"text": "lung"}):
         total = (await api.get("/api/Datasets/count", where=where)).json()["count"]
         seen: list[str] = []

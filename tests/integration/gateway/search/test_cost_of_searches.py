@@ -13,6 +13,8 @@ from portal_shared.contracts.events import DatasetRegistered, DocumentRegistered
 from portal_shared.contracts.records import Dataset, Document
 from portal_shared.runtime.errors import Unavailable
 
+from tests.drivers.portal import Portal
+
 DOCUMENTS, DATASETS = 60, 4
 PANET = "http://purl.org/pan-science/PaNET/"
 HANDFUL = 4
@@ -48,7 +50,7 @@ def events() -> Iterator[Event]:
 
 
 @pytest.fixture
-async def rows_read(portal: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+async def rows_read(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of rows that each request of the engine brought; the records are indexed."""
     await portal.publish(events())
     await portal.wait_indexed()
@@ -76,7 +78,7 @@ def nested(**shape: Any) -> dict[str, Any]:
 
 
 async def test_a_nested_search_asks_a_handful_and_reads_its_page(
-    portal: Any, rows_read: list[int]
+    portal: Portal, rows_read: list[int]
 ) -> None:
     answer = await portal.get("/api/Documents", filter=nested(limit=5))
     expected = [
@@ -91,7 +93,7 @@ async def test_a_nested_search_asks_a_handful_and_reads_its_page(
 
 
 async def test_of_a_record_its_relations_are_read_only_for_who_asks_for_them(
-    portal: Any, rows_read: list[int], monkeypatch: pytest.MonkeyPatch
+    portal: Portal, rows_read: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = portal.gateway.state.engine
     request = engine.request
@@ -138,7 +140,7 @@ async def test_of_a_record_its_relations_are_read_only_for_who_asks_for_them(
     ],
 )
 async def test_what_is_only_told_is_read_for_the_rows_of_the_page(
-    wanted: dict[str, Any], first: str, portal: Any, rows_read: list[int]
+    wanted: dict[str, Any], first: str, portal: Portal, rows_read: list[int]
 ) -> None:
     answer = await portal.get("/api/Documents", filter={**wanted, "skip": 1, "limit": 1})
     (row,) = answer.json()
@@ -153,7 +155,7 @@ async def test_what_is_only_told_is_read_for_the_rows_of_the_page(
 
 
 async def test_a_condition_on_the_document_beside_it_costs_no_more(
-    portal: Any, rows_read: list[int]
+    portal: Portal, rows_read: list[int]
 ) -> None:
     wanted = nested(where={"title": {"inq": [f"Heart {n}" for n in range(0, DOCUMENTS, 3)]}})
     answer = await portal.get("/api/Documents", filter={**wanted, "order": "title"})
@@ -162,13 +164,13 @@ async def test_a_condition_on_the_document_beside_it_costs_no_more(
     assert all(int(r["pid"][-3:]) % 3 == 0 for r in answer.json())
 
 
-async def test_a_text_reads_those_that_may_have_it(portal: Any, rows_read: list[int]) -> None:
+async def test_a_text_reads_those_that_may_have_it(portal: Portal, rows_read: list[int]) -> None:
     answer = await portal.get("/api/Documents", filter={"where": {"text": "eart 1"}})
     assert {r["title"] for r in answer.json()} == {f"Heart {n}" for n in (1, *range(10, 20))}
     assert sum(rows_read) < DOCUMENTS / 2
 
 
-async def test_a_whole_word_is_settled_by_the_engine(portal: Any, rows_read: list[int]) -> None:
+async def test_a_whole_word_is_settled_by_the_engine(portal: Portal, rows_read: list[int]) -> None:
     wanted = {"where": {"title": {"ilike": "%HEART%"}}, "limit": 2}
     answer = await portal.get("/api/Documents", filter=wanted)
     assert len(answer.json()) == 2
@@ -177,7 +179,7 @@ async def test_a_whole_word_is_settled_by_the_engine(portal: Any, rows_read: lis
 
 
 async def test_a_record_and_its_relations_are_told_while_the_engine_is_away(
-    portal: Any, rows_read: list[int], monkeypatch: pytest.MonkeyPatch
+    portal: Portal, rows_read: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = await portal.get("/api/Datasets/10.1%2Fset-001-2")
 
@@ -193,7 +195,7 @@ async def test_a_record_and_its_relations_are_told_while_the_engine_is_away(
 
 @pytest.mark.parametrize("packed", ["gzip", "identity"])
 async def test_a_long_list_is_sent_while_it_is_read(
-    packed: str, portal: Any, rows_read: list[int], monkeypatch: pytest.MonkeyPatch
+    packed: str, portal: Portal, rows_read: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = await portal.get("/api/Datasets", filter={"skip": 3, "include": ["techniques"]})
     monkeypatch.setattr(pagination, "MAX_BUFFERED_ROWS", 20)
@@ -210,7 +212,7 @@ async def test_a_long_list_is_sent_while_it_is_read(
     assert max(rows_read) == 50
 
 
-async def test_an_index_of_before_is_filled_again(portal: Any, rows_read: list[int]) -> None:
+async def test_an_index_of_before_is_filled_again(portal: Portal, rows_read: list[int]) -> None:
     engine = IndexerEngine(IndexerSettings(**portal.indexer.state.service.settings.model_dump()))
     settings = index_settings.settings("datasets")
     assert not await engine.ensure("datasets", settings)
@@ -233,7 +235,7 @@ LONG: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("kind", LONG)
 async def test_any_long_list_is_sent_piece_by_piece(
-    kind: str, portal: Any, rows_read: list[int], monkeypatch: pytest.MonkeyPatch
+    kind: str, portal: Portal, rows_read: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = LONG[kind]
     whole = await portal.get("/api/Datasets", filter=wanted)

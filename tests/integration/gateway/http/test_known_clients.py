@@ -12,20 +12,21 @@ from urllib.parse import quote
 import pytest
 import pytest_asyncio
 
-from .few_records import events
+from tests.drivers.portal import Portal
+from tests.integration.gateway.few_records import events
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DOCUMENT = "10.5072/doc-1"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(shared_portal: Any) -> AsyncGenerator[Any]:
+async def api(shared_portal: Portal) -> AsyncGenerator[Portal]:
     await shared_portal.publish(events())
     await shared_portal.wait_indexed()
     yield shared_portal
 
 
-async def sent(api: Any, address: str) -> Any:
+async def sent(api: Portal, address: str) -> Any:
     """As the clients send it: JSON percent-encoded, this header and no other."""
     path, _, query = address.partition("?")
     name, _, value = query.partition("=")
@@ -70,7 +71,7 @@ NESTED = (
     ],
 )
 async def test_nothing_of_a_list_is_lost_in_the_federation(
-    api: Any, address: str, rows: int
+    api: Portal, address: str, rows: int
 ) -> None:
     listed = await sent(api, address)
     assert len(listed) >= rows
@@ -78,7 +79,7 @@ async def test_nothing_of_a_list_is_lost_in_the_federation(
     assert {row["pid"] for row in found} == {row["pid"] for row in listed}
 
 
-async def test_the_federation_asks_for_one_record_and_for_counts(api: Any) -> None:
+async def test_the_federation_asks_for_one_record_and_for_counts(api: Portal) -> None:
     one = await sent(api, "/api/Documents/10.5072%2Fdoc-1")
     assert one["pid"] == DOCUMENT
     unknown = await api.reader.get("/api/Documents/10.5072%2Fx%20y")
@@ -98,7 +99,7 @@ SEARCH = (
 )
 
 
-async def test_the_portals_search_reads_its_hits_without_a_guard(api: Any) -> None:
+async def test_the_portals_search_reads_its_hits_without_a_guard(api: Portal) -> None:
     hits = await sent(api, SEARCH)
     assert [hit["pid"] for hit in hits] == [DOCUMENT]
     for hit in hits:
@@ -114,7 +115,7 @@ async def test_the_portals_search_reads_its_hits_without_a_guard(api: Any) -> No
 
 
 @pytest.mark.parametrize("pid", [DOCUMENT, quote(DOCUMENT, safe=""), "doc-2", "doc-3"])
-async def test_an_opened_result_is_read_in_three_requests(api: Any, pid: str) -> None:
+async def test_an_opened_result_is_read_in_three_requests(api: Portal, pid: str) -> None:
     people = (
         '{"include":[{"relation":"members","scope":{"include":['
         '{"relation":"affiliation"},{"relation":"person"}]}}],"limit":0}'
@@ -135,7 +136,7 @@ async def test_an_opened_result_is_read_in_three_requests(api: Any, pid: str) ->
         assert len(found["datasets"]) == 2
 
 
-async def test_a_harvester_pages_until_a_page_is_short(api: Any) -> None:
+async def test_a_harvester_pages_until_a_page_is_short(api: Portal) -> None:
     total = (await sent(api, "/api/Documents/count"))["count"]
     seen: list[str] = []
     while True:
@@ -146,7 +147,7 @@ async def test_a_harvester_pages_until_a_page_is_short(api: Any) -> None:
     assert len(seen) == len(set(seen)) == total
 
 
-async def test_the_older_portal_pages_by_five(api: Any) -> None:
+async def test_the_older_portal_pages_by_five(api: Portal) -> None:
     address = ('/api/Documents?filter={"where":{"keywords":{"inq":["Lung","other"]},'
                '"title":{"ilike":"LUNGS"}},"limit":5,"skip":0}')  # fmt: skip
     assert [row["pid"] for row in await sent(api, address)] == [DOCUMENT]

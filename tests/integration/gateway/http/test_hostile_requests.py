@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from portal_gateway.filters.parser import OPERATORS
 from portal_gateway.filters.schema import ENTITIES
 
-from .few_records import events
-from .serving import served
+from tests.drivers.application import served
+from tests.drivers.portal import Portal
+from tests.integration.gateway.few_records import events
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -33,7 +34,7 @@ HIDDEN = "Lung hidden"
 
 @dataclass(frozen=True)
 class Api:
-    portal: Any
+    portal: Portal
     port: int
 
     @property
@@ -42,7 +43,7 @@ class Api:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(shared_portal: Any) -> AsyncGenerator[Api]:
+async def api(shared_portal: Portal) -> AsyncGenerator[Api]:
     await shared_portal.publish(events())
     await shared_portal.wait_indexed()
     async with served(shared_portal.gateway) as port:

@@ -10,6 +10,8 @@ from datacite import schema45
 from portal_shared.contracts.events import DatasetRegistered, DocumentRegistered, DoiMinted, Event
 from portal_shared.contracts.records import Change, Dataset, Document
 
+from tests.drivers.portal import Portal
+
 ZOOM, OVERVIEW, ORGAN, WHOLE = "kidney/zoom", "kidney/overview", "kidney", "atlas"
 DOIS = {
     ZOOM: "10.5072/zoom",
@@ -57,7 +59,7 @@ def minted(pid: str) -> DoiMinted:
 
 
 @pytest.fixture
-async def kidney(portal: Any) -> Any:
+async def kidney(portal: Portal) -> Any:
     derived = [{"type": "IsDerivedFrom", "pid": OVERVIEW}]
     events: list[Event] = [
         document(WHOLE, type="atlas", documents=[ORGAN]),
@@ -71,11 +73,11 @@ async def kidney(portal: Any) -> Any:
     return portal
 
 
-async def resolve(portal: Any, doi: str, accept: str) -> Any:
+async def resolve(portal: Portal, doi: str, accept: str) -> Any:
     return await portal.reader.get(f"/doi/{doi}", headers={"accept": accept})
 
 
-async def test_every_format_tells_the_same_record(kidney: Any) -> None:
+async def test_every_format_tells_the_same_record(kidney: Portal) -> None:
     accepts = {
         "application/vnd.datacite.datacite+json": TITLE,
         "application/vnd.datacite.datacite+xml": "Left kidney &amp; its 50% zoom",
@@ -97,7 +99,7 @@ async def test_every_format_tells_the_same_record(kidney: Any) -> None:
         assert "2024" in answer.text, accept
 
 
-async def test_datacite_json_and_xml_are_valid_and_name_the_relatives(kidney: Any) -> None:
+async def test_datacite_json_and_xml_are_valid_and_name_the_relatives(kidney: Portal) -> None:
     for doi in DOIS.values():
         found = (await resolve(kidney, doi, "application/vnd.datacite.datacite+json")).json()
         metadata = {k: v for k, v in found.items() if k != "id"}
@@ -115,7 +117,7 @@ async def test_datacite_json_and_xml_are_valid_and_name_the_relatives(kidney: An
     }  # fmt: skip
 
 
-async def test_schema_org_has_what_search_engines_for_data_want(kidney: Any) -> None:
+async def test_schema_org_has_what_search_engines_for_data_want(kidney: Portal) -> None:
     found = (await resolve(kidney, DOIS[ZOOM], "application/ld+json")).json()
     assert found["@type"] == "Dataset"
     assert found["@id"] == f"https://doi.org/{DOIS[ZOOM]}"
@@ -138,26 +140,26 @@ async def test_schema_org_has_what_search_engines_for_data_want(kidney: Any) -> 
         ("image/png, application/*;q=0.5", "application/json"),
     ],
 )
-async def test_what_is_liked_best_is_answered(kidney: Any, accept: str, kind: str) -> None:
+async def test_what_is_liked_best_is_answered(kidney: Portal, accept: str, kind: str) -> None:
     answer = await resolve(kidney, DOIS[ZOOM], accept)
     assert answer.headers["content-type"].split(";")[0] == kind
 
 
-async def test_what_nobody_has_is_not_acceptable(kidney: Any) -> None:
+async def test_what_nobody_has_is_not_acceptable(kidney: Portal) -> None:
     assert (await resolve(kidney, DOIS[ZOOM], "image/png")).status_code == 406
     unknown = await resolve(kidney, DOIS[ZOOM], "text/x-bibliography; style=../../etc/passwd")
     assert unknown.status_code == 406
     assert (await resolve(kidney, "10.5072/none", "application/x-bibtex")).status_code == 404
 
 
-async def test_a_browser_is_led_to_the_page_of_whatever_level(kidney: Any) -> None:
+async def test_a_browser_is_led_to_the_page_of_whatever_level(kidney: Portal) -> None:
     for pid, page in ((WHOLE, "/documents/atlas"), (ZOOM, "/datasets/kidney%2Fzoom")):
         answer = await resolve(kidney, DOIS[pid], "text/html")
         assert (answer.status_code, answer.headers["location"]) == (302, page)
         assert (await kidney.reader.get(page, headers={"accept": "text/html"})).status_code == 200
 
 
-async def test_the_atlas_is_no_document_of_the_search_api(kidney: Any) -> None:
+async def test_the_atlas_is_no_document_of_the_search_api(kidney: Portal) -> None:
     assert await kidney.pids("/api/Documents") == [ORGAN]
 
 
@@ -173,7 +175,9 @@ async def test_the_atlas_is_no_document_of_the_search_api(kidney: Any) -> None:
         ("nature", "The Collaboration, Müller, Z."),
     ],
 )
-async def test_a_citation_in_the_order_of_the_authors(kidney: Any, style: str, start: str) -> None:
+async def test_a_citation_in_the_order_of_the_authors(
+    kidney: Portal, style: str, start: str
+) -> None:
     answer = await kidney.get(f"/api/records/{ZOOM}/citation", format=style)
     assert answer.status_code == 200, answer.text
     assert answer.text.startswith(start)
@@ -181,7 +185,7 @@ async def test_a_citation_in_the_order_of_the_authors(kidney: Any, style: str, s
     assert by_doi.text == answer.text
 
 
-async def test_files_of_a_citation_keep_what_their_readers_need(kidney: Any) -> None:
+async def test_files_of_a_citation_keep_what_their_readers_need(kidney: Portal) -> None:
     ris = (await kidney.get(f"/api/records/{ZOOM}/citation", format="ris")).content
     assert ris.startswith(b"TY  - DATA\r\n")
     assert ris.endswith(b"ER  - \r\n")
@@ -192,7 +196,7 @@ async def test_files_of_a_citation_keep_what_their_readers_need(kidney: Any) -> 
     assert csl["issued"] == {"date-parts": [[2024]]}
 
 
-async def test_the_year_of_an_adopted_doi_is_not_made_up(kidney: Any) -> None:
+async def test_the_year_of_an_adopted_doi_is_not_made_up(kidney: Portal) -> None:
     text = (await kidney.get(f"/api/records/{OVERVIEW}/citation", format="apa")).text
     assert "(n.d.)" in text
     csl = (await kidney.get(f"/api/records/{OVERVIEW}/citation", format="csl-json")).json()
@@ -209,14 +213,14 @@ async def test_the_year_of_an_adopted_doi_is_not_made_up(kidney: Any) -> None:
     ],
 )
 async def test_what_cannot_be_answered_is_told(
-    kidney: Any, path: str, params: dict[str, str], status: int, message: str
+    kidney: Portal, path: str, params: dict[str, str], status: int, message: str
 ) -> None:
     answer = await kidney.get(f"/api/records/{path}/citation", **params)
     assert answer.status_code == status
     assert message in json.dumps(answer.json())
 
 
-async def test_a_shared_doi_lists_its_records_whatever_is_asked(kidney: Any) -> None:
+async def test_a_shared_doi_lists_its_records_whatever_is_asked(kidney: Portal) -> None:
     shared = DOIS[OVERVIEW]
     event = minted(OVERVIEW).model_copy(update={"pid": "another"})
     await kidney.publish([dataset("another", doi=shared), event])

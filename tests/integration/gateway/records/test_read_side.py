@@ -1,102 +1,26 @@
 """From events to answers: what a reader gets of what was registered."""
 
-import asyncio
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from portal_gateway.search import files as file_pages
-from portal_shared.contracts.events import (
-    DatasetAvailability,
-    DatasetFilesListed,
-    DatasetRegistered,
-    DocumentRegistered,
-    DoiMinted,
-    Event,
-    InstrumentRegistered,
+
+from tests.drivers.portal import Portal
+from tests.integration.gateway.records.small_atlas import (
+    DONOR,
+    HEART,
+    HIDDEN,
+    KIDNEYS,
+    registered,
+    scan,
 )
-from portal_shared.contracts.records import Dataset, Document, File, Instrument, files_digest
-
-TECHNIQUE = "http://purl.org/pan-science/PaNET/PaNET01333"
-DONOR = "LADAF-2021-17"
 
 
-def scan(organ: str, side: str, kind: str, voxel: float, **more: Any) -> Dataset:
-    pid = f"{DONOR}_{organ}_{side}_{kind}_{voxel}um"
-    given: dict[str, Any] = {
-        "pid": pid,
-        "name": pid,
-        "title": f"{kind.capitalize()} at {voxel}um of the {organ} of donor {DONOR}",
-        "profile": "human-organs",
-        "created": datetime(2021, 9, 26, tzinfo=UTC),
-        "document": f"{DONOR}_{organ}",
-        "techniques": [{"pid": TECHNIQUE, "name": "x-ray microtomography"}],
-        "samples": [{"pid": f"{organ}_{side}", "name": f"{organ} {side}"}],
-        "instrument": {"pid": "bm18", "name": "BM18", "facility": "ESRF"},
-        "members": [{"role": "author", "person": {"id": "1", "full_name": "Ada <b>Lovelace</b>"}}],
-        "parameters": [
-            {"name": "donor", "value": DONOR},
-            {"name": "organ", "value": organ},
-            {"name": "organ_context", "value": side},
-            {"name": "dataset_type", "value": kind},
-            {"name": "voxel_size", "value": voxel, "unit": "um"},
-        ],
-        "details": {"scan": {"note": "<script>alert(1)</script>"}},
-        **more,
-    }
-    return Dataset.model_validate(given)
-
-
-def organ(name: str, *datasets: Dataset, **more: Any) -> Document:
-    given: dict[str, Any] = {
-        "pid": f"{DONOR}_{name}",
-        "name": name,
-        "title": f"{name.capitalize()} of donor {DONOR} (HiP-CT)",
-        "profile": "human-organs",
-        "type": "publication",
-        "keywords": [name, "HiP-CT"],
-        "members": [{"person": {"id": "1", "full_name": "Claire Walsh", "last_name": "Walsh"}}],
-        "datasets": [d.pid for d in datasets],
-        **more,
-    }
-    return Document.model_validate(given)
-
-
-KIDNEYS = [
-    scan("kidney", "left", "zoom", 6.49),
-    scan("kidney", "left", "overview", 25.14),
-    scan("kidney", "right", "zoom", 6.5),
-]
-HEART = scan("heart", "whole", "overview", 19.57)
-HIDDEN = scan("brain", "left", "zoom", 1.0, is_public=False)
-
-
-def registered(*datasets: Dataset, version: int = 1) -> list[Event]:
-    return [DatasetRegistered(dataset=d, version=version) for d in datasets]
-
-
-@pytest.fixture
-async def atlas(portal: Any) -> Any:
-    machine = Instrument(pid="bm18", name="BM18", facility="ESRF")
-    await portal.publish(
-        [
-            InstrumentRegistered(instrument=machine, version=1),
-            *registered(*KIDNEYS, HEART, HIDDEN),
-            DocumentRegistered(document=organ("kidney", *KIDNEYS), version=1),
-            DocumentRegistered(document=organ("heart", HEART), version=1),
-            DocumentRegistered(document=organ("brain", HIDDEN, is_public=False), version=1),
-        ]
-    )
-    await portal.wait_indexed()
-    return portal
-
-
-async def test_the_right_document_comes_first(atlas: Any) -> None:
+async def test_the_right_document_comes_first(atlas: Portal) -> None:
     found = await atlas.pids("/api/Documents", filter={"query": f"left kidney {DONOR}", "limit": 3})
     assert found[0] == f"{DONOR}_kidney"
 
 
-async def test_questions_name_the_right_scans(atlas: Any) -> None:
+async def test_questions_name_the_right_scans(atlas: Portal) -> None:
     question = f"sub-region of the left kidney of the body donor {DONOR}"
     assert (await atlas.pids("/api/Datasets", query=question))[0] == KIDNEYS[0].pid
     assert await atlas.pids("/api/Datasets", query="ear") == []
@@ -106,13 +30,13 @@ async def test_questions_name_the_right_scans(atlas: Any) -> None:
     assert await atlas.pids("/api/Documents", query="Walsh C.")
 
 
-async def test_every_item_has_a_score_inside_zero_and_one(atlas: Any) -> None:
+async def test_every_item_has_a_score_inside_zero_and_one(atlas: Portal) -> None:
     answer = await atlas.get("/api/Documents", filter={"query": "kidney", "fields": ["pid"]})
     assert all(0 < row["score"] < 1 for row in answer.json())
     assert {r["score"] for r in (await atlas.get("/api/Instruments")).json()} == {0.5}
 
 
-async def test_what_is_not_public_is_nowhere(atlas: Any) -> None:
+async def test_what_is_not_public_is_nowhere(atlas: Portal) -> None:
     assert HIDDEN.pid not in await atlas.pids("/api/Datasets")
     assert (await atlas.get("/api/Datasets/count")).json() == {"count": 4}
     assert (await atlas.get(f"/api/Datasets/{HIDDEN.pid}")).status_code == 404
@@ -124,7 +48,7 @@ async def test_what_is_not_public_is_nowhere(atlas: Any) -> None:
     assert "brain" not in facets.text
 
 
-async def test_pages_totals_and_counts_agree(atlas: Any) -> None:
+async def test_pages_totals_and_counts_agree(atlas: Portal) -> None:
     everything = await atlas.pids("/api/Datasets")
     assert everything == sorted(everything)
     for where in ({}, {"title": {"like": "kidney"}}):
@@ -140,7 +64,7 @@ async def test_pages_totals_and_counts_agree(atlas: Any) -> None:
         assert len(seen) == total
 
 
-async def test_conditions_hold_on_one_and_the_same_dataset(atlas: Any) -> None:
+async def test_conditions_hold_on_one_and_the_same_dataset(atlas: Portal) -> None:
     def voxel_filter(side: str, most: float) -> dict[str, Any]:
         context = {"and": [{"name": "organ_context"}, {"value": side}]}
         voxel = {"and": [{"name": "voxel_size"}, {"value": {"lt": most}}, {"unit": "mm"}]}
@@ -157,7 +81,7 @@ async def test_conditions_hold_on_one_and_the_same_dataset(atlas: Any) -> None:
     assert await atlas.pids("/api/Documents", filter=voxel_filter("left", 0.001)) == []
 
 
-async def test_facets_count_all_rows_that_are_selected(atlas: Any) -> None:
+async def test_facets_count_all_rows_that_are_selected(atlas: Portal) -> None:
     names = "techniques,instrument,parameter:organ,parameter:voxel_size[mm]"
     received = (await atlas.get("/api/Datasets/facets", filter={"limit": 1}, facets=names)).json()
     assert received["total"] == 4
@@ -181,7 +105,7 @@ async def test_facets_count_all_rows_that_are_selected(atlas: Any) -> None:
     assert documents["facets"]["parameter:organ"][0]["count"] == 1
 
 
-async def test_an_answer_known_already_is_not_sent_again(atlas: Any) -> None:
+async def test_an_answer_known_already_is_not_sent_again(atlas: Portal) -> None:
     address = "/api/Datasets?filter[include]=parameters"
     first = await atlas.reader.get(address)
     tag = first.headers["etag"]
@@ -194,7 +118,7 @@ async def test_an_answer_known_already_is_not_sent_again(atlas: Any) -> None:
     assert first.headers["content-type"] == "application/json; charset=utf-8"
 
 
-async def test_any_origin_may_read_with_credentials(atlas: Any) -> None:
+async def test_any_origin_may_read_with_credentials(atlas: Portal) -> None:
     origin = {"origin": "https://data.example"}
     answer = await atlas.reader.get("/api/Datasets/count", headers=origin)
     assert answer.headers["access-control-allow-origin"] == "https://data.example"
@@ -222,7 +146,7 @@ REFUSED = [
 ]
 
 
-async def test_errors_have_the_standards_shape(atlas: Any) -> None:
+async def test_errors_have_the_standards_shape(atlas: Portal) -> None:
     for method, path, status, message in REFUSED:
         answer = await atlas.reader.request(method, path)
         assert answer.status_code == status
@@ -243,7 +167,7 @@ async def test_errors_have_the_standards_shape(atlas: Any) -> None:
     ],
 )
 async def test_other_errors_are_problem_details(
-    atlas: Any, path: str, status: int, detail: str
+    atlas: Portal, path: str, status: int, detail: str
 ) -> None:
     answer = await atlas.reader.get(path)
     assert answer.status_code == status
@@ -253,143 +177,14 @@ async def test_other_errors_are_problem_details(
     assert problem["detail"] == detail
 
 
-async def test_a_reader_that_takes_no_json_is_told_so(atlas: Any) -> None:
+async def test_a_reader_that_takes_no_json_is_told_so(atlas: Portal) -> None:
     answer = await atlas.reader.get("/api/Datasets", headers={"accept": "text/html"})
     assert answer.status_code == 406
     answer = await atlas.reader.get("/api/Datasets", headers={"accept": "text/html, */*;q=0.1"})
     assert answer.status_code == 200
 
 
-async def test_files_come_in_pages_of_the_newest_complete_list(atlas: Any) -> None:
-    pid = HEART.pid
-    files = [File(name=f"slice_{n:03d}.tif", path="slices", size=n) for n in range(7)]
-
-    def listed(version: int, files: list[File], part: int, parts: int) -> DatasetFilesListed:
-        return DatasetFilesListed(
-            pid=pid,
-            version=version,
-            digest=files_digest(files),
-            folder="f",
-            part=part,
-            parts=parts,
-            files=tuple(files[part * 4 : part * 4 + 4]) if parts > 1 else tuple(files),
-        )
-
-    await atlas.publish([listed(2, files, 1, 2)])
-    service = atlas.indexer.state.service
-    while service.retries.outcomes["ok"] < atlas.published:
-        await asyncio.sleep(0.02)
-    assert (await atlas.operator.get("/status")).json()["pending"] > 0
-    assert (await atlas.get(f"/api/Datasets/{pid}/files/count")).json() == {"count": 0}
-    await atlas.publish(
-        [listed(2, files, 0, 2), listed(1, files[:1], 0, 1), listed(2, files, 1, 2)]
-    )
-    await atlas.wait_indexed()
-    answer = await atlas.get(f"/api/Datasets/{pid}/files", filter={"skip": 2, "limit": 3})
-    assert [f["name"] for f in answer.json()] == [f.name for f in files[2:5]]
-    assert answer.headers["x-total-count"] == "7"
-    where = {"size": {"gte": 5}}
-    assert (await atlas.get(f"/api/datasets/{pid}/FILES/count", where=where)).json() == {"count": 2}
-    cut = await atlas.get(f"/api/Datasets/{pid}/files", filter={"order": "size DESC", "limit": 1})
-    assert cut.json()[0]["size"] == 6
-    included = {"include": [{"relation": "files", "scope": {"where": {"text": "SLICE_003"}}}]}
-    assert await atlas.pids("/api/Datasets", filter=included) == [pid]
-
-
-async def test_a_long_list_of_files_is_sent_while_it_is_read(
-    atlas: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pid = HEART.pid
-    files = [File(name=f"s_{n:03d}.tif", path="slices", size=n % 10) for n in range(100)]
-    listed = DatasetFilesListed(
-        pid=pid,
-        version=3,
-        digest=files_digest(files),
-        folder="f",
-        part=0,
-        parts=1,
-        files=tuple(files),
-    )
-    await atlas.publish([listed])
-    await atlas.wait_indexed()
-    filters: list[dict[str, Any]] = [
-        {},
-        {"skip": 7},
-        {"skip": 3, "limit": 60},
-        {"where": {"size": {"gte": 3}}},
-        {"where": {"size": {"gte": 3}}, "skip": 11, "limit": 40},
-        {"order": "size DESC", "skip": 2, "limit": 30},
-        {"order": "size", "fields": ["name"]},
-    ]
-    url = f"/api/Datasets/{pid}/files"
-    whole = [await atlas.get(url, filter=given) for given in filters]
-    assert [len(answer.json()) for answer in whole] == [100, 93, 60, 70, 40, 30, 100]
-    monkeypatch.setattr(file_pages, "MAX_BUFFERED_FILES", 10)
-    monkeypatch.setattr(file_pages, "BATCH_SIZE", 8)
-    for given, before in zip(filters, whole, strict=True):
-        answer = await atlas.get(url, filter=given)
-        assert answer.json() == before.json()
-        assert answer.headers["x-total-count"] == before.headers["x-total-count"]
-        assert (answer.headers.get("etag") is None) == ("order" not in given)
-    monkeypatch.setattr(file_pages, "MAX_SORTED_FILES", 50)
-    for given in ({"order": "name"}, {"order": "name", "skip": 30, "limit": 21}):
-        refused = await atlas.get(url, filter=given)
-        assert refused.status_code == 400
-        assert "leave the order out" in refused.text
-    assert len((await atlas.get(url, filter={"order": "name", "limit": 50})).json()) == 50
-
-
-async def test_a_doi_leads_to_its_records(atlas: Any) -> None:
-    shared = "10.15151/ESRF-DC-1"
-    await atlas.publish(
-        [
-            *(
-                DoiMinted(pid=k.pid, level="dataset", doi=shared.lower(), url="u", adopted=True,
-                          state="findable", version=1)
-                for k in KIDNEYS[:2]
-            ),
-            DoiMinted(pid=f"{DONOR}_kidney", level="document", doi="10.1/k", url="u",
-                      adopted=False, state="findable", version=1),
-        ]
-    )  # fmt: skip
-    await atlas.wait_indexed()
-    json_only = {"accept": "application/json"}
-    both = (await atlas.reader.get(f"/doi/{shared}", headers=json_only)).json()
-    assert {r["pid"] for r in both["records"]} == {k.pid for k in KIDNEYS[:2]}
-    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-    one = await atlas.reader.get("/doi/10.1/K", headers=browser)
-    assert (one.status_code, one.headers["location"]) == (302, f"/documents/{DONOR}_kidney")
-    choice = await atlas.reader.get(f"/doi/{shared}", headers=browser)
-    assert all(k.pid in choice.text for k in KIDNEYS[:2])
-    assert (await atlas.reader.get("/doi/10.1/none", headers=json_only)).status_code == 404
-    assert (await atlas.get("/api/Documents/10.1%2Fk")).json()["doi"] == "10.1/k"
-
-
-async def test_the_landing_page_is_complete_and_escaped(atlas: Any) -> None:
-    await atlas.publish(
-        [
-            DatasetAvailability(
-                pid=HEART.pid, availability="ARCHIVED", files=1, files_online=0, version=1
-            )
-        ]
-    )
-    await atlas.wait_indexed()
-    received = (await atlas.get(f"/datasets/{HEART.pid}")).json()
-    assert received["availability"] == "ARCHIVED"
-    assert received["details"] == HEART.details
-    assert received["documents"][0]["pid"] == f"{DONOR}_heart"
-    assert received["members"][0]["person"]["fullName"] == "Ada <b>Lovelace</b>"
-    browser = {"accept": "text/html"}
-    page = await atlas.reader.get(f"/datasets/{HEART.pid}", headers=browser)
-    assert page.headers["content-type"].startswith("text/html")
-    assert "<script" not in page.text
-    assert "<b>" not in page.text
-    assert "&lt;script&gt;" in page.text
-    assert (await atlas.reader.get("/", headers=browser)).status_code == 200
-    assert (await atlas.get(f"/documents/{DONOR}_heart")).json()["datasets"][0]["pid"] == HEART.pid
-
-
-async def test_an_older_event_changes_nothing_and_a_newer_one_everything(atlas: Any) -> None:
+async def test_an_older_event_changes_nothing_and_a_newer_one_everything(atlas: Portal) -> None:
     newer = HEART.model_copy(update={"title": "Cor humanum"})
     await atlas.publish(registered(newer, version=3))
     await atlas.publish(registered(HEART, version=2))
@@ -403,7 +198,7 @@ async def test_an_older_event_changes_nothing_and_a_newer_one_everything(atlas: 
     assert await atlas.pids("/api/Documents", query="humanum") == []
 
 
-async def test_a_rebuild_serves_throughout_and_loses_nothing(atlas: Any) -> None:
+async def test_a_rebuild_serves_throughout_and_loses_nothing(atlas: Portal) -> None:
     before = await atlas.pids("/api/Datasets")
     assert (await atlas.operator.post("/reindex")).status_code == 202
     late = scan("lung", "left", "zoom", 2.0)
@@ -457,7 +252,7 @@ HOSTILE = [
 ]
 
 
-async def test_no_input_is_a_fault_of_ours(atlas: Any) -> None:
+async def test_no_input_is_a_fault_of_ours(atlas: Portal) -> None:
     for query in HOSTILE:
         for path in ("Datasets", "Documents", "Datasets/count", "Datasets/facets", "Instruments"):
             answer = await atlas.reader.get(f"/api/{path}?{query}")

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from .few_records import MAGNETIC, PANET, SAXS, X_RAY, XES, events
+from tests.drivers.portal import Portal
+from tests.integration.gateway.few_records import MAGNETIC, PANET, SAXS, X_RAY, XES, events
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SET1, SET2, DOC1 = "10.5072/set-1", "10.5072/set-2", "10.5072/doc-1"
@@ -14,7 +15,7 @@ DIGITS = {SET1: "1", SET2: "2", "set-3": "3", "set-4": "4", DOC1: "1", "doc-2": 
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(shared_portal: Any) -> AsyncGenerator[Any]:
+async def api(shared_portal: Portal) -> AsyncGenerator[Portal]:
     await shared_portal.publish(events())
     await shared_portal.wait_indexed()
     yield shared_portal
@@ -25,7 +26,7 @@ def under(relation: str, where: Any = None, *include: Any, **shape: Any) -> dict
     return {"relation": relation, "scope": {**scope, "include": list(include)}}
 
 
-async def rows(api: Any, path: str, *include: Any, **more: Any) -> list[dict[str, Any]]:
+async def rows(api: Portal, path: str, *include: Any, **more: Any) -> list[dict[str, Any]]:
     raw_filter = {"include": list(include), **more}
     answer = await api.get(f"/api/{path}", filter=raw_filter)
     assert answer.status_code == 200, answer.text
@@ -34,7 +35,7 @@ async def rows(api: Any, path: str, *include: Any, **more: Any) -> list[dict[str
     return answer.json()
 
 
-async def found(api: Any, path: str, *include: Any, **more: Any) -> str:
+async def found(api: Portal, path: str, *include: Any, **more: Any) -> str:
     return "".join(DIGITS[row["pid"]] for row in await rows(api, path, *include, **more))
 
 
@@ -94,7 +95,7 @@ def quantity(name: str, value: Any, unit: str | None = None) -> dict[str, Any]:
     ],
 )
 async def test_a_quantity_selects_in_any_unit(
-    api: Any, name: str, value: Any, unit: str | None, expected: str
+    api: Portal, name: str, value: Any, unit: str | None, expected: str
 ) -> None:
     parts = [{"name": name}, {"value": value}, *([] if unit is None else [{"unit": unit}])]
     for where in (
@@ -105,7 +106,7 @@ async def test_a_quantity_selects_in_any_unit(
         assert await found(api, "Datasets", under("parameters", where)) == expected
 
 
-async def test_matching_rows_are_told_in_the_unit_as_it_was_written(api: Any) -> None:
+async def test_matching_rows_are_told_in_the_unit_as_it_was_written(api: Portal) -> None:
     received = await rows(
         api, "Datasets", quantity("incident_wavelength", {"lt": 150}, "picometres")
     )
@@ -123,7 +124,7 @@ async def test_matching_rows_are_told_in_the_unit_as_it_was_written(api: Any) ->
     ]
 
 
-async def test_of_two_units_for_one_row_the_first_is_told(api: Any) -> None:
+async def test_of_two_units_for_one_row_the_first_is_told(api: Portal) -> None:
     received = await rows(
         api, "Datasets", quantity("current", {"gt": 0}, "A"), quantity("current", {"gt": 0}, "uA")
     )
@@ -131,7 +132,7 @@ async def test_of_two_units_for_one_row_the_first_is_told(api: Any) -> None:
     assert (current["value"], current["unit"]) == (0.15272, "A")
 
 
-async def test_a_unit_beside_or_counts_for_its_branches(api: Any) -> None:
+async def test_a_unit_beside_or_counts_for_its_branches(api: Portal) -> None:
     where = {
         "name": "sample_temperature",
         "unit": "C",
@@ -146,7 +147,7 @@ async def test_a_unit_beside_or_counts_for_its_branches(api: Any) -> None:
     assert await found(api, "Datasets", under("parameters", {"name": "run"})) == "1"
 
 
-async def test_parameters_of_listed_datasets_are_all_told_and_cut_as_asked(api: Any) -> None:
+async def test_parameters_of_listed_datasets_are_all_told_and_cut_as_asked(api: Portal) -> None:
     condition = quantity("run", "21")
     condition["scope"] |= {"order": "name DESC", "limit": 2}
     received = await rows(api, "Datasets", condition)
@@ -158,7 +159,7 @@ async def test_parameters_of_listed_datasets_are_all_told_and_cut_as_asked(api: 
     assert [p["name"] for p in one["parameters"]] == ["run"]
 
 
-async def test_parameters_of_documents_are_trimmed(api: Any) -> None:
+async def test_parameters_of_documents_are_trimmed(api: Portal) -> None:
     received = await rows(api, "Documents", quantity("length", {"lt": 200}, "cm"))
     assert [(p["value"], p["unit"]) for p in received[0]["parameters"]] == [(100, "cm")]
     assert [d["pid"] for d in received] == [DOC1]
@@ -199,21 +200,21 @@ async def test_parameters_of_documents_are_trimmed(api: Any) -> None:
         ({"pid": "local/7"}, ""),
     ],
 )
-async def test_techniques_stand_for_all_below_them(api: Any, where: Any, expected: str) -> None:
+async def test_techniques_stand_for_all_below_them(api: Portal, where: Any, expected: str) -> None:
     assert await found(api, "Datasets", under("techniques", where)) == expected
     documents = {"1": "1", "2": "1", "3": "2"}
     nested = await found(api, "Documents", under("datasets", None, under("techniques", where)))
     assert nested == "".join(sorted({documents[d] for d in expected if d in documents}))
 
 
-async def test_tags_are_told_as_stored_those_that_were_wanted(api: Any) -> None:
+async def test_tags_are_told_as_stored_those_that_were_wanted(api: Portal) -> None:
     received = await rows(api, "Datasets", under("techniques", {"pid": "PaNET01124"}))
     assert [t["pid"] for t in received[0]["techniques"]] == [PANET + SAXS]
     received = await rows(api, "Datasets", under("techniques", {"pid": {"neq": MAGNETIC}}))
     assert [len(d["techniques"]) for d in received] == [2, 1, 0]
 
 
-async def test_without_a_condition_parents_stay_with_empty_arrays(api: Any) -> None:
+async def test_without_a_condition_parents_stay_with_empty_arrays(api: Portal) -> None:
     received = await rows(api, "Documents", under("datasets", None, under("techniques")))
     assert [len(d["datasets"]) for d in received] == [2, 1, 0]
     assert await found(api, "Documents", under("datasets", {})) == "123"
@@ -229,7 +230,7 @@ async def test_without_a_condition_parents_stay_with_empty_arrays(api: Any) -> N
     assert "datasets" not in (await rows(api, "Documents"))[0]
 
 
-async def test_conditions_of_several_includes_hold_on_one_dataset(api: Any) -> None:
+async def test_conditions_of_several_includes_hold_on_one_dataset(api: Portal) -> None:
     both = [under("techniques", {"pid": XES}), quantity("sample_temperature", {"gt": 290}, "K")]
     assert await found(api, "Documents", under("datasets", None, *both)) == "1"
     apart = [under("techniques", {"pid": XES}), quantity("current", {"gt": 0}, "A")]
@@ -240,13 +241,13 @@ async def test_conditions_of_several_includes_hold_on_one_dataset(api: Any) -> N
     assert [d["pid"] for d in received[0]["datasets"]] == [SET1, SET2]
 
 
-async def test_two_parameters_includes_are_two_conditions(api: Any) -> None:
+async def test_two_parameters_includes_are_two_conditions(api: Portal) -> None:
     both = [quantity("sample_temperature", {"gt": 0}, "K"), quantity("run", "21")]
     assert await found(api, "Datasets", *both) == "1"
     assert await found(api, "Documents", under("datasets", None, *both)) == "1"
 
 
-async def test_shapes_cut_each_parents_array_and_never_drop_a_parent(api: Any) -> None:
+async def test_shapes_cut_each_parents_array_and_never_drop_a_parent(api: Portal) -> None:
     scope = under("datasets", None, order="size DESC", limit=1, fields=["pid"])
     received = await rows(api, "Documents", scope)
     assert [[d["pid"] for d in row["datasets"]] for row in received] == [[SET2], ["set-3"], []]
@@ -254,7 +255,7 @@ async def test_shapes_cut_each_parents_array_and_never_drop_a_parent(api: Any) -
     assert await found(api, "Documents", under("datasets", {"pid": SET1}, skip=5)) == "1"
 
 
-async def test_includes_go_four_levels_deep_and_filter_from_there(api: Any) -> None:
+async def test_includes_go_four_levels_deep_and_filter_from_there(api: Portal) -> None:
     person = under("person", {"text": "BYRON"})
     chain = under("datasets", None, under("documents", None, under("members", None, person)))
     received = await rows(api, "Documents", chain)
@@ -266,7 +267,7 @@ async def test_includes_go_four_levels_deep_and_filter_from_there(api: Any) -> N
     assert answer == ["bm05", "bm18"]
 
 
-async def test_members_keep_their_order_and_files_come_by_path_and_name(api: Any) -> None:
+async def test_members_keep_their_order_and_files_come_by_path_and_name(api: Portal) -> None:
     people = under("members", None, under("person"), under("affiliation"))
     received = (await rows(api, "Documents", people))[0]["members"]
     assert [m["person"]["fullName"] for m in received] == ["Claire Walsh", "Ada Byron"]
@@ -280,7 +281,7 @@ async def test_members_keep_their_order_and_files_come_by_path_and_name(api: Any
                        under("affiliation", {"country": "France"}))) == "1"  # fmt: skip
 
 
-async def test_members_are_found_by_their_own_id(api: Any) -> None:
+async def test_members_are_found_by_their_own_id(api: Portal) -> None:
     [document] = await rows(api, "Documents", under("members"), where={"pid": DOC1})
     second = document["members"][1]
     by_id = under("members", {"id": second["id"]}, "person", "affiliation")
@@ -290,7 +291,7 @@ async def test_members_are_found_by_their_own_id(api: Any) -> None:
 
 
 async def test_a_record_above_many_others_is_told_once_below_each(
-    api: Any, monkeypatch: pytest.MonkeyPatch
+    api: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("portal_gateway.search.relations.MAX_PARENTS_PER_REQUEST", 1)
     received = await rows(api, "Datasets", "documents")
@@ -299,7 +300,7 @@ async def test_a_record_above_many_others_is_told_once_below_each(
 
 
 async def test_a_count_reads_no_relation_that_is_only_told(
-    api: Any, monkeypatch: pytest.MonkeyPatch
+    api: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("portal_gateway.search.relations.MAX_RELATED_ROWS", 0)
     received = under("documents", None, under("datasets"))
@@ -311,14 +312,14 @@ async def test_a_count_reads_no_relation_that_is_only_told(
     assert refused.status_code == 400
 
 
-async def test_paging_comes_after_the_join(api: Any) -> None:
+async def test_paging_comes_after_the_join(api: Portal) -> None:
     condition = under("techniques", {"pid": X_RAY})
     assert await found(api, "Datasets", condition, limit=2) == "12"
     assert await found(api, "Datasets", condition, limit=2, skip=2) == "3"
     assert await found(api, "Datasets", condition, order="pid DESC", limit=2) == "32"
 
 
-async def test_conditions_on_one_record_trim_but_never_hide_it(api: Any) -> None:
+async def test_conditions_on_one_record_trim_but_never_hide_it(api: Portal) -> None:
     include = [under("datasets", None, under("techniques", {"pid": MAGNETIC})),
                under("members", {"role": "nobody"})]  # fmt: skip
     one = (await api.get(f"/api/Documents/{DOC1}", filter={"include": include})).json()
@@ -326,7 +327,7 @@ async def test_conditions_on_one_record_trim_but_never_hide_it(api: Any) -> None
     assert one["members"] == []
 
 
-async def test_a_dataset_does_not_name_a_document_that_is_not_public(api: Any) -> None:
+async def test_a_dataset_does_not_name_a_document_that_is_not_public(api: Portal) -> None:
     received = {row["pid"]: row for row in await rows(api, "Datasets", "documents")}
     assert "doc-hidden" not in str(received)
     assert received["set-4"]["documents"] == []
@@ -335,7 +336,7 @@ async def test_a_dataset_does_not_name_a_document_that_is_not_public(api: Any) -
     assert "documentId" not in one.json()
 
 
-async def test_what_is_not_public_is_in_no_relation(api: Any) -> None:
+async def test_what_is_not_public_is_in_no_relation(api: Portal) -> None:
     received = await rows(api, "Documents", "datasets")
     assert "set-hidden" not in str(received)
     chain = under("documents", None, under("datasets"))

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from .few_records import events
+from tests.drivers.portal import Portal
+from tests.integration.gateway.few_records import events
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SET1, SET2 = "10.5072/set-1", "10.5072/set-2"
@@ -15,13 +16,13 @@ LETTERS = {SET1: "1", SET2: "2", "set-3": "3", "set-4": "4",
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(shared_portal: Any) -> AsyncGenerator[Any]:
+async def api(shared_portal: Portal) -> AsyncGenerator[Portal]:
     await shared_portal.publish(events())
     await shared_portal.wait_indexed()
     yield shared_portal
 
 
-async def found(api: Any, path: str, **raw_filter: Any) -> str:
+async def found(api: Portal, path: str, **raw_filter: Any) -> str:
     """The records of an answer, one digit each; its total and count must be theirs."""
     answer = await api.get(f"/api/{path}", filter=raw_filter)
     assert answer.status_code == 200, answer.text
@@ -100,7 +101,7 @@ async def found(api: Any, path: str, **raw_filter: Any) -> str:
         ({"pid": SET1, "title": {"like": "u"}}, "1"),
     ],
 )
-async def test_datasets_that_a_condition_selects(api: Any, where: Any, expected: str) -> None:
+async def test_datasets_that_a_condition_selects(api: Portal, where: Any, expected: str) -> None:
     assert await found(api, "Datasets", where=where) == expected
 
 
@@ -121,11 +122,11 @@ async def test_datasets_that_a_condition_selects(api: Any, where: Any, expected:
         ({"releaseDate": {"neq": "2022-01-01"}}, "23"),
     ],
 )
-async def test_documents_that_a_condition_selects(api: Any, where: Any, expected: str) -> None:
+async def test_documents_that_a_condition_selects(api: Portal, where: Any, expected: str) -> None:
     assert await found(api, "Documents", where=where) == expected
 
 
-async def test_text_of_instruments_and_of_files(api: Any) -> None:
+async def test_text_of_instruments_and_of_files(api: Portal) -> None:
     assert await api.pids("/api/Instruments", filter={"where": {"text": "esrf"}}) == [
         "bm05",
         "bm18",
@@ -153,13 +154,13 @@ async def test_text_of_instruments_and_of_files(api: Any) -> None:
         ("", "1234"),
     ],
 )
-async def test_rows_come_in_the_order_asked_for(api: Any, order: Any, expected: str) -> None:
+async def test_rows_come_in_the_order_asked_for(api: Portal, order: Any, expected: str) -> None:
     assert await found(api, "Datasets", order=order) == expected
     assert await found(api, "Datasets", order=order, skip=1, limit=2) == expected[1:3]
     assert await found(api, "Datasets", order=order, skip="3", limit="0") == expected[3:]
 
 
-async def test_an_order_overrides_relevance_not_the_selection(api: Any) -> None:
+async def test_an_order_overrides_relevance_not_the_selection(api: Portal) -> None:
     assert set(await found(api, "Datasets", query="lung")) >= {"1", "2"}
     by_size = await found(api, "Datasets", query="lung", order="size DESC")
     assert by_size[0] == "2"
@@ -175,12 +176,14 @@ async def test_an_order_overrides_relevance_not_the_selection(api: Any) -> None:
         ({"title": "true"}, {"title", "score"}),
     ],
 )
-async def test_fields_are_those_asked_for_and_the_score(api: Any, fields: Any, there: Any) -> None:
+async def test_fields_are_those_asked_for_and_the_score(
+    api: Portal, fields: Any, there: Any
+) -> None:
     rows = (await api.get("/api/Datasets", filter={"fields": fields, "limit": 1})).json()
     assert set(rows[0]) == there
 
 
-async def test_fields_may_be_left_out_and_relations_stay(api: Any) -> None:
+async def test_fields_may_be_left_out_and_relations_stay(api: Portal) -> None:
     raw_filter = {"fields": {"title": False}, "include": "techniques", "limit": 1}
     row = (await api.get("/api/Datasets", filter=raw_filter)).json()[0]
     assert "title" not in row
@@ -191,7 +194,7 @@ async def test_fields_may_be_left_out_and_relations_stay(api: Any) -> None:
 
 
 async def test_instants_are_told_with_milliseconds_and_missing_fields_are_left_out(
-    api: Any,
+    api: Portal,
 ) -> None:
     first, _, third, _ = (await api.get("/api/Datasets")).json()
     assert first["creationDate"] == "2020-01-01T12:00:00.500Z"
@@ -227,14 +230,14 @@ async def test_instants_are_told_with_milliseconds_and_missing_fields_are_left_o
         {"query": ["lung"]},
     ],
 )
-async def test_an_invalid_filter_is_refused(api: Any, raw_filter: Any) -> None:
+async def test_an_invalid_filter_is_refused(api: Portal, raw_filter: Any) -> None:
     for path in ("Datasets", "Datasets/count"):
         answer = await api.get(f"/api/{path}", filter=raw_filter)
         assert answer.status_code == 400
         assert answer.json()["error"]["message"]
 
 
-async def test_every_item_has_a_score_between_zero_and_one_whatever_is_asked(api: Any) -> None:
+async def test_every_item_has_a_score_between_zero_and_one_whatever_is_asked(api: Portal) -> None:
     for path in ("Datasets", "Documents", "Instruments"):
         for raw_filter in ({}, {"fields": ["pid"]}, {"query": "lung esrf heart"}, {"limit": 1}):
             for row in (await api.get(f"/api/{path}", filter=raw_filter)).json():
@@ -243,7 +246,7 @@ async def test_every_item_has_a_score_between_zero_and_one_whatever_is_asked(api
     assert {r["score"] for r in (await api.get("/api/Documents")).json()} == {0.5}
 
 
-async def test_a_query_selects_ranks_and_takes_conditions(api: Any) -> None:
+async def test_a_query_selects_ranks_and_takes_conditions(api: Portal) -> None:
     assert await found(api, "Datasets", query="nobodyhasthis") == ""
     assert (await found(api, "Documents", query="lung"))[0] == "1"
     assert await found(api, "Datasets", query="lung", where={"size": {"gt": 10}}) == "2"

@@ -4,15 +4,18 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from .serving import served
+from tests.drivers.application import served
+from tests.drivers.corpora import Corpora
+from tests.drivers.portal import Portal
 
 
 @pytest.mark.parametrize("name", ["panosc", "pan"])
-async def test_every_case_passes(name: str, portal: Any, corpora: Any, tmp_path: Path) -> None:
+async def test_every_case_passes(
+    name: str, portal: Portal, corpora: Corpora, tmp_path: Path
+) -> None:
     await portal.publish(corpora.events(name))
     await portal.wait_indexed()
     async with served(portal.gateway) as port:

@@ -1,14 +1,14 @@
 """Documents whose pids are longer than what their datasets keep of them."""
 
 from collections.abc import AsyncGenerator
-from typing import Any
 
 import pytest
 import pytest_asyncio
 from portal_shared.contracts.events import DatasetRegistered, DocumentRegistered
 from portal_shared.contracts.records import Document
 
-from .few_records import PANET, XES, dataset, parameter, technique
+from tests.drivers.portal import Portal
+from tests.integration.gateway.few_records import PANET, XES, dataset, parameter, technique
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 LONG = "10.5072/" + "é" * 120
@@ -32,7 +32,7 @@ SAME_DATASET = {
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(shared_portal: Any) -> AsyncGenerator[Any]:
+async def api(shared_portal: Portal) -> AsyncGenerator[Portal]:
     for pid in PIDS:
         both = {"techniques": [technique(XES)], "parameters": [parameter("dose", 20)]}
         sets = [
@@ -46,7 +46,7 @@ async def api(shared_portal: Any) -> AsyncGenerator[Any]:
     yield shared_portal
 
 
-async def test_they_are_told_apart_and_stand_in_order(api: Any) -> None:
+async def test_they_are_told_apart_and_stand_in_order(api: Portal) -> None:
     found = await api.get("/api/Documents", filter={"include": [SAME_DATASET]})
     assert [d["pid"] for d in found.json()] == sorted(PIDS)
     page = await api.get(

@@ -14,6 +14,8 @@ from portal_indexer import search_documents
 from portal_shared.contracts.events import DatasetRegistered, DocumentRegistered
 from portal_shared.contracts.records import Dataset, Document
 
+from tests.drivers.portal import Portal
+
 FILTERS = 100
 SEED = 20261123
 TERMS = ["PaNET01200", "PaNET01188", "PaNET01313", "PaNET01012", "PaNET01124", "PaNET00207", "own"]
@@ -165,7 +167,7 @@ def brute_force(entity: Entity, raw: dict[str, Any], rows: list[dict[str, Any]])
     "few", [pagination.MAX_UNDECIDED_DOCUMENTS, 0], ids=["as they are", "by way of the datasets"]
 )
 async def test_answers_are_those_of_looking_at_every_record(
-    few: int, portal: Any, monkeypatch: pytest.MonkeyPatch
+    few: int, portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pagination, "MAX_UNDECIDED_DOCUMENTS", few)
     made = Made()
