@@ -52,7 +52,7 @@ def record_page(record: Mapping[str, Any], api_url: str) -> str:
 
 
 def tombstone_page(tombstone: Mapping[str, Any]) -> str:
-    """Says when and why a record was withdrawn."""
+    """Shows when and why a record was withdrawn."""
     return _render(
         "tombstone.html",
         str(tombstone["title"]),

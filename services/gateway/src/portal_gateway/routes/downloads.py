@@ -83,7 +83,7 @@ def _downloads(request: Request) -> Downloads:
     tags=["downloads"],
     openapi_extra={"requestBody": REQUEST_BODY},
 )
-async def create(request: Request) -> Response:
+async def create_download(request: Request) -> Response:
     """Request files of a dataset.
 
     Repeating a request with the same Idempotency-Key returns the first download.
@@ -102,7 +102,7 @@ async def create(request: Request) -> Response:
 
 
 @router.get("/api/staging", tags=["downloads"])
-async def staging(request: Request) -> Response:
+async def list_staging(request: Request) -> Response:
     """List the datasets whose files are being recalled from tape, for all readers together."""
     downloads = await _downloads(request).load_unfinished(MAX_STAGING)
     datasets = staging_view(downloads)
@@ -114,21 +114,21 @@ async def staging(request: Request) -> Response:
 
 
 @router.delete("/api/downloads/{request_id}", tags=["downloads"])
-async def cancel(request: Request, request_id: str) -> Response:
+async def cancel_download(request: Request, request_id: str) -> Response:
     """Cancel a download. Files that no other download needs are not recalled."""
     download = await _downloads(request).cancel(request_id)
     return JSONResponse(download_view(download), headers=NO_STORE)
 
 
 @router.get("/api/downloads/{request_id}", tags=["downloads"])
-async def show(request: Request, request_id: str) -> Response:
+async def show_download(request: Request, request_id: str) -> Response:
     """Show the state of a download."""
     download = await _downloads(request).load(request_id)
     return JSONResponse(download_view(download), headers=NO_STORE)
 
 
 @router.get("/api/downloads/{request_id}/events", tags=["downloads"])
-async def events(request: Request, request_id: str) -> Response:
+async def follow_download(request: Request, request_id: str) -> Response:
     """Follow the state of a download by server-sent events, until it has ended."""
     downloads = _downloads(request)
     download = await downloads.load(request_id)
@@ -144,6 +144,6 @@ async def events(request: Request, request_id: str) -> Response:
 
 
 @router.api_route("/data/{rest:path}", methods=["GET", "HEAD", "OPTIONS"], include_in_schema=False)
-async def data(request: Request) -> Response:
+async def forward_data(request: Request) -> Response:
     proxy: DataProxy = request.app.state.data_proxy
     return proxy.forward(request)

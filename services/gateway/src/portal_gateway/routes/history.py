@@ -39,7 +39,7 @@ class History(BaseModel):
 
 
 @router.get("/api/records/{pid:path}/history", response_model=History, tags=["records"])
-async def history(
+async def list_history(
     request: Request,
     pid: Annotated[str, InPath(description="Persistent identifier or DOI of a record")],
 ) -> Response:
