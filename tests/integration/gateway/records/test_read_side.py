@@ -163,7 +163,7 @@ async def test_errors_have_the_standards_shape(atlas: Portal) -> None:
         ("/doi/10.5072/nope", 404, "No record has the DOI 10.5072/nope"),
         ("/api/records/nope/history", 404, 'Unknown record "nope".'),
         ("/api/records/nope/citation", 404, 'Unknown record "nope".'),
-        ("/api/downloads/nope", 404, "no download 'nope'"),
+        ("/api/downloads/nope", 404, "There is no download 'nope'"),
     ],
 )
 async def test_other_errors_are_problem_details(
