@@ -1,7 +1,4 @@
-"""Errors of the gateway, and their two forms: PaNOSC's under the search API, else RFC 9457."""
-
-from http import HTTPStatus
-from typing import Any
+"""Errors of the gateway, and the error body of the PaNOSC search API."""
 
 from portal_shared.runtime.errors import PortalError
 
@@ -46,14 +43,3 @@ def panosc_error(error: PortalError) -> dict[str, dict[str, str | int]]:
     if code:
         body["code"] = code
     return {"error": body}
-
-
-def problem(error: PortalError, **more: Any) -> dict[str, Any]:
-    """Returns a problem detail (RFC 9457), with the field that is wrong, if any."""
-    body: dict[str, Any] = {
-        "title": HTTPStatus(error.status).phrase,
-        "status": error.status,
-        "detail": error.reason,
-    }
-    extra = {"field": error.field, "code": getattr(error, "code", None), **more}
-    return body | {name: value for name, value in extra.items() if value is not None}

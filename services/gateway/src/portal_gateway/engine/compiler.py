@@ -32,11 +32,11 @@ from portal_gateway.filters.schema import DATASET, Entity
 from portal_gateway.filters.techniques import Names
 
 _MEMBER_FIELDS = {
-    "m.": ("role",),
-    "m.person.": ("id", "fullName", "orcid", "lastName"),
-    "m.affiliation.": ("id", "name", "country"),
+    f"{index_fields.MEMBERS}.": ("role",),
+    f"{index_fields.MEMBERS}.person.": ("id", "fullName", "orcid", "lastName"),
+    f"{index_fields.MEMBERS}.affiliation.": ("id", "name", "country"),
 }
-DATASET_COUNT = "nd"  # index field of a document
+_OF_DATASETS = f"{index_fields.DATASET_FIELDS}."
 _SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
@@ -73,8 +73,8 @@ def _field_leaf(entity: Entity, prefix: str) -> Callable[[Compare | Text], Filte
         if kind == "boolean":
             return _public_filter(node)
         if kind in ("number", "date"):
-            return _number_filter(f"{prefix}n.{node.field}", node)
-        return _text_filter(f"{prefix}eq.{node.field}", node)
+            return _number_filter(f"{prefix}{index_fields.NUMBERS}.{node.field}", node)
+        return _text_filter(f"{prefix}{index_fields.TEXT_DIGESTS}.{node.field}", node)
 
     return leaf
 
@@ -142,15 +142,17 @@ def _include_filter(entity: Entity, one: Include, names: Names, prefix: str) -> 
         case "":
             found = ALL_ROWS
         case "Technique" if one.where != EVERYTHING:
-            found = _compile_node(one.where, technique_leaf(f"{prefix}t", names))
+            found = _compile_node(
+                one.where, technique_leaf(f"{prefix}{index_fields.TECHNIQUES}", names)
+            )
         case "Parameter":
             found = parameter_filter(one.where, prefix)
         case "Dataset" if entity.name == "Document":
             found = _datasets_filter(one, names)
         case "Instrument":
-            found = _instrument_filter(one, f"{prefix}i.")
+            found = _instrument_filter(one, f"{prefix}{index_fields.INSTRUMENT}.")
         case "Sample":
-            found = _some_row_filter(one.where, _flat_leaf(f"{prefix}s."))
+            found = _some_row_filter(one.where, _flat_leaf(f"{prefix}{index_fields.SAMPLES}."))
         case "Member":
             found = _member_filter(one)
         case _:
@@ -172,13 +174,17 @@ def _datasets_filter(one: Include, names: Names) -> Filter:
     condition may be satisfied by a different dataset. With one dataset the filter is exact.
     """
     nested = [i for i in one.include if i.conditional]
-    parts = [_include_filter(DATASET, i, names, "d.") for i in nested]
-    where = _compile_node(one.where, _field_leaf(DATASET, "d."))
-    one_dataset = conjunction([Filter(f"{DATASET_COUNT} = 1", exact=True), *parts, where])
+    parts = [_include_filter(DATASET, i, names, _OF_DATASETS) for i in nested]
+    where = _compile_node(one.where, _field_leaf(DATASET, _OF_DATASETS))
+    one_dataset = conjunction(
+        [Filter(f"{index_fields.DATASET_COUNT} = 1", exact=True), *parts, where]
+    )
     if any(_is_negative(i.where) for i in (one, *nested)):
-        return disjunction([one_dataset, Filter(f"NOT {DATASET_COUNT} = 1", exact=False)])
+        return disjunction(
+            [one_dataset, Filter(f"NOT {index_fields.DATASET_COUNT} = 1", exact=False)]
+        )
     if one.where != EVERYTHING:
-        parts.append(_some_row_filter(one.where, _field_leaf(DATASET, "d.")))
+        parts.append(_some_row_filter(one.where, _field_leaf(DATASET, _OF_DATASETS)))
     all_datasets = conjunction(parts)
     of_one_row = all(
         _is_single_positive(i.where) or i.relation.entity == "Parameter" for i in nested
@@ -223,9 +229,9 @@ def _flat_leaf(prefix: str) -> Callable[[Compare | Text], Filter]:
 
 
 def _member_filter(one: Include) -> Filter:
-    parts = [superset(_some_row_filter(one.where, _member_leaf("m.")))]
+    parts = [superset(_some_row_filter(one.where, _member_leaf(f"{index_fields.MEMBERS}.")))]
     for nested in one.include:
-        where = f"m.{nested.relation.name}."
+        where = f"{index_fields.MEMBERS}.{nested.relation.name}."
         parts.append(superset(_some_row_filter(nested.where, _member_leaf(where))))
     return superset(conjunction(parts))
 

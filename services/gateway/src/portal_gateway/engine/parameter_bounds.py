@@ -27,9 +27,9 @@ def certain_filter(name: str, parts: Sequence[Node], prefix: str) -> str | None:
     values = [p for p in parts if isinstance(p, Compare) and p.field == "value"]
     if len(values) + 1 != len(parts):
         return None  # there are conditions on other fields than name and value
-    field = f"{prefix}p.{index_fields.parameter_key(name)}"
+    field = f"{prefix}{index_fields.PARAMETERS}.{index_fields.parameter_key(name)}"
     if not values:
-        return f'{prefix}pn = "{index_fields.digest(name)}"'
+        return f'{prefix}{index_fields.PARAMETER_NAMES} = "{index_fields.digest(name)}"'
     if all(v.op in _RANGES for v in values):
         return _within_bounds(name, values, field)
     one = values[0]
@@ -103,18 +103,18 @@ def parameter_filter(node: Node, prefix: str) -> Filter:
 def _has_parameter(name: str, prefix: str) -> Filter:
     """Returns the filter for rows with the parameter, or with a range stored as _min and _max."""
     listed = ", ".join(f'"{index_fields.digest(n)}"' for n in (name, f"{name}_min"))
-    return Filter(f"{prefix}pn IN [{listed}]", exact=False)
+    return Filter(f"{prefix}{index_fields.PARAMETER_NAMES} IN [{listed}]", exact=False)
 
 
 def _value_filter(name: str, node: Compare, prefix: str) -> Filter:
     if node.test or node.op in ("neq", "nin"):
         return UNKNOWN
-    field = f"{prefix}p.{index_fields.parameter_key(name)}"
+    field = f"{prefix}{index_fields.PARAMETERS}.{index_fields.parameter_key(name)}"
     unit = units.find(node.unit, name) if node.unit else None
     if node.unit and unit is None:
         return UNKNOWN  # rows in the same unknown unit can match
     part = index_fields.dimension_key(unit) if unit else "v"
-    ranged = f'{prefix}pn = "{index_fields.digest(f"{name}_min")}"'
+    ranged = f'{prefix}{index_fields.PARAMETER_NAMES} = "{index_fields.digest(f"{name}_min")}"'
     numbers = [coercion.as_number(v) for v in node.operands()]
     texts = [f"{field}.{part} {a}" for a in _intervals(node.op, numbers, unit)]
     texts += [

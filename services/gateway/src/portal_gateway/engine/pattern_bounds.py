@@ -26,10 +26,10 @@ def is_prepared(entity: Entity, field: str) -> bool:
 def compare_bounds(node: Compare) -> Bounds:
     """Returns the bounds of a condition with like, ilike, their negations or regexp."""
     if node.op not in _LIKE:
-        return f"eq.{node.field} EXISTS", None  # regexp
+        return f"{index_fields.TEXT_DIGESTS}.{node.field} EXISTS", None  # regexp
     candidates, certain = _bounds(node.field, node.operand, case=_LIKE[node.op] == "like")
     if node.op in ("like", "ilike"):
-        return candidates or f"eq.{node.field} EXISTS", certain
+        return candidates or f"{index_fields.TEXT_DIGESTS}.{node.field} EXISTS", certain
     return _not(certain), _not(candidates)
 
 
@@ -45,10 +45,10 @@ def text_bounds(entity: Entity, node: Text) -> Bounds:
 def _bounds(field: str, pattern: str, *, case: bool) -> Bounds:
     runs = [r for r in _WILD.split(pattern) if r]
     grams = sorted(set[str]().union(*map(index_fields.grams, runs)))[:MAX_GRAMS]
-    candidates = " AND ".join(f"g.{field} = {gram}" for gram in grams)
+    candidates = " AND ".join(f"{index_fields.GRAMS}.{field} = {gram}" for gram in grams)
     word = index_fields.single_word_digest(runs[0]) if len(runs) == 1 and not case else None
     wild = _WILD.search(pattern.strip("%")) is not None
-    certain = f"w.{field} = {word}" if word and not wild else None
+    certain = f"{index_fields.WORDS}.{field} = {word}" if word and not wild else None
     return (f"({candidates})" if candidates else None), certain
 
 

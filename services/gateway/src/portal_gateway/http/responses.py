@@ -9,13 +9,13 @@ from typing import Any
 
 import orjson
 from portal_shared.runtime.errors import PortalError
+from portal_shared.service.problems import problem
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from portal_gateway.errors import NotAcceptable, panosc_error, problem
+from portal_gateway.errors import NotAcceptable, panosc_error
 
 JSON = "application/json; charset=utf-8"
-PROBLEM_JSON = "application/problem+json"
 MIN_COMPRESSED_BYTES = 1000
 TAG_DIGITS = 24
 GZIP_WINDOW_BITS = 31  # makes zlib write the gzip format
@@ -77,20 +77,21 @@ def json_response(
 
 def panosc_error_response(error: PortalError) -> Response:
     """Returns an error of the search API: {"error": {"statusCode", "message", …}}."""
-    return _error_response(error, panosc_error(error), JSON)
+    content = json.dumps(panosc_error(error), ensure_ascii=False).encode("utf-8", "replace")
+    return Response(content, error.status, headers={"content-type": JSON, **_retry_after(error)})
 
 
-def problem_response(error: PortalError) -> Response:
-    """Returns an error of any other route: application/problem+json (RFC 9457)."""
-    return _error_response(error, problem(error), PROBLEM_JSON)
+def problem_response(error: PortalError, **more: Any) -> Response:
+    """Returns an error of any other route: a problem detail (RFC 9457)."""
+    members = {"field": error.field, "code": getattr(error, "code", None), **more}
+    present = {name: value for name, value in members.items() if value is not None}
+    detail = error.reason.encode("utf-8", "replace").decode()
+    return problem(error.status, detail, _retry_after(error), **present)
 
 
-def _error_response(error: PortalError, body: Any, media_type: str) -> Response:
-    content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-    headers = {"content-type": media_type}
-    if error.status in RETRY_AFTER_SECONDS:
-        headers["retry-after"] = RETRY_AFTER_SECONDS[error.status]
-    return Response(content, error.status, headers=headers)
+def _retry_after(error: PortalError) -> dict[str, str]:
+    seconds = RETRY_AFTER_SECONDS.get(error.status)
+    return {"retry-after": seconds} if seconds else {}
 
 
 def require_json_accepted(request: Request) -> None:

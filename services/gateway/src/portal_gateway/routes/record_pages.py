@@ -7,11 +7,11 @@ from typing import Any
 
 from portal_shared.runtime.errors import Gone
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from portal_gateway.catalogue import DOI, Catalogue
-from portal_gateway.errors import MODEL_NOT_FOUND, ResourceNotFound, problem
+from portal_gateway.errors import MODEL_NOT_FOUND, ResourceNotFound
 from portal_gateway.filters.parser import parse_search
 from portal_gateway.filters.schema import COLLECTIONS, DATASET, DOCUMENT, Entity
 from portal_gateway.http import pages, responses
@@ -103,13 +103,13 @@ def _tombstone(request: Request, row: Mapping[str, Any]) -> Response:
         page = pages.tombstone_page(tombstone).encode()
         headers = {**pages.HEADERS, "content-type": pages.HTML}
         return Response(page, HTTPStatus.GONE, headers=headers)
-    body = problem(
+    members = {name: value for name, value in tombstone.items() if name != "title"}
+    return responses.problem_response(
         Gone(str(tombstone["reason"])),
         code="WITHDRAWN",
         record_title=tombstone["title"],
-        **{k: v for k, v in tombstone.items() if k != "title"},
+        **members,
     )
-    return JSONResponse(body, HTTPStatus.GONE, media_type=responses.PROBLEM_JSON)
 
 
 def _member_view(member: Mapping[str, Any]) -> dict[str, Any]:

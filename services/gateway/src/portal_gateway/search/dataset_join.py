@@ -11,6 +11,7 @@ from typing import Any
 
 from portal_shared.contracts.records import pid_key
 from portal_shared.search import index_fields
+from portal_shared.search.index_fields import PARENT_DOCUMENTS
 
 from portal_gateway.engine import compiler
 from portal_gateway.engine.client import Engine, Hit
@@ -23,7 +24,6 @@ from portal_gateway.search import relations
 
 MAX_UNDECIDED = 1000  # datasets evaluated one by one
 MAX_PIDS_IN_FILTER = 2000
-DOCUMENTS = "up"  # index field of a dataset: keys of its documents
 DocumentKeys = dict[str, Any]  # by key, in the order of the engine, so quick to sort
 
 
@@ -72,16 +72,16 @@ async def _documents_above(engine: Engine, search: Search, names: Names) -> Docu
         return {}
     if not compiled.exact and not compiled.certain:
         return None
-    facet: dict[str, Any] = {"hitsPerPage": 0, "page": 1, "facets": [DOCUMENTS]}
+    facet: dict[str, Any] = {"hitsPerPage": 0, "page": 1, "facets": [PARENT_DOCUMENTS]}
     if compiled.lower_bound:
         facet["filter"] = compiled.lower_bound
     queries = [facet]
     if not compiled.exact:
-        attributes = [*relations.RECORD_AND_RELATIONS, DOCUMENTS]
+        attributes = [*relations.RECORD_AND_RELATIONS, PARENT_DOCUMENTS]
         page = {"attributesToRetrieve": attributes, "hitsPerPage": MAX_UNDECIDED, "page": 1}
         queries.append({"filter": compiled.undecided, **page})
     certain, *undecided = await engine.multi_search(index_fields.DATASETS, queries)
-    found: DocumentKeys = certain["facetDistribution"].get(DOCUMENTS, {})
+    found: DocumentKeys = certain["facetDistribution"].get(PARENT_DOCUMENTS, {})
     if len(found) >= index_fields.MAX_FACET_VALUES:
         return None  # the engine may have left out values
     for answer in undecided:
@@ -98,7 +98,7 @@ def _evaluate(hits: Sequence[Hit], search: Search, names: Names) -> set[str]:
         row = relations.parse_row(hit)
         matches = predicates.satisfies(DATASET, search.where, row)
         if matches and includes.select_relations(DATASET, row, search.include, names) is not None:
-            found.update(hit[DOCUMENTS])
+            found.update(hit[PARENT_DOCUMENTS])
     return found
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from portal_shared import profile, units
 from portal_shared.search import index_fields
+from portal_shared.search.index_fields import FACETS, PARAMETERS
 
 from portal_gateway.search.planner import Plan, Searcher
 
+OF_DATASETS = f"{index_fields.DATASET_FIELDS}."
 _BELOW = ("techniques", "instrument", "samples")
 VALUE_FACETS = {  # facets of each entity; parameters come in addition
     "Dataset": (*_BELOW, "keywords", "license", "availability"),
@@ -47,19 +49,19 @@ def _missing_filter(name: str, below: str) -> str:
     """Returns the engine's filter for rows without any value of the facet."""
     parameter = PARAMETER_FACET.fullmatch(name)
     if parameter is None:
-        return f"(facet.{name} NOT EXISTS OR facet.{name} IS EMPTY)"
+        return f"({FACETS}.{name} NOT EXISTS OR {FACETS}.{name} IS EMPTY)"
     digest = index_fields.digest(parameter[1])
-    names = dict.fromkeys(f"{prefix}pn" for prefix in ("", below))
+    names = dict.fromkeys(f"{prefix}{index_fields.PARAMETER_NAMES}" for prefix in ("", below))
     return " AND ".join(f'NOT {field} = "{digest}"' for field in names)
 
 
 def _fields(name: str, below: str) -> list[str]:
     parameter = PARAMETER_FACET.fullmatch(name)
     if parameter is None:
-        return [f"facet.{name}"]
+        return [f"{FACETS}.{name}"]
     field = index_fields.parameter_key(parameter[1])
-    numbers = dict.fromkeys(f"{prefix}p.{field}.v" for prefix in ("", below))
-    return [f"facet.parameter.{field}", *numbers]
+    numbers = dict.fromkeys(f"{prefix}{PARAMETERS}.{field}.v" for prefix in ("", below))
+    return [f"{FACETS}.parameter.{field}", *numbers]
 
 
 async def _count_facet(searcher: Searcher, plan: Plan, name: str, answer: Answer) -> Any:
@@ -69,14 +71,15 @@ async def _count_facet(searcher: Searcher, plan: Plan, name: str, answer: Answer
         return values
     field = index_fields.parameter_key(parameter[1])
     stats = _stats(answer)
-    own, below = f"p.{field}.v" in stats, f"d.p.{field}.v" in stats
+    own = f"{PARAMETERS}.{field}.v" in stats
+    below = f"{OF_DATASETS}{PARAMETERS}.{field}.v" in stats
     if not own and not below:
         return values
-    prefix = "d." if below else ""
+    prefix = OF_DATASETS if below else ""
     unit = units.find(parameter[2] or _profile_unit(parameter[1]), parameter[1])
     if unit is None or (own and below):
         return None
-    path = f"{prefix}p.{field}.{index_fields.dimension_key(unit)}"
+    path = f"{prefix}{PARAMETERS}.{field}.{index_fields.dimension_key(unit)}"
     rows = await searcher.facet_distribution(plan, [path], f"{path} EXISTS")
     ends = _stats(rows).get(path)
     if ends is None:

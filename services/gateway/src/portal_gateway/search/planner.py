@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from portal_shared.contracts.records import pid_key
 from portal_shared.runtime.errors import Unavailable
+from portal_shared.search import index_fields
 
 from portal_gateway.catalogue import Catalogue
 from portal_gateway.engine import compiler
@@ -47,7 +48,7 @@ class Plan:
     @property
     def dataset_prefix(self) -> str:
         """Prefix of the index fields that have values of a document's datasets."""
-        return "d." if self.index == "documents" else ""
+        return f"{index_fields.DATASET_FIELDS}." if self.index == index_fields.DOCUMENTS else ""
 
     @property
     def attributes(self) -> list[str]:
@@ -251,7 +252,7 @@ def _sort(search: Search) -> tuple[str, ...] | None:
             continue  # without a query all scores are equal
         if search.entity.fields[name] not in _SORTABLE:
             return None
-        fields.append(f"n.{name}:{direction}")
+        fields.append(f"{index_fields.NUMBERS}.{name}:{direction}")
     return (*fields, "order:asc")
 
 

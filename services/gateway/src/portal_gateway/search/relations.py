@@ -38,9 +38,11 @@ class Link:
 
 
 _LINKS = {
-    ("Document", "datasets"): Link("up", index_fields.ancestor_key),
-    ("Instrument", "datasets"): Link("i.pid", index_fields.digest),
-    ("Dataset", "documents"): Link("d.eq.pid", index_fields.digest),
+    ("Document", "datasets"): Link(index_fields.PARENT_DOCUMENTS, index_fields.ancestor_key),
+    ("Instrument", "datasets"): Link(f"{index_fields.INSTRUMENT}.pid", index_fields.digest),
+    ("Dataset", "documents"): Link(
+        f"{index_fields.DATASET_FIELDS}.{index_fields.TEXT_DIGESTS}.pid", index_fields.digest
+    ),
 }
 
 
