@@ -52,7 +52,7 @@ check: setup  ## check format, lint, types, import rules and generated contracts
 fuzz: setup servers  ## test hostile requests and random filters for a long time
 	PORTAL_TEST_FUZZ=20000 PORTAL_TEST_FILTERS=200000 $(RUN) pytest -o timeout=7200 \
 		tests/integration/gateway/http/test_hostile_requests.py \
-		tests/unit/gateway/test_compiler_brute_force.py
+		tests/unit/gateway/engine/test_compiler_brute_force.py
 
 fmt: setup  ## format the code and fix what ruff can fix
 	$(RUN) ruff format .

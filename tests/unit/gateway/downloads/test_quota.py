@@ -62,7 +62,7 @@ def test_a_request_above_the_limit_by_itself_is_invalid() -> None:
 
 async def test_in_the_composition_readers_behind_the_proxy_are_distinguished() -> None:
     """Otherwise uvicorn would take the proxy for the only reader, with one quota."""
-    file = Path(__file__).parents[3] / "docker-compose.yml"
+    file = Path(__file__).parents[4] / "docker-compose.yml"
     services = yaml.safe_load(file.read_text())["services"]
     assert [name for name, service in services.items() if service.get("ports")] == ["nginx"]
     trusted = services["gateway"]["environment"].get("FORWARDED_ALLOW_IPS", "127.0.0.1")
