@@ -35,7 +35,9 @@ async def problem_of(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, PortalError):
         path = request.scope["path"][:MAX_LOGGED_CHARS]
         reason = error.reason[:MAX_LOGGED_CHARS]
-        log.info("refused", status=error.status, path=path, field=error.field, reason=reason)
+        log.info(
+            "request refused", status=error.status, path=path, field=error.field, reason=reason
+        )
         temporary = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         retry = {"Retry-After": RETRY_AFTER_SECONDS} if temporary else None
         field = {"field": error.field} if error.field else {}

@@ -24,6 +24,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from portal_shared.runtime.errors import Unavailable
+from portal_shared.runtime.safe_open import folder_below, open_file
 
 from portal_downloader.archives.protocol import Body, NotOnDisk, StageRefused, TransferInterrupted
 from portal_downloader.archives.wlcg_answers import (
@@ -175,18 +176,12 @@ class CommandArchive:
         """Opens a regular file below the root, following no symbolic link."""
         *folders, name = path.strip("/").split("/")
         try:
-            folder_descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
+            root = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
             try:
-                for folder in folders:
-                    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-                    child = os.open(folder, flags, dir_fd=folder_descriptor)
-                    os.close(folder_descriptor)
-                    folder_descriptor = child
-                descriptor = os.open(
-                    name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder_descriptor
-                )
+                with folder_below(root, folders) as folder:
+                    descriptor = open_file(folder, name)
             finally:
-                os.close(folder_descriptor)
+                os.close(root)
         except OSError as error:
             raise NotOnDisk(f"reading from the archive: {error}") from error
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

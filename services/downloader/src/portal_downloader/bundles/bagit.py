@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from portal_shared.contracts.file_urls import folder_name
+
 from portal_downloader.http.segments import Segment, StoredContent
 
 EARLIEST_MOMENT = datetime(1980, 1, 1, tzinfo=UTC)
@@ -54,12 +56,6 @@ class DatasetInfo:
         """Returns the modification time of all entries, which never changes."""
         found = (self.created or EARLIEST_MOMENT).astimezone(UTC).replace(microsecond=0)
         return max(found, EARLIEST_MOMENT)
-
-
-def folder_name(pid: str) -> str:
-    """Returns the name of the top folder; the same as that of `portal get`."""
-    found = "".join(c if c.isalnum() or c in "._-" else "_" for c in pid)[:200]
-    return found if found.strip(".") else "dataset"
 
 
 def safe_path(location: str) -> str:

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator
 from xml.sax.saxutils import escape
 
-from portal_downloader.bundles.bagit import DatasetInfo, Member, folder_name, safe_path
+from portal_shared.contracts.file_urls import folder_name
+
+from portal_downloader.bundles.bagit import DatasetInfo, Member, safe_path
 
 MEDIA_TYPE = "application/metalink4+xml"
 _BEGINS = (

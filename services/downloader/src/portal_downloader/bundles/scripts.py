@@ -6,7 +6,9 @@ Names and URLs are quoted: the name of a file is never executed.
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from portal_downloader.bundles.bagit import DatasetInfo, Member, folder_name, safe_path
+from portal_shared.contracts.file_urls import folder_name
+
+from portal_downloader.bundles.bagit import DatasetInfo, Member, safe_path
 
 Address = Callable[[str], str]
 

@@ -1,47 +1,14 @@
-"""Media types by the extension of a file name, independent of the system's tables."""
+"""Media types of files as HTTP sends them."""
 
-TYPES = {
-    "json": "application/json",
-    "zattrs": "application/json",
-    "zarray": "application/json",
-    "zgroup": "application/json",
-    "zmetadata": "application/json",
-    "txt": "text/plain; charset=utf-8",
-    "md": "text/markdown; charset=utf-8",
-    "csv": "text/csv; charset=utf-8",
-    "yaml": "application/yaml",
-    "yml": "application/yaml",
-    "xml": "application/xml",
-    "html": "text/html; charset=utf-8",
-    "htm": "text/html; charset=utf-8",
-    "svg": "image/svg+xml",
-    "pdf": "application/pdf",
-    "png": "image/png",
-    "jpg": "image/jpeg",
-    "jpeg": "image/jpeg",
-    "jp2": "image/jp2",
-    "j2k": "image/j2c",
-    "tif": "image/tiff",
-    "tiff": "image/tiff",
-    "gif": "image/gif",
-    "nii": "application/x-nifti",
-    "h5": "application/x-hdf5",
-    "hdf5": "application/x-hdf5",
-    "nxs": "application/x-hdf5",
-    "gz": "application/gzip",
-    "zip": "application/zip",
-    "tar": "application/x-tar",
-    "mp4": "video/mp4",
-}
+from portal_shared.contracts import media_types
+
 ACTIVE = ("text/html", "image/svg+xml", "application/xml", "application/pdf")
 
 
 def media_type(location: str) -> str:
-    """Returns the media type of a file."""
-    name = location.rpartition("/")[2]
-    return TYPES.get(
-        name.rpartition(".")[2].lower() if "." in name else "", "application/octet-stream"
-    )
+    """Returns the media type of a file; texts are sent as UTF-8."""
+    found = media_types.media_type(location)
+    return f"{found}; charset=utf-8" if found.startswith("text/") else found
 
 
 def is_active(media_type_: str) -> bool:

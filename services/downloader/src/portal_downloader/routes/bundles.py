@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import Request
-from portal_shared.contracts.file_urls import data_path
+from portal_shared.contracts.file_urls import data_path, folder_name
 from portal_shared.runtime.errors import Invalid
 from portal_shared.runtime.mongo import Doc
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -109,7 +109,7 @@ class BundleResponder:
     def _bag(self, request: Request, dataset: Doc, members: list[Member]) -> Response:
         """Returns a zip of the bag without its files, whose URLs are listed in fetch.txt."""
         info = dataset_info(dataset)
-        root = bagit.folder_name(info.pid)
+        root = folder_name(info.pid)
         lines = (
             f"{self.access.site_url}{data_path(info.pid, m.location)} {m.size}"
             f" data/{bagit.safe_path(m.location)}\n"
@@ -167,7 +167,7 @@ async def _join_lines(lines: Iterable[str]) -> AsyncGenerator[str]:
 
 
 def _attachment(pid: str, ending: str) -> dict[str, str]:
-    name = f"{bagit.folder_name(pid)}{ending}"
+    name = f"{folder_name(pid)}{ending}"
     plain = name.encode("ascii", "replace").decode().replace("?", "_")
     header = f'attachment; filename="{plain}"'
     if plain != name:

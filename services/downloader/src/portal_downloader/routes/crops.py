@@ -13,12 +13,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from fastapi import Request
+from portal_shared.contracts.file_urls import folder_name
 from portal_shared.runtime.errors import NotFound
 from portal_shared.runtime.mongo import Doc
 from starlette.datastructures import QueryParams
 from starlette.responses import Response, StreamingResponse
 
-from portal_downloader.bundles import bagit
 from portal_downloader.crops.box import Box, BoxTooLarge, InvalidBox, check_size, parse_box
 from portal_downloader.crops.volume import InvalidVolume, Level, levels
 from portal_downloader.domain.states import file_availability
@@ -259,7 +259,7 @@ def _tag(crop_request: CropRequest, box: Box, files: dict[str, StoredContent]) -
 
 def _name(pid: str, volume: str, crop_request: CropRequest, box: Box) -> str:
     (z0, y0, x0), (z1, y1, x1) = box.start, box.stop
-    base = bagit.folder_name(f"{pid}-{volume.rstrip('/')}" if volume else pid)
+    base = folder_name(f"{pid}-{volume.rstrip('/')}" if volume else pid)
     plain = base.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_")
     return f"{plain}-level{crop_request.level}-x{x0}-{x1}-y{y0}-{y1}-z{z0}-{z1}"
 
