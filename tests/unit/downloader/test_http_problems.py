@@ -2,6 +2,7 @@
 
 from portal_downloader.http import problems
 from portal_shared.runtime.errors import NotFound
+from portal_shared.service.problems import MAX_LOGGED_CHARS
 from starlette.requests import Request
 from structlog.testing import capture_logs
 
@@ -13,4 +14,4 @@ async def test_refused_requests_are_logged_with_a_short_path() -> None:
     assert answer.status_code == 404
     [line] = logs
     assert (line["event"], line["status"], line["field"]) == ("request refused", 404, "pid")
-    assert len(line["path"]) == problems.MAX_LOGGED_CHARS
+    assert len(line["path"]) == MAX_LOGGED_CHARS
