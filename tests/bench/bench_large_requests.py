@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from portal_shared.contracts.records import File
 
-from tests.drivers.downloader import DownloaderClient, StartDownloader
+from tests.drivers.services.downloader import DownloaderClient, StartDownloader
 from tests.drivers.tape import TapeArchive
 from tests.integration.downloader.conftest import start_downloader, tape
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 @dataclass
 class Ingest:
-    """Stands in for ingest: answers `done` to a job and `refused` to anything else."""
+    """Acts as ingest: answers `done` to a job and `refused` to anything else."""
 
     url: str
     received: list[AbstractIncomingMessage] = field(default_factory=list)

@@ -7,7 +7,7 @@ from portal_doi.settings import DoiSettings
 from portal_shared.runtime.settings import Settings
 
 from tests.drivers.datacite import DataCiteServer
-from tests.drivers.doi import DoiService, running_doi
+from tests.drivers.services.doi import DoiService, running_doi
 
 
 @pytest.fixture(scope="session")

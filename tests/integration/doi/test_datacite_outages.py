@@ -11,7 +11,7 @@ from portal_shared.runtime import mongo
 
 from tests.builders import dataset_registered
 from tests.drivers.datacite import GET, PUT, DataCiteServer
-from tests.drivers.doi import DoiService, running_doi
+from tests.drivers.services.doi import DoiService, running_doi
 
 
 async def test_records_that_come_during_an_outage_are_minted_after_it(

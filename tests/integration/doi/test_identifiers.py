@@ -2,7 +2,7 @@
 
 from tests.builders import dataset_registered, document_registered
 from tests.drivers.datacite import PUT, DataCiteServer
-from tests.drivers.doi import DoiService
+from tests.drivers.services.doi import DoiService
 
 
 async def test_the_doi_of_a_dataset_is_adopted_without_a_call(

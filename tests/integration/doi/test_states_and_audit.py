@@ -12,7 +12,7 @@ from portal_shared.runtime.settings import Settings
 
 from tests.builders import dataset_registered, document_registered
 from tests.drivers.datacite import PUT, DataCiteServer
-from tests.drivers.doi import DoiService
+from tests.drivers.services.doi import DoiService
 
 
 def related(datacite: DataCiteServer, pid: str) -> set[tuple[str, str]]:

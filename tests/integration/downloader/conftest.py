@@ -10,16 +10,16 @@ import pytest
 from aiosmtpd.controller import Controller
 from portal_shared.runtime.settings import Settings
 
-from tests.drivers import downloader as driver
-from tests.drivers.download_gateway import DownloadGateway, serve_gateway
-from tests.drivers.downloader import (
+from tests.drivers.mailbox import Mailbox
+from tests.drivers.services import downloader as driver
+from tests.drivers.services.download_gateway import DownloadGateway, serve_gateway
+from tests.drivers.services.downloader import (
     DownloaderClient,
     DownloaderProcess,
     StartDownloader,
     StartTape,
 )
-from tests.drivers.downloader_store import DownloaderStore, open_store
-from tests.drivers.mailbox import Mailbox
+from tests.drivers.services.downloader_store import DownloaderStore, open_store
 from tests.drivers.tape import QUICK_TAPE, TapeArchive
 
 

@@ -8,7 +8,8 @@ import pytest
 import pytest_asyncio
 from portal_shared.runtime.settings import Settings
 
-from tests.drivers.ingest import (
+from tests.drivers.process import ServerProcess
+from tests.drivers.services.ingest import (
     Broker,
     Ingest,
     broker_of,
@@ -16,7 +17,6 @@ from tests.drivers.ingest import (
     icat_process,
     running_ingest,
 )
-from tests.drivers.process import ServerProcess
 
 
 @pytest.fixture

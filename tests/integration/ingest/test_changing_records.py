@@ -10,7 +10,7 @@ from portal_shared.runtime.mongo import connect
 from portal_shared.runtime.settings import Settings
 
 from tests.builders import dataset_part, document_part, job
-from tests.drivers.ingest import Ingest, results
+from tests.drivers.services.ingest import Ingest, results
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

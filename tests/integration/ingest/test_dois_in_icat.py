@@ -7,7 +7,7 @@ import icat
 import pytest
 
 from tests.builders import dataset_part, job
-from tests.drivers.ingest import Ingest
+from tests.drivers.services.ingest import Ingest
 
 from .test_publishing_in_icat import publish_minted
 

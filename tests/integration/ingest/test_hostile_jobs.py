@@ -10,7 +10,7 @@ from portal_ingest.records import inbox
 from portal_shared.contracts.jobs import DatasetIn
 
 from tests.builders import dataset_part, job
-from tests.drivers.ingest import Ingest, results
+from tests.drivers.services.ingest import Ingest, results
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 QUOTED = "L'ESRF \"x\" / {id} %s \\ '' OR 1=1 心"

@@ -12,8 +12,8 @@ import pytest
 from portal_shared.contracts.jobs import JobAnswer
 
 from tests.builders import dataset_part, job
-from tests.drivers.ingest import Ingest, icat_client
 from tests.drivers.process import ServerProcess
+from tests.drivers.services.ingest import Ingest, icat_client
 
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.timeout(1800)]
 REGISTRATIONS = int(os.environ.get("PORTAL_TEST_REGISTRATIONS", "120"))

@@ -8,7 +8,7 @@ import icat
 import pytest
 
 from tests.builders import dataset_part, job
-from tests.drivers.ingest import Ingest, results
+from tests.drivers.services.ingest import Ingest, results
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

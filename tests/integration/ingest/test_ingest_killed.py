@@ -15,8 +15,8 @@ from portal_shared.contracts.jobs import JobAnswer
 from portal_shared.runtime.settings import Settings
 
 from tests.builders import dataset_part, document_part, job
-from tests.drivers.ingest import Broker
 from tests.drivers.process import ServerProcess, service_process
+from tests.drivers.services.ingest import Broker
 
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.timeout(900)]
 JOBS, DATASETS_PER_JOB, KILLS = 6, 8, 4

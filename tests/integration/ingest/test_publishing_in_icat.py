@@ -11,7 +11,7 @@ from portal_shared.contracts.events import DoiMinted
 from portal_shared.messaging import topology
 
 from tests.builders import dataset_part, job
-from tests.drivers.ingest import Broker, Ingest
+from tests.drivers.services.ingest import Broker, Ingest
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 QUERY = (

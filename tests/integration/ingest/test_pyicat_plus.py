@@ -18,7 +18,7 @@ from portal_shared.messaging import topology
 from portal_shared.runtime.errors import Invalid
 from portal_shared.runtime.settings import Settings
 
-from tests.drivers.ingest import running_app
+from tests.drivers.services.ingest import running_app
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of other libraries
 BOMB = b"""<?xml version="1.0"?><!DOCTYPE d [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>

@@ -28,7 +28,7 @@ from portal_local.launcher.ports import free_port, listens, wait_until
 from portal_local.launcher.processes import Child
 from portal_shared.runtime.errors import Unavailable
 
-from tests.drivers.downloader import StartDownloader
+from tests.drivers.services.downloader import StartDownloader
 from tests.drivers.tape import TapeArchive
 
 COMMAND = Path(__file__).with_name("recall_command.py")

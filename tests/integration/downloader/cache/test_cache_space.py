@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.drivers.downloader import DownloaderClient, StartDownloader
+from tests.drivers.services.downloader import DownloaderClient, StartDownloader
 from tests.drivers.tape import TapeArchive
 
 MB = 1_000_000

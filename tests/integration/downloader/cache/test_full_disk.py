@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.drivers.downloader import StartDownloader
+from tests.drivers.services.downloader import StartDownloader
 from tests.drivers.tape import TapeArchive
 
 

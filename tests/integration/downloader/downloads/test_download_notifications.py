@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.drivers.download_gateway import DownloadGateway
-from tests.drivers.downloader import DownloaderClient
 from tests.drivers.mailbox import Mailbox
+from tests.drivers.services.download_gateway import DownloadGateway
+from tests.drivers.services.downloader import DownloaderClient
 from tests.drivers.tape import TapeArchive
 
 

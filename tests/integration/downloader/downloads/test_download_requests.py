@@ -9,8 +9,8 @@ import pytest
 from portal_shared.contracts.events import DownloadFailed, DownloadProgressed, DownloadReady
 from portal_shared.contracts.records import File
 
-from tests.drivers.download_gateway import DownloadGateway
-from tests.drivers.downloader import DownloaderClient
+from tests.drivers.services.download_gateway import DownloadGateway
+from tests.drivers.services.downloader import DownloaderClient
 from tests.drivers.tape import TapeArchive
 
 

@@ -16,8 +16,8 @@ from portal_cli.download.display import staging_line
 from portal_shared.contracts.records import File
 from typer.testing import CliRunner
 
-from tests.drivers.download_gateway import DownloadGateway
-from tests.drivers.downloader import DownloaderClient
+from tests.drivers.services.download_gateway import DownloadGateway
+from tests.drivers.services.downloader import DownloaderClient
 from tests.drivers.tape import TapeArchive
 
 ENTRY = "import typer; from portal_cli.commands.get import get; typer.run(get)"

@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.drivers.downloader import DownloaderClient, DownloaderProcess
 from tests.drivers.nginx import Nginx
 from tests.drivers.nginx import program as nginx_program
+from tests.drivers.services.downloader import DownloaderClient, DownloaderProcess
 from tests.drivers.tape import TapeArchive
 
 SIZE = 300_000

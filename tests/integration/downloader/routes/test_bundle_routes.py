@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from portal_shared.contracts.records import File
 
-from tests.drivers.downloader import DownloaderClient
+from tests.drivers.services.downloader import DownloaderClient
 from tests.drivers.tape import TapeArchive
 
 SITE = "http://portal.example"

@@ -11,7 +11,7 @@ import tifffile
 import zarr
 from portal_shared.contracts.records import File
 
-from tests.drivers.downloader import DownloaderClient, StartDownloader
+from tests.drivers.services.downloader import DownloaderClient, StartDownloader
 from tests.drivers.tape import TapeArchive
 
 SHAPE = (40, 50, 60)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from portal_shared.contracts.file_urls import data_path
 
-from tests.drivers.downloader import DownloaderClient
+from tests.drivers.services.downloader import DownloaderClient
 from tests.drivers.tape import TapeArchive
 from tests.integration.downloader.routes.test_crop_routes import online
 

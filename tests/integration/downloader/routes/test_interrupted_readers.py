@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from portal_shared.contracts.file_urls import data_path
 
-from tests.drivers.downloader import DownloaderClient
+from tests.drivers.services.downloader import DownloaderClient
 from tests.drivers.tape import TapeArchive
 
 SITE = "http://portal.example"

@@ -8,7 +8,7 @@ import re
 import httpx
 import pytest
 
-from tests.drivers.downloader import DownloaderClient
+from tests.drivers.services.downloader import DownloaderClient
 from tests.drivers.tape import TapeArchive
 
 SIZE = 2_500_000

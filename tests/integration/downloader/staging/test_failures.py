@@ -8,7 +8,7 @@ import pytest
 from portal_cli.commands import tape as tape_command
 from typer.testing import CliRunner
 
-from tests.drivers.downloader import DownloaderClient, StartDownloader
+from tests.drivers.services.downloader import DownloaderClient, StartDownloader
 from tests.drivers.tape import TapeArchive
 
 

@@ -23,7 +23,7 @@ from portal_downloader.store.file_row import FileRow
 from portal_shared.contracts.events import DatasetFilesListed, DownloadFailed
 from portal_shared.contracts.records import File
 
-from tests.drivers.downloader_store import DownloaderStore
+from tests.drivers.services.downloader_store import DownloaderStore
 from tests.drivers.tape import TapeArchive
 
 

@@ -6,7 +6,7 @@ import pytest
 from portal_downloader.staging.queue import FILES_PER_PORTION
 from portal_shared.contracts.events import FILES_PER_PART, DownloadCancelled
 
-from tests.drivers.downloader import DownloaderClient, StartDownloader
+from tests.drivers.services.downloader import DownloaderClient, StartDownloader
 from tests.drivers.tape import TapeArchive
 
 FILES = FILES_PER_PART + 20  # of a portion and a few

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.drivers.downloader import StartDownloader
+from tests.drivers.services.downloader import StartDownloader
 from tests.drivers.tape import TapeArchive
 
 

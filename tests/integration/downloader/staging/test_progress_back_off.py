@@ -7,7 +7,7 @@ import pytest
 from portal_downloader.staging import progress
 from portal_downloader.staging.progress import REPUBLISH_SECONDS, ProgressPublisher
 
-from tests.drivers.downloader_store import DownloaderStore
+from tests.drivers.services.downloader_store import DownloaderStore
 
 LONG_AGO = datetime.now(UTC) - timedelta(seconds=2 * REPUBLISH_SECONDS)
 

@@ -28,7 +28,7 @@ from portal_shared.runtime import mongo
 from portal_shared.runtime.mongo import Client, Database, Doc
 from pymongo import monitoring
 
-from tests.drivers.downloader_store import NOW, DownloaderStore
+from tests.drivers.services.downloader_store import NOW, DownloaderStore
 
 
 class Replies(monitoring.CommandListener):

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from portal_shared.contracts.records import File, pid_key
 
-from tests.drivers.downloader import DownloaderClient
+from tests.drivers.services.downloader import DownloaderClient
 from tests.drivers.tape import TapeArchive
 
 SITE = "http://portal.example"

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from portal_shared.contracts.file_urls import data_path
 
-from tests.drivers.download_gateway import DownloadGateway
-from tests.drivers.downloader import DownloaderClient, StartDownloader, StartTape
+from tests.drivers.services.download_gateway import DownloadGateway
+from tests.drivers.services.downloader import DownloaderClient, StartDownloader, StartTape
 from tests.drivers.tape import TapeArchive
 
 

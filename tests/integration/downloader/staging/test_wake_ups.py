@@ -4,7 +4,7 @@ import asyncio
 import random
 from typing import Any
 
-from tests.drivers.downloader import DownloaderClient, DownloaderProcess, StartDownloader
+from tests.drivers.services.downloader import DownloaderClient, DownloaderProcess, StartDownloader
 from tests.drivers.tape import TapeArchive
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from portal_shared.contracts.events import DatasetWithdrawn
 
-from tests.drivers.downloader import DownloaderClient, StartDownloader
+from tests.drivers.services.downloader import DownloaderClient, StartDownloader
 from tests.drivers.tape import TapeArchive
 
 

@@ -15,7 +15,7 @@ from portal_shared.contracts.records import File
 from portal_shared.runtime import mongo
 from portal_shared.service.app import Service
 
-from tests.drivers.downloader import DownloaderClient
+from tests.drivers.services.downloader import DownloaderClient
 
 
 class DownloadGateway:

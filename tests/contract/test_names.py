@@ -1,0 +1,113 @@
+"""The rules of names, rooms and prose (CONTRIBUTING.md), so that they do not rest on taste."""
+
+import ast
+import io
+import re
+import tokenize
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+GERUNDS = {  # the field's own nouns
+    "hashing", "logging", "mapping", "ranking", "rendering", "routing",
+    "signposting", "staging", "streaming", "string", "tracing", "versioning",
+}  # fmt: skip
+PRIVATE = {  # one of them in a name means nothing to somebody who has not written it
+    "told", "untold", "tell", "tells", "telling", "said", "say", "says", "saying", "heard",
+    "unheard", "hear", "hears", "hearing", "asked", "ask", "asks", "asking", "meant", "kept",
+    "held", "due", "wish", "wishes", "stands", "named",
+}  # fmt: skip
+WORD = re.compile(rf"\b({'|'.join(sorted(PRIVATE))}|lets? go)\b", re.IGNORECASE)
+MAX_MODULES, MAX_LINES, MAX_FUNCTION_LINES, MAX_WORDS_PER_THOUSAND = 14, 400, 60, 1.0
+
+
+SOURCES = [
+    path
+    for room in ("shared", "services", "cli", "deploy", "tests")
+    for path in sorted((ROOT / room).rglob("*.py"))
+]
+SHIPPED = [path for path in SOURCES if "tests" not in path.relative_to(ROOT).parts]
+TREES = {path: ast.parse(path.read_text("utf-8")) for path in SOURCES}
+
+
+def _names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every name that the module gives to something."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                yield node.lineno, node.name
+            case ast.Name(ctx=ast.Store()):
+                yield node.lineno, node.id
+            case ast.Attribute(ctx=ast.Store()):
+                yield node.lineno, node.attr
+            case ast.arg():
+                yield node.lineno, node.arg
+            case _:
+                pass
+
+
+def _prose(path: Path) -> Iterator[str]:
+    """Docstrings and comments."""
+    for node in ast.walk(TREES[path]):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node) or ""
+    for token in tokenize.generate_tokens(io.StringIO(path.read_text("utf-8")).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+
+
+def _at(path: Path, line: int = 1) -> str:
+    return f"{path.relative_to(ROOT)}:{line}"
+
+
+def test_modules_are_named_by_nouns() -> None:
+    wrong = [
+        _at(path)
+        for path in SHIPPED
+        if (last := path.stem.split("_")[-1]).endswith("ing") and last not in GERUNDS
+    ]
+    assert not wrong, f"name these modules by the noun an engineer would search for: {wrong}"
+
+
+def test_no_name_has_a_private_word() -> None:
+    wrong = [
+        f"{_at(path, line)} {name}"
+        for path in SHIPPED
+        for line, name in _names(TREES[path])
+        if PRIVATE & {part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)}
+    ]
+    assert not wrong, f"say what these are or do, in a word of the glossary: {wrong}"
+
+
+def test_no_folder_is_crowded() -> None:
+    modules = Counter(path.parent for path in SOURCES if not path.stem.startswith("__"))
+    wrong = [f"{_at(folder)} {n}" for folder, n in modules.items() if n > MAX_MODULES]
+    assert not wrong, f"open a room, a noun of the glossary, below: {wrong}"
+
+
+def test_files_and_functions_are_short() -> None:
+    wrong: list[str] = []
+    for path in SHIPPED:
+        if (lines := path.read_text("utf-8").count("\n")) > MAX_LINES:
+            wrong.append(f"{_at(path)} has {lines} lines")
+        for node in ast.walk(TREES[path]):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > MAX_FUNCTION_LINES:
+                    wrong.append(f"{_at(path, node.lineno)} {node.name} has {lines} lines")
+    assert not wrong, f"split these where it reads better: {wrong}"
+
+
+@pytest.mark.parametrize("shipped", [True, False], ids=["shipped", "tests"])
+def test_docstrings_and_comments_are_plain_english(*, shipped: bool) -> None:
+    words, private = 0, list[str]()
+    for path in SOURCES:
+        if (path in SHIPPED) == shipped:
+            for text in _prose(path):
+                words += len(re.findall(r"[A-Za-z']+", text))
+                private += [f"{_at(path)} {word}" for word in WORD.findall(text)]
+    most = MAX_WORDS_PER_THOUSAND * words / 1000
+    assert len(private) <= most, f"use plain verbs (publish, return, store) in: {private}"
