@@ -3,6 +3,7 @@
 Of the `datacite` package the JSON schema alone is used.
 """
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,6 +94,8 @@ class DataCite:
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             follow_redirects=False,
         )
+        # Calls wait here, not in httpx's pool, which wakes all that wait for each free connection.
+        self._slots = asyncio.Semaphore(connections)
         self.refused: str | None = None  # the reason, while our credentials are not accepted
 
     async def close(self) -> None:
@@ -153,7 +156,8 @@ class DataCite:
     ) -> httpx.Response:
         params = {**(query or {}), **FULL_DETAIL}
         try:
-            response = await self._http.request(method, path, params=params, **sent)
+            async with self._slots:
+                response = await self._http.request(method, path, params=params, **sent)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             kind = NotSent if isinstance(error, _NOT_SENT) else Unavailable
             reason = f"DataCite: {type(error).__name__}: {error}"
