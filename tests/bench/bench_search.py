@@ -203,13 +203,13 @@ async def recorded(loaded: Loaded, path: str) -> list[Request]:
     pymongo.monitoring.register(listener)
     app = build(loaded.settings)
     engine: Engine = app.state.engine
-    send = engine.send
+    send = engine.request
 
     async def recording(method: str, where: str, body: Any) -> Any:
         seen.append((method, where, body))
         return await send(method, where, body)
 
-    engine.send = recording
+    engine.request = recording
     scope_path, _, query = path.partition("?")
     answer = await _called(app, scope_path, query)
     assert answer == 200, path

@@ -1,6 +1,7 @@
 """Fixtures of the tests of records."""
 
 import pytest
+import pytest_asyncio
 from portal_shared.contracts.events import (
     DocumentRegistered,
     InstrumentRegistered,
@@ -17,8 +18,7 @@ from tests.integration.gateway.records.small_atlas import (
 )
 
 
-@pytest.fixture
-async def atlas(portal: Portal) -> Portal:
+async def _register_atlas(portal: Portal) -> Portal:
     machine = Instrument(pid="bm18", name="BM18", facility="ESRF")
     await portal.publish(
         [
@@ -31,3 +31,15 @@ async def atlas(portal: Portal) -> Portal:
     )
     await portal.wait_indexed()
     return portal
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def atlas(shared_portal: Portal) -> Portal:
+    """A portal with a small atlas, shared by the tests of a module: they only read."""
+    return await _register_atlas(shared_portal)
+
+
+@pytest.fixture
+async def fresh_atlas(portal: Portal) -> Portal:
+    """A portal with a small atlas that the test may change."""
+    return await _register_atlas(portal)

@@ -12,7 +12,7 @@ from portal_shared.contracts.identifiers import bare_doi
 from portal_shared.contracts.records import Change
 
 from tests.drivers.portal import Portal
-from tests.integration.gateway.records.small_atlas import organ, scan
+from tests.integration.gateway.records.small_atlas import DONOR, HEART, organ, registered, scan
 
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
 SCAN = scan("kidney", "left", "overview", 25.0)
@@ -96,3 +96,32 @@ async def test_a_superseded_dataset_is_cited_but_not_found(portal: Portal) -> No
     includes = {"include": [{"relation": "datasets"}]}
     document = (await portal.get(f"/api/Documents/{KIDNEY.pid}", filter=includes)).json()
     assert [d["pid"] for d in document["datasets"]] == [newer.pid]
+
+
+async def test_an_older_event_changes_nothing_and_a_newer_one_everything(
+    fresh_atlas: Portal,
+) -> None:
+    newer = HEART.model_copy(update={"title": "Cor humanum"})
+    await fresh_atlas.publish(registered(newer, version=3))
+    await fresh_atlas.publish(registered(HEART, version=2))
+    await fresh_atlas.wait_indexed()
+    assert (await fresh_atlas.get(f"/api/Datasets/{HEART.pid}")).json()["title"] == "Cor humanum"
+    assert await fresh_atlas.pids("/api/Documents", query="humanum") == [f"{DONOR}_heart"]
+    hidden = newer.model_copy(update={"is_public": False})
+    await fresh_atlas.publish(registered(hidden, version=4))
+    await fresh_atlas.wait_indexed()
+    assert HEART.pid not in await fresh_atlas.pids("/api/Datasets")
+    assert await fresh_atlas.pids("/api/Documents", query="humanum") == []
+
+
+async def test_a_rebuild_serves_throughout_and_loses_nothing(fresh_atlas: Portal) -> None:
+    before = await fresh_atlas.pids("/api/Datasets")
+    assert (await fresh_atlas.operator.post("/reindex")).status_code == 202
+    late = scan("lung", "left", "zoom", 2.0)
+    await fresh_atlas.publish(registered(late))
+    while (await fresh_atlas.operator.get("/reindex")).json()["state"] != "done":
+        assert len(await fresh_atlas.pids("/api/Datasets")) >= len(before)
+        assert (await fresh_atlas.operator.get("/reindex")).json()["state"] != "failed"
+    await fresh_atlas.wait_indexed()
+    assert await fresh_atlas.pids("/api/Datasets") == sorted([*before, late.pid])
+    assert (await fresh_atlas.get("/api/Datasets/count", query="kidney")).json() == {"count": 3}

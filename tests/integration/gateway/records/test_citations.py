@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from datacite import schema45
 from portal_shared.contracts.events import DatasetRegistered, DocumentRegistered, DoiMinted, Event
 from portal_shared.contracts.records import Change, Dataset, Document
 
 from tests.drivers.portal import Portal
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 ZOOM, OVERVIEW, ORGAN, WHOLE = "kidney/zoom", "kidney/overview", "kidney", "atlas"
 DOIS = {
     ZOOM: "10.5072/zoom",
@@ -58,8 +60,9 @@ def minted(pid: str) -> DoiMinted:
     )  # fmt: skip
 
 
-@pytest.fixture
-async def kidney(portal: Portal) -> Any:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def kidney(shared_portal: Portal) -> Portal:
+    """A portal with an atlas, an organ and two scans, shared by the tests of this module."""
     derived = [{"type": "IsDerivedFrom", "pid": OVERVIEW}]
     events: list[Event] = [
         document(WHOLE, type="atlas", documents=[ORGAN]),
@@ -68,9 +71,9 @@ async def kidney(portal: Portal) -> Any:
         dataset(ZOOM, relations=derived),
         *map(minted, DOIS),
     ]
-    await portal.publish(events)
-    await portal.wait_indexed()
-    return portal
+    await shared_portal.publish(events)
+    await shared_portal.wait_indexed()
+    return shared_portal
 
 
 async def resolve(portal: Portal, doi: str, accept: str) -> Any:

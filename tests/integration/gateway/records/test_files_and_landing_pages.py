@@ -20,7 +20,7 @@ from tests.integration.gateway.records.small_atlas import (
 )
 
 
-async def test_files_come_in_pages_of_the_newest_complete_list(atlas: Portal) -> None:
+async def test_files_come_in_pages_of_the_newest_complete_list(fresh_atlas: Portal) -> None:
     pid = HEART.pid
     files = [File(name=f"slice_{n:03d}.tif", path="slices", size=n) for n in range(7)]
 
@@ -35,29 +35,33 @@ async def test_files_come_in_pages_of_the_newest_complete_list(atlas: Portal) ->
             files=tuple(files[part * 4 : part * 4 + 4]) if parts > 1 else tuple(files),
         )
 
-    await atlas.publish([listed(2, files, 1, 2)])
-    service = atlas.indexer.state.service
-    while service.retries.outcomes["ok"] < atlas.published:
+    await fresh_atlas.publish([listed(2, files, 1, 2)])
+    service = fresh_atlas.indexer.state.service
+    while service.retries.outcomes["ok"] < fresh_atlas.published:
         await asyncio.sleep(0.02)
-    assert (await atlas.operator.get("/status")).json()["pending"] > 0
-    assert (await atlas.get(f"/api/Datasets/{pid}/files/count")).json() == {"count": 0}
-    await atlas.publish(
+    assert (await fresh_atlas.operator.get("/status")).json()["pending"] > 0
+    assert (await fresh_atlas.get(f"/api/Datasets/{pid}/files/count")).json() == {"count": 0}
+    await fresh_atlas.publish(
         [listed(2, files, 0, 2), listed(1, files[:1], 0, 1), listed(2, files, 1, 2)]
     )
-    await atlas.wait_indexed()
-    answer = await atlas.get(f"/api/Datasets/{pid}/files", filter={"skip": 2, "limit": 3})
+    await fresh_atlas.wait_indexed()
+    answer = await fresh_atlas.get(f"/api/Datasets/{pid}/files", filter={"skip": 2, "limit": 3})
     assert [f["name"] for f in answer.json()] == [f.name for f in files[2:5]]
     assert answer.headers["x-total-count"] == "7"
     where = {"size": {"gte": 5}}
-    assert (await atlas.get(f"/api/datasets/{pid}/FILES/count", where=where)).json() == {"count": 2}
-    cut = await atlas.get(f"/api/Datasets/{pid}/files", filter={"order": "size DESC", "limit": 1})
+    assert (await fresh_atlas.get(f"/api/datasets/{pid}/FILES/count", where=where)).json() == {
+        "count": 2
+    }
+    cut = await fresh_atlas.get(
+        f"/api/Datasets/{pid}/files", filter={"order": "size DESC", "limit": 1}
+    )
     assert cut.json()[0]["size"] == 6
     included = {"include": [{"relation": "files", "scope": {"where": {"text": "SLICE_003"}}}]}
-    assert await atlas.pids("/api/Datasets", filter=included) == [pid]
+    assert await fresh_atlas.pids("/api/Datasets", filter=included) == [pid]
 
 
 async def test_a_long_list_of_files_is_sent_while_it_is_read(
-    atlas: Portal, monkeypatch: pytest.MonkeyPatch
+    fresh_atlas: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pid = HEART.pid
     files = [File(name=f"s_{n:03d}.tif", path="slices", size=n % 10) for n in range(100)]
@@ -70,8 +74,8 @@ async def test_a_long_list_of_files_is_sent_while_it_is_read(
         parts=1,
         files=tuple(files),
     )
-    await atlas.publish([listed])
-    await atlas.wait_indexed()
+    await fresh_atlas.publish([listed])
+    await fresh_atlas.wait_indexed()
     filters: list[dict[str, Any]] = [
         {},
         {"skip": 7},
@@ -82,26 +86,26 @@ async def test_a_long_list_of_files_is_sent_while_it_is_read(
         {"order": "size", "fields": ["name"]},
     ]
     url = f"/api/Datasets/{pid}/files"
-    whole = [await atlas.get(url, filter=given) for given in filters]
+    whole = [await fresh_atlas.get(url, filter=given) for given in filters]
     assert [len(answer.json()) for answer in whole] == [100, 93, 60, 70, 40, 30, 100]
     monkeypatch.setattr(file_pages, "MAX_BUFFERED_FILES", 10)
     monkeypatch.setattr(file_pages, "BATCH_SIZE", 8)
     for given, before in zip(filters, whole, strict=True):
-        answer = await atlas.get(url, filter=given)
+        answer = await fresh_atlas.get(url, filter=given)
         assert answer.json() == before.json()
         assert answer.headers["x-total-count"] == before.headers["x-total-count"]
         assert (answer.headers.get("etag") is None) == ("order" not in given)
     monkeypatch.setattr(file_pages, "MAX_SORTED_FILES", 50)
     for given in ({"order": "name"}, {"order": "name", "skip": 30, "limit": 21}):
-        refused = await atlas.get(url, filter=given)
+        refused = await fresh_atlas.get(url, filter=given)
         assert refused.status_code == 400
         assert "leave the order out" in refused.text
-    assert len((await atlas.get(url, filter={"order": "name", "limit": 50})).json()) == 50
+    assert len((await fresh_atlas.get(url, filter={"order": "name", "limit": 50})).json()) == 50
 
 
-async def test_a_doi_leads_to_its_records(atlas: Portal) -> None:
+async def test_a_doi_leads_to_its_records(fresh_atlas: Portal) -> None:
     shared = "10.15151/ESRF-DC-1"
-    await atlas.publish(
+    await fresh_atlas.publish(
         [
             *(
                 DoiMinted(pid=k.pid, level="dataset", doi=shared.lower(), url="u", adopted=True,
@@ -112,38 +116,40 @@ async def test_a_doi_leads_to_its_records(atlas: Portal) -> None:
                       adopted=False, state="findable", version=1),
         ]
     )  # fmt: skip
-    await atlas.wait_indexed()
+    await fresh_atlas.wait_indexed()
     json_only = {"accept": "application/json"}
-    both = (await atlas.reader.get(f"/doi/{shared}", headers=json_only)).json()
+    both = (await fresh_atlas.reader.get(f"/doi/{shared}", headers=json_only)).json()
     assert {r["pid"] for r in both["records"]} == {k.pid for k in KIDNEYS[:2]}
     browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-    one = await atlas.reader.get("/doi/10.1/K", headers=browser)
+    one = await fresh_atlas.reader.get("/doi/10.1/K", headers=browser)
     assert (one.status_code, one.headers["location"]) == (302, f"/documents/{DONOR}_kidney")
-    choice = await atlas.reader.get(f"/doi/{shared}", headers=browser)
+    choice = await fresh_atlas.reader.get(f"/doi/{shared}", headers=browser)
     assert all(k.pid in choice.text for k in KIDNEYS[:2])
-    assert (await atlas.reader.get("/doi/10.1/none", headers=json_only)).status_code == 404
-    assert (await atlas.get("/api/Documents/10.1%2Fk")).json()["doi"] == "10.1/k"
+    assert (await fresh_atlas.reader.get("/doi/10.1/none", headers=json_only)).status_code == 404
+    assert (await fresh_atlas.get("/api/Documents/10.1%2Fk")).json()["doi"] == "10.1/k"
 
 
-async def test_the_landing_page_is_complete_and_escaped(atlas: Portal) -> None:
-    await atlas.publish(
+async def test_the_landing_page_is_complete_and_escaped(fresh_atlas: Portal) -> None:
+    await fresh_atlas.publish(
         [
             DatasetAvailability(
                 pid=HEART.pid, availability="ARCHIVED", files=1, files_online=0, version=1
             )
         ]
     )
-    await atlas.wait_indexed()
-    received = (await atlas.get(f"/datasets/{HEART.pid}")).json()
+    await fresh_atlas.wait_indexed()
+    received = (await fresh_atlas.get(f"/datasets/{HEART.pid}")).json()
     assert received["availability"] == "ARCHIVED"
     assert received["details"] == HEART.details
     assert received["documents"][0]["pid"] == f"{DONOR}_heart"
     assert received["members"][0]["person"]["fullName"] == "Ada <b>Lovelace</b>"
     browser = {"accept": "text/html"}
-    page = await atlas.reader.get(f"/datasets/{HEART.pid}", headers=browser)
+    page = await fresh_atlas.reader.get(f"/datasets/{HEART.pid}", headers=browser)
     assert page.headers["content-type"].startswith("text/html")
     assert "<script" not in page.text
     assert "<b>" not in page.text
     assert "&lt;script&gt;" in page.text
-    assert (await atlas.reader.get("/", headers=browser)).status_code == 200
-    assert (await atlas.get(f"/documents/{DONOR}_heart")).json()["datasets"][0]["pid"] == HEART.pid
+    assert (await fresh_atlas.reader.get("/", headers=browser)).status_code == 200
+    assert (await fresh_atlas.get(f"/documents/{DONOR}_heart")).json()["datasets"][0][
+        "pid"
+    ] == HEART.pid

@@ -10,9 +10,9 @@ from tests.integration.gateway.records.small_atlas import (
     HEART,
     HIDDEN,
     KIDNEYS,
-    registered,
-    scan,
 )
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_the_right_document_comes_first(atlas: Portal) -> None:
@@ -182,33 +182,6 @@ async def test_a_reader_that_takes_no_json_is_told_so(atlas: Portal) -> None:
     assert answer.status_code == 406
     answer = await atlas.reader.get("/api/Datasets", headers={"accept": "text/html, */*;q=0.1"})
     assert answer.status_code == 200
-
-
-async def test_an_older_event_changes_nothing_and_a_newer_one_everything(atlas: Portal) -> None:
-    newer = HEART.model_copy(update={"title": "Cor humanum"})
-    await atlas.publish(registered(newer, version=3))
-    await atlas.publish(registered(HEART, version=2))
-    await atlas.wait_indexed()
-    assert (await atlas.get(f"/api/Datasets/{HEART.pid}")).json()["title"] == "Cor humanum"
-    assert await atlas.pids("/api/Documents", query="humanum") == [f"{DONOR}_heart"]
-    hidden = newer.model_copy(update={"is_public": False})
-    await atlas.publish(registered(hidden, version=4))
-    await atlas.wait_indexed()
-    assert HEART.pid not in await atlas.pids("/api/Datasets")
-    assert await atlas.pids("/api/Documents", query="humanum") == []
-
-
-async def test_a_rebuild_serves_throughout_and_loses_nothing(atlas: Portal) -> None:
-    before = await atlas.pids("/api/Datasets")
-    assert (await atlas.operator.post("/reindex")).status_code == 202
-    late = scan("lung", "left", "zoom", 2.0)
-    await atlas.publish(registered(late))
-    while (await atlas.operator.get("/reindex")).json()["state"] != "done":
-        assert len(await atlas.pids("/api/Datasets")) >= len(before)
-        assert (await atlas.operator.get("/reindex")).json()["state"] != "failed"
-    await atlas.wait_indexed()
-    assert await atlas.pids("/api/Datasets") == sorted([*before, late.pid])
-    assert (await atlas.get("/api/Datasets/count", query="kidney")).json() == {"count": 3}
 
 
 HOSTILE = [

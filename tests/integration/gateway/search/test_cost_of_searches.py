@@ -1,10 +1,11 @@
-"""What a search costs: requests of the engine, and rows read, whatever the number of records."""
+"""Cost of searches: requests to the engine and rows read do not grow with the records."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from portal_gateway.search import pagination
 from portal_indexer import index_settings
 from portal_indexer.meilisearch import Meilisearch as IndexerEngine
@@ -15,6 +16,7 @@ from portal_shared.runtime.errors import Unavailable
 
 from tests.drivers.portal import Portal
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 DOCUMENTS, DATASETS = 60, 4
 PANET = "http://purl.org/pan-science/PaNET/"
 HANDFUL = 4
@@ -49,11 +51,17 @@ def events() -> Iterator[Event]:
         yield DocumentRegistered(document=record, version=1)
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def portal(shared_portal: Portal) -> Portal:
+    """A portal with all records, shared by the tests of this module: they only read."""
+    await shared_portal.publish(events())
+    await shared_portal.wait_indexed()
+    return shared_portal
+
+
 @pytest.fixture
-async def rows_read(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The number of rows that each request of the engine brought; the records are indexed."""
-    await portal.publish(events())
-    await portal.wait_indexed()
+def rows_read(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Number of rows in the answer to each request to the engine."""
     engine = portal.gateway.state.engine
     request = engine.request
     brought: list[int] = []
@@ -77,7 +85,7 @@ def nested(**shape: Any) -> dict[str, Any]:
     return {"include": [{"relation": "datasets", "scope": {"include": include}}], **shape}
 
 
-async def test_a_nested_search_asks_a_handful_and_reads_its_page(
+async def test_a_nested_search_needs_few_requests_and_reads_its_page(
     portal: Portal, rows_read: list[int]
 ) -> None:
     answer = await portal.get("/api/Documents", filter=nested(limit=5))
@@ -92,7 +100,7 @@ async def test_a_nested_search_asks_a_handful_and_reads_its_page(
     assert sum(rows_read) < DOCUMENTS
 
 
-async def test_of_a_record_its_relations_are_read_only_for_who_asks_for_them(
+async def test_relations_are_read_only_if_they_are_included(
     portal: Portal, rows_read: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = portal.gateway.state.engine
@@ -139,7 +147,7 @@ async def test_of_a_record_its_relations_are_read_only_for_who_asks_for_them(
         ),
     ],
 )
-async def test_what_is_only_told_is_read_for_the_rows_of_the_page(
+async def test_relations_without_conditions_are_read_for_the_rows_of_the_page(
     wanted: dict[str, Any], first: str, portal: Portal, rows_read: list[int]
 ) -> None:
     answer = await portal.get("/api/Documents", filter={**wanted, "skip": 1, "limit": 1})
@@ -164,13 +172,13 @@ async def test_a_condition_on_the_document_beside_it_costs_no_more(
     assert all(int(r["pid"][-3:]) % 3 == 0 for r in answer.json())
 
 
-async def test_a_text_reads_those_that_may_have_it(portal: Portal, rows_read: list[int]) -> None:
+async def test_a_text_condition_reads_only_candidates(portal: Portal, rows_read: list[int]) -> None:
     answer = await portal.get("/api/Documents", filter={"where": {"text": "eart 1"}})
     assert {r["title"] for r in answer.json()} == {f"Heart {n}" for n in (1, *range(10, 20))}
     assert sum(rows_read) < DOCUMENTS / 2
 
 
-async def test_a_whole_word_is_settled_by_the_engine(portal: Portal, rows_read: list[int]) -> None:
+async def test_a_whole_word_is_decided_by_the_engine(portal: Portal, rows_read: list[int]) -> None:
     wanted = {"where": {"title": {"ilike": "%HEART%"}}, "limit": 2}
     answer = await portal.get("/api/Documents", filter=wanted)
     assert len(answer.json()) == 2
@@ -178,7 +186,7 @@ async def test_a_whole_word_is_settled_by_the_engine(portal: Portal, rows_read: 
     assert rows_read == [2]
 
 
-async def test_a_record_and_its_relations_are_told_while_the_engine_is_away(
+async def test_a_record_and_its_relations_are_available_without_the_engine(
     portal: Portal, rows_read: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = await portal.get("/api/Datasets/10.1%2Fset-001-2")
@@ -212,21 +220,13 @@ async def test_a_long_list_is_sent_while_it_is_read(
     assert max(rows_read) == 50
 
 
-async def test_an_index_of_before_is_filled_again(portal: Portal, rows_read: list[int]) -> None:
-    engine = IndexerEngine(IndexerSettings(**portal.indexer.state.service.settings.model_dump()))
-    settings = index_settings.settings("datasets")
-    assert not await engine.ensure("datasets", settings)
-    await engine.ensure("datasets", {**settings, "filterableAttributes": ["id"]})
-    assert await engine.ensure("datasets", settings)
-
-
 LONG: dict[str, dict[str, Any]] = {
-    "a text's order": {"order": "title DESC", "skip": 3, "include": ["techniques"]},
-    "an order of a query": {"query": "lung", "order": ["title", "pid DESC"]},
-    "what only reading tells": {"where": {"title": {"regexp": "^L.*[123]"}}, "skip": 7},
+    "order of a text": {"order": "title DESC", "skip": 3, "include": ["techniques"]},
+    "order of a query": {"query": "lung", "order": ["title", "pid DESC"]},
+    "a regexp": {"where": {"title": {"regexp": "^L.*[123]"}}, "skip": 7},
     "a large limit": {"limit": 163, "skip": 5},
-    "a large limit of a text's order": {"order": "title", "limit": 163},
-    "a large limit of what only reading tells": {
+    "a large limit of order of a text": {"order": "title", "limit": 163},
+    "a large limit of a regexp": {
         "where": {"title": {"regexp": "^L.*[0123]"}},
         "limit": 163,
     },
@@ -234,7 +234,7 @@ LONG: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("kind", LONG)
-async def test_any_long_list_is_sent_piece_by_piece(
+async def test_any_long_list_is_sent_in_parts(
     kind: str, portal: Portal, rows_read: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = LONG[kind]
@@ -251,3 +251,11 @@ async def test_any_long_list_is_sent_piece_by_piece(
     page = await portal.get("/api/Datasets", filter={**wanted, "skip": 100, "limit": 9})
     start = 100 - wanted.get("skip", 0)
     assert page.json() == whole.json()[start : start + 9]
+
+
+async def test_an_index_with_older_settings_is_updated(portal: Portal) -> None:
+    engine = IndexerEngine(IndexerSettings(**portal.indexer.state.service.settings.model_dump()))
+    settings = index_settings.settings("datasets")
+    assert not await engine.ensure("datasets", settings)
+    await engine.ensure("datasets", {**settings, "filterableAttributes": ["id"]})
+    assert await engine.ensure("datasets", settings)
