@@ -116,7 +116,7 @@ class Running:
                 await channel.default_exchange.publish(message, routing_key=topology.JOBS)
             left = len(jobs)
             while left:
-                answer = await queue.get(no_ack=True, fail=False)
+                answer = await queue.get(no_ack=True, fail=False, timeout=60)
                 if answer is None:
                     await asyncio.sleep(0.05)
                     continue

@@ -81,7 +81,7 @@ def test_a_job_that_is_not_json_is_answered(small: Portal) -> None:
             message = aio_pika.Message(b"{nonsense", reply_to=answers.name, correlation_id="c")
             await channel.default_exchange.publish(message, routing_key="ingest.jobs")
             async with asyncio.timeout(60):
-                while (got := await answers.get(no_ack=True, fail=False)) is None:
+                while (got := await answers.get(no_ack=True, fail=False, timeout=60)) is None:
                     await asyncio.sleep(0.1)
             return got.body
 

@@ -54,7 +54,7 @@ class DoiService:
     async def published(self) -> list[tuple[str, dict[str, Any]]]:
         """Return the events since the last call, with their keys."""
         found: list[tuple[str, dict[str, Any]]] = []
-        while (message := await self.events.get(no_ack=True, fail=False)) is not None:
+        while (message := await self.events.get(no_ack=True, fail=False, timeout=60)) is not None:
             found.append((message.routing_key or "", json.loads(message.body)))
         return found
 

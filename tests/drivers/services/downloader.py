@@ -154,7 +154,7 @@ class DownloaderClient:
                 await asyncio.sleep(0.05)
 
     async def receive(self) -> None:
-        while (message := await self.queue.get(no_ack=True, fail=False)) is not None:
+        while (message := await self.queue.get(no_ack=True, fail=False, timeout=60)) is not None:
             self.events.append((message.routing_key or "", json.loads(message.body)))
 
     async def final_event(self, request: str) -> dict[str, Any]:

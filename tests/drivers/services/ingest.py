@@ -74,7 +74,7 @@ class Broker:
         """Returns the next answer."""
         async with asyncio.timeout(WAIT_SECONDS):
             while True:
-                message = await self.answers.get(no_ack=True, fail=False)
+                message = await self.answers.get(no_ack=True, fail=False, timeout=60)
                 if message is not None:
                     return JobAnswer.model_validate_json(message.body)
                 await asyncio.sleep(POLL_SECONDS)
@@ -96,7 +96,7 @@ class Broker:
     async def new_events(self) -> list[Event]:
         """Returns the events that have arrived since the last call."""
         found: list[Event] = []
-        while (message := await self.events.get(no_ack=True, fail=False)) is not None:
+        while (message := await self.events.get(no_ack=True, fail=False, timeout=60)) is not None:
             found.append(Event(message.routing_key or "", json.loads(message.body)))
         await asyncio.sleep(POLL_SECONDS)
         return found

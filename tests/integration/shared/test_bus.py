@@ -73,7 +73,7 @@ async def dead_letter(settings: Settings) -> aio_pika.abc.AbstractIncomingMessag
     async with connection:
         channel = await connection.channel()
         queue = await channel.get_queue(topology.dead_queue("ingest"))
-        return await queue.get(no_ack=True, fail=False)
+        return await queue.get(no_ack=True, fail=False, timeout=60)
 
 
 async def test_a_message_is_received_once(notebook: tuple[Service, Notebook]) -> None:
