@@ -60,7 +60,7 @@ async def test_a_reader_sees_a_download_from_tape_to_disk(
         12_000,
     )
     order = ["ARCHIVED", "RESTORING", "ONLINE"]
-    states = [order.index_dataset(t["state"]) for t in reported]
+    states = [order.index(t["state"]) for t in reported]
     assert states == sorted(states)
     assert (await reader.get(first["self"])).json() == reported[-1]
     answer = await reader.get(f"{first['data']}1.bin", headers={"Range": "bytes=5-9"})

@@ -56,7 +56,7 @@ async def test_a_file_that_never_ends_ends_by_its_deadline(
     listed = (await downloader.get("p")).json()["files"]
     assert [(f["name"], f["recall"]) for f in listed] == [("x", "expired"), ("y", None)]
     page = await downloader.get("p", headers={"accept": "text/html"})
-    assert "ARCHIVED (recall expired: not here 3 s after" in page.text
+    assert "ARCHIVED (recall expired: not recalled within 3 s" in page.text
     reported = (await downloader.http.get("/failures")).json()["files"]
     assert [(f["location"], f["state"]) for f in reported] == [("x", "expired")]
 
