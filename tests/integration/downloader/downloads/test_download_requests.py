@@ -208,7 +208,7 @@ async def test_expired_files_are_counted_beside_failed_ones(
     first = (await reader.post("/api/downloads", json={"pid": downloader.pid("p")})).json()
     assert first["files_expired"] == 0
     failed = DownloadFailed(
-        request_id=first["id"], version=90, reason="not here 3 s after it was asked for",
+        request_id=first["id"], version=90, reason="not recalled within 3 s",
         files=3, files_online=0, files_failed=3, files_expired=2,
     )  # fmt: skip
     await downloader.publish(failed)
