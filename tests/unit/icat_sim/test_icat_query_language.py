@@ -145,3 +145,49 @@ def test_queries_nest_deep_enough() -> None:
 def test_limits_never_exceed_what_is_allowed() -> None:
     assert plan("SELECT o FROM Dataset o LIMIT 3, 500").parameters == (10, 3)
     assert plan("SELECT o FROM Dataset o LIMIT 3, 4").parameters == (4, 3)
+
+
+def test_keywords_are_names_where_only_a_name_may_follow() -> None:
+    assert parse_search("SELECT select FROM Dataset from JOIN from.join AS where") == Query(
+        bean="Dataset",
+        variable="from",
+        select=(Path(("select",)),),
+        joins=(Join(Path(("from", "join")), "where", optional=False),),
+    )
+    assert parse_search("Dataset INCLUDE Sample include").includes == (
+        Include(("Sample",), "include"),
+    )
+    assert parse_get("Dataset limit INCLUDE limit.type").variable == "limit"
+    assert parse_get("Dataset AS include").variable == "include"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("SELECT o FROM Dataset o WHERE", "unexpected the end at character 29 of the query, "),
+        ("SELECT o FROM Dataset WHERE", "'WHERE' at character 22 of the query, expected AS or a v"),
+        ("SELECT o FROM Dataset o JOIN o.type", "expected AS or a name"),
+        ("SELECT o FROM Dataset o WHERE o.id =", "expected a value"),
+        ("SELECT o FROM Dataset o WHERE o.id 1", "unexpected '1' at character 35 .* an operator"),
+        ("SELECT o FROM Dataset o LIMIT 1", "expected ','"),
+        ("SELECT oFROM Dataset o", "unexpected 'Dataset' at character 13"),
+        ("SELECT o FROM Dataset o ; DROP", "unexpected '; DROP' at character 24 of the query"),
+        ("SELECT size(o) FROM Dataset o", "size is not a function that queries know"),
+        ("count", "unexpected 'count' at character 0 of the query, expected .*the name of a bean"),
+    ],
+)
+def test_a_refusal_says_where_and_what_was_expected(text: str, reason: str) -> None:
+    with pytest.raises(IcatError, match=reason):
+        parse_search(text)
+
+
+def test_queries_nest_and_calculate_up_to_a_limit() -> None:
+    def search(depth: int, operators: int) -> Query:
+        value = " + ".join("1" * (operators + 1))
+        return parse_search(f"Dataset [{'(' * depth}{value}{')' * depth}]")
+
+    assert search(59, 200).where
+    with pytest.raises(IcatError, match="more than 60 levels deep"):
+        search(60, 0)
+    with pytest.raises(IcatError, match="more than 200 sums and products"):
+        search(0, 201)

@@ -1,1 +1,1 @@
-"""ICAT's query language: text to tokens, tokens to a syntax tree, tree to SQL with parameters."""
+"""ICAT's query language: text to a syntax tree by a grammar, tree to SQL with parameters."""

@@ -1,174 +1,127 @@
-"""Reads whole queries: `SELECT …`, the old form `0,100 Bean [condition] <-> …`, and get's."""
+"""Parses queries by grammar.lark: `SELECT …`, the old form `Bean [condition] <-> …`, and get's."""
 
-from dataclasses import replace
+from functools import lru_cache
+from importlib.resources import files
+from typing import Literal
 
-from portal_local.icat.errors import bad_parameter
-from portal_local.icat.jpql.expressions import AGGREGATES, ExpressionParser
-from portal_local.icat.jpql.syntax import (
-    Aggregate,
-    Expression,
-    Include,
-    Join,
-    Link,
-    Order,
-    Path,
-    Query,
+from lark import Lark, Token, Tree, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark.exceptions import VisitError
+
+from portal_local.icat.errors import IcatError, bad_parameter
+from portal_local.icat.jpql.builder import Builder
+from portal_local.icat.jpql.syntax import Query
+
+_MAX_DEPTH = 60
+_MAX_OPERATORS = 200
+_MAX_CACHED_CHARACTERS = 4096
+_NESTED = frozenset({"group", "aggregate", "call"})  # rules whose values hold others
+_PARSER = Lark(
+    files("portal_local.icat.jpql").joinpath("grammar.lark").read_text(encoding="utf-8"),
+    parser="lalr",
+    start=["search", "get"],
 )
 
-_CLAUSES = frozenset({"JOIN", "LEFT", "INNER", "WHERE", "ORDER", "INCLUDE", "LIMIT"})
+_VALUES = frozenset({"PATH", "STRING", "NUMBER", "TIMESTAMP"})
+_VALUE_STARTS = _VALUES | {
+    "AGGREGATE", "FUNCTION", "SIGN", "LPAR", "_USER", "_NOW", "_TRUE", "_FALSE", "NOT", "DISTINCT",
+}  # fmt: skip
+_OPERATORS = frozenset({"SIGN", "FACTOR"})
+_OPERATOR_STARTS = _OPERATORS | {
+    "COMPARISON", "NOT", "_AND", "_BETWEEN", "_IN", "_IS", "_LIKE", "_OR",
+}  # fmt: skip
+_PHRASES = {
+    "$END": "the end",
+    "AGGREGATE": "COUNT, MIN, MAX, SUM or AVG",
+    "COMMA": "','",
+    "DIRECTION": "ASC or DESC",
+    "GET_VARIABLE": "a variable",
+    "INCLUDE_VARIABLE": "a variable",
+    "LPAR": "'('",
+    "LSQB": "'['",
+    "NAME": "a name",
+    "NUMBER": "a number",
+    "OLD_PATH": "the name of a bean",
+    "PATH": "a path",
+    "RPAR": "')'",
+    "RSQB": "']'",
+    "STATE": "NULL or EMPTY",
+    "STRING": "a string",
+    "VARIABLE": "a variable",
+    "_LINK": "'<->'",
+}
 
 
 def parse_search(text: str) -> Query:
-    parser = _QueryParser(text)
-    if parser.accept("SELECT"):
-        return parser.selection()
-    return parser.old_form()
+    """Parses a query of either form. Raises BAD_PARAMETER."""
+    return _parse_repeated(text, "search")
 
 
 def parse_get(text: str) -> Query:
-    return _QueryParser(text).single()
+    """Parses the query of a get: a bean and what to include. Raises BAD_PARAMETER."""
+    return _parse_repeated(text, "get")
 
 
-class _QueryParser(ExpressionParser):
-    def selection(self) -> Query:
-        distinct = self.accept("DISTINCT")
-        select = [self.expression()]
-        while self.accept_sign(","):
-            select.append(self.expression())
-        if not self.accept("FROM"):
-            raise self.unexpected("FROM")
-        bean, variable = self._root()
-        query = Query(bean, variable, tuple(select), distinct, joins=self._joins())
-        if self.accept("WHERE"):
-            query = replace(query, where=self.expression())
-        if self.accept("ORDER", "BY"):
-            query = replace(query, order=self._order())
-        return self._ending(query)
+def _parse_repeated(text: str, start: Literal["search", "get"]) -> Query:
+    """Parses short texts only once: rules and the queries of clients repeat."""
+    parse = _parse_cached if len(text) <= _MAX_CACHED_CHARACTERS else _parse
+    return parse(text, start)
 
-    def single(self) -> Query:
-        bean = self.word("the name of a bean")
-        variable = ""
-        if self.ahead.kind == "word" and self.ahead.upper != "INCLUDE":
-            self.accept("AS")
-            variable = self.word("a variable")
-        return self._ending(Query(bean, variable, (Path((variable,)),)))
 
-    def _root(self) -> tuple[str, str]:
-        bean = self.word("the name of a bean")
-        self.accept("AS")
-        if self.ahead.upper in _CLAUSES:
-            raise self.unexpected("a variable")
-        return bean, self.word("a variable")
+def _parse(text: str, start: Literal["search", "get"]) -> Query:
+    try:
+        tree = _PARSER.parse(text, start=start)
+    except UnexpectedInput as error:
+        raise _unexpected(text, error) from error
+    _check_size(tree)
+    try:
+        return Builder("$0" if tree.data == "old" else "").transform(tree)
+    except VisitError as error:
+        if isinstance(error.orig_exc, IcatError):
+            raise error.orig_exc from error
+        raise
 
-    def _joins(self) -> tuple[Join, ...]:
-        joins: list[Join] = []
-        while True:
-            optional = self.accept("LEFT", "OUTER", "JOIN") or self.accept("LEFT", "JOIN")
-            if not optional and not self.accept("INNER", "JOIN") and not self.accept("JOIN"):
-                return tuple(joins)
-            path = self.path()
-            self.accept("AS")
-            joins.append(Join(path, self.word("a variable"), optional))
 
-    def _order(self) -> tuple[Order, ...]:
-        order = [self._order_item()]
-        while self.accept_sign(","):
-            order.append(self._order_item())
-        return tuple(order)
+_parse_cached = lru_cache(maxsize=1024)(_parse)
 
-    def _order_item(self) -> Order:
-        expression = self.expression()
-        descending = self.accept("DESC")
-        if not descending:
-            self.accept("ASC")
-        return Order(expression, descending)
 
-    def _ending(self, query: Query) -> Query:
-        """INCLUDE and LIMIT, in either order, each at most once."""
-        included = limited = False
-        while self.ahead.kind != "end":
-            if not included and self.accept("INCLUDE"):
-                included = True
-                query = self._include(query)
-            elif not limited and self.accept("LIMIT"):
-                limited = True
-                offset = self.whole_number()
-                self.expect_sign(",")
-                query = replace(query, offset=offset, limit=self.whole_number())
-            else:
-                raise self.unexpected()
-        return query
+def _check_size(tree: Tree[Token]) -> None:
+    """Raises BAD_PARAMETER for a tree that would exhaust the stack, here or in SQLite."""
+    operators = 0
+    pending = [(tree, 0)]
+    while pending:
+        node, depth = pending.pop()
+        operators += node.data == "arithmetic"
+        depth += node.data in _NESTED
+        if depth >= _MAX_DEPTH:
+            raise bad_parameter(f"the query is nested more than {_MAX_DEPTH} levels deep")
+        if operators > _MAX_OPERATORS:
+            raise bad_parameter(f"the query has more than {_MAX_OPERATORS} sums and products")
+        pending += [(child, depth) for child in node.children if isinstance(child, Tree)]
 
-    def _include(self, query: Query) -> Query:
-        if self.ahead.kind == "number":
-            if self.take().text != "1":
-                raise bad_parameter("INCLUDE takes 1 or paths")
-            return replace(query, includes_ones=True)
-        includes = [self._include_item()]
-        while self.accept_sign(","):
-            includes.append(self._include_item())
-        return replace(query, includes=tuple(includes))
 
-    def _include_item(self) -> Include:
-        names = self.names()
-        if self.accept("AS"):
-            return Include(names, self.word("a variable"))
-        if self.ahead.kind == "word" and self.ahead.upper not in {"LIMIT", "ORDER"}:
-            return Include(names, self.word("a variable"))
-        return Include(names)
+def _unexpected(text: str, error: UnexpectedInput) -> IcatError:
+    if isinstance(error, UnexpectedCharacters):
+        at = error.pos_in_stream
+        return bad_parameter(f"unexpected {text[at:][:20]!r} at character {at} of the query")
+    found, at = "the end", len(text)
+    if not isinstance(error, UnexpectedToken):
+        return bad_parameter(f"unexpected {found} at character {at} of the query")
+    if error.token.type != "$END":
+        found, at = repr(str(error.token)[:40]), error.token.start_pos
+    expected = _phrases(set(error.accepts or error.expected))
+    return bad_parameter(f"unexpected {found} at character {at} of the query, expected {expected}")
 
-    def old_form(self) -> Query:
-        offset, limit = self._old_limit()
-        distinct = self.accept("DISTINCT")
-        self.base = "$0"
-        selected = self._old_selected()
-        inner = selected.argument if isinstance(selected, Aggregate) else selected
-        if not isinstance(inner, Path):
-            raise bad_parameter("a query starts with SELECT or the name of a bean")
-        bean, path = inner.names[0], Path(inner.names[1:], self.base)
-        select: Expression = path
-        if isinstance(selected, Aggregate):
-            select = replace(selected, argument=path)
-        query = Query(bean, self.base, (select,), distinct, offset=offset, limit=limit)
-        while True:
-            if not (query.includes or query.includes_ones) and self.accept("INCLUDE"):
-                query = self._include(query)
-            elif not query.order and self.accept("ORDER", "BY"):
-                query = replace(query, order=self._order())
-            else:
-                break
-        query = replace(query, where=self._old_condition(), links=self._links())
-        if self.ahead.kind != "end":
-            raise self.unexpected()
-        return query
 
-    def _old_selected(self) -> Expression:
-        if self.ahead.upper in AGGREGATES:
-            return self._aggregate()
-        return self.path()
-
-    def _old_limit(self) -> tuple[int, int | None]:
-        offset, limit = 0, None
-        if self.ahead.kind == "number":
-            offset = self.whole_number()
-            self.expect_sign(",")
-        elif not self.accept_sign(","):
-            return offset, limit
-        if self.ahead.kind == "number":
-            limit = self.whole_number()
-        return offset, limit
-
-    def _old_condition(self) -> Expression | None:
-        if not self.accept_sign("["):
-            return None
-        condition = self.expression()
-        self.expect_sign("]")
-        return condition
-
-    def _links(self) -> tuple[Link, ...]:
-        links: list[Link] = []
-        while self.accept_sign("<->"):
-            bean = self.word("the name of a bean")
-            self.base = f"${len(links) + 1}"
-            links.append(Link(bean, self.base, self._old_condition()))
-        return tuple(links)
+def _phrases(terminals: set[str]) -> str:
+    """Describes the terminals that the grammar allows at a place."""
+    phrases: set[str] = set()
+    if terminals >= _VALUES:
+        terminals -= _VALUE_STARTS
+        phrases.add("a value")
+    if terminals >= _OPERATORS:
+        terminals -= _OPERATOR_STARTS
+        phrases.add("an operator")
+    for terminal in terminals:
+        phrases.add(_PHRASES.get(terminal, terminal.strip("_").replace("_", " ")))
+    *first, last = sorted(phrases)
+    return f"{', '.join(first)} or {last}" if first else last

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from portal_local.icat.errors import bad_parameter
 from portal_local.icat.jpql.fragments import CONDITION, ENTITY, Compiler, Fragment
@@ -12,8 +11,6 @@ from portal_local.icat.jpql.scope import Scope
 from portal_local.icat.jpql.syntax import Aggregate, Expression, Path, Query
 from portal_local.icat.schema.schema import Bean, Schema
 from portal_local.icat.schema.values import Value, Values
-
-_parse_cached = lru_cache(maxsize=1024)(parse_search)  # the same rules are evaluated at every call
 
 Readable = Callable[[Bean], Fragment | None]
 """Returns a query of the ids of the bean that may be read, or None for all."""
@@ -95,7 +92,7 @@ class Planner:
 
     def rule_target(self, text: str, user: str) -> RuleTarget:
         """Returns the beans that a rule is about. Raises BAD_PARAMETER."""
-        query = _parse_cached(text)
+        query = parse_search(text)
         if query.order or query.includes or query.includes_ones or query.limit or query.offset:
             raise bad_parameter("a rule takes no ORDER BY, INCLUDE or LIMIT")
         compiled = self._compile(query, user)
