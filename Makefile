@@ -2,7 +2,7 @@
 UV := $(shell deploy/get-uv --where)
 RUN := $(UV) run --no-sync
 # Test files run side by side: most of their time is waiting for servers.
-PYTEST := $(RUN) pytest --numprocesses $${PORTAL_TEST_WORKERS:-4} --dist loadfile
+PYTEST := $(RUN) pytest --numprocesses $${PORTAL_TEST_WORKERS:-3} --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup servers tools demo test unit it e2e icat-suite kills check fuzz fmt contracts bench up down logs image

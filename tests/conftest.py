@@ -10,11 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import hypothesis
 import pytest
 from portal_local.launcher import mongodb, rabbitmq
 from portal_local.launcher.ports import NotStarted
 from portal_shared.runtime.settings import Settings
 
+# How fast examples are made and judged says nothing on a machine that runs other tests meanwhile.
+hypothesis.settings.register_profile(
+    "portal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("portal")
 REQUIRED = os.environ.get("PORTAL_REQUIRE_SERVICES") == "1"
 
 

@@ -63,7 +63,7 @@ def test_a_folder_larger_than_a_tape_goes_on_with_the_next(start: Start) -> None
 def test_a_mounted_tape_serves_all_that_wait_in_the_order_of_their_places(
     start: Start, folder: str
 ) -> None:
-    tape = start("--drives", "1", "--mount", "200", "--seek", "0", "--speed-factor", "500")
+    tape = start("--drives", "1", "--mount", "1500", "--seek", "0", "--speed-factor", "500")
     for letter in "abcdefgh":
         tape.write(f"{folder}/{letter}")
     place = tape.http.get("/_tape", params={"path": f"{folder}/a"}).json()["position"]
