@@ -77,6 +77,20 @@ def test_proposals_refer_to_their_datasets(
     assert set().union(*proposals.values()) == set(datasets)
 
 
+def test_proposals_are_summarised(registered: list[Job]) -> None:
+    summaries = {
+        job.document.pid: job.document.summary
+        for job in registered
+        if job.document and job.document.type == "proposal"
+    }
+    assert {pid: summary.partition(" of ")[0] for pid, summary in summaries.items() if summary} == {
+        "proposal-md1252": "Proposal md1252 at the ESRF: 149 HiP-CT datasets",
+        "proposal-md1290": "Proposal md1290 at the ESRF: 183 HiP-CT datasets",
+        "proposal-md1373": "Proposal md1373 at the ESRF: 1 HiP-CT dataset",
+        "proposal-md1389": "Proposal md1389 at the ESRF: 45 HiP-CT datasets",
+    }
+
+
 def test_dois_differ_from_pids(datasets: dict[str, DatasetIn]) -> None:
     dois = [d.doi for d in datasets.values() if d.doi]
     assert len(dois) == 372

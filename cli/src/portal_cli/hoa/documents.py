@@ -133,7 +133,8 @@ def proposal(number: str, atlas: Atlas, *, profile: Profile, release: str) -> Do
         title=given.title,
         type="proposal",
         summary=(
-            """Returns the document of a proposal. Its datasets are registered by other jobs."""
+            f"Proposal {number} at the ESRF: "
+            f"{labels.count_noun(len(records), 'HiP-CT dataset')} of "
             f"{labels.count_noun(donor_count, 'donor')} ({labels.join_words(organs)})."
         ),
         start_date=_instant(min(r.scan.date for r in records)),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 StatusFields = Mapping[str, Any]
 
@@ -22,7 +22,7 @@ def render(
     )
     for queue, age in age_by_queue.items():
         ages.add_metric([queue], age)
-    messages = CounterMetricFamily(
+    messages = GaugeMetricFamily(
         "portal_messages", "Messages handled since the start", labels=["result"]
     )
     for result, count in outcomes.items():

@@ -38,6 +38,7 @@ from portal_downloader.settings import DownloaderSettings
 READ_BYTES = 2**20
 RETENTION_SECONDS = 14 * 86_400  # of the output of a command
 MAX_RESULTS_BYTES = 32 * 2**20
+RESULTS = "told"  # the file's name on disk; recalls may run across an upgrade
 
 
 class CommandArchive:
@@ -66,7 +67,7 @@ class CommandArchive:
         try:
             folder.mkdir(parents=True)
             (folder / "list").write_bytes(content)
-            with (folder / "results").open("wb") as results, (folder / "log").open("wb") as log:
+            with (folder / RESULTS).open("wb") as results, (folder / "log").open("wb") as log:
                 self._launch(folder, results.fileno(), log.fileno())
         except OSError as error:
             raise Unavailable(f"the archive's command: {error}") from error
@@ -108,7 +109,7 @@ class CommandArchive:
         folder = self._spool / stage_id
         try:
             is_running = _is_locked(folder / "running")  # before its results are read
-            with (folder / "results").open("rb") as file:
+            with (folder / RESULTS).open("rb") as file:
                 results = _parse_results(file.read(MAX_RESULTS_BYTES))
         except FileNotFoundError:
             return None
