@@ -20,19 +20,19 @@ FALLBACK_POLL_SECONDS = 60.0  # between checks of the signalled workers themselv
 class Watchdog:
     """Signals the workers that may have work."""
 
-    def __init__(self, stores: Stores, bells: Signals) -> None:
+    def __init__(self, stores: Stores, signals: Signals) -> None:
         self._stores = stores
-        self._signals = bells
+        self._signals = signals
         self._busy = True
         self._checked_at = 0.0
         self.may_have_work = asyncio.Event()  # set with every signal of a watched worker
         self.signalled = (
-            bells.planner,
-            bells.submitter,
-            bells.poller,
-            bells.fetcher,
-            bells.pin_releaser,
-            bells.canceller,
+            signals.planner,
+            signals.submitter,
+            signals.poller,
+            signals.fetcher,
+            signals.pin_releaser,
+            signals.canceller,
         )  # the signals of the watched workers
 
     async def step(self) -> bool:

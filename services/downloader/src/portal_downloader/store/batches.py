@@ -27,8 +27,8 @@ class Batch:
 
 
 class Batches:
-    def __init__(self, database: Database, lease: float, bells: Signals) -> None:
-        self._signals = bells
+    def __init__(self, database: Database, lease: float, signals: Signals) -> None:
+        self._signals = signals
         self._rows = database["batches"]
         self._pins = database["pins"]
         self._lease = timedelta(seconds=lease)

@@ -56,8 +56,8 @@ def _unchanged_filter(row: Doc) -> Doc:
 
 
 class Datasets:
-    def __init__(self, database: Database, lease: float, bells: Signals) -> None:
-        self._signals = bells
+    def __init__(self, database: Database, lease: float, signals: Signals) -> None:
+        self._signals = signals
         self.rows = database["datasets"]
         self._parts = database["parts"]
         self._lists = database["lists"]

@@ -36,9 +36,9 @@ ROWS_PER_PAGE = 1000
 class Files:
     """Reads and changes the rows of files."""
 
-    def __init__(self, database: Database, lease: float, bells: Signals) -> None:
+    def __init__(self, database: Database, lease: float, signals: Signals) -> None:
         self.rows = database["files"]
-        self._signals = bells
+        self._signals = signals
         self._lease = timedelta(seconds=lease)
         self.sums = FileSums(self.rows)
 

@@ -31,10 +31,10 @@ MAX_SINGLE_LOOKUPS = 8  # locations that are looked up one by one
 class Requests:
     """Reads and changes the rows of requests."""
 
-    def __init__(self, database: Database, lease: float, bells: Signals) -> None:
+    def __init__(self, database: Database, lease: float, signals: Signals) -> None:
         self._rows = database["requests"]
         self._names = RequestNames(self._rows)
-        self._signals = bells
+        self._signals = signals
         self._lease = timedelta(seconds=lease)
 
     async def prepare(self) -> None:
