@@ -1,8 +1,8 @@
 # `make` without arguments lists the targets. A new machine needs make, Python 3.11 and apt.
 UV := $(shell deploy/get-uv --where)
 RUN := $(UV) run --no-sync
-# Test files run side by side: most of their time is waiting for servers.
-PYTEST := $(RUN) pytest --numprocesses $${PORTAL_TEST_WORKERS:-3} --dist loadfile
+# Test files run side by side, in their order: the long journeys of tests/e2e begin first.
+PYTEST := $(RUN) pytest --numprocesses $${PORTAL_TEST_WORKERS:-3} --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup servers tools demo test unit it e2e icat-suite kills check fuzz fmt contracts bench up down logs image

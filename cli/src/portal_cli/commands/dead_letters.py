@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -179,12 +180,13 @@ async def _read_all(data: Path) -> list[tuple[dict[str, Any], bytes]]:
 async def _replay(data: Path, selection: str) -> int:
     """Publishes the selected letters to their queues; returns how many."""
     publisher = Publisher(bus_settings(data), "cli")
+    started = datetime.now(UTC).isoformat()
     replayed: set[tuple[str, str]] = set()
 
     async def replay_selected(message: AbstractIncomingMessage) -> bool:
         letter = _describe(message)
-        if not _is_selected(letter, selection):
-            return False
+        if not _is_selected(letter, selection) or str(letter["last"] or "") >= started:
+            return False  # or it failed again meanwhile: that letter stays
         if letter["queue"] and _key(letter) not in replayed:
             history = f"{letter['history'] or ''}{letter['last']}: {letter['reason']}\n"
             headers = {k: v for k, v in message.headers.items() if k in REPLAYED_HEADERS}
