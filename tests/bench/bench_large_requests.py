@@ -5,16 +5,17 @@ A downloader in a process of its own, a tape simulator that has them at once, an
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from portal_shared.contracts.records import File
 
+from tests.drivers.servers import RabbitNode
 from tests.drivers.services.downloader import DownloaderClient, StartDownloader
+from tests.drivers.services.downloader_starters import starter_of_downloaders
 from tests.drivers.tape import TapeArchive
-from tests.integration.downloader.conftest import start_downloader, tape
 
-__all__ = ["start_downloader", "tape"]  # fixtures
 FEW = int(os.environ.get("PORTAL_BENCH_FEW", "2000"))
 MANY = int(os.environ.get("PORTAL_BENCH_MANY", "20000"))
 FIRST, COUNTED = 100, 600  # files that are waited for, and files whose time is taken after these
@@ -22,12 +23,21 @@ A_FOLDER = 100
 LONGEST = 600.0  # seconds
 
 
-@pytest.fixture(scope="session")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TapeArchive]:
+@pytest.fixture
+def tape(tmp_path: Path) -> Iterator[TapeArchive]:
     quick = ("--mount", "0.01", "--seek", "0.01", "--speed-factor", "1000")
-    simulator = TapeArchive(tmp_path_factory.mktemp("tape"), *quick)
+    simulator = TapeArchive(tmp_path, *quick)
+    simulator.start_test("bench")
     yield simulator
     simulator.stop()
+
+
+@pytest.fixture
+async def start_downloader(
+    rabbitmq_node: RabbitNode, mongo_server: str, tape: TapeArchive, tmp_path: Path
+) -> AsyncIterator[StartDownloader]:
+    async with starter_of_downloaders(rabbitmq_node, mongo_server, tape, tmp_path) as start:
+        yield start
 
 
 @pytest.mark.timeout(3 * LONGEST)

@@ -24,8 +24,8 @@ from portal_gateway.app import build
 from portal_gateway.engine.client import Engine
 from yarl import URL
 
-from tests.bench.conftest import Loaded, Loading
 from tests.bench.loads.search_corpus import PANET, Corpus
+from tests.bench.loads.served_corpus import Loaded, Loading
 
 ROUNDS, LONGEST = 200, 8.0  # of one case: times, or seconds
 SIZES = tuple(int(n) for n in os.environ.get("PORTAL_BENCH_SIZES", "1000 10000").split())

@@ -1,7 +1,9 @@
 """Search engines to talk to: one whose URL is given, or the stand-in in a process of its own."""
 
+import contextlib
+import os
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,20 @@ class StandIn:
 
     def stop(self) -> None:
         self.process.stop()
+
+
+@contextlib.contextmanager
+def serve(folder: Path, key: str | None = None) -> Iterator[Server]:
+    """Yields the engine of PORTAL_TEST_MEILISEARCH_URL and …_KEY, else a stand-in over `folder`."""
+    given_url = os.environ.get("PORTAL_TEST_MEILISEARCH_URL")
+    if given_url:
+        yield Server(given_url.rstrip("/"), os.environ.get("PORTAL_TEST_MEILISEARCH_KEY"))
+        return
+    stand_in = StandIn(folder, key)
+    try:
+        yield stand_in.start()
+    finally:
+        stand_in.stop()
 
 
 def wait_for_task(client: Client, info: TaskInfo) -> Task:

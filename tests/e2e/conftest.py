@@ -1,88 +1,10 @@
-"""Instances of the portal, started with `portal up`, for the end-to-end tests."""
+"""Instances of the portal for the end-to-end tests."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
-from portal_local.launcher.ports import free_port
 
-
-@dataclass(frozen=True)
-class Portal:
-    """A running instance, used through the `portal` command and its public address."""
-
-    data: Path
-    url: str
-
-    def run(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "portal_cli.main", *arguments],
-            env={**os.environ, "PORTAL_DATA": str(self.data)},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-
-    def done(self, *arguments: str, timeout: float = 600) -> str:
-        """Runs a command that must succeed; returns its standard output."""
-        result = self.run(*arguments, timeout=timeout)
-        assert result.returncode == 0, f"{arguments}: {result.stdout}\n{result.stderr}"
-        return result.stdout
-
-    def api(self, path: str, **parameters: Any) -> Any:
-        """Returns the JSON of GET /api…; parameters that are not texts are sent as JSON."""
-        query = {k: v if isinstance(v, str) else json.dumps(v) for k, v in parameters.items()}
-        answer = httpx.get(f"{self.url}/api{path}", params=query, timeout=60)
-        answer.raise_for_status()
-        return answer.json()
-
-    def status(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.run("status", "--json").stdout)
-        return found
-
-    def instance(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.data / "instance.json").read_text("utf-8"))
-        return found
-
-    def part(self, name: str) -> str:
-        """Returns the URL of a service or simulator."""
-        return str(self.instance()["services"][name]["url"])
-
-
-def started(folder: Path, *options: str) -> Portal:
-    port = free_port()
-    portal = Portal(folder, f"http://localhost:{port}")
-    result = portal.run("up", "--detach", "--port", str(port), *options)
-    if result.returncode:
-        log = folder / "portal.log"
-        pytest.fail(f"{result.stderr}\n{log.read_text('utf-8')[-3000:] if log.exists() else ''}")
-    return portal
-
-
-def until(condition: Any, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "not within the time allowed"
-        time.sleep(0.2)
-
-
-def killed(portal: Portal, name: str) -> None:
-    """Kills a component and its descendants; returns when it was restarted."""
-    running = portal.instance()
-    kind = "servers" if name in running["servers"] else "services"
-    before = running[kind][name]
-    os.killpg(before["pid"], signal.SIGKILL)
-    until(lambda: portal.instance()[kind][name]["restarts"] > before["restarts"], 120)
+from tests.drivers.instance import Portal, started
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from .conftest import Portal
+from tests.drivers.instance import Portal
 
 pytestmark = pytest.mark.timeout(1200)  # the first test waits for the whole import
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import started
+from tests.drivers.instance import started
 
 KIT = Path(
     os.environ.get("PORTAL_CONFORMANCE") or Path(__file__).parents[3] / "shared" / "conformance"

@@ -19,7 +19,7 @@ import httpx
 import pytest
 from portal_doi.domain import suffix
 
-from .conftest import Portal, killed, started
+from tests.drivers.instance import Portal, killed, started
 
 KILLS = int(os.environ.get("PORTAL_KILLS", "0"))
 SEED = int(os.environ.get("PORTAL_SEED", str(time.time_ns() % 10**6)))

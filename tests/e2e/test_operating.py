@@ -12,7 +12,7 @@ import aio_pika
 import httpx
 import pytest
 
-from .conftest import Portal, killed, until
+from tests.drivers.instance import Portal, killed, until
 
 pytestmark = pytest.mark.timeout(900)  # the portal starts within the first test
 

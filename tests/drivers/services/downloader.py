@@ -26,6 +26,7 @@ from portal_shared.runtime import mongo
 from portal_shared.runtime.settings import Settings
 
 from tests.drivers.process import ServerProcess
+from tests.drivers.servers import RabbitNode
 from tests.drivers.tape import TapeArchive
 
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -201,9 +202,7 @@ class DownloaderClient:
 
 
 @contextmanager
-def isolated_environment(
-    rabbitmq_node: tuple[str, str | None], mongo_server: str
-) -> Generator[dict[str, str]]:
+def isolated_environment(rabbitmq_node: RabbitNode, mongo_server: str) -> Generator[dict[str, str]]:
     """Creates a virtual host and returns settings with databases of their own."""
     url, management = rabbitmq_node
     name = f"downloader-{uuid.uuid4().hex[:8]}"

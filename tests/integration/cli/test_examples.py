@@ -12,7 +12,7 @@ from portal_shared import profile as profiles
 from portal_shared.validation.job_parser import parse_envelope, parse_job
 from portal_shared.validation.validator import validate
 
-from .conftest import Ingest
+from tests.drivers.services.answering_ingest import AnsweringIngest
 
 ROOT = Path(__file__).parents[3]
 JOB = ROOT / "examples" / "job.json"
@@ -27,7 +27,7 @@ def test_the_example_job_is_valid_by_schema_and_by_profile() -> None:
     assert [p.problems for p in (judged.document, *judged.datasets)] == [[], []]
 
 
-async def finished(ingest: Ingest, *command: str) -> tuple[int | None, str]:
+async def finished(ingest: AnsweringIngest, *command: str) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
         *command,
         env={"PORTAL_AMQP_URL": ingest.url, "PATH": "/usr/bin:/bin"},
@@ -37,7 +37,7 @@ async def finished(ingest: Ingest, *command: str) -> tuple[int | None, str]:
     return process.returncode, out.decode()
 
 
-async def test_the_python_example_prints_the_answer(ingest: Ingest) -> None:
+async def test_the_python_example_prints_the_answer(ingest: AnsweringIngest) -> None:
     async with ingest.listening():
         code, out = await finished(
             ingest, sys.executable, str(ROOT / "examples/submit_job.py"), str(JOB)
@@ -47,7 +47,7 @@ async def test_the_python_example_prints_the_answer(ingest: Ingest) -> None:
     assert ingest.received[0].body == JOB.read_bytes()
 
 
-async def test_the_shell_example_sends_the_job(ingest: Ingest) -> None:
+async def test_the_shell_example_sends_the_job(ingest: AnsweringIngest) -> None:
     if shutil.which("amqp-publish") is None:
         pytest.skip("no amqp-publish is installed (Debian: amqp-tools)")
     async with ingest.listening():

@@ -14,7 +14,7 @@ from portal_cli.commands.submit import submit
 from portal_cli.miniature.folder import list_files
 from typer.testing import CliRunner, Result
 
-from .conftest import Ingest
+from tests.drivers.services.answering_ingest import AnsweringIngest
 
 app = typer.Typer()
 app.command("hoa")(import_hoa)
@@ -23,7 +23,7 @@ app.command("submit")(submit)
 
 
 @pytest.fixture
-def portal(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ingest]:
+def portal(ingest: AnsweringIngest, monkeypatch: pytest.MonkeyPatch) -> Iterator[AnsweringIngest]:
     """Listens in a thread of its own: a command runs its own loop."""
     monkeypatch.setenv("PORTAL_AMQP_URL", ingest.url)
     ready, end = threading.Event(), threading.Event()
@@ -51,7 +51,7 @@ def parse_output(result: Result) -> dict[str, Any]:
 
 
 async def test_the_atlas_of_one_donor_is_imported_with_files(
-    portal: Ingest, tmp_path: Path
+    portal: AnsweringIngest, tmp_path: Path
 ) -> None:
     command = ("hoa", "--donor", "LADAF-2022-16", "--archive", tmp_path, "--json")
     result = await asyncio.to_thread(run, *command)
@@ -70,7 +70,7 @@ async def test_the_atlas_of_one_donor_is_imported_with_files(
     assert portal.jobs[:2] == portal.jobs[2:]
 
 
-async def test_without_files_nothing_is_written(portal: Ingest, tmp_path: Path) -> None:
+async def test_without_files_nothing_is_written(portal: AnsweringIngest, tmp_path: Path) -> None:
     result = await asyncio.to_thread(
         run, "hoa", "--limit", 2, "--no-files", "--archive", tmp_path / "a"
     )
@@ -80,7 +80,7 @@ async def test_without_files_nothing_is_written(portal: Ingest, tmp_path: Path) 
     assert all(d.folder is None and d.files == () for j in portal.jobs for d in j.datasets)
 
 
-async def test_a_whole_import_sends_88_jobs_the_atlas_last(portal: Ingest) -> None:
+async def test_a_whole_import_sends_88_jobs_the_atlas_last(portal: AnsweringIngest) -> None:
     result = await asyncio.to_thread(run, "hoa", "--no-files")
     assert result.exit_code == 0, result.output
     types = [j.document.type for j in portal.jobs if j.document]
@@ -88,13 +88,13 @@ async def test_a_whole_import_sends_88_jobs_the_atlas_last(portal: Ingest) -> No
     assert sum(len(j.datasets) for j in portal.jobs) == 378
 
 
-async def test_an_unknown_donor_is_wrong_use(portal: Ingest) -> None:
+async def test_an_unknown_donor_is_wrong_use(portal: AnsweringIngest) -> None:
     result = await asyncio.to_thread(run, "hoa", "--donor", "nobody")
     assert result.exit_code == 2
     assert "nobody" in result.stderr
 
 
-async def test_a_corpus_is_imported(portal: Ingest, tmp_path: Path) -> None:
+async def test_a_corpus_is_imported(portal: AnsweringIngest, tmp_path: Path) -> None:
     corpus = tmp_path / "c.json"
     document = {"pid": "d", "isPublic": True, "type": "Proposal", "title": "t", "datasets": []}
     corpus.write_text(json.dumps({"documents": [document]}))
@@ -109,7 +109,9 @@ async def test_a_corpus_is_imported(portal: Ingest, tmp_path: Path) -> None:
     assert len(portal.jobs) == 1
 
 
-async def test_the_results_of_submitted_jobs_are_printed(portal: Ingest, tmp_path: Path) -> None:
+async def test_the_results_of_submitted_jobs_are_printed(
+    portal: AnsweringIngest, tmp_path: Path
+) -> None:
     good, bad = Path("examples/job.json"), tmp_path / "bad.json"
     bad.write_text('{"version": 1, "job_id": "b", "nonsense": 1}')
     assert (await asyncio.to_thread(run, "submit", good)).exit_code == 0
@@ -123,7 +125,7 @@ async def test_the_results_of_submitted_jobs_are_printed(portal: Ingest, tmp_pat
 
 @pytest.mark.parametrize("content", ["", "[]", "{"])
 async def test_a_file_that_is_no_job_is_not_sent(
-    portal: Ingest, tmp_path: Path, content: str
+    portal: AnsweringIngest, tmp_path: Path, content: str
 ) -> None:
     bad = tmp_path / "bad.json"
     bad.write_text(content)
@@ -133,7 +135,7 @@ async def test_a_file_that_is_no_job_is_not_sent(
     assert portal.received == []
 
 
-async def test_no_answer_in_time_is_exit_code_4(portal: Ingest) -> None:
+async def test_no_answer_in_time_is_exit_code_4(portal: AnsweringIngest) -> None:
     portal.silent = lambda _: True
     result = await asyncio.to_thread(run, "submit", "examples/job.json", "--timeout", 8)
     assert result.exit_code == 4

@@ -14,7 +14,8 @@ from portal_shared.contracts.jobs import InstrumentIn, Job
 from portal_shared.messaging import topology
 from portal_shared.runtime.errors import Unavailable
 
-from .conftest import Ingest
+from tests.drivers.servers import RabbitNode
+from tests.drivers.services.answering_ingest import AnsweringIngest
 
 
 def job(name: str) -> JobMessage:
@@ -23,7 +24,7 @@ def job(name: str) -> JobMessage:
     )
 
 
-async def test_every_job_is_answered(ingest: Ingest) -> None:
+async def test_every_job_is_answered(ingest: AnsweringIngest) -> None:
     jobs = [job(f"i{n}") for n in range(30)]
     seen: list[tuple[int, int]] = []
 
@@ -38,7 +39,7 @@ async def test_every_job_is_answered(ingest: Ingest) -> None:
     assert seen[-1] == (30, 30)
 
 
-async def test_a_job_is_persistent_and_has_a_reply_queue(ingest: Ingest) -> None:
+async def test_a_job_is_persistent_and_has_a_reply_queue(ingest: AnsweringIngest) -> None:
     async with ingest.listening():
         await submit_jobs(ingest.url, [job("a")], seconds=60)
     message = ingest.received[0]
@@ -49,7 +50,7 @@ async def test_a_job_is_persistent_and_has_a_reply_queue(ingest: Ingest) -> None
     assert message.body == job("a").body
 
 
-async def test_the_bytes_of_a_broken_job_arrive_as_they_are(ingest: Ingest) -> None:
+async def test_the_bytes_of_a_broken_job_arrive_as_they_are(ingest: AnsweringIngest) -> None:
     odd = JobMessage("", b'{ "version" : 7 }\n', "odd.json")
     async with ingest.listening():
         sent = await submit_jobs(ingest.url, [odd, odd], seconds=60)
@@ -57,7 +58,7 @@ async def test_the_bytes_of_a_broken_job_arrive_as_they_are(ingest: Ingest) -> N
     assert [a.result for a in sent.answers.values()] == ["refused", "refused"]
 
 
-async def test_jobs_without_an_answer_in_time_are_unanswered(ingest: Ingest) -> None:
+async def test_jobs_without_an_answer_in_time_are_unanswered(ingest: AnsweringIngest) -> None:
     ingest.silent = lambda found: found.job_id == job("b").job_id
     async with ingest.listening():
         sent = await submit_jobs(ingest.url, [job("b")], seconds=8)
@@ -65,7 +66,7 @@ async def test_jobs_without_an_answer_in_time_are_unanswered(ingest: Ingest) -> 
     assert sent.confirmed == {job("b").job_id}
 
 
-async def test_jobs_wait_in_the_queue_for_a_portal_that_is_down(ingest: Ingest) -> None:
+async def test_jobs_wait_in_the_queue_for_a_portal_that_is_down(ingest: AnsweringIngest) -> None:
     confirmed = asyncio.Event()
     task = asyncio.create_task(
         submit_jobs(ingest.url, [job("a")], seconds=60, on_progress=lambda _: confirmed.set())
@@ -81,7 +82,7 @@ async def test_jobs_wait_in_the_queue_for_a_portal_that_is_down(ingest: Ingest) 
     assert ingest.jobs[0].job_id == job("a").job_id
 
 
-async def test_answers_come_in_while_later_jobs_are_made(ingest: Ingest) -> None:
+async def test_answers_come_in_while_later_jobs_are_made(ingest: AnsweringIngest) -> None:
     answered = threading.Event()
 
     def watch(state: Submission) -> None:
@@ -98,7 +99,7 @@ async def test_answers_come_in_while_later_jobs_are_made(ingest: Ingest) -> None
     assert len(sent.answers) == 2
 
 
-async def test_jobs_that_cannot_be_made_stop_the_sending(ingest: Ingest) -> None:
+async def test_jobs_that_cannot_be_made_stop_the_sending(ingest: AnsweringIngest) -> None:
     def made() -> Iterator[JobMessage]:
         yield job("a")
         raise OSError("no space left on device")
@@ -108,7 +109,7 @@ async def test_jobs_that_cannot_be_made_stop_the_sending(ingest: Ingest) -> None
 
 
 async def test_a_lost_connection_is_made_again_and_the_rest_sent_again(
-    ingest: Ingest, rabbitmq_node: tuple[str, str | None], monkeypatch: pytest.MonkeyPatch
+    ingest: AnsweringIngest, rabbitmq_node: RabbitNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     management = rabbitmq_node[1]
     if management is None:
@@ -158,7 +159,7 @@ async def test_a_broker_without_the_job_queue_is_an_error(amqp_url: str) -> None
 
 
 @pytest.mark.parametrize("body", [b"no json", b'{"job_id": "a"}', b"", b"[]"])
-async def test_an_invalid_answer_is_ignored(ingest: Ingest, body: bytes) -> None:
+async def test_an_invalid_answer_is_ignored(ingest: AnsweringIngest, body: bytes) -> None:
     ingest.before_answering = body
     async with ingest.listening():
         sent = await submit_jobs(ingest.url, [job("a")], seconds=60)

@@ -28,6 +28,7 @@ from pymongo import MongoClient
 from tests.builders import dataset_registered, document_registered
 from tests.drivers.datacite import PASSWORD, PREFIX, USER, datacite_process
 from tests.drivers.process import ServerProcess
+from tests.drivers.servers import RabbitNode
 
 KILLS = int(os.environ.get("PORTAL_KILLS", "4"))
 SEED = int(os.environ.get("PORTAL_SEED", str(time.time_ns() % 10**6)))
@@ -76,9 +77,7 @@ class Machine:
 
 
 @pytest.fixture
-def machine(
-    tmp_path: Path, amqp_url: str, rabbitmq_node: tuple[str, str | None]
-) -> Iterator[Machine]:
+def machine(tmp_path: Path, amqp_url: str, rabbitmq_node: RabbitNode) -> Iterator[Machine]:
     asyncio.run(topology.declare(Settings(amqp_url=SecretStr(amqp_url))))
     made = Machine(tmp_path, amqp_url)
     yield made

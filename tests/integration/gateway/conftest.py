@@ -1,6 +1,5 @@
 """Fixtures of the read side: an engine, the portal, the corpora of the conformance kit."""
 
-import os
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
@@ -10,21 +9,14 @@ from portal_shared.runtime.settings import Settings
 
 from tests.drivers.corpora import Corpora
 from tests.drivers.portal import Portal, running
-from tests.drivers.search_engine import StandIn
+from tests.drivers.search_engine import StandIn, serve
 
 
 @pytest.fixture(scope="session")
 def search_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[str, str]]:
-    """URL and key of the engine: from the environment, else the stand-in."""
-    url = os.environ.get("PORTAL_TEST_MEILISEARCH_URL")
-    if url:
-        yield url.rstrip("/"), os.environ.get("PORTAL_TEST_MEILISEARCH_KEY", "")
-        return
-    stand_in = StandIn(tmp_path_factory.mktemp("search"))
-    try:
-        yield stand_in.start().url, ""
-    finally:
-        stand_in.stop()
+    """URL and key of the engine; an empty key without one."""
+    with serve(tmp_path_factory.mktemp("search")) as engine:
+        yield engine.url, engine.key or ""
 
 
 @pytest.fixture

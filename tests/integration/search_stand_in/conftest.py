@@ -1,6 +1,5 @@
 """Fixtures of the search contract tests: a Meilisearch given by URL, else the stand-in."""
 
-import os
 import uuid
 from collections.abc import Callable, Generator
 from functools import partial
@@ -11,22 +10,15 @@ import pytest
 from meilisearch import Client
 from meilisearch.models.task import Task, TaskInfo
 
-from tests.drivers.search_engine import IndexFactory, Server, StandIn, wait_for_task
+from tests.drivers.search_engine import IndexFactory, Server, StandIn, serve, wait_for_task
 
 KEY = "contract-tests-master-key"
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
-    url = os.environ.get("PORTAL_TEST_MEILISEARCH_URL")
-    if url:
-        yield Server(url.rstrip("/"), os.environ.get("PORTAL_TEST_MEILISEARCH_KEY"))
-        return
-    stand_in = StandIn(tmp_path_factory.mktemp("search"), KEY)
-    try:
-        yield stand_in.start()
-    finally:
-        stand_in.stop()
+    with serve(tmp_path_factory.mktemp("search"), KEY) as engine:
+        yield engine
 
 
 @pytest.fixture

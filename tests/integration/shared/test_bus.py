@@ -17,6 +17,8 @@ from portal_shared.runtime.errors import Invalid, Unavailable
 from portal_shared.runtime.settings import Settings
 from portal_shared.service.app import Service
 
+from tests.drivers.servers import RabbitNode
+
 FAILED = DoiFailed(pid="a", level="dataset", version=1, reason="r")
 
 
@@ -202,7 +204,7 @@ async def test_an_event_too_large_for_the_bus_is_kept_and_holds_up_no_other(
 
 
 async def test_all_queues_are_quorum_queues(
-    notebook: tuple[Service, Notebook], rabbitmq_node: tuple[str, str | None], amqp_url: str
+    notebook: tuple[Service, Notebook], rabbitmq_node: RabbitNode, amqp_url: str
 ) -> None:
 
     management = rabbitmq_node[1]

@@ -8,14 +8,16 @@ import pytest
 
 from tests.drivers.nginx import Nginx
 from tests.drivers.nginx import program as nginx_program
-from tests.drivers.services.downloader import DownloaderClient, DownloaderProcess
+from tests.drivers.services.downloader import DownloaderClient
+from tests.drivers.services.downloader_starters import SharedDownloader
 from tests.drivers.tape import TapeArchive
 
 SIZE = 300_000
 
 
 @pytest.fixture
-def nginx(process: DownloaderProcess, tmp_path: Path) -> Iterator[Nginx]:
+def nginx(shared: SharedDownloader, tmp_path: Path) -> Iterator[Nginx]:
+    process = shared.process
     if nginx_program() is None:
         pytest.skip("nginx is not installed: apt-get install nginx-light")
     made = Nginx(
@@ -97,9 +99,9 @@ async def test_several_ranges_come_as_several_parts(
 
 
 async def test_the_cache_is_not_to_be_had_by_its_own_names(
-    nginx: Nginx, content: bytes, process: DownloaderProcess
+    nginx: Nginx, content: bytes, shared: SharedDownloader
 ) -> None:
-    objects = process.cache / "objects"
+    objects = shared.process.cache / "objects"
     name = next(p for p in objects.rglob("*") if p.is_file()).relative_to(objects)
     async with httpx.AsyncClient(base_url=nginx.url) as client:
         for path in (f"/_objects/{name}", "/_objects/", f"/data/..%2f_objects/{name}"):

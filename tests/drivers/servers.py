@@ -1,0 +1,83 @@
+"""RabbitMQ and MongoDB for tests: given by URL, else installed here and started."""
+
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import pytest
+from portal_local.launcher import mongodb, rabbitmq
+from portal_local.launcher.ports import NotStarted
+from portal_shared.runtime.settings import Settings
+
+
+class RabbitNode(NamedTuple):
+    """A broker; it has no management URL when it was given by URL without one."""
+
+    url: str
+    management_url: str | None
+
+
+@contextlib.contextmanager
+def serve_rabbitmq(folder: Path) -> Iterator[RabbitNode]:
+    given_url = os.environ.get("PORTAL_TEST_AMQP_URL")
+    if given_url:
+        yield RabbitNode(given_url, os.environ.get("PORTAL_TEST_AMQP_MANAGEMENT_URL"))
+        return
+    if rabbitmq.start_script() is None:
+        _skip("no rabbitmq-server is installed and PORTAL_TEST_AMQP_URL is not set")
+    node = rabbitmq.start(folder, management=True)
+    yield RabbitNode(node.url, node.management_url)
+    node.stop()
+
+
+@contextlib.contextmanager
+def serve_mongodb(folder: Path) -> Iterator[str]:
+    given_url = os.environ.get("PORTAL_TEST_MONGO_URL")
+    if given_url:
+        yield given_url
+        return
+    try:
+        server = mongodb.start(folder)
+    except NotStarted as error:
+        _skip(str(error))
+    else:
+        yield server.url
+        server.stop()
+
+
+def _skip(reason: str) -> None:
+    """Skips the test, or fails it if the run must have everything."""
+    if os.environ.get("PORTAL_REQUIRE_SERVICES") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@contextlib.contextmanager
+def virtual_host(node: RabbitNode) -> Iterator[str]:
+    """A new virtual host; without management URL, the one in the given URL."""
+    url, management = node
+    if management is None:
+        yield url
+        return
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    with httpx.Client(base_url=management, timeout=20) as client:
+        client.put(f"/api/vhosts/{name}").raise_for_status()
+        user = httpx.URL(url).username
+        everything = {"configure": ".*", "write": ".*", "read": ".*"}
+        client.put(f"/api/permissions/{name}/{user}", json=everything).raise_for_status()
+        yield url.rstrip("/") + f"/{name}"
+        client.delete(f"/api/vhosts/{name}")
+
+
+def isolated_settings(amqp_url: str, mongo_server: str) -> Settings:
+    """Returns settings with databases of their own and quick retries."""
+    return Settings(
+        amqp_url=amqp_url,  # pyright: ignore[reportArgumentType]
+        mongo_url=mongo_server,  # pyright: ignore[reportArgumentType]
+        database_prefix=f"t{uuid.uuid4().hex[:10]}_",
+        retry_delays=(0.2, 0.4),
+    )
