@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from portal_ingest.icat.mapping import LogicalFiles
 from portal_ingest.stomp import esrf_messages
-from portal_ingest.store.size_limits import limit_problems, shorten_answer
+from portal_ingest.store.size_limits import limit_outcomes, shorten_answer
 from portal_shared.contracts.jobs import JobAnswer, Outcome, Problem
 from portal_shared.contracts.records import File
 from portal_shared.runtime.errors import Invalid
@@ -141,7 +141,7 @@ def test_a_job_with_too_many_records_is_refused_as_a_whole() -> None:
 def test_an_answer_with_many_problems_fits_into_a_document_and_has_one_of_each() -> None:
     problem = Problem(field="f" * 1000, reason="r" * 5000, suggestion="s" * 5000)
     refused = Outcome(kind="dataset", name="n", result="refused", problems=(problem,) * 200)
-    limited = limit_problems([refused] * 1000)
+    limited = limit_outcomes([refused] * 1000)
     assert {len(o.problems) for o in limited} == {200, 1}
     assert [len(o.problems) for o in limited[:26]] == [200] * 25 + [1]
     answer = JobAnswer(job_id="j", result="refused", outcomes=tuple(limited))

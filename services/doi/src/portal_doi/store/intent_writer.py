@@ -4,9 +4,8 @@ Concurrent events are batched into one transaction. While MongoDB is away, write
 minute, so that a short interruption costs no attempt of the message.
 """
 
-import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +15,7 @@ from portal_shared.runtime.batcher import Batcher
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.logs import current_correlation_id, logger
 from portal_shared.runtime.mongo import DuplicateKeyError, WriteConflict
+from portal_shared.runtime.retry import retry
 
 from portal_doi.domain.intent import registration_intent, withdrawal_intent
 from portal_doi.domain.outcome import Outcome
@@ -89,14 +89,7 @@ class IntentWriter:
         )
 
     async def _write_with_retry(self, change: RecordChange) -> bool:
-        end = time.monotonic() + MAX_OUTAGE_SECONDS
-        while True:
-            try:
-                return await self._batcher.submit(change)
-            except Unavailable:
-                if time.monotonic() > end:
-                    raise
-            await asyncio.sleep(RETRY_SECONDS)
+        return await retry(lambda: self._batcher.submit(change), pauses=_pauses())
 
     async def _write(self, changes: Sequence[RecordChange]) -> Sequence[bool]:
         """Write changes in one transaction. Raises WriteConflict if each has to go alone."""
@@ -140,3 +133,10 @@ class IntentWriter:
         raise Unavailable(
             f"the registry row of {change.pid} changed during each of {MAX_ATTEMPTS} attempts"
         )
+
+
+def _pauses() -> Iterator[float]:
+    """Yields the pauses between attempts, as long as MAX_OUTAGE_SECONDS are not over."""
+    end = time.monotonic() + MAX_OUTAGE_SECONDS
+    while time.monotonic() <= end:
+        yield RETRY_SECONDS

@@ -25,7 +25,7 @@ class Canceller:
         request = await self._requests.next_cancelled()
         if request is None:
             return False
-        pid, locations = request["pid"], request["locations"]
+        pid, locations = request.pid, request.locations
         wanted = await self._requests.wanted_locations(pid)
         released = 0
         if wanted is not None:
@@ -35,7 +35,7 @@ class Canceller:
                 released += len(unwanted)
         await self._requests.close(request)
         await self._datasets.mark_changed(pid)
-        log.info("request cancelled", request_id=request["_id"], files_released=released)
+        log.info("request cancelled", request_id=request.id, files_released=released)
         return True
 
     async def _release(self, files: Sequence[FileRow]) -> None:

@@ -19,6 +19,7 @@ from portal_downloader.domain import file_rows
 from portal_downloader.domain.states import BROKEN, PENDING, REQUESTABLE
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.staging.queue import FROM_START, Enqueuer
+from portal_downloader.store.request_row import RequestRow
 from portal_downloader.store.stores import Stores
 
 log = logger(__name__)
@@ -53,19 +54,19 @@ class Planner:
         """Plans a request, else queues more files of one; returns False when there is none."""
         request = await self._requests.claim_unplanned()
         if request is not None:
-            bind_correlation_id(request["correlation_id"], request_id=request["_id"])
+            bind_correlation_id(request.correlation_id, request_id=request.id)
             await self._plan(request)
             return True
         request = await self._requests.claim_partly_queued()
         if request is not None:
-            bind_correlation_id(request["correlation_id"], request_id=request["_id"])
+            bind_correlation_id(request.correlation_id, request_id=request.id)
             await self._queue_more(request)
             return True
         return False
 
-    async def _plan(self, request: Doc) -> None:
+    async def _plan(self, request: RequestRow) -> None:
         """Queues the first files of a request, refuses it, or waits for its dataset."""
-        dataset = await self._datasets.find(request["pid"])
+        dataset = await self._datasets.find(request.pid)
         if dataset is None or "list_version" not in dataset or "version" not in dataset:
             await self._wait_for_dataset(request)
             return
@@ -75,43 +76,45 @@ class Planner:
             return
         following = await self._enqueuer.enqueue_portion(request, FROM_START)
         await self._requests.mark_planned(request, following)
-        await self._datasets.mark_changed(request["pid"])
+        await self._datasets.mark_changed(request.pid)
 
-    async def _queue_more(self, request: Doc) -> None:
+    async def _queue_more(self, request: RequestRow) -> None:
         """Queues the next files of a request, if its requester may have more in the queue.
 
         The request is refused if the dataset is closed meanwhile, or after the deadline.
         """
         seconds = self._settings.deadline_seconds
-        dataset = await self._datasets.find(request["pid"])
+        dataset = await self._datasets.find(request.pid)
         if dataset is not None and (reason := _access_refusal(dataset)):
             await self._refuse(request, reason)
             return
-        if datetime.now(UTC) > request["requested_at"] + timedelta(seconds=seconds):
+        if datetime.now(UTC) > request.requested_at + timedelta(seconds=seconds):
             reason = f"not all files could be queued within {seconds:.0f} s"
             await self._refuse(request, reason, expired=True)
             return
         started = time.monotonic()
         if await self._enqueuer.has_capacity(request):
-            following = await self._enqueuer.enqueue_portion(request, request["next"])
+            following = await self._enqueuer.enqueue_portion(
+                request, request.following or FROM_START
+            )
             await self._requests.save_position(request, following)
             if following is None:  # it may be complete without a transition of any file
-                await self._datasets.mark_changed(request["pid"])
+                await self._datasets.mark_changed(request.pid)
         else:
             pause = max(FULL_RETRY_SECONDS, CHECK_COST_FACTOR * (time.monotonic() - started))
             await self._requests.postpone(request, pause)
 
-    async def _wait_for_dataset(self, request: Doc) -> None:
+    async def _wait_for_dataset(self, request: RequestRow) -> None:
         """Postpones a request for an unknown dataset; refuses it after a while."""
-        waited = datetime.now(UTC) - request["requested_at"]
+        waited = datetime.now(UTC) - request.requested_at
         if waited < timedelta(seconds=self._settings.unknown_seconds):
             await self._requests.postpone(request, UNKNOWN_RETRY_SECONDS)
         else:
-            await self._refuse(request, f"the dataset {request['pid']!r} is unknown")
+            await self._refuse(request, f"the dataset {request.pid!r} is unknown")
 
-    async def _undeliverable_reason(self, request: Doc, dataset: Doc) -> str | None:
+    async def _undeliverable_reason(self, request: RequestRow, dataset: Doc) -> str | None:
         """Returns why the request can never be delivered, or None."""
-        pid, locations = request["pid"], request["locations"]
+        pid, locations = request.pid, request.locations
         if locations is None:
             listed = dataset.get("files") or await self._files.has_files(pid)
             return None if listed else "the dataset has no files to download"
@@ -122,12 +125,12 @@ class Planner:
             return f"the dataset has no file {(missing or '')[:200]!r}"
         return None
 
-    async def _refuse(self, request: Doc, reason: str, *, expired: bool = False) -> None:
+    async def _refuse(self, request: RequestRow, reason: str, *, expired: bool = False) -> None:
         """Closes the request as failed and publishes that."""
-        version = request["version"] + 1
+        version = request.version + 1
         files, online, expired_files = await self._outcome_counts(request, expired=expired)
         failed = DownloadFailed(
-            request_id=request["_id"],
+            request_id=request.id,
             version=version,
             reason=reason,
             files=files,
@@ -151,11 +154,11 @@ class Planner:
         await transaction(self._client, work)
         log.info("request refused", reason=reason)
 
-    async def _outcome_counts(self, request: Doc, *, expired: bool) -> tuple[int, int, int]:
+    async def _outcome_counts(self, request: RequestRow, *, expired: bool) -> tuple[int, int, int]:
         """Returns the numbers of all files, of those online, and of those that expired."""
         if not expired:
-            return request.get("files", 0), request.get("files_online", 0), 0
-        tally = await self._files.sums.tally(request["pid"], request["locations"])
+            return request.progress.get("files", 0), request.progress.get("files_online", 0), 0
+        tally = await self._files.sums.tally(request.pid, request.locations)
         ended = tally.count("online", "failed", "lost", "unverifiable")  # ended otherwise
         return tally.all_files, tally.count("online"), tally.all_files - ended
 

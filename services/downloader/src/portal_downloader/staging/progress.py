@@ -20,6 +20,7 @@ from portal_shared.runtime.mongo import Client, Doc, Session, transaction
 from portal_downloader.domain.estimates import Throughput
 from portal_downloader.domain.states import Tally, dataset_availability
 from portal_downloader.staging.request_events import RequestEvents
+from portal_downloader.store.request_row import RequestRow
 from portal_downloader.store.stores import Stores
 
 log = logger(__name__)
@@ -84,13 +85,13 @@ class ProgressPublisher:
         tallies = await self._files.sums.tallies(pids)
         summed_files = Counter({pid: tally.all_files for pid, tally in tallies.items()})
         for request in requests:
-            pid, locations = request["pid"], request["locations"]
+            pid, locations = request.pid, request.locations
             tally = (
                 tallies[pid] if locations is None else await self._files.sums.tally(pid, locations)
             )
             summed_files[pid] += len(locations or ())
             await self._replan_or_publish(request, tally)
-        partly_queued = {r["pid"] for r in requests if "next" in r}
+        partly_queued = {r.pid for r in requests if r.following is not None}
         await self._publish_availability(datasets, tallies, partly_queued)
         self._rest(summed_files, time.monotonic() - started)
         await asyncio.sleep(self._pause if requests else UNWATCHED_PAUSE_FACTOR * self._pause)
@@ -100,7 +101,7 @@ class ProgressPublisher:
         """Publishes small requests of datasets whose aggregation is paused."""
         requests = await self._requests.open_for(pids, fewer=SMALL_REQUEST_FILES) if pids else []
         for request in requests:
-            tally = await self._files.sums.tally(request["pid"], request["locations"])
+            tally = await self._files.sums.tally(request.pid, request.locations)
             await self._replan_or_publish(request, tally)
         return bool(requests)
 
@@ -163,20 +164,20 @@ class ProgressPublisher:
             since, REQUESTS_PER_STEP, besides=self._resting_pids()
         )
         for request in requests:
-            if request["pid"] in self._resting_pids():  # paused by the request before
+            if request.pid in self._resting_pids():  # paused by the request before
                 continue
             started = time.monotonic()
-            tally = await self._files.sums.tally(request["pid"], request["locations"])
+            tally = await self._files.sums.tally(request.pid, request.locations)
             await self._replan_or_publish(request, tally, republish=True)
-            self._rest({request["pid"]: tally.all_files}, time.monotonic() - started)
+            self._rest({request.pid: tally.all_files}, time.monotonic() - started)
         return bool(requests)
 
     async def _replan_or_publish(
-        self, request: Doc, tally: Tally, *, republish: bool = False
+        self, request: RequestRow, tally: Tally, *, republish: bool = False
     ) -> None:
         """Publishes a request, or plans it again if files of it were archived or replaced."""
-        if tally.count("archived") and "next" not in request:
-            await self._requests.replan({"_id": request["_id"]})
+        if tally.count("archived") and request.following is None:
+            await self._requests.replan({"_id": request.id})
         else:
             await self._request_events.publish(request, tally, republish=republish)
 

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from portal_shared.runtime.logs import logger
-from portal_shared.runtime.mongo import Doc
 
 from portal_downloader.archives.tape_locations import TapeLocator
 from portal_downloader.cache.disk import Cache
@@ -19,6 +18,7 @@ from portal_downloader.domain.states import REQUESTABLE
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.store.file_row import FileRow, LocationRange
 from portal_downloader.store.queue import QueuedFiles
+from portal_downloader.store.request_row import RequestRow
 from portal_downloader.store.stores import Stores
 
 log = logger(__name__)
@@ -43,18 +43,17 @@ class Enqueuer:
         self._contents = stores.contents
         self._locator = locator
 
-    async def has_capacity(self, request: Doc) -> bool:
+    async def has_capacity(self, request: RequestRow) -> bool:
         """Returns whether the requester has fewer files in the queue than allowed."""
         return (
-            await self._waiting.count_queued(_requester(request), self._max_queued)
-            < self._max_queued
+            await self._waiting.count_queued(request.requester, self._max_queued) < self._max_queued
         )
 
-    async def enqueue_portion(self, request: Doc, after: str) -> str | None:
+    async def enqueue_portion(self, request: RequestRow, after: str) -> str | None:
         """Queues the next files after this location; returns where to continue, None after the
         last.
         """
-        pid: str = request["pid"]
+        pid = request.pid
         selection, following = await self._bounds(request, after)
         if isinstance(selection, LocationRange):
             files, last_location = await self._files.range_page(pid, selection, FILES_PER_PORTION)
@@ -65,22 +64,21 @@ class Enqueuer:
         return following
 
     async def _bounds(
-        self, request: Doc, after: str
+        self, request: RequestRow, after: str
     ) -> tuple[LocationRange | Sequence[str], str | None]:
         """Returns the locations of the next portion, and where the one after it begins."""
-        if request["locations"] is None:
-            boundary = await self._datasets.next_boundary(request["pid"], after)
+        if request.locations is None:
+            boundary = await self._datasets.next_boundary(request.pid, after)
             return LocationRange(after, boundary), boundary
-        remaining = sorted(name for name in request["locations"] if name > after)
+        remaining = sorted(name for name in request.locations if name > after)
         portion = remaining[:FILES_PER_PORTION]
         return portion, portion[-1] if len(remaining) > FILES_PER_PORTION else None
 
-    def _fields(self, request: Doc) -> dict[str, Any]:
+    def _fields(self, request: RequestRow) -> dict[str, Any]:
         """Returns the fields that the queued rows get."""
         now = datetime.now(UTC)
-        priority = request.get("priority") or 0
         return file_rows.requested_fields(
-            now, now + self._deadline, requester=_requester(request), priority=priority
+            now, now + self._deadline, requester=request.requester, priority=request.priority
         )
 
     async def _enqueue(self, files: Sequence[FileRow], fields: dict[str, Any]) -> None:
@@ -109,7 +107,3 @@ class Enqueuer:
 
     def _in_cache(self, files: Sequence[FileRow]) -> set[str]:
         return {f.id for f in files if self._cache.contains(f.sha256, f.size)}
-
-
-def _requester(request: Doc) -> str:
-    return request.get("requester") or ""

@@ -17,6 +17,7 @@ from portal_shared.runtime.mongo import Client, Doc, Session, transaction
 
 from portal_downloader.domain.estimates import Extent, Throughput, seconds_left
 from portal_downloader.domain.states import BROKEN, Tally, request_state
+from portal_downloader.store.request_row import RequestRow
 from portal_downloader.store.stores import Stores
 
 # these alone do not cause an event
@@ -43,14 +44,14 @@ class RequestEvents:
         self._throughput = throughput
         self._blocked_reason = blocked_reason
 
-    async def publish(self, request: Doc, tally: Tally, *, republish: bool = False) -> None:
+    async def publish(self, request: RequestRow, tally: Tally, *, republish: bool = False) -> None:
         """Publishes the progress of a request if it changed, and its end."""
-        bind_correlation_id(request["correlation_id"], request_id=request["_id"])
-        version = request["version"] + 1
+        bind_correlation_id(request.correlation_id, request_id=request.id)
+        version = request.version + 1
         progressed = DownloadProgressed(
-            request_id=request["_id"],
+            request_id=request.id,
             version=version,
-            state=request_state(tally, unfinished="next" in request),
+            state=request_state(tally, unfinished=request.following is not None),
             files=tally.all_files,
             files_online=tally.count("online"),
             files_failed=tally.count(*BROKEN),
@@ -59,11 +60,11 @@ class RequestEvents:
             bytes_online=tally.bytes_online,
         )
         published = progressed.model_dump(exclude={"request_id", "version", *ESTIMATED_FIELDS})
-        if not republish and published == {name: request.get(name) for name in published}:
+        if not republish and published == request.progress:
             return
         now = datetime.now(UTC)
         fields: Doc = {**published, "version": version, "told_at": now}
-        if progressed.files_online and not request.get("first_at"):
+        if progressed.files_online and request.first_at is None:
             first = {"files": progressed.files_online, "bytes": progressed.bytes_online}
             fields |= {"first_at": now, "first": first}
         estimates = await self._estimates(request, progressed)
@@ -81,7 +82,7 @@ class RequestEvents:
 
         await transaction(self._client, work)
 
-    async def _estimates(self, request: Doc, progress: DownloadProgressed) -> dict[str, Any]:
+    async def _estimates(self, request: RequestRow, progress: DownloadProgressed) -> dict[str, Any]:
         """Returns queue position, seconds left and what blocks the request."""
         if progress.state in ("ONLINE", "FAILED"):
             return {"place": None, "seconds_left": 0.0, "waits_for": None}
@@ -89,11 +90,12 @@ class RequestEvents:
             progress.files - progress.files_online - progress.files_failed,
             max(0, progress.bytes - progress.bytes_online),
         )
-        first, since, arrived = request.get("first"), None, Extent(0, 0)
-        if first is not None:
-            since = (datetime.now(UTC) - request["first_at"]).total_seconds()
+        since, arrived = None, Extent(0, 0)
+        if request.first is not None and request.first_at is not None:
+            since = (datetime.now(UTC) - request.first_at).total_seconds()
             arrived = Extent(
-                progress.files_online - first["files"], progress.bytes_online - first["bytes"]
+                progress.files_online - request.first.files,
+                progress.bytes_online - request.first.bytes,
             )
         ahead = Extent(0, 0)
         if not progress.files_online:
@@ -115,9 +117,9 @@ class RequestEvents:
             "waits_for": self._blocked_reason(),
         }
 
-    async def _failure_reason(self, request: Doc, progressed: DownloadProgressed) -> str:
+    async def _failure_reason(self, request: RequestRow, progressed: DownloadProgressed) -> str:
         """Returns how many files failed, and the first one with its reason."""
-        broken = await self._files.first_broken(request["pid"], request["locations"])
+        broken = await self._files.first_broken(request.pid, request.locations)
         if broken is None:
             return "the dataset has no such files any more"
         text = f"{progressed.files_failed} of {progressed.files} files failed"

@@ -22,6 +22,7 @@ from portal_shared.runtime.mongo import (
 
 from portal_downloader.domain.estimates import Extent
 from portal_downloader.store.request_names import RequestNames
+from portal_downloader.store.request_row import RequestRow
 from portal_downloader.store.signals import Signals
 
 RETENTION = timedelta(days=30)
@@ -117,15 +118,16 @@ class Requests:
                     return True
         return False
 
-    async def next_cancelled(self) -> Doc | None:
+    async def next_cancelled(self) -> RequestRow | None:
         """Returns a closed request whose files are not released yet."""
         with translate_errors():
-            return await self._rows.find_one({"let_go": False})
+            row = await self._rows.find_one({"let_go": False})
+        return _request_of(row)
 
-    async def close(self, request: Doc) -> None:
+    async def close(self, request: RequestRow) -> None:
         """Records that the files of a closed request are released."""
         with translate_errors():
-            await self._rows.update_one({"_id": request["_id"]}, {"$unset": {"let_go": ""}})
+            await self._rows.update_one({"_id": request.id}, {"$unset": {"let_go": ""}})
 
     async def wanted_locations(self, pid: str) -> set[str] | None:
         """Returns the locations that open requests of a dataset name; None if one names all."""
@@ -137,17 +139,15 @@ class Requests:
                 found.update(row["locations"])
         return found
 
-    async def queue_position(self, request: Doc) -> int:
+    async def queue_position(self, request: RequestRow) -> int:
         """Returns the position among the open requests, from 1."""
-        which: Doc = {"open": True, "requested_at": {"$lt": request["requested_at"]}}
+        which: Doc = {"open": True, "requested_at": {"$lt": request.requested_at}}
         with translate_errors():
             return 1 + await self._rows.count_documents(which)
 
-    async def extent_ahead(self, request: Doc) -> Extent:
+    async def extent_ahead(self, request: RequestRow) -> Extent:
         """Returns the files and bytes that are left of the requests before this one."""
-        return await self._sum_left(
-            {"open": True, "requested_at": {"$lt": request["requested_at"]}}
-        )
+        return await self._sum_left({"open": True, "requested_at": {"$lt": request.requested_at}})
 
     async def extent_left(self) -> Extent:
         """Returns the files and bytes left of all requests; shared files count for each request."""
@@ -163,7 +163,9 @@ class Requests:
                 return Extent(max(0, files), max(0, size))
         return Extent(0, 0)
 
-    async def stale(self, since: datetime, limit: int, *, besides: Collection[str]) -> list[Doc]:
+    async def stale(
+        self, since: datetime, limit: int, *, besides: Collection[str]
+    ) -> list[RequestRow]:
         """Returns open requests about which nothing was published since then; their position may
         change.
 
@@ -173,54 +175,57 @@ class Requests:
         if besides:
             which["pid"] = {"$nin": list(besides)}
         with translate_errors():
-            return [row async for row in self._rows.find(which).limit(limit)]
+            rows = self._rows.find(which).limit(limit)
+            return [RequestRow.from_row(row) async for row in rows]
 
-    async def claim_unplanned(self) -> Doc | None:
+    async def claim_unplanned(self) -> RequestRow | None:
         """Claims a request that is not planned yet; it is leased for a while."""
         now = datetime.now(UTC)
         with translate_errors():
-            return await self._rows.find_one_and_update(
+            row = await self._rows.find_one_and_update(
                 {"open": True, "planned": False, "look_at": {"$lte": now}},
                 {"$set": {"look_at": now + self._lease}},
                 sort=[("look_at", ASCENDING)],
                 return_document=ReturnDocument.AFTER,
             )
+        return _request_of(row)
 
-    async def postpone(self, request: Doc, seconds: float) -> None:
+    async def postpone(self, request: RequestRow, seconds: float) -> None:
         """Plans a request again after so many seconds."""
         look_at = datetime.now(UTC) + timedelta(seconds=seconds)
         with translate_errors():
-            await self._rows.update_one({"_id": request["_id"]}, {"$set": {"look_at": look_at}})
+            await self._rows.update_one({"_id": request.id}, {"$set": {"look_at": look_at}})
 
-    async def mark_planned(self, request: Doc, following: str | None) -> None:
+    async def mark_planned(self, request: RequestRow, following: str | None) -> None:
         """Records that the first files are queued; others follow after this location."""
         fields: Doc = {"planned": True}
         if following is not None:
             fields |= {"next": following, "look_at": datetime.now(UTC)}
         await self._update_if_open(request, {}, {"$set": fields})
 
-    async def claim_partly_queued(self) -> Doc | None:
+    async def claim_partly_queued(self) -> RequestRow | None:
         """Claims a request of which files are still to be queued; it is leased for a while."""
         now = datetime.now(UTC)
         which: Doc = {"open": True, "planned": True, "look_at": {"$lte": now}}
         with translate_errors():
-            return await self._rows.find_one_and_update(
+            row = await self._rows.find_one_and_update(
                 {**which, "next": {"$exists": True}},
                 {"$set": {"look_at": now + self._lease}},
                 sort=[("look_at", ASCENDING)],
                 return_document=ReturnDocument.AFTER,
             )
+        return _request_of(row)
 
-    async def save_position(self, request: Doc, following: str | None) -> None:
+    async def save_position(self, request: RequestRow, following: str | None) -> None:
         """Records up to which location files are queued; None when all are."""
         change: Doc = {"$unset": {"next": ""}}
         if following is not None:
             change = {"$set": {"next": following, "look_at": datetime.now(UTC)}}
-        await self._update_if_open(request, {"next": request["next"]}, change)
+        await self._update_if_open(request, {"next": request.following}, change)
 
-    async def _update_if_open(self, request: Doc, was: Doc, change: Doc) -> None:
+    async def _update_if_open(self, request: RequestRow, was: Doc, change: Doc) -> None:
         """Applies a change; if the request was cancelled meanwhile, its files are released."""
-        key: Doc = {"_id": request["_id"]}
+        key: Doc = {"_id": request.id}
         with translate_errors():
             result = await self._rows.update_one({**key, **was, "open": True}, change)
             if result.matched_count:
@@ -268,7 +273,7 @@ class Requests:
         if result.modified_count:
             self._signals.planner.set()
 
-    async def open_for(self, pids: Sequence[str], *, fewer: int | None = None) -> list[Doc]:
+    async def open_for(self, pids: Sequence[str], *, fewer: int | None = None) -> list[RequestRow]:
         """Returns open, planned requests for these datasets; with `fewer`, only those naming fewer
         files.
         """
@@ -276,13 +281,13 @@ class Requests:
         if fewer is not None:
             which["named"] = {"$lt": fewer}
         with translate_errors():
-            return [row async for row in self._rows.find(which)]
+            return [RequestRow.from_row(row) async for row in self._rows.find(which)]
 
-    async def update(self, request: Doc, fields: dict[str, Any], session: Session) -> bool:
+    async def update(self, request: RequestRow, fields: dict[str, Any], session: Session) -> bool:
         """Stores what is published now, within a transaction; returns False if something newer was
         stored.
         """
-        was = {"_id": request["_id"], "version": request["version"], "open": True}
+        was = {"_id": request.id, "version": request.version, "open": True}
         result = await self._rows.update_one(was, {"$set": fields}, session=session)
         return bool(result.matched_count)
 
@@ -294,3 +299,7 @@ class Requests:
             async for row in self._rows.aggregate([group]):
                 found[row["_id"] or "WAITING"] = row["n"]
         return found
+
+
+def _request_of(row: Doc | None) -> RequestRow | None:
+    return None if row is None else RequestRow.from_row(row)

@@ -1,5 +1,4 @@
 """Compiles like patterns and regular expressions with RE2, which does not backtrack."""
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from typing import Any
 

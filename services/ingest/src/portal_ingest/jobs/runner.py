@@ -17,7 +17,7 @@ from portal_ingest.records.editor import RecordEditor
 from portal_ingest.records.registration import Registrar
 from portal_ingest.records.task import Task
 from portal_ingest.store.jobs import Claim, JobStore
-from portal_ingest.store.size_limits import limit_problems
+from portal_ingest.store.size_limits import limit_outcomes
 
 log = logger(__name__)
 
@@ -110,7 +110,7 @@ class JobRunner:
         return JobAnswer(
             job_id=claim.job_id,
             result="refused" if problems else result,
-            outcomes=tuple(limit_problems(outcomes)),
+            outcomes=tuple(limit_outcomes(outcomes)),
             problems=tuple(problems),
             dropped=claim.dropped,
         )

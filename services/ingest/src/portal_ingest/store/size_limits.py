@@ -10,7 +10,7 @@ MAX_PROBLEMS = 5_000  # in an answer
 SUMMARY_BYTES = 1_000  # reserved for the problem that counts what was left out
 
 
-def limit_problems(outcomes: Sequence[Outcome]) -> list[Outcome]:
+def limit_outcomes(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Returns the outcomes with all problems; beyond `MAX_PROBLEMS`, with the first of each."""
     left = MAX_PROBLEMS
     found: list[Outcome] = []
