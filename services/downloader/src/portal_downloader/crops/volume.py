@@ -1,12 +1,16 @@
-"""Parses the metadata of an OME-Zarr volume (OME-NGFF 0.4 and 0.5)."""
+"""Finds the levels of an OME-Zarr volume that can be cropped: those with the axes z, y and x."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from portal_shared import ngff
+
 from portal_downloader.crops.box import AXES, Frame, Triple
 
-DEFAULT_UNIT = "pixel"  # of an axis without a unit
+DEFAULT_UNIT = "pixel"  # of an axis without a unit or without a scale
+NO_SCALE: Triple = (1.0, 1.0, 1.0)
+NO_OFFSET: Triple = (0.0, 0.0, 0.0)
 
 
 class InvalidVolume(ValueError):
@@ -28,63 +32,43 @@ def levels(metadata: Mapping[str, Any]) -> list[Level]:
     Raises InvalidVolume.
     """
     try:
-        attributes: dict[str, Any] = metadata.get("attributes", metadata)
-        return _levels(attributes.get("ome", attributes)["multiscales"][0])
-    except InvalidVolume:
-        raise
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise InvalidVolume(f"the metadata are not valid OME-NGFF: {error!r}"[:300]) from error
-
-
-def _levels(image: Mapping[str, Any]) -> list[Level]:
-    axes: list[dict[str, Any]] = image["axes"]
-    names = tuple(str(a["name"]).lower() for a in axes)
-    if not set(AXES) <= set(names) or len(set(names)) < len(names):
-        raise InvalidVolume(f"the axes are {', '.join(names)}, not z, y and x")
-    units = {str(a["name"]).lower(): str(a.get("unit") or DEFAULT_UNIT) for a in axes}
-    common = _transform(image.get("coordinateTransformations", ()), names)
-    found: list[Level] = []
-    for dataset in image["datasets"]:
-        scale, offset = _transform(dataset["coordinateTransformations"], names)
-        frame = Frame(
-            scale=_triple(s * c for s, c in zip(scale, common[0], strict=True)),
-            offset=_triple(o * c + t for o, c, t in zip(offset, common[0], common[1], strict=True)),
-            units=(units["z"], units["y"], units["x"]),
-        )
-        found.append(Level(_path(dataset["path"]), frame, names))
+        found = ngff.multiscales(ngff.attributes(metadata))
+    except ngff.InvalidNgff as error:
+        raise InvalidVolume(f"the metadata are not valid OME-NGFF: {error}"[:300]) from error
     if not found:
-        raise InvalidVolume("the volume has no levels")
-    return found
+        raise InvalidVolume("its metadata describe no image of OME-NGFF ('multiscales' is missing)")
+    image = found[0]
+    axes = image.axes or image.axes_of(len(image.levels[0].scale or ngff.LEGACY_AXES))
+    names = tuple(axis.name for axis in axes)
+    if not set(AXES) <= set(names):
+        raise InvalidVolume(f"the axes are {', '.join(names) or 'not given'}, not z, y and x")
+    return [Level(level.path, _frame(level, axes), names) for level in image.levels]
 
 
-def _path(value: object) -> str:
-    path = str(value).strip("/")
-    if not path or {"", ".", ".."} & set(path.split("/")):
-        raise InvalidVolume(f"{path[:80]!r} is not a valid path of a level")
-    return path
+def is_container(metadata: Mapping[str, Any]) -> bool:
+    """Returns whether the group only contains images, the first of them named 0."""
+    try:
+        return ngff.is_container(ngff.attributes(metadata))
+    except ngff.InvalidNgff:
+        return False
 
 
-def _transform(steps: Sequence[Mapping[str, Any]], names: Sequence[str]) -> tuple[Triple, Triple]:
-    """Returns scale and translation of z, y, x."""
-    scale: Triple = (1.0, 1.0, 1.0)
-    offset: Triple = (0.0, 0.0, 0.0)
-    for step in steps:
-        if step["type"] == "scale":
-            scale = _of_axes(step["scale"], names)
-        elif step["type"] == "translation":
-            offset = _of_axes(step["translation"], names)
-        elif step["type"] != "identity":
-            raise InvalidVolume(
-                f"the coordinate transformation {str(step['type'])[:40]!r} is not supported"
-            )
-    return scale, offset
+def _frame(level: ngff.Level, axes: Sequence[ngff.Axis]) -> Frame:
+    if level.unsupported is not None:
+        raise InvalidVolume(f"the coordinate transformation {level.unsupported!r} is not supported")
+    if level.scale is None or level.translation is None:
+        return Frame(NO_SCALE, NO_OFFSET, (DEFAULT_UNIT, DEFAULT_UNIT, DEFAULT_UNIT))
+    names = [axis.name for axis in axes]
+    units = {axis.name: axis.unit or DEFAULT_UNIT for axis in axes}
+    return Frame(
+        scale=_of_axes(level.scale, names),
+        offset=_of_axes(level.translation, names),
+        units=(units["z"], units["y"], units["x"]),
+    )
 
 
 def _of_axes(values: Sequence[float], names: Sequence[str]) -> Triple:
-    by_name = dict(zip(names, values, strict=True))
-    return _triple(by_name[axis] for axis in AXES)
-
-
-def _triple(values: Any) -> Triple:
-    z, y, x = (float(v) for v in values)
+    if len(values) != len(names):
+        raise InvalidVolume(f"a transformation has {len(values)} values for {len(names)} axes")
+    z, y, x = (values[names.index(axis)] for axis in AXES)
     return z, y, x

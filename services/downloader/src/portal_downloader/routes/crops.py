@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from fastapi import Request
 from portal_shared.contracts.file_urls import folder_name
+from portal_shared.ngff import ARRAY_FILES, GROUP_FILES
 from portal_shared.runtime.errors import NotFound
 from portal_shared.runtime.mongo import Doc
 from starlette.datastructures import QueryParams
 from starlette.responses import Response, StreamingResponse
 
 from portal_downloader.crops.box import Box, BoxTooLarge, InvalidBox, check_size, parse_box
-from portal_downloader.crops.volume import InvalidVolume, Level, levels
+from portal_downloader.crops.volume import InvalidVolume, Level, is_container, levels
 from portal_downloader.domain.states import file_availability
 from portal_downloader.http import conditional, responses
 from portal_downloader.http.access import FileAccess, FilesOffline
@@ -35,8 +36,7 @@ if TYPE_CHECKING:
 CROP_NAME = "crop"  # reserved, unless the dataset has such a file
 PARAMETERS = ("level", "x", "y", "z", "format", "volume")
 FORMATS = ("tiff", "nrrd", "zarr")
-GROUP = ("zarr.json", ".zattrs", ".zgroup")  # metadata of a group, of either version
-ARRAY = ("zarr.json", ".zarray", ".zattrs")
+FIRST_IMAGE = "0"  # of a group of bioformats2raw that only contains images
 MAX_METADATA_BYTES = 4 * 2**20
 MAX_DECODED_PER_VOXEL = 8  # voxels decoded per voxel allowed in a box
 MAX_FILES = 20_000
@@ -122,14 +122,13 @@ class CropResponder:
         """Finds the files of the box and returns the job. Raises FilesOffline, InvalidVolume."""
         pid = dataset["_id"]
         volume = await self._find_volume(pid, crop_request.volume)
-        metadata = await self._online_rows(pid, [f"{volume}{name}" for name in GROUP])
-        if not metadata:
-            raise InvalidVolume(f"there is no OME-Zarr {volume.rstrip('/')!r}")
-        level = self._level(
-            await asyncio.to_thread(self._read_metadata, metadata, volume), crop_request
-        )
+        metadata, group = await self._read_group(pid, volume)
+        if is_container(group):
+            volume = f"{volume}{FIRST_IMAGE}/"
+            metadata, group = await self._read_group(pid, volume)
+        level = self._level(group, crop_request)
         level_folder = f"{volume}{level.path}/"
-        metadata += await self._online_rows(pid, [f"{level_folder}{name}" for name in ARRAY])
+        metadata += await self._online_rows(pid, [f"{level_folder}{name}" for name in ARRAY_FILES])
         contents = {row["location"].removeprefix(volume): _stored(row) for row in metadata}
         voxels = await asyncio.to_thread(self._open_voxels, contents, level)
         box = parse_box(crop_request.query, voxels.shape)
@@ -160,6 +159,13 @@ class CropResponder:
                 f"the dataset has several volumes; give one of them: {listed}", field="volume"
             )
         return found[0]
+
+    async def _read_group(self, pid: str, volume: str) -> tuple[list[Doc], dict[str, Any]]:
+        """Returns the rows and the content of the metadata of a group."""
+        rows = await self._online_rows(pid, [f"{volume}{name}" for name in GROUP_FILES])
+        if not rows:
+            raise InvalidVolume(f"there is no OME-Zarr {volume.rstrip('/')!r}")
+        return rows, await asyncio.to_thread(self._read_metadata, rows, volume)
 
     async def _online_rows(self, pid: str, locations: Sequence[str]) -> list[Doc]:
         """Returns those of these files that exist. Raises FilesOffline if one is offline."""
