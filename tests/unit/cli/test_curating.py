@@ -11,8 +11,12 @@ import pytest
 import tifffile
 import yaml
 import zarr
-from portal_cli.curation import file_headers, metadata
+from portal_cli.curation import metadata
 from portal_cli.curation.checksums import Checksums
+from portal_cli.curation.headers.hdf5 import read_hdf5
+from portal_cli.curation.headers.image import Image, named_axes
+from portal_cli.curation.headers.ome_zarr import read_zarr
+from portal_cli.curation.headers.tiff import read_tiff
 from portal_cli.curation.logical_files import group_files
 from portal_cli.curation.scanner import scan_folder
 from portal_cli.main import app
@@ -216,7 +220,7 @@ def test_a_date_of_death_is_dropped_before_the_job_is_written(tmp_path: Path) ->
 def test_a_file_that_changes_while_it_is_read_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "d/f").write_bytes(b"before")
-    files = list(scan_folder(tmp_path / "d", []))
+    files = scan_folder(tmp_path / "d").files
     (tmp_path / "d/f").write_bytes(b"after, and longer")
     problems: list[Problem] = []
     sums = Checksums(tmp_path / "d", tmp_path / "state")
@@ -228,7 +232,7 @@ def test_a_run_that_was_cut_off_goes_on_where_it_was(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     for name in "abc":
         (tmp_path / "d" / name).write_bytes(name.encode())
-    files = list(scan_folder(tmp_path / "d", []))
+    files = scan_folder(tmp_path / "d").files
     first = Checksums(tmp_path / "d", tmp_path / "state")
     whole = first.compute(files, [], lambda _: None)
     lines = (tmp_path / "state").read_text().splitlines(keepends=True)
@@ -246,19 +250,13 @@ def test_headers_have_shape_voxels_type_and_levels(tmp_path: Path) -> None:
         photometric="minisblack",
         metadata={"axes": "ZYX", "PhysicalSizeX": 2.5, "PhysicalSizeY": 2.5, "PhysicalSizeZ": 5},
     )
-    names = ("v.zarr", "v.h5", "o.ome.tif", "slice_0000.tif")
-    readers = {name: file_headers.header_reader(name) for name in names}
-    facts = {name: read(tmp_path / name) for name, read in readers.items() if read}
-    zarr_ = facts["v.zarr"]
-    assert zarr_ is not None
-    assert (zarr_.shape, zarr_.levels, zarr_.voxel_um) == ((4, 5, 6), 2, (25.14, 25.14, 25.14))
-    ome = facts["o.ome.tif"]
-    assert ome is not None
-    assert (ome.format, ome.shape, ome.dtype, ome.voxel_um) == (
-        "OME-TIFF", (2, 3, 4), "uint8", (5, 2.5, 2.5))  # fmt: skip
-    hdf = facts["v.h5"]
-    assert hdf is not None
-    assert (hdf.shape, hdf.dtype) == ((4, 5, 6), "float32")
+    steps = named_axes(list("zyx"), (4, 5, 6), [25.14] * 3)
+    assert read_zarr(tmp_path / "v.zarr").images == (Image("OME-Zarr", "uint16", steps, 2),)
+    steps = named_axes(list("zyx"), (2, 3, 4), [5, 2.5, 2.5])
+    assert read_tiff(tmp_path / "o.ome.tif").images == (Image("OME-TIFF", "uint8", steps),)
+    axes = named_axes([], (4, 5, 6))
+    found = read_hdf5(tmp_path / "v.h5").images
+    assert found == (Image("HDF5", "float32", axes, part="entry/data"),)
 
 
 def test_slices_and_chunks_are_one_thing() -> None:

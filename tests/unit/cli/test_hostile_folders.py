@@ -13,7 +13,11 @@ import tifffile
 import yaml
 import zarr
 from PIL import Image
-from portal_cli.curation import file_headers, metadata
+from portal_cli.curation import metadata
+from portal_cli.curation.headers.hdf5 import read_hdf5
+from portal_cli.curation.headers.image import Axis
+from portal_cli.curation.headers.image import Image as ImageHeader
+from portal_cli.curation.headers.jpeg2000 import read_jpeg2000
 from portal_shared import profile as profiles
 
 from .test_curating import described, run
@@ -39,12 +43,9 @@ def problems(tmp_path: Path, **more: object) -> dict[str, str]:
 def test_a_jpeg_2000_has_shape_type_and_levels(tmp_path: Path) -> None:
     Image.new("I;16", (60, 50)).save(tmp_path / "a.jp2", num_resolutions=4)
     Image.new("L", (7, 9)).save(tmp_path / "b.j2k")
-    readers = [file_headers.header_reader(name) for name in ("a.jp2", "b.j2k")]
-    facts = [read(tmp_path / name) for name, read in zip(("a.jp2", "b.j2k"), readers, strict=True)
-             if read]  # fmt: skip
-    assert facts[0] == file_headers.FileHeader("JPEG 2000", (50, 60), "uint16", None, 4)
-    assert facts[1]
-    assert (facts[1].shape, facts[1].dtype) == ((9, 7), "uint8")
+    found = [read_jpeg2000(tmp_path / name).images[0] for name in ("a.jp2", "b.j2k")]
+    assert found[0] == ImageHeader("JPEG 2000", "uint16", (Axis("y", 50), Axis("x", 60)), 4)
+    assert (found[1].lengths, found[1].dtype) == ((9, 7), "uint8")
 
 
 def test_a_stack_of_jpeg_2000_is_compared_with_the_metadata(tmp_path: Path) -> None:
@@ -63,11 +64,9 @@ def test_a_nexus_file_is_known_by_its_classes(tmp_path: Path) -> None:
         file.create_group("entry").attrs["NX_class"] = "NXentry"
         data = file.create_dataset("entry/data", data=np.zeros((2, 3, 4), "uint16"))
         data.attrs["element_size_um"] = [5, 2.5, 2.5]
-    read = file_headers.header_reader("v.nxs")
-    assert read
-    assert read(tmp_path / "v.nxs") == file_headers.FileHeader(
-        "NeXus", (2, 3, 4), "uint16", (5, 2.5, 2.5)
-    )
+    axes = (Axis("", 2, 5), Axis("", 3, 2.5), Axis("", 4, 2.5))
+    expected = ImageHeader("NeXus", "uint16", axes, part="entry/data")
+    assert read_hdf5(tmp_path / "v.nxs").images == (expected,)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +114,7 @@ def test_a_zarr_whose_metadata_are_a_flood_or_lead_out_is_a_problem(tmp_path: Pa
     flood.parent.mkdir()
     flood.write_bytes(b'{"zarr_format": 3, "attributes": "' + b"a" * 17_000_000 + b'"}')
     found = problems(tmp_path)
-    assert "leaves its folder" in found["overview/out.zarr"]
+    assert "not the path of a level below" in found["overview/out.zarr"]
     assert "16000000 bytes" in found["overview/flood.zarr"]
 
 

@@ -1,22 +1,22 @@
 """Builds a job from a folder and its metadata, or collects all their problems."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from portal_shared.contracts.jobs import DatasetIn, Envelope, Problem
+from portal_shared.contracts.jobs import Envelope, Problem
 from portal_shared.profile import Profile
+from portal_shared.validation.job_parser import field_path
 from portal_shared.validation.redaction import redact
-from portal_shared.validation.rules import path_problem
+from portal_shared.validation.rules import closest_name, path_problem
 from portal_shared.validation.validator import validate
 from pydantic import ValidationError
 
-from portal_cli.curation import file_headers, metadata
+from portal_cli.curation import metadata
 from portal_cli.curation.checksums import Checksums, ProgressCallback
-from portal_cli.curation.header_check import compare_header
-from portal_cli.curation.logical_files import LogicalFile, group_files
 from portal_cli.curation.scanner import MANIFEST, ScannedFile, scan_folder
+from portal_cli.curation.volumes.dataset import DatasetCheck
 from portal_cli.submission.message import JobMessage, build_message
 
 MAX_LISTED_FILES = 2000  # in a job; more files are listed in a manifest beside them
@@ -49,21 +49,26 @@ class JobBuilder:
     ) -> CurationResult:
         """Checks the metadata file `name` and the folder; builds the job if there is no problem.
 
+        Checksums need to read all files, so that they are computed only if there is no problem.
         Raises Invalid if the metadata cannot be read at all.
         """
         result = self.result
         parts, problems = metadata.read(name, content, self._profile)
         parts, result.dropped = redact(parts, self._profile)
         result.problems += problems
-        scanned = scan_folder(self._folder, result.problems)
-        files = [f for f in scanned if f.location not in ignore]
+        scanned = scan_folder(self._folder)
+        result.problems += scanned.problems
+        result.warnings += scanned.warnings
+        files = [f for f in scanned.files if f.location not in ignore]
         datasets = _datasets(parts)
         folders = [self._dataset_folder(d, n, len(datasets)) for n, d in enumerate(datasets)]
         dataset_files = [_below(files, folder) for folder in folders]
         self._warn_of_unassigned(files, dataset_files)
         self._validate(parts)
-        self._check_headers(datasets, folders, dataset_files)
+        self._check_volumes(datasets, folders, dataset_files)
         result.files, result.bytes = len(files), sum(f.size for f in files)
+        if result.problems:
+            return result
         digests = self._checksums.compute(files, result.problems, progress)
         result.files_read = self._checksums.files_read
         if not result.problems:
@@ -108,11 +113,8 @@ class JobBuilder:
             self.result.warnings.append(Problem(field=others[0], reason=reason))
 
     def _validate(self, parts: dict[str, Any]) -> None:
-        try:
-            envelope = Envelope.model_validate({"version": 1, "job_id": "curate", **parts})
-        except ValidationError as error:
-            for one in error.errors():
-                self._add_problem(".".join(map(str, one["loc"])), one["msg"])
+        envelope = self._envelope({"version": 1, "job_id": "curate", **parts})
+        if envelope is None:
             return
         validation = validate(envelope, self._profile)
         problems = self.result.problems
@@ -124,40 +126,41 @@ class JobBuilder:
         for instrument in validation.instruments:
             problems += instrument.problems
 
-    def _check_headers(
+    def _envelope(self, given: dict[str, Any]) -> Envelope | None:
+        """Returns the parts with those removed that the envelope refuses; these are problems."""
+        try:
+            return Envelope.model_validate(given)
+        except ValidationError as error:
+            for one in error.errors():
+                name = str(one["loc"][0])
+                is_unknown = one["type"] == "extra_forbidden"
+                reason = f"{name[:80]!r} is not a known field" if is_unknown else one["msg"]
+                suggestion = closest_name(name, Envelope.model_fields) if is_unknown else None
+                self.result.problems.append(
+                    Problem(field=field_path(one["loc"]), reason=reason, suggestion=suggestion)
+                )
+            wrong = {one["loc"][0] for one in error.errors()} - {"version", "job_id"}
+        rest = {name: value for name, value in given.items() if name not in wrong}
+        rest |= {"version": 1, "job_id": "curate"}
+        return Envelope.model_validate(rest) if {"document", "datasets"} & set(rest) else None
+
+    def _check_volumes(
         self,
         datasets: Sequence[Any],
         folders: Sequence[str | None],
         dataset_files: Sequence[Sequence[ScannedFile]],
     ) -> None:
+        result = self.result
         rows = zip(datasets, folders, dataset_files, strict=True)
         for number, (dataset, folder, files) in enumerate(rows):
+            place = f"datasets[{number}]"
             if folder is not None and not files:
-                self._add_problem(f"datasets[{number}]", "has no files in its folder")
-            for logical_file in group_files(f.location for f in files):
-                kind = logical_file.kind
-                self.result.logical_files[kind] = self.result.logical_files.get(kind, 0) + 1
-                self._check_header(logical_file, dataset, f"datasets[{number}]")
-
-    def _check_header(self, file: LogicalFile, given: Any, place: str) -> None:
-        first = file.name if file.kind == "zarr" else file.files[0]
-        read = file_headers.header_reader(first)
-        if read is None:
-            return
-        try:
-            header = read(self._folder / first)
-        except Exception as error:  # noqa: BLE001  # of any library, for any broken file
-            reason = str(error)[:200] or type(error).__name__
-            self._add_problem(first, f"the file header cannot be read: {reason}")
-            return
-        if header and file.kind == "stack" and len(header.shape) == 2:  # noqa: PLR2004
-            header = replace(header, shape=(len(file.files), *header.shape))
-        try:
-            dataset = DatasetIn.model_validate({**given, "folder": None}) if header else None
-        except (ValidationError, TypeError):
-            return  # _validate reports it
-        if header and dataset:
-            self.result.problems += compare_header(dataset, file.name, header, place)
+                self._add_problem(place, "has no files in its folder")
+            found = DatasetCheck(self._folder, dataset, place).check(files)
+            result.problems += found.problems
+            result.warnings += found.warnings
+            for kind, count in found.logical_files.items():
+                result.logical_files[kind] = result.logical_files.get(kind, 0) + count
 
     def _build_job(
         self,

@@ -1,26 +1,33 @@
-"""Groups files that belong together: the chunks of a zarr, the slices of an image stack."""
+"""Groups files that belong together: the chunks of a zarr or N5, the files of a numbered series."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-LAST_NUMBER = re.compile(r"\d+(?=\D*$)")
-STACK_SUFFIXES = (".tif", ".tiff", ".jp2", ".j2k", ".png", ".edf", ".dcm")
+LAST_NUMBER = re.compile(r"\d+(?=\D*$)", re.ASCII)
+STACK_SUFFIXES = (
+    ".tif", ".tiff", ".btf", ".tf8", ".jp2", ".j2k", ".j2c", ".jpc", ".png", ".edf", ".dcm",
+    ".h5", ".hdf5", ".nx", ".nxs",
+)  # fmt: skip
+FOLDER_SUFFIXES = {".zarr": "zarr", ".n5": "n5"}
+ZARR_FILES = ("zarr.json", ".zgroup", ".zarray")  # a folder with one of them is a zarr
 
 
 @dataclass
 class LogicalFile:
-    name: str  # of a stack: with # in place of the number
-    kind: str  # zarr, stack or file
+    name: str  # of a stack: with # in place of the number; "" if it is the curated folder itself
+    kind: str  # zarr, n5, stack or file
     files: list[str] = field(default_factory=list[str])
 
 
 def group_files(locations: Iterable[str]) -> list[LogicalFile]:
     """Returns the groups sorted by name. A stack of one slice is a file."""
-    groups: dict[str, LogicalFile] = {}
+    locations = list(locations)
+    roots = _zarr_roots(locations)
+    groups: dict[tuple[str, str], LogicalFile] = {}
     for location in locations:
-        name, kind = _group_of(location)
-        groups.setdefault(name, LogicalFile(name, kind)).files.append(location)
+        key, kind, name = _group_of(location, roots)
+        groups.setdefault((key, kind), LogicalFile(name, kind)).files.append(location)
     found = [
         LogicalFile(group.files[0], "file", group.files) if _is_single_slice(group) else group
         for group in groups.values()
@@ -28,16 +35,38 @@ def group_files(locations: Iterable[str]) -> list[LogicalFile]:
     return sorted(found, key=lambda group: group.name)
 
 
-def _group_of(location: str) -> tuple[str, str]:
-    """Returns the name and the kind of the group to which the file belongs."""
+def slice_number(location: str) -> tuple[str, int] | None:
+    """Returns the last number in the name, as it is written and as a number."""
+    found = LAST_NUMBER.search(location.rpartition("/")[2].rpartition(".")[0])
+    return (found[0], int(found[0])) if found else None
+
+
+def with_number(location: str, digits: str) -> str:
+    """Returns the location with other digits in place of its last number."""
+    folder, slash, name = location.rpartition("/")
+    stem, dot, suffix = name.rpartition(".")
+    return folder + slash + LAST_NUMBER.sub(digits, stem) + dot + suffix
+
+
+def _zarr_roots(locations: Iterable[str]) -> set[str]:
+    """Returns the folders with metadata of zarr in them."""
+    return {loc.rpartition("/")[0] for loc in locations if loc.rpartition("/")[2] in ZARR_FILES}
+
+
+def _group_of(location: str, roots: set[str]) -> tuple[str, str, str]:
+    """Returns the key, the kind and the name of the group to which the file belongs."""
     parts = location.split("/")
-    for number, part in enumerate(parts[:-1], start=1):
-        if part.lower().endswith(".zarr"):
-            return "/".join(parts[:number]), "zarr"
-    stem, dot, suffix = parts[-1].rpartition(".")  # without the suffix: .jp2 has a digit, too
+    for number in range(len(parts)):
+        folder = "/".join(parts[:number])
+        suffix = folder[folder.rfind(".") :].lower() if "." in folder else ""
+        kind = "zarr" if folder in roots else FOLDER_SUFFIXES.get(suffix)
+        if kind:
+            return folder, kind, folder
+    stem, _, suffix = parts[-1].rpartition(".")  # without the suffix: .jp2 has a digit, too
     if parts[-1].lower().endswith(STACK_SUFFIXES) and LAST_NUMBER.search(stem):
-        return "/".join([*parts[:-1], LAST_NUMBER.sub("#", stem) + dot + suffix]), "stack"
-    return location, "file"
+        name = with_number(location, "#")
+        return name[: -len(suffix)] + suffix.lower(), "stack", name
+    return location, "file", location
 
 
 def _is_single_slice(group: LogicalFile) -> bool:

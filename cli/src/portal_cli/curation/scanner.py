@@ -1,13 +1,19 @@
-"""Scans a folder for files, and for what cannot be archived. Links are never followed."""
+"""Scans a folder for files, and for what cannot or need not be archived.
+
+Links are never followed.
+"""
 
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from portal_shared.contracts.jobs import Problem
-from portal_shared.validation.rules import CONTROL_CHARACTERS, path_problem
+from portal_shared.validation.rules import CONTROL_CHARACTERS, INVISIBLE, path_problem
+
+from portal_cli.curation.name_collisions import collision_warnings
+from portal_cli.curation.system_files import left_out_warnings, system_file_kind
 
 MANIFEST = "portal-manifest.sha256"  # written by an earlier run
 
@@ -19,12 +25,28 @@ class ScannedFile:
     modified: int  # nanoseconds
 
 
-def scan_folder(folder: Path, problems: list[Problem]) -> Iterator[ScannedFile]:
-    """Yields the files sorted by location; adds what cannot be archived to `problems`."""
-    yield from sorted(_scan(folder, "", problems), key=lambda f: f.location)
+@dataclass
+class ScannedFolder:
+    """Files sorted by location, what cannot be archived, and what users should know."""
+
+    files: list[ScannedFile] = field(default_factory=list[ScannedFile])
+    problems: list[Problem] = field(default_factory=list[Problem])
+    warnings: list[Problem] = field(default_factory=list[Problem])
 
 
-def _scan(folder: Path, prefix: str, problems: list[Problem]) -> Iterator[ScannedFile]:
+def scan_folder(folder: Path) -> ScannedFolder:
+    """Lists all files below a folder; those of operating systems are left out with a warning."""
+    found = ScannedFolder()
+    left_out: list[str] = []
+    found.files = sorted(_scan(folder, "", found.problems, left_out), key=lambda f: f.location)
+    found.warnings += left_out_warnings(sorted(left_out))
+    found.warnings += collision_warnings(file.location for file in found.files)
+    return found
+
+
+def _scan(
+    folder: Path, prefix: str, problems: list[Problem], left_out: list[str]
+) -> Iterator[ScannedFile]:
     try:
         entries = list(os.scandir(folder))
     except OSError as error:
@@ -33,27 +55,39 @@ def _scan(folder: Path, prefix: str, problems: list[Problem]) -> Iterator[Scanne
         return
     for entry in entries:
         location = prefix + entry.name
+        if system_file_kind(entry.name):
+            left_out.append(location)
+            continue
         reason = _why_not_archivable(entry, folder)
         if reason:
             shown = location.encode("utf-8", "backslashreplace").decode()
             suggestion = _suggested_name(entry.name)
             problems.append(Problem(field=shown, reason=reason, suggestion=suggestion))
         elif entry.is_dir(follow_symlinks=False):
-            yield from _scan(folder / entry.name, f"{location}/", problems)
+            yield from _scan(folder / entry.name, f"{location}/", problems, left_out)
         elif entry.name != MANIFEST:
             found = entry.stat(follow_symlinks=False)
             yield ScannedFile(location, found.st_size, found.st_mtime_ns)
 
 
 def _why_not_archivable(entry: os.DirEntry[str], folder: Path) -> str | None:
+    return _name_problem(entry.name) or _kind_problem(entry, folder)
+
+
+def _name_problem(name: str) -> str | None:
     try:
-        entry.name.encode()
+        name.encode()
     except UnicodeEncodeError:
         return "the name is not UTF-8: rename it"
-    if CONTROL_CHARACTERS.search(entry.name):
+    if CONTROL_CHARACTERS.search(name):
         return "the name contains control or direction characters: rename it"
-    if reason := path_problem(entry.name):
-        return f"the name cannot be used: {reason}"
+    if found := INVISIBLE.search(name):
+        return f"the name contains the invisible character U+{ord(found[0]):04X}: rename it"
+    reason = path_problem(name)
+    return f"the name cannot be used: {reason}" if reason else None
+
+
+def _kind_problem(entry: os.DirEntry[str], folder: Path) -> str | None:
     if entry.is_symlink():
         target = os.path.realpath(folder / entry.name)
         is_outside = not target.startswith(os.path.realpath(folder) + os.sep)
@@ -62,9 +96,11 @@ def _why_not_archivable(entry: os.DirEntry[str], folder: Path) -> str | None:
     mode = entry.stat(follow_symlinks=False).st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         return "is neither a file nor a folder: remove it"
+    if not os.access(folder / entry.name, os.R_OK):
+        return "cannot be read: you have no permission"
     return None
 
 
 def _suggested_name(name: str) -> str | None:
-    suggestion = CONTROL_CHARACTERS.sub("", name)
+    suggestion = INVISIBLE.sub("", CONTROL_CHARACTERS.sub("", name))
     return suggestion if suggestion not in ("", name) else None

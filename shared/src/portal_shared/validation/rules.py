@@ -21,6 +21,16 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")  # in names, 
 CONTROL_CHARACTERS = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
+_JOINED = "\u0590-\u1fff\u2190-\u2bff\u2e80-\U0010ffff"  # scripts and emoji that need joiners
+INVISIBLE = re.compile(  # characters of no width: copied along unseen, they make names differ
+    "[\u00ad\u180e\u2060-\u2064\ufeff\ufff9-\ufffb]"
+    f"|(?<![{_JOINED}])[\u200b-\u200d]|[\u200b-\u200d](?![{_JOINED}])"
+)
+SPREADSHEET_ERROR = re.compile(  # of Excel in several languages, and of LibreOffice
+    r"#(?:REF|VALUE|DIV/0|NAME|NUM|NULL|SPILL|CALC|FIELD|BLOCKED|CONNECT|UNKNOWN|BUSY|GETTING_DATA"
+    r"|BEZUG|WERT|ZAHL|VALEUR|NOM|NOMBRE|VALOR|VALORE|RIF)[!?]?|#N/?[AVD]|#{3,}|Err:\d{3}",
+    re.IGNORECASE,
+)
 QUANTITY = re.compile(r"\s*+([-+]?\d++(?:[.,]\d++)?)\s*+([^\d\s]*+)\s*+")
 MAX_TEXT_CHARS = 20_000
 MAX_QUOTED_CHARS = 80  # of a refused value, quoted in the reason
@@ -75,15 +85,7 @@ def text_problems(value: Any, place: str, *, marks: bool = True) -> list[Problem
         if len(value) > MAX_TEXT_CHARS:
             reason = f"has {len(value)} characters; the maximum is {MAX_TEXT_CHARS}"
             return [Problem(field=place, reason=reason)]
-        found = CONTROL_CHARACTERS.search(value) if marks else None
-        if found:
-            reason = f"contains the control or direction character U+{ord(found[0]):04X}"
-            return [
-                Problem(
-                    field=place, reason=reason, suggestion=CONTROL_CHARACTERS.sub("", value)[:200]
-                )
-            ]
-        return []
+        return _mark_problems(value, place) if marks else []
     if isinstance(value, dict):
         fields = cast("dict[str, Any]", value)
         return [
@@ -101,6 +103,21 @@ def text_problems(value: Any, place: str, *, marks: bool = True) -> list[Problem
             if not isinstance(inner, int | float)
             for p in text_problems(inner, f"{place}[{n}]", marks=marks)
         ]
+    return []
+
+
+def _mark_problems(value: str, place: str) -> list[Problem]:
+    """Finds a character that readers do not see, and an error of a spreadsheet."""
+    plain = INVISIBLE.sub("", CONTROL_CHARACTERS.sub("", value))[:200]
+    if found := CONTROL_CHARACTERS.search(value):
+        reason = f"contains the control or direction character U+{ord(found[0]):04X}"
+        return [Problem(field=place, reason=reason, suggestion=plain)]
+    if found := INVISIBLE.search(value):
+        reason = f"contains the invisible character U+{ord(found[0]):04X}"
+        return [Problem(field=place, reason=reason, suggestion=plain)]
+    if SPREADSHEET_ERROR.fullmatch(value.strip()):
+        reason = f"{value.strip()!r} is an error of a spreadsheet: give the value itself"
+        return [Problem(field=place, reason=reason)]
     return []
 
 

@@ -33,6 +33,7 @@ from portal_shared.validation.rules import (
     closest_name,
     path_problem,
 )
+from portal_shared.validation.stand_ins import stand_in, without_repeated
 
 M = TypeVar("M", bound=BaseModel)
 Kind = Literal["document", "dataset", "instrument"]
@@ -226,9 +227,17 @@ def _reason(message: str, given: Any) -> str:
 
 def validate_document(raw: Any, profile: Profile, place: str = "document") -> DocumentPart:
     part = DocumentPart("document", _display_name(raw, "document"))
-    part.document = found = _validate_model(DocumentIn, raw, place, part)
-    if found is None:
-        return part
+    part.document = _validate_model(DocumentIn, raw, place, part)
+    found = part.document or stand_in(DocumentIn, raw)
+    if found is not None:
+        form = part.problems
+        part.problems = []
+        _check_document(found, raw, place, profile, part)
+        part.problems = [*form, *without_repeated(part.problems, form)]
+    return part
+
+
+def _check_document(found: DocumentIn, raw: Any, place: str, profile: Profile, part: Part) -> None:
     if profile.document_types and found.type not in profile.document_types:
         known = " or ".join(profile.document_types)
         part.problems.append(
@@ -240,14 +249,21 @@ def validate_document(raw: Any, profile: Profile, place: str = "document") -> Do
         )
     _check_common(found, raw, place, profile, part)
     _check_required(found, place, profile.required.get("document", ()), part)
-    return part
 
 
 def validate_dataset(raw: Any, place: str, profile: Profile) -> DatasetPart:
     part = DatasetPart("dataset", _display_name(raw, place))
-    part.dataset = found = _validate_model(DatasetIn, raw, place, part)
-    if found is None:
-        return part
+    part.dataset = _validate_model(DatasetIn, raw, place, part)
+    found = part.dataset or stand_in(DatasetIn, raw)
+    if found is not None:  # its form may be wrong: the rules check the other fields
+        form = part.problems
+        part.problems = []
+        _check_dataset(found, raw, place, profile, part)
+        part.problems = [*form, *without_repeated(part.problems, form)]
+    return part
+
+
+def _check_dataset(found: DatasetIn, raw: Any, place: str, profile: Profile, part: Part) -> None:
     _check_common(found, raw, place, profile, part)
     _check_required(found, place, profile.required.get("dataset", ()), part)
     part.problems += rules.missing_parameters(found.parameters, place, profile)
@@ -260,7 +276,6 @@ def validate_dataset(raw: Any, place: str, profile: Profile) -> DatasetPart:
                 where = f"{place}.techniques[{n}].pid"
                 part.problems.append(Problem(field=where, reason=reason, suggestion=suggestion))
     _check_files(found, place, part)
-    return part
 
 
 def _check_required(found: BaseModel, place: str, names: Iterable[str], part: Part) -> None:

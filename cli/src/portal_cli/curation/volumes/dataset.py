@@ -1,0 +1,178 @@
+"""Checks the images of a dataset: each header is read, and one volume must fit the metadata.
+
+Other images beside the volume that fits (copies, raw scans, tiles) are reported as warnings.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from portal_shared.contracts.jobs import Problem
+
+from portal_cli.curation.headers.formats import FOLDERS, Reader, file_reader
+from portal_cli.curation.headers.image import Axis, Header, Image
+from portal_cli.curation.logical_files import STACK_SUFFIXES, LogicalFile, group_files
+from portal_cli.curation.scanner import ScannedFile
+from portal_cli.curation.volumes.claims import (
+    Claims,
+    Comparison,
+    Contradiction,
+    compare,
+    read_claims,
+)
+from portal_cli.curation.volumes.stacks import MAX_LISTED, Series, join_parts, join_series
+
+
+@dataclass
+class Findings:
+    problems: list[Problem] = field(default_factory=list[Problem])
+    warnings: list[Problem] = field(default_factory=list[Problem])
+    logical_files: dict[str, int] = field(default_factory=dict[str, int])  # count by kind
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """What a logical file stands for: its image that fits the metadata best."""
+
+    file: LogicalFile
+    series: Series
+    comparison: Comparison
+
+
+class DatasetCheck:
+    """Checks the files of one dataset. `place` is the dataset in the job, as in `datasets[0]`."""
+
+    def __init__(self, folder: Path, dataset: Any, place: str) -> None:
+        self._folder = folder
+        self._claims = read_claims(dataset, place)
+        self.findings = Findings()
+
+    def check(self, files: Sequence[ScannedFile]) -> Findings:
+        """Reads the header of every file and compares them with the metadata."""
+        sizes = {file.location: file.size for file in files}
+        self._report_empty_files(sizes)
+        volumes: list[_Candidate] = []
+        pictures: list[_Candidate] = []
+        for file in group_files(sizes):
+            counts = self.findings.logical_files
+            counts[file.kind] = counts.get(file.kind, 0) + 1
+            series = self._read(file, sizes)
+            candidate = _best(file, series, self._claims)
+            if candidate is not None:
+                is_volume = candidate.comparison.image.is_volume
+                (volumes if is_volume else pictures).append(candidate)
+        self._report_odd_slices(volumes)
+        self._report_volumes(volumes)
+        if not volumes:
+            self._report_pictures(pictures)
+        return self.findings
+
+    def _problem(self, field: str, reason: str) -> None:
+        self.findings.problems.append(Problem(field=field, reason=reason))
+
+    def _warn(self, field: str, reason: str) -> None:
+        self.findings.warnings.append(Problem(field=field, reason=reason))
+
+    def _report_empty_files(self, sizes: Mapping[str, int]) -> None:
+        inside = {loc for f in group_files(sizes) if f.kind in FOLDERS for loc in f.files}
+        for location, size in sizes.items():
+            is_data = location.lower().endswith(STACK_SUFFIXES) or file_reader(location)
+            if size == 0 and (location in inside or is_data):
+                self._problem(location, "is empty: copy it again, or remove it")
+            elif size == 0:
+                self._warn(location, "is empty")
+
+    def _read(self, file: LogicalFile, sizes: Mapping[str, int]) -> Series:
+        """Returns the images of a logical file; damaged files are reported."""
+        folder_reader = FOLDERS.get(file.kind)
+        if folder_reader is not None:
+            header = self._header(file.name, folder_reader)
+            return Series(list(header.images) if header else [])
+        headers: dict[str, Header | None] = {}
+        for location in file.files:
+            read = file_reader(location)
+            if read is None:
+                return Series()
+            headers[location] = self._header(location, read) if sizes[location] else None
+        if file.kind == "stack":
+            return join_series(file.name, headers)
+        images = [image for header in headers.values() if header for image in header.images]
+        return Series([*join_parts(images), *images])
+
+    def _header(self, location: str, read: Reader) -> Header | None:
+        try:
+            header = read(self._folder / location)
+        except Exception as error:  # noqa: BLE001  # of any library, for any broken file
+            reason = str(error)[:200] or type(error).__name__
+            self._problem(location or ".", f"the file header cannot be read: {reason}")
+            return None
+        self._report_sources(location, header)
+        return header
+
+    def _report_sources(self, location: str, header: Header) -> None:
+        for source in header.sources[:MAX_LISTED]:
+            beside = (self._folder / location).parent / source
+            inside = beside.resolve().is_relative_to(self._folder.resolve())
+            if not (inside and beside.is_file()):
+                where = "is not in its folder" if inside else "is outside of the folder"
+                self._warn(location, f"takes data from the file {source!r}, which {where}")
+
+    def _report_odd_slices(self, volumes: Sequence[_Candidate]) -> None:
+        for one in volumes:
+            others = any(c.comparison.fits for c in volumes if c is not one)
+            is_problem = one.series.is_stack and not others
+            report = self._problem if is_problem else self._warn
+            for location, reason in list(one.series.odd.items())[:MAX_LISTED]:
+                report(location, reason)
+            if (more := len(one.series.odd) - MAX_LISTED) > 0:
+                report(one.file.name, f"{more} more slices differ from the others")
+            for location, reason in one.series.missing.items():
+                self._warn(location, reason)
+
+    def _report_volumes(self, volumes: Sequence[_Candidate]) -> None:
+        fitting = [c for c in volumes if c.comparison.fits]
+        compared = [c.comparison for c in volumes if c.comparison.is_compared]
+        closest = min((comparison.distance for comparison in compared), default=None)
+        for one in volumes:
+            comparison = one.comparison
+            if comparison.image.is_colour and not comparison.fits:
+                continue
+            if not comparison.contradictions:
+                for remark in comparison.remarks:
+                    self.findings.warnings.append(_described(one, remark, suggest=False))
+                continue
+            is_other = (
+                any(c.comparison.confirmed & comparison.contradicted for c in fitting)
+                if fitting
+                else comparison.distance != closest
+            )
+            target = self.findings.warnings if is_other else self.findings.problems
+            target += [
+                _described(one, contradiction) for contradiction in comparison.contradictions
+            ]
+
+    def _report_pictures(self, pictures: Sequence[_Candidate]) -> None:
+        """Warns of pictures that are not as claimed, where no volume is there to compare."""
+        for one in pictures:
+            image = one.comparison.image
+            if image.is_colour:
+                continue
+            flat = Image(image.format, image.dtype, (Axis("z", 1), *image.axes))
+            found = compare(flat, self._claims).contradictions
+            self.findings.warnings += [_described(one, contradiction) for contradiction in found]
+
+
+def _best(file: LogicalFile, series: Series, claims: Claims) -> _Candidate | None:
+    found = [compare(image, claims) for image in series.images]
+    volumes = [one for one in found if one.image.is_volume]
+    best = min(volumes or found, key=lambda one: one.distance, default=None)
+    return _Candidate(file, series, best) if best else None
+
+
+def _described(one: _Candidate, contradiction: Contradiction, *, suggest: bool = True) -> Problem:
+    image, claim = one.comparison.image, contradiction.claim
+    name = f"{one.file.name or '.'}{f' ({image.part})' if image.part else ''}"
+    reason = f"{claim} here, but {name} ({image.format}) has {contradiction.actual}"
+    suggestion = contradiction.actual if suggest else None
+    return Problem(field=claim.field, reason=reason, suggestion=suggestion)

@@ -1,0 +1,13 @@
+"""A folder with one dataset to curate."""
+
+from pathlib import Path
+
+import pytest
+
+from .curated_folder import CuratedFolder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> CuratedFolder:
+    (tmp_path / "data").mkdir()
+    return CuratedFolder(tmp_path / "data")
