@@ -14,7 +14,7 @@ import zarr
 from portal_cli.curation import metadata
 from portal_cli.curation.checksums import Checksums
 from portal_cli.curation.headers.hdf5 import read_hdf5
-from portal_cli.curation.headers.image import Image, named_axes
+from portal_cli.curation.headers.image import Image, make_axes
 from portal_cli.curation.headers.ome_zarr import read_zarr
 from portal_cli.curation.headers.tiff import read_tiff
 from portal_cli.curation.logical_files import group_files
@@ -250,11 +250,11 @@ def test_headers_have_shape_voxels_type_and_levels(tmp_path: Path) -> None:
         photometric="minisblack",
         metadata={"axes": "ZYX", "PhysicalSizeX": 2.5, "PhysicalSizeY": 2.5, "PhysicalSizeZ": 5},
     )
-    steps = named_axes(list("zyx"), (4, 5, 6), [25.14] * 3)
+    steps = make_axes(list("zyx"), (4, 5, 6), [25.14] * 3)
     assert read_zarr(tmp_path / "v.zarr").images == (Image("OME-Zarr", "uint16", steps, 2),)
-    steps = named_axes(list("zyx"), (2, 3, 4), [5, 2.5, 2.5])
+    steps = make_axes(list("zyx"), (2, 3, 4), [5, 2.5, 2.5])
     assert read_tiff(tmp_path / "o.ome.tif").images == (Image("OME-TIFF", "uint8", steps),)
-    axes = named_axes([], (4, 5, 6))
+    axes = make_axes([], (4, 5, 6))
     found = read_hdf5(tmp_path / "v.h5").images
     assert found == (Image("HDF5", "float32", axes, part="entry/data"),)
 

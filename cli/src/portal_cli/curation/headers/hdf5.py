@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from portal_cli.curation.headers.hdf5_axes import axis_names, axis_steps
-from portal_cli.curation.headers.image import MAX_IMAGES, Header, Image, named_axes
+from portal_cli.curation.headers.image import MAX_IMAGES, Header, Image, make_axes
 
 MIN_AXES = 2
 NUMERIC = "uif"
@@ -67,7 +67,7 @@ def _is_image(item: Any) -> bool:
 
 
 def _image(item: Any, name: str, kind: str) -> Image:
-    axes = named_axes(axis_names(item), item.shape, axis_steps(item))
+    axes = make_axes(axis_names(item), item.shape, axis_steps(item))
     return Image(kind, str(item.dtype), axes, part=name)
 
 

@@ -86,7 +86,7 @@ def micrometres(value: object, unit: str | None) -> float | None:
     return found if found and math.isfinite(found) else None
 
 
-def named_axes(
+def make_axes(
     names: Sequence[str], lengths: Sequence[int], steps: Sequence[float | None] | None = None
 ) -> tuple[Axis, ...]:
     """Returns axes of these names, or without names if their number differs."""

@@ -13,8 +13,8 @@ from portal_cli.curation.headers.image import (
     MAX_IMAGES,
     Header,
     Image,
+    make_axes,
     micrometres,
-    named_axes,
 )
 from portal_cli.curation.headers.json_file import read_json
 
@@ -43,14 +43,14 @@ def _image(
     found: Mapping[str, Any], outer: Mapping[str, Any], lengths: list[int], part: str
 ) -> Image:
     """Returns an array; a coarser level has no resolution, which is that of the finest."""
-    named = found.get("axes", outer.get("axes"))
-    axes = cast("list[Any]", named) if isinstance(named, list) else []
+    given = found.get("axes", outer.get("axes"))
+    axes = cast("list[Any]", given) if isinstance(given, list) else []
     names = [str(name).lower() for name in axes] or ["x", "y", "z"][: len(lengths)]
     names = [name if name in NAMES else "" for name in names]
     factors = found.get("downsamplingFactors")
     is_finest = not isinstance(factors, list) or set(cast("list[Any]", factors)) == {1}
     steps = _steps(found) or _steps(outer) if is_finest else None
-    return Image("N5", str(found.get("dataType", ""))[:40], named_axes(names, lengths, steps),
+    return Image("N5", str(found.get("dataType", ""))[:40], make_axes(names, lengths, steps),
                  part=part)  # fmt: skip
 
 

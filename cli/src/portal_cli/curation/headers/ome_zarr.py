@@ -15,8 +15,8 @@ from portal_cli.curation.headers.image import (
     Axis,
     Header,
     Image,
+    make_axes,
     micrometres,
-    named_axes,
 )
 from portal_cli.curation.headers.json_file import read_json
 
@@ -57,7 +57,7 @@ def _multiscale_image(folder: Path, image: ngff.Multiscale, part: str) -> Image:
     scale = level.scale or [0.0] * len(shape)
     if not axes:
         names = _names(nodes[0], {}, len(shape))
-        return Image("OME-Zarr", _dtype(nodes[0]), named_axes(names, shape), len(nodes), part)
+        return Image("OME-Zarr", _dtype(nodes[0]), make_axes(names, shape), len(nodes), part)
     if len(scale) != len(shape):
         raise ValueError(f"a scale has {len(scale)} values for {len(shape)} axes")
     found = tuple(
@@ -83,7 +83,7 @@ def _level_node(folder: Path, path: str) -> Json:
 
 def _array_image(node: Json, attributes: Json, part: str) -> Image:
     shape = _shape(node)
-    return Image("zarr", _dtype(node), named_axes(_names(node, attributes, len(shape)), shape),
+    return Image("zarr", _dtype(node), make_axes(_names(node, attributes, len(shape)), shape),
                  part=part)  # fmt: skip
 
 

@@ -165,11 +165,11 @@ def _compare_voxel(found: Comparison, claims: Claims) -> None:
 def _steps(image: Image) -> dict[str, float]:
     """Returns the steps that are known, by axis in the order x, y, z."""
     free = [axis for axis in image.axes if not axis.name]
-    named = {axis.name: axis.step_um for axis in image.axes if axis.name in SPACE}
-    missing: Sequence[str] = [name for name in USUAL_ORDER if name not in named]
+    by_name = {axis.name: axis.step_um for axis in image.axes if axis.name in SPACE}
+    missing: Sequence[str] = [name for name in USUAL_ORDER if name not in by_name]
     if len(free) == len(missing):
-        named |= {name: axis.step_um for name, axis in zip(missing, free, strict=True)}
-    return {name: step for name in SPACE if (step := named.get(name)) is not None}
+        by_name |= {name: axis.step_um for name, axis in zip(missing, free, strict=True)}
+    return {name: step for name in SPACE if (step := by_name.get(name)) is not None}
 
 
 def _is_near(given: float, edge: float) -> bool:
