@@ -32,6 +32,22 @@ def icat_process(folder: Path) -> ServerProcess:
 
 
 @contextlib.contextmanager
+def running_icat(folder: Path) -> Iterator[ServerProcess]:
+    server = icat_process(folder)
+    server.start()
+    yield server
+    server.stop()
+
+
+def empty_icat(server: ServerProcess) -> None:
+    """Deletes what a test left in the simulator; one that was killed is started again."""
+    if not server.is_running:
+        server.start()
+    order = {"delete_all": True, "clear": True}
+    httpx.post(f"{server.url}/_faults", json=order, timeout=30).raise_for_status()
+
+
+@contextlib.contextmanager
 def icat_client(url: str) -> Iterator[icat.Client]:
     """Yields a session of ICAT that is independent of ingest."""
     client = icat.Client(url)

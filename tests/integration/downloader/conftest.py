@@ -46,7 +46,6 @@ async def downloader(
 async def start_downloader(
     rabbitmq_node: RabbitNode, mongo_server: str, tape: TapeArchive, tmp_path: Path
 ) -> AsyncIterator[StartDownloader]:
-    """Starts downloaders with settings."""
     async with starter_of_downloaders(rabbitmq_node, mongo_server, tape, tmp_path) as start:
         yield start
 

@@ -2,7 +2,7 @@
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -104,6 +104,20 @@ def test_calls_are_counted_by_operation(own: IcatSimulator, root: icat.Client) -
     after = own.get("/_calls")
     changed = {name: n - before.get(name, 0) for name, n in after.items() if n != before.get(name)}
     assert changed == {"create": 1, "createMany": 1, "search": 1}
+
+
+def test_delete_all_leaves_a_server_as_new(start: Callable[..., IcatSimulator]) -> None:
+    server = start()
+    client = server.client(kind=icat.Client)
+    facility = client.new("Facility", name="f")
+    facility.create()
+    client.new("Instrument", facility=facility, name="i").create()
+    server.post("/_faults", {"delete_all": True})
+    with pytest.raises(icat.ICATSessionError):
+        client.search("SELECT f FROM Facility f")
+    again = server.client(kind=icat.Client)
+    assert again.search("SELECT COUNT(f) FROM Facility f") == [0]
+    assert again.search("SELECT COUNT(i) FROM Instrument i") == [0]
 
 
 @pytest.mark.parametrize(

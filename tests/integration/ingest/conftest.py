@@ -9,22 +9,21 @@ import pytest_asyncio
 from portal_shared.runtime.settings import Settings
 
 from tests.drivers.process import ServerProcess
-from tests.drivers.services.ingest import (
-    Broker,
-    Ingest,
-    broker_of,
-    icat_client,
-    icat_process,
-    running_ingest,
-)
+from tests.drivers.services import ingest as driver
+from tests.drivers.services.ingest import Broker, Ingest
+
+
+@pytest.fixture(scope="session")
+def icat_of_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with driver.running_icat(tmp_path_factory.mktemp("icat")) as server:
+        yield server
 
 
 @pytest.fixture
-def icat_server(tmp_path: Path) -> Iterator[ServerProcess]:
-    server = icat_process(tmp_path)
-    server.start()
-    yield server
-    server.stop()
+def icat_server(icat_of_session: ServerProcess) -> ServerProcess:
+    """The ICAT simulator without records, faults or sessions."""
+    driver.empty_icat(icat_of_session)
+    return icat_of_session
 
 
 @pytest.fixture
@@ -34,20 +33,19 @@ def icat_url(icat_server: ServerProcess) -> str:
 
 @pytest.fixture
 def catalogue(icat_url: str) -> Iterator[icat.Client]:
-    with icat_client(icat_url) as client:
+    with driver.icat_client(icat_url) as client:
         yield client
 
 
 @pytest.fixture
 async def broker(settings: Settings) -> AsyncIterator[Broker]:
-    """For tests that start ingest as processes of its own."""
-    async with broker_of(settings) as broker:
+    async with driver.broker_of(settings) as broker:
         yield broker
 
 
 @pytest.fixture
 async def ingest(settings: Settings, icat_url: str, tmp_path: Path) -> AsyncIterator[Ingest]:
-    async with running_ingest(settings, icat_url, tmp_path) as ingest:
+    async with driver.running_ingest(settings, icat_url, tmp_path) as ingest:
         yield ingest
 
 
@@ -57,8 +55,6 @@ async def ingest_of_module(
 ) -> AsyncIterator[Ingest]:
     """One ingest for the tests of a module that register nothing."""
     folder = tmp_path_factory.mktemp("ingest")
-    server = icat_process(folder)
-    server.start()
-    async with running_ingest(settings_of_module, server.url, folder) as ingest:
-        yield ingest
-    server.stop()
+    with driver.running_icat(folder) as server:
+        async with driver.running_ingest(settings_of_module, server.url, folder) as ingest:
+            yield ingest

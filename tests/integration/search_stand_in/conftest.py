@@ -55,7 +55,6 @@ def make_index(client: Client) -> Generator[IndexFactory]:
 
 @pytest.fixture
 def uid(client: Client) -> Generator[str]:
-    """The name of an index that the test creates itself."""
     name = f"test-{uuid.uuid4().hex}"
     yield name
     client.delete_index(name)

@@ -60,6 +60,7 @@ class FaultOrder:
     """The content of one POST to /_faults."""
 
     expire_sessions: bool
+    delete_all: bool
     faults: tuple[Fault, ...]
     clear: bool
 
@@ -107,13 +108,14 @@ def parse(body: bytes) -> FaultOrder:
     if not isinstance(given, dict):
         raise InvalidFaultOrder("the body is not a JSON object")
     order = cast("dict[str, object]", given)
-    if unknown := order.keys() - {"expire_sessions", "faults", "clear"}:
+    if unknown := order.keys() - {"expire_sessions", "delete_all", "faults", "clear"}:
         raise InvalidFaultOrder(f"unknown field {min(unknown)!r}")
     faults = order.get("faults", [])
     if not isinstance(faults, list):
         raise InvalidFaultOrder("faults: must be a list")
     return FaultOrder(
         expire_sessions=_flag(order, "expire_sessions"),
+        delete_all=_flag(order, "delete_all"),
         faults=tuple(_fault(item) for item in cast("list[object]", faults)),
         clear=_flag(order, "clear"),
     )

@@ -92,6 +92,9 @@ class IcatService:
                 "INTERNAL", f"Unexpected DB response class {type(error).__name__} {error}"
             ) from error
 
+    def delete_all(self) -> None:
+        self._store.delete_all()
+
     def expire_sessions(self) -> int:
         with self._store.write_transaction() as connection:
             return self._sessions.expire_all(connection)

@@ -4,6 +4,7 @@
 
 - `{"expire_sessions": true}` ends every session now;
 - `{"clear": true}` discards the pending faults;
+- `{"delete_all": true}` deletes all records and sessions, as if the server were new;
 - `{"faults": [{"fault": NAME, "count": N, "operation": "create", …}]}` makes the next N calls (of
   that operation, if given) fail: `http` (answers `status`, else 503), `slow` (waits
   `seconds`, then answers), `error` (an ICAT error of `type`, else INTERNAL, with `message`),
@@ -227,6 +228,8 @@ class Handler(BaseHTTPRequestHandler):
         except faults.InvalidFaultOrder as error:
             return _json(400, {"detail": str(error)})
         self.server.injector.apply(order)
+        if order.delete_all:
+            self.server.service.delete_all()
         expired = self.server.service.expire_sessions() if order.expire_sessions else 0
         return _json(200, {"expired_sessions": expired, "faults": self.server.injector.pending()})
 

@@ -81,6 +81,13 @@ class Store:
             finally:
                 self._writer.execute("ROLLBACK")
 
+    def delete_all(self) -> None:
+        """Deletes all beans and sessions; ids are not used again."""
+        with self.write_transaction() as connection:
+            connection.execute("PRAGMA defer_foreign_keys=ON")
+            for table in ("-sessions", *self._schema.beans):
+                connection.execute(f'DELETE FROM "{table}"')  # noqa: S608 - names of the schema
+
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._path,
