@@ -226,6 +226,18 @@ BAD_METADATA: list[Any] = [
 ]
 
 
+def test_a_level_has_the_scale_of_the_whole_image_and_no_unit_without_a_scale() -> None:
+    axes = [{"name": a, "type": "space", "unit": "micrometer"} for a in "xyz"]
+    steps = [{"type": "scale", "scale": [1, 2, 3]}]
+    image: dict[str, Any] = {"axes": axes, "datasets": [{"path": "0"}]}
+    level = volume.levels({"multiscales": [image]})[0]
+    assert (level.frame.scale, level.frame.units) == ((1, 1, 1), ("pixel",) * 3)
+    image |= {"coordinateTransformations": steps}
+    level = volume.levels({"multiscales": [image]})[0]
+    assert (level.frame.scale, level.axes) == ((3, 2, 1), ("x", "y", "z"))
+    assert level.frame.units == ("micrometer",) * 3
+
+
 @pytest.mark.parametrize("metadata", BAD_METADATA, ids=lambda m: json.dumps(m)[:60])
 def test_metadata_without_a_volume_are_refused(metadata: Any) -> None:
     with pytest.raises(InvalidVolume):

@@ -74,6 +74,10 @@ def test_all_problems_are_reported_at_once() -> None:
         "datasets[0].created",
         "datasets[0].colour",
         "datasets[0].size",
+        "datasets[0].instrument",
+        "datasets[0].techniques",
+        "datasets[0].samples",
+        "datasets[0].parameters",
     }
 
 

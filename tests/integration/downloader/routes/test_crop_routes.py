@@ -76,6 +76,22 @@ async def test_a_box_is_cut_in_every_format(
     assert '.ome.zarr.zip"' in answer.headers["content-disposition"]
 
 
+async def test_the_first_image_of_bioformats2raw_is_cut(
+    downloader: DownloaderClient, tape: TapeArchive
+) -> None:
+    layout: Any = {"ome": {"bioformats2raw.layout": 3}}
+    zarr.create_group(tape.archive / tape.name / "d" / "v.zarr", attributes=layout)
+    voxels, files = volume(tape, "v.zarr/0")
+    await downloader.register("p", files)
+    await downloader.final_event(await downloader.request("p"))
+    box = {"z": "2:9", "y": "3:9", "x": ":17", "format": "nrrd"}
+    answer = await downloader.get("p", "crop", params=box)
+    assert answer.status_code == 200
+    file = io.BytesIO(answer.content)
+    found = nrrd.read_data(nrrd.read_header(file), file, index_order="C")
+    assert np.array_equal(found, voxels[2:9, 3:9, :17])
+
+
 async def test_a_tag_stays_and_differs_by_box_level_and_format(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
