@@ -42,7 +42,9 @@ async def store_dataset(
 async def withdraw_dataset(
     event: DatasetWithdrawn, datasets: DatasetsDep, requests: Annotated[Requests, Context()]
 ) -> None:
-    await datasets.store_withdrawn(event.pid, event.version, event.reason)
+    await datasets.store_withdrawn(
+        event.pid, event.version, event.reason, was_public=event.last_public is not None
+    )
     await requests.replan({"pid": event.pid})  # planning refuses them now
 
 

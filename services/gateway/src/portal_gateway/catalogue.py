@@ -1,5 +1,6 @@
 """Reads the catalogue that the indexer writes: records by pid or DOI, relations, files."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import Any
 
@@ -9,6 +10,14 @@ from portal_shared.runtime.mongo import Database, Doc, translate_errors
 DOI = "told_doi"  # field of a row
 PUBLIC: Doc = {"public": True, "json": {"$type": "string"}}  # filter for public records
 LEVELS = {"document": "documents", "dataset": "datasets"}
+LINKING = {  # by collection, the fields of a record that link to other records
+    "documents": ("datasets", "documents", "relations.pid"),
+    "datasets": ("relations.pid", "supersedes", "superseded_by"),
+}
+LINK_FIELDS: Doc = {  # of a row; see portal_shared.citation.relations.stored_links
+    DOI: 1, "public": 1, "record.type": 1, "record.datasets": 1, "record.documents": 1,
+    "record.relations": 1, "record.supersedes": 1, "record.superseded_by": 1,
+}  # fmt: skip
 MAX_RECORDS_PER_DOI = 100
 MAX_FILES_PER_DATASET = 10_000  # of an include; /files has pages for more
 
@@ -25,10 +34,9 @@ class Catalogue:
         return found[0] if len(found) == 1 else None
 
     async def load_tombstone(self, name: str, pid: str) -> Doc | None:
-        """Loads the tombstone of a withdrawn record by its pid or DOI."""
-        query: Doc = {"$or": _by_pid_or_doi(pid), "withdrawn": {"$type": "object"}}
-        with translate_errors():
-            return await self.database[name].find_one(query)
+        """Loads the last public state of a withdrawn record, with its tombstone, by pid or DOI."""
+        rows = await self._find_rows(name, pid)
+        return next((row for row in rows if is_tombstone(row)), None)
 
     async def _find(self, name: str, query: Doc, limit: int) -> list[Doc]:
         public = {**query, **PUBLIC}
@@ -38,31 +46,56 @@ class Catalogue:
 
     async def find_by_pid_or_doi(self, name: str) -> list[tuple[str, Doc]]:
         """Finds the level and row of every public or withdrawn record of this pid or DOI."""
-        found: list[tuple[str, Doc]] = []
-        for level, collection in LEVELS.items():
-            visible: list[Doc] = [PUBLIC, {"withdrawn": {"$type": "object"}}]
-            query: Doc = {
-                "record.profile": {"$exists": True},
-                "$and": [{"$or": _by_pid_or_doi(name)}, {"$or": visible}],
-            }
-            with translate_errors():
-                rows = self.database[collection].find(query).sort("_id").limit(MAX_RECORDS_PER_DOI)
-                found += [(level, row) async for row in rows]
-        return found
+        return [
+            (level, row)
+            for level, collection in LEVELS.items()
+            for row in await self._find_rows(collection, name)
+            if is_visible(row) and "profile" in row["record"]
+        ]
 
-    async def load_with_dois(self, query: Doc) -> dict[str, Doc]:
-        """Loads public records that have a DOI, of both levels, with their relations, by pid."""
-        fields = {
-            DOI: 1, "record.type": 1, "record.datasets": 1, "record.documents": 1,
-            "record.relations": 1, "record.supersedes": 1, "record.superseded_by": 1,
-        }  # fmt: skip
+    async def _find_rows(self, collection: str, name: str) -> list[Doc]:
+        """Finds all rows of this pid or DOI, public or not; two queries that each use an index."""
+        rows = self.database[collection]
+        queries: list[Doc] = [{"_id": name}, *([{DOI: bare_doi(name)}] if "/" in name else [])]
         found: dict[str, Doc] = {}
-        for level, collection in LEVELS.items():
-            public: Doc = {**query, "public": True, DOI: {"$type": "string"}}
-            with translate_errors():
-                async for row in self.database[collection].find(public, fields):
-                    found[row["_id"]] = {**row, "level": level}
-        return found
+        with translate_errors():
+            for query in queries:
+                cursor = rows.find(query).sort("_id").limit(MAX_RECORDS_PER_DOI)
+                found |= {row["_id"]: row async for row in cursor}
+        return [found[pid] for pid in sorted(found)]
+
+    async def visible_datasets(self, pids: Iterable[str | None]) -> set[str]:
+        """Returns those of these datasets that are public or were withdrawn after they were."""
+        wanted = sorted({pid for pid in pids if pid})
+        if not wanted:
+            return set()
+        fields = {"public": 1, "json": 1, "withdrawn": 1, "record.is_public": 1}
+        with translate_errors():
+            rows = self.database["datasets"].find({"_id": {"$in": wanted}}, fields)
+            return {row["_id"] async for row in rows if is_visible(row)}
+
+    async def load_linked(self, pids: Iterable[str]) -> dict[str, Doc]:
+        """Loads those of these records that are public and have a DOI, by pid; see LINK_FIELDS."""
+        wanted = sorted(set(pids))
+        if not wanted:
+            return {}
+        return await self._load_links([(name, "_id", {"$in": wanted}) for name in LINKING])
+
+    async def load_linking(self, pid: str) -> dict[str, Doc]:
+        """Loads the public records with a DOI that link to this one, by pid; see LINK_FIELDS."""
+        fields = [(name, field) for name, names in LINKING.items() for field in names]
+        return await self._load_links([(name, f"record.{field}", pid) for name, field in fields])
+
+    async def _load_links(self, queries: Sequence[tuple[str, str, Any]]) -> dict[str, Doc]:
+        """Runs queries of collection, field and value at once: each uses the field's index."""
+        answers = await asyncio.gather(*(self._load_link_rows(*query) for query in queries))
+        return {row["_id"]: row for rows in answers for row in rows}
+
+    async def _load_link_rows(self, collection: str, field: str, value: Any) -> list[Doc]:
+        level = next(level for level, name in LEVELS.items() if name == collection)
+        with translate_errors():
+            rows = self.database[collection].find({field: value}, LINK_FIELDS)
+            return [{**row, "level": level} async for row in rows if row["public"] and row.get(DOI)]
 
     async def load_files(self, pids: Sequence[str]) -> dict[str, list[Doc]]:
         """Loads the files of each dataset, sorted by path and name, up to a limit."""
@@ -120,5 +153,16 @@ def file_view(row: Doc) -> Doc:
     return {name: value for name, value in view.items() if value is not None}
 
 
-def _by_pid_or_doi(name: str) -> list[Doc]:
-    return [{"_id": name}, *([{DOI: bare_doi(name)}] if "/" in name else [])]
+def is_visible(row: Doc) -> bool:
+    """Whether anything of the record of a catalogue row is public: itself, or its tombstone."""
+    return bool(row.get("public") and row.get("json")) or is_tombstone(row)
+
+
+def is_tombstone(row: Doc) -> bool:
+    """Whether the record was withdrawn after it was public; else nothing of it is public."""
+    return bool(row.get("withdrawn") and row.get("record", {}).get("is_public"))
+
+
+def tombstone_view(row: Doc) -> dict[str, Any]:
+    """Returns reason and time of the withdrawal, with the last public title."""
+    return {**row["withdrawn"], "title": row["record"]["title"]}

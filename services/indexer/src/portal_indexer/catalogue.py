@@ -63,19 +63,35 @@ class Catalogue:
     ) -> bool:
         """Stores a record unless the stored one is as new; returns whether it was stored.
 
-        `new`: the record is probably not stored yet, so an insert is tried first.
+        A public record that is hidden only loses its visibility: its last public state stays
+        stored, for its tombstone. `new`: the record is probably not stored yet, so an insert is
+        tried first.
         """
         public = not isinstance(record, Dataset | Document) or record.is_public
+        if not public and await self._hide(name, record.pid, version):
+            return True
         values: Doc = {"record": record.model_dump(mode="json"), "public": public}
         if history:
             values["history"] = _history_rows(history)
         return await self._store_if_newer(name, record.pid, "version", version, values, new=new)
 
+    async def _hide(self, name: str, pid: str, version: int) -> bool:
+        """Hides a record that was public until now; False if the stored one never was."""
+        which: Doc = {"_id": pid, "version": {"$not": {"$gte": version}}, "record.is_public": True}
+        change: Doc = {"$set": {"public": False, "version": version}}
+        with translate_errors():
+            return bool((await self.database[name].update_one(which, change)).matched_count)
+
     async def withdraw(self, name: str, event: DatasetWithdrawn | DocumentWithdrawn) -> bool:
-        """Stores the tombstone; the record stays stored for operators but is no longer public."""
+        """Stores the tombstone beside the last public state of the record.
+
+        The gateway shows it if `record.is_public`: nothing is public of a record that never was.
+        """
         tombstone = event.model_dump(mode="json", include={"reason", "withdrawn_at", "title"})
         history = _history_rows(event.history)
         values: Doc = {"public": False, "withdrawn": tombstone, "history": history}
+        if event.last_public is not None:
+            values["record"] = event.last_public.model_dump(mode="json")
         return await self._store_if_newer(name, event.pid, "version", event.version, values)
 
     async def store_doi(self, event: DoiMinted) -> bool:

@@ -49,12 +49,15 @@ async def store_dataset(
     )
     documents = {record.document, *await _documents_listing(catalogue, record.pid)}
     documents |= _parents(before)  # the document that the dataset leaves
+    earlier = await _earlier_editions(catalogue, record.pid, record.supersedes)
+    for pid in earlier:
+        documents |= await _documents_listing(catalogue, pid)
     newer = await catalogue.store(
         index_fields.DATASETS, record, event.version, history=event.history, new=not before
     )
     if newer and not record.files.count:
         await files.store_empty(record.pid, event.version)
-    await catalogue.mark(datasets=[record.pid], documents=documents)
+    await catalogue.mark(datasets=[record.pid, *earlier], documents=documents)
     worker.wake.set()
 
 
@@ -81,11 +84,9 @@ async def store_document(
 async def withdraw_dataset(
     event: DatasetWithdrawn, catalogue: CatalogueContext, worker: IndexWorkerContext
 ) -> None:
+    before = await catalogue.find(index_fields.DATASETS, {"_id": event.pid}, {"record.document": 1})
     if await catalogue.withdraw(index_fields.DATASETS, event):
-        rows = await catalogue.find(
-            index_fields.DATASETS, {"_id": event.pid}, {"record.document": 1}
-        )
-        documents = _parents(rows) | await _documents_listing(catalogue, event.pid)
+        documents = _parents(before) | await _documents_listing(catalogue, event.pid)
         await catalogue.mark(datasets=[event.pid], documents=documents)
         worker.wake.set()
 
@@ -107,6 +108,12 @@ async def withdraw_document(
 def _parents(datasets: list[Doc]) -> set[str | None]:
     """Returns the pids of the documents that the dataset rows give as theirs."""
     return {row.get("record", {}).get("document") for row in datasets}
+
+
+async def _earlier_editions(catalogue: Catalogue, pid: str, supersedes: str | None) -> set[str]:
+    """Returns the pids of the editions that are found in searches until this one is public."""
+    rows = await catalogue.find(index_fields.DATASETS, {"record.superseded_by": pid}, {"_id": 1})
+    return {row["_id"] for row in rows} | ({supersedes} if supersedes else set())
 
 
 async def _documents_listing(catalogue: Catalogue, pid: str) -> set[str | None]:

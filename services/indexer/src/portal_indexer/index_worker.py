@@ -1,6 +1,6 @@
 """Indexes dirty records: builds their search documents and sends them to Meilisearch."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,10 +100,10 @@ class IndexWorker:
 
     async def _build_datasets(self, rows: Sequence[Doc]) -> list[BuiltRecord]:
         records = {r["_id"]: Dataset.model_validate(r["record"]) for r in rows if _is_public(r)}
+        replaced = await self._replaced(records.values())
         parents = [d.document for d in records.values() if d.document]
-        found = await self._find_related(
-            index_fields.DOCUMENTS, parents, "record.datasets", list(records)
-        )
+        listed = [*records, *_pending_editions(records.values(), replaced)]
+        found = await self._find_related(index_fields.DOCUMENTS, parents, "record.datasets", listed)
         documents = [Document.model_validate(r["record"]) for r in found if _is_public(r)]
         built: list[BuiltRecord] = []
         tags: list[tuple[str, str]] = []
@@ -112,7 +112,8 @@ class IndexWorker:
             if record is None:
                 built.append(BuiltRecord(row, HIDDEN, None))
                 continue
-            built.append(_build_dataset(row, record, documents))
+            superseded = record.pid in replaced
+            built.append(_build_dataset(row, record, documents, superseded=superseded))
             tags += [
                 (techniques.normalize_label(t.name), techniques.term(t.pid, t.panet_id))
                 for t in record.techniques
@@ -126,8 +127,12 @@ class IndexWorker:
         found = await self._find_related(
             index_fields.DATASETS, listed, "record.document", list(records)
         )
-        known = (Dataset.model_validate(r["record"]) for r in found if _is_public(r))
-        datasets = [d for d in known if d.superseded_by is None]
+        found += await self._catalogue.find(
+            index_fields.DATASETS, {"record.superseded_by": {"$in": listed}}
+        )
+        known = {r["_id"]: Dataset.model_validate(r["record"]) for r in found if _is_public(r)}
+        replaced = await self._replaced(known.values())
+        datasets = [d for d in known.values() if d.pid not in replaced]
         built: list[BuiltRecord] = []
         for row in rows:
             record = records.get(row["_id"])
@@ -136,6 +141,21 @@ class IndexWorker:
             else:
                 built.append(_build_document(row, record, datasets))
         return built
+
+    async def _replaced(self, datasets: Iterable[Dataset]) -> set[str]:
+        """Returns the pids of the datasets that were superseded by an edition that is public.
+
+        Until it is, the earlier edition is found in searches. A withdrawn edition was public.
+        """
+        editions = {d.pid: d.superseded_by for d in datasets if d.superseded_by}
+        if not editions:
+            return set()
+        fields = {"public": 1, "withdrawn": 1, "record.is_public": 1}
+        rows = await self._catalogue.find(
+            index_fields.DATASETS, {"_id": {"$in": sorted(set(editions.values()))}}, fields
+        )
+        public = {row["_id"] for row in rows if row.get("public") or _is_tombstone(row)}
+        return {pid for pid, edition in editions.items() if edition in public}
 
     async def _find_related(
         self, name: str, pids: Sequence[str], field: str, values: Sequence[str]
@@ -152,13 +172,20 @@ class IndexWorker:
         return list(found.values())
 
 
-def _build_dataset(row: Doc, record: Dataset, documents: Sequence[Document]) -> BuiltRecord:
+def _pending_editions(datasets: Iterable[Dataset], replaced: Collection[str]) -> list[str]:
+    """Returns the pids of the editions after these datasets that are not public yet."""
+    return [d.superseded_by for d in datasets if d.superseded_by and d.pid not in replaced]
+
+
+def _build_dataset(
+    row: Doc, record: Dataset, documents: Sequence[Document], *, superseded: bool
+) -> BuiltRecord:
     """Builds a public dataset; one that was superseded is found only by its pid and DOI."""
-    superseded = record.superseded_by is not None
+    names = {record.pid, record.superseded_by}
     above = [
         d
         for d in documents
-        if not superseded and (d.pid == record.document or record.pid in d.datasets)
+        if not superseded and (d.pid == record.document or names.intersection(d.datasets))
     ]
     has_public_parent = any(d.pid == record.document for d in documents)
     search = search_documents.build_dataset(
@@ -179,7 +206,11 @@ def _build_dataset(row: Doc, record: Dataset, documents: Sequence[Document]) -> 
 def _build_document(row: Doc, record: Document, datasets: Sequence[Dataset]) -> BuiltRecord:
     """Builds a public document; the atlas has a landing page but is in no index."""
     listed = set(record.datasets)
-    below = [d for d in datasets if d.pid in listed or d.document == record.pid]
+    below = [
+        d
+        for d in datasets
+        if d.pid in listed or d.superseded_by in listed or d.document == record.pid
+    ]
     search = search_documents.build_document(record, doi=row.get("doi"), datasets=below)
     values = {
         **search_documents.ready_answers(search),
@@ -198,6 +229,10 @@ def _build_instrument(row: Doc) -> BuiltRecord:
 
 def _is_public(row: Doc) -> bool:
     return bool(row.get("record")) and bool(row.get("public"))
+
+
+def _is_tombstone(row: Doc) -> bool:
+    return bool(row.get("withdrawn")) and bool(row.get("record", {}).get("is_public"))
 
 
 def _lookup_doi(row: Doc, record_doi: str | None) -> dict[str, Any]:

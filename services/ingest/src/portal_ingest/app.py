@@ -19,8 +19,11 @@ from portal_ingest.records.editor import RecordEditor
 from portal_ingest.records.embargo import EmbargoReleaser
 from portal_ingest.records.file_list import FileListReader
 from portal_ingest.records.inbox import Inbox
+from portal_ingest.records.instruments import Instruments
 from portal_ingest.records.registration import Registrar
+from portal_ingest.records.release import Release
 from portal_ingest.records.republisher import Republisher
+from portal_ingest.records.succession import Succession
 from portal_ingest.settings import IngestSettings
 from portal_ingest.stomp import bridge
 from portal_ingest.stomp.proxy import StompProxy
@@ -40,15 +43,20 @@ def build(settings: IngestSettings | None = None) -> FastAPI:
     records = RecordStore(client, database, outbox, file_lists=file_lists, dois=dois)
     icat = Icat(settings)
     reader = FileListReader(file_lists, Inbox(settings.intake_root))
-    registrar = Registrar(records, dois, icat, reader)
-    runner = JobRunner(jobs, registrar, RecordEditor(records, icat, registrar))
+    instruments, succession = Instruments(records), Succession(records)
+    release = Release(instruments, succession)
+    registrar = Registrar(
+        records, dois, icat, reader, instruments=instruments, succession=succession
+    )
+    editor = RecordEditor(records, icat, registrar, release)
+    runner = JobRunner(jobs, instruments, registrar, editor)
     writeback = DoiWriteback(records, dois, icat)
     for store in (jobs, records, dois, file_lists):
         service.add_start_step(store.prepare)
     job_workers = [
         service.add_worker(Worker(f"jobs {n}", runner.step)) for n in range(settings.jobs_at_once)
     ]
-    service.add_worker(Worker("embargoes", EmbargoReleaser(records).step))
+    service.add_worker(Worker("embargoes", EmbargoReleaser(records, release).step))
     writeback_worker = service.add_worker(Worker("DOIs to ICAT", writeback.step))
     service.subscribe(
         handlers.router,

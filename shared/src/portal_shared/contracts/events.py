@@ -44,22 +44,38 @@ class DatasetRegistered(Event):
 
 
 class Withdrawn(Event):
-    """A record was withdrawn: it is no longer public; its DOI stays and leads to the reason."""
+    """A record was withdrawn: it is no longer public; its DOI stays and leads to the reason.
+
+    Of a record that was never public, nothing may become public, not even the reason: title and
+    history are empty, and there is no last public state.
+    """
 
     pid: str
     version: int  # of the record; higher than all registered ones
     reason: str
     withdrawn_at: AwareDatetime
-    title: str = ""
-    history: tuple[Change, ...] = ()
+    title: str = ""  # the last public one
+    history: tuple[Change, ...] = ()  # of the versions that were public
 
 
 class DatasetWithdrawn(Withdrawn):
     key = "dataset.withdrawn.v1"
 
+    dataset: Dataset | None = None  # its last public state; None if it was never public
+
+    @property
+    def last_public(self) -> Dataset | None:
+        return self.dataset
+
 
 class DocumentWithdrawn(Withdrawn):
     key = "document.withdrawn.v1"
+
+    document: Document | None = None  # its last public state; None if it was never public
+
+    @property
+    def last_public(self) -> Document | None:
+        return self.document
 
 
 class DatasetFilesListed(Event):

@@ -59,3 +59,15 @@ async def test_a_request_for_a_withdrawn_dataset_fails_with_the_reason_and_recal
         while (await downloader.status())["files"] != {"archived": 1}:
             await asyncio.sleep(0.05)
     assert tape.recalls == {}
+
+
+async def test_the_withdrawal_of_a_dataset_that_was_never_public_is_not_public(
+    downloader: DownloaderClient, tape: TapeArchive
+) -> None:
+    await downloader.register("p", [tape.write("d/v.bin")], public=False)
+    before = await downloader.get("p", "")
+    await withdraw(downloader)
+    await downloader.wait_idle()
+    after = await downloader.get("p", "")
+    assert (before.status_code, after.status_code) == (404, 404)
+    assert before.json()["detail"] == after.json()["detail"]

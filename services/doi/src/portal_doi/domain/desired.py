@@ -40,7 +40,7 @@ def desired_registration(
         updated=row.changed_at,
         year=row.year,
         related=related,
-        withdrawal=row.withdrawal,
+        withdrawal=row.withdrawal if row.was_public else None,
     )
     return Registration(row.our_doi, url, state, metadata(source), current_state)
 

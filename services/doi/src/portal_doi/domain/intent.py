@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from portal_shared import profile as profiles
 from portal_shared.citation.datacite import Withdrawal
@@ -45,8 +46,12 @@ def registration_intent(
     """
     received = _received(record, version, before, history)
     row = before.changed(received)
+    is_hidden = why_closed(replace(row, operator_hold=None), now) is not None
     received["is_public"] = why_closed(row, now) is None
-    row = replace(row, is_public=received["is_public"])
+    received["never_public"] = is_hidden and not before.was_public
+    if is_hidden and before.was_public:
+        received |= _as_it_was_public(record, before)
+    row = before.changed(received)
     try:
         rules = profiles.load(record.profile).doi
         decision = decide(
@@ -92,25 +97,52 @@ def withdrawal_intent(
         changes["state"] = before.state if before.state in OURS else "pending"
         changes["needs_work"] = True
         changes["next_attempt_at"] = changes["waiting_since"] = now
-    if not before.record.get("title"):
+    if event.last_public is not None:
+        changes |= _content(event.last_public)
+        changes["never_public"] = False
+    elif not before.record.get("title"):
         changes["record"] = {"pid": event.pid, "title": event.title}
+        changes["never_public"] = True
     return Outcome(changes)
 
 
 def _received(
     record: Document | Dataset, version: int, before: RegistryRow, history: Sequence[Change]
 ) -> RowChanges:
-    links = tuple(linked_pids(record))
     return {
         **_NO_WORK,
+        **_content(record),
         "level": "document" if isinstance(record, Document) else "dataset",
         "version": version,
-        "record": record.model_dump(mode="json", exclude={"details"}),
-        "links": links,
-        "related_pids": tuple(dict.fromkeys(pid for _, pid in links)),
         "withdrawal": None,
         "registered_at": history[0].at if history else before.registered_at,
         "changed_at": history[-1].at if history else before.changed_at,
+    }
+
+
+def _content(record: Document | Dataset) -> RowChanges:
+    links = tuple(linked_pids(record))
+    return {
+        "record": record.model_dump(mode="json", exclude={"details"}),
+        "links": links,
+        "related_pids": tuple(dict.fromkeys(pid for _, pid in links)),
+    }
+
+
+def _as_it_was_public(hidden: Document | Dataset, before: RegistryRow) -> RowChanges:
+    """Return the content of a row whose record is hidden: its DOI stays as it was public.
+
+    Only the visibility is taken from the hidden version.
+    """
+    visibility: dict[str, Any] = {"is_public": False}
+    if hidden.is_public and hidden.release_date:  # it is public again on that day
+        visibility = {"release_date": hidden.release_date.isoformat()}
+    return {
+        "record": {**before.record, **visibility},
+        "links": before.links,
+        "related_pids": before.related_pids,
+        "registered_at": before.registered_at,
+        "changed_at": before.changed_at,
     }
 
 

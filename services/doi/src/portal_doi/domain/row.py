@@ -34,13 +34,15 @@ class RelativeRow:
 
     pid: str
     level: Level = "dataset"
-    record: Mapping[str, Any] = field(default_factory=dict[str, Any])  # without `details`
+    # As it was public last, if it was; else as it was registered. Without `details`.
+    record: Mapping[str, Any] = field(default_factory=dict[str, Any])
     links: Links = ()  # records of the portal that this one links to
     related_pids: tuple[str, ...] = ()  # the pids of `links`, each once
     state: Stage = "pending"
     doi: str | None = None  # the identifier that readers use: ours, or an adopted one
     our_state: State | None = None  # of our DOI at DataCite
     is_public: bool = False  # may the DOI be findable?
+    never_public: bool = False  # the record was hidden in all versions: nothing may name its DOI
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,11 @@ class RegistryRow(RelativeRow):
     created_at: datetime
     updated_at: datetime | None = None
 
+    @property
+    def was_public(self) -> bool:
+        """Whether the record is public, or was once."""
+        return self.version > RESERVED and not self.never_public
+
     def changed(self, changes: "RowChanges") -> "RegistryRow":
         """Return the row with these changes."""
         return replace(self, **changes)
@@ -99,6 +106,7 @@ class RowChanges(TypedDict, total=False):
     withdrawal: Withdrawal | None
     operator_hold: Hold | None
     is_public: bool
+    never_public: bool
     state: Stage
     doi: str | None
     url: str | None

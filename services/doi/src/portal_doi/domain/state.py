@@ -39,6 +39,8 @@ def desired_state(closed: str | None, current: State | None, *, embargo: State) 
 
 def visible_doi(row: RelativeRow) -> str | None:
     """Return the DOI that related records may list: one that resolves, or is about to."""
+    if row.never_public:
+        return None
     if row.our_state in PUBLIC_ONCE:
         return row.doi
     is_known = row.state in (*OURS, "adopted")

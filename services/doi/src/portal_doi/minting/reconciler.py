@@ -20,7 +20,7 @@ from portal_doi.domain import desired
 from portal_doi.domain import outcome as outcomes
 from portal_doi.domain.outcome import Outcome
 from portal_doi.domain.registration import Registration, State
-from portal_doi.domain.row import RESERVED, RegistryRow
+from portal_doi.domain.row import RESERVED, RegistryRow, RowChanges
 from portal_doi.domain.state import OURS, release_date, why_closed
 from portal_doi.minting.prefetch import ClaimedRow, PrefetchQueue
 from portal_doi.store.leases import Lease, Leases
@@ -238,7 +238,12 @@ class Reconciler:
         if problems and closed is None:
             log.error("no DOI", reason=reason)
             outcome = outcomes.reserved(row, registration, reason)
-        outcome = replace(outcome, changes={**outcome.changes, "is_public": closed is None})
+        is_public = closed is None
+        visibility: RowChanges = {
+            "is_public": is_public,
+            "never_public": not is_public and not row.was_public,
+        }
+        outcome = replace(outcome, changes={**outcome.changes, **visibility})
         next_attempt_at = release_date(row) if closed == "under embargo" else None
         await self._leases.complete(lease, outcome, next_attempt_at=next_attempt_at)
 

@@ -9,6 +9,7 @@ from portal_shared.citation.datacite import Withdrawal
 from portal_shared.runtime.mongo import Doc
 
 from portal_doi.domain.row import Publication, RegistryRow, RelativeRow
+from portal_doi.domain.state import PUBLIC_ONCE
 
 Row = TypeVar("Row", bound=RelativeRow)
 
@@ -67,6 +68,8 @@ def to_row(row: RegistryRow) -> Doc:
 def from_row(row: type[Row], doc: Mapping[str, Any]) -> Row:
     """Return the row of a document; a field that is not stored has its default."""
     values = {name: doc[field] for name, field in _names(row).items() if field in doc}
+    if "never_public" not in doc:  # stored before this field was
+        values["never_public"] = not (doc.get("open") or doc.get("own_state") in PUBLIC_ONCE)
     values["links"] = tuple((relation, pid) for relation, pid in doc["links"])
     values["related_pids"] = tuple(doc["names"])
     if "left" in doc:

@@ -15,6 +15,7 @@ from portal_downloader.cache.eviction import CacheSpace
 from portal_downloader.domain.file_rows import EPOCH
 from portal_downloader.domain.states import file_availability
 from portal_downloader.http.segments import StoredContent
+from portal_downloader.store.datasets import withdrawal_reason
 from portal_downloader.store.stores import Stores
 
 TOUCH_INTERVAL_SECONDS = 60.0  # between recorded uses of the same content
@@ -59,8 +60,8 @@ class FileAccess:
     async def dataset(self, pid: str) -> Doc:
         """Returns the row of a public dataset. Raises NotFound, or Gone if it was withdrawn."""
         row = await self._datasets.find(pid)
-        if row is not None and row.get("withdrawn"):
-            raise Gone(f"the dataset {pid!r} was withdrawn: {row['withdrawn']}")
+        if row is not None and (reason := withdrawal_reason(row)):
+            raise Gone(f"the dataset {pid!r} was withdrawn: {reason}")
         if row is None or not row.get("is_public") or "list_version" not in row:
             raise NotFound(f"no public dataset {pid!r}")
         row["listed_at"] = row.get("listed_at") or row.get("created") or EPOCH

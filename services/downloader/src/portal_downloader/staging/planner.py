@@ -19,6 +19,7 @@ from portal_downloader.domain import file_rows
 from portal_downloader.domain.states import BROKEN, PENDING, REQUESTABLE
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.staging.queue import FROM_START, Enqueuer
+from portal_downloader.store.datasets import withdrawal_reason
 from portal_downloader.store.request_row import RequestRow
 from portal_downloader.store.stores import Stores
 
@@ -165,6 +166,6 @@ class Planner:
 
 def _access_refusal(dataset: Doc) -> str | None:
     """Returns why the files of a dataset are not available to the public, or None."""
-    if dataset.get("withdrawn"):
-        return f"the dataset {dataset['_id']!r} was withdrawn: {dataset['withdrawn']}"
+    if reason := withdrawal_reason(dataset):
+        return f"the dataset {dataset['_id']!r} was withdrawn: {reason}"
     return None if dataset["is_public"] else f"the dataset {dataset['_id']!r} is not public"

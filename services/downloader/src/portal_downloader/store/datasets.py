@@ -46,6 +46,11 @@ def _file_list(row: Doc) -> FileList:
     return FileList(row["_id"], row["pid"], row["version"], row["folder"], row.get("files"))
 
 
+def withdrawal_reason(dataset: Doc) -> str | None:
+    """Returns the public reason why a dataset was withdrawn; None if it never was public."""
+    return dataset.get("withdrawn") if dataset.get("was_public") else None
+
+
 def _unchanged_filter(row: Doc) -> Doc:
     """Returns a filter that matches the row unless it has changed since it was read."""
     return {
@@ -95,13 +100,21 @@ class Datasets:
                 "doi": record.doi,
                 "license": record.license,
                 "created": record.created,
+                **({"was_public": True} if record.is_public else {}),
             }
             changes[pid] = event.version, {"$set": fields}
         await self._update_if_newer("version", changes)
 
-    async def store_withdrawn(self, pid: str, version: int, reason: str) -> None:
-        """Stores that a dataset is withdrawn: its files are no longer served, with this reason."""
+    async def store_withdrawn(
+        self, pid: str, version: int, reason: str, *, was_public: bool = False
+    ) -> None:
+        """Stores that a dataset is withdrawn: its files are no longer served.
+
+        Readers get the reason if the dataset was public; see `withdrawal_reason`.
+        """
         fields: Doc = {"version": version, "is_public": False, "withdrawn": reason}
+        if was_public:
+            fields["was_public"] = True
         await self._update_if_newer("version", {pid: (version, {"$set": fields})})
 
     async def _update_if_newer(self, counter: str, changes: Mapping[str, tuple[int, Doc]]) -> int:

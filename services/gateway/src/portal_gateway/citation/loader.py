@@ -1,5 +1,6 @@
 """Loads a record to cite from the catalogue, with the DOIs of related records and its files."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -51,7 +52,7 @@ class CitedRecordLoader:
             metadata=datacite,
             # An adopted DOI was published elsewhere, possibly in another year.
             year=str(released or datacite["publicationYear"]) if minted_here or released else None,
-            files=await self._files(record),
+            files=() if row.get("withdrawn") else await self._files(record),
             data_url=f"{self._site_url.rstrip('/')}/data/{record.pid}",
         )
 
@@ -63,19 +64,10 @@ class CitedRecordLoader:
     async def _related(self, record: Dataset | Document, own: str | None) -> list[Related]:
         """Returns the same relations as the DOI's metadata: outgoing, then incoming."""
         links, pid = linked_pids(record), record.pid
-        found = await self._catalogue.load_with_dois(
-            {"_id": {"$in": [other for _, other in links]}}
+        found, incoming = await asyncio.gather(
+            self._catalogue.load_linked(other for _, other in links),
+            self._catalogue.load_linking(pid),
         )
-        incoming = await self._catalogue.load_with_dois(
-            {
-                "$or": [
-                    {f"record.{name}": pid}
-                    for name in (
-                        "datasets", "documents", "relations.pid", "supersedes", "superseded_by",
-                    )
-                ]
-            }
-        )  # fmt: skip
         linked = [(relation, found[other]) for relation, other in links if other in found]
         for other in sorted(incoming):
             row = incoming[other]

@@ -9,7 +9,7 @@ from portal_shared.contracts.records import Change
 from portal_shared.runtime.mongo import Doc
 from pydantic import BaseModel
 
-from portal_gateway.catalogue import DOI, Catalogue
+from portal_gateway.catalogue import DOI, Catalogue, tombstone_view
 from portal_gateway.errors import MODEL_NOT_FOUND, ResourceNotFound
 from portal_gateway.http import responses
 
@@ -49,15 +49,21 @@ async def list_history(
         row = await catalogue.load_record(name, pid) or await catalogue.load_tombstone(name, pid)
         if row is not None:
             record: Doc = row.get("record") or {}
+            before, after = record.get("supersedes"), record.get("superseded_by")
+            editions = await catalogue.visible_datasets([before, after])
             found = History(
                 pid=row["_id"],
                 level=level,
                 doi=row.get(DOI),
                 version=row["version"],
-                supersedes=record.get("supersedes"),
-                superseded_by=record.get("superseded_by"),
-                withdrawn=row.get("withdrawn"),
+                supersedes=before if before in editions else None,
+                superseded_by=after if after in editions else None,
+                withdrawn=_tombstone(row),
                 history=row.get("history") or [],
             )
             return responses.json_response(request, found.model_dump(mode="json"))
     raise ResourceNotFound(f'Unknown record "{pid[:300]}".', code=MODEL_NOT_FOUND)
+
+
+def _tombstone(row: Doc) -> Tombstone | None:
+    return Tombstone.model_validate(tombstone_view(row)) if row.get("withdrawn") else None

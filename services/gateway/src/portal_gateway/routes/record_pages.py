@@ -6,11 +6,12 @@ from http import HTTPStatus
 from typing import Any
 
 from portal_shared.runtime.errors import Gone
+from portal_shared.runtime.mongo import Doc
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from portal_gateway.catalogue import DOI, Catalogue
+from portal_gateway.catalogue import DOI, Catalogue, tombstone_view
 from portal_gateway.errors import MODEL_NOT_FOUND, ResourceNotFound
 from portal_gateway.filters.parser import parse_search
 from portal_gateway.filters.schema import COLLECTIONS, DATASET, DOCUMENT, Entity
@@ -96,9 +97,9 @@ class RecordPages:
         return responses.json_response(request, {"name": title, "status": "ok", **addresses})
 
 
-def _tombstone(request: Request, row: Mapping[str, Any]) -> Response:
+def _tombstone(request: Request, row: Doc) -> Response:
     """Returns 410 with the reason. The DOI of a withdrawn record still resolves to this page."""
-    tombstone = {"pid": row["_id"], "doi": row.get(DOI), **row["withdrawn"]}
+    tombstone = {"pid": row["_id"], "doi": row.get(DOI), **tombstone_view(row)}
     if _prefers_page(request):
         page = pages.tombstone_page(tombstone).encode()
         headers = {**pages.HEADERS, "content-type": pages.HTML}

@@ -79,7 +79,8 @@ class DoiWriteback:
             ids = await self.datasets_in_icat(record)
             if ids:
                 facts = await self._dois.find(document.datasets)
-                parts = [d for pid in document.datasets if (d := facts.get(pid, {}).get("doi"))]
+                public = await self._records.public_among(document.datasets)
+                parts = [d for pid in public if (d := facts.get(pid, {}).get("doi"))]
                 entry = publication_entry(document, doi, profiles.load(document.profile), parts)
                 await self._icat.publish(entry, ids)
         log.info("DOI written to ICAT", pid=record.pid, doi=doi)

@@ -1,5 +1,7 @@
 """Builds the event of a record's newest version."""
 
+from typing import Any
+
 from portal_shared.contracts.events import (
     DatasetRegistered,
     DatasetWithdrawn,
@@ -8,9 +10,9 @@ from portal_shared.contracts.events import (
     Event,
     InstrumentRegistered,
 )
-from portal_shared.contracts.records import Dataset, Document, Instrument
+from portal_shared.contracts.records import Change, Dataset, Document, Instrument
 
-from portal_ingest.domain import versioning
+from portal_ingest.domain.publicity import last_public, public_history
 from portal_ingest.domain.stored_record import RecordWrite, StoredRecord
 
 
@@ -21,17 +23,9 @@ def write_of(record: StoredRecord) -> RecordWrite:
 
 def record_event(stored: StoredRecord) -> Event:
     """Returns the full state with its history; for a withdrawn record, the tombstone."""
-    history = versioning.public_changes(stored.history)
+    history = public_history(stored)
     if stored.withdrawn is not None:
-        kind = DatasetWithdrawn if stored.kind == "dataset" else DocumentWithdrawn
-        return kind(
-            pid=stored.pid,
-            version=stored.version,
-            reason=stored.withdrawn["reason"],
-            withdrawn_at=stored.withdrawn["at"],
-            title=stored.withdrawn["title"],
-            history=history,
-        )
+        return _withdrawal_event(stored, history)
     if stored.kind == "document":
         document = Document.model_validate_json(stored.body)
         return DocumentRegistered(document=document, version=stored.version, history=history)
@@ -41,3 +35,20 @@ def record_event(stored: StoredRecord) -> Event:
     return InstrumentRegistered(
         instrument=Instrument.model_validate_json(stored.body), version=stored.version
     )
+
+
+def _withdrawal_event(
+    stored: StoredRecord, history: tuple[Change, ...]
+) -> DatasetWithdrawn | DocumentWithdrawn:
+    assert stored.withdrawn is not None  # noqa: S101  # the caller checked it
+    public = last_public(stored)
+    fields: dict[str, Any] = {
+        "pid": stored.pid,
+        "version": stored.version,
+        "reason": stored.withdrawn["reason"],
+        "withdrawn_at": stored.withdrawn["at"],
+        "title": public.title if public else "",
+        "history": history if public else (),
+        stored.kind: public,
+    }
+    return (DatasetWithdrawn if stored.kind == "dataset" else DocumentWithdrawn)(**fields)

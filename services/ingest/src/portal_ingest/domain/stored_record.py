@@ -21,6 +21,7 @@ class StoredRecord:
     hash: str
     job_id: str
     body: str  # the record as JSON: always loaded whole, no query looks inside
+    public_body: str | None = None  # its last public state, if it is not public now but was once
     icat_id: int | None = None
     doi: str | None = None  # as published by the doi service
     brought_doi: str | None = None  # as given in the job
@@ -28,7 +29,7 @@ class StoredRecord:
     datasets: tuple[str, ...] = ()  # of a document
     requested_public: bool = True  # visibility in the job, which an embargo may override
     release_at: datetime | None = None  # end of its embargo
-    superseded_by: str | None = None
+    superseded_by: str | None = None  # its next edition, also if that is not public yet
     withdrawn: dict[str, Any] | None = None  # reason, title, at
     history: tuple[dict[str, Any], ...] = ()  # one versioning.history_entry per version
 
@@ -39,6 +40,15 @@ class StoredRecord:
         if self.kind == "document":
             return Document.model_validate_json(self.body)
         return None
+
+
+@dataclass(frozen=True)
+class EditionLink:
+    """Points a record, at this version of it, to its next edition, which is not public yet."""
+
+    pid: str
+    version: int
+    superseded_by: str
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,16 @@
 """Rules of record versions: the next version, its changes, embargoes and dataset editions."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
-from portal_shared.contracts.records import Change, Dataset, Document
+from portal_shared.contracts.records import Dataset, Document
 from pydantic import BaseModel
 
 from portal_ingest.domain.mapping import content_hash
+from portal_ingest.domain.publicity import public_body
 from portal_ingest.domain.stored_record import Kind, StoredRecord
 
-MAX_PUBLIC_VERSIONS = 100  # in an event; the database stores all
 MAX_VALUE_CHARACTERS = 200  # of an old or new value in the history
 ChangeKind = Literal["registered", "changed", "superseded", "released", "withdrawn"]
 _LISTS_BY_NAME = ("parameters",)
@@ -58,6 +57,7 @@ def next_version(
         hash=content_hash(record),
         job_id=job_id,
         body=record.model_dump_json(),
+        public_body=public_body(old, record),
         brought_doi=getattr(record, "doi", None),
         document=getattr(record, "document", None),
         datasets=getattr(record, "datasets", ()),
@@ -78,6 +78,8 @@ def append_change(
         version=version,
         hash=content_hash(record),
         body=record.model_dump_json(),
+        public_body=public_body(stored, record),
+        datasets=getattr(record, "datasets", stored.datasets),
         history=(*stored.history, entry),
         **fields,
     )
@@ -141,20 +143,6 @@ def history_entry(
         "sender": sender,
         "changes": [[name, *both] for name, both in (changed or {}).items()],
     }
-
-
-def public_changes(history: Sequence[dict[str, Any]]) -> tuple[Change, ...]:
-    """Returns the public part of a history: neither values, which may be retracted, nor senders."""
-    return tuple(
-        Change(
-            version=row["version"],
-            at=row["at"],
-            kind=row["kind"],
-            job_id=row["job_id"],
-            fields=tuple(name for name, _, _ in row["changes"]) if row["version"] > 1 else (),
-        )
-        for row in history[-MAX_PUBLIC_VERSIONS:]
-    )
 
 
 def next_edition(old: Dataset) -> tuple[str, int]:

@@ -14,6 +14,7 @@ from portal_shared.validation.job_parser import parse_envelope
 from portal_shared.validation.validator import ValidationResult, validate
 
 from portal_ingest.records.editor import RecordEditor
+from portal_ingest.records.instruments import Instruments
 from portal_ingest.records.registration import Registrar
 from portal_ingest.records.task import Task
 from portal_ingest.store.jobs import Claim, JobStore
@@ -27,8 +28,15 @@ MAX_REASON_CHARACTERS = 1000
 
 
 class JobRunner:
-    def __init__(self, jobs: JobStore, registrar: Registrar, editor: RecordEditor) -> None:
+    def __init__(
+        self,
+        jobs: JobStore,
+        instruments: Instruments,
+        registrar: Registrar,
+        editor: RecordEditor,
+    ) -> None:
         self._jobs = jobs
+        self._instruments = instruments
         self._registrar = registrar
         self._editor = editor
 
@@ -90,15 +98,15 @@ class JobRunner:
     ) -> list[Outcome]:
         if job.kind != "register":
             return [await self._editor.change(part, task) for part in checked.records]
-        outcomes = [await self._registrar.instrument(p, task) for p in checked.instruments]
+        outcomes = [await self._instruments.register(p, task) for p in checked.instruments]
         document = checked.document.document if checked.document else None
         members: list[str] = []
         for number, part in enumerate(checked.datasets):
             in_document = replace(task, document=document)
             outcome = await self._registrar.dataset(part, f"datasets[{number}]", in_document)
             outcomes.append(outcome)
-            if checked.document and (pid := await self._registrar.member_pid(part, outcome)):
-                members.append(pid)
+            if checked.document:
+                members += await self._registrar.member_pids(part, outcome)
         if checked.document is not None:
             outcomes.insert(0, await self._registrar.document(checked.document, members, task))
         return outcomes

@@ -13,18 +13,22 @@ from portal_shared.validation.validator import RecordPart, validate_dataset, val
 from portal_ingest.domain import versioning
 from portal_ingest.domain.events import write_of
 from portal_ingest.domain.patch import apply_patch
-from portal_ingest.domain.stored_record import StoredRecord
+from portal_ingest.domain.stored_record import EditionLink, RecordWrite, StoredRecord
 from portal_ingest.icat.adapter import Icat
 from portal_ingest.records.registration import Registrar
+from portal_ingest.records.release import Release
 from portal_ingest.records.task import Task, outcome, refusal, withdrawn_reason
 from portal_ingest.store.records import RecordStore
 
 
 class RecordEditor:
-    def __init__(self, records: RecordStore, icat: Icat, registrar: Registrar) -> None:
+    def __init__(
+        self, records: RecordStore, icat: Icat, registrar: Registrar, release: Release
+    ) -> None:
         self._records = records
         self._icat = icat
         self._registrar = registrar
+        self._releases = release
 
     async def change(self, part: RecordPart, task: Task) -> Outcome:
         """Changes one record of a job and returns the outcome."""
@@ -49,8 +53,16 @@ class RecordEditor:
     async def _patch(
         self, part: RecordPart, stored: StoredRecord, change: PatchIn, task: Task
     ) -> Outcome:
-        """Registers the record again, with the patched fields."""
+        """Registers the record again, with the patched fields.
+
+        Of a superseded dataset, the newest edition is patched, but never one that is not public
+        yet: the fields of a public dataset would release it.
+        """
         place = f"{part.place}.fields"
+        stored = await self._succeeding(stored)
+        if stored.withdrawn is not None:
+            reason = withdrawn_reason(stored, "it cannot be changed any more")
+            return refusal(part, Problem(field=f"{part.place}.pid", reason=reason))
         record = stored.model()
         assert record is not None  # noqa: S101  # not an instrument
         profile = profiles.load(record.profile)
@@ -60,9 +72,20 @@ class RecordEditor:
             return refusal(part, *problems)
         if isinstance(record, Dataset):
             dataset = validate_dataset(raw, place, profile)
-            return await self._registrar.dataset(dataset, place, task)
+            return await self._registrar.dataset(dataset, place, task, edition=stored)
         document = validate_document(raw, profile, place)
         return await self._registrar.document(document, record.datasets, task, place)
+
+    async def _succeeding(self, stored: StoredRecord) -> StoredRecord:
+        """Returns the last of the editions that superseded a dataset, or the record itself."""
+        seen: set[str] = set()
+        while stored.pid not in seen:
+            seen.add(stored.pid)
+            record = stored.model()
+            following = record.superseded_by if isinstance(record, Dataset) else None
+            newer = await self._records.find(following) if following else None
+            stored = newer or stored
+        return stored
 
     async def _withdraw(
         self, part: RecordPart, stored: StoredRecord, reason: str, task: Task
@@ -114,9 +137,12 @@ class RecordEditor:
             requested_public=True,
             release_at=None,
         )
-        return await self._store(part, updated)
+        writes = await self._releases.writes(updated, task.changed)
+        return await self._store(part, updated, *writes)
 
-    async def _store(self, part: RecordPart, updated: StoredRecord) -> Outcome:
-        if not await self._records.save(write_of(updated)):
+    async def _store(
+        self, part: RecordPart, updated: StoredRecord, *writes: RecordWrite | EditionLink
+    ) -> Outcome:
+        if not await self._records.save(*(writes or [write_of(updated)])):
             raise Unavailable(f"another job changed {updated.pid} at the same time")
         return outcome(part, updated.pid, updated.version, changed=True)

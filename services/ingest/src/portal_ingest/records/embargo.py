@@ -1,13 +1,15 @@
 """Releases records whose embargo has ended; also those that ended while ingest was down."""
 
 from portal_ingest.domain import versioning
-from portal_ingest.domain.events import write_of
+from portal_ingest.records.release import Release
+from portal_ingest.records.succession import by_portal
 from portal_ingest.store.records import RecordStore
 
 
 class EmbargoReleaser:
-    def __init__(self, records: RecordStore) -> None:
+    def __init__(self, records: RecordStore, release: Release) -> None:
         self._records = records
+        self._release = release
 
     async def step(self) -> bool:
         """Releases one record; False if there is none. Safe with several replicas."""
@@ -18,5 +20,5 @@ class EmbargoReleaser:
         assert record is not None  # noqa: S101  # instruments have no embargo
         public = record.model_copy(update={"is_public": True})
         updated = versioning.append_change(stored, public, "released", release_at=None)
-        await self._records.save(write_of(updated))
+        await self._records.save(*await self._release.writes(updated, by_portal))
         return True

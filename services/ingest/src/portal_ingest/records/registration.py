@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from portal_shared.contracts.jobs import DatasetIn, DocumentIn, Outcome, Problem
-from portal_shared.contracts.records import Dataset, Document, Instrument
-from portal_shared.runtime.errors import Conflict, Invalid, Unavailable
-from portal_shared.validation.validator import DatasetPart, DocumentPart, InstrumentPart, Part
+from portal_shared.contracts.records import Dataset
+from portal_shared.runtime.errors import Invalid, Unavailable
+from portal_shared.validation.validator import DatasetPart, DocumentPart
 
 from portal_ingest.domain import versioning
 from portal_ingest.domain.events import write_of
@@ -26,52 +26,42 @@ from portal_ingest.domain.stored_record import RecordWrite, StoredRecord
 from portal_ingest.icat.adapter import Icat
 from portal_ingest.icat.mapping import dataset_entry
 from portal_ingest.records.file_list import FileList, FileListReader
+from portal_ingest.records.instruments import Instruments
+from portal_ingest.records.succession import Succession
 from portal_ingest.records.task import Task, outcome, pid_conflict, refusal
 from portal_ingest.store.dois import DoiStore
 from portal_ingest.store.records import RecordStore
 
-MAX_INSTRUMENT_ATTEMPTS = 5
-
 
 class Registrar:
     def __init__(
-        self, records: RecordStore, dois: DoiStore, icat: Icat, file_lists: FileListReader
+        self,
+        records: RecordStore,
+        dois: DoiStore,
+        icat: Icat,
+        file_lists: FileListReader,
+        *,
+        instruments: Instruments,
+        succession: Succession,
     ) -> None:
         self._records = records
         self._dois = dois
         self._icat = icat
         self._file_lists = file_lists
+        self._instruments = instruments
+        self._succession = succession
 
-    async def instrument(self, part: InstrumentPart, task: Task) -> Outcome:
-        if part.instrument is None or part.problems:
-            return refusal(part)
-        instrument = Instrument.model_validate(part.instrument.model_dump())
-        return await self._store_instrument(instrument, task, part)
+    async def dataset(
+        self, part: DatasetPart, place: str, task: Task, *, edition: StoredRecord | None = None
+    ) -> Outcome:
+        """Registers the dataset, its next version, or the edition that supersedes it.
 
-    async def _store_instrument(self, instrument: Instrument, task: Task, part: Part) -> Outcome:
-        # An instrument's pid may be that of a record of another kind, so it has a key of its own.
-        pid = f"instrument:{instrument.pid}"
-        for _ in range(MAX_INSTRUMENT_ATTEMPTS):
-            old = task.instruments.get(pid) or await self._records.find(pid)
-            if old and old.hash == content_hash(instrument):
-                task.instruments[pid] = old
-                return task.unchanged(part, instrument.pid, old)
-            old = old or await self._records.reserve(pid, "instrument", task.claim.job_id)
-            updated = task.next_version(old, "instrument", pid, instrument)
-            task.instruments.pop(pid, None)
-            if await self._records.save(write_of(updated)):
-                task.instruments[pid] = updated
-                return outcome(part, instrument.pid, updated.version, changed=True)
-        raise Conflict(
-            f"other jobs changed {pid} in each of {MAX_INSTRUMENT_ATTEMPTS} attempts to store it"
-        )
-
-    async def dataset(self, part: DatasetPart, place: str, task: Task) -> Outcome:
-        """Registers the dataset, its next version, or the edition that supersedes it."""
+        `edition` is the one to change; by default, it is the newest.
+        """
         given = part.dataset
         if given is None or part.problems:
             return refusal(part)
-        old = await self._records.find_newest(dataset_pid(given))
+        old = edition or await self._records.find_newest(dataset_pid(given))
         if problem := pid_conflict(old, "dataset", f"{place}.pid"):
             return refusal(part, problem)
         before = old.model() if old and old.version else None
@@ -112,9 +102,7 @@ class Registrar:
     ) -> Outcome:
         """Reserves the pid, writes the dataset to ICAT, then stores and publishes it."""
         assert part.dataset is not None  # noqa: S101  # dataset() returned a refusal
-        if record.instrument:
-            instrument = Part("instrument", record.instrument.name)
-            await self._store_instrument(record.instrument, task, instrument)
+        await self._instruments.register_of(record, task)
         old = old or await self._records.reserve(record.pid, "dataset", task.claim.job_id)
         if problem := pid_conflict(old, "dataset", "pid"):
             raise Invalid(problem.reason, field="pid")
@@ -140,39 +128,17 @@ class Registrar:
         )
         file_list = await self._file_lists.parts(record, files, updated.version)
         write = RecordWrite(updated, write_of(updated).events, file_list)
-        others = await self._superseded(record, task) if updated.version == 1 else []
+        others = await self._succession.writes(
+            record,
+            task.changed,
+            is_new=updated.version == 1,
+            owner=document_pid(task.document) if task.document else None,
+        )
         if not await self._records.save(write, *others):
             raise Unavailable(f"another job changed {record.pid} at the same time")
         return outcome(
             part, record.pid, updated.version, changed=True, supersedes=record.supersedes
         )
-
-    async def _superseded(self, record: Dataset, task: Task) -> list[RecordWrite]:
-        """Returns the writes that point the edition before, and its documents, to this dataset."""
-        old = await self._records.find(record.supersedes) if record.supersedes else None
-        if old is None:
-            return []
-        before = Dataset.model_validate_json(old.body)
-        writes = [
-            write_of(
-                task.next_version(
-                    old,
-                    "dataset",
-                    old.pid,
-                    before.model_copy(update={"superseded_by": record.pid}),
-                    why="superseded",
-                    superseded_by=record.pid,
-                )
-            )
-        ]
-        owner = document_pid(task.document) if task.document else None
-        for stored in await self._records.documents_with(old.pid):
-            if stored.pid != owner and stored.withdrawn is None:
-                document = Document.model_validate_json(stored.body)
-                document = versioning.with_member(document, old.pid, record.pid)
-                updated = task.next_version(stored, "document", stored.pid, document)
-                writes.append(write_of(updated))
-        return writes
 
     async def document(
         self, part: DocumentPart, members: Sequence[str], task: Task, place: str = "document"
@@ -204,17 +170,19 @@ class Registrar:
             raise Unavailable(f"another job changed {record.pid} at the same time")
         return outcome(part, record.pid, updated.version, changed=True)
 
-    async def member_pid(self, part: DatasetPart, registered: Outcome) -> str | None:
-        """Returns the pid by which the document lists the dataset.
+    async def member_pids(self, part: DatasetPart, registered: Outcome) -> list[str]:
+        """Returns the pids by which the document lists the dataset; see Succession.listed.
 
         A dataset that is refused now stays listed if it was registered before.
         """
         if registered.pid is not None:
-            return registered.pid
+            return await self._succession.listed(registered.pid)
         if part.dataset is None:
-            return None
+            return []
         old = await self._records.find_newest(dataset_pid(part.dataset))
-        return old.pid if old is not None and old.version > 0 else None
+        if old is None or not old.version:
+            return []
+        return await self._succession.listed(old.pid)
 
 
 def _dataset_record(

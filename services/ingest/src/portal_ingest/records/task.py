@@ -43,6 +43,17 @@ class Task:
             **fields,
         )
 
+    def changed(
+        self,
+        stored: StoredRecord,
+        record: BaseModel,
+        *,
+        why: versioning.ChangeKind | None = None,
+        **fields: Any,
+    ) -> StoredRecord:
+        """Returns the next version of a stored record, made by this job."""
+        return self.next_version(stored, stored.kind, stored.pid, record, why=why, **fields)
+
     def unchanged(
         self, part: Part, pid: str, stored: StoredRecord, *, supersedes: str | None = None
     ) -> Outcome:

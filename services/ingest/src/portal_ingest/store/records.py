@@ -20,7 +20,8 @@ from portal_shared.runtime.mongo import (
     translate_errors,
 )
 
-from portal_ingest.domain.stored_record import Kind, RecordWrite, StoredRecord
+from portal_ingest.domain.publicity import last_public
+from portal_ingest.domain.stored_record import EditionLink, Kind, RecordWrite, StoredRecord
 from portal_ingest.store.dois import DoiStore
 from portal_ingest.store.file_lists import FileListStore
 
@@ -64,6 +65,13 @@ class RecordStore:
             seen.add(found.pid)
             found = await self.find(found.superseded_by)
         return found
+
+    async def public_among(self, pids: Sequence[str]) -> list[str]:
+        """Returns those of these records that are or were public, in the given order."""
+        with translate_errors():
+            rows = self._records.find({"_id": {"$in": list(pids)}})
+            public = {row["_id"] async for row in rows if last_public(from_row(row)) is not None}
+        return [pid for pid in pids if pid in public]
 
     async def documents_with(self, dataset: str) -> list[StoredRecord]:
         """Returns the documents that list the dataset."""
@@ -122,12 +130,15 @@ class RecordStore:
                 return await self.find(pid)
         return None
 
-    async def save(self, *writes: RecordWrite) -> bool:
+    async def save(self, *writes: RecordWrite | EditionLink) -> bool:
         """Stores all versions with their events, or returns False if any of them is stale."""
 
         async def work(session: Session) -> None:
             for write in writes:
-                await self._save(write, session)
+                if isinstance(write, EditionLink):
+                    await self._link(write, session)
+                else:
+                    await self._save(write, session)
 
         try:
             await transaction(self._client, work)
@@ -148,6 +159,15 @@ class RecordStore:
         await self._dois.enqueue_documents_of(record, session)
         await self._file_lists.replace(record.pid, write.file_list, session)
         await self._outbox.add(session, [*write.events, *write.file_list])
+
+    async def _link(self, link: EditionLink, session: Session) -> None:
+        result = await self._records.update_one(
+            {"_id": link.pid, "version": link.version},
+            {"$set": {"superseded_by": link.superseded_by}},
+            session=session,
+        )
+        if not result.matched_count:
+            raise StaleVersion
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Publishes events without changing a record."""
@@ -186,6 +206,7 @@ def from_row(row: Doc) -> StoredRecord:
         hash=row["hash"],
         job_id=row["job_id"],
         body=row["body"],
+        public_body=row.get("public_body"),
         icat_id=row.get("icat_id"),
         doi=row.get("doi"),
         brought_doi=row.get("brought_doi"),
@@ -207,6 +228,7 @@ def to_row(record: StoredRecord) -> Doc:
         "hash": record.hash,
         "job_id": record.job_id,
         "body": record.body,
+        "public_body": record.public_body,
         "icat_id": record.icat_id,
         "brought_doi": record.brought_doi,
         "document": record.document,
