@@ -49,8 +49,10 @@ check: setup  ## check format, lint, types, import rules and generated contracts
 	$(RUN) lint-imports
 	$(RUN) pytest -q tests/contract
 
-fuzz: setup servers  ## test hostile requests and random filters for a long time
-	PORTAL_TEST_FUZZ=20000 PORTAL_TEST_FILTERS=200000 $(RUN) pytest -o timeout=7200 \
+fuzz: setup servers  ## test hostile requests, random filters and all citation styles
+	PORTAL_TEST_FUZZ=20000 PORTAL_TEST_FILTERS=200000 PORTAL_TEST_STYLES=1 \
+		$(RUN) pytest -o timeout=7200 \
+		tests/unit/gateway/citation/test_styles.py \
 		tests/integration/gateway/http/test_hostile_requests.py \
 		tests/unit/gateway/engine/test_compiler_brute_force.py
 

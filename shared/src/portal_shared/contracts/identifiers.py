@@ -1,6 +1,7 @@
 """Patterns and normal forms of the identifiers that records carry: DOI, ORCID iD and ROR id."""
 
 import re
+from urllib.parse import quote
 
 DOI = re.compile(r"10\.\d{4,9}/\S+")
 _DOI_PREFIXES = (
@@ -10,6 +11,7 @@ _DOI_PREFIXES = (
     "http://dx.doi.org/",
     "doi:",
 )
+_SAFE_IN_DOI_URL = "/:;().,!$&*=@~"
 _ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
 _ORCID_ANY_CASE = re.compile(_ORCID.pattern, re.IGNORECASE)
 _ROR = re.compile(r"(?:https://)?(?:ror\.org/)?(0[a-z0-9]{6}\d{2})", re.IGNORECASE)
@@ -27,6 +29,14 @@ def bare_doi(text: str) -> str:
 def is_doi(text: str) -> bool:
     """Whether the text is a DOI, bare or as a URL."""
     return bool(DOI.fullmatch(bare_doi(text)))
+
+
+def doi_url(doi: str) -> str:
+    """Returns the address of a bare DOI, with the characters escaped that an address cannot hold.
+
+    Source: DOI Handbook, section 3.8 "Encoding".
+    """
+    return f"https://doi.org/{quote(doi, safe=_SAFE_IN_DOI_URL)}"
 
 
 def is_orcid(text: str) -> bool:

@@ -12,6 +12,7 @@ from portal_shared.contracts.events import (
     DoiMinted,
     Event,
 )
+from portal_shared.contracts.identifiers import doi_url
 from portal_shared.contracts.records import Dataset, Document
 
 from portal_doi.domain.registration import Registration, State
@@ -36,7 +37,7 @@ class Outcome:
 
 def adopted(row: RegistryRow, doi: str, state: State) -> Outcome:
     """The record has a DOI that is not ours; it is recorded as it is."""
-    publication = Publication(doi, f"https://doi.org/{doi}", adopted=True, state=state)
+    publication = Publication(doi, doi_url(doi), adopted=True, state=state)
     return _published(row, publication, {"state": "adopted"})
 
 

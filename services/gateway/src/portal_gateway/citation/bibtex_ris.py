@@ -8,8 +8,8 @@ from portal_gateway.citation.cited_record import CitedRecord, Part
 _BIBTEX = str.maketrans(
     {
         "\\": r"\textbackslash{}",
-        "{": r"\{",
-        "}": r"\}",
+        "{": r"{\textbraceleft}",  # braces count even behind a backslash
+        "}": r"{\textbraceright}",
         "&": r"\&",
         "%": r"\%",
         "$": r"\$",
@@ -19,6 +19,8 @@ _BIBTEX = str.maketrans(
         "^": r"\textasciicircum{}",
     }
 )
+_VERBATIM_LIMITS = frozenset("{}\\")  # what cannot be escaped in a field such as `doi`
+_DIVIDER = re.compile(r",|\band\b", re.IGNORECASE)
 
 
 def csl_json(cited: CitedRecord) -> dict[str, Any]:
@@ -56,11 +58,11 @@ def bibtex(cited: CitedRecord) -> str:
         "title": f"{{{_escaped(cited.title)}}}",
         "year": cited.year,
         "publisher": _escaped(cited.publisher),
-        "version": cited.metadata.get("version"),
-        "doi": cited.doi,
+        "version": _escaped(cited.metadata.get("version") or ""),
+        "doi": None if _VERBATIM_LIMITS.intersection(cited.doi or "") else cited.doi,
         "url": cited.address,
         "keywords": _escaped(", ".join(cited.keywords)),
-        "language": cited.metadata.get("language"),
+        "language": _escaped(cited.metadata.get("language") or ""),
         "copyright": _escaped(rights[0]["rights"]) if rights else None,
         "abstract": _escaped(cited.abstract or ""),
     }
@@ -71,8 +73,14 @@ def bibtex(cited: CitedRecord) -> str:
 
 def _bibtex_name(person: Part) -> str:
     if person.get("familyName"):
-        return f"{_escaped(person['familyName'])}, {_escaped(person['givenName'])}"
+        return f"{_name_part(person['familyName'])}, {_name_part(person['givenName'])}"
     return f"{{{_escaped(person['name'])}}}"
+
+
+def _name_part(text: str) -> str:
+    """Returns a part of a name, in braces if BibTeX would divide it."""
+    escaped = _escaped(text)
+    return f"{{{escaped}}}" if _DIVIDER.search(text) else escaped
 
 
 def _escaped(text: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from portal_shared.contracts.identifiers import doi_url
 from portal_shared.contracts.records import Level
 
 Part = Mapping[str, Any]
@@ -23,7 +24,7 @@ class CitedRecord:
     @property
     def address(self) -> str:
         """The DOI as a URL, else the landing page."""
-        return f"https://doi.org/{self.doi}" if self.doi else self.url
+        return doi_url(self.doi) if self.doi else self.url
 
     @property
     def title(self) -> str:

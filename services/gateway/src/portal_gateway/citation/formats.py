@@ -29,7 +29,7 @@ def datacite_json(cited: CitedRecord) -> dict[str, Any]:
     metadata: dict[str, Any] = {"url": cited.url, **cited.metadata}
     if not cited.doi:
         return metadata
-    return {"id": f"https://doi.org/{cited.doi}", "doi": cited.doi, **metadata}
+    return {"id": cited.address, "doi": cited.doi, **metadata}
 
 
 def datacite_xml(cited: CitedRecord) -> str:

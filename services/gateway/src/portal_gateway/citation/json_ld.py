@@ -3,6 +3,8 @@
 from typing import Any
 from urllib.parse import quote
 
+from portal_shared.contracts.identifiers import doi_url
+
 from portal_gateway.citation.cited_record import CitedRecord, Part, orcid_url
 
 CONFORMS_TO = "https://bioschemas.org/profiles/Dataset/1.0-RELEASE"
@@ -101,7 +103,7 @@ def _related(cited: CitedRecord) -> dict[str, list[dict[str, str]]]:
         text = one["relatedIdentifier"]
         if name:
             doi = one["relatedIdentifierType"] == "DOI"
-            address = f"https://doi.org/{text}" if doi else text
+            address = doi_url(text) if doi else text
             found.setdefault(name, []).append({"@id": address})
     return found
 

