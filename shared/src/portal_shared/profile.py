@@ -85,6 +85,7 @@ class ParameterRule(ProfileModel):
     maximum: float | None = None
     required: bool = False  # in every dataset
     free_text: bool = False  # searched, but not counted, suggested or quoted
+    reference: bool = False  # the name of another record: not searched as words
 
 
 class SearchRules(ProfileModel):

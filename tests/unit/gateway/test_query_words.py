@@ -1,7 +1,9 @@
 """Words of a query, as they are sent to the engine."""
 
+import pytest
 from portal_gateway.search import query_words
 from portal_gateway.search.query_words import Word
+from portal_shared.search import apostrophes, quantities
 
 
 def test_empty_words_are_left_out_unless_there_are_no_others() -> None:
@@ -26,20 +28,58 @@ def test_spellings_that_a_profile_knows_are_no_identifiers() -> None:
 
 
 def test_rare_words_come_first_and_unknown_ones_are_dropped() -> None:
-    listed = query_words.parse_words("left kidney body LADAF-2021-17 renal")
+    listed = query_words.parse_words("left kidney torso LADAF-2021-17 renal")
     counts = dict(zip(listed, (90, 38, 0, 12, 40), strict=True))
-    chosen = query_words.choose_words(listed, counts, begun=40)
-    assert chosen == '"LADAF-2021-17" kidney renal left '
+    chosen = query_words.rarest_first(listed, counts)
+    assert query_words.join_words(chosen) == '"LADAF-2021-17" kidney renal left '
 
 
-def test_a_word_still_being_typed_stays_last() -> None:
-    listed = [Word("left", exact=False), Word("kidn", exact=False)]
-    assert query_words.choose_words(listed, {listed[0]: 9, listed[1]: 0}, begun=5) == "left kidn"
+def test_a_phrase_with_a_meaning_is_one_word() -> None:
+    found = query_words.parse_words("left kidney, region of interest")
+    assert [w.text for w in found] == ["left", "kidney", "region of interest"]
 
 
-def test_without_any_known_word_there_is_no_query() -> None:
-    listed = [Word("xyzzy", exact=False)]
-    assert query_words.choose_words(listed, {listed[0]: 0}, begun=0) is None
+@pytest.mark.parametrize("sign", apostrophes.SIGNS)
+def test_an_apostrophe_leaves_no_single_letter(sign: str) -> None:
+    for written, words in [
+        (f"Crohn{sign}s", ["Crohn"]),
+        (f"Crohn{sign}s disease", ["Crohn", "disease"]),
+        (f"O{sign}Brien", ["Brien"]),
+        (f"l{sign}hôpital", ["hôpital"]),
+        (f"kidneys{sign}", ["kidneys"]),
+        (f"rock{sign}n{sign}roll", ["rock", "roll"]),
+    ]:
+        assert [w.text for w in query_words.parse_words(written)] == words
+
+
+def test_a_letter_cut_off_by_punctuation_is_no_word_but_a_typed_letter_is() -> None:
+    assert [w.text for w in query_words.parse_words("kidney/s")] == ["kidney"]
+    assert [w.text for w in query_words.parse_words("Walsh C.")] == ["Walsh", "C"]
+    assert [w.text for w in query_words.parse_words("x")] == ["x"]
+
+
+@pytest.mark.parametrize(("text", "expected"), [("kidn", True), ("s", False), ("vitamin-c", False),
+                                                ("hip-ct", True)])  # fmt: skip
+def test_a_single_letter_is_never_an_unfinished_word(text: str, *, expected: bool) -> None:
+    assert Word(text, exact=False).may_be_unfinished is expected
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["25.08um", "25.08 um", "25.08\u00b5m", "25.08 \u00b5m", "25.08\u03bcm", "25,08 µm",
+     "25.08\u00a0µm", "25.08 micrometers", "25.08 microns", "0.02508 mm", "250800 \u212b",
+     "250800 \u00c5", "250800 A\u030a"],
+)  # fmt: skip
+def test_a_quantity_is_one_word_however_it_is_written(written: str) -> None:
+    (word,) = query_words.parse_words(written)
+    assert word.text == quantities.word(25.08, "um")
+    assert word.exact
+    assert word.shown.text == quantities.normalize(written)
+
+
+@pytest.mark.parametrize("written", ["VOI-01 at 2", "LADAF-2021-17 m", "5 kidneys", "2021 a", "3"])
+def test_an_identifier_or_a_plain_number_is_no_quantity(written: str) -> None:
+    assert all(not w.written for w in query_words.parse_words(written))
 
 
 def test_a_hostile_query_is_only_words() -> None:

@@ -1,13 +1,15 @@
 """Search documents: the texts, filter fields and ready answers that are built from a record."""
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from portal_indexer import index_settings, search_documents
 from portal_shared import units
-from portal_shared.contracts.records import Dataset
-from portal_shared.search import index_fields
+from portal_shared.contracts.records import Dataset, Document
+from portal_shared.search import index_fields, quantities
 
 from tests import builders
 
@@ -103,3 +105,83 @@ def test_synonyms_go_both_ways() -> None:
         "covid": ["corona", "sars-cov2"],
         "sars-cov2": ["covid"],
     }
+
+
+def kidneys() -> Document:
+    """The document of both kidneys of a donor."""
+    sides = [{"name": "organ_context", "value": side} for side in ("left", "right")]
+    return builders.document(
+        "K",
+        title="Kidney of donor D1",
+        keywords=("kidney", "left", "right", "HiP-CT"),
+        parameters=[{"name": "organ", "value": "kidney"}, *sides],
+        datasets=("R",),
+    )
+
+
+def right_kidney(**fields: Any) -> Dataset:
+    values = {"organ": "kidney", "organ_context": "right", "donor": "D1", **fields}
+    parameters = [{"name": n, "value": v} for n, v in values.items()]
+    return dataset("R", title="Volume", samples=[], document="K", parameters=parameters)
+
+
+def test_a_dataset_has_the_words_of_its_document_that_are_true_of_it() -> None:
+    found = search_documents.build_dataset(right_kidney(), documents=[kidneys()])["documents"]
+    assert found == ["Kidney of donor D1", "kidney", "right", "HiP-CT"]
+
+
+@pytest.mark.parametrize(
+    "title", ["Hearts and kidneys", "Cardiac and renal imaging", "heart/kidney"]
+)
+def test_organs_that_a_dataset_has_not_are_left_out_of_the_title_above(title: str) -> None:
+    above = builders.document("K", title=title, datasets=("R",))
+    built = search_documents.build_dataset(right_kidney(), documents=[above])
+    texts = [t for name in ("documents", "facts", "forms") for t in built[name]]
+    words = set(re.findall(r"\w+", " ".join(texts).lower()))
+    assert not words & {"heart", "hearts", "cardiac"}
+    assert {"kidney", "renal"} <= words
+
+
+def test_a_proposal_that_lists_a_dataset_of_another_document_does_not_describe_it() -> None:
+    proposal = builders.document("P", title="Lungs", keywords=("lung",), datasets=("R",))
+    built = search_documents.build_dataset(right_kidney(), documents=[kidneys(), proposal])
+    assert "lung" not in " ".join([*built["documents"], *built["forms"]]).lower()
+    alone = search_documents.build_dataset(dataset("R", parameters=[]), documents=[proposal])
+    assert alone["documents"] == ["Lungs", "lung"]
+
+
+def test_free_text_about_a_person_is_apart_from_the_texts_that_describe_the_record() -> None:
+    built = search_documents.build_dataset(right_kidney(medical_history="Lung cancer, 1.4 cm"))
+    described = " ".join(t for name in index_fields.DESCRIBING["datasets"] for t in built[name])
+    assert "lung" not in described.lower()
+    assert "Lung cancer, 1.4 cm" in built["notes"]
+    assert "cancers" in built["notes"]
+    quantity = quantities.word(14, "mm")
+    assert quantity in built["notes"]
+    assert quantity not in built["numbers"]
+
+
+def test_the_name_of_another_record_and_a_misleading_value_are_not_searched() -> None:
+    facts = search_documents.build_dataset(
+        right_kidney(registration_target="D1_kidney_25.08um", dataset_type="overview", optic="Zoom")
+    )["facts"]
+    assert "overview" in facts
+    assert not {"Zoom", "D1_kidney_25.08um"} & set(facts)
+
+
+def test_numbers_with_units_are_words_in_every_unit_and_place() -> None:
+    built = search_documents.build_dataset(dataset(title="Zoom at 2\u00b5m (VOI-03 at 4.5um)"))
+    for value, unit in [(6.49, "um"), (2, "um"), (0.0045, "mm"), (63, "years")]:
+        assert quantities.word(value, unit) in built["numbers"]
+    assert quantities.word(3, "at") not in built["numbers"]
+
+
+def test_words_have_forms_without_apostrophes_and_micro_signs() -> None:
+    built = search_documents.build_dataset(dataset(title="Crohn\u2019s disease by PPC-Sr\u00b5CT"))
+    assert {"crohn", "srmicroct", "sruct", "diseases"} <= set(built["forms"])
+
+
+def test_synonyms_are_forms_of_each_other() -> None:
+    assert {"cardiac", "subregions", "region of interest"} <= set(
+        search_documents.build_dataset(dataset())["forms"]
+    )

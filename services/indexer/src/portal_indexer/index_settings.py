@@ -5,38 +5,12 @@ from typing import Any
 
 from portal_shared.search import index_fields, query_terms
 
-SEARCHABLE = {
-    index_fields.DOCUMENTS: [
-        "title",
-        "keywords",
-        "summary",
-        "members",
-        "datasets",
-        "samples",
-        "techniques",
-        "facts",
-        "forms",
-        "identifiers",
-        "numbers",
-    ],
-    index_fields.DATASETS: [
-        "title",
-        "samples",
-        "techniques",
-        "facts",
-        "documents",
-        "forms",
-        "identifiers",
-        "numbers",
-    ],
-    index_fields.INSTRUMENTS: ["name", "facility", "identifiers"],
-}
 MAX_HITS = 10_000_000
 
 
 def settings(index: str) -> dict[str, Any]:
     return {
-        "searchableAttributes": SEARCHABLE[index],
+        "searchableAttributes": list(index_fields.SEARCHABLE[index]),
         "displayedAttributes": ["*"],
         "filterableAttributes": sorted(index_fields.FILTERABLE),
         "sortableAttributes": sorted(index_fields.SORTABLE),

@@ -24,6 +24,7 @@ from portal_indexer.settings import IndexerSettings
 T = TypeVar("T")
 REQUEST_SECONDS = 60
 POLL_MS = 20
+FIELD_SETTINGS = ("filterableAttributes", "searchableAttributes")
 
 
 class Meilisearch:
@@ -42,7 +43,7 @@ class Meilisearch:
 
     async def ensure(self, index: str, settings: dict[str, Any]) -> bool:
         """Creates or updates an index. Returns whether all records have to be sent again: the
-        index is new, or its filterable fields changed.
+        index is new, or its filterable or searchable fields changed.
         """
         return await self._call(lambda: self._ensure(self._prefix + index, settings))
 
@@ -59,7 +60,7 @@ class Meilisearch:
         changed = {k: v for k, v in settings.items() if _canonical(current.get(k)) != _canonical(v)}
         if changed:
             self._wait(self._client.index(uid).update_settings(changed))
-        return created or "filterableAttributes" in changed
+        return created or not changed.keys().isdisjoint(FIELD_SETTINGS)
 
     async def replace(self, index: str, documents: Sequence[dict[str, Any]]) -> None:
         """Adds or replaces documents. Raises Invalid if Meilisearch refuses one of them."""

@@ -1,14 +1,11 @@
 """Builds the search document of a record: texts to search, fields to filter, ready answer."""
 
 import json
-import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Any
 
-import inflect
 from portal_shared.contracts.records import Dataset, Document, Instrument, pid_key
-from portal_shared.search import index_fields, query_terms, techniques
+from portal_shared.search import apostrophes, index_fields, query_terms, techniques
 
 from portal_indexer import filter_fields as fields
 from portal_indexer.panosc_records import (
@@ -19,6 +16,7 @@ from portal_indexer.panosc_records import (
     panosc_document,
     panosc_instrument,
 )
+from portal_indexer.texts import document_words, parameter_texts, word_forms
 
 SearchDocument = dict[str, Any]
 
@@ -28,11 +26,6 @@ INSTRUMENT_TEXTS = ("pid", "name", "facility")
 DATASET_FACETS = ("keywords", "license", "availability")
 DOCUMENT_FACETS = ("keywords", "type", "license")
 INSTRUMENT_FACETS = ("name", "facility")
-MIN_LETTERS = 3  # of a word whose singular or plural is indexed
-MAX_FORMS = 2000  # of one record
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_WORD = re.compile(r"[A-Za-z]+")
-_INFLECT = inflect.engine()
 
 
 def build_dataset(
@@ -47,15 +40,15 @@ def build_dataset(
     texts = {
         "title": record.title,
         "samples": _sample_texts(relations),
+        "keywords": list(record.keywords),
         "techniques": _technique_names(relations),
-        "facts": parameter_texts(relations["parameters"], (record.title,)),
+        "facts": parameter_texts.facts(relations["parameters"], (record.title, *record.keywords)),
+        "documents": document_words.true_texts(record, documents),
     }
     return {
         **_common_fields(api_record, relations),
         **texts,
-        "forms": _other_forms(texts),
-        "documents": [t for d in documents for t in (d.title, *d.keywords)],
-        "numbers": parameter_numbers(relations["parameters"]),
+        **_derived_texts(texts, relations["parameters"]),
         "identifiers": [record.pid, record.name, *_dois(api_record)],
         **_dataset_fields(api_record, relations),
         **fields.pattern_fields(api_record, index_fields.PATTERN_FIELDS[index_fields.DATASETS]),
@@ -82,14 +75,13 @@ def build_document(
         "datasets": sorted({d.title for d in datasets}),
         "samples": _distinct(t for _, r in below for t in _sample_texts(r)),
         "techniques": _distinct(t for _, r in below for t in _technique_names(r)),
-        "facts": parameter_texts(rows, (record.title, *record.keywords)),
+        "facts": parameter_texts.facts(rows, (record.title, *record.keywords)),
     }
     return {
         **_common_fields(api_record, relations),
         **texts,
         "members": _name_variants(persons),
-        "forms": _other_forms(texts),
-        "numbers": parameter_numbers(rows),
+        **_derived_texts(texts, rows),
         "identifiers": [record.pid, record.name, *_dois(api_record), *(d.pid for d in datasets)],
         index_fields.TEXT_DIGESTS: fields.digests(api_record, DOCUMENT_TEXTS),
         **fields.pattern_fields(api_record, index_fields.PATTERN_FIELDS[index_fields.DOCUMENTS]),
@@ -132,47 +124,15 @@ def ready_answers(document: SearchDocument) -> dict[str, str]:
     return {name: document[name] for name in (index_fields.JSON, index_fields.RELATIONS)}
 
 
-def parameter_texts(rows: Iterable[PanoscRecord], others: Iterable[str] = ()) -> list[str]:
-    """Returns the texts of parameters in the forms in which people search them.
-
-    These are: with the words of camel case apart, and with and without leading zeros. Of the
-    `others`, texts are returned in which the profile replaces phrases.
-    """
-    found: list[str] = [r for t in others if (r := query_terms.replace_phrases(t)) != t]
-    for row in rows:
-        value = row["value"]
-        if not isinstance(value, str) or not value.strip():
-            continue
-        read = query_terms.replace_phrases(value)
-        found += [read, _CAMEL.sub(" ", read), *query_terms.number_variants(read)]
-    return _distinct(found)
-
-
-def parameter_numbers(rows: Iterable[PanoscRecord]) -> list[str]:
-    """Returns the parameter values that have a fraction, with their units.
-
-    Integers are left out: they occur in too many records to help a search.
-    """
-    return _distinct(
-        f"{row['value']} {row.get('unit') or ''}".strip()
-        for row in rows
-        if isinstance(row["value"], float) and not row["value"].is_integer()
-    )
-
-
-def _other_forms(texts: SearchDocument) -> list[str]:
-    """Returns the singular and plural forms of the texts' words that the texts lack."""
-    lists = [[v] if isinstance(v, str) else v for v in texts.values()]
-    found = (word.lower() for listed in lists for text in listed for word in _WORD.findall(text))
-    words = {word for word in found if len(word) >= MIN_LETTERS}
-    forms = {form for word in words for form in _singular_or_plural(word)}
-    return sorted(forms - words)[:MAX_FORMS]
-
-
-@lru_cache(maxsize=100_000)
-def _singular_or_plural(word: str) -> tuple[str, ...]:
-    singular = _INFLECT.singular_noun(word)
-    return (str(singular),) if singular else (_INFLECT.plural_noun(word),)
+def _derived_texts(texts: SearchDocument, rows: Sequence[PanoscRecord]) -> SearchDocument:
+    """Returns other forms of the words, the notes about persons, and the quantities."""
+    listed = [t for value in texts.values() for t in ([value] if isinstance(value, str) else value)]
+    notes = parameter_texts.notes(rows)
+    return {
+        "forms": word_forms.other_forms(listed),
+        "numbers": parameter_texts.numbers(rows, listed),
+        index_fields.NOTES: [*notes, *word_forms.other_forms(notes)],
+    }
 
 
 def _common_fields(api_record: PanoscRecord, relations: PanoscRecord) -> SearchDocument:
@@ -244,7 +204,7 @@ def _name_variants(persons: Iterable[PanoscRecord]) -> list[str]:
         last, first = person.get("lastName", last), person.get("firstName", first)
         if first and last:
             found += [f"{last} {first}", f"{last} {first[:1]}"]
-    return _distinct(found)
+    return _distinct([*found, *(form for name in found for form in apostrophes.forms(name))])
 
 
 def _dois(api_record: PanoscRecord) -> list[str]:

@@ -33,6 +33,22 @@ PARENT_DOCUMENTS = "up"  # of a dataset: ancestor_key of its public documents
 DATASET_COUNT = "nd"  # of a document; if it is 1, DATASET_FIELDS describes that one dataset
 FACETS = "facet"  # values to count, by facet
 
+NOTES = "notes"  # free text about persons, for example a medical history
+SEARCHABLE = {  # texts of each index, by falling weight
+    DOCUMENTS: (
+        *("title", "keywords", "summary", "members", "datasets", "samples", "techniques"),
+        *("facts", "forms", "identifiers", "numbers", NOTES),
+    ),
+    DATASETS: (
+        *("title", "samples", "keywords", "techniques", "facts", "documents"),
+        *("forms", "identifiers", "numbers", NOTES),
+    ),
+    INSTRUMENTS: ("name", "facility", "identifiers"),
+}
+DESCRIBING = {  # the searchable texts that describe the record itself
+    index: tuple(name for name in names if name != NOTES) for index, names in SEARCHABLE.items()
+}
+
 FILTERABLE = (
     *(ID, TEXT_DIGESTS, NUMBERS, GRAMS, WORDS, TECHNIQUES, INSTRUMENT, SAMPLES, MEMBERS),
     *(PARAMETERS, PARAMETER_NAMES, DATASET_FIELDS, PARENT_DOCUMENTS, DATASET_COUNT, FACETS),

@@ -4,6 +4,7 @@ The indexer applies them to texts, the gateway to queries.
 """
 
 import re
+from collections.abc import Iterable
 from functools import cache
 
 from portal_shared import profile
@@ -40,6 +41,74 @@ def synonyms() -> tuple[tuple[str, ...], ...]:
 
 
 @cache
+def synonym_phrases() -> re.Pattern[str] | None:
+    """Returns a pattern of the synonyms of several words; blanks and hyphens are alike in it."""
+    phrases = [p for group in synonyms() for p in group if re.search(r"[\s-]", p)]
+    return _phrase_regex(phrases) if phrases else None
+
+
+@cache
+def references() -> frozenset[str]:
+    """Returns parameters that name another record: its words do not describe this one."""
+    return frozenset(
+        parameter
+        for name in profile.names()
+        for parameter, rule in profile.load(name).parameters.items()
+        if rule.reference
+    )
+
+
+@cache
+def listed_values() -> dict[str, frozenset[str]]:
+    """Returns the allowed values of each parameter for which a profile lists them."""
+    found: dict[str, frozenset[str]] = {}
+    for name in profile.names():
+        for parameter, rule in profile.load(name).parameters.items():
+            found[parameter] = found.get(parameter, frozenset()) | frozenset(rule.values)
+    return {parameter: values for parameter, values in found.items() if values}
+
+
+def same_meaning(text: str) -> tuple[str, ...]:
+    """Returns the text in lower case and its synonyms."""
+    lower = text.lower()
+    return tuple(dict.fromkeys((lower, *_meanings().get(_normalize(lower), ()))))
+
+
+def other_meanings(texts: Iterable[str]) -> set[str]:
+    """Returns the synonyms of words and phrases in the texts, in lower case."""
+    pattern = _synonym_pattern()
+    if pattern is None:
+        return set()
+    found = {_normalize(m) for text in texts for m in pattern.findall(text)}
+    return {other for one in found for other in _meanings()[one]}
+
+
+@cache
+def _meanings() -> dict[str, tuple[str, ...]]:
+    """Returns the synonyms of each word or phrase, in lower case and without itself."""
+    found: dict[str, list[str]] = {}
+    for group in synonyms():
+        for word in group:
+            others = [w.lower() for w in group if w != word]
+            found.setdefault(_normalize(word), []).extend(others)
+    return {word: tuple(dict.fromkeys(others)) for word, others in found.items()}
+
+
+@cache
+def _synonym_pattern() -> re.Pattern[str] | None:
+    words = [word for group in synonyms() for word in group]
+    return _phrase_regex(words) if words else None
+
+
+def _phrase_regex(phrases: Iterable[str]) -> re.Pattern[str]:
+    """Returns a pattern of whole phrases; blanks, hyphens and underscores are alike in it."""
+    longest_first = sorted(set(phrases), key=len, reverse=True)
+    parts = (map(re.escape, re.split(r"[\s-]+", phrase)) for phrase in longest_first)
+    listed = "|".join(r"[\s_-]+".join(words) for words in parts)
+    return re.compile(rf"(?<![^\W_])(?:{listed})(?![^\W_])", re.IGNORECASE)
+
+
+@cache
 def free_text_parameters() -> frozenset[str]:
     """Returns parameters with free text: searched, but not counted, suggested or quoted."""
     return frozenset(
@@ -65,7 +134,7 @@ def _phrase_pattern() -> tuple[re.Pattern[str] | None, dict[str, str]]:
 
 
 def _normalize(phrase: str) -> str:
-    return " ".join(re.split(r"[\s-]+", phrase.strip().lower()))
+    return " ".join(re.split(r"[\s_-]+", phrase.strip().lower()))
 
 
 @cache

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from portal_shared.contracts.jobs import DatasetIn, DocumentIn, Job
 from portal_shared.contracts.records import Dataset, Document, FileSummary
 
 from tests.drivers.portal import Portal
+from tests.integration.gateway.search import reader_questions
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DONOR = "LADAF-2021-17"
@@ -27,7 +29,8 @@ def events() -> list[Event]:
     published = build_atlas(read_installed().entries)
     names = jobs.select_documents(published)
     found: list[Event] = []
-    for one in jobs.publication_jobs(published, names, release="t", files={}):
+    organs = jobs.publication_jobs(published, names, release="t", files={})
+    for one in [*organs, *jobs.proposal_jobs(published, release="t")]:
         given = Job.model_validate_json(one.body)
         assert given.document is not None
         datasets = [dataset(d, given.document.name) for d in given.datasets]
@@ -41,15 +44,20 @@ def dataset(given: DatasetIn, name: str) -> Dataset:
 
 
 def document(given: DocumentIn, datasets: list[Dataset]) -> Document:
-    pids = [d.pid for d in datasets]
+    pids = [d.pid for d in datasets] or given.other_datasets
     return mapping.document_record(given, profile=PROFILE, datasets=pids)
 
 
 def remembered() -> list[Event]:
     history = {"name": "medical_history", "value": "Alzheimer disease"}
-    one = DatasetIn(name="test-brain", title="Brain", created="2021-01-01T00:00:00Z",
+    one = DatasetIn(name="test-brain", title="Brain", created=datetime(2021, 1, 1, tzinfo=UTC),
                     parameters=[history])  # pyright: ignore[reportArgumentType]  # fmt: skip
     return [DatasetRegistered(dataset=dataset(one, "none"), version=1)]
+
+
+@pytest.fixture(scope="module")
+def answers() -> dict[str, set[str]]:
+    return reader_questions.answers()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -98,7 +106,8 @@ async def test_the_same_zooms_by_conditions(api: Portal) -> None:
              of("voxel_size", {"between": [0.002, 0.0065]}, "mm")]  # fmt: skip
     assert set(await api.pids("/api/Datasets", filter={"include": includes})) == LEFT_ZOOMS
     below = {"relation": "datasets", "scope": {"include": includes}}
-    assert await api.pids("/api/Documents", filter={"include": [below]}) == [f"{DONOR}_kidney"]
+    found = await api.pids("/api/Documents", filter={"include": [below]})
+    assert found == [f"{DONOR}_kidney", "proposal-md1290"]
 
 
 @pytest.mark.parametrize(
@@ -113,6 +122,41 @@ async def test_overviews_of_the_testes_come_first(api: Portal, question: str) ->
     found = await first(api, question, most=2)
     assert len(found) == 2
     assert all("testis" in pid and "9.595um" in pid and DONOR in pid for pid in found)
+
+
+@pytest.mark.parametrize("question", reader_questions.QUESTIONS)
+async def test_a_search_finds_what_was_meant(
+    api: Portal, question: str, answers: dict[str, set[str]]
+) -> None:
+    expected = answers[question]
+    found = set(await first(api, question, most=0)) - {"test-brain"}
+    assert expected
+    assert found >= expected
+    assert len(found & expected) / len(found) >= 0.98
+    counted = (await api.get("/api/Datasets/count", query=question)).json()["count"]
+    assert abs(counted - len(found)) <= 1  # test-brain
+    assert set(await first(api, question)) - {"test-brain"} <= expected
+
+
+@pytest.mark.parametrize("organ", ["kidney", "lung", "heart", "brain", "liver", "eye"])
+async def test_documents_are_found_by_their_datasets(api: Portal, organ: str) -> None:
+    expected = reader_questions.documents_of(organ)
+    assert set(await first(api, organ, "Documents", most=0)) == expected
+
+
+@pytest.mark.parametrize("sign", ["'", "\u2019", "\u02bc"])
+async def test_a_possessive_finds_what_the_word_finds(api: Portal, sign: str) -> None:
+    assert await first(api, f"Crohn{sign}s") == []
+    assert await first(api, f"Alzheimer{sign}s", most=0) == ["test-brain"]
+    assert await first(api, f"heart{sign}s", most=0) == await first(api, "heart", most=0)
+
+
+async def test_an_unfinished_word_finds_what_it_begins(api: Portal) -> None:
+    assert set(await first(api, "placen")) == set(await first(api, "placenta"))
+    assert set(await first(api, "left kidn", most=0)) == set(
+        await first(api, "left kidney", most=0)
+    )
+    assert await first(api, "q") == []
 
 
 async def test_there_is_no_ear(api: Portal) -> None:

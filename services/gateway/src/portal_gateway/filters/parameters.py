@@ -147,8 +147,8 @@ def _same_unit(stored: str | None, wanted: str | None, name: str) -> bool:
     a, b = units.normalize(stored or ""), units.normalize(wanted or "")
     if a == b:
         return True
-    known = units.find(a, name)
-    return known is not None and known == units.find(b, name)
+    known, other = units.find(a, name), units.find(b, name)
+    return known is not None and other is not None and known.is_same(other)
 
 
 def _convert_value(row: Row, unit: str | None) -> float | None:

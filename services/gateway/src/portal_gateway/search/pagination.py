@@ -207,7 +207,7 @@ class Paginator:
         for start in range(0, len(keys), MAX_PIDS_PER_REQUEST):
             some = keys[start : start + MAX_PIDS_PER_REQUEST]
             by_pid = dataset_join.pid_filter([k["pid"] for k in some], ALL_ROWS)
-            page_plan = replace(plan, filter=by_pid, query="", time_budget=TimeBudget(math.inf))
+            page_plan = replace(plan, filter=by_pid, words=None, time_budget=TimeBudget(math.inf))
             query = page_plan.engine_query(
                 limit=MAX_PIDS_PER_REQUEST, attributesToRetrieve=plan.attributes
             )

@@ -21,8 +21,9 @@ from portal_gateway.filters import includes, predicates, techniques
 from portal_gateway.filters.ast import Row, Search
 from portal_gateway.filters.schema import COLLECTIONS
 from portal_gateway.filters.techniques import Names
-from portal_gateway.search import dataset_join, query_words, relations
+from portal_gateway.search import dataset_join, relations, word_search
 from portal_gateway.search.time_budget import TimeBudget
+from portal_gateway.search.word_search import WordSearch
 
 SCORE_WITHOUT_QUERY = 0.5
 BATCH_SIZE = 1000
@@ -37,7 +38,7 @@ class Plan:
     search: Search
     names: Names
     filter: Filter
-    query: str
+    words: WordSearch | None  # None: the search has no words
     sort: tuple[str, ...] | None  # None: the engine cannot sort by the requested order
     time_budget: TimeBudget = field(default_factory=TimeBudget)
 
@@ -64,8 +65,8 @@ class Plan:
         query: dict[str, Any] = {"sort": list(self.sort or ("order:asc",)), **options}
         if self.filter.text:
             query["filter"] = self.filter.text
-        if self.query:
-            query |= {"q": self.query, "matchingStrategy": "last", "showRankingScore": True}
+        if self.words:
+            query |= {**self.words.parameters(), "showRankingScore": True}
         return query
 
 
@@ -82,26 +83,10 @@ class Searcher:
         if compiled.nothing:
             return None
         index = COLLECTIONS[search.entity.name]
-        query = await self._engine_words(index, search.query) if search.query else ""
-        if query is None:
+        words = await word_search.choose(self.engine, index, search.query) if search.query else None
+        if search.query and words is None:
             return None
-        return Plan(search, names, compiled, query, _sort(search))
-
-    async def _engine_words(self, index: str, query: str) -> str | None:
-        """Returns the query's words, the rarest first; None if no record has any of them."""
-        words = query_words.parse_words(query)
-        if not words:
-            return None
-        queries = [
-            *(query_words.join_words([w], unfinished=False) for w in words),
-            words[-1].text,
-        ]
-        counts = await self.engine.multi_search(
-            index,
-            [{"q": q, "matchingStrategy": "all", "hitsPerPage": 0, "page": 1} for q in queries],
-        )
-        whole = {w: c["totalHits"] for w, c in zip(words, counts, strict=False)}
-        return query_words.choose_words(words, whole, begun=counts[-1]["totalHits"])
+        return Plan(search, names, compiled, words, _sort(search))
 
     async def count(self, search: Search) -> int:
         """Counts the records that satisfy the search."""

@@ -1,34 +1,80 @@
-"""Prepares the words of a query for the engine: empty words, identifiers, synonyms, order."""
+"""The words of a query: without empty words; identifiers, quantities and synonyms recognised."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from portal_shared.search import query_terms
+from portal_shared.search import apostrophes, quantities, query_terms
 
 MAX_WORDS = 10  # limit of the engine
 MAX_CHARACTERS = 500
-_TOKEN = re.compile(r"[^\s\"'“”„«»(),;:!?\[\]{}<>|\\/=*&^~`]+")
+MIN_BEGUN_LETTERS = 2  # of an unfinished word: a single letter begins too many words
+_CHUNK = re.compile(r"\S+")
+_TOKEN = re.compile(r"[^\s\"“”„«»(),;:!?\[\]{}<>|\\/=*&^~]+")
+_LAST_PART = re.compile(r"[^\W_]*$")
 
 
 @dataclass(frozen=True)
 class Word:
     text: str
     exact: bool  # an identifier or a number: similar words do not match
+    written: str = ""  # as in the query, if that differs from the text
 
     @property
     def quoted(self) -> str:
         return f'"{self.text}"' if self.exact else self.text
 
+    @property
+    def shown(self) -> "Word":
+        """The word as it occurs in texts, to highlight it there."""
+        return Word(self.written, exact=True) if self.written else self
+
+    @property
+    def may_be_unfinished(self) -> bool:
+        part = _LAST_PART.search(self.text)
+        return not self.exact and part is not None and len(part[0]) >= MIN_BEGUN_LETTERS
+
 
 def parse_words(query: str) -> list[Word]:
     """Returns the words to search, without empty words unless there are no others."""
-    read = query_terms.replace_phrases(query[:MAX_CHARACTERS])
-    found = [t.strip(".-_%$#@") for t in _TOKEN.findall(read)]
-    listed = [t for t in dict.fromkeys(found) if t]
-    chosen = [t for t in listed if t.lower() not in query_terms.stop_words()] or listed
-    return [Word(t, _is_identifier(t)) for t in chosen][:MAX_WORDS]
+    plain = quantities.normalize(apostrophes.without(query[:MAX_CHARACTERS]))
+    read = query_terms.replace_phrases(plain)
+    listed = list(dict.fromkeys(_words(read)))
+    stop_words = query_terms.stop_words()
+    chosen = [w for w in listed if w.text.lower() not in stop_words] or listed
+    return chosen[:MAX_WORDS]
+
+
+def _words(text: str) -> Iterator[Word]:
+    """Yields quantities and synonyms of several words as one word each, and all other words."""
+    at = 0
+    for start, end, word in _phrases(text):
+        if start >= at:
+            yield from _single_words(text[at:start])
+            yield word
+            at = end
+    yield from _single_words(text[at:])
+
+
+def _phrases(text: str) -> list[tuple[int, int, Word]]:
+    found = [
+        (q.start, q.end, Word(q.word, exact=True, written=q.written)) for q in quantities.find(text)
+    ]
+    pattern = query_terms.synonym_phrases()
+    if pattern:
+        found += [(*m.span(), Word(m[0], exact=False)) for m in pattern.finditer(text)]
+    return sorted(found, key=lambda phrase: phrase[:2])
+
+
+def _single_words(text: str) -> Iterator[Word]:
+    """Yields the words between punctuation; a letter that punctuation cuts off is no word."""
+    for chunk in _CHUNK.findall(text):
+        tokens = (t.strip(".-_%$#@+") for t in _TOKEN.findall(chunk))
+        parts = [t for t in tokens if t]
+        whole = [t for t in parts if len(t) > 1 or not t.isalpha()]
+        for token in whole if len(parts) > 1 else parts:
+            yield Word(token, _is_identifier(token))
 
 
 def _is_identifier(text: str) -> bool:
@@ -41,26 +87,26 @@ def _synonyms() -> frozenset[str]:
     return frozenset(word.lower() for group in query_terms.synonyms() for word in group)
 
 
-def choose_words(listed: Sequence[Word], counts: Mapping[Word, int], *, begun: int) -> str | None:
-    """Returns the query for the engine; None if no record has any of the words.
+def rarest_first(listed: Sequence[Word], counts: Mapping[Word, int]) -> list[Word]:
+    """Returns the words that some record has: identifiers first, then by number of records.
 
-    The engine drops words from the end if too few records have all of them. So identifiers come
-    first, then rare words; words that no record has are left out. `counts` has the records with
-    each whole word, `begun` those with a word that begins like the last one. If no record has the
-    whole last word, the reader may still be typing it: it stays last.
+    The engine drops words from the end if too few records have all of them.
     """
-    last = listed[-1]
-    unfinished = begun > 0 and not counts[last]
-    known = sorted((w for w in listed if counts[w]), key=lambda w: (not w.exact, counts[w]))
-    parts = [w.quoted for w in known]
-    if unfinished:
-        return " ".join([*parts, last.text])
-    if len(known) == 1 and known[0] is last and not last.exact:
-        return last.text  # the only word: also finds words that begin like it
-    return join_words(known, unfinished=False) or None
+    known = [w for w in listed if counts[w]]
+    return sorted(known, key=lambda w: (not w.exact, counts[w]))
 
 
-def join_words(listed: Sequence[Word], *, unfinished: bool) -> str:
-    """Joins words; a space at the end marks the last word as complete."""
+def join_words(listed: Sequence[Word], *, unfinished: bool = False, exact: bool = False) -> str:
+    """Joins words; a space at the end marks the last word as complete.
+
+    `exact`: the engine neither corrects the words nor adds synonyms to them.
+    """
+    if exact:
+        return " ".join(f'"{w.text}"' for w in listed)
     text = " ".join(w.quoted for w in listed)
     return text if unfinished or not text else text + " "
+
+
+def join_phrase(listed: Sequence[Word]) -> str:
+    """Joins words to a phrase: neighbours in this order."""
+    return f'"{" ".join(w.text for w in listed)}"'

@@ -56,7 +56,7 @@ class Highlighter:
                 f"include pid in fields and use limit {MAX_ROWS} or less"
             )
         name = search.entity.name
-        body = {**_highlight_options(name), "q": query_words.join_words(words, unfinished=False)}
+        body = {**_highlight_options(name), "q": query_words.join_words([w.shown for w in words])}
         ids = [pid_key(row["pid"]) for row in rows]
         answer = await self._engine.search(
             COLLECTIONS[name],

@@ -80,11 +80,20 @@ class Vocabulary:
 class Posting:
     """The positions of one word: packed arrays of (field << 16 | position) by document number."""
 
-    __slots__ = ("bits", "places")
+    __slots__ = ("_by_fields", "bits", "places")
 
     def __init__(self, places: dict[int, bytes]) -> None:
         self.places = places
         self.bits = bitmap(places.keys())
+        self._by_fields: dict[frozenset[int], int] = {}
+
+    def bits_in(self, fields: frozenset[int]) -> int:
+        """Returns the documents that have the word in one of the fields; caches them."""
+        known = self._by_fields.get(fields)
+        if known is None:
+            found = (n for n in self.places if any(at >> 16 in fields for at in self.positions(n)))
+            known = self._by_fields[fields] = bitmap(found)
+        return known
 
     def positions(self, number: int) -> "array[int]":
         unpacked = array("I")

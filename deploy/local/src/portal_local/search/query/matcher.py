@@ -29,9 +29,11 @@ class Matcher:
     def __init__(self, index: Index, query: Query, fields: frozenset[int] | None) -> None:
         self._index = index
         self._fields = fields
-        self._exact_fields = frozenset(
+        exact_only = frozenset(
             number for name, number in index.fields.items() if index.rules.is_exact_field(name)
         )
+        every = frozenset(index.fields.values()) if fields is None else fields
+        self._fields_with_typos = every - exact_only if exact_only else fields
         self.terms: Sequence[Term] = query.terms
         self._excluded = query.excluded
         deriving = TermExpander(index)
@@ -99,10 +101,10 @@ class Matcher:
 
     def _words_bits(self, alternatives: Iterable[Words], *, exact: bool) -> int:
         found = 0
-        plain = self._fields is None and (exact or not self._exact_fields)
+        fields = self._allowed_fields(exact=exact)
         singles: list[int] = []
         for words in alternatives:
-            if len(words) == 1 and plain:
+            if len(words) == 1:
                 word_id = self._index.vocabulary.ids.get(words[0] or "")
                 if word_id is not None:
                     singles.append(word_id)
@@ -110,8 +112,12 @@ class Matcher:
                 for number in self._phrase(words, exact=exact):
                     found |= 1 << number
         for posting in self._index.postings.load(singles).values():
-            found |= posting.bits
+            found |= posting.bits if fields is None else posting.bits_in(fields)
         return found
+
+    def _allowed_fields(self, *, exact: bool) -> frozenset[int] | None:
+        """Returns the fields in which words may be; None for all. Some have no typos."""
+        return self._fields if exact else self._fields_with_typos
 
     def _phrase(self, words: Words, *, exact: bool) -> dict[int, list[int]]:
         """Returns the first positions of consecutive words by document, in the selected fields."""
@@ -130,13 +136,15 @@ class Matcher:
         common = -1
         for posting in postings.values():
             common &= posting.bits
+        fields = self._allowed_fields(exact=exact)
+        if fields is not None:
+            for posting in postings.values():
+                common &= posting.bits_in(fields)
         found: dict[int, list[int]] = {}
         for number in numbers_in(common):
             starts = self._row(number, wanted, postings)
-            if self._fields is not None:
-                starts = {at for at in starts if at >> 16 in self._fields}
-            if not exact and self._exact_fields:
-                starts = {at for at in starts if at >> 16 not in self._exact_fields}
+            if fields is not None:
+                starts = {at for at in starts if at >> 16 in fields}
             if starts:
                 found[number] = sorted(starts)
         return found
@@ -188,14 +196,19 @@ class Matcher:
     def _places(
         self, words: Words, among: int, *, exact: bool
     ) -> Iterator[tuple[int, Sequence[int]]]:
-        if len(words) > 1 or self._fields is not None or (not exact and self._exact_fields):
+        if len(words) > 1:
             for number, starts in self._phrase(words, exact=exact).items():
                 if among >> number & 1:
                     yield number, starts
             return
+        fields = self._allowed_fields(exact=exact)
         word_ids = [self._index.vocabulary.ids.get(word, -1) for word in words if word]
         for posting in self._index.postings.load(word_ids).values():
-            yield from posting.iterate(among)
+            if fields is None:
+                yield from posting.iterate(among)
+                continue
+            for number, places in posting.iterate(among & posting.bits_in(fields)):
+                yield number, [at for at in places if at >> 16 in fields]
 
     def as_written(self, at: int, among: int) -> dict[int, Sequence[int]]:
         """Returns the positions of a term exactly as in the query: no typo, prefix or synonym."""

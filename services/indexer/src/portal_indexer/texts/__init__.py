@@ -1,0 +1,1 @@
+"""The searchable texts of a record: facts, notes, word forms, quantities, words of documents."""

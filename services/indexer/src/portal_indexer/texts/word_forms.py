@@ -1,0 +1,49 @@
+"""Other forms of words: synonyms, singular and plural, without apostrophes and micro signs."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+import inflect
+from portal_shared.search import apostrophes, query_terms
+
+MIN_LETTERS = 3  # of a word whose singular or plural is indexed
+MAX_FORMS = 2000  # of one record
+_WORD = re.compile(r"[A-Za-z]+")
+_MICRO = re.compile(r"\w*[\u00b5\u03bc]\w*")
+_INFLECT = inflect.engine()
+
+
+def other_forms(texts: Iterable[str]) -> list[str]:
+    """Returns the forms of the texts' words that the texts lack, and synonyms of their phrases."""
+    listed = list(texts)
+    words = _words(listed)
+    forms = _singular_or_plural_of(words)
+    synonyms = query_terms.other_meanings([*listed, *forms])
+    forms |= synonyms | _singular_or_plural_of(_words(synonyms))
+    respelt: set[str] = set()  # how the engine splits their words is not known here
+    for text in listed:
+        if not text.isascii() or "'" in text or "`" in text:
+            respelt.update(word.lower() for word in apostrophes.forms(text))
+            respelt.update(form for word in _MICRO.findall(text) for form in _latin_micro(word))
+    return sorted((forms - words) | respelt)[:MAX_FORMS]
+
+
+def _words(texts: Iterable[str]) -> set[str]:
+    found = (word.lower() for text in texts for word in _WORD.findall(text))
+    return {word for word in found if len(word) >= MIN_LETTERS}
+
+
+def _singular_or_plural_of(words: Iterable[str]) -> set[str]:
+    return {form for word in words for form in _singular_or_plural(word)}
+
+
+def _latin_micro(word: str) -> tuple[str, ...]:
+    """Returns `PPC-SrμCT` as people type it: with u, and with micro."""
+    return tuple(re.sub(r"[\u00b5\u03bc]", letters, word).lower() for letters in ("u", "micro"))
+
+
+@lru_cache(maxsize=100_000)
+def _singular_or_plural(word: str) -> tuple[str, ...]:
+    singular = _INFLECT.singular_noun(word)
+    return (str(singular),) if singular else (_INFLECT.plural_noun(word),)
