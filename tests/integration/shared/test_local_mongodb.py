@@ -1,6 +1,8 @@
 """The local database: what it acknowledged is there after it was killed."""
 
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -76,6 +78,33 @@ def test_who_died_within_a_transaction_holds_up_nobody_for_ever(tmp_path: Path) 
             assert "WriteConflict" in many.result(60)
         assert rows.count_documents({"done": True}) == 1
         dead.abort_transaction()
+    server.stop()
+
+
+KILLED_CLIENT = """
+import sys, time
+from pymongo import MongoClient
+client = MongoClient(sys.argv[1])
+session = client.start_session()
+session.start_transaction()
+client.ledger.rows.update_one({"_id": 0}, {"$inc": {"times": 1}}, session=session)
+print("changed", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_client_killed_within_a_transaction_leaves_no_row_locked(tmp_path: Path) -> None:
+    server = mongodb.start(tmp_path)
+    with MongoClient[dict[str, Any]](server.url, socketTimeoutMS=45_000) as client:
+        rows = client.ledger.rows
+        rows.insert_one({"_id": 0, "times": 0})
+        command = [sys.executable, "-c", KILLED_CLIENT, server.url]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as killed:
+            assert killed.stdout is not None
+            assert killed.stdout.readline() == b"changed\n"
+            killed.kill()
+        rows.update_one({"_id": 0}, {"$inc": {"times": 10}})
+        assert rows.find_one({"_id": 0}) == {"_id": 0, "times": 10}
     server.stop()
 
 

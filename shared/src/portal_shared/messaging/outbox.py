@@ -20,7 +20,7 @@ from portal_shared.runtime.mongo import ASCENDING, Database, Doc, Session, trans
 log = logger(__name__)
 
 MAX_BATCH = 100
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=30)  # a batch is sent at the same time, each row within PUBLISH_SECONDS
 SUSPENSION = timedelta(hours=1)  # of a row that the broker refuses for good
 IDLE_SECONDS = 1.0
 COLLECT_SECONDS = 0.1  # rows added within it are sent as one batch

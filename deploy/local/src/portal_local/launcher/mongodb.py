@@ -15,6 +15,7 @@ from portal_local.launcher.processes import Child
 
 START_SECONDS = 60
 REPLICA_SET = "portal"
+TRANSACTION_SECONDS = 20  # mongod then rolls back; a killed client leaves its transaction open
 # transaction_sync: a commit is written to the page cache of the system before it is acknowledged,
 # not to the disk. It survives a crash of the process (tested by killing it) but not of the machine,
 # and takes a third of the time.
@@ -57,7 +58,9 @@ def start(folder: Path, *, port: int | None = None) -> Server:
     command: Sequence[str]
     if mongod:
         command = [mongod, "--port", str(port), "--dbpath", str(data), "--bind_ip", "127.0.0.1",
-                   "--replSet", REPLICA_SET]  # fmt: skip
+                   "--replSet", REPLICA_SET,
+                   "--setParameter", f"transactionLifetimeLimitSeconds={TRANSACTION_SECONDS}",
+                   ]  # fmt: skip
     else:
         command = [sys.executable, "-m", "portal_local.launcher.secantusdb", "--host", "127.0.0.1",
                    "--port", str(port), "--storage-path", str(data), "--cache-size", CACHE_SIZE,

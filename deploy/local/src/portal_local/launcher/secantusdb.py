@@ -6,13 +6,11 @@ its client has died, both wait for ever. mongod does not lock the collection. He
 raises WriteConflict after MAX_RETRY_SECONDS, as with mongod, and the caller repeats it.
 `tests/integration/shared/test_local_mongodb.py` fails when this patch is no longer needed.
 
-Expired transactions: every statement waited for the statements of all other transactions to see
-whether these have expired. Here it waits only for a transaction that has.
-
 Indexes: the list of indexes was read and decoded about two dozen times for each written document.
 Here it is read once per statement, unless indexes are being changed.
 
-Reads: see `secantusdb_patches.py`.
+Reads: see `secantusdb_patches.py`. Transactions that nobody ends: see
+`secantusdb_transactions.py`.
 
 Threads: a computing thread holds the interpreter for a whole switch interval, so a short request
 waits many intervals behind a long one. Here the interval is shorter.
@@ -28,9 +26,8 @@ from typing import Any
 
 from secantus import cli, storage
 from secantus.storage import Storage, WriteConflictError
-from secantus.transactions import Transaction, TransactionRegistry, TxnState
 
-from portal_local.launcher import secantusdb_patches
+from portal_local.launcher import secantusdb_patches, secantusdb_transactions
 
 MAX_RETRY_SECONDS = 5.0
 RETRY_PAUSE_SECONDS = 0.01
@@ -138,35 +135,16 @@ def cached_indexes(indexes: Callable[..., Any], changes: IndexChanges) -> Callab
     return from_cache
 
 
-def abort_expired(registry: TransactionRegistry) -> int:
-    """Rolls back the transactions that were not used during their lifetime; returns how many."""
-    oldest_use = registry._time() - registry._lifetime  # noqa: SLF001
-    aborted = 0
-    for txn in registry._txns.values():  # noqa: SLF001
-        if not _has_expired(txn, oldest_use):
-            continue
-        with txn.mutex:
-            if _has_expired(txn, oldest_use):
-                registry._rollback_quietly(txn)  # noqa: SLF001
-                txn.state = TxnState.ABORTED
-                aborted += 1
-    return aborted
-
-
-def _has_expired(txn: Transaction, oldest_use: float) -> bool:
-    return txn.state is TxnState.IN_PROGRESS and txn.last_use < oldest_use
-
-
 def main() -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     secantusdb_patches.apply(Storage)
+    secantusdb_transactions.apply()
     for name in STATEMENT_METHODS:
         setattr(Storage, name, with_index_cache(getattr(Storage, name)))
     changes = IndexChanges()
     for name in INDEX_CHANGE_METHODS:
         setattr(Storage, name, changes.count(getattr(Storage, name)))
     Storage._iter_indexes = cached_indexes(Storage._iter_indexes, changes)  # noqa: SLF001
-    TransactionRegistry._prune_locked = abort_expired  # type: ignore[method-assign]  # noqa: SLF001
     for name in BULK_WRITE_METHODS:
         setattr(Storage, name, limit_retries(getattr(Storage, name)))
     return cli.main(sys.argv[1:])
