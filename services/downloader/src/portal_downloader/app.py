@@ -188,7 +188,11 @@ def _make_application(
     layouts = LayoutCache(selections, stores.contents, cache)
     app.state.bundles = BundleResponder(access, selections, layouts)
     app.state.crops = CropResponder(
-        access, stores.files, most_voxels=settings.crop_voxels, at_once=settings.crops_at_once
+        access,
+        stores.files,
+        most_voxels=settings.crop_voxels,
+        most_bytes=settings.crop_memory_bytes,
+        at_once=settings.crops_at_once,
     )
     app.state.requests = stores.requests
     app.state.failure_report = failures.FailureReport(stores.files, cache)

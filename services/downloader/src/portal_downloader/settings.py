@@ -41,6 +41,7 @@ class DownloaderSettings(Settings):
     fetches_at_once: int = Field(default=3, ge=1)
     gather_seconds: float = Field(default=0.5, ge=0)  # events of datasets are stored together
     lease_seconds: float = 30  # interrupted work is resumed after that
-    crop_voxels: int = Field(default=2**26, ge=1)  # of one crop; as many may be in memory
+    crop_voxels: int = Field(default=2**26, ge=1)  # of one crop
+    crop_memory_bytes: int = Field(default=2**31, ge=2**20)  # of all crops together
     crops_at_once: int = Field(default=2, ge=1)  # being read at the same time
     progress_seconds: float = 0.5  # between progress events of a request

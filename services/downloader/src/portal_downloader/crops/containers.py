@@ -74,8 +74,11 @@ def tiff(crop: Crop) -> Container:
     header, trailer = _tiff_head_and_tail(crop)
 
     def portions() -> Iterator[bytes]:
+        slabs = _raw(crop)
+        first = next(slabs)  # an error is reported before anything is sent
         yield header
-        yield from _raw(crop)
+        yield first
+        yield from slabs
         yield trailer
 
     return Container("image/tiff", ".ome.tif", len(header) + crop.bytes + len(trailer), portions)
@@ -125,8 +128,11 @@ def nrrd(crop: Crop) -> Container:
     head = _nrrd_head(crop)
 
     def portions() -> Iterator[bytes]:
+        slabs = _raw(crop)
+        first = next(slabs)  # an error is reported before anything is sent
         yield head
-        yield from _raw(crop)
+        yield first
+        yield from slabs
 
     return Container("application/octet-stream", ".nrrd", len(head) + crop.bytes, portions)
 

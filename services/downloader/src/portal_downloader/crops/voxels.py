@@ -3,6 +3,7 @@
 The library takes half a second to import, so that this module is imported only for crops.
 """
 
+import math
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from itertools import product
@@ -20,13 +21,19 @@ from zarr.abc.store import (
     SuffixByteRequest,
 )
 from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.core.config import config
 
+from portal_downloader.crops import codecs
 from portal_downloader.crops.box import AXES, Box, Shape
+from portal_downloader.crops.decompression import InvalidChunk
 from portal_downloader.crops.volume import InvalidVolume, Level
 from portal_downloader.http.segments import StoredContent
 
 Slab: TypeAlias = NDArray[Any]
-MAX_ITEM_BYTES = 8
+MAX_METADATA_BYTES = 4 * 2**20
+MIN_DEPTH = 64  # planes that a container may request at once
+COPIES_OF_SLAB = 3  # as it is read, in the order of the axes, and as bytes
+COPIES_OF_CHUNK = 2  # as it is stored, and decoded
 
 
 class FileEvicted(OSError):
@@ -56,6 +63,7 @@ class CacheStore(Store):
     ) -> None:
         super().__init__(read_only=True)
         self.files = files
+        self.max_bytes = MAX_METADATA_BYTES  # of one read
         self._opened = opened
 
     @override
@@ -74,6 +82,8 @@ class CacheStore(Store):
         if stored is None:
             return None
         start, stop = _bounds(byte_range, stored.size)
+        if stop - start > self.max_bytes:
+            raise InvalidChunk(f"{key!r} is larger than its array allows: {stop - start} bytes")
         descriptor = self._opened(stored)
         if descriptor is None:
             raise FileEvicted(f"{key!r} has left the cache")
@@ -146,12 +156,29 @@ class Voxels:
         if any(array.shape[n] != 1 for n in others):
             raise InvalidVolume("the volume has other axes than z, y and x")
         self.dtype: np.dtype[Any] = np.dtype(array.dtype).newbyteorder("<")
-        if self.dtype.kind not in "uif" or self.dtype.itemsize > MAX_ITEM_BYTES:
+        if self.dtype.kind not in "uif" or self.dtype.itemsize > codecs.MAX_ITEM_BYTES:
             raise InvalidVolume(f"voxels of the type {self.dtype} are not supported")
         self.path = level.path
         self.shape = self._spatial(array.shape)
         self.chunk = self._spatial(array.chunks)
         self.stored_chunk = self._spatial(array.shards or array.chunks)
+        try:
+            overhead = codecs.shard_overhead(self.stored_chunk, self.chunk)
+        except codecs.UnsupportedCodec as error:
+            raise InvalidVolume(f"level {level.path!r}: {error}") from error
+        store.max_bytes = codecs.encoded_bytes(self._bytes(self.stored_chunk)) + overhead
+
+    def _bytes(self, shape: Shape) -> int:
+        return math.prod(shape) * self.dtype.itemsize
+
+    def portion_bytes(self, box: Box) -> int:
+        """Returns how much memory reading one slab of the box takes at most."""
+        depth = min(box.shape[0], max(self.chunk[0], MIN_DEPTH))
+        slab = self._bytes((depth, box.shape[1], box.shape[2]))
+        rows = -(-depth // self.chunk[0]) + 1
+        _, columns, lines = box.chunk_ranges(self.chunk)
+        chunks = min(rows * len(columns) * len(lines), int(config.get("async.concurrency")))
+        return COPIES_OF_SLAB * slab + COPIES_OF_CHUNK * chunks * self._bytes(self.chunk)
 
     def _spatial(self, values: tuple[int, ...]) -> Shape:
         z, y, x = (int(values[n]) for n in self._order)
@@ -178,7 +205,12 @@ class Voxels:
         which: list[int | slice] = [0] * len(self._array.shape)
         for axis, span in zip(self._order, spans, strict=True):
             which[axis] = span
-        found = np.asarray(self._array[tuple(which)])
+        try:
+            found = np.asarray(self._array[tuple(which)])
+        except (FileEvicted, InvalidChunk):
+            raise
+        except Exception as error:  # invalid chunks cause errors of many kinds
+            raise InvalidChunk(f"a chunk cannot be read: {error!r}"[:300]) from error
         left = sorted(self._order)
         found = found.transpose([left.index(axis) for axis in self._order])
         return np.ascontiguousarray(found, dtype=self.dtype)

@@ -5,6 +5,7 @@ them. Boxes are read in threads, a few at the same time, with one row of chunks 
 """
 
 import asyncio
+import contextlib
 import hashlib
 import json
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
@@ -15,12 +16,16 @@ from typing import TYPE_CHECKING, Any, cast
 from fastapi import Request
 from portal_shared.contracts.file_urls import folder_name
 from portal_shared.ngff import ARRAY_FILES, GROUP_FILES
-from portal_shared.runtime.errors import NotFound
+from portal_shared.runtime.errors import NotFound, Unavailable
+from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import Doc
 from starlette.datastructures import QueryParams
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+from typing_extensions import override
 
 from portal_downloader.crops.box import Box, BoxTooLarge, InvalidBox, check_size, parse_box
+from portal_downloader.crops.memory import MemoryBudget
 from portal_downloader.crops.volume import InvalidVolume, Level, is_container, levels
 from portal_downloader.domain.states import file_availability
 from portal_downloader.http import conditional, responses
@@ -33,6 +38,8 @@ if TYPE_CHECKING:
     from portal_downloader.crops.containers import Container, Crop
     from portal_downloader.crops.voxels import Voxels
 
+log = logger(__name__)
+
 CROP_NAME = "crop"  # reserved, unless the dataset has such a file
 PARAMETERS = ("level", "x", "y", "z", "format", "volume")
 FORMATS = ("tiff", "nrrd", "zarr")
@@ -41,6 +48,9 @@ MAX_METADATA_BYTES = 4 * 2**20
 MAX_DECODED_PER_VOXEL = 8  # voxels decoded per voxel allowed in a box
 MAX_FILES = 20_000
 RETRY_SECONDS = 30
+PIECE_BYTES = 2**20  # sent at once
+GRACE_SECONDS = 120.0  # for every portion, besides the time at the lowest rate
+MIN_BYTES_PER_SECOND = 2**18  # at which a reader must take a portion
 CROP_VERSION = 1  # increased when the same box gives other bytes
 
 
@@ -77,18 +87,68 @@ class CropJob:
     """A box whose files are all online, ready to be sent."""
 
     container: "Container"
+    portion_bytes: int  # memory for one portion
     digests: frozenset[str]
     tag: str
     name: str
 
 
+class SlowReader(Exception):
+    """The client takes a portion so slowly that it would hold its memory for too long."""
+
+
+class CropResponse(StreamingResponse):
+    """Streams a crop whose first portion is there; releases what the crop holds at its end."""
+
+    def __init__(
+        self, stream: AsyncGenerator[bytes | memoryview], headers: dict[str, str], first: bytes
+    ) -> None:
+        super().__init__(self._pieces(first), headers=headers)
+        self._stream = stream
+
+    @classmethod
+    async def start(
+        cls, stream: AsyncGenerator[bytes | memoryview], headers: dict[str, str]
+    ) -> "CropResponse":
+        """Generates the first portion. Raises InvalidBox if the volume cannot be read."""
+        try:
+            first = bytes(await anext(stream))
+        except ValueError as error:  # InvalidChunk, whose module is slow to import
+            raise InvalidBox(f"cannot be read: {error}", field="volume") from error
+        except OSError as error:
+            raise Unavailable("the files of the box have left the cache: try again") from error
+        return cls(stream, headers, first)
+
+    async def _pieces(self, first: bytes) -> AsyncGenerator[bytes | memoryview]:
+        yield first
+        async for piece in self._stream:
+            yield piece
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            async with contextlib.aclosing(self._stream):
+                await super().__call__(scope, receive, send)
+        except (SlowReader, ValueError, OSError) as error:  # the connection ends, incomplete
+            log.warning("crop ended early", path=scope["path"], reason=repr(error)[:300])
+
+
 class CropResponder:
     """Answers requests for crops, with a limited number of boxes read at the same time."""
 
-    def __init__(self, store: FileAccess, files: Files, *, most_voxels: int, at_once: int) -> None:
+    def __init__(
+        self,
+        store: FileAccess,
+        files: Files,
+        *,
+        most_voxels: int,
+        most_bytes: int,
+        at_once: int,
+    ) -> None:
         self._store = store
         self._files = files
         self._most = most_voxels
+        self._memory = MemoryBudget(most_bytes)
         self._slots = asyncio.Semaphore(at_once)
 
     async def respond(self, request: Request, dataset: Doc) -> Response:
@@ -116,7 +176,7 @@ class CropResponder:
             return Response(status_code=verdict, headers={**headers, "Content-Length": "0"})
         if request.method == "HEAD":
             return Response(headers=headers)
-        return StreamingResponse(self._stream(job), headers=headers)
+        return await CropResponse.start(self._stream(job), headers)
 
     async def _prepare(self, dataset: Doc, crop_request: CropRequest) -> CropJob:
         """Finds the files of the box and returns the job. Raises FilesOffline, InvalidVolume."""
@@ -135,6 +195,10 @@ class CropResponder:
         check_size(box, voxels.chunk, most=self._most, decoded=MAX_DECODED_PER_VOXEL * self._most)
         if box.decoded_voxels(voxels.stored_chunk) > MAX_FILES * _voxel_count(voxels.stored_chunk):
             raise BoxTooLarge(f"the box needs more than {MAX_FILES} files: request a smaller box")
+        portion_bytes = voxels.portion_bytes(box)
+        if portion_bytes > self._memory.total:
+            reason = f"the box needs {portion_bytes} bytes of memory: request a smaller box"
+            raise BoxTooLarge(reason)
         rows = await self._online_rows(pid, [f"{volume}{key}" for key in voxels.keys(box)])
         chunks = {row["location"].removeprefix(volume): _stored(row) for row in rows}
         contents.update(chunks)
@@ -144,7 +208,7 @@ class CropResponder:
         container = await asyncio.to_thread(_container, crop_request.format, crop)
         digests = frozenset(stored.sha256 for stored in contents.values())
         await self._store.mark_used(digests)
-        return CropJob(container, digests, tag, f"{name}{container.ending}")
+        return CropJob(container, portion_bytes, digests, tag, f"{name}{container.ending}")
 
     async def _find_volume(self, pid: str, name: str | None) -> str:
         """Returns the folder of the volume: empty, or ending with a slash."""
@@ -204,17 +268,26 @@ class CropResponder:
 
         return voxels.Voxels(voxels.CacheStore(files, self._store.open_content), level)
 
-    async def _stream(self, job: CropJob) -> AsyncGenerator[bytes]:
-        """Yields chunks, each generated when the previous one was taken."""
+    async def _stream(self, job: CropJob) -> AsyncGenerator[bytes | memoryview]:
+        """Yields pieces of portions, each portion generated when the previous one was taken.
+
+        The memory of a portion is reserved until it was taken. Raises InvalidBox, SlowReader.
+        """
+        loop = asyncio.get_running_loop()
         with self._store.protect(job.digests):
-            chunks = job.container.portions()
+            portions = job.container.portions()
             while True:
-                async with self._slots:
-                    chunk = await asyncio.to_thread(_next, chunks)
-                if chunk is None:
-                    return
-                if chunk:
-                    yield chunk
+                async with self._memory.reserve(job.portion_bytes):
+                    async with self._slots:
+                        portion = await asyncio.to_thread(_next, portions)
+                    if portion is None:
+                        return
+                    deadline = loop.time() + GRACE_SECONDS + len(portion) / MIN_BYTES_PER_SECOND
+                    for piece in _pieces(portion):
+                        yield piece
+                        if loop.time() > deadline:
+                            raise SlowReader
+                    del portion
 
     async def _not_online(self, pid: str, rows: Sequence[Doc]) -> Response:
         """Returns 503 with the offline files of the box and how to request them."""
@@ -240,6 +313,12 @@ class CropResponder:
             bytes=sum(row["size"] or 0 for row in rows),
             request=self._store.request_hint(body),
         )
+
+
+def _pieces(portion: bytes) -> Iterator[memoryview]:
+    view = memoryview(portion)
+    for start in range(0, len(view), PIECE_BYTES):
+        yield view[start : start + PIECE_BYTES]
 
 
 def _next(portions: Iterator[bytes]) -> bytes | None:
