@@ -8,10 +8,11 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from portal_shared.runtime import mongo
 from portal_shared.runtime.errors import PortalError
-from portal_shared.runtime.worker import Worker
+from portal_shared.service import problems
 from portal_shared.service.app import Service
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from portal_gateway import handlers
@@ -20,6 +21,8 @@ from portal_gateway.citation.loader import CitedRecordLoader
 from portal_gateway.downloads.create import DownloadCreator
 from portal_gateway.downloads.notifications import Notifier
 from portal_gateway.downloads.repository import Downloads
+from portal_gateway.downloads.watch import StreamLimits
+from portal_gateway.downloads.webhooks import Webhooks
 from portal_gateway.engine.client import Engine
 from portal_gateway.errors import BadRequest, ResourceNotFound
 from portal_gateway.http import responses
@@ -115,14 +118,21 @@ def add_downloads(
     """Adds the routes, bus subscribers and worker of downloads."""
     repository = Downloads(service)
     app.state.downloads = repository
-    app.state.download_creator = DownloadCreator(service, catalogue, repository, settings)
+    app.state.stream_limits = StreamLimits(
+        per_reader=settings.most_streams_open, in_all=settings.most_streams_in_all
+    )
+    webhooks = Webhooks(allow_private=settings.webhook_private)
+    app.state.webhooks = webhooks
+    app.state.download_creator = DownloadCreator(service, catalogue, repository, settings, webhooks)
     service.subscribe(handlers.router, downloads=repository)
-    service.add_worker(Worker("notices", Notifier(settings, repository).step))
+    for worker in Notifier(settings, repository, webhooks).workers():
+        service.add_worker(worker)
     app.include_router(downloads.router)
 
 
 def add_error_handlers(app: FastAPI) -> None:
     """Adds handlers that return problem details. The search API handles its errors itself."""
+    app.add_exception_handler(ClientDisconnect, problems.end_disconnected)
 
     @app.exception_handler(PortalError)
     async def portal_error(_request: Request, error: PortalError) -> Response:

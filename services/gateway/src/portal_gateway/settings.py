@@ -16,9 +16,14 @@ class GatewaySettings(Settings):
     smtp_password: SecretStr = SecretStr("")
     smtp_from: str = "portal@localhost"
     notice_pause: float = Field(default=10, gt=0)  # seconds to the second attempt, then doubled
+    notices_at_once: int = Field(default=8, ge=1, le=100)
     webhook_private: bool = False  # whether webhooks may be on hosts that are not public
     most_files_waiting: int = 100_000  # limits of one requester
     most_bytes_waiting: int = 50 * 10**12
     most_downloads_waiting: int = 50
+    most_downloads_a_day: int = Field(default=2000, ge=1)  # files that are online count, too
+    most_files_named_a_day: int = Field(default=200_000, ge=1)
     most_notices_a_day: int = Field(default=100, ge=1)
+    most_streams_open: int = Field(default=50, ge=1)  # event streams of one requester
+    most_streams_in_all: int = Field(default=2000, ge=1)  # of this process
     search_seconds: float = 9  # deadline; a federation waits ten

@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
 
 from portal_shared.runtime.errors import PortalError
 from portal_shared.runtime.logs import logger
@@ -52,7 +52,14 @@ async def problem_of(request: Request, error: Exception) -> JSONResponse:
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error of this service")
 
 
+async def end_disconnected(request: Request, _error: Exception) -> Response:
+    """Exception handler for ClientDisconnect: nobody is left to answer."""
+    log.debug("client disconnected", path=request.scope["path"][:MAX_LOGGED_CHARS])
+    return Response(status_code=HTTPStatus.BAD_REQUEST)
+
+
 def install(app: FastAPI) -> None:
     """Makes the application answer every error by `problem_of`."""
     for kind in (PortalError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, problem_of)
+    app.add_exception_handler(ClientDisconnect, end_disconnected)

@@ -1,11 +1,11 @@
-"""Notices of ended downloads: content, and hosts that are never called."""
+"""Notices of ended downloads, and what their requester sees of them."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from portal_gateway.downloads.download import Download
-from portal_gateway.downloads.notifications import _is_public, build_message
+from portal_gateway.downloads.notifications import build_message
 from portal_gateway.downloads.views import download_view
 from portal_gateway.settings import GatewaySettings
 
@@ -38,15 +38,6 @@ def test_a_mail_of_a_partial_download_has_counts_and_the_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "public"),
-    [("127.0.0.1", False), ("10.1.2.3", False), ("169.254.169.254", False), ("::1", False),
-     ("::ffff:10.0.0.1", False), ("fd00::1", False), ("8.8.8.8", True)],
-)  # fmt: skip
-def test_hosts_that_are_not_public_are_not_called(address: str, public: bool) -> None:  # noqa: FBT001
-    assert _is_public(address) is public
-
-
-@pytest.mark.parametrize(
     ("more", "expected"),
     [
         ({"done": False, "state": "RESTORING"}, None),
@@ -59,3 +50,10 @@ def test_hosts_that_are_not_public_are_not_called(address: str, public: bool) ->
 def test_each_outcome_has_a_result(more: dict[str, Any], expected: str | None) -> None:
     view = download_view(download(**more))
     assert (view["result"], view["listing"]) == (expected, "/data/a%2Fb/?request=r1")
+
+
+def test_the_requester_sees_what_became_of_each_notice_and_no_address() -> None:
+    addresses = {"email": "x@example.org", "webhook": "https://hook.example/"}
+    reported = download_view(download(notify=addresses, notices={"webhook": "failed: x"}))
+    assert reported["notices"] == {"email": "pending", "webhook": "failed: x"}
+    assert "example" not in str(reported)

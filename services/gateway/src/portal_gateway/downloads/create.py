@@ -16,12 +16,13 @@ from portal_shared.service.app import Service
 
 from portal_gateway.catalogue import DOI
 from portal_gateway.downloads.download import Download
-from portal_gateway.downloads.quota import Quota, requester_id
+from portal_gateway.downloads.quota import DailyQuota, Quota, requester_id
 from portal_gateway.downloads.repository import Downloads
 from portal_gateway.downloads.request import DownloadRequest
+from portal_gateway.downloads.webhooks import Webhooks
 from portal_gateway.settings import GatewaySettings
 
-NOTICE_PERIOD = timedelta(days=1)
+QUOTA_PERIOD = timedelta(days=1)
 LOCATIONS_PER_QUERY = 1000
 
 
@@ -32,7 +33,9 @@ class DownloadCreator:
         catalogue: Database,
         downloads: Downloads,
         settings: GatewaySettings,
+        webhooks: Webhooks,
     ) -> None:
+        self._webhooks = webhooks
         self._downloads = downloads
         self._datasets = catalogue["datasets"]
         self._files = catalogue["files"]
@@ -42,6 +45,9 @@ class DownloadCreator:
             settings.most_downloads_waiting,
             settings.most_files_waiting,
             settings.most_bytes_waiting,
+        )
+        self._daily_quota = DailyQuota(
+            settings.most_downloads_a_day, settings.most_files_named_a_day
         )
         self._max_notices = settings.most_notices_a_day
         self._sends_mail = settings.smtp_host is not None
@@ -70,7 +76,8 @@ class DownloadCreator:
     ) -> Download:
         """Creates a download, or returns the one that the requester created with the same key.
 
-        Raises NotFound, Invalid, Conflict or TooMany.
+        Raises NotFound, Invalid, Conflict or TooMany; Invalid also for a webhook whose host may
+        not be called.
         """
         request_id = str(uuid.uuid4())
         if key is not None:
@@ -108,6 +115,8 @@ class DownloadCreator:
                 if existing is not None:
                     return existing
             await self._check_quota(download, is_online=dataset.get("availability") == "ONLINE")
+            if request.webhook:
+                await self._webhooks.check(request.webhook)
             is_new = await self._downloads.insert(download)
         if is_new:
             return download
@@ -123,15 +132,17 @@ class DownloadCreator:
         return existing
 
     async def _check_quota(self, download: Download, *, is_online: bool) -> None:
-        """Raises TooMany or Invalid. Files that are online do not count."""
+        """Raises TooMany or Invalid. Of files that are online only the requests count."""
         requester = download.requester
         if not requester:
             return
+        since = download.created_at - QUOTA_PERIOD
+        requested = await self._downloads.sum_requested(requester, since)
+        self._daily_quota.check(requested, named=len(download.locations or ()))
         if not is_online:
             pending = await self._downloads.sum_pending(requester)
             self._quota.check(pending, files=download.files, size=download.bytes)
         if download.notify:
-            since = download.created_at - NOTICE_PERIOD
             count = await self._downloads.count_notices(requester, since, self._max_notices)
             if count >= self._max_notices:
                 raise TooMany(

@@ -35,6 +35,7 @@ class Download:
     expected_at: datetime | None = None
     notify: Mapping[str, str] = field(default_factory=dict[str, str])  # addresses by channel
     failed_notices: int = 0  # attempts
+    notices: Mapping[str, str] = field(default_factory=dict[str, str])  # outcomes by channel
 
     @property
     def result(self) -> Result | None:
@@ -74,6 +75,7 @@ class Download:
             updated_at=row["updated_at"],
             notify=row.get("notify") or {},
             failed_notices=row.get("notice_tries", 0),
+            notices=row.get("notices") or {},
         )
 
     def to_row(self) -> Doc:
@@ -84,6 +86,7 @@ class Download:
             "pid": self.pid,
             "asked": self.requested_pid,
             "locations": None if self.locations is None else list(self.locations),
+            "named": len(self.locations or ()),
             "requester": self.requester,
             **(notify if self.notify else {}),
             "state": self.state,

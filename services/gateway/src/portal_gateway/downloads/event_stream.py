@@ -1,42 +1,23 @@
 """Server-sent events of a download: its state after each change, until it has ended."""
 
-import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from weakref import WeakValueDictionary
+from collections.abc import AsyncGenerator
 
-from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
+from starlette.types import Receive, Scope, Send
+from typing_extensions import override
 
 from portal_gateway.downloads.download import Download
 from portal_gateway.downloads.views import download_view
+from portal_gateway.downloads.watch import DownloadWatch, StreamLimits
 
 RETRY_MILLISECONDS = 3000
 KEEPALIVE_SECONDS = 15.0
-POLL_SECONDS = 1.0
 MAX_STREAM_SECONDS = 3600.0  # then the client reconnects
+HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 EVENT_NAMES = {"ONLINE": "ready", "FAILED": "failed"}
-
-
-class ChangeSignals:
-    """Wakes event streams when this process has stored a change of their download."""
-
-    def __init__(self) -> None:
-        self._events: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
-
-    def set(self, request_id: str) -> None:
-        event = self._events.pop(request_id, None)
-        if event is not None:
-            event.set()
-
-    async def wait(self, request_id: str, seconds: float) -> None:
-        """Waits for a change, but not longer: another replica may have stored it."""
-        event = self._events.get(request_id) or asyncio.Event()
-        self._events[request_id] = event
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await event.wait()
 
 
 def encode_event(download: Download) -> bytes:
@@ -47,24 +28,33 @@ def encode_event(download: Download) -> bytes:
 
 
 async def stream_events(
-    load: Callable[[str], Awaitable[Download]],
-    signals: ChangeSignals,
-    download: Download,
-    *,
-    last_version: int,
+    watch: DownloadWatch, download: Download, *, last_version: int
 ) -> AsyncGenerator[bytes]:
     """Yields the state and each later state, with comments in between as keep-alive."""
     yield format_sse_event(retry=RETRY_MILLISECONDS)
-    started = last_sent = time.monotonic()
-    while True:
-        now = time.monotonic()
-        if download.version > last_version:
-            last_version, last_sent = download.version, now
-            yield encode_event(download)
-        elif now - last_sent > KEEPALIVE_SECONDS:
-            last_sent = now
-            yield KEEPALIVE_COMMENT
-        if download.done or now - started > MAX_STREAM_SECONDS:
-            return
-        await signals.wait(download.id, POLL_SECONDS)
-        download = await load(download.id)
+    started = time.monotonic()
+    async with watch.subscribe(download) as subscription:
+        while (newest := subscription.newest) is not None:
+            if newest.version > last_version:
+                last_version = newest.version
+                yield encode_event(newest)
+            if newest.done or time.monotonic() - started > MAX_STREAM_SECONDS:
+                return
+            if not await subscription.wait(KEEPALIVE_SECONDS):
+                yield KEEPALIVE_COMMENT
+
+
+class EventStream(EventSourceResponse):
+    """A stream of events that counts as long as it is open."""
+
+    def __init__(self, events: AsyncGenerator[bytes], limits: StreamLimits, reader: str) -> None:
+        super().__init__(events, headers=HEADERS)
+        self._events = events
+        self._limits = limits
+        self._reader = reader
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._limits.count(self._reader):
+            async with contextlib.aclosing(self._events):
+                await super().__call__(scope, receive, send)

@@ -4,57 +4,75 @@ The address is erased after the notice was sent, or after the last attempt.
 """
 
 import asyncio
-import ipaddress
 import smtplib
-import socket
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
-import httpx
-from portal_shared.runtime.errors import Unavailable
+from portal_shared.runtime.errors import Invalid, Unavailable
 from portal_shared.runtime.logs import logger
-from portal_shared.runtime.mongo import Doc, translate_errors
+from portal_shared.runtime.mongo import ASCENDING, Doc, translate_errors
+from portal_shared.runtime.worker import Worker
 
 from portal_gateway.downloads.download import Download
 from portal_gateway.downloads.repository import Downloads
 from portal_gateway.downloads.views import download_view, listing_path
+from portal_gateway.downloads.webhooks import TargetBusy, Webhooks
 from portal_gateway.settings import GatewaySettings
 
 log = logger(__name__)
 
 MAX_ATTEMPTS = 6
 LEASE = timedelta(seconds=120)
-FAILURES = (  # ValueError: an invalid host name or mailbox
-    OSError, smtplib.SMTPException, httpx.HTTPError, httpx.InvalidURL, ValueError, Unavailable,
+BUSY_SECONDS = 5.0  # before a notice to a busy target is tried again
+IDLE_SECONDS = 60.0  # between checks of the workers that the first one wakes
+FAILURES = (  # ValueError: an invalid mailbox
+    OSError, smtplib.SMTPException, ValueError, Unavailable,
 )  # fmt: skip
 
 
 class Notifier:
-    def __init__(self, settings: GatewaySettings, downloads: Downloads) -> None:
+    """Sends notices, several at the same time: a slow target delays no other one."""
+
+    def __init__(self, settings: GatewaySettings, downloads: Downloads, webhooks: Webhooks) -> None:
         self._settings = settings
         self._rows = downloads.rows
+        self._webhooks = webhooks
+        self._others: list[Worker] = []
+
+    def workers(self) -> list[Worker]:
+        """Returns the workers. The first one looks for notices and wakes the others."""
+        first = Worker("notices", self.step)
+        self._others = [
+            Worker(f"notices {number}", self.step, idle_seconds=IDLE_SECONDS)
+            for number in range(1, self._settings.notices_at_once)
+        ]
+        return [first, *self._others]
 
     async def step(self) -> bool:
         """Sends the notices of one download that has ended; False if there is none."""
         download = await self._claim()
         if download is None:
             return False
-        remaining = dict(download.notify)
-        for channel, send in (("email", self._send_mail), ("webhook", self._call_webhook)):
-            if channel not in remaining:
-                continue
+        for worker in self._others:
+            worker.wake.set()
+        outcomes: dict[str, str] = {}
+        busy = False
+        for channel, address in download.notify.items():
+            send = {"email": self._send_mail, "webhook": self._call_webhook}[channel]
             try:
-                await send(download, remaining[channel])
+                await send(download, address)
+            except TargetBusy:
+                busy = True
+            except Invalid as error:  # another attempt would not help
+                outcomes[channel] = f"failed: {error.reason}"
             except FAILURES as error:
                 reason = str(error)[:300] or repr(error)
                 log.warning("notice not sent", channel=channel, reason=reason)
+                if download.failed_notices + 1 >= MAX_ATTEMPTS:
+                    outcomes[channel] = f"failed: {_public_reason(error)}"
             else:
-                del remaining[channel]
-        attempts = download.failed_notices + 1
-        if attempts >= MAX_ATTEMPTS:
-            remaining = {}
-        pause = self._settings.notice_pause * 2 ** (attempts - 1)
-        await self._store(download, remaining, pause=pause)
+                outcomes[channel] = "sent"
+        await self._store(download, outcomes, busy=busy)
         return True
 
     async def _claim(self) -> Download | None:
@@ -62,19 +80,35 @@ class Notifier:
         now = datetime.now(UTC)
         with translate_errors():
             row = await self._rows.find_one_and_update(
-                {"done": True, "notify_at": {"$lte": now}}, {"$set": {"notify_at": now + LEASE}}
+                {"done": True, "notify_at": {"$lte": now}},
+                {"$set": {"notify_at": now + LEASE}},
+                sort=[("notify_at", ASCENDING)],
             )
         return Download.from_row(row) if row else None
 
-    async def _store(self, download: Download, remaining: dict[str, str], *, pause: float) -> None:
-        """Erases the addresses of sent notices and schedules the remaining ones."""
+    async def _store(self, download: Download, outcomes: dict[str, str], *, busy: bool) -> None:
+        """Stores outcomes, erases the addresses of ended notices, schedules the others.
+
+        A notice that was not tried because its target is busy is no attempt.
+        """
+        for channel, outcome in outcomes.items():
+            if outcome != "sent":
+                log.warning("notice given up", channel=channel, reason=outcome)
+        remaining = {c: a for c, a in download.notify.items() if c not in outcomes}
+        fields: Doc = {f"notices.{channel}": outcome for channel, outcome in outcomes.items()}
         change: Doc = {"$unset": {"notify": "", "notify_at": ""}}
         if remaining:
-            later = datetime.now(UTC) + timedelta(seconds=pause)
-            change = {
-                "$set": {"notify": remaining, "notify_at": later},
-                "$inc": {"notice_tries": 1},
+            pause = BUSY_SECONDS
+            if not busy:
+                pause = self._settings.notice_pause * 2**download.failed_notices
+                change["$inc"] = {"notice_tries": 1}
+            fields |= {
+                "notify": remaining,
+                "notify_at": datetime.now(UTC) + timedelta(seconds=pause),
             }
+            del change["$unset"]
+        if fields:
+            change["$set"] = fields
         with translate_errors():
             await self._rows.update_one({"_id": download.id}, change)
 
@@ -91,21 +125,12 @@ class Notifier:
             server.send_message(mail)
 
     async def _call_webhook(self, download: Download, url: str) -> None:
-        address = httpx.URL(url)
-        host = address.host
-        found = await asyncio.to_thread(_resolve, host, address.port or 443)
-        if not self._settings.webhook_private and not all(_is_public(ip) for ip in found):
-            log.warning("notice not sent", channel="webhook", reason="host is not public")
-            return  # another attempt would not help
-        async with httpx.AsyncClient(timeout=10, follow_redirects=False) as client:
-            answer = await client.post(
-                address.copy_with(host=found[0]),  # the address that was checked
-                json=download_view(download),
-                headers={"Host": address.netloc.decode(), "User-Agent": "portal"},
-                extensions={"sni_hostname": host},
-            )
-        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-            raise Unavailable(f"the webhook returned status {answer.status_code}")
+        await self._webhooks.call(url, download_view(download))
+
+
+def _public_reason(error: Exception) -> str:
+    """Returns what the requester may read: nothing of the portal's own mail server."""
+    return error.reason if isinstance(error, Unavailable) else "the message was not accepted"
 
 
 def build_message(download: Download, address: str, settings: GatewaySettings) -> EmailMessage:
@@ -134,14 +159,3 @@ def build_message(download: Download, address: str, settings: GatewaySettings) -
         f"{text}\n\nThis portal has deleted your e-mail address and will not write to it again.\n"
     )
     return mail
-
-
-def _resolve(host: str, port: int) -> list[str]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(entry[4][0]) for entry in found]
-
-
-def _is_public(address: str) -> bool:
-    found = ipaddress.ip_address(address)
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return (mapped or found).is_global

@@ -1,5 +1,6 @@
 """Stores download requests in MongoDB, and publishes requests and cancellations."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,8 +22,8 @@ from portal_shared.runtime.mongo import (
 from portal_shared.service.app import Service
 
 from portal_gateway.downloads.download import Download
-from portal_gateway.downloads.event_stream import ChangeSignals
-from portal_gateway.downloads.quota import Pending
+from portal_gateway.downloads.quota import Pending, Requested
+from portal_gateway.downloads.watch import DownloadWatch
 
 RETENTION = timedelta(days=30)  # after the last change
 CANCELLED_VERSION = 1_000_000_000  # above all versions of events: later events have no effect
@@ -31,7 +32,7 @@ CANCELLED_VERSION = 1_000_000_000  # above all versions of events: later events 
 class Downloads:
     def __init__(self, service: Service) -> None:
         self.rows = service.database["downloads"]
-        self.signals = ChangeSignals()
+        self.watch = DownloadWatch(self.load_many)
         self._client = service.client
         self._outbox = service.outbox
         service.add_start_step(self.create_indexes)
@@ -39,6 +40,7 @@ class Downloads:
     async def create_indexes(self) -> None:
         with translate_errors():
             await self.rows.create_index([("requester", 1), ("done", 1)])
+            await self.rows.create_index([("requester", 1), ("created_at", 1)])
             await self.rows.create_index([("done", 1), ("created_at", 1)])
             await self.rows.create_index("notify_at", sparse=True)
             await self.rows.create_index(
@@ -76,6 +78,12 @@ class Downloads:
             raise NotFound(f"There is no download {request_id[:100]!r}")
         return download
 
+    async def load_many(self, request_ids: Sequence[str]) -> list[Download]:
+        """Returns those of these downloads that exist, without the locations of their files."""
+        with translate_errors():
+            rows = self.rows.find({"_id": {"$in": list(request_ids)}}, {"locations": 0})
+            return [Download.from_row(row) async for row in rows]
+
     async def load_unfinished(self, limit: int) -> list[Download]:
         """Returns downloads that have not ended, the oldest first."""
         with translate_errors():
@@ -93,6 +101,19 @@ class Downloads:
                     pending.bytes + row["bytes"] - row["bytes_online"],
                 )
         return pending
+
+    async def sum_requested(self, requester: str, since: datetime) -> Requested:
+        """Sums what a requester has requested since a moment, whatever became of it."""
+        match: Doc = {"requester": requester, "created_at": {"$gt": since}}
+        named: Doc = {"$sum": {"$ifNull": ["$named", 0]}}
+        steps: list[Doc] = [
+            {"$match": match},
+            {"$group": {"_id": None, "downloads": {"$sum": 1}, "named": named}},
+        ]
+        with translate_errors():
+            async for row in self.rows.aggregate(steps):
+                return Requested(row["downloads"], row["named"])
+        return Requested()
 
     async def count_notices(self, requester: str, since: datetime, limit: int) -> int:
         """Counts downloads after `since` whose requester wanted a notice, up to the limit."""
@@ -121,7 +142,7 @@ class Downloads:
                 await self._outbox.add(session, [DownloadCancelled(request_id=request_id)])
 
         await transaction(self._client, work)
-        self.signals.set(request_id)
+        self.watch.set(request_id)
         return await self.load(request_id)
 
     async def store_progress(self, event: DownloadProgressed) -> None:
@@ -152,4 +173,4 @@ class Downloads:
             await self.rows.update_one(
                 {"_id": request_id, "version": {"$lt": version}}, {"$set": change}
             )
-        self.signals.set(request_id)
+        self.watch.set(request_id)

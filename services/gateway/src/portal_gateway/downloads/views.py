@@ -30,6 +30,7 @@ def download_view(download: Download) -> dict[str, Any]:
         "waits_for": None if download.done else download.waits_for,
         "place": None if download.done else download.place,
         "seconds_left": _seconds_left(download),
+        "notices": {**dict.fromkeys(download.notify, "pending"), **download.notices},
         "expected": utc_text(expected_at) if expected_at is not None else None,
         "created": utc_text(download.created_at),
         "updated": utc_text(download.updated_at),

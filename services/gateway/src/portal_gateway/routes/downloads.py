@@ -6,11 +6,10 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
-from fastapi.sse import EventSourceResponse
 from portal_shared.service.app import Service
 
 from portal_gateway.downloads.create import DownloadCreator
-from portal_gateway.downloads.event_stream import stream_events
+from portal_gateway.downloads.event_stream import EventStream, stream_events
 from portal_gateway.downloads.repository import Downloads
 from portal_gateway.downloads.request import (
     MAX_BODY_BYTES,
@@ -19,6 +18,8 @@ from portal_gateway.downloads.request import (
     parse_request,
 )
 from portal_gateway.downloads.views import download_view, staging_view
+from portal_gateway.downloads.watch import StreamLimits
+from portal_gateway.downloads.webhooks import Webhooks
 from portal_gateway.http import pages
 from portal_gateway.http.data_proxy import DataProxy
 from portal_gateway.settings import GatewaySettings
@@ -59,7 +60,7 @@ REQUEST_BODY: dict[str, Any] = {
 
 
 @asynccontextmanager
-async def _data_proxy(app: FastAPI) -> AsyncGenerator[None]:
+async def _clients(app: FastAPI) -> AsyncGenerator[None]:
     service: Service = app.state.service
     settings = service.settings
     assert isinstance(settings, GatewaySettings)  # noqa: S101  # build() passes it
@@ -67,14 +68,22 @@ async def _data_proxy(app: FastAPI) -> AsyncGenerator[None]:
     app.state.data_proxy = proxy
     yield
     await proxy.close()
+    webhooks: Webhooks = app.state.webhooks
+    await webhooks.close()
 
 
-router = APIRouter(lifespan=_data_proxy)
+router = APIRouter(lifespan=_clients)
 
 
 def _downloads(request: Request) -> Downloads:
     downloads: Downloads = request.app.state.downloads
     return downloads
+
+
+async def _requester(request: Request) -> str:
+    """Returns the identifier of the reader's network."""
+    creator: DownloadCreator = request.app.state.download_creator
+    return await creator.identify(request.client.host if request.client else None)
 
 
 @router.post(
@@ -96,8 +105,7 @@ async def create_download(request: Request) -> Response:
     parsed = parse_request(bytes(body))
     key = parse_idempotency_key(request.headers.get("idempotency-key"))
     creator: DownloadCreator = request.app.state.download_creator
-    requester = await creator.identify(request.client.host if request.client else None)
-    view = download_view(await creator.create(parsed, key, requester))
+    view = download_view(await creator.create(parsed, key, await _requester(request)))
     return JSONResponse(view, 202, {"Location": view["self"], **NO_STORE})
 
 
@@ -137,10 +145,11 @@ async def follow_download(request: Request, request_id: str) -> Response:
     last_version = int(last_id) if is_version else -1
     if download.done and last_version >= download.version:
         return Response(status_code=204)  # the client does not reconnect
-    return EventSourceResponse(
-        stream_events(downloads.load, downloads.signals, download, last_version=last_version),
-        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
-    )
+    limits: StreamLimits = request.app.state.stream_limits
+    reader = await _requester(request)
+    limits.check(reader)
+    events = stream_events(downloads.watch, download, last_version=last_version)
+    return EventStream(events, limits, reader)
 
 
 @router.api_route("/data/{rest:path}", methods=["GET", "HEAD", "OPTIONS"], include_in_schema=False)
