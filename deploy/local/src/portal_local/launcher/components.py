@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from portal_local.launcher.layout import Layout
 from portal_local.launcher.ports import free_port
 
+HTTP_PROTOCOL = "portal_shared.service.http_protocol:DeadlineProtocol"
 SERVICES = ("ingest", "doi", "indexer", "downloader", "gateway")
 ICAT_USER, ICAT_PASSWORD = "ingest", "ingest"  # only for the simulator, which listens on 127.0.0.1
 DATACITE_USER, DATACITE_PASSWORD, DATACITE_PREFIX = "DEMO.PORTAL", "demo", "10.5072"
@@ -147,6 +148,8 @@ def services(layout: Layout, settings: Mapping[str, str], gateway_port: int) -> 
         "PORTAL_INTAKE_ROOT": os.environ.get("PORTAL_INTAKE_ROOT") or str(layout.archive),
         "PORTAL_CACHE_DIR": os.environ.get("PORTAL_CACHE_DIR") or str(layout.cache),
         "PORTAL_DOWNLOADER_URL": f"http://127.0.0.1:{ports['downloader']}",
+        # No proxy is believed, not even on this machine, unless it is named.
+        "FORWARDED_ALLOW_IPS": os.environ.get("FORWARDED_ALLOW_IPS", ""),
     }
     host = os.environ.get("PORTAL_HOST", "127.0.0.1")
     return [
@@ -163,6 +166,8 @@ def services(layout: Layout, settings: Mapping[str, str], gateway_port: int) -> 
                 "--port",
                 str(ports[name]),
                 "--no-access-log",
+                "--http",
+                HTTP_PROTOCOL,
                 "--timeout-graceful-shutdown",
                 "5",
             ],

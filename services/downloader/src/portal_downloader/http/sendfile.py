@@ -17,6 +17,7 @@ from typing_extensions import override
 
 SCOPE_KEY = "portal.sendfile"
 BYTES_PER_CALL = 2 * 2**20  # of sendfile; other tasks run between calls
+STALL_SECONDS = 300.0  # without a byte taken by the client; as nginx's send_timeout here
 READAHEAD_BYTES = 8 * 2**20  # requested of the kernel, so that sendfile need not wait
 
 
@@ -103,14 +104,19 @@ class SendfileSocket:
             raise Disconnected("the client has disconnected")
 
     async def _wait_writable(self) -> None:
-        """Waits until the socket is writable. Raises Disconnected."""
+        """Waits until the socket is writable. Raises Disconnected.
+
+        The connection of a client that takes nothing for a long time is closed.
+        """
         ready: asyncio.Future[None] = self._loop.create_future()
         wake = partial(_set, ready)
+        stalled = self._loop.call_later(STALL_SECONDS, self._cycle.transport.abort)
         self._loop.add_writer(self._socket.fileno(), wake)
         self._disconnected.add_done_callback(wake)
         try:
             await ready
         finally:
+            stalled.cancel()
             self._loop.remove_writer(self._socket.fileno())
             self._disconnected.remove_done_callback(wake)
         self._check_connected()

@@ -71,6 +71,8 @@ class _ForwardedResponse(Response):
                 await self._stream(upstream, send, disconnected)
             except OSError:  # the reader disconnected
                 return
+            except httpx.HTTPError as error:  # the response ends incomplete, which the reader sees
+                log.warning("response of the downloader ended early", reason=repr(error)[:300])
             finally:
                 disconnected.cancel()
                 with contextlib.suppress(asyncio.CancelledError):

@@ -1,0 +1,144 @@
+"""uvicorn's HTTP protocol with deadlines: no client holds a connection by being slow.
+
+A proxy in front of a service does the same. This is for where a service is reached directly:
+`uvicorn --http portal_shared.service.http_protocol:DeadlineProtocol`.
+
+- The header of a request must be complete `header_seconds` after its first byte, or after the
+  connection was opened.
+- Its body must be complete `body_seconds` after the header. Requests have at most 1 MiB.
+- A client must take some of what is sent to it within `write_seconds`.
+"""
+
+from asyncio import TimerHandle, Transport
+from collections.abc import Callable
+from typing import Any, Literal
+
+from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+TIMEOUT_BODY = (
+    b'{"title": "Request Timeout", "status": 408, "detail": "the request did not arrive in time: '
+    b'send it again"}'
+)
+TIMEOUT_RESPONSE = (
+    b"HTTP/1.1 408 Request Timeout\r\nContent-Type: application/problem+json\r\n"
+    b"Connection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(TIMEOUT_BODY), TIMEOUT_BODY)
+)
+
+Phase = Literal["header", "body"]
+
+
+class DeadlineProtocol(HttpToolsProtocol):
+    """One connection. The deadlines are in seconds."""
+
+    header_seconds = 15.0
+    body_seconds = 30.0
+    write_seconds = 120.0
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._phase: Phase | None = "header"  # what the client is sending; None: nothing
+        self._messages = 0  # that have begun
+        self._timed: tuple[Phase, int] | None = None  # what the timer is for
+        self._read_timer: TimerHandle | None = None
+        self._write_timer: TimerHandle | None = None
+
+    @override
+    def connection_made(self, transport: Transport) -> None:
+        super().connection_made(transport)
+        self._schedule()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._phase = None
+        self._schedule()
+        self._stop_write_timer()
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._schedule()
+
+    @override
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._phase = "header"
+        self._messages += 1
+
+    @override
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self._phase = "body"
+
+    @override
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._phase = None
+
+    @override
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stop_write_timer()
+        self._write_timer = self.loop.call_later(self.write_seconds, self.transport.abort)
+
+    @override
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_write_timer()
+
+    @override
+    def timeout_keep_alive_handler(self) -> None:
+        self._close()
+
+    def _stop_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
+    def _schedule(self) -> None:
+        """Starts the timer of what the client is sending now, once for each part of a request."""
+        wanted = None if self._phase is None else (self._phase, self._messages)
+        if wanted == self._timed:
+            return
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._read_timer = None
+        self._timed = wanted
+        if self._phase is not None:
+            self._start_read_timer(self._phase)
+
+    def _start_read_timer(self, phase: Phase) -> None:
+        late: Callable[[], None] = self._header_late if phase == "header" else self._body_late
+        seconds = self.header_seconds if phase == "header" else self.body_seconds
+        self._read_timer = self.loop.call_later(seconds, late)
+
+    def _is_responding(self) -> bool:
+        """Returns whether the service works on a request of this connection."""
+        return bool(self.cycle) and not self.cycle.response_complete
+
+    def _header_late(self) -> None:
+        if self._is_responding():
+            self._start_read_timer("header")  # the next request waits for this response
+        else:
+            self._time_out()
+
+    def _body_late(self) -> None:
+        if self.flow.read_paused or (self._is_responding() and self.cycle.response_started):
+            self._start_read_timer("body")
+        else:
+            self._time_out()
+
+    def _time_out(self) -> None:
+        """Answers 408 if a request has begun and was not answered, and closes the connection."""
+        unanswered = self._phase == "header" or self._is_responding()
+        if self._messages and unanswered and not self.transport.is_closing():
+            self.transport.write(TIMEOUT_RESPONSE)
+        self._close()
+
+    def _close(self) -> None:
+        """Closes the connection, without waiting for long until the client has taken the rest."""
+        if not self.transport.is_closing():
+            self.transport.close()
+        if self.transport.get_write_buffer_size():
+            self.loop.call_later(self.write_seconds, self.transport.abort)
