@@ -22,7 +22,7 @@ class GatewaySettings(Settings):
     most_bytes_waiting: int = 50 * 10**12
     most_downloads_waiting: int = 50
     most_downloads_a_day: int = Field(default=2000, ge=1)  # files that are online count, too
-    most_files_named_a_day: int = Field(default=200_000, ge=1)
+    most_files_listed_a_day: int = Field(default=200_000, ge=1)
     most_notices_a_day: int = Field(default=100, ge=1)
     most_streams_open: int = Field(default=50, ge=1)  # event streams of one requester
     most_streams_in_all: int = Field(default=2000, ge=1)  # of this process

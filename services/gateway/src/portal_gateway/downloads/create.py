@@ -47,7 +47,7 @@ class DownloadCreator:
             settings.most_bytes_waiting,
         )
         self._daily_quota = DailyQuota(
-            settings.most_downloads_a_day, settings.most_files_named_a_day
+            settings.most_downloads_a_day, settings.most_files_listed_a_day
         )
         self._max_notices = settings.most_notices_a_day
         self._sends_mail = settings.smtp_host is not None
@@ -138,7 +138,7 @@ class DownloadCreator:
             return
         since = download.created_at - QUOTA_PERIOD
         requested = await self._downloads.sum_requested(requester, since)
-        self._daily_quota.check(requested, named=len(download.locations or ()))
+        self._daily_quota.check(requested, listed=len(download.locations or ()))
         if not is_online:
             pending = await self._downloads.sum_pending(requester)
             self._quota.check(pending, files=download.files, size=download.bytes)

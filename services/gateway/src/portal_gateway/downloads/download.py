@@ -86,7 +86,7 @@ class Download:
             "pid": self.pid,
             "asked": self.requested_pid,
             "locations": None if self.locations is None else list(self.locations),
-            "named": len(self.locations or ()),
+            "listed": len(self.locations or ()),
             "requester": self.requester,
             **(notify if self.notify else {}),
             "state": self.state,

@@ -38,7 +38,7 @@ class Requested:
     """What a requester has requested within a day, whatever became of it."""
 
     downloads: int = 0
-    named: int = 0  # files that the requests name
+    listed: int = 0  # files that the requests name
 
 
 @dataclass(frozen=True)
@@ -46,19 +46,19 @@ class DailyQuota:
     """Limits of what one requester leaves in the database. Files that are online count, too."""
 
     downloads: int
-    named: int
+    listed: int
 
-    def check(self, requested: Requested, *, named: int) -> None:
+    def check(self, requested: Requested, *, listed: int) -> None:
         """Raises TooMany."""
         if requested.downloads >= self.downloads:
             raise TooMany(
                 f"You requested {requested.downloads} downloads within a day; the limit is"
                 f" {self.downloads}. Files that are online need no request."
             )
-        if requested.named + named > self.named:
+        if requested.listed + listed > self.listed:
             raise TooMany(
-                f"Your requests of a day name {requested.named} files, and this one {named} more;"
-                f" the limit is {self.named}. Request a whole dataset without naming its files."
+                f"Your requests of a day name {requested.listed} files, and this one {listed} more;"
+                f" the limit is {self.listed}. Request a whole dataset without naming its files."
             )
 
 

@@ -105,14 +105,14 @@ class Downloads:
     async def sum_requested(self, requester: str, since: datetime) -> Requested:
         """Sums what a requester has requested since a moment, whatever became of it."""
         match: Doc = {"requester": requester, "created_at": {"$gt": since}}
-        named: Doc = {"$sum": {"$ifNull": ["$named", 0]}}
+        listed: Doc = {"$sum": {"$ifNull": ["$listed", 0]}}
         steps: list[Doc] = [
             {"$match": match},
-            {"$group": {"_id": None, "downloads": {"$sum": 1}, "named": named}},
+            {"$group": {"_id": None, "downloads": {"$sum": 1}, "listed": listed}},
         ]
         with translate_errors():
             async for row in self.rows.aggregate(steps):
-                return Requested(row["downloads"], row["named"])
+                return Requested(row["downloads"], row["listed"])
         return Requested()
 
     async def count_notices(self, requester: str, since: datetime, limit: int) -> int:
