@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
+from unicodedata import normalize
 
 from portal_shared.contracts.jobs import Envelope, Problem
 from portal_shared.profile import Profile
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 
 from portal_cli.curation import metadata
 from portal_cli.curation.checksums import Checksums, ProgressCallback
+from portal_cli.curation.name_collisions import folded_name
 from portal_cli.curation.scanner import MANIFEST, ScannedFile, scan_folder
 from portal_cli.curation.volumes.dataset import DatasetCheck
 from portal_cli.submission.message import JobMessage, build_message
@@ -90,17 +92,40 @@ class JobBuilder:
             if reason := path_problem(folder):
                 self._add_problem(field, reason)
                 return None
-            if not (self._folder / folder).is_dir():
-                self._add_problem(field, f"{folder!r} is not a folder")
-                return None
-            return folder
+            found, similar = self._find_folder(folder)
+            if found is None:
+                problem = Problem(
+                    field=field, reason=f"{folder!r} is not a folder", suggestion=similar
+                )
+                self.result.problems.append(problem)
+            return found
         name = given.get("name")
-        if isinstance(name, str) and "/" not in name and (self._folder / name).is_dir():
-            return name
+        if isinstance(name, str) and not path_problem(name) and "/" not in name:
+            found, _ = self._find_folder(name)
+            if found is not None:
+                return found
         if count == 1:
             return ""
         self._add_problem(field, "required: the subfolder that holds the files of this dataset")
         return None
+
+    def _find_folder(self, path: str) -> tuple[str | None, str | None]:
+        """Returns the folder as it is written on disk, else None and a folder of a similar name.
+
+        A name on disk may be composed in another way (macOS: e and an accent, not é).
+        """
+        if (self._folder / path).is_dir():
+            return path, None
+        parent, _, name = path.rpartition("/")
+        place = self._folder / parent
+        entries = sorted(place.iterdir()) if place.is_dir() else []
+        similar = [e.name for e in entries if folded_name(e.name) == folded_name(name)]
+        similar = [name for name in similar if (place / name).is_dir()]
+        if len(similar) != 1:
+            return None, None
+        found = f"{parent}/{similar[0]}".lstrip("/")
+        is_same = normalize("NFC", similar[0]) == normalize("NFC", name)
+        return (found, None) if is_same else (None, found)
 
     def _warn_of_unassigned(
         self, files: Sequence[ScannedFile], dataset_files: Sequence[Sequence[ScannedFile]]

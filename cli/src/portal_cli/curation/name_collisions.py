@@ -16,7 +16,7 @@ def collision_warnings(locations: Iterable[str]) -> list[Problem]:
     by_key: dict[tuple[str, str], set[str]] = {}
     for path in _with_folders(locations):
         folder, _, name = path.rpartition("/")
-        by_key.setdefault((folder, _folded(name)), set()).add(path)
+        by_key.setdefault((folder, folded_name(name)), set()).add(path)
     found = [_warning(sorted(paths)) for paths in by_key.values() if len(paths) > 1]
     more = len(found) - MAX_LISTED
     if more > 0:
@@ -35,7 +35,7 @@ def _with_folders(locations: Iterable[str]) -> set[str]:
     return paths
 
 
-def _folded(name: str) -> str:
+def folded_name(name: str) -> str:
     """Returns the name for caseless comparison (Unicode 15, definition D145)."""
     decomposed = unicodedata.normalize("NFD", name).casefold()
     return unicodedata.normalize("NFD", decomposed)

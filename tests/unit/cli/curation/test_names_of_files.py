@@ -31,6 +31,16 @@ def test_names_that_are_one_elsewhere_are_a_warning(
     assert len(found.about("one name on Windows and macOS")) == 1
 
 
+def test_a_folder_is_found_in_another_composition_of_its_letters(folder: CuratedFolder) -> None:
+    write_zarr(folder.path / "re\u0301gion/v.zarr", scale=5.0)
+    given = folder.metadata({"voxel_size": "25 um"}, folder="r\u00e9gion")
+    assert "has 5 um" in folder.curate_metadata(given).problems[0][1]
+    given["datasets"][0]["folder"] = "R\u00e9gion"
+    assert folder.curate_metadata(given).problems == [
+        ("datasets[0].folder", "'R\u00e9gion' is not a folder")
+    ]
+
+
 def test_names_that_stay_apart_are_no_warning(folder: CuratedFolder) -> None:
     write_zarr(folder.path / "v.zarr")
     for name in ("a/x.raw", "b/x.raw", "x.raw", "x.RAW2"):

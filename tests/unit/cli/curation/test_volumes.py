@@ -107,6 +107,14 @@ def test_files_with_several_slices_are_added_up_or_alike(folder: CuratedFolder) 
     assert folder.curate(shape_z=3).code == 1
 
 
+def test_previews_beside_a_format_without_a_reader_are_a_warning(folder: CuratedFolder) -> None:
+    (folder.path / "volume.raw").write_bytes(bytes(240))
+    for number in range(3):
+        Image.new("L", (60, 50)).save(folder.path / f"preview_{number}.png")
+    assert folder.curate().problems == []
+    assert folder.curate(shape_x=60, shape_y=50).code == 1  # now they are like the volume
+
+
 def test_a_lone_picture_is_compared_with_a_warning(folder: CuratedFolder) -> None:
     slices(folder.path, [0])
     found = folder.curate()

@@ -31,12 +31,12 @@ def read_hdf5(path: Path) -> Header:
         sources: set[str] = set()
 
         def collect(name: str, item: Any) -> bool | None:
-            if isinstance(item, h5py.Dataset):
-                sources.update(_sources(item))
-                if _is_image(item) and not name.startswith(raw):
-                    images.append(_image(item, name, kind))
-            else:
+            if not isinstance(item, h5py.Dataset):
                 sources.update(_linked_files(item, h5py))
+            elif _is_image(item):
+                sources.update(_sources(item))
+                if not name.startswith(raw):
+                    images.append(_image(item, name, kind))
             return True if len(images) >= MAX_IMAGES else None  # True ends the visit
 
         sources.update(_linked_files(file, h5py))
@@ -63,7 +63,12 @@ def _open(path: Path) -> Any:
 
 
 def _is_image(item: Any) -> bool:
-    return item.ndim >= MIN_AXES and item.dtype.kind in NUMERIC and bool(item.size)
+    if item.ndim < MIN_AXES or not item.size:
+        return False
+    try:
+        return item.dtype.kind in NUMERIC
+    except (TypeError, ValueError):  # a type that numpy does not have
+        return False
 
 
 def _image(item: Any, name: str, kind: str) -> Image:
@@ -103,8 +108,11 @@ def _linked_files(group: Any, h5py: Any) -> set[str]:
 
 
 def _sources(item: Any) -> set[str]:
-    """Returns the files in which the voxels of a virtual or external dataset are."""
+    """Returns the files in which the voxels of a virtual or external dataset are.
+
+    A name with a percent sign stands for several files and is left out.
+    """
     found = {str(name) for name, *_ in item.external or ()}
     if item.is_virtual:
         found |= {str(source.file_name) for source in item.virtual_sources()}
-    return found - {"."}
+    return {name for name in found if name != "." and "%" not in name}

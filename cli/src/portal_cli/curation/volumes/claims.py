@@ -59,6 +59,11 @@ class Comparison:
         return bool(self.confirmed) and not self.contradictions
 
     @property
+    def is_preview(self) -> bool:
+        """Whether it is rather a series of pictures that the volume is shown with."""
+        return self.image.format == "PNG" and not self.confirmed
+
+    @property
     def is_compared(self) -> bool:
         return bool(self.confirmed or self.contradictions)
 

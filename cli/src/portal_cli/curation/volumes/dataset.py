@@ -112,11 +112,18 @@ class DatasetCheck:
 
     def _report_sources(self, location: str, header: Header) -> None:
         for source in header.sources[:MAX_LISTED]:
-            beside = (self._folder / location).parent / source
-            inside = beside.resolve().is_relative_to(self._folder.resolve())
-            if not (inside and beside.is_file()):
-                where = "is not in its folder" if inside else "is outside of the folder"
+            if where := self._absence(location, source):
                 self._warn(location, f"takes data from the file {source!r}, which {where}")
+
+    def _absence(self, location: str, source: str) -> str | None:
+        """Returns why a file that another one needs is not archived with it; None if it is."""
+        beside = (self._folder / location).parent / source
+        try:
+            if not beside.resolve().is_relative_to(self._folder.resolve()):
+                return "is outside of the folder"
+            return None if beside.is_file() else "is not in its folder"
+        except (OSError, ValueError):  # a name that no file can have
+            return "is not in its folder"
 
     def _report_odd_slices(self, volumes: Sequence[_Candidate]) -> None:
         for one in volumes:
@@ -145,7 +152,7 @@ class DatasetCheck:
             is_other = (
                 any(c.comparison.confirmed & comparison.contradicted for c in fitting)
                 if fitting
-                else comparison.distance != closest
+                else comparison.distance != closest or comparison.is_preview
             )
             target = self.findings.warnings if is_other else self.findings.problems
             target += [
