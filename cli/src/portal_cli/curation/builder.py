@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from portal_cli.curation import metadata
 from portal_cli.curation.checksums import Checksums, ProgressCallback
 from portal_cli.curation.name_collisions import folded_name
+from portal_cli.curation.places import readable
 from portal_cli.curation.scanner import MANIFEST, ScannedFile, scan_folder
 from portal_cli.curation.volumes.dataset import DatasetCheck
 from portal_cli.submission.message import JobMessage, build_message
@@ -69,6 +70,8 @@ class JobBuilder:
         self._validate(parts)
         self._check_volumes(datasets, folders, dataset_files)
         result.files, result.bytes = len(files), sum(f.size for f in files)
+        result.problems = [readable(problem, parts, ()) for problem in result.problems]
+        result.warnings = [readable(warning, parts, ()) for warning in result.warnings]
         if result.problems:
             return result
         digests = self._checksums.compute(files, result.problems, progress)

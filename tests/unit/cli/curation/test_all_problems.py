@@ -49,6 +49,15 @@ def test_problems_of_the_form_hide_no_others(folder: CuratedFolder) -> None:
     }
 
 
+def test_every_problem_of_a_parameter_has_its_name(folder: CuratedFolder) -> None:
+    write_zarr(folder.path / "v.zarr")
+    claims = {"voxel_size": "2000 um", "donor_weight": "70", "voi": "a\u200bb", "organ": "hart"}
+    found = folder.curate(**claims)
+    assert len(found.problems) >= 4
+    for _, reason in found.problems:
+        assert any(name in reason for name in claims)
+
+
 def test_a_parameter_of_a_wrong_form_hides_no_others(folder: CuratedFolder) -> None:
     write_zarr(folder.path / "v.zarr")
     given: dict[str, Any] = folder.metadata({})
