@@ -117,11 +117,11 @@ class JobBuilder:
 
         A name on disk may be composed in another way (macOS: e and an accent, not é).
         """
-        if (self._folder / path).is_dir():
+        if _is_folder(self._folder / path):
             return path, None
         parent, _, name = path.rpartition("/")
         place = self._folder / parent
-        entries = sorted(place.iterdir()) if place.is_dir() else []
+        entries = sorted(place.iterdir()) if _is_folder(place) else []
         similar = [e.name for e in entries if folded_name(e.name) == folded_name(name)]
         similar = [name for name in similar if (place / name).is_dir()]
         if len(similar) != 1:
@@ -211,6 +211,13 @@ class JobBuilder:
         document = cast("dict[str, Any]", parts.get("document") or {})
         label = str(document.get("name") or self._folder.name)
         self.result.job = build_message("curate", label, **{"profile": self._profile.name, **parts})
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # the name is too long for a file
+        return False
 
 
 def _datasets(parts: dict[str, Any]) -> list[Any]:

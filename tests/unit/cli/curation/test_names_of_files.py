@@ -41,6 +41,14 @@ def test_a_folder_is_found_in_another_composition_of_its_letters(folder: Curated
     ]
 
 
+def test_a_name_that_no_folder_can_have_is_a_problem(folder: CuratedFolder) -> None:
+    write_zarr(folder.path / "v.zarr")
+    given = folder.metadata({"voxel_size": "25 um"}, name="n" * 300)
+    assert [p[0] for p in folder.curate_metadata(given).problems] == ["datasets[0].name"]
+    given = folder.metadata({"voxel_size": "25 um"}, folder="n" * 300)
+    assert [p[0] for p in folder.curate_metadata(given).problems] == ["datasets[0].folder"]
+
+
 def test_names_that_stay_apart_are_no_warning(folder: CuratedFolder) -> None:
     write_zarr(folder.path / "v.zarr")
     for name in ("a/x.raw", "b/x.raw", "x.raw", "x.RAW2"):
