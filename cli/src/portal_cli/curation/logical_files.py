@@ -11,6 +11,7 @@ STACK_SUFFIXES = (
 )  # fmt: skip
 FOLDER_SUFFIXES = {".zarr": "zarr", ".n5": "n5"}
 ZARR_FILES = ("zarr.json", ".zgroup", ".zarray")  # a folder with one of them is a zarr
+N5_LEVEL = "s0/attributes.json"  # a folder with this file is an N5
 
 
 @dataclass
@@ -23,7 +24,7 @@ class LogicalFile:
 def group_files(locations: Iterable[str]) -> list[LogicalFile]:
     """Returns the groups sorted by name. A stack of one slice is a file."""
     locations = list(locations)
-    roots = _zarr_roots(locations)
+    roots = _roots(locations)
     groups: dict[tuple[str, str], LogicalFile] = {}
     for location in locations:
         key, kind, name = _group_of(location, roots)
@@ -48,18 +49,25 @@ def with_number(location: str, digits: str) -> str:
     return folder + slash + LAST_NUMBER.sub(digits, stem) + dot + suffix
 
 
-def _zarr_roots(locations: Iterable[str]) -> set[str]:
-    """Returns the folders with metadata of zarr in them."""
-    return {loc.rpartition("/")[0] for loc in locations if loc.rpartition("/")[2] in ZARR_FILES}
+def _roots(locations: Iterable[str]) -> dict[str, str]:
+    """Returns the kind of each folder with metadata of zarr or N5 in it."""
+    roots: dict[str, str] = {}
+    for location in locations:
+        folder, _, name = location.rpartition("/")
+        if name in ZARR_FILES:
+            roots[folder] = "zarr"
+        elif f"/{location}".endswith(f"/{N5_LEVEL}"):
+            roots.setdefault(location[: -len(N5_LEVEL)].rstrip("/"), "n5")
+    return roots
 
 
-def _group_of(location: str, roots: set[str]) -> tuple[str, str, str]:
+def _group_of(location: str, roots: dict[str, str]) -> tuple[str, str, str]:
     """Returns the key, the kind and the name of the group to which the file belongs."""
     parts = location.split("/")
     for number in range(len(parts)):
         folder = "/".join(parts[:number])
         suffix = folder[folder.rfind(".") :].lower() if "." in folder else ""
-        kind = "zarr" if folder in roots else FOLDER_SUFFIXES.get(suffix)
+        kind = roots.get(folder) or FOLDER_SUFFIXES.get(suffix)
         if kind:
             return folder, kind, folder
     stem, _, suffix = parts[-1].rpartition(".")  # without the suffix: .jp2 has a digit, too

@@ -188,6 +188,9 @@ def test_an_n5_has_its_dimensions_in_the_order_x_y_z(folder: CuratedFolder) -> N
     resolution = {"pixelResolution": {"dimensions": [25, 25, 25], "unit": "um"}, "n5": "2.5.0"}
     (place / "attributes.json").write_text(json.dumps(resolution))
     assert [i.lengths for i in read_n5(place).images] == [(6, 5, 4), (3, 5, 4)]
+    place.rename(folder.path / "25um_overview_bm18")  # as the Atlas names them
+    assert "25um_overview_bm18 (s0) (N5) has 6" in folder.curate(shape_x=7).problems[0][1]
+    (folder.path / "25um_overview_bm18").rename(place)
     assert folder.curate().problems == []
     assert "v.n5 (s0) (N5) has 6" in folder.curate(shape_x=4, shape_z=6).problems[1][1]
     assert "has 25 um" in folder.curate(voxel_size="50 um").problems[0][1]

@@ -120,7 +120,7 @@ def _series(folder: Path) -> list[str] | None:
 
 
 def _children(folder: Path, names: list[str] | None) -> list[Path]:
-    """Returns the groups and arrays directly below; only these `names`, if there are any."""
+    """Returns the groups and arrays directly below; only those of these `names`, if there are."""
     if not folder.is_dir():
         return []
     below = {
@@ -129,7 +129,8 @@ def _children(folder: Path, names: list[str] | None) -> list[Path]:
         if path.is_dir() and not path.is_symlink() and path.name not in ("OME", "labels")
         and any((path / name).is_file() for name in NODE_FILES)
     }  # fmt: skip
-    return [below[n] for n in names if n in below] if names else list(below.values())
+    listed = [below[name] for name in names or () if name in below]
+    return listed or list(below.values())
 
 
 def _read_node(folder: Path) -> tuple[Json | None, Json]:

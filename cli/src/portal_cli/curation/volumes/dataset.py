@@ -21,7 +21,13 @@ from portal_cli.curation.volumes.claims import (
     compare,
     read_claims,
 )
-from portal_cli.curation.volumes.stacks import MAX_LISTED, Series, join_parts, join_series
+from portal_cli.curation.volumes.stacks import (
+    MAX_LISTED,
+    Series,
+    join_parts,
+    join_series,
+    missing_slices,
+)
 
 
 @dataclass
@@ -58,6 +64,9 @@ class DatasetCheck:
             counts = self.findings.logical_files
             counts[file.kind] = counts.get(file.kind, 0) + 1
             series = self._read(file, sizes)
+            if series.is_stack or not series.images:
+                for location, reason in series.missing.items():
+                    self._warn(location, reason)
             candidate = _best(file, series, self._claims)
             if candidate is not None:
                 is_volume = candidate.comparison.image.is_volume
@@ -92,8 +101,8 @@ class DatasetCheck:
         headers: dict[str, Header | None] = {}
         for location in file.files:
             read = file_reader(location)
-            if read is None:
-                return Series()
+            if read is None:  # as DICOM: only the numbers are checked
+                return Series(missing=missing_slices(file.name, file.files))
             headers[location] = self._header(location, read) if sizes[location] else None
         if file.kind == "stack":
             return join_series(file.name, headers)
@@ -134,8 +143,6 @@ class DatasetCheck:
                 report(location, reason)
             if (more := len(one.series.odd) - MAX_LISTED) > 0:
                 report(one.file.name, f"{more} more slices differ from the others")
-            for location, reason in one.series.missing.items():
-                self._warn(location, reason)
 
     def _report_volumes(self, volumes: Sequence[_Candidate]) -> None:
         fitting = [c for c in volumes if c.comparison.fits]
