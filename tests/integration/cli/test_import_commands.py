@@ -104,9 +104,11 @@ async def test_a_corpus_is_imported(portal: AnsweringIngest, tmp_path: Path) -> 
     assert portal.jobs[0].document.type == "Proposal"
     corpus.write_text(json.dumps({"documents": [document, {**document, "pid": None}]}))
     result = await asyncio.to_thread(run, "panosc", corpus)
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert "documents[1].pid: required" in result.stderr
-    assert len(portal.jobs) == 1
+    assert len(portal.jobs) == 2  # the other record, sent again
+    corpus.write_text("{")
+    assert (await asyncio.to_thread(run, "panosc", corpus)).exit_code == 2
 
 
 async def test_the_results_of_submitted_jobs_are_printed(

@@ -16,10 +16,13 @@ from portal_cli.hoa.details import dataset_details
 from portal_cli.hoa.jobs import atlas_job, proposal_jobs, publication_jobs, select_documents
 from portal_cli.hoa.source import Entry, Source, read_installed
 from portal_cli.instance.addresses import NoInstance, read_instance
-from portal_cli.panosc.jobs import corpus_jobs
+from portal_cli.panosc.jobs import CorpusJobs, corpus_jobs
+from portal_cli.panosc.rows import Remark
 from portal_cli.submission.dispatch import dispatch, finish
 from portal_cli.submission.message import JobMessage
-from portal_cli.terminal import DEFAULT_DATA, EXIT_USAGE, Data, Json, fail
+from portal_cli.terminal import DEFAULT_DATA, EXIT_FAILED, EXIT_USAGE, Data, Json, fail
+
+MAX_REMARKS = 50  # problems, and warnings, that are printed
 
 Archive = Annotated[
     Path | None,
@@ -183,19 +186,41 @@ def import_panosc(
 ) -> None:
     """Import JSON files with records of the PaNOSC data model.
 
-    A file has `instruments`, `documents` (with their `datasets`) and `orphan_datasets`. Every field
-    is imported. If one file has an error, its place in the file is shown and nothing is sent. Exit
-    codes: 0 all records were accepted, 1 some were refused, 2 wrong arguments or files, 3 no portal
-    is running, 4 no answer within the timeout.
+    A file has `instruments`, `documents` (with their `datasets`) and `orphan_datasets`, or it is a
+    list of records as a search API answers it. A record with a problem is left out and reported
+    with its place in the file; the others are imported. Values that the model cannot express are
+    left out with a warning. Exit codes: 0 all records were accepted, 1 some were refused, 2 wrong
+    arguments or a file that is no corpus, 3 no portal is running, 4 no answer within the timeout.
     """
-    jobs: list[JobMessage] = []
-    for file in files:
-        try:
-            jobs += corpus_jobs(file.read_bytes())
-        except OSError as error:
-            raise fail(str(error), EXIT_USAGE) from error
-        except Invalid as error:
-            raise fail(f"{file}: {error}", EXIT_USAGE) from error
+    found = [_read_corpus(file) for file in files]
+    jobs = [job for one in found for job in one.jobs]
+    problems = [p for one in found for p in one.findings.problems]
+    warnings = [w for one in found for w in one.findings.warnings]
+    if not as_json:
+        _print_remarks(problems, "")
+        _print_remarks(warnings, "warning: ")
+    if not jobs and problems:
+        raise fail("None of the records can be imported.", EXIT_FAILED)
     sent = dispatch(data, jobs, total=len(jobs), seconds=timeout, quiet=as_json)
-    facts = {"files": [str(f) for f in files]} if as_json else None
-    raise finish(sent, outcomes=False, facts=facts)
+    facts = {
+        "files": [str(f) for f in files],
+        "problems": [p._asdict() for p in problems],
+        "warnings": [w._asdict() for w in warnings],
+    }
+    raise finish(sent, outcomes=False, skipped=len(problems), facts=facts if as_json else None)
+
+
+def _read_corpus(file: Path) -> CorpusJobs:
+    try:
+        return corpus_jobs(file.read_bytes())
+    except OSError as error:
+        raise fail(str(error), EXIT_USAGE) from error
+    except Invalid as error:
+        raise fail(f"{file}: {error}", EXIT_USAGE) from error
+
+
+def _print_remarks(remarks: Sequence[Remark], prefix: str) -> None:
+    for remark in remarks[:MAX_REMARKS]:
+        typer.echo(f"{prefix}{remark}", err=True)
+    if len(remarks) > MAX_REMARKS:
+        typer.echo(f"{prefix}{len(remarks) - MAX_REMARKS} more; --json lists all", err=True)

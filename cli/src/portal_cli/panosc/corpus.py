@@ -1,24 +1,25 @@
 """Parses a corpus file: JSON with records in the field names of the PaNOSC data model.
 
-Fields of the model get their names in snake case; other fields of documents and datasets go to
-their details, so no field is lost. An invalid field is refused with its place in the file.
+Also a bare list of records, as a search API answers it. Fields of the model get their names in
+snake case; other fields of documents and datasets go to their details.
 """
 
 import json
-import re
 from collections.abc import Mapping
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from portal_shared.contracts.jobs import DatasetIn, DocumentIn, InstrumentIn
 from portal_shared.runtime.errors import Invalid
 from pydantic import BaseModel, ValidationError
+
+from portal_cli.panosc.rows import Findings, Remark, camel, field_value, quote, reasons, row, snake
+from portal_cli.panosc.rows import storable as storable_value
 
 M = TypeVar("M", bound=BaseModel)
 
 LISTS = ("instruments", "documents", "orphan_datasets")
 FILE_FIELDS = ("corpus", "source")  # describe the file itself
 RENAMED = {"creationDate": "created"}
-INTERNAL_IDS = ("members", "parameters", "files")  # their ids have no meaning outside the source
 REQUIRED: dict[type[BaseModel], tuple[str, ...]] = {
     DocumentIn: ("pid", "isPublic", "type", "title"),
     DatasetIn: ("pid", "isPublic", "title", "creationDate"),
@@ -26,90 +27,108 @@ REQUIRED: dict[type[BaseModel], tuple[str, ...]] = {
 UNSUPPORTED = frozenset({"name", "folder", "details", "other_datasets", "proposal"})
 
 
-def parse_corpus(text: bytes) -> dict[str, Any]:
+def parse_corpus(text: bytes, findings: Findings) -> dict[str, Any]:
     """Raises Invalid if the text is not a corpus."""
     try:
-        found = json.loads(text, parse_constant=_refuse_constant)
+        found = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise Invalid(f"not JSON: {error}") from error
+    if isinstance(found, list) and found:
+        return _answer(cast("list[Any]", found))
     if not isinstance(found, dict) or not any(name in found for name in LISTS):
-        raise Invalid(f"must be a JSON object with one or more of {', '.join(LISTS)}")
+        names = ", ".join(LISTS)
+        raise Invalid(f"must be a JSON object with one or more of {names}, or a list of records")
     corpus = cast("dict[str, Any]", found)
-    if unknown := set(corpus) - {*LISTS, *FILE_FIELDS}:
-        names = ", ".join((*LISTS, *FILE_FIELDS))
-        raise Invalid(f"unknown field; a corpus has {names}", field=min(unknown))
+    names = ", ".join((*LISTS, *FILE_FIELDS))
+    for unknown in sorted(set(corpus) - {*LISTS, *FILE_FIELDS}):
+        findings.left_out(unknown, f"unknown field; a corpus has {names}")
     return corpus
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
+def _answer(records: list[Any]) -> dict[str, Any]:
+    """Returns the corpus of a list of records, as GET /Documents answers it."""
+    corpus: dict[str, Any] = {}
+    for record in records:
+        fields = cast("dict[str, Any]", record) if isinstance(record, dict) else {}
+        is_instrument = "facility" in fields and "title" not in fields
+        kind = "orphan_datasets" if "creationDate" in fields else "documents"
+        corpus.setdefault("instruments" if is_instrument else kind, []).append(record)
+    return corpus
 
 
-def rows(value: Any, place: str) -> list[tuple[dict[str, Any], str]]:
+def rows(value: Any, place: str, findings: Findings) -> list[tuple[dict[str, Any], str]]:
     """Returns the objects of a list with their places; a missing list is empty."""
     if value is None:
         return []
     if not isinstance(value, list):
-        raise Invalid("must be a list", field=place)
-    return [(_object(v, f"{place}[{n}]"), f"{place}[{n}]") for n, v in enumerate(_list(value))]
+        findings.problems.append(Remark(place, f"must be a list, not {quote(value)}"))
+        return []
+    found: list[tuple[dict[str, Any], str]] = []
+    for n, one in enumerate(cast("list[Any]", value)):
+        if isinstance(one, dict):
+            found.append((cast("dict[str, Any]", one), f"{place}[{n}]"))
+        else:
+            reason = f"must be an object, not {quote(one)}"
+            findings.problems.append(Remark(f"{place}[{n}]", reason))
+    return found
 
 
-def _list(value: Any) -> list[Any]:
-    return cast("list[Any]", value)
+def document(
+    given: dict[str, Any], place: str, findings: Findings, **more: Any
+) -> DocumentIn | None:
+    """Returns the document; None, with all its problems, if it is not valid."""
+    fields = {k: v for k, v in given.items() if k != "datasets"}
+    return _record(DocumentIn, fields, place, findings, more)
 
 
-def _object(value: Any, place: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise Invalid("must be an object", field=place)
-    return cast("dict[str, Any]", value)
+def dataset(given: dict[str, Any], place: str, findings: Findings) -> DatasetIn | None:
+    """Returns the dataset; None, with all its problems, if it is not valid."""
+    return _record(DatasetIn, given, place, findings, {})
 
 
-def document(given: dict[str, Any], place: str, **more: Any) -> DocumentIn:
-    return _record(DocumentIn, {k: v for k, v in given.items() if k != "datasets"}, place, more)
+def instrument(given: dict[str, Any], place: str, findings: Findings) -> InstrumentIn | None:
+    """Returns the instrument; None, with a problem, if it is not valid."""
+    inner = Findings()
+    fields = row(InstrumentIn, given, place, inner)
+    findings.unknown += inner.unknown
+    (findings.problems if fields is None else findings.rows).extend(inner.rows)
+    return None if fields is None else InstrumentIn.model_validate(fields)
 
 
-def dataset(given: dict[str, Any], place: str) -> DatasetIn:
-    return _record(DatasetIn, given, place, {})
-
-
-def instrument(given: dict[str, Any], place: str) -> InstrumentIn:
-    return _checked(InstrumentIn, _nested(given, ""), place)
-
-
-def _record(model: type[M], given: dict[str, Any], place: str, more: Mapping[str, Any]) -> M:
-    for label in REQUIRED[model]:
-        if given.get(label) in (None, ""):
-            raise Invalid("required", field=f"{place}.{label}")
+def _record(
+    model: type[M],
+    given: dict[str, Any],
+    place: str,
+    findings: Findings,
+    more: Mapping[str, Any],
+) -> M | None:
+    problems = [
+        Remark(f"{place}.{label}", f"required, not {quote(given.get(label))}")
+        for label in REQUIRED[model]
+        if given.get(label) in (None, "")
+    ]
     known = set(model.model_fields) - UNSUPPORTED
     fields: dict[str, Any] = {}
     details: dict[str, Any] = {}
     for label, value in given.items():
         name = RENAMED.get(label, snake(label))
+        where = f"{place}.{label}"
         if name in known and label == _original(name):
-            if value is not None:
-                fields[name] = _nested(value, name)
-        else:
-            details[label] = value
+            found = field_value(model, name, value, where, findings)
+            if found is not None:
+                fields[name] = found
+        elif label != "score":  # of the answer to one search
+            details[label] = storable_value(value, where, findings)
     if details:
         fields["details"] = details
-    return _checked(model, {"name": given["pid"], **fields, **more}, place)
-
-
-def _nested(value: Any, name: str) -> Any:
-    """Converts keys to snake case; leaves out null values and internal ids."""
-    if isinstance(value, list):
-        return [_nested(v, name) for v in _list(value)]
-    if not isinstance(value, dict):
-        return value
-    return {
-        snake(k): _nested(v, "")
-        for k, v in cast("dict[str, Any]", value).items()
-        if v is not None and not (k == "id" and name in INTERNAL_IDS)
-    }
-
-
-def snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    found = None
+    try:
+        found = model.model_validate({"name": fields.get("pid"), **fields, **more})
+    except ValidationError as error:
+        places = {f"{place}.name", *(p.place for p in problems)}  # the name is the pid
+        problems += [p for p in reasons(error, place) if p.place not in places]
+    findings.problems += problems
+    return None if problems else found
 
 
 def _original(name: str) -> str:
@@ -117,22 +136,4 @@ def _original(name: str) -> str:
     for theirs, ours in RENAMED.items():
         if name == ours:
             return theirs
-    return re.sub(r"_([a-z])", lambda m: m[1].upper(), name)
-
-
-def _checked(model: type[M], fields: dict[str, Any], place: str) -> M:
-    try:
-        return model.model_validate(fields)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise Invalid(first["msg"], field=place + _inner(first["loc"])) from error
-
-
-def _inner(location: tuple[int | str, ...]) -> str:
-    text = ""
-    for part in location:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        elif not re.fullmatch(r"(constrained-)?(int|float|str)", part):
-            text += f".{_original(part)}"
-    return text
+    return camel(name)
