@@ -7,6 +7,7 @@ from typing import Any, cast
 from unicodedata import normalize
 
 from portal_shared.contracts.jobs import Envelope, Problem
+from portal_shared.contracts.outside_names import folded_name
 from portal_shared.profile import Profile
 from portal_shared.validation.job_parser import field_path
 from portal_shared.validation.redaction import redact
@@ -16,7 +17,6 @@ from pydantic import ValidationError
 
 from portal_cli.curation import metadata
 from portal_cli.curation.checksums import Checksums, ProgressCallback
-from portal_cli.curation.name_collisions import folded_name
 from portal_cli.curation.places import readable
 from portal_cli.curation.scanner import MANIFEST, ScannedFile, scan_folder
 from portal_cli.curation.volumes.dataset import DatasetCheck

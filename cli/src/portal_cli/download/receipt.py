@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from portal_shared.contracts.file_urls import data_path
+from portal_shared.contracts.outside_names import outside_path
 
 from portal_cli.download.client import PortalClient
 from portal_cli.download.download import DatasetResult
@@ -44,6 +45,7 @@ def _dataset(portal: PortalClient, result: DatasetResult) -> dict[str, Any]:
         "files": [
             {
                 "location": file.location,
+                "path": outside_path(file.location),  # below the folder
                 "url": f"{portal.url}{data_path(result.pid, file.location)}",
                 "result": file.result,
                 "bytes": file.bytes,

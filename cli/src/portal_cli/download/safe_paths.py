@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from portal_shared.contracts.outside_names import outside_path
 from portal_shared.runtime.safe_open import folder_below
 
 MAX_NAME_BYTES = 255  # limit of common file systems
@@ -20,13 +21,14 @@ class UnsafeName(Exception):
 
 
 def split_location(location: str) -> list[str]:
-    """Returns the names of the subfolders and the file. Raises UnsafeName."""
-    names = location.split("/")
+    """Returns the names of the subfolders and the file, as archives and scripts write them.
+
+    Raises UnsafeName.
+    """
+    if {"", ".", ".."} & set(location.split("/")):
+        raise UnsafeName(f"{location!r} is not a path below the folder of the dataset")
+    names = outside_path(location).split("/")
     for name in names:
-        if name in ("", ".", ".."):
-            raise UnsafeName(f"{location!r} is not a path below the folder of the dataset")
-        if "\\" in name or any(ord(c) < 32 or ord(c) == 127 for c in name):  # noqa: PLR2004
-            raise UnsafeName(f"{location!r} contains a backslash or control characters")
         try:
             length = len(name.encode())
         except UnicodeEncodeError as error:
@@ -44,7 +46,7 @@ def part_file_name(location: str, sha256: str, locations: AbstractSet[str]) -> s
     for middle in ("", f".{sha256[:12]}", f".{sha256}"):
         found = f"{location}{middle}{PART_SUFFIX}"
         if found not in locations:
-            return found.rpartition("/")[2]
+            return outside_path(found).rpartition("/")[2]
     raise UnsafeName(f"{location!r}: other files of the dataset have the names of its partial file")
 
 

@@ -1,23 +1,21 @@
-"""BagIt (RFC 8493): members of a bag, manifests, and names that are safe on every file system.
+"""BagIt (RFC 8493): members of a bag and manifests.
 
 The manifest is the last entry, so that a truncated archive is recognised.
 """
 
 import hashlib
-import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from portal_shared.contracts.file_urls import folder_name
+from portal_shared.contracts.outside_names import manifest_path, outside_path
 
 from portal_downloader.http.segments import Segment, StoredContent
 
 EARLIEST_MOMENT = datetime(1980, 1, 1, tzinfo=UTC)
 DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\%]')
-_ENDING = re.compile(r"[. ]$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +56,19 @@ class DatasetInfo:
         return max(found, EARLIEST_MOMENT)
 
 
-def safe_path(location: str) -> str:
-    """Returns the location with characters that not every file system allows written as %XX."""
-    return "/".join(_safe_part(part) for part in location.split("/"))
-
-
-def _safe_part(part: str) -> str:
-    found = _UNSAFE.sub(lambda m: f"%{ord(m.group()):02X}", part)
-    return _ENDING.sub(lambda m: f"%{ord(m.group()):02X}", found)
-
-
 def manifest(members: Iterable[Member]) -> Iterator[str]:
     """Yields the lines of manifest-sha256.txt."""
-    return (f"{m.sha256}  data/{safe_path(m.location)}\n" for m in members)
+    return (f"{m.sha256}  {payload_path(m.location)}\n" for m in members)
+
+
+def payload_path(location: str) -> str:
+    """Returns the path of a file in a bag, as its manifests write it."""
+    return manifest_path(f"data/{outside_path(location)}")
 
 
 def checksums(members: Iterable[Member]) -> Iterator[str]:
-    """Yields the lines of SHA256SUMS as `sha256sum --check` reads them, with escaped names."""
-    for member in members:
-        name = member.location.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
-        yield f"{'' if name == member.location else chr(92)}{member.sha256}  {name}\n"
+    """Yields the lines of SHA256SUMS, which `sha256sum --check` reads in the dataset's folder."""
+    return (f"{m.sha256}  {outside_path(m.location)}\n" for m in members)
 
 
 def bag_info(about: DatasetInfo, *, files: int, size: int) -> str:
@@ -102,7 +93,7 @@ def bag_entries(about: DatasetInfo, members: Sequence[Member]) -> list[Entry]:
         generated_entry(f"{root}/bag-info.txt", info),
         *(
             Entry(
-                f"{root}/data/{safe_path(m.location)}",
+                f"{root}/data/{outside_path(m.location)}",
                 StoredContent(m.sha256, m.size), m.size, m.sha256, m.crc32,
             )
             for m in members

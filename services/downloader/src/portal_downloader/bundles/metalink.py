@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 from xml.sax.saxutils import escape
 
 from portal_shared.contracts.file_urls import folder_name
+from portal_shared.contracts.outside_names import outside_path
 
-from portal_downloader.bundles.bagit import DatasetInfo, Member, safe_path
+from portal_downloader.bundles.bagit import DatasetInfo, Member
 
 MEDIA_TYPE = "application/metalink4+xml"
 _BEGINS = (
@@ -23,7 +24,7 @@ def metalink(
     identity = escape(info.doi or info.pid, {'"': "&quot;"})
     yield _BEGINS
     for member in members:
-        name = escape(f"{root}/{safe_path(member.location)}", {'"': "&quot;"})
+        name = escape(f"{root}/{outside_path(member.location)}", {'"': "&quot;"})
         yield (
             f'  <file name="{name}">\n'
             f"    <identity>{identity}</identity>\n"

@@ -7,8 +7,9 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from portal_shared.contracts.file_urls import folder_name
+from portal_shared.contracts.outside_names import outside_path
 
-from portal_downloader.bundles.bagit import DatasetInfo, Member, safe_path
+from portal_downloader.bundles.bagit import DatasetInfo, Member
 
 Address = Callable[[str], str]
 
@@ -52,7 +53,7 @@ def script(
     head = _BEGINS.format(files=files, size=size, request_url=request_url)
     yield head.replace("set -u\n", f"set -u\n{_SUM}{_GETS[tool]}")
     for member in members:
-        name = shlex.quote(f"{root}/{safe_path(member.location)}")
+        name = shlex.quote(f"{root}/{outside_path(member.location)}")
         yield f"fetch {member.sha256} {name} {shlex.quote(address(member.location))}\n"
     yield 'exit "$failed"\n'
 
@@ -63,7 +64,7 @@ def aria2_list(info: DatasetInfo, members: Iterable[Member], address: Address) -
     for member in members:
         yield (
             f"{address(member.location)}\n"
-            f"  out={root}/{safe_path(member.location)}\n"
+            f"  out={root}/{outside_path(member.location)}\n"
             f"  checksum=sha-256={member.sha256}\n"
             "  continue=true\n"
         )

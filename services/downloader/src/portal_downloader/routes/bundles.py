@@ -112,7 +112,7 @@ class BundleResponder:
         root = folder_name(info.pid)
         lines = (
             f"{self.access.site_url}{data_path(info.pid, m.location)} {m.size}"
-            f" data/{bagit.safe_path(m.location)}\n"
+            f" {bagit.payload_path(m.location)}\n"
             for m in members
         )
         generated: list[Entry] = [

@@ -5,12 +5,13 @@ A manifest may be long: it is read line by line and published part by part, neve
 
 import asyncio
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from portal_shared.contracts.events import FILES_PER_PART, DatasetFilesListed
 from portal_shared.contracts.jobs import DatasetIn, FileIn, Problem
+from portal_shared.contracts.outside_names import colliding_paths, collision_reason
 from portal_shared.contracts.records import Dataset, FileSummary, files_digest
 from portal_shared.runtime.errors import Unavailable
 
@@ -18,6 +19,8 @@ from portal_ingest.domain.mapping import file_format, file_list_part, file_list_
 from portal_ingest.icat.mapping import FileEntry, LogicalFiles, file_entries
 from portal_ingest.records.inbox import Inbox
 from portal_ingest.store.file_lists import FileListStore
+
+MAX_COLLISIONS = 20  # that an answer lists
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class FileList:
     manifest_of: DatasetIn | None = None  # whose manifest is read a second time to publish it
     logical: LogicalFiles | None = None  # of a manifest
     problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()  # of names that are one name on other systems
     unchanged: bool = False  # the job has no files: the registered ones stay
 
     def icat_entries(self, folder: str | None) -> tuple[FileEntry, ...]:
@@ -55,17 +59,24 @@ class FileListReader:
             digest=files_digest(list(given.files)),
             formats=tuple(dict.fromkeys(map(file_format, given.files))),
         )
-        return FileList(summary, given.files, problems=tuple(problems))
+        warnings = _collision_warnings((file.location for file in given.files), place)
+        return FileList(summary, given.files, problems=tuple(problems), warnings=warnings)
 
     def _read_manifest(self, given: DatasetIn, place: str) -> FileList:
         problems: list[Problem] = []
         summary = _SummaryBuilder()
         logical = LogicalFiles(f"{given.folder}/")
+        locations: list[str] = []
         for file in self._inbox.manifest(given, place, problems):
             summary.add(file)
             logical.add(file)
+            locations.append(file.location)
         return FileList(
-            summary.build(), manifest_of=given, logical=logical, problems=tuple(problems)
+            summary.build(),
+            manifest_of=given,
+            logical=logical,
+            problems=tuple(problems),
+            warnings=_collision_warnings(locations, place),
         )
 
     async def parts(
@@ -91,6 +102,20 @@ class FileListReader:
             raise Unavailable(f"the manifest of {record.pid} changed while it was read")
         await self._store.drop_after(record.pid, count)
         return ()
+
+
+def _collision_warnings(locations: Iterable[str], place: str) -> tuple[Problem, ...]:
+    """Returns warnings of files that are one file on Windows or macOS; the first ones."""
+    groups = colliding_paths(locations)
+    field = f"{place}.files"
+    found = [
+        Problem(field=field, reason=f"{paths[0]!r} {collision_reason(paths)}")
+        for paths in groups[:MAX_COLLISIONS]
+    ]
+    if len(groups) > MAX_COLLISIONS:
+        reason = f"{len(groups) - MAX_COLLISIONS} more groups of names are one name elsewhere"
+        found.append(Problem(field=field, reason=reason))
+    return tuple(found)
 
 
 def _next_chunk(files: Iterator[FileIn], summary: "_SummaryBuilder") -> list[FileIn]:

@@ -69,6 +69,7 @@ class Registrar:
         files = await self._file_lists.read(given, place, current=before)
         if files.problems:
             return refusal(part, *files.problems)
+        part.warnings.extend(files.warnings)
         record = _dataset_record(given, before, files, task)
         if before and versioning.supersedes(before, record):
             record = _next_edition(before, record, part, place)
