@@ -85,6 +85,21 @@ def test_a_slice_of_another_size_or_type_is_a_problem(folder: CuratedFolder) -> 
     assert "s_0002.tif" in dict(found.warnings)
 
 
+def test_of_many_damaged_slices_the_first_are_listed(folder: CuratedFolder) -> None:
+    for number in range(300):
+        (folder.path / f"s_{number}.tif").touch()
+    found = folder.curate()
+    assert len(found.problems) == 11
+    assert found.problems[-1] == ("s_#.tif", "290 more of its files are empty or damaged")
+
+
+def test_a_volume_in_colour_is_compared(folder: CuratedFolder) -> None:
+    voxels = np.zeros((4, 5, 6, 3), "u1")
+    tifffile.imwrite(folder.path / "a.tif", voxels, imagej=True, metadata={"axes": "ZYXS"})
+    assert folder.curate().problems == []
+    assert folder.curate(shape_z=5).code == 1
+
+
 def test_a_gap_in_the_numbers_is_a_warning(folder: CuratedFolder) -> None:
     slices(folder.path, [0, 10, 20, 30])
     assert folder.curate().warnings == []

@@ -3,6 +3,7 @@
 Other images beside the volume that fits (copies, raw scans, tiles) are reported as warnings.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +46,12 @@ class _Candidate:
     series: Series
     comparison: Comparison
 
+    @property
+    def is_album(self) -> bool:
+        """Whether it is a series of colour pictures, which only by chance has a third axis."""
+        image = self.comparison.image
+        return image.is_colour and (self.file.kind == "stack" or image.axis("z") is None)
+
 
 class DatasetCheck:
     """Checks the files of one dataset. `place` is the dataset in the job, as in `datasets[0]`."""
@@ -52,15 +59,18 @@ class DatasetCheck:
     def __init__(self, folder: Path, dataset: Any, place: str) -> None:
         self._folder = folder
         self._claims = read_claims(dataset, place)
+        self._damaged: Counter[str] = Counter()  # files, by the name of their logical file
         self.findings = Findings()
 
     def check(self, files: Sequence[ScannedFile]) -> Findings:
         """Reads the header of every file and compares them with the metadata."""
         sizes = {file.location: file.size for file in files}
-        self._report_empty_files(sizes)
+        groups = group_files(sizes)
+        for file in groups:
+            self._report_empty_files(file, sizes)
         volumes: list[_Candidate] = []
         pictures: list[_Candidate] = []
-        for file in group_files(sizes):
+        for file in groups:
             counts = self.findings.logical_files
             counts[file.kind] = counts.get(file.kind, 0) + 1
             series = self._read(file, sizes)
@@ -71,8 +81,9 @@ class DatasetCheck:
             if candidate is not None:
                 is_volume = candidate.comparison.image.is_volume
                 (volumes if is_volume else pictures).append(candidate)
+        self._report_further_damage()
         self._report_odd_slices(volumes)
-        self._report_volumes(volumes)
+        self._report_volumes([one for one in volumes if one.comparison.fits or not one.is_album])
         if not volumes:
             self._report_pictures(pictures)
         return self.findings
@@ -83,38 +94,48 @@ class DatasetCheck:
     def _warn(self, field: str, reason: str) -> None:
         self.findings.warnings.append(Problem(field=field, reason=reason))
 
-    def _report_empty_files(self, sizes: Mapping[str, int]) -> None:
-        inside = {loc for f in group_files(sizes) if f.kind in FOLDERS for loc in f.files}
-        for location, size in sizes.items():
+    def _report_damage(self, file: LogicalFile, location: str, reason: str) -> None:
+        """Adds a problem of one of the files; of a logical file, only the first ones are listed."""
+        self._damaged[file.name] += 1
+        if self._damaged[file.name] <= MAX_LISTED:
+            self._problem(location or ".", reason)
+
+    def _report_further_damage(self) -> None:
+        for name, count in self._damaged.items():
+            if count > MAX_LISTED:
+                self._problem(name, f"{count - MAX_LISTED} more of its files are empty or damaged")
+
+    def _report_empty_files(self, file: LogicalFile, sizes: Mapping[str, int]) -> None:
+        for location in file.files:
             is_data = location.lower().endswith(STACK_SUFFIXES) or file_reader(location)
-            if size == 0 and (location in inside or is_data):
-                self._problem(location, "is empty: copy it again, or remove it")
-            elif size == 0:
+            if sizes[location] == 0 and (file.kind in FOLDERS or is_data):
+                self._report_damage(file, location, "is empty: copy it again, or remove it")
+            elif sizes[location] == 0:
                 self._warn(location, "is empty")
 
     def _read(self, file: LogicalFile, sizes: Mapping[str, int]) -> Series:
         """Returns the images of a logical file; damaged files are reported."""
         folder_reader = FOLDERS.get(file.kind)
         if folder_reader is not None:
-            header = self._header(file.name, folder_reader)
+            header = self._header(file, file.name, folder_reader)
             return Series(list(header.images) if header else [])
         headers: dict[str, Header | None] = {}
         for location in file.files:
             read = file_reader(location)
             if read is None:  # as DICOM: only the numbers are checked
                 return Series(missing=missing_slices(file.name, file.files))
-            headers[location] = self._header(location, read) if sizes[location] else None
+            headers[location] = self._header(file, location, read) if sizes[location] else None
         if file.kind == "stack":
             return join_series(file.name, headers)
         images = [image for header in headers.values() if header for image in header.images]
         return Series([*join_parts(images), *images])
 
-    def _header(self, location: str, read: Reader) -> Header | None:
+    def _header(self, file: LogicalFile, location: str, read: Reader) -> Header | None:
         try:
             header = read(self._folder / location)
         except Exception as error:  # noqa: BLE001  # of any library, for any broken file
             reason = str(error)[:200] or type(error).__name__
-            self._problem(location or ".", f"the file header cannot be read: {reason}")
+            self._report_damage(file, location, f"the file header cannot be read: {reason}")
             return None
         self._report_sources(location, header)
         return header
@@ -150,8 +171,6 @@ class DatasetCheck:
         closest = min((comparison.distance for comparison in compared), default=None)
         for one in volumes:
             comparison = one.comparison
-            if comparison.image.is_colour and not comparison.fits:
-                continue
             if not comparison.contradictions:
                 for remark in comparison.remarks:
                     self.findings.warnings.append(_described(one, remark, suggest=False))
