@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numcodecs
 import numpy as np
 import pytest
 import zarr
 from portal_cli.curation.headers.n5 import read_n5
 from portal_cli.curation.headers.ome_zarr import read_zarr
+from zarr.codecs import BloscCodec, ZstdCodec
 
 from .curated_folder import CuratedFolder
 
@@ -168,6 +170,41 @@ def test_a_missing_level_and_an_empty_chunk_are_problems(folder: CuratedFolder) 
     found = folder.curate()
     assert "its level '1' is missing" in found.about("v.zarr")[1][1]
     assert "is empty" in dict(found.problems)["v.zarr/0/c/0/0/0"]
+
+
+CODECS: list[dict[str, Any]] = [
+    {"zarr_format": 2, "compressors": None},
+    {"zarr_format": 2, "compressors": numcodecs.Blosc()},
+    {"zarr_format": 2, "compressors": numcodecs.Zstd()},
+    {"zarr_format": 3, "compressors": None},
+    {"zarr_format": 3, "compressors": BloscCodec()},
+    {"zarr_format": 3, "compressors": ZstdCodec(checksum=True)},
+    {"zarr_format": 3, "shards": (40, 40, 40)},
+    {"zarr_format": 3, "shards": (40, 40, 40), "compressors": None},
+]
+
+
+@pytest.mark.parametrize("codec", CODECS, ids=lambda c: " ".join(map(str, c.values()))[:40])
+def test_a_chunk_that_is_cut_off_is_a_problem(folder: CuratedFolder, codec: Any) -> None:
+    array: Any = zarr.create_array(
+        folder.path / "v.zarr", shape=(40, 40, 40), chunks=(20, 20, 20), dtype="u2", **codec
+    )
+    noise = np.random.default_rng(1).integers(0, 60_000, (40, 40, 40))
+    noise[:20, :20, :20] = 3
+    noise[20:, :20, :20] = np.arange(20)
+    array[:] = noise
+    size = {"shape_x": 40, "shape_y": 40, "shape_z": 40}
+    assert folder.curate(**size).problems == []
+    names = ("zarr.json", ".zarray", ".zattrs")
+    chunks = [p for p in (folder.path / "v.zarr").rglob("*") if p.is_file() and p.name not in names]
+    assert chunks
+    for chunk in chunks:
+        content = chunk.read_bytes()
+        for kept in (3, len(content) // 2, len(content) - 1):
+            chunk.write_bytes(content[:kept])
+            found = dict(folder.curate(**size).problems)
+            assert "cut off" in found[str(chunk.relative_to(folder.path))]
+        chunk.write_bytes(content)
 
 
 def test_axes_of_early_versions_are_read(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from portal_shared.contracts.jobs import Problem
 
 from portal_cli.curation.headers.formats import FOLDERS, Reader, file_reader
 from portal_cli.curation.headers.image import Axis, Header, Image
+from portal_cli.curation.headers.zarr_chunks import ChunkCheck
 from portal_cli.curation.logical_files import STACK_SUFFIXES, LogicalFile, group_files
 from portal_cli.curation.scanner import ScannedFile
 from portal_cli.curation.volumes.claims import (
@@ -118,6 +119,8 @@ class DatasetCheck:
         folder_reader = FOLDERS.get(file.kind)
         if folder_reader is not None:
             header = self._header(file, file.name, folder_reader)
+            if header is not None and file.kind == "zarr":
+                self._report_torn_chunks(file, sizes)
             return Series(list(header.images) if header else [])
         headers: dict[str, Header | None] = {}
         for location in file.files:
@@ -129,6 +132,17 @@ class DatasetCheck:
             return join_series(file.name, headers)
         images = [image for header in headers.values() if header for image in header.images]
         return Series([*join_parts(images), *images])
+
+    def _report_torn_chunks(self, file: LogicalFile, sizes: Mapping[str, int]) -> None:
+        chunks = ChunkCheck(self._folder / file.name)
+        for location in file.files:
+            name = location.removeprefix(f"{file.name}/")
+            try:
+                reason = chunks.torn(name, sizes[location]) if sizes[location] else None
+            except (OSError, ValueError) as error:
+                reason = f"cannot be read: {str(error)[:200]}"
+            if reason:
+                self._report_damage(file, location, reason)
 
     def _header(self, file: LogicalFile, location: str, read: Reader) -> Header | None:
         try:
