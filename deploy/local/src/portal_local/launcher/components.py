@@ -70,7 +70,7 @@ def simulators(layout: Layout, environment: Mapping[str, str]) -> list[Component
                 layout,
                 "tape",
                 "--archive",
-                str(layout.archive),
+                str(layout.intake_root(environment)),
                 "--buffer",
                 str(layout.buffer),
                 "--data",
@@ -145,7 +145,8 @@ def services(layout: Layout, settings: Mapping[str, str], gateway_port: int) -> 
     shared = {
         **settings,
         "PORTAL_SITE_URL": site,
-        "PORTAL_INTAKE_ROOT": os.environ.get("PORTAL_INTAKE_ROOT") or str(layout.archive),
+        "PORTAL_INTAKE_ROOT": str(layout.intake_root(os.environ)),
+        "PORTAL_DATA_DIR": str(layout.root.absolute()),
         "PORTAL_CACHE_DIR": os.environ.get("PORTAL_CACHE_DIR") or str(layout.cache),
         "PORTAL_DOWNLOADER_URL": f"http://127.0.0.1:{ports['downloader']}",
         # No proxy is believed, not even on this machine, unless it is named.

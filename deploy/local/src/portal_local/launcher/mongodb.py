@@ -45,7 +45,7 @@ class Server:
         self.child.kill()
 
 
-def start(folder: Path, *, port: int | None = None) -> Server:
+def start(folder: Path, *, port: int | None = None, inherited: Sequence[int] = ()) -> Server:
     """Starts it with its data in `folder`; returns when it accepts transactions.
 
     Raises NotStarted.
@@ -66,7 +66,8 @@ def start(folder: Path, *, port: int | None = None) -> Server:
                    "--port", str(port), "--storage-path", str(data), "--cache-size", CACHE_SIZE,
                    "--sync-on-commit", "--standalone", "--log-level", "WARNING"]  # fmt: skip
     environment = {} if mongod else {"WIREDTIGER_CONFIG": WIREDTIGER}
-    child = Child("mongodb", command, log=folder / "mongodb.log", environment=environment)
+    log = folder / "mongodb.log"
+    child = Child("mongodb", command, log=log, environment=environment, inherited=inherited)
     try:
         wait_until(lambda: listens(port), child, START_SECONDS)
         url = f"mongodb://127.0.0.1:{port}/?directConnection=true"
@@ -74,7 +75,7 @@ def start(folder: Path, *, port: int | None = None) -> Server:
             url += "&retryWrites=false"
         if mongod:
             initiate_replica_set(url, port)
-    except NotStarted:
+    except BaseException:  # also a signal meanwhile: nobody else knows the process yet
         child.kill()
         raise
     return Server(child, port, url)

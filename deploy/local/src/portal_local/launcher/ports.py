@@ -1,6 +1,7 @@
 """Finds free ports on this machine and waits until a server is ready."""
 
 import contextlib
+import errno
 import random
 import socket
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from portal_local.launcher.processes import Child
 
 ATTEMPTS = 50
+MAX_PORT = 65_535
 LOWEST_PORT = 20_000
 IANA_EPHEMERAL = 49_152  # RFC 6335, section 6
 EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
@@ -44,6 +46,26 @@ def _first_ephemeral_port() -> int:
     except (OSError, ValueError, IndexError):
         return IANA_EPHEMERAL
     return first if first > LOWEST_PORT else IANA_EPHEMERAL
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises NotStarted if a server cannot listen on this port; the message says why."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except (OSError, UnicodeError) as error:
+        if getattr(error, "errno", None) == errno.EADDRINUSE or listens(port):
+            raise NotStarted(f"Port {port} is in use. Choose another one with --port.") from error
+        if isinstance(error, PermissionError):
+            raise NotStarted(
+                f"Port {port} needs the rights of the administrator. Choose one from 1024 on with "
+                "--port."
+            ) from error
+        raise NotStarted(
+            f"No server can listen on {host}:{port} ({error}). Check PORTAL_HOST."
+        ) from error
 
 
 def listens(port: int) -> bool:

@@ -1,5 +1,6 @@
 """Starts child processes, each with its own log and session, and stops them by process id."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -17,11 +18,34 @@ def _terminate_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
+def is_running(pid: int) -> bool:
+    """Returns whether a process with this id runs; one that only waits for its parent does not."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    with contextlib.suppress(OSError, IndexError):  # no /proc: the signal has to do
+        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+        return stat.rpartition(")")[2].split()[0] != "Z"
+    return True
+
+
 class Child:
-    """A process in its own session: Ctrl-C in the terminal does not reach it directly."""
+    """A process in its own session: Ctrl-C in the terminal does not reach it directly.
+
+    It inherits the open files `inherited`, such as the lock of the instance.
+    """
 
     def __init__(
-        self, name: str, command: Sequence[str], *, log: Path, environment: Mapping[str, str]
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        log: Path,
+        environment: Mapping[str, str],
+        inherited: Sequence[int] = (),
     ) -> None:
         self.name = name
         self.log = log
@@ -34,6 +58,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **environment},
                 start_new_session=True,
+                pass_fds=inherited,
                 preexec_fn=_terminate_with_parent,  # noqa: PLW1509  # no threads are running yet
             )
 

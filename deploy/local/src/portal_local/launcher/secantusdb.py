@@ -12,12 +12,16 @@ Here it is read once per statement, unless indexes are being changed.
 Reads: see `secantusdb_patches.py`. Transactions that nobody ends: see
 `secantusdb_transactions.py`.
 
+Panics: after an error of the disk that WiredTiger cannot undo (it is full), every call fails until
+the process ends. Here the process ends then, so that the launcher starts it again.
+
 Threads: a computing thread holds the interpreter for a whole switch interval, so a short request
 waits many intervals behind a long one. Here the interval is shorter.
 """
 # pyright: reportPrivateUsage=false
 
 import functools
+import os
 import sys
 import threading
 import time
@@ -26,6 +30,7 @@ from typing import Any
 
 from secantus import cli, storage
 from secantus.storage import Storage, WriteConflictError
+from typing_extensions import override
 
 from portal_local.launcher import secantusdb_patches, secantusdb_transactions
 
@@ -46,6 +51,9 @@ INDEX_CHANGE_METHODS = (
     "drop_collection",
     "drop_database",
 )
+PANIC = "WT_PANIC"
+PANIC_CHECK_SECONDS = 1.0
+EXIT_PANIC = 74  # EX_IOERR of sysexits.h
 _statement = threading.local()
 BULK_WRITE_METHODS = ("_update_chunk", "_delete_chunk")  # they wait while they lock the collection
 
@@ -135,10 +143,62 @@ def cached_indexes(indexes: Callable[..., Any], changes: IndexChanges) -> Callab
     return from_cache
 
 
+def is_in_panic(connection: Any) -> bool:
+    """Returns whether WiredTiger refuses every call from now on."""
+    try:
+        connection.open_session().close()
+    except Exception as error:  # noqa: BLE001  # the library's own type is private
+        return PANIC in str(error)
+    return False
+
+
+class PanicWatch(threading.Thread):
+    """Ends the process within PANIC_CHECK_SECONDS after a panic of the storage engine."""
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__(name="panic watch", daemon=True)
+        self._connection = connection
+        self._ended = threading.Event()
+
+    @override
+    def run(self) -> None:
+        while not self._ended.wait(PANIC_CHECK_SECONDS):
+            if is_in_panic(self._connection):
+                os._exit(EXIT_PANIC)  # closing the storage would fail as every call does
+
+    def end(self) -> None:
+        """Returns when the connection is no longer used."""
+        self._ended.set()
+        self.join()
+
+
+def end_on_panic(storage: type[Storage]) -> None:
+    """Makes every storage watch for panics, from its construction to its end."""
+    init: Callable[..., None] = storage.__init__
+    close: Callable[..., None] = storage.close
+    watches: dict[Storage, PanicWatch] = {}
+
+    @functools.wraps(init)
+    def init_with_watch(self: Storage, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        watches[self] = PanicWatch(getattr(self, "_conn"))  # noqa: B009  # it has no type
+        watches[self].start()
+
+    @functools.wraps(close)
+    def close_after_watch(self: Storage, *args: Any, **kwargs: Any) -> None:
+        if watch := watches.pop(self, None):
+            watch.end()
+        close(self, *args, **kwargs)
+
+    setattr(storage, "__init__", init_with_watch)  # noqa: B010  # likewise
+    setattr(storage, "close", close_after_watch)  # noqa: B010
+
+
 def main() -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     secantusdb_patches.apply(Storage)
     secantusdb_transactions.apply()
+    end_on_panic(Storage)
     for name in STATEMENT_METHODS:
         setattr(Storage, name, with_index_cache(getattr(Storage, name)))
     changes = IndexChanges()

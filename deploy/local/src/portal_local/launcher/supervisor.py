@@ -10,14 +10,17 @@ from typing import Any
 
 from portal_local.launcher import mongodb, rabbitmq
 from portal_local.launcher.components import Component, services, simulator_settings, simulators
-from portal_local.launcher.layout import Layout, is_running, read_instance, write_instance
-from portal_local.launcher.ports import NotStarted, listens, wait_until
+from portal_local.launcher.external_servers import check_external_servers
+from portal_local.launcher.instance_lock import InstanceLock
+from portal_local.launcher.layout import Layout, make_private, operator_token, write_instance
+from portal_local.launcher.ports import NotStarted, check_port, wait_until
 from portal_local.launcher.processes import Child
 
 READY_SECONDS = 120
 WATCH_SECONDS = 0.5
 STABLE_SECONDS = 10.0  # a component that ran this long is restarted without a pause
 MAX_PAUSE_SECONDS = 30.0
+MIN_FREE_BYTES = 200 * 10**6  # on the disk of the data folder, to start
 
 PrintLine = Callable[[str], None]
 
@@ -48,30 +51,47 @@ class Supervisor:
         self._restart_at: dict[str, float] = {}
         self._restarted_at: dict[str, float] = {}
         self._early_deaths: dict[str, int] = {}  # in a row, each soon after a restart
-        self._server_ports: dict[str, int] = {}  # broker and database; the same after a restart
         self._urls: dict[str, str] = {}
+        self._url = f"http://localhost:{port}"
+        self._lock = InstanceLock(layout.lock_file)
+        self._is_unwritten = False  # instance.json is older than the processes: the disk is full
 
     def start(self, *, empty: bool) -> None:
         """Returns when everything is ready. Raises NotStarted after stopping what was started."""
-        found = read_instance(self._layout)
-        if found and is_running(int(found.get("pid", 0))) and found.get("pid") != os.getpid():
-            raise NotStarted(
-                f"An instance already runs in {self._layout.root}. Stop it with: "
-                f"portal down --data {self._layout.root}"
-            )
-        if listens(self._port):
-            raise NotStarted(f"Port {self._port} is in use. Choose another one with --port.")
-        if empty:
-            for path in self._layout.removable_paths():
-                shutil.rmtree(path, ignore_errors=True)
-                path.unlink(missing_ok=True)
-        for folder in (self._layout.archive, self._layout.buffer, self._layout.tape):
-            folder.mkdir(parents=True, exist_ok=True)
         try:
+            make_private(self._layout)
+        except OSError as error:
+            raise NotStarted(
+                f"The data folder {self._layout.root} cannot be used: {error.strerror}. "
+                "Choose another one with --data."
+            ) from error
+        self._lock.acquire({"pid": os.getpid(), "url": self._url})
+        try:
+            check_port(os.environ.get("PORTAL_HOST", "127.0.0.1"), self._port)
+            check_external_servers(os.environ)
+            if empty:
+                self._remove_data()
+            self._check_free_space()
+            for folder in (self._layout.archive, self._layout.buffer, self._layout.tape):
+                folder.mkdir(parents=True, exist_ok=True)
             self._start_all()
         except BaseException:
             self.stop()
             raise
+
+    def _remove_data(self) -> None:
+        for path in self._layout.removable_paths():
+            shutil.rmtree(path, ignore_errors=True)
+            path.unlink(missing_ok=True)
+
+    def _check_free_space(self) -> None:
+        free = shutil.disk_usage(self._layout.root).free
+        if free < MIN_FREE_BYTES:
+            raise NotStarted(
+                f"The disk of the data folder {self._layout.root} is full: {free // 10**6} MB are "
+                f"free, {MIN_FREE_BYTES // 10**6} MB are needed to start. Make room, or choose "
+                "another folder with --data."
+            )
 
     def _start_all(self) -> None:
         local = simulators(self._layout, os.environ)
@@ -80,7 +100,11 @@ class Supervisor:
         self._start_servers()
         for simulator in local:
             self._wait_until_healthy(simulator)
-        settings = {**simulator_settings(local, os.environ), **self._urls}
+        settings = {
+            **simulator_settings(local, os.environ),
+            **self._urls,
+            "PORTAL_OPERATOR_TOKEN": operator_token(self._layout, os.environ),
+        }
         self._declare_topology(settings)
         portal = services(self._layout, settings, self._port)
         for service in portal:
@@ -93,18 +117,20 @@ class Supervisor:
     def _start_servers(self) -> None:
         if not os.environ.get("PORTAL_AMQP_URL"):
             self._print_line("starting RabbitMQ")
-            self._node = rabbitmq.start(
-                self._layout.component_folder("rabbitmq"), port=self._server_ports.get("rabbitmq")
-            )
-            self._server_ports["rabbitmq"] = self._node.port
+            self._node = self._start_rabbitmq(None)
             self._urls["PORTAL_AMQP_URL"] = self._node.url
         if not os.environ.get("PORTAL_MONGO_URL"):
             self._print_line("starting MongoDB")
-            self._mongo = mongodb.start(
-                self._layout.component_folder("mongodb"), port=self._server_ports.get("mongodb")
-            )
-            self._server_ports["mongodb"] = self._mongo.port
+            self._mongo = self._start_mongodb(None)
             self._urls["PORTAL_MONGO_URL"] = self._mongo.url
+
+    def _start_rabbitmq(self, port: int | None) -> rabbitmq.Node:
+        folder = self._layout.component_folder("rabbitmq")
+        return rabbitmq.start(folder, port=port, inherited=self._lock.inherited)
+
+    def _start_mongodb(self, port: int | None) -> mongodb.Server:
+        folder = self._layout.component_folder("mongodb")
+        return mongodb.start(folder, port=port, inherited=self._lock.inherited)
 
     def _declare_topology(self, settings: dict[str, str]) -> None:
         """Declares exchanges and queues before the services use them."""
@@ -114,7 +140,9 @@ class Supervisor:
             "-c",
             "from portal_shared.messaging.topology import main; main()",
         ]
-        child = Child("topology", command, log=log, environment=settings)
+        child = Child(
+            "topology", command, log=log, environment=settings, inherited=self._lock.inherited
+        )
         end = time.monotonic() + READY_SECONDS
         while child.poll() is None and time.monotonic() < end:
             time.sleep(0.05)
@@ -126,7 +154,13 @@ class Supervisor:
         name = component.name
         self._print_line(f"starting {name}")
         log = self._layout.logs / f"{name}.log"
-        child = Child(name, component.command, log=log, environment=component.environment)
+        child = Child(
+            name,
+            component.command,
+            log=log,
+            environment=component.environment,
+            inherited=self._lock.inherited,
+        )
         self._running[name] = (component, child)
 
     def _wait_until_healthy(self, component: Component) -> None:
@@ -137,10 +171,10 @@ class Supervisor:
         """Writes the URLs and process ids for the `portal` command."""
         facts: dict[str, Any] = {
             "pid": os.getpid(),
-            "gateway": f"http://localhost:{self._port}",
+            "gateway": self._url,
             "amqp_url": self._urls.get("PORTAL_AMQP_URL") or os.environ["PORTAL_AMQP_URL"],
             "mongo_url": self._urls.get("PORTAL_MONGO_URL") or os.environ["PORTAL_MONGO_URL"],
-            "archive": str(self._layout.archive.resolve()),
+            "archive": str(self._layout.intake_root(os.environ).resolve()),
             "services": {
                 name: {
                     "url": component.url,
@@ -151,22 +185,34 @@ class Supervisor:
                 for name, (component, child) in self._running.items()
             },
         }
-        servers = {"rabbitmq": self._node, "mongodb": self._mongo}
+        servers = {
+            "rabbitmq": self._node and self._node.child,
+            "epmd": self._node and self._node.epmd,
+            "mongodb": self._mongo and self._mongo.child,
+        }
         facts["servers"] = {
-            name: {"pid": server.child.pid, "log": str(server.child.log),
+            name: {"pid": child.pid, "log": str(child.log),
                    "restarts": self._restarts.get(name, 0)}
-            for name, server in servers.items()
-            if server
+            for name, child in servers.items()
+            if child
         }  # fmt: skip
+        self._is_unwritten = True
         write_instance(self._layout, facts)
+        self._is_unwritten = False
 
     def restart_dead(self) -> None:
-        """Checks every process once; reports and restarts those that stopped."""
+        """Checks every process once; reports and restarts those that stopped.
+
+        Raises NotStarted or OSError if a restart fails, for example on a full disk; the next call
+        tries again.
+        """
         for name, (component, child) in list(self._running.items()):
             if child.poll() is not None and self._may_restart(name, child.poll()):
                 self._launch(component)
                 self._write_instance_file()
         self._restart_dead_servers()
+        if self._is_unwritten:
+            self._write_instance_file()
 
     def _may_restart(self, name: str, code: int | None) -> bool:
         """Returns whether to restart it now.
@@ -198,7 +244,7 @@ class Supervisor:
             and self._may_restart("rabbitmq", node.child.poll())
         ):
             node.kill()
-            self._node = rabbitmq.start(self._layout.component_folder("rabbitmq"), port=node.port)
+            self._node = self._start_rabbitmq(node.port)
             self._write_instance_file()
         if (
             mongo
@@ -206,7 +252,7 @@ class Supervisor:
             and self._may_restart("mongodb", mongo.child.poll())
         ):
             mongo.kill()
-            self._mongo = mongodb.start(self._layout.component_folder("mongodb"), port=mongo.port)
+            self._mongo = self._start_mongodb(mongo.port)
             self._write_instance_file()
 
     def stop(self) -> None:
@@ -221,6 +267,6 @@ class Supervisor:
             self._node.stop()
         if self._mongo:
             self._mongo.stop()
-        found = read_instance(self._layout)
-        if found and found.get("pid") == os.getpid():  # not that of another running instance
+        if self._lock.inherited:  # not that of another instance
             self._layout.instance_file.unlink(missing_ok=True)
+        self._lock.release()

@@ -1,0 +1,83 @@
+"""How launcher and database end: by signals, and after a panic of the storage engine."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from portal_local.launcher import secantusdb
+from portal_local.launcher.stop_signals import NUMBERS, StopRequested, StopSignals
+from portal_local.launcher.up import port_number
+
+PANIC = """
+import threading
+from portal_local.launcher import secantusdb
+secantusdb.PANIC_CHECK_SECONDS = 0.01
+
+class Connection:
+    def open_session(self):
+        raise RuntimeError("WT_PANIC: WiredTiger library panic")
+
+class Storage:
+    def __init__(self):
+        self._conn = Connection()
+    def close(self):
+        pass
+
+secantusdb.end_on_panic(Storage)
+storage = Storage()
+{then}
+"""
+
+
+@pytest.fixture
+def signals() -> Iterator[StopSignals]:
+    before = {number: signal.getsignal(number) for number in NUMBERS}
+    yield StopSignals()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_the_first_signal_requests_the_end_and_others_are_ignored(
+    signals: StopSignals, number: signal.Signals
+) -> None:
+    signals.install()
+    with pytest.raises(StopRequested):
+        signal.raise_signal(number)
+    for other in NUMBERS:
+        signal.raise_signal(other)
+
+
+def test_signals_during_the_end_are_ignored(signals: StopSignals) -> None:
+    signals.install()
+    signals.ignore()
+    for number in NUMBERS:
+        signal.raise_signal(number)
+        assert signal.getsignal(number) == signal.SIG_IGN
+
+
+def test_nohup_stays_in_force(signals: StopSignals) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signals.install()
+    os.kill(os.getpid(), signal.SIGHUP)
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "65536", "99999999999", "", "http", "8000.0"])
+def test_a_number_that_is_no_port_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # argparse shows the text
+        port_number(text)
+
+
+def test_the_database_ends_after_a_panic_so_that_it_is_started_again() -> None:
+    script = PANIC.format(then="threading.Event().wait()")
+    run = subprocess.run([sys.executable, "-c", script], timeout=120, check=False)
+    assert run.returncode == secantusdb.EXIT_PANIC
+
+
+def test_a_storage_that_is_closed_is_not_watched() -> None:
+    script = PANIC.format(then="storage.close()").replace("SECONDS = 0.01", "SECONDS = 60")
+    subprocess.run([sys.executable, "-c", script], timeout=120, check=True)
