@@ -6,6 +6,7 @@ import hypothesis
 import pytest
 from portal_shared.runtime.settings import Settings
 
+from tests.drivers import operators
 from tests.drivers.servers import (
     RabbitNode,
     isolated_settings,
@@ -19,6 +20,7 @@ hypothesis.settings.register_profile(
     "portal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("portal")
+operators.give_token()
 
 
 @pytest.fixture(scope="session")

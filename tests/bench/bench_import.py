@@ -17,6 +17,8 @@ from portal_local.launcher.ports import free_port
 from portal_shared.messaging import topology
 from portal_shared.runtime.settings import Settings
 
+from tests.drivers.operators import HEADERS
+
 DATASETS, DOCUMENTS = 378, 88
 
 
@@ -43,7 +45,7 @@ def portal(data: Path, *arguments: str) -> None:
 def statuses(data: Path) -> dict[str, dict[str, Any]]:
     running = json.loads((data / "instance.json").read_text("utf-8"))["services"]
     return {
-        name: httpx.get(running[name]["url"] + "/status", timeout=30).json()
+        name: httpx.get(running[name]["url"] + "/status", headers=HEADERS, timeout=30).json()
         for name in ("ingest", "doi", "indexer")
     }
 

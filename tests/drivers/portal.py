@@ -19,6 +19,8 @@ from portal_shared.messaging import topology
 from portal_shared.runtime.settings import Settings
 from portal_shared.service.app import Service
 
+from tests.drivers.operators import HEADERS
+
 
 @dataclass
 class Portal:
@@ -79,9 +81,11 @@ async def running(settings: Settings, search_url: tuple[str, str]) -> AsyncGener
             await stack.enter_async_context(app.router.lifespan_context(app))
         clients = [
             await stack.enter_async_context(
-                httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://portal")
+                httpx.AsyncClient(
+                    transport=httpx.ASGITransport(app), base_url="http://portal", headers=headers
+                )
             )
-            for app in (gateway, indexer)
+            for app, headers in ((gateway, {}), (indexer, HEADERS))
         ]
         async with asyncio.timeout(60):
             while await indexer.state.service.failing_checks():

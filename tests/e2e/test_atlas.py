@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.drivers.instance import Portal
+from tests.drivers.operators import HEADERS
 
 pytestmark = pytest.mark.timeout(1200)  # the first test waits for the whole import
 
@@ -64,7 +65,9 @@ def test_registry_datacite_and_icat_agree_on_every_doi(atlas: Portal) -> None:
 def test_events_published_again_cause_no_request_to_datacite(atlas: Portal) -> None:
     calls = httpx.get(atlas.part("datacite") + "/_calls").json()
     assert calls["answers"]["PUT /dois/{doi} 201"] == 88 + 6  # none was made twice
-    republished = httpx.post(atlas.part("ingest") + "/republish", timeout=120).json()
+    republished = httpx.post(
+        atlas.part("ingest") + "/republish", headers=HEADERS, timeout=120
+    ).json()
     assert republished["events"] > 378
     atlas.done("wait", "--timeout", "300")
     assert httpx.get(atlas.part("datacite") + "/_calls").json() == calls

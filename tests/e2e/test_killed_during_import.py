@@ -20,6 +20,7 @@ import pytest
 from portal_doi.domain import suffix
 
 from tests.drivers.instance import Portal, killed, started
+from tests.drivers.operators import HEADERS
 
 KILLS = int(os.environ.get("PORTAL_KILLS", "0"))
 SEED = int(os.environ.get("PORTAL_SEED", str(time.time_ns() % 10**6)))
@@ -72,7 +73,7 @@ def _records(portal: Portal) -> list[dict[str, Any]]:
     jobs = json.loads(portal.done("jobs", "--json", "--limit", "1000"))["jobs"]
     assert jobs
     assert {job["answer"]["result"] for job in jobs} == {"done"}
-    with httpx.Client(base_url=portal.part("ingest"), timeout=60) as ingest:
+    with httpx.Client(base_url=portal.part("ingest"), headers=HEADERS, timeout=60) as ingest:
         jobs_with_answers = [
             ingest.get(f"/jobs/{quote(job['job_id'], safe='')}").json() for job in jobs
         ]
@@ -81,7 +82,9 @@ def _records(portal: Portal) -> list[dict[str, Any]]:
     found: dict[str, str] = {}
     for start in range(0, len(pids), 500):
         names = {"pids": pids[start : start + 500]}
-        found |= httpx.post(portal.part("doi") + "/identifiers", json=names, timeout=60).json()
+        found |= httpx.post(
+            portal.part("doi") + "/identifiers", json=names, headers=HEADERS, timeout=60
+        ).json()
     assert found.keys() == set(pids)
     return [{"pid": pid, "doi": doi} for pid, doi in found.items()]
 

@@ -1,54 +1,65 @@
-"""Commands of the Human Organs Open Data portal for data managers, operators and readers.
+"""Entry point of the command `portal`."""
 
-Exit codes of all commands: 0 success, 1 failed or a problem was found, 2 wrong arguments or an
-unknown name, 3 no portal is running or it does not respond. Further exit codes are listed in the
---help of the command.
-"""
+import os
+import signal
+import sys
+from typing import Annotated
+
+if __name__ == "__main__" or os.path.basename(sys.argv[0]) == "portal":  # noqa: PTH119
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while modules load
 
 import typer
 
-from portal_cli.commands import dead_letters, doi, tape
-from portal_cli.commands.curate import curate
-from portal_cli.commands.demo import demo
-from portal_cli.commands.down import down
-from portal_cli.commands.get import get
-from portal_cli.commands.import_ import import_hoa, import_panosc
-from portal_cli.commands.jobs import jobs
-from portal_cli.commands.reindex import reindex
-from portal_cli.commands.status import status
-from portal_cli.commands.submit import submit
-from portal_cli.commands.up import up
-from portal_cli.commands.wait import wait
+from portal_cli.command_group import CommandGroup
+from portal_cli.terminal import EXIT_FAILED
 
-app = typer.Typer(
-    help=__doc__,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    rich_markup_mode="markdown",
-)
-imports = typer.Typer(help="Import metadata from other sources.", no_args_is_help=True)
+app = typer.Typer(cls=CommandGroup, pretty_exceptions_enable=False, rich_markup_mode=None)
 
-app.command()(up)
-app.command()(down)
-app.command()(status)
-app.command()(demo)
-app.add_typer(imports, name="import")
-imports.command("hoa")(import_hoa)
-imports.command("panosc")(import_panosc)
-app.command()(curate)
-app.command()(submit)
-app.command()(jobs)
-app.command()(wait)
-app.command()(get)
-app.add_typer(dead_letters.app, name="dead-letters")
-app.add_typer(doi.app, name="doi")
-app.add_typer(tape.app, name="tape")
-app.command()(reindex)
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001  # a callback of typer
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"portal {version('portal-cli')}")
+        raise typer.Exit
+
+
+@app.callback(no_args_is_help=True)
+def portal(
+    *,
+    version: Annotated[  # its callback ends the command
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Commands of the Human Organs Open Data portal for data managers, operators and readers.
+
+    Exit codes of all commands: 0 success, 1 failed or a problem was found, 2 wrong arguments or an
+    unknown name, 3 no portal is running or it does not respond, 130 interrupted. Further exit codes
+    are listed in the --help of the command.
+    """
 
 
 def main() -> None:
-    app()
+    """Runs the command; errors that it does not expect are one line, not a traceback."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        app()
+    except Exception as error:
+        if os.environ.get("PORTAL_TRACEBACK"):
+            raise
+        typer.echo(_sentence(error), err=True)
+        sys.exit(EXIT_FAILED)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, UnicodeError):
+        return "An argument or a file is not text in UTF-8."
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return f"Unexpected error: {error!r}. With PORTAL_TRACEBACK=1 the command shows where it is."
 
 
 if __name__ == "__main__":

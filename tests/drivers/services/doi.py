@@ -14,6 +14,8 @@ from portal_doi.settings import DoiSettings
 from portal_shared.contracts.events import DoiFailed, DoiMinted, Event
 from portal_shared.messaging import topology
 
+from tests.drivers.operators import HEADERS
+
 WAIT_SECONDS = 60.0
 
 
@@ -82,7 +84,9 @@ async def running_doi(settings: DoiSettings) -> AsyncIterator[DoiService]:
     async with (
         connection,
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://doi", timeout=60) as client,
+        httpx.AsyncClient(
+            transport=transport, base_url="http://doi", headers=HEADERS, timeout=60
+        ) as client,
     ):
         async with asyncio.timeout(WAIT_SECONDS):
             while (await client.get("/health")).status_code != httpx.codes.OK:

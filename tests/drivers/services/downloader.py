@@ -25,6 +25,7 @@ from portal_shared.messaging import topology
 from portal_shared.runtime import mongo
 from portal_shared.runtime.settings import Settings
 
+from tests.drivers.operators import HEADERS
 from tests.drivers.process import ServerProcess
 from tests.drivers.servers import RabbitNode
 from tests.drivers.tape import TapeArchive
@@ -197,7 +198,7 @@ class DownloaderClient:
             client.close()
 
     async def status(self) -> dict[str, Any]:
-        status: dict[str, Any] = (await self.http.get("/status")).json()
+        status: dict[str, Any] = (await self.http.get("/status", headers=HEADERS)).json()
         return status
 
 

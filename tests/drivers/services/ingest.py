@@ -19,6 +19,7 @@ from portal_shared.contracts.jobs import JobAnswer
 from portal_shared.messaging import topology
 from portal_shared.runtime.settings import Settings
 
+from tests.drivers.operators import HEADERS
 from tests.drivers.process import ServerProcess
 
 WAIT_SECONDS = 60
@@ -177,7 +178,9 @@ async def running_app(settings: IngestSettings) -> AsyncIterator[tuple[FastAPI, 
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://ingest", timeout=60) as client,
+        httpx.AsyncClient(
+            transport=transport, base_url="http://ingest", headers=HEADERS, timeout=60
+        ) as client,
     ):
         async with asyncio.timeout(WAIT_SECONDS):
             while (await client.get("/health")).status_code != httpx.codes.OK:

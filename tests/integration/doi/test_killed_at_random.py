@@ -27,6 +27,7 @@ from pymongo import MongoClient
 
 from tests.builders import dataset_registered, document_registered
 from tests.drivers.datacite import PASSWORD, PREFIX, USER, datacite_process
+from tests.drivers.operators import HEADERS
 from tests.drivers.process import ServerProcess
 from tests.drivers.servers import RabbitNode
 
@@ -139,7 +140,7 @@ def _pid(event: Registered) -> str:
 async def _wait_idle(machine: Machine, amqp_url: str, count: int) -> dict[str, Any]:
     """Wait until all are minted and no work is left; leases of a killed process run out first."""
     end = time.monotonic() + IDLE_SECONDS
-    async with httpx.AsyncClient(base_url=machine.doi.url, timeout=30) as doi:
+    async with httpx.AsyncClient(base_url=machine.doi.url, headers=HEADERS, timeout=30) as doi:
         while time.monotonic() < end:
             status = await _get(doi, "/status")
             is_minted = status.get("identifiers", {}).get("minted") == count

@@ -29,8 +29,10 @@ async def audit(doi: DoiService, **options: Any) -> list[tuple[str | None, str]]
     return [(d["pid"], d["what"]) for d in found]
 
 
-async def request(doi: DoiService, action: str, name: str) -> tuple[int, dict[str, Any]]:
-    answer = await doi.http.post(f"/{action}", json={"id": name})
+async def request(
+    doi: DoiService, action: str, name: str, **more: str
+) -> tuple[int, dict[str, Any]]:
+    answer = await doi.http.post(f"/{action}", json={"id": name, **more})
     return answer.status_code, answer.json()
 
 
@@ -156,6 +158,9 @@ async def test_a_doi_is_reserved_before_its_record_comes(
     doi: DoiService, datacite: DataCiteServer
 ) -> None:
     status, answer = await request(doi, "reserve", "a")
+    assert (status, datacite.all()) == (404, [])
+    assert "level" in answer["detail"]
+    status, answer = await request(doi, "reserve", "a", level="dataset")
     assert (status, answer["doi"]) == (200, datacite.doi_of("a"))
     await doi.wait_idle(messages=0)
     assert datacite.record("a")["state"] == "draft"

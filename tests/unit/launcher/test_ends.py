@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from portal_local.launcher import secantusdb
-from portal_local.launcher.stop_signals import NUMBERS, StopRequested, StopSignals
+from portal_local.launcher.processes import STOP_SIGNALS, StopRequested, StopSignals
 from portal_local.launcher.up import port_number
 
 PANIC = """
@@ -34,27 +34,27 @@ storage = Storage()
 
 @pytest.fixture
 def signals() -> Iterator[StopSignals]:
-    before = {number: signal.getsignal(number) for number in NUMBERS}
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     yield StopSignals()
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("number", STOP_SIGNALS)
 def test_the_first_signal_requests_the_end_and_others_are_ignored(
     signals: StopSignals, number: signal.Signals
 ) -> None:
     signals.install()
     with pytest.raises(StopRequested):
         signal.raise_signal(number)
-    for other in NUMBERS:
+    for other in STOP_SIGNALS:
         signal.raise_signal(other)
 
 
 def test_signals_during_the_end_are_ignored(signals: StopSignals) -> None:
     signals.install()
     signals.ignore()
-    for number in NUMBERS:
+    for number in STOP_SIGNALS:
         signal.raise_signal(number)
         assert signal.getsignal(number) == signal.SIG_IGN
 

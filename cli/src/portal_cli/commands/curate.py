@@ -1,28 +1,22 @@
 """portal curate: checks a folder with its metadata and writes a job, or lists all problems."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from portal_shared import profile as profiles
-from portal_shared.contracts.jobs import Problem
-from portal_shared.profile import Profile
-from portal_shared.runtime.errors import PortalError
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
-from portal_cli.curation.builder import CurationResult, JobBuilder
-from portal_cli.curation.field_help import explain_field
-from portal_cli.terminal import EXIT_FAILED, EXIT_USAGE, Json, fail
+from portal_cli.instance.addresses import intake_folder as running_intake_folder
+from portal_cli.terminal import DEFAULT_DATA, EXIT_FAILED, EXIT_USAGE, Data, Json, fail
+
+if TYPE_CHECKING:
+    from portal_shared.profile import Profile
+    from rich.progress import Progress
+
+    from portal_cli.curation.builder import CurationResult
 
 METADATA_NAMES = (
     "metadata.yaml", "metadata.yml", "metadata.json", "metadata.csv", "metadata.tsv",
@@ -60,6 +54,7 @@ def curate(  # noqa: PLR0917  # a command's options
         str | None,
         typer.Option(metavar="FIELD", help="Explain this metadata field, and do nothing else."),
     ] = None,
+    data: Data = DEFAULT_DATA,
     *,
     as_json: Json = False,
 ) -> None:
@@ -69,6 +64,12 @@ def curate(  # noqa: PLR0917  # a command's options
     written, 1 there are problems, and no job is written, 2 wrong arguments or metadata that
     cannot be read.
     """
+    from portal_shared import profile as profiles
+    from portal_shared.contracts.jobs import Problem
+    from portal_shared.runtime.errors import PortalError
+
+    from portal_cli.curation.field_help import explain_field
+
     try:
         community = profiles.load(profile)
         if explain is not None:
@@ -83,7 +84,12 @@ def curate(  # noqa: PLR0917  # a command's options
         raise fail(str(error), EXIT_USAGE) from error
     if result.job:
         output.write_bytes(result.job.body)
-    typer.echo(_as_json(result, output)) if as_json else _print(result, output)
+    if as_json:
+        typer.echo(_as_json(result, output))
+    else:
+        _print(result, output)
+        if result.job:
+            _print_intake_folder(options, data)
     if result.problems:
         raise typer.Exit(EXIT_FAILED)
 
@@ -94,6 +100,8 @@ def _options(
     """Finds the metadata file. Ends the command with exit code 2 if something is missing."""
     if folder is None:
         raise fail("FOLDER is missing: name the folder with the data to curate.", EXIT_USAGE)
+    if output.is_dir() or not output.absolute().parent.is_dir():
+        raise fail(f"The job file {output} cannot be written: choose another --output.", EXIT_USAGE)
     if not folder.is_dir():
         raise fail(f"{folder} is not a folder.", EXIT_USAGE)
     if metadata is not None and not metadata.is_file():
@@ -117,15 +125,9 @@ def _build_job(options: _Options, profile: Profile, *, quiet: bool) -> CurationR
         for path in (options.metadata, options.output, state)
         if path.resolve().is_relative_to(options.folder.resolve())
     }
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=quiet,
-    )
+    from portal_cli.curation.builder import JobBuilder
+
+    bar = _progress(quiet=quiet)
     builder = JobBuilder(options.folder, profile, intake_folder=options.intake_folder, state=state)
     with bar:
         task = bar.add_task("reading", total=None)
@@ -135,6 +137,37 @@ def _build_job(options: _Options, profile: Profile, *, quiet: bool) -> CurationR
             ignore=ignore,
             progress=lambda size: bar.advance(task, size),
         )
+
+
+def _progress(*, quiet: bool) -> Progress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=quiet,
+    )
+
+
+def _print_intake_folder(options: _Options, data: Path) -> None:
+    """Says where the portal will look for the files, if the folder is not there yet."""
+    root = running_intake_folder(data)
+    place = Path(root or "<intake folder>") / options.intake_folder
+    if root is None or place.resolve() != options.folder.resolve():
+        more = "" if root else " (`portal status` shows the intake folder of a running portal)"
+        typer.echo(f"Before it is sent, the files must be in {place}{more}")
 
 
 def _as_json(result: CurationResult, output: Path) -> str:

@@ -1,21 +1,15 @@
 """portal dead-letters: lists, shows, replays and discards messages that failed for good."""
 
+from __future__ import annotations
+
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-import aio_pika
 import typer
-from aio_pika.abc import AbstractIncomingMessage
-from aio_pika.exceptions import AMQPException
-from portal_shared.messaging import topology
-from portal_shared.messaging.publisher import Publisher
-from rich.console import Console
-from rich.table import Table
 
-from portal_cli.instance.addresses import NoInstance, bus_settings
+from portal_cli.instance.addresses import bus_settings, exit_without_instance, unreachable
 from portal_cli.terminal import (
     DEFAULT_DATA,
     EXIT_UNREACHABLE,
@@ -24,11 +18,20 @@ from portal_cli.terminal import (
     Json,
     fail,
     print_json,
+    print_table,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from aio_pika.abc import AbstractIncomingMessage
 
 T = TypeVar("T")
 app = typer.Typer(
-    help="List, show, replay and discard messages that failed for good.", no_args_is_help=True
+    help="List, show, replay and discard messages that failed for good.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
 )
 Selection = Annotated[
     str, typer.Argument(metavar="ID", help="Id of a message, or `all` for every dead letter.")
@@ -48,10 +51,10 @@ def list_(data: Data = DEFAULT_DATA, *, as_json: Json = False) -> None:
     if as_json:
         print_json(letters)
         return
-    table = Table(*COLUMNS)
-    for letter in letters:
-        table.add_row(*(str(letter[column] or "") for column in COLUMNS))
-    Console().print(table if letters else "none")
+    if letters:
+        print_table(COLUMNS, ([letter[column] or "" for column in COLUMNS] for letter in letters))
+    else:
+        typer.echo("none")
 
 
 @app.command()
@@ -141,18 +144,24 @@ def _not_found(selection: str) -> typer.Exit:
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
     """Runs the coroutine; ends the command with exit code 3 if the broker does not respond."""
-    try:
-        return asyncio.run(work)
-    except NoInstance as error:
-        raise fail(str(error), EXIT_UNREACHABLE) from error
-    except (AMQPException, OSError) as error:
-        raise fail(f"The broker did not respond: {error!r}", EXIT_UNREACHABLE) from error
+    from aio_pika.exceptions import AMQPException
+    from portal_shared.runtime.errors import PortalError
+
+    with exit_without_instance():
+        try:
+            return asyncio.run(work)
+        except (AMQPException, OSError, PortalError, ValueError) as error:
+            reason = str(error) or repr(error)
+            raise fail(f"{unreachable('broker')}: {reason}", EXIT_UNREACHABLE) from error
 
 
 async def _visit_all(
     data: Path, visit: Callable[[AbstractIncomingMessage], Awaitable[bool]]
 ) -> None:
     """Calls `visit` with every dead letter; deletes those for which it returns True."""
+    import aio_pika
+    from portal_shared.messaging import topology
+
     connection = await aio_pika.connect(bus_settings(data).amqp_url.get_secret_value(), timeout=10)
     async with connection:
         for service in topology.SERVICES:
@@ -179,6 +188,8 @@ async def _read_all(data: Path) -> list[tuple[dict[str, Any], bytes]]:
 
 async def _replay(data: Path, selection: str) -> int:
     """Publishes the selected letters to their queues; returns how many."""
+    from portal_shared.messaging.publisher import Publisher
+
     publisher = Publisher(bus_settings(data), "cli")
     started = datetime.now(UTC).isoformat()
     replayed: set[tuple[str, str]] = set()

@@ -1,89 +1,116 @@
 """portal demo: runs the portal with the Human Organ Atlas on this machine until Ctrl-C."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import shutil
 import signal
 import subprocess
 import sys
-import threading
+import tempfile
 import time
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from portal_cli.commands.up import launcher_command
 from portal_cli.instance.addresses import NoInstance
-from portal_cli.instance.status import InstanceStatus, read_status
-from portal_cli.terminal import DEFAULT_DATA, EXIT_FAILED, Data, fail
+from portal_cli.terminal import DEFAULT_DATA, EXIT_FAILED, EXIT_INTERRUPTED, Data, Port, fail
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from portal_cli.instance.status import InstanceStatus
 
 READY_SECONDS = 300
+STOP_SECONDS = 120
 STATUS_INTERVAL_SECONDS = 2.0  # every service counts for each status
 STAGES = ("jobs answered", "registered", "DOIs", "indexed")
 
 
-class StopRequested(Exception):
-    """SIGTERM or SIGHUP requested the end of the demo."""
+class StopRequested(KeyboardInterrupt):
+    """A signal requested the end of the demo."""
+
+
+class StopSignals:
+    """The first of these signals raises StopRequested; further ones are ignored."""
+
+    def __init__(self) -> None:
+        self._is_stopping = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+
+    def ignore(self) -> None:
+        self._is_stopping = True
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if not self._is_stopping:
+            self._is_stopping = True
+            raise StopRequested
 
 
 def demo(
     data: Data = DEFAULT_DATA,
-    port: Annotated[int, typer.Option(help="Port of the gateway.")] = 8000,
-    limit: Annotated[int | None, typer.Option(help="Import only this number of documents.")] = None,
+    port: Port = 8000,
+    limit: Annotated[
+        int | None, typer.Option(help="Import only this number of documents.", min=1)
+    ] = None,
     *,
     once: Annotated[bool, typer.Option("--once", help="Stop when everything is indexed.")] = False,
 ) -> None:
     """Start the portal, import the Human Organ Atlas and print the addresses to open.
 
     It runs until Ctrl-C. Exit codes: 0 stopped by Ctrl-C or finished (--once), 1 the portal did
-    not start, or the import failed.
+    not start, or the import failed, 130 interrupted before the Atlas was imported.
     """
-    console = Console(stderr=True)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _on_signal)
-    command = launcher_command(data, port=port)
-    running = subprocess.Popen(command, start_new_session=True)  # noqa: S603
+    signals = StopSignals()
+    started: list[subprocess.Popen[bytes]] = []
+    is_ready = False
     try:
-        _wait_until_ready(running, data)
-        _import(data, limit, console)
-        _print_addresses(console, port, data)
-        while not once and running.poll() is None:
+        command = launcher_command(data, port=port)
+        launcher = subprocess.Popen(command, start_new_session=True)  # noqa: S603
+        started.append(launcher)
+        _wait_until_ready(launcher, data)
+        _import(data, limit, started)
+        _print_addresses(port, data)
+        is_ready = True
+        while not once and launcher.poll() is None:
             time.sleep(0.5)
-        if running.poll() is not None:
+        if launcher.poll() is not None:
             raise fail(f"The portal stopped unexpectedly; see {data / 'logs'}.", EXIT_FAILED)
-    except (KeyboardInterrupt, StopRequested):
-        console.print("\nstopping the portal")
+    except StopRequested:
+        typer.echo("\nstopping the portal", err=True)
+        if not is_ready:
+            raise typer.Exit(EXIT_INTERRUPTED) from None
     finally:
-        _stop(running)
+        signals.ignore()
+        for process in reversed(started):
+            _stop(process)
 
 
-def _on_signal(_number: int, _frame: FrameType | None) -> None:
-    raise StopRequested
-
-
-def _stop(running: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    if running.poll() is None:
-        running.terminate()
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
-        running.wait(120)
+        process.wait(STOP_SECONDS)
 
 
-def _wait_until_ready(running: subprocess.Popen[bytes], data: Path) -> None:
+def _wait_until_ready(launcher: subprocess.Popen[bytes], data: Path) -> None:
+    from portal_cli.instance.status import read_status
+
     end = time.monotonic() + READY_SECONDS
     while time.monotonic() < end:
-        if running.poll() is not None:
+        if launcher.poll() is not None:
             raise typer.Exit(EXIT_FAILED)  # the launcher has printed the reason
         try:
             found = asyncio.run(read_status(data))
         except NoInstance:
             found = None
-        if found and not found.problems:
+        if found and not found.problems and launcher.poll() is None:
             return
         time.sleep(0.5)
     raise fail(
@@ -91,30 +118,40 @@ def _wait_until_ready(running: subprocess.Popen[bytes], data: Path) -> None:
     )
 
 
-def _import(data: Path, limit: int | None, console: Console) -> None:
-    """Runs `portal import hoa` with a progress bar for each stage."""
+def _import(data: Path, limit: int | None, started: list[subprocess.Popen[bytes]]) -> None:
+    """Runs `portal import hoa` with a progress bar for each stage; adds it to `started`."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    from portal_cli.instance.status import read_status
+
     command = [sys.executable, "-m", "portal_cli.main", "import", "hoa", "--data", str(data),
                "--json", *(["--limit", str(limit)] if limit else [])]  # fmt: skip
-    result: list[subprocess.CompletedProcess[str]] = []
-
-    def send() -> None:
-        result.append(subprocess.run(command, capture_output=True, text=True, check=False))  # noqa: S603
-
-    sending = threading.Thread(target=send, daemon=True)
     columns = (TextColumn("{task.description:>14}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-        bars = {name: progress.add_task(name, total=None) for name in STAGES}
-        sending.start()
+    bars = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
+    with tempfile.TemporaryFile() as output, bars:
+        tasks = {name: bars.add_task(name, total=None) for name in STAGES}
+        sending = subprocess.Popen(  # noqa: S603
+            command, stdout=output, stderr=output, start_new_session=True
+        )
+        started.append(sending)
         while True:
             found = asyncio.run(read_status(data))
             for name, (done, total) in stages(found).items():
-                progress.update(bars[name], completed=done, total=total or None)
-            if not sending.is_alive() and not found.waiting:
+                bars.update(tasks[name], completed=done, total=total or None)
+            if sending.poll() is not None and (sending.returncode or not found.waiting):
                 break
             time.sleep(STATUS_INTERVAL_SECONDS)
-    if result and result[0].returncode:
-        output = result[0].stderr or result[0].stdout
-        raise fail(f"The import failed:\n{output}", EXIT_FAILED)
+        output.seek(0)
+        text = output.read().decode("utf-8", "replace")
+    if sending.returncode:
+        raise fail(f"The import failed:\n{text}", EXIT_FAILED)
 
 
 def stages(found: InstanceStatus) -> dict[str, tuple[int, int]]:
@@ -144,14 +181,14 @@ def _count(figures: dict[str, Any], name: str) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _print_addresses(console: Console, port: int, data: Path) -> None:
+def _print_addresses(port: int, data: Path) -> None:
     site = f"http://localhost:{port}"
     where = "" if data == DEFAULT_DATA else f" --data {data}"
     command = portal_command()
     pid = "LADAF-2021-17_kidney_left_VOI-02.1_2.6um_bm05"
     lines = (
         "",
-        "[bold]The Human Organ Atlas is ready.[/bold]",
+        "The Human Organ Atlas is ready.",
         f"  portal      {site}/",
         f"  search API  {site}/api/Documents",
         f"  API manual  {site}/api/docs",
@@ -165,7 +202,7 @@ def _print_addresses(console: Console, port: int, data: Path) -> None:
         "Press Ctrl-C to stop. The data stay.",
     )
     for line in lines:
-        console.print(line, highlight=False, soft_wrap=True)
+        typer.echo(line, err=True)
 
 
 def portal_command() -> str:

@@ -1,16 +1,15 @@
 """portal doi: shows, reserves, publishes, hides and audits DOIs."""
 
+from __future__ import annotations
+
 import time
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import httpx
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from portal_cli.instance.addresses import exit_if_unreachable, service_urls
-from portal_cli.instance.doi_audit import DoiAudit, audit_dois
+from portal_cli.instance.addresses import exit_if_unreachable, operator_client
 from portal_cli.terminal import (
     DEFAULT_DATA,
     EXIT_FAILED,
@@ -18,13 +17,42 @@ from portal_cli.terminal import (
     EXIT_USAGE,
     Data,
     Json,
+    Timeout,
     fail,
     print_json,
+    print_table,
 )
 
-app = typer.Typer(help="Show, reserve, publish, hide and audit DOIs.", no_args_is_help=True)
-Name = Annotated[str, typer.Argument(metavar="ID", help="Pid or DOI of a record.")]
-Timeout = Annotated[float, typer.Option(help="Maximum time to wait for DataCite, in seconds.")]
+if TYPE_CHECKING:
+    import httpx
+
+    from portal_cli.instance.doi_audit import DoiAudit
+
+app = typer.Typer(
+    help="Show, reserve, publish, hide and audit DOIs.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+
+class Level(StrEnum):
+    """Levels of records that have DOIs."""
+
+    DATASET = "dataset"
+    DOCUMENT = "document"
+
+
+def _not_empty(name: str) -> str:
+    if not name.strip():
+        raise typer.BadParameter("it is empty.")
+    return name
+
+
+Name = Annotated[
+    str, typer.Argument(metavar="ID", help="Pid or DOI of a record.", callback=_not_empty)
+]
+HTTP_NOT_FOUND = 404
 SHOWN_FIELDS = (
     "pid", "level", "doi", "doi_state", "state", "url", "hold", "version", "problem",
 )  # fmt: skip
@@ -44,20 +72,26 @@ def show(name: Name, data: Data = DEFAULT_DATA, *, as_json: Json = False) -> Non
 
 @app.command()
 def reserve(
-    name: Annotated[str, typer.Argument(metavar="PID", help="Pid of a record, also a future one.")],
+    name: Annotated[
+        str, typer.Argument(metavar="PID", help="Pid of a record.", callback=_not_empty)
+    ],
     data: Data = DEFAULT_DATA,
     level: Annotated[
-        str, typer.Option(help="Level of a pid that is not registered yet.")
-    ] = "dataset",
+        Level | None,
+        typer.Option(help="Level of a record that will be registered later, under this pid."),
+    ] = None,
     timeout: Timeout = 60,
     *,
     as_json: Json = False,
 ) -> None:
-    """Create the DOI of a pid as a draft, before its record is registered or public.
+    """Create the DOI of a record as a draft, before the record is public.
 
-    Exit codes: 0 done, 1 refused, 2 there is no such pid, 3 no portal is running.
+    A pid that is not registered is refused, because a misspelt pid would have a DOI for ever; with
+    --level it is taken as that of a future record. Exit codes: 0 done, 1 refused, 2 there is no
+    such pid, 3 no portal is running.
     """
-    _change(data, "reserve", {"id": name, "level": level}, timeout, as_json=as_json)
+    body = {"id": name, **({"level": level.value} if level else {})}
+    _change(data, "reserve", body, timeout, as_json=as_json)
 
 
 @app.command()
@@ -93,9 +127,14 @@ def audit(
 
     Exit codes: 0 they agree, 1 they differ, 3 a service does not respond.
     """
-    with exit_if_unreachable("doi or ingest"):
-        urls = service_urls(data)
-        found = audit_dois(urls["doi"], urls["ingest"], repair=repair)
+    from portal_cli.instance.doi_audit import audit_dois
+
+    with (
+        exit_if_unreachable("doi or ingest"),
+        operator_client(data, "doi", timeout=120) as doi,
+        operator_client(data, "ingest", timeout=120) as ingest,
+    ):
+        found = audit_dois(doi, ingest, repair=repair)
     if as_json:
         print_json(found.as_json())
     else:
@@ -105,10 +144,8 @@ def audit(
 
 def _print_audit(found: DoiAudit, *, repair: bool) -> None:
     if found.differences:
-        table = Table(*AUDIT_COLUMNS)
-        for difference in found.differences:
-            table.add_row(*(str(difference[column] or "") for column in AUDIT_COLUMNS))
-        Console().print(table)
+        rows = ([row[column] or "" for column in AUDIT_COLUMNS] for row in found.differences)
+        print_table(AUDIT_COLUMNS, rows)
     repairing = f"; the repair of {found.mended} has started" if repair else ""
     typer.echo(
         f"{found.at_datacite} DOIs at DataCite, {found.in_icat} records in ICAT, "
@@ -118,7 +155,7 @@ def _print_audit(found: DoiAudit, *, repair: bool) -> None:
 
 def _client(data: Path) -> httpx.Client:
     with exit_if_unreachable("doi"):
-        return httpx.Client(base_url=service_urls(data)["doi"], timeout=60)
+        return operator_client(data, "doi", timeout=60)
 
 
 def _request(client: httpx.Client, method: str, path: str, **content: Any) -> dict[str, Any]:
@@ -130,7 +167,7 @@ def _request(client: httpx.Client, method: str, path: str, **content: Any) -> di
     reason = str(body.get("detail") or body)
     if response.is_server_error:
         raise fail(reason, EXIT_UNREACHABLE)
-    is_unknown = response.status_code == int(httpx.codes.NOT_FOUND)
+    is_unknown = response.status_code == HTTP_NOT_FOUND
     raise fail(reason, EXIT_USAGE if is_unknown else EXIT_FAILED)
 
 

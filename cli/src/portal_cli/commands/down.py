@@ -1,53 +1,61 @@
 """portal down: stops the instance."""
 
-import os
 import signal
 import time
-from typing import Any
+from pathlib import Path
 
 import typer
 
 from portal_cli.instance.addresses import NoInstance, read_instance
+from portal_cli.instance.running import is_locked, launcher_pid, orphans, send_signal
 from portal_cli.terminal import DEFAULT_DATA, EXIT_FAILED, Data, fail
 
 STOP_SECONDS = 90
+ORPHAN_SECONDS = 20  # until processes without a launcher are killed
 
 
 def down(data: Data = DEFAULT_DATA) -> None:
     """Stop the portal on this machine. The data stay.
 
-    Exit codes: 0 it is stopped, or did not run, 1 it did not stop in time.
+    It also stops a portal that is still starting, and processes whose launcher was killed. Exit
+    codes: 0 it is stopped, or did not run, 1 it did not stop in time.
     """
-    try:
-        running = read_instance(data)
-    except NoInstance:
+    if not is_locked(data):
+        (data / "instance.json").unlink(missing_ok=True)
         typer.echo(f"No portal is running with the data folder {data}.")
         return
-    pid = int(running["pid"])
-    if not _send_signal(pid):
-        _stop_orphans(running)
-        (data / "instance.json").unlink(missing_ok=True)
-        typer.echo("The launcher had already stopped; its services and servers were stopped now.")
+    pid = launcher_pid(data)
+    if pid is None:
+        _stop_orphans(data)
         return
-    end = time.monotonic() + STOP_SECONDS
-    while time.monotonic() < end:
-        if not (data / "instance.json").exists():
-            typer.echo("The portal is stopped.")
-            return
-        time.sleep(0.1)
-    raise fail(f"The portal (process {pid}) did not stop within {STOP_SECONDS} s.", EXIT_FAILED)
+    send_signal(pid)
+    if not _is_free_within(data, STOP_SECONDS):
+        raise fail(f"The portal (process {pid}) did not stop within {STOP_SECONDS} s.", EXIT_FAILED)
+    typer.echo("The portal is stopped.")
 
 
-def _send_signal(pid: int) -> bool:
-    """Sends SIGTERM; returns False if there is no such process."""
+def _stop_orphans(data: Path) -> None:
+    """Stops the processes that a killed launcher left."""
     try:
-        os.kill(pid, signal.SIGTERM)
-    except ProcessLookupError:
-        return False
+        pids = orphans(read_instance(data))
+    except NoInstance:
+        pids = []  # they end by themselves: the kernel has sent them SIGTERM
+    for number, seconds in ((signal.SIGTERM, ORPHAN_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
+        for pid in pids:
+            send_signal(pid, number)
+        if _is_free_within(data, seconds):
+            (data / "instance.json").unlink(missing_ok=True)
+            typer.echo(
+                "The launcher had already stopped; its services and servers were stopped now."
+            )
+            return
+    raise fail(f"Processes of the portal in {data} still run; see `ps`.", EXIT_FAILED)
+
+
+def _is_free_within(data: Path, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while is_locked(data):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
     return True
-
-
-def _stop_orphans(running: dict[str, Any]) -> None:
-    for kind in ("services", "servers"):
-        for process in running.get(kind, {}).values():
-            _send_signal(int(process["pid"]))

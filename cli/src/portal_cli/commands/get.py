@@ -1,27 +1,27 @@
 """portal get: downloads datasets, restores files from tape if needed, and verifies every file."""
 
+from __future__ import annotations
+
+import os
 import time
-from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from portal_shared.contracts.file_urls import folder_name
-from rich.console import Console
 
-from portal_cli.download.client import OutOfReach, PortalClient, SelectionError
-from portal_cli.download.display import ProgressBars
-from portal_cli.download.download import DatasetDownload, DatasetResult
-from portal_cli.download.ranges import Interrupted
-from portal_cli.download.receipt import build_receipt, default_path, write_receipt
-from portal_cli.download.selection import select_datasets
-from portal_cli.instance.addresses import NoInstance, gateway_url
+from portal_cli.instance.addresses import (
+    exit_without_instance,
+    gateway_url,
+    is_web_address,
+    unreachable,
+)
 from portal_cli.terminal import (
     DEFAULT_DATA,
     EXIT_FAILED,
+    EXIT_INTERRUPTED,
     EXIT_UNREACHABLE,
     EXIT_USAGE,
     Data,
@@ -31,7 +31,13 @@ from portal_cli.terminal import (
     printable,
 )
 
-EXIT_INTERRUPTED = 130
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from portal_cli.download.client import PortalClient
+    from portal_cli.download.display import ProgressBars
+    from portal_cli.download.download import DatasetDownload, DatasetResult
+
 Output = Annotated[
     Path | None,
     typer.Option(
@@ -88,6 +94,14 @@ def get(
     are verified, 1 some failed, 2 wrong arguments, or an unknown dataset or file, 3 the portal does
     not respond, 130 interrupted (run the same command again to continue).
     """
+    from rich.console import Console
+
+    from portal_cli.download.display import ProgressBars
+    from portal_cli.download.receipt import build_receipt, default_path, write_receipt
+    from portal_cli.download.selection import select_datasets
+
+    if not identifiers and listing is None and search is None:
+        raise fail("No dataset is selected: give a pid or DOI, --list or --search.", EXIT_USAGE)
     began, started = datetime.now(UTC), time.monotonic()
     with _open_portal(url, data) as portal:
         bars = ProgressBars(Console(stderr=True), quiet=as_json)
@@ -106,16 +120,24 @@ def get(
 @contextmanager
 def _open_portal(url: str | None, data: Path) -> Generator[PortalClient]:
     """Yields a client; ends the command with the exit code for what goes wrong meanwhile."""
-    try:
-        portal = PortalClient(url or gateway_url(data))
-    except NoInstance as error:
-        raise fail(str(error), EXIT_UNREACHABLE) from error
+    import httpx
+
+    from portal_cli.download.client import OutOfReach, PortalClient, SelectionError
+    from portal_cli.download.ranges import Interrupted
+
+    with exit_without_instance():
+        address = url or gateway_url(data)
+    if not is_web_address(address):
+        raise fail(f"{address} is not the address of a portal: it must be like "
+                   "http://host:port (--url, PORTAL_URL).", EXIT_USAGE)  # fmt: skip
+    portal = PortalClient(address)
     try:
         yield portal
     except SelectionError as error:
         raise fail(_printable_lines(error), EXIT_USAGE) from error
-    except OutOfReach as error:
-        raise fail(str(error), EXIT_UNREACHABLE) from error
+    except (OutOfReach, httpx.InvalidURL) as error:
+        words = f"{unreachable('portal')}: " if url == os.environ.get("PORTAL_URL") else ""
+        raise fail(f"{words}{error}", EXIT_UNREACHABLE) from error
     except OSError as error:
         raise fail(f"The files cannot be written: {error}", EXIT_USAGE) from error
     except (KeyboardInterrupt, Interrupted) as error:
@@ -134,6 +156,11 @@ def _downloads(
     **limits: int,
 ) -> list[DatasetDownload]:
     """Returns a download for each dataset; several get a folder each. Raises SelectionError."""
+    from portal_shared.contracts.file_urls import folder_name
+
+    from portal_cli.download.client import SelectionError
+    from portal_cli.download.download import DatasetDownload
+
     if len(pids) == 1:
         return [DatasetDownload(portal, output, bars, **limits)]
     names = [folder_name(pid) for pid in pids]

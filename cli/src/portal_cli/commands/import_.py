@@ -1,29 +1,35 @@
 """portal import: imports the Human Organ Atlas, or files of PaNOSC records, as jobs."""
 
-from collections.abc import Iterator, Sequence
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from portal_shared.contracts.jobs import FileIn
-from portal_shared.runtime.errors import Invalid
 
-from portal_cli.commands.submit import Timeout
-from portal_cli.hoa.atlas import Atlas, build_atlas
-from portal_cli.hoa.datasets import FOLDER
-from portal_cli.hoa.details import dataset_details
-from portal_cli.hoa.jobs import atlas_job, proposal_jobs, publication_jobs, select_documents
-from portal_cli.hoa.source import Entry, Source, read_installed
-from portal_cli.instance.addresses import NoInstance, read_instance
-from portal_cli.panosc.jobs import CorpusJobs, corpus_jobs
-from portal_cli.panosc.rows import Remark
-from portal_cli.submission.dispatch import dispatch, finish
-from portal_cli.submission.message import JobMessage
-from portal_cli.terminal import DEFAULT_DATA, EXIT_FAILED, EXIT_USAGE, Data, Json, fail
+from portal_cli.instance.addresses import intake_folder
+from portal_cli.terminal import DEFAULT_DATA, EXIT_FAILED, EXIT_USAGE, Data, Json, Timeout, fail
 
 MAX_REMARKS = 50  # problems, and warnings, that are printed
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from portal_shared.contracts.jobs import FileIn
+
+    from portal_cli.hoa.atlas import Atlas
+    from portal_cli.hoa.source import Entry, Source
+    from portal_cli.panosc.jobs import CorpusJobs
+    from portal_cli.panosc.rows import Remark
+    from portal_cli.submission.message import JobMessage
+
+app = typer.Typer(
+    help="Import metadata from other sources.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 Archive = Annotated[
     Path | None,
     typer.Option(
@@ -40,7 +46,7 @@ class GeneratedFiles:
     folders_created: int = 0
     folders_present: int = 0
     bytes: int = 0
-    by_dataset: dict[str, Sequence[FileIn]] = field(default_factory=dict[str, Sequence[FileIn]])
+    by_dataset: dict[str, Sequence[FileIn]] = field(default_factory=dict)
 
     def add(self, name: str, files: Sequence[FileIn], *, created: bool) -> None:
         self.by_dataset[name] = files
@@ -51,6 +57,7 @@ class GeneratedFiles:
             self.folders_present += 1
 
 
+@app.command("hoa")
 def import_hoa(
     data: Data = DEFAULT_DATA,
     archive: Archive = None,
@@ -76,8 +83,16 @@ def import_hoa(
     Sends one job per donor and organ, then one per proposal and one for the atlas. The measured
     volumes are not included: small generated files, marked as such, take their place. A second run
     changes nothing. Exit codes: 0 all records were accepted, 1 some were refused or could not be
-    read, 2 wrong arguments, 3 no portal is running, 4 no answer within the timeout.
+    read, 2 wrong arguments, 3 no portal is running, or it did not store a job, 4 no answer within
+    the timeout.
     """
+    from portal_cli.hoa.atlas import build_atlas
+    from portal_cli.hoa.jobs import proposal_jobs, select_documents
+    from portal_cli.hoa.source import read_installed
+    from portal_cli.submission.dispatch import dispatch, finish
+
+    if archive is not None and archive.exists() and not archive.is_dir():
+        raise fail(f"The intake root {archive} is a file, not a folder.", EXIT_USAGE)
     source = read_installed()
     atlas = build_atlas(source.entries)
     names = select_documents(atlas, donors=donor or (), limit=limit)
@@ -99,10 +114,7 @@ def import_hoa(
 
 def _archive(data: Path) -> Path:
     """Returns the intake root of the running instance, or the default below its data folder."""
-    try:
-        return Path(str(read_instance(data)["archive"]))
-    except (NoInstance, KeyError):
-        return data / "archive"
+    return Path(intake_folder(data) or data / "archive")
 
 
 def _jobs(
@@ -119,6 +131,9 @@ def _jobs(
     The files of a document are generated just before its job is sent, so that the portal already
     works on the jobs before it.
     """
+    from portal_cli.hoa.datasets import FOLDER
+    from portal_cli.hoa.jobs import atlas_job, proposal_jobs, publication_jobs
+
     release = source.version
     for name in names:
         if folder is not None:
@@ -132,7 +147,8 @@ def _jobs(
 def _generate(
     root: Path, entries: Sequence[Entry], atlas: Atlas, release: str, files: GeneratedFiles
 ) -> None:
-    from portal_cli.miniature import folder  # noqa: PLC0415  # importing zarr takes a second
+    from portal_cli.hoa.details import dataset_details
+    from portal_cli.miniature import folder
 
     with folder.exclusive(root):
         for entry in entries:
@@ -175,6 +191,7 @@ def _print(source: Source, facts: dict[str, Any]) -> None:
         typer.echo(f"not imported: {record.name}: {record.reason}", err=True)
 
 
+@app.command("panosc")
 def import_panosc(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE...", help="JSON files with PaNOSC records.")
@@ -190,8 +207,11 @@ def import_panosc(
     list of records as a search API answers it. A record with a problem is left out and reported
     with its place in the file; the others are imported. Values that the model cannot express are
     left out with a warning. Exit codes: 0 all records were accepted, 1 some were refused, 2 wrong
-    arguments or a file that is no corpus, 3 no portal is running, 4 no answer within the timeout.
+    arguments or a file that is no corpus, 3 no portal is running, or it did not store a job, 4 no
+    answer within the timeout.
     """
+    from portal_cli.submission.dispatch import dispatch, finish
+
     found = [_read_corpus(file) for file in files]
     jobs = [job for one in found for job in one.jobs]
     problems = [p for one in found for p in one.findings.problems]
@@ -211,6 +231,10 @@ def import_panosc(
 
 
 def _read_corpus(file: Path) -> CorpusJobs:
+    from portal_shared.runtime.errors import Invalid
+
+    from portal_cli.panosc.jobs import corpus_jobs
+
     try:
         return corpus_jobs(file.read_bytes())
     except OSError as error:

@@ -1,14 +1,14 @@
 """portal jobs: lists the jobs that were sent, and shows the result of one."""
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
-import httpx
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from portal_cli.instance.addresses import exit_if_unreachable, service_urls
-from portal_cli.terminal import DEFAULT_DATA, EXIT_USAGE, Data, Json, fail, print_json
+from portal_cli.instance.addresses import exit_if_unreachable, operator_client
+from portal_cli.terminal import DEFAULT_DATA, EXIT_USAGE, Data, Json, fail, print_json, print_table
+
+HTTP_NOT_FOUND = 404
 
 
 def jobs(
@@ -26,15 +26,14 @@ def jobs(
 
     Exit codes: 0 shown, 2 there is no job with this id, 3 no portal is running.
     """
-    with (
-        exit_if_unreachable("ingest"),
-        httpx.Client(base_url=service_urls(data)["ingest"], timeout=30) as client,
-    ):
+    if job_id is not None and not job_id.strip():
+        raise fail("The ID is empty. Without an ID, the latest jobs are listed.", EXIT_USAGE)
+    with exit_if_unreachable("ingest"), operator_client(data, "ingest", timeout=30) as client:
         if job_id is None:
             response = client.get("/jobs", params={"limit": limit})
         else:
-            response = client.get(f"/jobs/{job_id}")
-        if response.status_code == int(httpx.codes.NOT_FOUND):
+            response = client.get(f"/jobs/{quote(job_id, safe='')}")
+        if response.status_code == HTTP_NOT_FOUND:
             raise fail(f"There is no job with the id {job_id!r}.", EXIT_USAGE)
         found: dict[str, Any] = response.raise_for_status().json()
     if as_json:
@@ -46,17 +45,13 @@ def jobs(
 
 
 def _print_list(rows: list[dict[str, Any]]) -> None:
-    table = Table("job", "state", "result", "datasets", "received")
+    found: list[tuple[str, ...]] = []
     for row in rows:
         answer: dict[str, Any] = row.get("answer") or {}
-        table.add_row(
-            row["job_id"],
-            row["state"],
-            answer.get("result", ""),
-            str(row.get("datasets", "")),
-            row["received_at"],
-        )
-    Console().print(table)
+        datasets = str(row.get("datasets", ""))
+        result = answer.get("result", "")
+        found.append((row["job_id"], row["state"], result, datasets, row["received_at"]))
+    print_table(("job", "state", "result", "datasets", "received"), found)
 
 
 def _print_job(row: dict[str, Any]) -> None:

@@ -2,32 +2,25 @@
 
 import json
 import time
-from typing import Annotated, Any
+from typing import Any
 
-import httpx
 import typer
 
-from portal_cli.instance.addresses import exit_if_unreachable, service_urls
-from portal_cli.terminal import DEFAULT_DATA, EXIT_FAILED, Data, Json
+from portal_cli.instance.addresses import exit_if_unreachable, operator_client
+from portal_cli.terminal import DEFAULT_DATA, EXIT_FAILED, Data, Json, Timeout
 
 
-def reindex(
-    data: Data = DEFAULT_DATA,
-    timeout: Annotated[float, typer.Option(help="Maximum time to wait, in seconds.")] = 3600,
-    *,
-    as_json: Json = False,
-) -> None:
+def reindex(data: Data = DEFAULT_DATA, timeout: Timeout = 3600, *, as_json: Json = False) -> None:
     """Rebuild the search indexes beside the old ones, then swap them.
 
     The portal stays available. Exit codes: 0 the new indexes are in use, 1 the rebuild failed or
     did not finish within the timeout, 3 no portal is running.
     """
     end = time.monotonic() + timeout
-    with exit_if_unreachable("indexer"), httpx.Client(timeout=30) as client:
-        url = f"{service_urls(data)['indexer']}/reindex"
-        client.post(url).raise_for_status()
+    with exit_if_unreachable("indexer"), operator_client(data, "indexer", timeout=30) as client:
+        client.post("/reindex").raise_for_status()
         while True:
-            progress: dict[str, Any] = client.get(url).raise_for_status().json()
+            progress: dict[str, Any] = client.get("/reindex").raise_for_status().json()
             if progress.get("state") in ("done", "failed") or time.monotonic() > end:
                 break
             time.sleep(0.3)

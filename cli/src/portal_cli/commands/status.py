@@ -1,23 +1,25 @@
 """portal status: services, queues, dead letters and problems of the instance."""
 
+from __future__ import annotations
+
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from portal_cli.instance.addresses import NoInstance
-from portal_cli.instance.status import InstanceStatus, read_status
+from portal_cli.instance.addresses import exit_without_instance
 from portal_cli.terminal import (
     DEFAULT_DATA,
     EXIT_FAILED,
-    EXIT_UNREACHABLE,
     Data,
     Json,
-    fail,
     print_json,
+    print_table,
+    printable,
 )
+
+if TYPE_CHECKING:
+    from portal_cli.instance.status import InstanceStatus
 
 HIDDEN_FIGURES = {"service", "problems", "trouble", "settled", "outbox_oldest_seconds"}
 
@@ -27,10 +29,10 @@ def status(data: Data = DEFAULT_DATA, *, as_json: Json = False) -> None:
 
     Exit codes: 0 everything is well, 1 there is a problem, 3 no portal is running.
     """
-    try:
+    from portal_cli.instance.status import read_status
+
+    with exit_without_instance():
         found = asyncio.run(read_status(data))
-    except NoInstance as error:
-        raise fail(str(error), EXIT_UNREACHABLE) from error
     if as_json:
         print_json(found.as_json())
     else:
@@ -39,21 +41,22 @@ def status(data: Data = DEFAULT_DATA, *, as_json: Json = False) -> None:
 
 
 def _print(found: InstanceStatus) -> None:
-    console = Console()
-    table = Table("service", "state", "figures", "restarts")
+    rows: list[tuple[object, ...]] = []
     for name, figures in found.services.items():
-        state = "[red]not ready" if figures.get("problems") else "[green]ready"
+        state = "not ready" if figures.get("problems") else "ready"
         text = ", ".join(
             f"{label} {value}" for label, value in _flatten(figures) if value or label == "pending"
         )
-        table.add_row(name, state, text, str(found.restarts.get(name, 0)))
-    console.print(table)
+        rows.append((name, state, found.restarts.get(name, 0), text))
+    print_table(("service", "state", "restarts", "figures"), rows)
     busy = {queue: count for queue, count in found.queues.items() if count}
-    console.print(f"queues: {busy or 'all empty'}")
+    typer.echo(f"queues: {busy or 'all empty'}")
     dead = {service: count for service, count in found.dead_letters.items() if count}
-    console.print(f"dead letters: {dead or 'none'}")
+    typer.echo(f"dead letters: {dead or 'none'}")
+    if found.intake_folder:
+        typer.echo(f"intake folder: {found.intake_folder}")
     for problem in found.problems:
-        console.print(f"[red]{problem}", highlight=False)
+        typer.secho(f"problem: {printable(problem)}", fg="red")
 
 
 def _flatten(figures: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -4,16 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from portal_shared.runtime.errors import Invalid
 
-from portal_cli.submission.dispatch import dispatch, finish
-from portal_cli.submission.job_files import message_from_file
-from portal_cli.terminal import DEFAULT_DATA, EXIT_USAGE, Data, Json, fail
+from portal_cli.terminal import DEFAULT_DATA, EXIT_USAGE, Data, Json, Timeout, fail
 
 Files = Annotated[list[Path], typer.Argument(metavar="JOB.json...", help="Job files to send.")]
-Timeout = Annotated[
-    float, typer.Option(help="Maximum time to wait for the answers, in seconds.", min=0.1)
-]
 
 
 def submit(
@@ -33,8 +27,14 @@ def submit(
 
     If a file is not a JSON object or is larger than 8 MB, no file is sent. Everything else is
     checked by the portal. Exit codes: 0 all records were accepted, 1 some were refused, 2 wrong
-    arguments or files, 3 no portal is running, 4 no answer within the timeout.
+    arguments or files, 3 no portal is running, or it did not store a job, 4 no answer within the
+    timeout.
     """
+    from portal_shared.runtime.errors import Invalid
+
+    from portal_cli.submission.dispatch import dispatch, finish
+    from portal_cli.submission.job_files import message_from_file
+
     try:
         jobs = [message_from_file(str(f), f.read_bytes(), take_over=take_over) for f in files]
     except (OSError, Invalid) as error:

@@ -1,18 +1,31 @@
 """portal tape: shows files that could not be restored from tape."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from portal_cli.instance.addresses import exit_if_unreachable, service_urls
-from portal_cli.terminal import DEFAULT_DATA, Data, Json, print_json, printable
+from portal_cli.instance.addresses import exit_if_unreachable, operator_client
+from portal_cli.terminal import DEFAULT_DATA, Data, Json, print_json, print_table, printable
 
-app = typer.Typer(help="Show files that could not be restored from tape.", no_args_is_help=True)
+app = typer.Typer(
+    help="Show files that could not be restored from tape.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 COLUMNS = ("pid", "location", "state", "attempts", "reason")
+
+
+class State(StrEnum):
+    """States of a file that the report lists."""
+
+    FAILED = "failed"
+    EXPIRED = "expired"
+    LOST = "lost"
+    UNVERIFIABLE = "unverifiable"
+    QUEUED = "queued"
 
 
 @app.callback()
@@ -24,11 +37,7 @@ def tape() -> None:
 def failures(
     data: Data = DEFAULT_DATA,
     state: Annotated[
-        str | None,
-        typer.Option(
-            "--state",
-            help="Only files in this state: failed, expired, lost, unverifiable or queued.",
-        ),
+        State | None, typer.Option("--state", help="Only files in this state.")
     ] = None,
     *,
     as_json: Json = False,
@@ -39,7 +48,9 @@ def failures(
     downloader does not respond.
     """
     report = _read_failures(data)
-    files: list[dict[str, Any]] = [f for f in report["files"] if state in (None, f["state"])]
+    files: list[dict[str, Any]] = [
+        f for f in report["files"] if state is None or f["state"] == state.value
+    ]
     if as_json:
         print_json({**report, "files": files})
     else:
@@ -48,18 +59,15 @@ def failures(
 
 
 def _read_failures(data: Path) -> dict[str, Any]:
-    with exit_if_unreachable("downloader"):
-        response = httpx.get(f"{service_urls(data)['downloader']}/failures", timeout=30)
-        report: dict[str, Any] = response.raise_for_status().json()
+    service = "downloader"
+    with exit_if_unreachable(service), operator_client(data, service, timeout=30) as client:
+        report: dict[str, Any] = client.get("/failures").raise_for_status().json()
     return report
 
 
 def _print_report(files: list[dict[str, Any]], quarantine: list[dict[str, Any]]) -> None:
     if files:
-        table = Table(*COLUMNS)
-        for file in files:
-            table.add_row(*(printable(str(file[name] or "")) for name in COLUMNS))
-        Console().print(table)
+        print_table(COLUMNS, ([file[name] or "" for name in COLUMNS] for file in files))
     else:
         typer.echo("none")
     for file in quarantine:

@@ -1,19 +1,21 @@
 """portal up: starts the whole portal on this machine."""
 
 import os
-import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from portal_cli.terminal import DEFAULT_DATA, Data
+from portal_cli.terminal import DEFAULT_DATA, EXIT_FAILED, Data, Port, fail
+
+LAUNCHER = "portal_local.launcher.up"
 
 
 def up(
     data: Data = DEFAULT_DATA,
-    port: Annotated[int, typer.Option(help="Port of the gateway.")] = 8000,
+    port: Port = 8000,
     *,
     empty: Annotated[
         bool, typer.Option("--empty", help="Delete all data of the instance before the start.")
@@ -24,25 +26,29 @@ def up(
 ) -> None:
     """Start the whole portal on this machine.
 
-    It runs until Ctrl-C, or with --detach until `portal down`. Exit codes: 0 it ran or is ready,
-    1 it could not start.
+    It runs until Ctrl-C, or with --detach until `portal down`. Only one instance runs with a data
+    folder. Exit codes: 0 it ran or is ready, 1 it could not start, 2 wrong arguments, 130
+    interrupted before it was ready.
     """
     command = launcher_command(data, port=port, empty=empty, detach=detach)
-    if detach:
-        raise typer.Exit(subprocess.call(command))  # noqa: S603  # our own launcher
-    os.execv(command[0], command)  # noqa: S606  # likewise; signals go directly to the launcher
+    sys.stdout.flush()
+    os.execv(command[0], command)  # noqa: S606  # our own launcher; signals go directly to it
 
 
 def launcher_command(
     data: Path, *, port: int, empty: bool = False, detach: bool = False
 ) -> list[str]:
-    """Returns the command line that starts the launcher."""
+    """Returns the command line that starts the launcher. Ends the command if there is none."""
+    if find_spec("portal_local") is None:
+        raise fail(
+            "The package portal-local, which starts a portal, is not installed.", EXIT_FAILED
+        )
     return [
         sys.executable,
         "-m",
-        "portal_local.launcher.up",
+        LAUNCHER,
         "--data",
-        str(data),
+        str(data.absolute()),
         "--port",
         str(port),
         *(["--empty"] if empty else []),

@@ -2,30 +2,23 @@
 
 import asyncio
 import json
-from typing import Annotated
 
 import typer
 
-from portal_cli.instance.addresses import NoInstance
-from portal_cli.instance.status import wait_idle
-from portal_cli.terminal import DEFAULT_DATA, EXIT_FAILED, EXIT_UNREACHABLE, Data, Json, fail
+from portal_cli.instance.addresses import exit_without_instance
+from portal_cli.terminal import DEFAULT_DATA, EXIT_FAILED, Data, Json, Timeout
 
 
-def wait(
-    data: Data = DEFAULT_DATA,
-    timeout: Annotated[float, typer.Option(help="Maximum time to wait, in seconds.")] = 600,
-    *,
-    as_json: Json = False,
-) -> None:
+def wait(data: Data = DEFAULT_DATA, timeout: Timeout = 600, *, as_json: Json = False) -> None:
     """Wait until everything that was sent is processed and indexed.
 
     Dead letters are shown but not waited for. Exit codes: 0 everything is indexed, 1 work is
     unfinished after the timeout (it is listed), 3 no portal is running.
     """
-    try:
+    from portal_cli.instance.status import wait_idle
+
+    with exit_without_instance():
         found = asyncio.run(wait_idle(data, timeout))
-    except NoInstance as error:
-        raise fail(str(error), EXIT_UNREACHABLE) from error
     dead = {service: count for service, count in found.dead_letters.items() if count}
     if as_json:
         facts = {"waiting": found.waiting, "trouble": found.problems, "dead": dead}

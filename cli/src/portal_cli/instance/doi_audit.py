@@ -21,24 +21,20 @@ class DoiAudit:
         return asdict(self)
 
 
-def audit_dois(doi_url: str, ingest_url: str, *, repair: bool) -> DoiAudit:
+def audit_dois(doi: httpx.Client, ingest: httpx.Client, *, repair: bool) -> DoiAudit:
     """Compares all DOIs. With `repair`, starts the repair of the differences it can repair.
 
-    Raises httpx.HTTPError.
+    The clients are those of the operators' routes. Raises httpx.HTTPError.
     """
     audit = DoiAudit()
     run = uuid.uuid4().hex
-    with (
-        httpx.Client(base_url=doi_url, timeout=120) as doi,
-        httpx.Client(base_url=ingest_url, timeout=120) as ingest,
-    ):
-        for path, cursor in (("/audit/listed", "cursor"), ("/audit/unlisted", "after")):
-            for page in _pages(doi, path, cursor, {"run": run, "repair": repair}):
-                audit.differences += page["differences"]
-                audit.at_datacite += page["compared"] if cursor == "cursor" else 0
-        if repair:
-            audit.mended += sum(d["pid"] is not None for d in audit.differences)
-        _compare_icat(doi, ingest, audit, repair=repair)
+    for path, cursor in (("/audit/listed", "cursor"), ("/audit/unlisted", "after")):
+        for page in _pages(doi, path, cursor, {"run": run, "repair": repair}):
+            audit.differences += page["differences"]
+            audit.at_datacite += page["compared"] if cursor == "cursor" else 0
+    if repair:
+        audit.mended += sum(d["pid"] is not None for d in audit.differences)
+    _compare_icat(doi, ingest, audit, repair=repair)
     return audit
 
 

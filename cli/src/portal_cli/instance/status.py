@@ -11,8 +11,17 @@ from portal_shared.messaging import topology
 from portal_shared.messaging.publisher import Publisher
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.settings import Settings
+from portal_shared.service.disk import DiskCheck
 
-from portal_cli.instance.addresses import NoInstance, bus_settings, read_instance, service_urls
+from portal_cli.instance.addresses import (
+    NoInstance,
+    bus_settings,
+    intake_folder,
+    operator_headers,
+    read_instance,
+    service_urls,
+    unreachable,
+)
 
 IDLE_PAUSE_SECONDS, BUSY_PAUSE_SECONDS = 0.5, 1.5  # every service counts for each status
 
@@ -24,6 +33,7 @@ class InstanceStatus:
     dead_letters: dict[str, int] = field(default_factory=dict[str, int])
     restarts: dict[str, int] = field(default_factory=dict[str, int])
     problems: list[str] = field(default_factory=list[str])
+    intake_folder: str | None = None  # None: it is on another machine
 
     @property
     def waiting(self) -> dict[str, int]:
@@ -48,29 +58,45 @@ class InstanceStatus:
             "restarts": self.restarts,
             "waiting": self.waiting,
             "trouble": self.problems,
+            "intake_folder": self.intake_folder,
         }
 
 
 async def read_status(data: Path) -> InstanceStatus:
     """Requests the status of every service and the length of every queue.
 
-    A service that does not respond is one of the `problems`. Raises NoInstance.
+    A service that does not respond is one of the `problems`, and so is a full disk. Raises
+    NoInstance, InvalidVariable.
     """
-    found = InstanceStatus()
-    urls = service_urls(data)
-    async with httpx.AsyncClient(timeout=10) as client:
+    found = InstanceStatus(intake_folder=intake_folder(data))
+    urls, settings = service_urls(data), bus_settings(data)
+    await _check_disk(data, settings, found)
+    async with httpx.AsyncClient(timeout=10, headers=operator_headers(data)) as client:
         statuses = await asyncio.gather(*(_service_status(client, n, u) for n, u in urls.items()))
     for name, status in zip(urls, statuses, strict=True):
         found.services[name] = status
         for kind in ("problems", "trouble"):
             for source, reason in status.get(kind, {}).items():
-                found.problems.append(f"{name}: {source}: {reason}")
+                problem = f"{source}: {reason}"  # all services report the same full disk
+                if source != "disk":
+                    problem = f"{name}: {problem}"
+                if problem not in found.problems:
+                    found.problems.append(problem)
     try:
-        await _count_messages(bus_settings(data), found)
+        await _count_messages(settings, found)
     except Unavailable as error:
-        found.problems.append(str(error))
+        found.problems.append(f"{unreachable('broker')}: {error}")
     _count_restarts(data, found)
     return found
+
+
+async def _check_disk(data: Path, settings: Settings, found: InstanceStatus) -> None:
+    """Checks the disk of the data folder, if the instance runs on this machine."""
+    if (data / "instance.json").exists():
+        try:
+            await DiskCheck(data, settings.data_spare_bytes)()
+        except Unavailable as error:
+            found.problems.append(f"disk: {error}")
 
 
 async def _service_status(client: httpx.AsyncClient, name: str, url: str) -> dict[str, Any]:
@@ -78,8 +104,9 @@ async def _service_status(client: httpx.AsyncClient, name: str, url: str) -> dic
         response = await client.get(f"{url}/status")
         response.raise_for_status()
         status: dict[str, Any] = response.json()
-    except (httpx.HTTPError, ValueError) as error:
-        return {"service": name, "problems": {"status": str(error) or repr(error)}}
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        reason = f"{unreachable(name)}: {str(error) or repr(error)}"
+        return {"service": name, "problems": {"status": reason}}
     return status
 
 
@@ -104,7 +131,7 @@ def _count_restarts(data: Path, found: InstanceStatus) -> None:
     except NoInstance:
         return
     for kind in ("services", "servers"):
-        for name, process in running.get(kind, {}).items():
+        for name, process in running[kind].items():
             if process.get("restarts"):
                 found.restarts[name] = process["restarts"]
 

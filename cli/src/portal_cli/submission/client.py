@@ -39,6 +39,12 @@ class Submission:
     def unanswered(self) -> list[JobMessage]:
         return [job for key, job in self.jobs.items() if key not in self.answers]
 
+    @property
+    def unconfirmed(self) -> list[JobMessage]:
+        """Jobs that are neither answered nor certainly stored by the broker."""
+        stored = self.confirmed | self.answers.keys()
+        return [job for key, job in self.jobs.items() if key not in stored]
+
 
 class JobNotBuilt(Exception):
     """The next job could not be built: its files could not be written, or it is too large."""

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from portal_shared.runtime.errors import Unavailable
 
-from portal_cli.instance.addresses import NoInstance, amqp_url
+from portal_cli.instance.addresses import amqp_url, exit_without_instance, unreachable
 from portal_cli.submission import report
 from portal_cli.submission.client import JobNotBuilt, Submission, submit_jobs
 from portal_cli.submission.message import JobMessage
@@ -27,11 +27,12 @@ def dispatch(
             bar.update(tasks["sent"], completed=len(state.confirmed))
             bar.update(tasks["answered"], completed=len(state.answers))
 
-        try:
+        with exit_without_instance():
             url = amqp_url(data)
+        try:
             return asyncio.run(submit_jobs(url, jobs, seconds=seconds, on_progress=show_progress))
-        except (NoInstance, Unavailable) as error:
-            raise fail(str(error), EXIT_UNREACHABLE) from error
+        except Unavailable as error:
+            raise fail(f"{unreachable('broker')}: {error}", EXIT_UNREACHABLE) from error
         except JobNotBuilt as error:
             raise fail(f"The next job could not be built: {error}", EXIT_FAILED) from error
 

@@ -9,13 +9,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from portal_cli.submission.client import Submission
 from portal_cli.submission.message import JobMessage
-from portal_cli.terminal import EXIT_FAILED
+from portal_cli.terminal import EXIT_FAILED, EXIT_UNREACHABLE
 
 EXIT_NO_ANSWER = 4
 
 
 def exit_code(sent: Submission, *, skipped: int = 0) -> int:
     """Returns 0 if every job is done and no record was `skipped` before sending."""
+    if sent.unconfirmed:
+        return EXIT_UNREACHABLE
     if sent.unanswered:
         return EXIT_NO_ANSWER
     is_complete = all(a.result == "done" for a in sent.answers.values())
@@ -24,11 +26,13 @@ def exit_code(sent: Submission, *, skipped: int = 0) -> int:
 
 def as_json(sent: Submission) -> dict[str, Any]:
     results = [a.result for a in sent.answers.values()]
+    unconfirmed = {id(job) for job in sent.unconfirmed}
     return {
         "jobs": [
             {
                 "job_id": job.job_id or key,
                 "label": job.label,
+                "stored": id(job) not in unconfirmed,
                 "answer": answer.model_dump(mode="json")
                 if (answer := sent.answers.get(key))
                 else None,
@@ -37,14 +41,21 @@ def as_json(sent: Submission) -> dict[str, Any]:
         ],
         **{result: results.count(result) for result in ("done", "partial", "refused")},
         "unanswered": len(sent.unanswered),
+        "not_stored": len(unconfirmed),
     }
 
 
 def print_results(sent: Submission, *, outcomes: bool) -> None:
     """Prints the outcome of every record, or only those with problems; then the totals."""
+    unconfirmed = {id(job) for job in sent.unconfirmed}
     for key, job in sent.jobs.items():
         answer = sent.answers.get(key)
-        if answer is None:
+        if id(job) in unconfirmed:
+            typer.echo(
+                f"{job.label}: not stored: the broker did not confirm it (see `portal status`; a "
+                "full disk is the most frequent reason). Send it again later"
+            )
+        elif answer is None:
             typer.echo(
                 f"{job.label}: no answer within the timeout. "
                 f"Check later with: portal jobs {job.job_id}"
@@ -52,8 +63,9 @@ def print_results(sent: Submission, *, outcomes: bool) -> None:
         elif outcomes or answer.result != "done":
             _print_answer(job, answer, every=outcomes)
     counts = as_json(sent)
-    names = ("done", "partial", "refused", "unanswered")
-    parts = [f"{counts[name]} {name}" for name in names if counts[name]]
+    counts["unanswered"] -= counts["not_stored"]  # they are counted once
+    names = ("done", "partial", "refused", "unanswered", "not_stored")
+    parts = [f"{counts[name]} {name.replace('_', ' ')}" for name in names if counts[name]]
     typer.echo(f"{len(sent.jobs)} jobs: {', '.join(parts) or 'nothing to do'}")
 
 

@@ -2,22 +2,23 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from portal_shared.contracts.records import Level
+from portal_shared.service.operator_access import require_operator
 from pydantic import BaseModel, ConfigDict, Field
 
 from portal_doi.minting.admin import OperatorActions
 from portal_doi.minting.audit import Audit
 from portal_doi.store.operator_store import OperatorStore
 
-router = APIRouter()
+router = APIRouter(dependencies=[Depends(require_operator)])
 
 
 class IdentifierRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: Annotated[str, Field(min_length=1, max_length=512)]  # pid or DOI
-    level: Level = "dataset"  # of a pid that is not known yet
+    level: Level | None = None  # of a pid that is not known yet; without it such a pid is refused
 
 
 class PidList(BaseModel):

@@ -100,8 +100,9 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
     app.add_middleware(SearchApiMiddleware, api=api)
     app.add_middleware(
         CORSMiddleware,
-        allow_origin_regex=".*",
-        allow_credentials=True,
+        allow_origins=[
+            "*"
+        ],  # every answer is public; without credentials nothing is a reader's own
         allow_methods=["GET", "HEAD", "POST", "DELETE", "OPTIONS"],
         allow_headers=["*"],
         expose_headers=EXPOSED_HEADERS,

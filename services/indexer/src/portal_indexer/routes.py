@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from portal_shared.runtime.worker import Worker
+from portal_shared.service.operator_access import require_operator
 
 from portal_indexer.rebuild import Rebuild
 
-router = APIRouter()
+router = APIRouter(dependencies=[Depends(require_operator)])
 
 
 @router.post("/reindex", status_code=202)

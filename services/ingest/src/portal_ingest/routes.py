@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, HTTPException, Query, Request
+from fastapi import APIRouter, Body, Depends, HTTPException, Query, Request
+from portal_shared.service.operator_access import require_operator
 
 from portal_ingest.dois.audit import DoiAudit
 from portal_ingest.records.republisher import Republisher
@@ -10,7 +11,7 @@ from portal_ingest.store.dois import DoiStore
 from portal_ingest.store.jobs import JobStore
 from portal_ingest.store.records import RecordStore
 
-router = APIRouter()
+router = APIRouter(dependencies=[Depends(require_operator)])
 JOB_FIELDS = ("state", "profile", "sender", "datasets", "received_at", "finished_at", "dropped")
 
 
@@ -23,7 +24,7 @@ async def list_jobs(
     return {"jobs": [_job_view(row) for row in await jobs.latest(limit)]}
 
 
-@router.get("/jobs/{job_id}")
+@router.get("/jobs/{job_id:path}")
 async def show_job(request: Request, job_id: str) -> dict[str, Any]:
     """Returns one job with its outcomes and the present DOIs of its records."""
     jobs: JobStore = request.app.state.jobs

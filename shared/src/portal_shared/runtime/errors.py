@@ -2,6 +2,8 @@
 
 PortalError            500
 ├── Invalid            422   wrong input: names the field and the reason
+├── Unauthorized       401   the token of operators is missing or wrong
+├── Forbidden          403   the request is never allowed in this way
 ├── NotFound           404
 ├── Conflict           409   the request does not fit the present state
 ├── Gone               410   existed, and was withdrawn for a reason
@@ -21,6 +23,14 @@ class PortalError(Exception):
 
 class Invalid(PortalError):
     status = 422
+
+
+class Unauthorized(PortalError):
+    status = 401
+
+
+class Forbidden(PortalError):
+    status = 403
 
 
 class NotFound(PortalError):

@@ -5,6 +5,7 @@ PORTAL_SECRETS_DIR is a folder with one file per variable.
 """
 
 import os
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -23,6 +24,9 @@ class Settings(BaseSettings):
         "http://localhost:8000"  # public address of the portal, without a slash at its end
     )
     profile: str = "human-organs"  # of jobs without one
+    operator_token: SecretStr = SecretStr("")  # of operators' routes; empty: they are closed
+    data_dir: Path | None = None  # on the disk of broker and database, if these run on this machine
+    data_spare_bytes: int = 64 * 10**6  # of that disk; with less, /health reports "disk"
 
     def __init__(self, **values: Any) -> None:
         folder = os.environ.get("PORTAL_SECRETS_DIR")

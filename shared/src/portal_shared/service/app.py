@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aio_pika
-from fastapi import FastAPI, Response
+from fastapi import Depends, FastAPI, Response
 from fastapi.responses import JSONResponse
 from faststream.rabbit import RabbitBroker, RabbitRouter
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -27,9 +27,11 @@ from portal_shared.runtime.retry import growing_pauses, retry
 from portal_shared.runtime.settings import Settings
 from portal_shared.runtime.worker import Worker
 from portal_shared.service import metrics
+from portal_shared.service.disk import DiskCheck
 from portal_shared.service.health import Health
 from portal_shared.service.heartbeat import send_canaries
 from portal_shared.service.metrics import StatusFields
+from portal_shared.service.operator_access import OperatorAccess, require_operator
 
 log = logger(__name__)
 
@@ -53,6 +55,8 @@ class Service:
         self.workers: list[Worker] = []
         self._health = Health(self.publisher, self.retries.heartbeat)
         self._health.add("database", self._ping)
+        if settings.data_dir is not None:
+            self._health.add("disk", DiskCheck(settings.data_dir, settings.data_spare_bytes))
         self._start_steps: list[Callable[[], Awaitable[None]]] = [self.outbox.prepare]
         self._status_sources: list[Callable[[], Awaitable[StatusFields]]] = []
         self._tasks: tuple[asyncio.Task[None], ...] = ()
@@ -145,21 +149,33 @@ class Service:
         """Returns figures for operators: what waits, what was done, what is wrong.
 
         Read in the order in which work flows (messages, sources, outbox), so that work on its way
-        from one to the next is not overlooked.
+        from one to the next is not overlooked. Figures that cannot be read are left out, and the
+        reason is the problem "figures".
         """
         outcomes = dict(self.retries.outcomes)
-        fields: dict[str, Any] = {}
-        for source in self._status_sources:
-            fields.update(await source())
+        fields, problems = await self._figures()
         return {
             "service": self.name,
-            "problems": await self.failing_checks(),
+            "problems": {**await self.failing_checks(), **problems},
             "trouble": {w.name: w.last_error for w in self.workers if w.last_error},
             "settled": outcomes,
-            "outbox": await self.outbox.pending(),
-            "outbox_oldest_seconds": await self.outbox.oldest_seconds(),
             **fields,
         }
+
+    async def _figures(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """Returns the figures from the database, and why some could not be read."""
+        fields: dict[str, Any] = {}
+        try:
+            for source in self._status_sources:
+                fields.update(await source())
+            fields["outbox"] = await self.outbox.pending()
+            fields["outbox_oldest_seconds"] = await self.outbox.oldest_seconds()
+        except PortalError as error:
+            return fields, {"figures": str(error)}
+        except Exception as error:  # errors of the driver: the rest of the status is worth showing
+            log.exception("figures cannot be read")
+            return fields, {"figures": repr(error)}
+        return fields, {}
 
     async def metrics(self) -> bytes:
         """Returns the text of /metrics."""
@@ -171,8 +187,13 @@ class Service:
         )
 
     def app(self, app: FastAPI | None = None) -> FastAPI:
-        """Returns the ASGI application (`app` or a new one) with the routes for operators."""
+        """Returns the ASGI application (`app` or a new one) with the routes for operators.
+
+        /health is open to everybody; /status and /metrics need the token of operators.
+        """
         made = app or FastAPI(title=f"portal {self.name}", lifespan=self._lifespan)
+        made.state.operator_access = OperatorAccess(self.settings.operator_token)
+        for_operators = [Depends(require_operator)]
 
         @made.get("/health", include_in_schema=False)
         async def health() -> JSONResponse:
@@ -186,11 +207,11 @@ class Service:
         async def live() -> dict[str, str]:
             return {"status": "alive"}
 
-        @made.get("/status", include_in_schema=False)
+        @made.get("/status", include_in_schema=False, dependencies=for_operators)
         async def status() -> dict[str, Any]:
             return await self.status()
 
-        @made.get("/metrics", include_in_schema=False)
+        @made.get("/metrics", include_in_schema=False, dependencies=for_operators)
         async def metrics() -> Response:
             return Response(await self.metrics(), media_type=CONTENT_TYPE_LATEST)
 

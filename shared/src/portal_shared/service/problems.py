@@ -27,6 +27,8 @@ def problem(
     """Returns the response; `more` are further members of the body, such as `field`."""
     body = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
     sent = {"Cache-Control": "no-store", **(headers or {})}
+    if status == HTTPStatus.UNAUTHORIZED:
+        sent.setdefault("WWW-Authenticate", "Bearer")
     return JSONResponse(body, status, sent, media_type=MEDIA_TYPE)
 
 

@@ -118,17 +118,6 @@ async def test_an_answer_known_already_is_not_sent_again(atlas: Portal) -> None:
     assert first.headers["content-type"] == "application/json; charset=utf-8"
 
 
-async def test_any_origin_may_read_with_credentials(atlas: Portal) -> None:
-    origin = {"origin": "https://data.example"}
-    answer = await atlas.reader.get("/api/Datasets/count", headers=origin)
-    assert answer.headers["access-control-allow-origin"] == "https://data.example"
-    assert answer.headers["access-control-allow-credentials"] == "true"
-    assert "x-total-count" in answer.headers["access-control-expose-headers"].lower()
-    headers = {**origin, "access-control-request-method": "GET"}
-    preflight = await atlas.reader.options("/api/Datasets", headers=headers)
-    assert preflight.headers["access-control-max-age"] == "86400"
-
-
 REFUSED = [
     ("GET", "/api/Datasets/nope", 404, 'Unknown "Dataset" id "nope".'),
     ("GET", "/api/Datasets/nope/files", 404, "could not find a model with id nope"),

@@ -1,4 +1,7 @@
-"""Starts child processes, each with its own log and session, and stops them by process id."""
+"""Starts child processes, each with its own log and session, and stops them by process id.
+
+This process stops by signals: the first raises StopRequested, further ones are ignored.
+"""
 
 import contextlib
 import ctypes
@@ -8,8 +11,36 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 
 PR_SET_PDEATHSIG = 1
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StopRequested(KeyboardInterrupt):
+    """A signal requested the end. Not an Exception: nobody takes it for an error."""
+
+
+class StopSignals:
+    def __init__(self) -> None:
+        self._is_stopping = False
+
+    def install(self) -> None:
+        """Handles the signals from now on; an ignored SIGHUP (nohup) stays ignored."""
+        for number in STOP_SIGNALS:
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._on_signal)
+
+    def ignore(self) -> None:
+        """Ignores all further signals: the end must not be interrupted."""
+        self._is_stopping = True
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if not self._is_stopping:
+            self._is_stopping = True
+            raise StopRequested
 
 
 def _terminate_with_parent() -> None:

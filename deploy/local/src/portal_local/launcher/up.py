@@ -15,7 +15,7 @@ from pathlib import Path
 
 from portal_local.launcher.layout import Layout, make_private, read_instance
 from portal_local.launcher.ports import MAX_PORT, NotStarted
-from portal_local.launcher.stop_signals import StopRequested, StopSignals
+from portal_local.launcher.processes import StopRequested, StopSignals
 from portal_local.launcher.supervisor import WATCH_SECONDS, Supervisor
 
 DETACHED_SECONDS = 300

@@ -54,8 +54,12 @@ class OperatorActions:
             raise _not_found(name)
         return [identifier_view(row) for row in rows]
 
-    async def reserve(self, pid: str, level: Level = "dataset") -> dict[str, Any]:
-        """Register a draft of the DOI that the pid has or will have. Raises Conflict if public."""
+    async def reserve(self, pid: str, level: Level | None = None) -> dict[str, Any]:
+        """Register a draft of the DOI that the pid has, or, with a level, that it will have.
+
+        Raises Conflict if the DOI is public, NotFound for an unknown pid without a level: a draft
+        cannot be taken back, so a misspelt pid must not get one.
+        """
         row = await self._registry.find(pid)
         if row is None:
             return await self._reserve_unknown(pid, level)
@@ -130,7 +134,7 @@ class OperatorActions:
         self._worker.wake.set()
         return {**identifier_view(row.changed(changes)), "pending": True}
 
-    async def _reserve_unknown(self, pid: str, level: Level) -> dict[str, Any]:
+    async def _reserve_unknown(self, pid: str, level: Level | None) -> dict[str, Any]:
         try:
             _PIDS.validate_python(pid)
         except ValidationError as error:
@@ -140,6 +144,12 @@ class OperatorActions:
         if pid.lower().startswith("10.") and "/" in pid:
             raise Invalid(
                 f"{pid!r} is a DOI; give the pid of the record that will have a DOI", field="id"
+            )
+        if level is None:
+            raise NotFound(
+                f"no record has the pid {pid!r}; check it. To reserve the DOI of a record that "
+                "will be registered later, give its level as well",
+                field="id",
             )
         now = await self._registry.clock.now()
         our_doi = self._new_doi(pid, self._profile)

@@ -3,13 +3,14 @@
 import asyncio
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from portal_shared.contracts.records import utc_text
+from portal_shared.service.operator_access import require_operator
 
 from portal_downloader.cache.disk import Cache
 from portal_downloader.store.files import Files
 
-router = APIRouter()
+router = APIRouter(dependencies=[Depends(require_operator)])
 
 MAX_FILES = 1000
 
