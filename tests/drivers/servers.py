@@ -28,7 +28,7 @@ def serve_rabbitmq(folder: Path) -> Iterator[RabbitNode]:
         yield RabbitNode(given_url, os.environ.get("PORTAL_TEST_AMQP_MANAGEMENT_URL"))
         return
     if rabbitmq.start_script() is None:
-        _skip("no rabbitmq-server is installed and PORTAL_TEST_AMQP_URL is not set")
+        missing("no rabbitmq-server is installed and PORTAL_TEST_AMQP_URL is not set")
     node = rabbitmq.start(folder, management=True)
     yield RabbitNode(node.url, node.management_url)
     node.stop()
@@ -43,13 +43,13 @@ def serve_mongodb(folder: Path) -> Iterator[str]:
     try:
         server = mongodb.start(folder)
     except NotStarted as error:
-        _skip(str(error))
+        missing(str(error))
     else:
         yield server.url
         server.stop()
 
 
-def _skip(reason: str) -> None:
+def missing(reason: str) -> None:
     """Skips the test, or fails it if the run must have everything."""
     if os.environ.get("PORTAL_REQUIRE_SERVICES") == "1":
         pytest.fail(reason)

@@ -9,7 +9,7 @@ from portal_local.launcher import rabbitmq
 from portal_local.launcher.ports import listens
 from portal_local.launcher.processes import is_running
 
-from tests.conftest import missing
+from tests.drivers.servers import missing
 
 LISTEN = "0A"
 SOCKETS = [Path("/proc/net/tcp"), Path("/proc/net/tcp6")]
