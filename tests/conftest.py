@@ -6,7 +6,6 @@ import hypothesis
 import pytest
 from portal_shared.runtime.settings import Settings
 
-from tests.drivers import operators
 from tests.drivers.servers import (
     RabbitNode,
     isolated_settings,
@@ -14,6 +13,7 @@ from tests.drivers.servers import (
     serve_rabbitmq,
     virtual_host,
 )
+from tests.drivers.services import operators
 
 # How fast examples are made and judged says nothing on a machine that runs other tests meanwhile.
 hypothesis.settings.register_profile(

@@ -17,7 +17,7 @@ from portal_local.launcher.ports import free_port
 from portal_shared.messaging import topology
 from portal_shared.runtime.settings import Settings
 
-from tests.drivers.operators import HEADERS
+from tests.drivers.services.operators import HEADERS
 
 DATASETS, DOCUMENTS = 378, 88
 

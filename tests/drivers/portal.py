@@ -19,7 +19,7 @@ from portal_shared.messaging import topology
 from portal_shared.runtime.settings import Settings
 from portal_shared.service.app import Service
 
-from tests.drivers.operators import HEADERS
+from tests.drivers.services.operators import HEADERS
 
 
 @dataclass

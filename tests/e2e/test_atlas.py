@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.drivers.instance import Portal
-from tests.drivers.operators import HEADERS
+from tests.drivers.services.operators import HEADERS
 
 pytestmark = pytest.mark.timeout(1200)  # the first test waits for the whole import
 

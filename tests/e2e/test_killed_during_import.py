@@ -20,7 +20,7 @@ import pytest
 from portal_doi.domain import suffix
 
 from tests.drivers.instance import Portal, killed, started
-from tests.drivers.operators import HEADERS
+from tests.drivers.services.operators import HEADERS
 
 KILLS = int(os.environ.get("PORTAL_KILLS", "0"))
 SEED = int(os.environ.get("PORTAL_SEED", str(time.time_ns() % 10**6)))

@@ -14,7 +14,7 @@ from portal_doi.settings import DoiSettings
 from portal_shared.contracts.events import DoiFailed, DoiMinted, Event
 from portal_shared.messaging import topology
 
-from tests.drivers.operators import HEADERS
+from tests.drivers.services.operators import HEADERS
 
 WAIT_SECONDS = 60.0
 

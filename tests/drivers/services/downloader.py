@@ -25,9 +25,9 @@ from portal_shared.messaging import topology
 from portal_shared.runtime import mongo
 from portal_shared.runtime.settings import Settings
 
-from tests.drivers.operators import HEADERS
 from tests.drivers.process import ServerProcess
 from tests.drivers.servers import RabbitNode
+from tests.drivers.services.operators import HEADERS
 from tests.drivers.tape import TapeArchive
 
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)

@@ -19,8 +19,8 @@ from portal_shared.contracts.jobs import JobAnswer
 from portal_shared.messaging import topology
 from portal_shared.runtime.settings import Settings
 
-from tests.drivers.operators import HEADERS
 from tests.drivers.process import ServerProcess
+from tests.drivers.services.operators import HEADERS
 
 WAIT_SECONDS = 60
 POLL_SECONDS = 0.05

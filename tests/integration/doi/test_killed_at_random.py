@@ -27,9 +27,9 @@ from pymongo import MongoClient
 
 from tests.builders import dataset_registered, document_registered
 from tests.drivers.datacite import PASSWORD, PREFIX, USER, datacite_process
-from tests.drivers.operators import HEADERS
 from tests.drivers.process import ServerProcess
 from tests.drivers.servers import RabbitNode
+from tests.drivers.services.operators import HEADERS
 
 KILLS = int(os.environ.get("PORTAL_KILLS", "4"))
 SEED = int(os.environ.get("PORTAL_SEED", str(time.time_ns() % 10**6)))

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from portal_cli.instance import running
+from portal_cli.instance import lock_holder
 from portal_local.launcher import instance_lock
 from portal_local.launcher.instance_lock import InstanceLock
 from portal_local.launcher.layout import Layout, read_instance, write_instance
@@ -63,12 +63,12 @@ def test_a_process_of_a_killed_launcher_keeps_the_lock(layout: Layout) -> None:
     try:
         with pytest.raises(NotStarted, match=r"was killed still run .* portal down"):
             InstanceLock(layout.lock_file).acquire(FACTS)
-        assert running.is_locked(layout.root)
-        assert running.launcher_pid(layout.root) is None
+        assert lock_holder.is_locked(layout.root)
+        assert lock_holder.launcher_pid(layout.root) is None
     finally:
         left.kill()
         left.communicate()
-    assert not running.is_locked(layout.root)
+    assert not lock_holder.is_locked(layout.root)
     InstanceLock(layout.lock_file).acquire(FACTS)
 
 
@@ -84,7 +84,7 @@ def test_the_facts_of_a_lock_may_be_anything(layout: Layout) -> None:
 def test_the_command_sends_no_signal_to_a_process_that_is_not_the_launcher(tmp_path: Path) -> None:
     other = subprocess.Popen(SLEEP)
     (tmp_path / "instance.lock").write_text(json.dumps({"pid": other.pid}), "utf-8")
-    assert running.launcher_pid(tmp_path) is None
+    assert lock_holder.launcher_pid(tmp_path) is None
     other.kill()
     other.wait()
 
@@ -95,6 +95,6 @@ def test_a_signal_goes_to_the_whole_group_of_a_process(tmp_path: Path) -> None:
     with subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE) as leader:
         assert leader.stdout
         leader.stdout.readline()  # the child runs
-        running.send_signal(leader.pid, signal.SIGKILL)
+        lock_holder.send_signal(leader.pid, signal.SIGKILL)
         assert leader.stdout.read() == b""  # closed by both
-    running.send_signal(leader.pid)  # nobody is there
+    lock_holder.send_signal(leader.pid)  # nobody is there

@@ -88,8 +88,7 @@ def curate(  # noqa: PLR0917  # a command's options
         typer.echo(_as_json(result, output))
     else:
         _print(result, output)
-        if result.job:
-            _print_intake_folder(options, data)
+        _print_intake_folder(result, options, data)
     if result.problems:
         raise typer.Exit(EXIT_FAILED)
 
@@ -161,8 +160,10 @@ def _progress(*, quiet: bool) -> Progress:
     )
 
 
-def _print_intake_folder(options: _Options, data: Path) -> None:
-    """Says where the portal will look for the files, if the folder is not there yet."""
+def _print_intake_folder(result: CurationResult, options: _Options, data: Path) -> None:
+    """Prints where the files of the job must be, if the folder is not there yet."""
+    if not result.job:
+        return
     root = running_intake_folder(data)
     place = Path(root or "<intake folder>") / options.intake_folder
     if root is None or place.resolve() != options.folder.resolve():

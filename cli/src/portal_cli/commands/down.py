@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from portal_cli.instance.addresses import NoInstance, read_instance
-from portal_cli.instance.running import is_locked, launcher_pid, orphans, send_signal
+from portal_cli.instance.lock_holder import is_locked, launcher_pid, orphans, send_signal
 from portal_cli.terminal import DEFAULT_DATA, EXIT_FAILED, Data, fail
 
 STOP_SECONDS = 90

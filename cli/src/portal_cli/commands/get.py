@@ -48,6 +48,15 @@ Output = Annotated[
     ),
 ]
 
+Listing = Annotated[
+    Path | None,
+    typer.Option("--list", help="File with one pid or DOI per line. `-` reads standard input."),
+]
+Receipt = Annotated[
+    Path | None,
+    typer.Option("--receipt", help="File for the receipt. Default: beside the download."),
+]
+
 
 def get(
     *,
@@ -59,10 +68,7 @@ def get(
         list[str] | None,
         typer.Option("--file", help="Download only this file. May be repeated."),
     ] = None,
-    listing: Annotated[
-        Path | None,
-        typer.Option("--list", help="File with one pid or DOI per line. `-` reads standard input."),
-    ] = None,
+    listing: Listing = None,
     search: Annotated[
         str | None, typer.Option("--search", help="Download the datasets found by these words.")
     ] = None,
@@ -76,10 +82,7 @@ def get(
             "--ranges", min=1, max=16, help="Ranges of a large file to download in parallel."
         ),
     ] = 4,
-    receipt: Annotated[
-        Path | None,
-        typer.Option("--receipt", help="File for the receipt. Default: beside the download."),
-    ] = None,
+    receipt: Receipt = None,
     url: Annotated[
         str | None, typer.Option("--url", envvar="PORTAL_URL", help="Address of the portal.")
     ] = None,

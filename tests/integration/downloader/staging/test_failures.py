@@ -8,8 +8,8 @@ import pytest
 from portal_cli.commands import tape as tape_command
 from typer.testing import CliRunner
 
-from tests.drivers.operators import HEADERS
 from tests.drivers.services.downloader import DownloaderClient, StartDownloader
+from tests.drivers.services.operators import HEADERS
 from tests.drivers.tape import TapeArchive
 
 

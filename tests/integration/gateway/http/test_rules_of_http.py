@@ -9,8 +9,8 @@ from urllib.parse import quote
 import pytest
 import pytest_asyncio
 
-from tests.drivers.operators import HEADERS
 from tests.drivers.portal import Portal
+from tests.drivers.services.operators import HEADERS
 from tests.integration.gateway.few_records import events
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -14,7 +14,7 @@ from portal_shared.runtime.errors import Forbidden, Unauthorized
 from portal_shared.service.operator_access import OperatorAccess
 from pydantic import SecretStr
 
-from tests.drivers.operators import HEADERS
+from tests.drivers.services.operators import HEADERS
 
 FOREIGN = [
     {"Origin": "https://elsewhere.example"},
