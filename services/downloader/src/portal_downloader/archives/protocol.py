@@ -65,7 +65,11 @@ class Archive(Protocol):
     async def progress(
         self, stage_id: str, paths: Sequence[str]
     ) -> Mapping[str, FileProgress] | None:
-        """Returns the progress of a request for these files; None for an unknown request."""
+        """Returns the progress of a request for these files; None for an unknown request.
+
+        Files that the archive does not report are left out; other files of the request may be
+        among the results.
+        """
         ...
 
     async def localities(self, paths: Sequence[str]) -> Mapping[str, Locality]:

@@ -5,7 +5,7 @@ errors; a stage request that ended so may have been accepted all the same.
 """
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -14,6 +14,7 @@ import httpx
 from portal_shared.runtime.errors import Unavailable
 
 from portal_downloader.archives import wlcg_answers
+from portal_downloader.archives.path_roots import match_paths
 from portal_downloader.archives.protocol import (
     Body,
     Busy,
@@ -60,8 +61,9 @@ class WlcgArchive:
 
     async def progress(self, stage_id: str, paths: Sequence[str]) -> dict[str, FileProgress] | None:
         """Returns the progress of all files of the request."""
-        del paths
-        return await self._call("GET", f"stage/{quote(stage_id, safe='')}", wlcg_answers.progress)
+        path = f"stage/{quote(stage_id, safe='')}"
+        found = await self._call("GET", path, wlcg_answers.progress)
+        return None if found is None else _by_requested_path(paths, found)
 
     async def localities(self, paths: Sequence[str]) -> dict[str, Locality]:
         """Returns the locality of every path; repeats the query for those that an answer leaves
@@ -72,11 +74,12 @@ class WlcgArchive:
         limit = MAX_PATHS_PER_CALL
         while waiting:
             portion = waiting[:limit]
-            localities = await self._call(
+            reported: dict[str, Locality] | None = await self._call(
                 "POST", "archiveinfo", wlcg_answers.localities, {"paths": portion}
             )
+            localities = _by_requested_path(portion, reported or {})
             answered: dict[str, Locality] = {
-                p: localities[p] for p in portion if localities and p in localities
+                path: localities[path] for path in portion if path in localities
             }
             if not answered:
                 raise Unavailable("the archive does not report where files are")
@@ -162,6 +165,12 @@ class WlcgArchive:
         except (ValueError, RecursionError):
             content = None
         return answer.status_code, answer.headers, content
+
+
+def _by_requested_path(paths: Sequence[str], reported: Mapping[str, T]) -> dict[str, T]:
+    """Returns the same with the paths that were requested, as far as they match."""
+    matched = match_paths(paths, reported)
+    return {matched.get(path, path): value for path, value in reported.items()}
 
 
 async def _chunks(answer: httpx.Response) -> AsyncIterator[bytes]:

@@ -23,6 +23,10 @@ class FileProgress:
     progress: Literal["waiting", "started", "staged", "failed", "cancelled"]
     reason: str = ""
 
+    @property
+    def is_pending(self) -> bool:
+        return self.progress in ("waiting", "started")
+
 
 STATES: Mapping[str, FileProgress] = {
     "SUBMITTED": FileProgress("waiting"),

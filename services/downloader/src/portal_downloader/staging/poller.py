@@ -93,7 +93,9 @@ class Poller:
         cancelled = [f.id for f in by_progress.get("cancelled", ())]
         moved += await self._files.move_all(cancelled, in_batch, AT_ARCHIVE, "queued", batch=None)
         moved += await self._handle_failed(batch, by_progress.get("failed", []), progress)
-        return moved + await self._handle_omitted(batch, by_progress.get("omitted", []))
+        is_open = any(one.is_pending for one in progress.values())
+        omitted = by_progress.get("omitted", [])
+        return moved + await self._handle_omitted(batch, omitted, is_open=is_open)
 
     async def _mark_staged(self, batch: Batch, files: Sequence[FileRow]) -> int:
         """Moves files to `staged`, pinned by the batch's stage request."""
@@ -119,22 +121,26 @@ class Poller:
         moved += await self._files.move({"batch": batch.id}, AT_ARCHIVE, "queued", batch=None)
         return moved
 
-    async def _handle_omitted(self, batch: Batch, files: Sequence[FileRow]) -> int:
-        """Handles files that the answer leaves out: staged if on disk, else their recall has
-        failed.
+    async def _handle_omitted(
+        self, batch: Batch, files: Sequence[FileRow], *, is_open: bool
+    ) -> int:
+        """Handles files that the answer leaves out: staged if on disk, lost if the archive says so.
+
+        The others wait while the archive works on the request; then their recall has failed, and is
+        cancelled in case the archive still works on them.
         """
         if not files:
             return 0
         localities = await self._archive.localities([f.path for f in files])
-        moved = 0
+        moved = await self._mark_staged(batch, [f for f in files if localities[f.path] in ON_DISK])
         for file in files:
             locality = localities[file.path]
-            if locality in ON_DISK:
-                moved += await self._mark_staged(batch, [file])
-            else:
-                moved += await self._fail_recall(
-                    batch, file, "missing in the archive's answer", locality
-                )
+            if locality in ON_DISK or (is_open and locality != "LOST"):
+                continue
+            await self._batches.enqueue_release(file, batch.stage_id)
+            moved += await self._fail_recall(
+                batch, file, "missing in the archive's answer", locality
+            )
         return moved
 
     async def _handle_failed(

@@ -1,0 +1,57 @@
+"""Matches the paths that an archive reports with those that were requested.
+
+Some archives report paths from a root of their own: dCache puts the root of the door in front of
+them, others leave out the folder of the token.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+MAX_COMPARED = 20  # reported paths from which possible roots are derived
+
+
+@dataclass(frozen=True)
+class Root:
+    """Folders that the archive puts in front of requested paths, or leaves out of them."""
+
+    added: str = ""
+    omitted: str = ""
+
+    def requested(self, reported: str) -> str:
+        """Returns the requested path for a reported one; empty if it is not below the root."""
+        if not reported.startswith(f"{self.added}/"):
+            return ""
+        return self.omitted + reported[len(self.added) :]
+
+
+def match_paths(requested: Collection[str], reported: Collection[str]) -> dict[str, str]:
+    """Returns for each reported path the requested path that it stands for.
+
+    All are normalized. Equal paths match. The others match if one root explains more of them than
+    every other root does.
+    """
+    wanted = set(requested)
+    found = {path: path for path in reported if path in wanted}
+    missing = wanted - found.keys()
+    others = [path for path in reported if path not in wanted]
+    if not missing or not others:
+        return found
+    matches = [
+        {path: root.requested(path) for path in others if root.requested(path) in missing}
+        for root in set(_possible_roots(missing, others))
+    ]
+    most = max(map(len, matches), default=0)
+    best = [pairs for pairs in matches if len(pairs) == most]
+    return {**found, **best[0]} if len(best) == 1 else found
+
+
+def _possible_roots(missing: Collection[str], others: Collection[str]) -> Iterator[Root]:
+    by_name: dict[str, list[str]] = {}
+    for path in missing:
+        by_name.setdefault(path.rpartition("/")[2], []).append(path)
+    for reported in sorted(others)[:MAX_COMPARED]:
+        for path in by_name.get(reported.rpartition("/")[2], ()):
+            if reported.endswith(path):
+                yield Root(added=reported.removesuffix(path))
+            elif path.endswith(reported):
+                yield Root(omitted=path.removesuffix(reported))
