@@ -27,7 +27,9 @@ class Answers(WlcgArchive):
         return self.answers.pop(0)
 
     async def localities(self, paths: Sequence[str]) -> dict[str, Locality]:
-        return {path: self.locality for path in paths}
+        localities: dict[str, Locality] = {}
+        localities.update((path, self.locality) for path in paths)
+        return localities
 
 
 async def poll(
