@@ -70,3 +70,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 def printable(text: str) -> str:
     """Replaces control characters: text from outside must not control the terminal."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def print_dropped(count: int, fields: Sequence[str], indent: str = "") -> None:
+    """Prints which fields were left out because their values are private; never the values."""
+    if count:
+        names = f": {', '.join(map(printable, fields))}" if fields else ""
+        typer.echo(f"{indent}left out as private data: {count} values{names}")

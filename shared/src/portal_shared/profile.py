@@ -1,11 +1,13 @@
 """Profiles of communities: names, required fields and mappings of their records, from YAML."""
 
+import re
+from datetime import date
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from portal_shared.contracts.records import DoiLevel, Level
 from portal_shared.runtime.errors import NotFound
@@ -79,6 +81,7 @@ class ParameterRule(ProfileModel):
     label: str
     unit: str | None = None
     date: bool = False  # RFC 3339 with a time zone
+    whole: bool = False  # a number without decimals: a count
     icat: str | None = None
     values: tuple[str, ...] = ()  # the allowed values
     minimum: float | None = None  # in `unit`
@@ -86,6 +89,50 @@ class ParameterRule(ProfileModel):
     required: bool = False  # in every dataset
     free_text: bool = False  # searched, but not counted, suggested or quoted
     reference: bool = False  # the name of another record: not searched as words
+
+
+class DateRange(ProfileModel):
+    """Which dates are plausible: from `earliest` to so many days from today."""
+
+    earliest: date = date(1900, 1, 1)
+    days_ahead: Annotated[int, Field(ge=0)] = 36_525
+
+
+def _pattern(text: str) -> str:
+    re.compile(text)
+    return text
+
+
+Pattern = Annotated[str, AfterValidator(_pattern)]
+
+
+class PrivacyRules(ProfileModel):
+    """Which values are removed from jobs, and which texts are refused.
+
+    Names are compared as words: `_patient_birth_date_` for PatientBirthDate,
+    "Patient birth date" and patient.birth-date; without accents, in small letters.
+    """
+
+    donor: tuple[Pattern, ...] = ()  # words that begin the names of a donor's fields
+    allowed: tuple[str, ...] = ()  # those of them that may be published; others are removed
+    names: tuple[Pattern, ...] = ()  # private wherever they are, also inside a longer name
+    persons: tuple[Pattern, ...] = ()  # likewise, but not below `authors`
+    authors: tuple[Pattern, ...] = ()  # words that are the name of a list of authors
+    texts: Literal["ignored", "reported", "refused"] = "ignored"
+    # texts that look like a date of birth or an e-mail address
+
+
+class AgeRules(ProfileModel):
+    """What happens to ages above 89, by which a person can be recognised.
+
+    shown: nothing. grouped: the page of a record shows them, but no facet counts them; the record
+    needs the parameter `group`, which facets count instead. refused: a record with one is refused.
+    """
+
+    above_89: Literal["shown", "grouped", "refused"] = "shown"
+    parameters: tuple[str, ...] = ()  # with an age in years
+    group: str | None = None
+    group_above_89: str | None = None  # its value for them
 
 
 class SearchRules(ProfileModel):
@@ -111,7 +158,9 @@ class Profile(ProfileModel):
     document_types: tuple[Literal["publication", "proposal", "atlas"], ...] = ()
     doi: DoiRules = DoiRules()
     details_allowed: dict[str, tuple[str, ...]] = {}
-    private: tuple[str, ...] = ()  # names of fields that are removed at any place
+    privacy: PrivacyRules = PrivacyRules()
+    ages: AgeRules = AgeRules()
+    dates: dict[str, DateRange] = {}  # by the name of a field; "parameters": of parameters
     required: dict[Level, tuple[str, ...]] = {}  # fields that must not be empty
     embargo: bool = True  # a record is not public before its release date
     icat: IcatRules
@@ -138,5 +187,13 @@ def load(name: str) -> Profile:
         raise NotFound(
             f"no profile {name!r}; available profiles: {', '.join(names())}", field="profile"
         )
-    text = (files("portal_shared") / "profiles" / f"{name}.yaml").read_text("utf-8")
-    return Profile.model_validate(yaml.safe_load(text))
+    content = _read(f"profiles/{name}.yaml")
+    privacy = content.get("privacy")
+    if isinstance(privacy, str):  # rules that several profiles share
+        content["privacy"] = _read(f"data/private_{privacy}.yaml")
+    return Profile.model_validate(content)
+
+
+def _read(path: str) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((files("portal_shared") / path).read_text("utf-8"))
+    return content

@@ -130,7 +130,7 @@ def test_ten_different_mistakes_are_ten_problems_in_one_run(tmp_path: Path) -> N
         {"name": "donor_age", "value": 7, "unit": "a"},  # out of range
         {"name": "incident_photon_energy", "value": 100},  # no unit
         {"name": "donor_weight", "value": 70, "unit": "furlong"},
-        {"name": "donor_sexx", "value": "F"},
+        {"name": "fixation_methods", "value": "immersion"},
     ]
     wrong["datasets"][0]["techniques"] = [{"pid": PANET + "9", "name": "magic"}]
     wrong["datasets"][0]["samples"] = []
@@ -150,7 +150,7 @@ def test_ten_different_mistakes_are_ten_problems_in_one_run(tmp_path: Path) -> N
         place + "parameters[2].value": None,
         place + "parameters[3].unit": "keV",
         place + "parameters[4].unit": "kg",
-        place + "parameters[5].name": "donor_sex",
+        place + "parameters[5].name": "fixation_method",
         place + "techniques[0].pid": PANET,
         place + "samples": None,
         place + "doi": None,
@@ -203,7 +203,7 @@ def test_a_table_has_a_row_for_each_dataset_and_units_in_its_header() -> None:
             ],
         }
     ]
-    assert [p.field for p in problems] == ["line 1, column 9", "line 3"]
+    assert [p.field for p in problems] == ["m.csv, line 1, column 9", "m.csv, line 3"]
 
 
 def test_a_date_of_death_is_dropped_before_the_job_is_written(tmp_path: Path) -> None:

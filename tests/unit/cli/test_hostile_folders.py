@@ -165,7 +165,7 @@ def test_a_million_characters_are_parsed_in_linear_time(text: str) -> None:
         assert len(parts["datasets"][0]["parameters"][0]["value"]) >= MILLION
     table = f"name,{text[:50_000]}{text[-50_000:]},voxel_size\na,,{text[:50_000]}{text[-50_000:]}\n"
     _, problems_ = metadata.read("m.csv", table.encode(), HOA)
-    assert [p.field for p in problems_] == ["line 1, column 2"]
+    assert [p.field for p in problems_] == ["m.csv, line 1, column 2"]
 
 
 @pytest.mark.parametrize("value", ["1e999", "-1e999 um", "9" * 400])

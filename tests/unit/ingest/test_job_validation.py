@@ -96,10 +96,10 @@ def test_a_known_parameter_without_its_unit_is_refused() -> None:
 @pytest.mark.parametrize(
     ("value", "suggestion"),
     [
-        ("2026-11-20T09:30:00", "2026-11-20T09:30:00Z if it is UTC"),
-        ("2026-11-20", "2026-11-20T00:00:00Z if it is UTC"),
+        ("2026-11-20T09:30:00", "2026-11-20T09:30:00Z"),
+        ("2026-11-20", "2026-11-20T00:00:00Z"),
         ("yesterday", None),
-        (20261120, "2026-11-20T00:00:00Z if it is UTC"),
+        (20261120, "2026-11-20T00:00:00Z"),
     ],
 )
 def test_a_parameter_that_is_a_time_needs_a_time_zone(value: Any, suggestion: str | None) -> None:
@@ -162,10 +162,10 @@ def test_unknown_donor_keys_are_dropped_and_counted() -> None:
     details = {"donor": {"id": "D1", "date_of_death": "2019", "x": 1}, "scan": {"date": "2021"}}
     clean, dropped = redact(job({**DATASET, "details": details}), HOA)
     assert clean["datasets"][0]["details"] == {"donor": {"id": "D1"}, "scan": {"date": "2021"}}
-    assert dropped == 2
-    hidden, count = redact(job({**DATASET, "details": {"donor": ["2019"]}}), HOA)
+    assert dropped == ["datasets[0].details.donor.date_of_death", "datasets[0].details.donor.x"]
+    hidden, places = redact(job({**DATASET, "details": {"donor": ["2019"]}}), HOA)
     assert hidden["datasets"][0]["details"] == {}
-    assert count == 1
+    assert places == ["datasets[0].details.donor"]
 
 
 def test_equal_content_has_an_equal_hash() -> None:

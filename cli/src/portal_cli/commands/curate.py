@@ -10,17 +10,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from portal_cli.instance.addresses import intake_folder as running_intake_folder
-from portal_cli.terminal import DEFAULT_DATA, EXIT_FAILED, EXIT_USAGE, Data, Json, fail
+from portal_cli.terminal import (
+    DEFAULT_DATA,
+    EXIT_FAILED,
+    EXIT_USAGE,
+    Data,
+    Json,
+    fail,
+    print_dropped,
+)
 
 if TYPE_CHECKING:
     from portal_shared.profile import Profile
     from rich.progress import Progress
 
     from portal_cli.curation.builder import CurationResult
-
-METADATA_NAMES = (
-    "metadata.yaml", "metadata.yml", "metadata.json", "metadata.csv", "metadata.tsv",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,10 @@ def curate(  # noqa: PLR0917  # a command's options
 def _options(
     folder: Path | None, metadata: Path | None, output: Path, intake_folder: str | None
 ) -> _Options:
-    """Finds the metadata file. Ends the command with exit code 2 if something is missing."""
+    """Finds the metadata file. Ends the command with exit code 2 if something is missing.
+
+    Raises Invalid if there is no metadata file.
+    """
     if folder is None:
         raise fail("FOLDER is missing: name the folder with the data to curate.", EXIT_USAGE)
     if output.is_dir() or not output.absolute().parent.is_dir():
@@ -105,14 +112,9 @@ def _options(
         raise fail(f"{folder} is not a folder.", EXIT_USAGE)
     if metadata is not None and not metadata.is_file():
         raise fail(f"The metadata file {metadata} does not exist.", EXIT_USAGE)
-    found = metadata or next((folder / n for n in METADATA_NAMES if (folder / n).is_file()), None)
-    if found is None:
-        names = ", ".join(METADATA_NAMES)
-        raise fail(
-            f"There is no metadata file in {folder}. Add one of {names}, or name one with "
-            "--metadata.",
-            EXIT_USAGE,
-        )
+    from portal_cli.curation.metadata_file import find_metadata_file
+
+    found = metadata or find_metadata_file(folder)
     name = folder.resolve().name if intake_folder is None else intake_folder
     return _Options(folder, found, output, name)
 
@@ -125,9 +127,12 @@ def _build_job(options: _Options, profile: Profile, *, quiet: bool) -> CurationR
         if path.resolve().is_relative_to(options.folder.resolve())
     }
     from portal_cli.curation.builder import JobBuilder
+    from portal_cli.curation.metadata_file import other_metadata_problems
 
     bar = _progress(quiet=quiet)
+    others = other_metadata_problems(options.folder, options.metadata)
     builder = JobBuilder(options.folder, profile, intake_folder=options.intake_folder, state=state)
+    builder.result.problems += others
     with bar:
         task = bar.add_task("reading", total=None)
         return builder.build(
@@ -178,7 +183,8 @@ def _as_json(result: CurationResult, output: Path) -> str:
             "job_id": result.job.job_id if result.job else None,
             "problems": [p.model_dump() for p in result.problems],
             "warnings": [p.model_dump() for p in result.warnings],
-            "dropped": result.dropped,
+            "dropped": len(result.dropped),
+            "dropped_fields": result.dropped_fields,
             "files": result.files,
             "bytes": result.bytes,
             "read": result.files_read,
@@ -194,8 +200,7 @@ def _print(result: CurationResult, output: Path) -> None:
         for problem in found:
             suggestion = f" (did you mean {problem.suggestion}?)" if problem.suggestion else ""
             typer.echo(f"{kind}: {problem.field}: {problem.reason}{suggestion}")
-    if result.dropped:
-        typer.echo(f"warning: {result.dropped} private values were left out of the job")
+    print_dropped(len(result.dropped), result.dropped_fields, "warning: ")
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(result.logical_files.items()))
     typer.echo(
         f"{result.files} files ({kinds or 'none'}), {result.bytes} bytes; "

@@ -6,7 +6,16 @@ from urllib.parse import quote
 import typer
 
 from portal_cli.instance.addresses import exit_if_unreachable, operator_client
-from portal_cli.terminal import DEFAULT_DATA, EXIT_USAGE, Data, Json, fail, print_json, print_table
+from portal_cli.terminal import (
+    DEFAULT_DATA,
+    EXIT_USAGE,
+    Data,
+    Json,
+    fail,
+    print_dropped,
+    print_json,
+    print_table,
+)
 
 HTTP_NOT_FOUND = 404
 
@@ -58,10 +67,12 @@ def _print_job(row: dict[str, Any]) -> None:
     answer: dict[str, Any] = row.get("answer") or {}
     typer.echo(f"{row['job_id']}: {row['state']} {answer.get('result', '')}")
     _print_problems(answer.get("problems", []), "  ")
+    print_dropped(row.get("dropped", 0), row.get("dropped_fields", ()), "  ")
     outcomes: list[dict[str, Any]] = answer.get("outcomes", [])
     for outcome in outcomes:
         doi = outcome.get("doi") or outcome.get("doi_problem") or ""
-        typer.echo(f"  {outcome['kind']} {outcome['name']}: {outcome['result']} {doi}")
+        pid = f" as {outcome['pid']}" if outcome["pid"] not in (None, outcome["name"]) else ""
+        typer.echo(f"  {outcome['kind']} {outcome['name']}: {outcome['result']}{pid} {doi}")
         _print_problems(outcome.get("problems", []), "    problem: ")
         _print_problems(outcome.get("warnings", []), "    warning: ")
 

@@ -10,7 +10,7 @@ from portal_shared.contracts.jobs import Envelope, Problem
 from portal_shared.contracts.outside_names import folded_name
 from portal_shared.profile import Profile
 from portal_shared.validation.job_parser import field_path
-from portal_shared.validation.redaction import redact
+from portal_shared.validation.redaction import redact, shown_places
 from portal_shared.validation.rules import closest_name, path_problem
 from portal_shared.validation.validator import validate
 from pydantic import ValidationError
@@ -29,12 +29,17 @@ MAX_LISTED_FILES = 2000  # in a job; more files are listed in a manifest beside 
 class CurationResult:
     problems: list[Problem] = field(default_factory=list[Problem])
     warnings: list[Problem] = field(default_factory=list[Problem])
-    dropped: int = 0  # private values
+    dropped: list[str] = field(default_factory=list[str])  # fields with private values
     files: int = 0
     bytes: int = 0
     files_read: int = 0  # to compute their checksums
     logical_files: dict[str, int] = field(default_factory=dict[str, int])  # count by kind
     job: JobMessage | None = None  # None if there are problems
+
+    @property
+    def dropped_fields(self) -> tuple[str, ...]:
+        """The fields with private values as an answer lists them: the first ones."""
+        return shown_places(self.dropped)
 
 
 class JobBuilder:
@@ -149,8 +154,10 @@ class JobBuilder:
         problems += validation.problems
         if validation.document:
             problems += validation.document.problems
+            self.result.warnings += validation.document.warnings
         for dataset in validation.datasets:  # a refused document is reported once, above
             problems += [p for p in dataset.problems if p.field != "document"]
+            self.result.warnings += dataset.warnings
         for instrument in validation.instruments:
             problems += instrument.problems
 

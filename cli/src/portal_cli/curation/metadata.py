@@ -3,26 +3,25 @@
 Errors have line and column. Values are checked later, by the validation of the job.
 """
 
-import csv
-import io
+import codecs
 import json
-import math
-import re
-from typing import Any, cast
+from functools import cache
+from typing import Any, cast, get_args
 
-import yaml
 from portal_shared.contracts.jobs import MAX_JOB_BYTES, DatasetIn, DocumentIn, Problem
-from portal_shared.profile import Profile
+from portal_shared.profile import ParameterRule, Profile
 from portal_shared.runtime.errors import Invalid
 from portal_shared.validation.job_parser import parse_job
-from portal_shared.validation.rules import closest_name
+from portal_shared.validation.validator import model_in
+from pydantic import BaseModel
 
-MAX_ALIASES = 100  # of YAML: each may stand for a large value
-COLUMN = re.compile(r"([^\[\]]++)(?:\[([^\[\]]*+)\])?")
-QUANTITY = re.compile(r"([-+]?(?:\d++\.?+\d*+|\.\d++)(?:[eE][-+]?\d++)?)(?:\s*+([^\d\s].*))?")
-LIST_FIELDS = {"keywords"}
-INTEGER_FIELDS = {"size"}
-BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
+from portal_cli.curation import yaml_reader
+from portal_cli.curation.tables import parameter, read_table
+from portal_cli.curation.yaml_reader import PlainText
+
+SPREADSHEETS = ("xlsx", "xlsm", "xls", "ods", "numbers")
+AS_CSV = "save the sheet as 'CSV UTF-8' (Excel) or as CSV with the character set UTF-8"
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read(name: str, content: bytes, profile: Profile) -> tuple[dict[str, Any], list[Problem]]:
@@ -38,71 +37,96 @@ def read(name: str, content: bytes, profile: Profile) -> tuple[dict[str, Any], l
     if suffix == "json":
         return _expand_parameters(parse_job(content), profile), []
     if suffix in ("yaml", "yml"):
-        return _expand_parameters(_parse_yaml(content), profile), []
+        return _parse_yaml(_text(name, content), profile), []
     if suffix in ("csv", "tsv"):
-        return _parse_table(_text(content), "\t" if suffix == "tsv" else ",", profile)
+        return read_table(name, _text(name, content), profile)
+    if suffix in SPREADSHEETS:
+        raise Invalid(f"a spreadsheet is not read; {AS_CSV}", field=name)
     raise Invalid("the file name must end with .json, .yaml, .yml, .csv or .tsv", field=name)
 
 
-def _text(content: bytes) -> str:
+def _text(name: str, content: bytes) -> str:
+    """Decodes UTF-8, and UTF-16 with its mark; in other encodings a letter may be another one."""
+    encoding = "utf-16" if content.startswith(_UTF_16) else "utf-8-sig"
     try:
-        return content.decode("utf-8-sig")
+        text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise Invalid(f"not UTF-8 at byte {error.start}, line {line}") from error
+        line, column = _place(content[: error.start].decode(encoding, "replace"))
+        wrong = content[error.start : error.start + 1]
+        guess = wrong.decode("cp1252", "replace")
+        is_letter = guess.isprintable() and encoding != "utf-16"
+        hint = f" ({guess!r} in Windows-1252)" if is_letter else ""
+        raise Invalid(
+            f"not UTF-8 at byte {error.start}, line {line}, column {column}{hint}; {AS_CSV}",
+            field=name,
+        ) from error
+    for character, reason in (
+        ("\x00", "a NUL character; the file is perhaps UTF-16 without its mark"),
+        ("\ufffd", "the mark of a character that was lost when the file was converted"),
+    ):
+        if character in text:
+            line, column = _place(text[: text.index(character)])
+            raise Invalid(f"{reason}, in line {line}, column {column}; {AS_CSV}", field=name)
+    return text
 
 
-class _Loader(yaml.SafeLoader):
-    """Leaves dates as text, so that their time zone is validated; refuses duplicate keys.
-
-    The number of aliases is limited.
-    """
-
-    aliases = 0
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):  # pyright: ignore[reportUnknownMemberType]
-            self.aliases += 1
-            if self.aliases > MAX_ALIASES:
-                mark = cast("Any", self.peek_event()).start_mark  # pyright: ignore[reportUnknownMemberType]
-                raise yaml.MarkedYAMLError(problem="too many aliases", problem_mark=mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:  # noqa: FBT001, FBT002
-        seen: set[Any] = set()
-        for key, _ in node.value:
-            if isinstance(key.value, str) and key.value in seen:
-                problem = f"the key {key.value[:100]!r} is used twice"
-                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
-            seen.add(key.value if isinstance(key.value, str) else id(key))
-        return super().construct_mapping(node, deep=deep)
+def _place(before: str) -> tuple[int, int]:
+    """Returns line and column of what follows this text."""
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, rule) for tag, rule in rules if not tag.endswith(":timestamp")]
-    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _parse_yaml(content: bytes) -> dict[str, Any]:
-    try:
-        found = yaml.load(_text(content), _Loader)  # noqa: S506  # a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise Invalid(f"the YAML is not valid: {error.problem}{where}") from error
-    except yaml.YAMLError as error:
-        raise Invalid(f"the YAML is not valid: {error}") from error
-    except (RecursionError, ValueError) as error:
-        raise Invalid(f"the YAML cannot be used: {error}") from error
+def _parse_yaml(text: str, profile: Profile) -> dict[str, Any]:
+    found = yaml_reader.load(text)
     try:  # as strict as for JSON: NaN, depth, and the size with all aliases expanded
-        return parse_job(json.dumps(found).encode())
+        if isinstance(found, dict):
+            found = _expand_parameters(cast("dict[str, Any]", found), profile)
+        return parse_job(json.dumps(_settle(found, text=False)).encode())
     except (TypeError, RecursionError, ValueError) as error:
         raise Invalid(f"the YAML cannot be used: {error}") from error
 
 
+def _settle(value: Any, *, text: bool) -> Any:
+    """Replaces each PlainText by its text, where a job has a text, else by its value."""
+    if isinstance(value, PlainText):
+        return str(value) if text else value.value
+    if isinstance(value, list):
+        return [_settle(item, text=text) for item in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {
+            name: _settle(item, text=name in _text_fields())
+            for name, item in cast("dict[Any, Any]", value).items()
+        }
+    return value
+
+
+@cache
+def _text_fields() -> frozenset[str]:
+    """Returns the names of the fields that are texts in every part of a job."""
+    found: dict[str, set[bool]] = {}
+    models: list[type[BaseModel]] = [DatasetIn, DocumentIn]
+    for model in models:
+        for name, field in model.model_fields.items():
+            inner = model_in(field.annotation)
+            if inner and inner not in models:
+                models.append(inner)
+            found.setdefault(name, set()).add(inner is None and _is_text(field.annotation))
+    return frozenset(name for name, texts in found.items() if texts == {True})
+
+
+def _is_text(annotation: Any) -> bool:
+    """Whether all values of the type are texts or lists of texts."""
+    inner = [a for a in get_args(annotation) if a not in (type(None), Ellipsis)]
+    inner = [a for a in inner if isinstance(a, type) or get_args(a)]
+    if inner:
+        return all(map(_is_text, inner))
+    return isinstance(annotation, type) and not issubclass(annotation, int | float | dict | bool)
+
+
 def _expand_parameters(found: dict[str, Any], profile: Profile) -> dict[str, Any]:
-    """Replaces `parameters` that are a mapping (voxel_size: 25.14 um) by a list."""
+    """Replaces `parameters` that are a mapping (voxel_size: 25.14 um) by a list.
+
+    Parameters that are texts by the profile get the text that is written: 0123 stays 0123.
+    """
     datasets: Any = found.get("datasets")
     parts: list[Any] = [found.get("document")]
     parts += cast("list[Any]", datasets) if isinstance(datasets, list) else []
@@ -111,103 +135,24 @@ def _expand_parameters(found: dict[str, Any], profile: Profile) -> dict[str, Any
         if isinstance(given, dict):
             rows = cast("dict[str, Any]", given).items()
             cast("dict[str, Any]", part)["parameters"] = [
-                _parameter(n, None, v, profile) for n, v in rows
+                parameter(str(n), None, _typed(v, profile.parameters.get(str(n))), profile)
+                for n, v in rows
             ]
+        elif isinstance(given, list):
+            for row in cast("list[Any]", given):
+                if isinstance(row, dict) and isinstance(row.get("value"), PlainText):  # pyright: ignore[reportUnknownMemberType]
+                    fields = cast("dict[str, Any]", row)
+                    rule = profile.parameters.get(str(fields.get("name")))
+                    fields["value"] = _typed(fields["value"], rule)
     return found
 
 
-def _parameter(name: str, unit: str | None, value: Any, profile: Profile) -> dict[str, Any]:
-    """Returns a parameter; a text such as "25.14 um" is split if the profile expects a number."""
-    rule = profile.parameters.get(name)
-    if isinstance(value, str) and (unit is not None or (rule and rule.unit is not None)):
-        found = QUANTITY.fullmatch(value.strip())
-        number = float(found[1]) if found else math.inf
-        if found and math.isfinite(number):
-            value = int(number) if number.is_integer() and "." not in found[1] else number
-            unit = found[2] or unit or (rule.unit if rule and rule.unit == "" else None)
-    if rule and rule.unit == "" and not isinstance(value, str):
-        unit = unit or ""
-    return {"name": name, "value": value, **({"unit": unit} if unit is not None else {})}
-
-
-def _parse_table(
-    text: str, delimiter: str, profile: Profile
-) -> tuple[dict[str, Any], list[Problem]]:
-    rows = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
-    try:
-        header = next(rows, list[str]())
-        problems = _check_header(header, profile)
-        datasets: list[Any] = []
-        document: dict[str, Any] = {}
-        for row in rows:
-            if not any(cell.strip() for cell in row):
-                continue
-            if len(row) != len(header):
-                reason = f"the line has {len(row)} cells, but the header has {len(header)}"
-                problems.append(Problem(field=f"line {rows.line_num}", reason=reason))
-                continue
-            dataset, document_fields = _parse_row(header, row, profile)
-            datasets.append(dataset)
-            document |= document_fields
-    except csv.Error as error:
-        raise Invalid(f"the table is not valid: {error} in line {rows.line_num}") from error
-    return {"datasets": datasets, **({"document": document} if document else {})}, problems
-
-
-def _check_header(header: list[str], profile: Profile) -> list[Problem]:
-    known = [*DatasetIn.model_fields, *profile.parameters]
-    problems: list[Problem] = []
-    for number, cell in enumerate(header, start=1):
-        name = _split_column(cell)[0]
-        top, _, rest = name.partition(".")
-        if top == "document" and rest.split(".")[0] in DocumentIn.model_fields:
-            continue
-        if top not in known:
-            reason = f"{cell[:80]!r} is not a known field or parameter"
-            where = f"line 1, column {number}"
-            suggestion = closest_name(name, known)
-            problems.append(Problem(field=where, reason=reason, suggestion=suggestion))
-    return problems
-
-
-def _split_column(cell: str) -> tuple[str, str | None]:
-    """Splits a column title such as voxel_size[um] into name and unit."""
-    found = COLUMN.fullmatch(cell.strip())
-    return (found[1].rstrip(), found[2]) if found else (cell.strip(), None)
-
-
-def _parse_row(
-    header: list[str], row: list[str], profile: Profile
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns the dataset of a row, and the fields of the document in it."""
-    dataset: dict[str, Any] = {"parameters": []}
-    for cell, raw in zip(header, row, strict=True):
-        (name, unit), value = _split_column(cell), raw.strip()
-        if not value:
-            continue
-        if name.split(".")[0] in DatasetIn.model_fields or name.startswith("document."):
-            _set_field(dataset, name.split("."), _parse_cell(name, value))
-        elif name in profile.parameters:
-            dataset["parameters"].append(_parameter(name, unit, value, profile))
-    return dataset, dataset.pop("document", {})
-
-
-def _parse_cell(name: str, value: str) -> Any:
-    last = name.rsplit(".", 1)[-1]
-    if last in LIST_FIELDS:
-        return [part.strip() for part in value.split(";") if part.strip()]
-    if last in INTEGER_FIELDS and value.isdecimal():
-        return int(value)
-    if last == "is_public":
-        return BOOLEANS.get(value.casefold(), value)
-    return value
-
-
-def _set_field(tree: dict[str, Any], path: list[str], value: Any) -> None:
-    """Sets a nested field; in a list, `samples.pid` is a field of the first element."""
-    here: Any = tree
-    for name in path[:-1]:
-        new: Any = [{}] if name in ("samples", "techniques", "members") else {}
-        below: Any = here.setdefault(name, new)
-        here = cast("list[Any]", below)[0] if isinstance(below, list) else below
-    here[path[-1]] = value
+def _typed(value: Any, rule: ParameterRule | None) -> Any:
+    """Returns a plain value of YAML as the rule has it: a number, or the text as it is written."""
+    if not isinstance(value, PlainText):
+        return value
+    if rule is None:
+        return value.value
+    if rule.unit is None:
+        return str(value)
+    return value.value if value.number is None else value.number

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from portal_cli.submission.client import Submission
 from portal_cli.submission.message import JobMessage
-from portal_cli.terminal import EXIT_FAILED, EXIT_UNREACHABLE
+from portal_cli.terminal import EXIT_FAILED, EXIT_UNREACHABLE, print_dropped
 
 EXIT_NO_ANSWER = 4
 
@@ -60,7 +60,7 @@ def print_results(sent: Submission, *, outcomes: bool) -> None:
                 f"{job.label}: no answer within the timeout. "
                 f"Check later with: portal jobs {job.job_id}"
             )
-        elif outcomes or answer.result != "done":
+        elif outcomes or answer.result != "done" or answer.dropped or answer.repeated:
             _print_answer(job, answer, every=outcomes)
     counts = as_json(sent)
     counts["unanswered"] -= counts["not_stored"]  # they are counted once
@@ -70,8 +70,9 @@ def print_results(sent: Submission, *, outcomes: bool) -> None:
 
 
 def _print_answer(job: JobMessage, answer: JobAnswer, *, every: bool) -> None:
-    typer.echo(f"{job.label} ({answer.job_id}): {answer.result}")
+    typer.echo(f"{job.label} ({answer.job_id}): {answer.result}{_age(answer)}")
     _print_problems(answer.problems, "  ")
+    print_dropped(answer.dropped, answer.dropped_fields, "  ")
     for outcome in answer.outcomes:
         if every or outcome.result == "refused":
             typer.echo(f"  {outcome.kind} {outcome.name}: {_result(outcome)}")
@@ -79,14 +80,25 @@ def _print_answer(job: JobMessage, answer: JobAnswer, *, every: bool) -> None:
             _print_problems(outcome.warnings, "    warning: ")
 
 
+def _age(answer: JobAnswer) -> str:
+    """Returns a note if this is the answer to an earlier message with the same job."""
+    if not answer.repeated:
+        return ""
+    time = f", {answer.finished_at:%Y-%m-%d %H:%M:%S} UTC" if answer.finished_at else ""
+    return f" (the answer to the same job sent before{time}; nothing was done now)"
+
+
 def _result(outcome: Outcome) -> str:
+    pid = f" as {outcome.pid}" if outcome.pid not in (None, outcome.name) else ""
+    edition = f" (a new edition of {outcome.supersedes})" if outcome.supersedes else ""
     version = f", version {outcome.version}" if outcome.version is not None else ""
-    return outcome.result + version
+    return outcome.result + pid + edition + version
 
 
 def _print_problems(problems: tuple[Problem, ...], indent: str) -> None:
     for problem in problems:
-        typer.echo(f"{indent}{problem.field}: {problem.reason}")
+        hint = f" (did you mean {problem.suggestion}?)" if problem.suggestion else ""
+        typer.echo(f"{indent}{problem.field}: {problem.reason}{hint}")
 
 
 def progress_bar(*, shown: bool) -> Progress:

@@ -1,5 +1,6 @@
 """Consumes ingest jobs and the events of the doi service."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from faststream import Context
@@ -41,18 +42,26 @@ async def accept_job(  # noqa: PLR0917  # injected by name
     # a retried message has lost its reply_to, which would be the queue of the retry's publisher
     queue = raw.reply_to or str(raw.headers.get("x-reply-to") or "")
     reply = ReplyTo(queue, raw.correlation_id or "") if queue else None
-    if await _accept_in_order(body, reply, jobs, records, profile):
+    dropped = acceptance.dropped_before(raw.headers)
+    if await _accept_in_order(body, reply, jobs, records, profile, dropped):
         for worker in job_workers:
             worker.wake.set()
 
 
-async def _accept_in_order(
-    body: bytes, reply: ReplyTo | None, jobs: JobStore, records: RecordStore, profile: str
+async def _accept_in_order(  # noqa: PLR0917  # passed on
+    body: bytes,
+    reply: ReplyTo | None,
+    jobs: JobStore,
+    records: RecordStore,
+    profile: str,
+    dropped: Sequence[str],
 ) -> bool:
     """Retries here, not through the retry queue, so that no later job overtakes this one."""
 
     async def accept() -> bool:
-        return await acceptance.accept(body, reply, jobs=jobs, records=records, profile=profile)
+        return await acceptance.accept(
+            body, reply, jobs=jobs, records=records, profile=profile, dropped_before=dropped
+        )
 
     def report(error: Exception, pause: float) -> None:
         log.warning("job not accepted yet", reason=str(error), retry_seconds=pause)

@@ -12,7 +12,16 @@ from portal_ingest.store.jobs import JobStore
 from portal_ingest.store.records import RecordStore
 
 router = APIRouter(dependencies=[Depends(require_operator)])
-JOB_FIELDS = ("state", "profile", "sender", "datasets", "received_at", "finished_at", "dropped")
+JOB_FIELDS = (
+    "state",
+    "profile",
+    "sender",
+    "datasets",
+    "received_at",
+    "finished_at",
+    "dropped",
+    "dropped_fields",
+)
 
 
 @router.get("/jobs")

@@ -3,6 +3,7 @@
 publicationYear is the year of release or else of registration, never that of a scan.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,8 @@ from portal_shared.citation import relations as related
 from portal_shared.citation.people import clean, contributors, creators
 from portal_shared.citation.relations import Related
 from portal_shared.contracts.identifiers import normalize_ror
+from portal_shared.contracts.languages import is_language_tag
+from portal_shared.contracts.licenses import SPDX_SITE, license_address, normalize_license
 from portal_shared.contracts.records import Dataset, Document, Level, doi_level
 from portal_shared.profile import Profile
 
@@ -96,7 +99,9 @@ def _types(source: Source) -> Metadata:
 
 
 def _language(source: Source) -> str | None:
-    return clean(source.record.language or source.profile.language) or None
+    """Returns the language of the texts; DataCite accepts only tags of BCP 47."""
+    given = clean(source.record.language)
+    return given if is_language_tag(given) else source.profile.language
 
 
 def _alternates(source: Source) -> list[Metadata]:
@@ -130,16 +135,21 @@ def _version(source: Source) -> str | None:
 
 
 def _rights(source: Source) -> list[Metadata]:
+    """Returns the licence: of the SPDX list with its identifier, any other as text or address."""
     name = clean(source.record.license or source.profile.license)
     if not name:
         return []
+    identifier = normalize_license(name)
+    if identifier is None:
+        address = {"rightsUri": name} if re.fullmatch(r"https?://\S+", name) else {}
+        return [{"rights": name, **address}]
     return [
         {
-            "rights": name,
-            "rightsUri": f"https://spdx.org/licenses/{quote(name)}.html",
-            "rightsIdentifier": name.lower(),
+            "rights": identifier,
+            "rightsUri": license_address(identifier),
+            "rightsIdentifier": identifier.lower(),
             "rightsIdentifierScheme": "SPDX",
-            "schemeUri": "https://spdx.org/licenses/",
+            "schemeUri": SPDX_SITE,
         }
     ]
 
@@ -218,7 +228,12 @@ FIELDS: tuple[Field, ...] = (
         "`history[0].at`; Available: `release_date`, else Issued; Updated: `history[-1].at`; "
         "Withdrawn: `withdrawn_at`",
     ),
-    _field("language", _language, "language", "`language`, else profile `language`"),
+    _field(
+        "language",
+        _language,
+        "language",
+        "`language` if it is a tag of BCP 47, else profile `language`",
+    ),
     _field(
         "alternateIdentifiers",
         _alternates,
@@ -240,7 +255,12 @@ FIELDS: tuple[Field, ...] = (
     ),
     _field("formats", _formats, "files", "`files.formats`"),
     _field("version", _version, "edition", "`edition`"),
-    _field("rightsList", _rights, "license", "`license` (SPDX), else profile `license`"),
+    _field(
+        "rightsList",
+        _rights,
+        "license",
+        "`license`, else profile `license`; with its scheme if it is on the SPDX list",
+    ),
     _field(
         "descriptions",
         _descriptions,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from portal_shared.contracts.identifiers import bare_doi, is_doi
-from portal_shared.contracts.records import Dataset, Document, DoiLevel, RelationType
+from portal_shared.contracts.records import Dataset, Document, DoiLevel, RelationType, ResourceType
 
 _PAIRS = (
     ("HasPart", "IsPartOf"),
@@ -30,6 +30,7 @@ _PAIRS = (
 )
 COUNTERPARTS: dict[str, str] = {a: b for pair in _PAIRS for a, b in (pair, pair[::-1])}
 TYPES: frozenset[str] = frozenset(get_args(RelationType))
+RESOURCE_TYPES: frozenset[str] = frozenset(get_args(ResourceType))
 _PARTS = ("documents", "datasets")  # fields of a document
 _VERSIONS = (("supersedes", "IsNewVersionOf"), ("superseded_by", "IsPreviousVersionOf"))
 _URL = re.compile(r"https?://[^\s/]+(/\S*)?", re.IGNORECASE)
@@ -127,7 +128,7 @@ def to_datacite(related: Iterable[Related]) -> list[dict[str, Any]]:
             "relatedIdentifierType": kind,
             "relationType": one.relation,
         }
-        if one.resource_type:
+        if one.resource_type in RESOURCE_TYPES:
             made["resourceTypeGeneral"] = one.resource_type
         found.setdefault((one.relation, text), made)
     return list(found.values())

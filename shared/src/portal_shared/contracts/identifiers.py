@@ -1,33 +1,60 @@
-"""Patterns and normal forms of the identifiers that records carry: DOI, ORCID iD and ROR id."""
+"""Patterns and normal forms of the identifiers that records carry: DOI, ORCID iD and ROR id.
+
+One normaliser for each, used where records arrive, in suggestions and in the metadata of DOIs.
+"""
 
 import re
-from urllib.parse import quote
+import unicodedata
+from urllib.parse import quote, unquote
 
 DOI = re.compile(r"10\.\d{4,9}/\S+")
-_DOI_PREFIXES = (
-    "https://doi.org/",
-    "http://doi.org/",
-    "https://dx.doi.org/",
-    "http://dx.doi.org/",
-    "doi:",
+_DOI_PREFIX = re.compile(
+    r"(?:(?:url|uri|info|urn)[:/\s]\s*)?"
+    r"(?:(?:https?:)?(?://)?(?:www\.|dx\.)*doi\.org(?::443|:80)?/+|doi\s*:\s*|doi\s*/\s*|doi\s+)",
+    re.IGNORECASE,
 )
 _SAFE_IN_DOI_URL = "/:;().,!$&*=@~"
+_HTTP = re.compile(r"(?:https?:)?//|(?:www\.|dx\.)*doi\.org", re.IGNORECASE)
 _ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
-_ORCID_ANY_CASE = re.compile(_ORCID.pattern, re.IGNORECASE)
-_ROR = re.compile(r"(?:https://)?(?:ror\.org/)?(0[a-z0-9]{6}\d{2})", re.IGNORECASE)
+_ORCID_PREFIX = re.compile(
+    r"(?:orcid(?:\s*id)?(?:\s*[:=]\s*|\s+))?(?:(?:https?:)?(?://)?(?:www\.)?orcid\.org/+)?",
+    re.IGNORECASE,
+)
+_ORCID_CHARACTERS = re.compile(r"\d{15}[\dX]", re.IGNORECASE)
+_ROR_PREFIX = re.compile(
+    r"(?:ror\s*[:=]\s*)?(?:(?:https?:)?(?://)?(?:www\.)?ror\.org/+)?", re.IGNORECASE
+)
+_ROR = re.compile(r"0[a-z0-9]{6}\d{2}", re.IGNORECASE)
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"  # base 32 without i, l, o and u
+_TAIL = re.compile(r"[/\s]*(?:[?#]\S*)?$")
 _CHECK_DIGIT_X = 10
+_MAX_CHARACTERS = 2048  # of an identifier; longer texts are none
+_MAX_PREFIXES = 3  # "doi:https://doi.org/10.1234/x"
 
 
 def bare_doi(text: str) -> str:
-    """Returns `10.1/a` for `https://doi.org/10.1/A` and `doi:10.1/A`; DOIs ignore case."""
-    lowered = text.strip().lower()
-    for prefix in _DOI_PREFIXES:
-        lowered = lowered.removeprefix(prefix)
-    return lowered
+    """Returns `10.1/a` for every spelling of that DOI: `https://doi.org/10.1/A`, `doi: 10.1/A`,
+    `www.doi.org/10.1%2FA`; DOIs ignore case.
+
+    Of a text that is no DOI, only known prefixes and outer blanks are removed.
+    """
+    found = text.strip()
+    if len(found) > _MAX_CHARACTERS:
+        return found.lower()
+    is_address = False
+    for _ in range(_MAX_PREFIXES):
+        prefix = _DOI_PREFIX.match(found)
+        if prefix is None:
+            break
+        is_address = is_address or bool(_HTTP.search(prefix[0]))
+        found = found[prefix.end() :].strip()
+    if is_address or re.match(r"10\.\d{4,9}%2f", found, re.IGNORECASE):
+        found = unquote(found)  # only addresses are percent-encoded
+    return found.lower()
 
 
 def is_doi(text: str) -> bool:
-    """Whether the text is a DOI, bare or as a URL."""
+    """Whether the text is a DOI in any spelling that `bare_doi` understands."""
     return bool(DOI.fullmatch(bare_doi(text)))
 
 
@@ -40,16 +67,28 @@ def doi_url(doi: str) -> str:
 
 
 def is_orcid(text: str) -> bool:
-    """Whether the text is an ORCID iD, bare or as a URL, with a correct check digit."""
+    """Whether the text is an ORCID iD in normal form, bare or as a URL, with its check digit."""
     match = _ORCID.fullmatch(text)
     return match is not None and _has_valid_check_digit(match[1])
 
 
 def normalize_orcid(text: str | None) -> str | None:
-    """Returns the bare iD in upper case; None for anything else or a wrong check digit."""
-    match = _ORCID_ANY_CASE.fullmatch((text or "").strip())
-    digits = match[1].upper() if match else ""
-    return digits if digits and _has_valid_check_digit(digits) else None
+    """Returns the bare iD for every spelling; None for other texts and for a wrong check digit.
+
+    Accepted are addresses of orcid.org, any dashes or blanks or none, and a small x.
+    """
+    given = unicodedata.normalize("NFKC", (text or "")[:_MAX_CHARACTERS]).strip()
+    rest = _TAIL.sub("", given[_prefix_length(_ORCID_PREFIX, given) :])
+    plain = re.sub(r"[\s\u2010-\u2015\u2212-]", "", rest).upper()
+    if not _ORCID_CHARACTERS.fullmatch(plain) or not plain.isascii():
+        return None
+    digits = "-".join(plain[n : n + 4] for n in range(0, 16, 4))
+    return digits if _has_valid_check_digit(digits) else None
+
+
+def _prefix_length(pattern: re.Pattern[str], text: str) -> int:
+    found = pattern.match(text)
+    return found.end() if found else 0
 
 
 def _has_valid_check_digit(digits: str) -> bool:
@@ -62,6 +101,19 @@ def _has_valid_check_digit(digits: str) -> bool:
 
 
 def normalize_ror(text: str | None) -> str | None:
-    """Returns the URL of a ROR id; None for anything else."""
-    match = _ROR.fullmatch((text or "").strip())
-    return f"https://ror.org/{match[1].lower()}" if match else None
+    """Returns the URL of a ROR id for every spelling; None for anything else."""
+    given = (text or "")[:_MAX_CHARACTERS].strip()
+    rest = _TAIL.sub("", given[_prefix_length(_ROR_PREFIX, given) :])
+    return f"https://ror.org/{rest.lower()}" if _ROR.fullmatch(rest) and rest.isascii() else None
+
+
+def has_ror_checksum(url: str) -> bool:
+    """Whether the last two digits of a ROR's URL are right (ISO 7064 MOD 97-10, base 32)."""
+    identifier = url.rpartition("/")[2]
+    body, check = identifier[:-2], identifier[-2:]
+    if any(c not in _CROCKFORD for c in body):
+        return False
+    number = 0
+    for character in body:
+        number = number * 32 + _CROCKFORD.index(character)
+    return 98 - (number * 100) % 97 == int(check)

@@ -15,6 +15,7 @@ from pydantic import (
     StringConstraints,
 )
 
+from portal_shared.contracts.moments import Moment
 from portal_shared.contracts.records import (
     Affiliation,
     File,
@@ -84,9 +85,9 @@ class DatasetIn(StrictModel):
     pid: Pid | None = None
     title: Title
     is_public: bool = True
-    created: AwareDatetime
+    created: Moment
     summary: str | None = None
-    release_date: AwareDatetime | None = None  # not public before it
+    release_date: Moment | None = None  # not public before it
     proposal: Name | None = None
     doi: str | None = None
     size: Annotated[int, Field(ge=0)] | None = None
@@ -115,9 +116,9 @@ class DocumentIn(StrictModel):
     is_public: bool = True
     summary: str | None = None
     doi: str | None = None
-    start_date: AwareDatetime | None = None
-    end_date: AwareDatetime | None = None
-    release_date: AwareDatetime | None = None
+    start_date: Moment | None = None
+    end_date: Moment | None = None
+    release_date: Moment | None = None
     license: str | None = None
     keywords: tuple[str, ...] = ()
     members: tuple[MemberIn, ...] = ()
@@ -209,12 +210,15 @@ class Problem(AnswerModel):
 
 
 class Outcome(AnswerModel):
-    """The result for one record of a job; `registered` also means a successful change."""
+    """The result for one record of a job; `registered` also means a successful patch.
+
+    `pid` is that of the record as it is now: of the new edition, if files changed.
+    """
 
     kind: Literal["document", "dataset", "instrument"]
     name: str
     pid: str | None = None
-    result: Literal["registered", "unchanged", "refused"]
+    result: Literal["registered", "unchanged", "refused", "withdrawn", "released"]
     version: int | None = None
     supersedes: str | None = None  # the earlier dataset, if files changed
     problems: tuple[Problem, ...] = ()
@@ -227,3 +231,6 @@ class JobAnswer(AnswerModel):
     outcomes: tuple[Outcome, ...] = ()
     problems: tuple[Problem, ...] = ()  # of the job as a whole
     dropped: int = 0  # number of private values, removed before anything was stored
+    dropped_fields: tuple[str, ...] = ()  # where they were: names, never values
+    finished_at: AwareDatetime | None = None  # when the job was judged
+    repeated: bool = False  # the answer of an earlier run, as of `finished_at`

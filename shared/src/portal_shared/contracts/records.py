@@ -144,6 +144,15 @@ RelationType = Literal[  # of DataCite 4.5
 ]  # fmt: skip
 
 
+ResourceType = Literal[  # resourceTypeGeneral of DataCite 4.5
+    "Audiovisual", "Book", "BookChapter", "Collection", "ComputationalNotebook",
+    "ConferencePaper", "ConferenceProceeding", "DataPaper", "Dataset", "Dissertation", "Event",
+    "Image", "Instrument", "InteractiveResource", "Journal", "JournalArticle", "Model",
+    "OutputManagementPlan", "PeerReview", "PhysicalObject", "Preprint", "Report", "Service",
+    "Software", "Sound", "Standard", "StudyRegistration", "Text", "Workflow", "Other",
+]  # fmt: skip
+
+
 class Relation(Record):
     """A relation to another record of this portal, which shows the inverse relation."""
 

@@ -26,6 +26,7 @@ from portal_shared.runtime.settings import Settings
 
 log = logger(__name__)
 
+PASSED_ON = ("traceparent", "x-reply-to", "x-history", "x-dropped-fields")  # to a retry
 CANARY = "x-canary"  # header of a message that only shows that its queue is consumed
 
 
@@ -88,7 +89,7 @@ class RetryPolicy:
             "x-error": type(error).__name__,
             "x-first-failed": first,
             "x-last-failed": datetime.now(UTC).isoformat(),
-            **{k: v for k, v in old.items() if k in ("traceparent", "x-reply-to", "x-history")},
+            **{k: v for k, v in old.items() if k in PASSED_ON},
         }
         if message.reply_to:
             headers["x-reply-to"] = message.reply_to

@@ -5,16 +5,19 @@ Each rule returns the problems it finds, with a suggestion where one can be gues
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import Any, cast
 
 from portal_shared import units
-from portal_shared.citation.relations import TYPES as RELATIONS
-from portal_shared.citation.relations import identifier_type
-from portal_shared.contracts.identifiers import is_doi
-from portal_shared.contracts.jobs import ParameterIn, Problem, RelatedItemIn
-from portal_shared.profile import ParameterRule, Profile
+from portal_shared.contracts.jobs import ParameterIn, Problem
+from portal_shared.contracts.moments import (
+    describe_moment,
+    parse_moment,
+    suggest_moment,
+    within,
+)
+from portal_shared.profile import DateRange, ParameterRule, Profile
 
 HIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 CONTROL = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")  # in names, line breaks too
@@ -32,6 +35,7 @@ SPREADSHEET_ERROR = re.compile(  # of Excel in several languages, and of LibreOf
     re.IGNORECASE,
 )
 QUANTITY = re.compile(r"\s*+([-+]?\d++(?:[.,]\d++)?)\s*+([^\d\s]*+)\s*+")
+THOUSANDS = re.compile(r"[-+]?\d{1,3},\d{3}")  # or a decimal comma
 MAX_TEXT_CHARS = 20_000
 MAX_QUOTED_CHARS = 80  # of a refused value, quoted in the reason
 
@@ -43,26 +47,6 @@ def closest_name(text: str, known: Iterable[str]) -> str | None:
         return by_plain[text.casefold()]
     found = get_close_matches(text.casefold(), by_plain, n=1, cutoff=0.6)
     return by_plain[found[0]] if found else None
-
-
-def doi_problems(doi: str | None, place: str) -> list[Problem]:
-    if doi is None or is_doi(doi):
-        return []
-    return [Problem(field=place, reason=f"{doi[:MAX_QUOTED_CHARS]!r} is not a DOI")]
-
-
-def related_problems(items: Sequence[RelatedItemIn], place: str) -> list[Problem]:
-    """Checks relation type and identifier of related works outside of the portal."""
-    found: list[Problem] = []
-    for n, item in enumerate(items):
-        where = f"{place}.related[{n}]"
-        if item.relation not in RELATIONS:
-            reason = f"{item.relation[:80]!r} is not a relation type of DataCite 4.5"
-            found.append(Problem(field=f"{where}.relation", reason=reason))
-        if identifier_type(item.identifier) is None:
-            reason = f"{item.identifier[:80]!r} is not a DOI, a URL or an arXiv number (arXiv:...)"
-            found.append(Problem(field=f"{where}.identifier", reason=reason))
-    return found
 
 
 def path_problem(path: str) -> str | None:
@@ -135,7 +119,7 @@ def parameter_problems(found: Sequence[ParameterIn], place: str, profile: Profil
             )
         elif rule := profile.parameters.get(parameter.name):
             if rule.date:
-                problems += _instant_problems(parameter, where) if profile.strict else []
+                problems += _instant_problems(parameter, where, profile) if profile.strict else []
             else:
                 problems += _value_problems(parameter, rule, where)
         elif profile.strict and (suggestion := closest_name(parameter.name, profile.parameters)):
@@ -144,26 +128,36 @@ def parameter_problems(found: Sequence[ParameterIn], place: str, profile: Profil
     return problems
 
 
-def parse_instant(value: object) -> datetime | None:
-    """Returns the moment of an ISO 8601 text with a time zone; None for anything else."""
-    try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+def implausible(moment: datetime, name: str, profile: Profile) -> str | None:
+    """Returns why a date of this field is not plausible by the profile; None if it is."""
+    limits = profile.dates.get(name, DateRange())
+    latest = (datetime.now(UTC) + timedelta(days=limits.days_ahead)).date()
+    if within(moment, limits.earliest, latest):
         return None
-    return found if found and found.tzinfo else None
+    return (
+        f"{moment.isoformat()} is not plausible: profile {profile.name} allows {limits.earliest}"
+        f" to {latest}"
+    )
 
 
-def _instant_problems(parameter: ParameterIn, where: str) -> list[Problem]:
+def _instant_problems(parameter: ParameterIn, where: str, profile: Profile) -> list[Problem]:
     value, name = parameter.value, parameter.name
     if parameter.unit:
         return [Problem(field=f"{where}.unit", reason=f"{name} is a date and time; it has no unit")]
-    if parse_instant(value):
-        return []
-    shown = repr(value)[:MAX_QUOTED_CHARS]
-    reason = f"{name} must be a date and time with a time zone (RFC 3339), not {shown}"
-    plain = parse_instant(f"{value}Z") or parse_instant(f"{value}T00:00:00Z")
-    suggestion = f"{plain.isoformat().removesuffix('+00:00')}Z if it is UTC" if plain else None
+    found = parse_moment(value)
+    if found:
+        reason = implausible(found, "parameters", profile)
+        return [Problem(field=f"{where}.value", reason=f"{name}: {reason}")] if reason else []
+    reason = f"{name}: {describe_moment(value)}"
+    suggestion = plausible_suggestion(value, "parameters", profile)
     return [Problem(field=f"{where}.value", reason=reason, suggestion=suggestion)]
+
+
+def plausible_suggestion(value: object, name: str, profile: Profile) -> str | None:
+    """Returns the date that another spelling means, if it would be accepted for this field."""
+    text = suggest_moment(value)
+    moment = parse_moment(text)
+    return None if moment is None or implausible(moment, name, profile) else text
 
 
 def _unit_problem(unit: str, where: str, rule: ParameterRule | None) -> Problem:
@@ -177,26 +171,40 @@ def _unit_problem(unit: str, where: str, rule: ParameterRule | None) -> Problem:
 def _value_problems(parameter: ParameterIn, rule: ParameterRule, where: str) -> list[Problem]:
     value, name = parameter.value, parameter.name
     if isinstance(value, str):
-        if rule.unit is not None:
-            reason = f"{name} must be a number, not the text {value[:MAX_QUOTED_CHARS]!r}"
-            return [Problem(field=f"{where}.value", reason=reason, suggestion=_quantity_in(value))]
-        if rule.values and value not in rule.values:
-            reason = f"{value[:MAX_QUOTED_CHARS]!r} is not a known value of {name}"
-            suggestion = closest_name(value, rule.values)
-            return [Problem(field=f"{where}.value", reason=reason, suggestion=suggestion)]
-        return []
+        return _text_problems(value, rule, where, name)
     if rule.unit and not parameter.unit:
         reason = f"missing: {name} needs a unit"
         return [Problem(field=f"{where}.unit", reason=reason, suggestion=rule.unit)]
     if rule.unit is None and rule.values:
         reason = f"{name} must be one of {', '.join(rule.values)}"
         return [Problem(field=f"{where}.value", reason=reason)]
+    if rule.whole and not float(value).is_integer():
+        return [_whole_problem(value, where, name)]
     return _range_problems(float(value), parameter.unit, rule, where, name)
+
+
+def _text_problems(value: str, rule: ParameterRule, where: str, name: str) -> list[Problem]:
+    if rule.unit is not None:
+        reason = f"{name} must be a number, not the text {value[:MAX_QUOTED_CHARS]!r}"
+        return [Problem(field=f"{where}.value", reason=reason, suggestion=_quantity_in(value))]
+    if rule.values and value not in rule.values:
+        reason = f"{value[:MAX_QUOTED_CHARS]!r} is not a known value of {name}"
+        suggestion = closest_name(value, rule.values)
+        return [Problem(field=f"{where}.value", reason=reason, suggestion=suggestion)]
+    return []
+
+
+def _whole_problem(value: float, where: str, name: str) -> Problem:
+    """A count with decimals, as 1.024 voxels: a thousands separator was read as a decimal point."""
+    whole = value * 1000
+    reason = f"{name} is a count; {value!r} is not a whole number. Is the dot between thousands?"
+    suggestion = f"{whole:.0f}" if whole.is_integer() else None
+    return Problem(field=f"{where}.value", reason=reason, suggestion=suggestion)
 
 
 def _quantity_in(text: str) -> str | None:
     found = QUANTITY.fullmatch(text)
-    if not found:
+    if not found or THOUSANDS.fullmatch(found[1]):  # 1,024 may be 1024 or 1.024
         return None
     number = found[1].replace(",", ".")
     return f"value {number}, unit {found[2]}" if found[2] else f"value {number}"

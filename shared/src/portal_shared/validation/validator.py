@@ -11,27 +11,29 @@ from typing import Any, Literal, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from portal_shared.contracts.identifiers import is_orcid
 from portal_shared.contracts.jobs import (
     DatasetIn,
     DocumentIn,
     Envelope,
-    FileIn,
     InstrumentIn,
     PatchIn,
     Problem,
     ReleaseIn,
     WithdrawalIn,
 )
+from portal_shared.contracts.moments import ERROR as NOT_RFC3339
 from portal_shared.profile import Profile
-from portal_shared.validation import rules
+from portal_shared.validation import field_rules, rules
+from portal_shared.validation.file_rules import file_problems
 from portal_shared.validation.job_parser import field_path
+from portal_shared.validation.normal_forms import with_normal_forms
+from portal_shared.validation.pids import pid_problem
+from portal_shared.validation.private_texts import private_text_problems
 from portal_shared.validation.rules import (
     CONTROL,
     HIDDEN,
     MAX_QUOTED_CHARS,
     closest_name,
-    path_problem,
 )
 from portal_shared.validation.stand_ins import stand_in, without_repeated
 
@@ -93,15 +95,19 @@ class ValidationResult:
 
 def validate(job: Envelope, profile: Profile) -> ValidationResult:
     """Validates every part by its model and by the profile."""
-    if flood := _too_many(job):
+    if flood := too_many_records(job):
         return ValidationResult(None, [], [], problems=flood)
     if job.kind != "register":
-        return _validate_changes(job)
+        return _validate_changes(job, profile)
     document = validate_document(job.document, profile) if job.document is not None else None
     datasets = [
         validate_dataset(raw, f"datasets[{n}]", profile) for n, raw in enumerate(job.datasets)
     ]
     instruments = [_validate_instrument(raw, number) for number, raw in enumerate(job.instruments)]
+    for n, part in enumerate(datasets):
+        _check_pid(part.dataset, f"datasets[{n}]", part)
+    if document is not None:
+        _check_pid(document.document, "document", document)
     _check_unique_names(datasets)
     if document is not None and document.problems:
         for part in datasets:
@@ -115,7 +121,8 @@ def validate(job: Envelope, profile: Profile) -> ValidationResult:
     return result
 
 
-def _too_many(job: Envelope) -> list[Problem]:
+def too_many_records(job: Envelope) -> list[Problem]:
+    """Returns a problem for each list of the job that is longer than `MAX_RECORDS`."""
     counts = {n: len(getattr(job, n)) for n in ("datasets", "instruments", "records")}
     return [
         Problem(
@@ -138,7 +145,7 @@ def limit_problems(problems: Sequence[Problem], place: str) -> list[Problem]:
     return [*problems[:MAX_PROBLEMS], rest]
 
 
-def _validate_changes(job: Envelope) -> ValidationResult:
+def _validate_changes(job: Envelope, profile: Profile) -> ValidationResult:
     """Validates a patch, withdrawal or release: a job with `records` and nothing else."""
     result = ValidationResult(None, [], [])
     for name in ("document", "datasets", "instruments"):
@@ -153,6 +160,8 @@ def _validate_changes(job: Envelope) -> ValidationResult:
         place = f"records[{n}]"
         part = RecordPart("dataset", _display_name(raw, place, "pid"), place=place)
         part.change = _validate_model(RECORDS[job.kind], raw, place, part)
+        if job.kind == "withdraw" and profile.privacy.texts != "ignored":
+            part.problems += private_text_problems(raw, place, profile)  # the reason is public
         result.records.append(part)
     count = Counter(p.change.pid for p in result.records if p.change)
     for part in result.records:
@@ -167,11 +176,13 @@ def _display_name(raw: Any, fallback: str, label: str = "name") -> str:
     return name[:255] if isinstance(name, str) and name else fallback
 
 
-def _validate_model(model: type[M], raw: Any, place: str, part: Part) -> M | None:
+def _validate_model(
+    model: type[M], raw: Any, place: str, part: Part, profile: Profile | None = None
+) -> M | None:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        found = [_problem(dict(e), place, model) for e in error.errors()[:MAX_PROBLEMS]]
+        found = [_problem(dict(e), place, model, profile) for e in error.errors()[:MAX_PROBLEMS]]
         part.problems += found
         if (more := error.error_count() - len(found)) > 0:
             reason = f"{more} more problems; correct the first ones and try again"
@@ -179,18 +190,19 @@ def _validate_model(model: type[M], raw: Any, place: str, part: Part) -> M | Non
         return None
 
 
-def _problem(error: dict[str, Any], place: str, model: type[BaseModel]) -> Problem:
+def _problem(
+    error: dict[str, Any], place: str, model: type[BaseModel], profile: Profile | None
+) -> Problem:
     where = _join(place, field_path(error["loc"]))
     if error["type"] == "extra_forbidden":
         known = _fields_at(model, error["loc"][:-1])
         unknown = str(error["loc"][-1])
         reason = f"{unknown[:MAX_QUOTED_CHARS]!r} is not a known field"
         return Problem(field=where, reason=reason, suggestion=closest_name(unknown, known))
-    suggestion = None
-    if error["type"] == "timezone_aware":
-        suggestion = f"{str(error['input'])[:40]}Z if it is UTC"
-    reason = _reason(error["msg"], error["input"])
-    return Problem(field=where, reason=reason, suggestion=suggestion)
+    if error["type"] == NOT_RFC3339 and profile is not None:
+        suggestion = rules.plausible_suggestion(error["input"], str(error["loc"][-1]), profile)
+        return Problem(field=where, reason=error["msg"], suggestion=suggestion)
+    return Problem(field=where, reason=_reason(error["msg"], error["input"]))
 
 
 def _fields_at(model: type[BaseModel], path: Iterable[int | str]) -> list[str]:
@@ -227,12 +239,14 @@ def _reason(message: str, given: Any) -> str:
 
 def validate_document(raw: Any, profile: Profile, place: str = "document") -> DocumentPart:
     part = DocumentPart("document", _display_name(raw, "document"))
-    part.document = _validate_model(DocumentIn, raw, place, part)
-    found = part.document or stand_in(DocumentIn, raw)
+    found = _validate_model(DocumentIn, raw, place, part, profile)
     if found is not None:
+        part.document = with_normal_forms(found)
+    checked = part.document or stand_in(DocumentIn, raw)
+    if checked is not None:
         form = part.problems
         part.problems = []
-        _check_document(found, raw, place, profile, part)
+        _check_document(checked, raw, place, profile, part)
         part.problems = [*form, *without_repeated(part.problems, form)]
     return part
 
@@ -253,12 +267,14 @@ def _check_document(found: DocumentIn, raw: Any, place: str, profile: Profile, p
 
 def validate_dataset(raw: Any, place: str, profile: Profile) -> DatasetPart:
     part = DatasetPart("dataset", _display_name(raw, place))
-    part.dataset = _validate_model(DatasetIn, raw, place, part)
-    found = part.dataset or stand_in(DatasetIn, raw)
-    if found is not None:  # its form may be wrong: the rules check the other fields
+    found = _validate_model(DatasetIn, raw, place, part, profile)
+    if found is not None:
+        part.dataset = with_normal_forms(found)
+    checked = part.dataset or stand_in(DatasetIn, raw)
+    if checked is not None:  # its form may be wrong: the rules check the other fields
         form = part.problems
         part.problems = []
-        _check_dataset(found, raw, place, profile, part)
+        _check_dataset(checked, raw, place, profile, part)
         part.problems = [*form, *without_repeated(part.problems, form)]
     return part
 
@@ -275,7 +291,7 @@ def _check_dataset(found: DatasetIn, raw: Any, place: str, profile: Profile, par
                 suggestion = closest_name(technique.pid, profile.techniques)
                 where = f"{place}.techniques[{n}].pid"
                 part.problems.append(Problem(field=where, reason=reason, suggestion=suggestion))
-    _check_files(found, place, part)
+    part.problems += file_problems(found, place)
 
 
 def _check_required(found: BaseModel, place: str, names: Iterable[str], part: Part) -> None:
@@ -288,14 +304,37 @@ def _check_required(found: BaseModel, place: str, names: Iterable[str], part: Pa
 
 def _validate_instrument(raw: Any, number: int) -> InstrumentPart:
     part = InstrumentPart("instrument", _display_name(raw, f"instruments[{number}]"))
-    part.instrument = _validate_model(InstrumentIn, raw, f"instruments[{number}]", part)
+    place = f"instruments[{number}]"
+    part.instrument = _validate_model(InstrumentIn, raw, place, part)
+    _check_pid(part.instrument, place, part)
     return part
+
+
+def _check_pid(found: DatasetIn | DocumentIn | InstrumentIn | None, place: str, part: Part) -> None:
+    """Refuses a pid, or a name that becomes the pid, which cannot be part of an address."""
+    if found is None:
+        return
+    reason = pid_problem(found.pid or found.name)
+    if reason and found.pid is None:
+        reason = f"{reason}; or give a 'pid' beside the name"
+    if reason:
+        label = "name" if found.pid is None else "pid"
+        part.problems.append(Problem(field=f"{place}.{label}", reason=reason))
 
 
 def _check_common(
     found: DatasetIn | DocumentIn, raw: Any, place: str, profile: Profile, part: Part
 ) -> None:
-    part.problems += rules.doi_problems(found.doi, f"{place}.doi")
+    part.problems += field_rules.identifier_problems(found, place)
+    terms = field_rules.term_problems(found, place)
+    (part.problems if profile.strict else part.warnings).extend(terms)
+    part.problems += field_rules.date_problems(found, place, profile)
+    part.problems += field_rules.age_problems(found, place, profile)
+    private = private_text_problems(raw, place, profile)
+    if profile.privacy.texts != "ignored":
+        refused = profile.privacy.texts == "refused"
+        (part.problems if refused else part.warnings).extend(private)
+    part.warnings += field_rules.doi_warnings(found, place, profile)
     marks = {"name": CONTROL, "title": HIDDEN}
     hidden = [n for n in marks if marks[n].search(getattr(found, n))]
     found_in_texts = rules.text_problems(raw, place, marks=profile.strict)
@@ -304,18 +343,7 @@ def _check_common(
         if not any(p.field == f"{place}.{name}" for p in found_in_texts):
             reason = "contains control or direction characters"
             part.problems.append(Problem(field=f"{place}.{name}", reason=reason))
-    for n, member in enumerate(found.members):
-        orcid = member.person.orcid if member.person else None
-        if orcid is not None and not is_orcid(orcid):
-            part.problems.append(
-                Problem(
-                    field=f"{place}.members[{n}].person.orcid",
-                    reason=f"{orcid[:MAX_QUOTED_CHARS]!r} is not an ORCID iD: four groups of four"
-                    " characters, the last one a check digit",
-                )
-            )
     part.problems += rules.parameter_problems(found.parameters, place, profile)
-    part.problems += rules.related_problems(found.related, place)
 
 
 def _check_unique_names(parts: Iterable[DatasetPart]) -> None:
@@ -333,43 +361,3 @@ def _name_or_pid(dataset: DatasetIn | None, label: str) -> str | None:
     if dataset is None:
         return None
     return dataset.name if label == "name" else dataset.pid
-
-
-def _check_files(found: DatasetIn, place: str, part: Part) -> None:
-    if found.folder is not None and (reason := path_problem(found.folder)):
-        part.problems.append(Problem(field=f"{place}.folder", reason=reason))
-    if found.manifest is not None:
-        _check_manifest(found, found.manifest, place, part)
-    seen: set[str] = set()
-    for n, file in enumerate(found.files):
-        where = f"{place}.files[{n}]"
-        _check_file(file, where, in_folder=found.folder is not None, part=part)
-        if file.location in seen:
-            part.problems.append(
-                Problem(field=f"{where}.name", reason=f"{file.location!r} is listed twice")
-            )
-        seen.add(file.location)
-
-
-def _check_manifest(found: DatasetIn, manifest: str, place: str, part: Part) -> None:
-    reason = path_problem(manifest)
-    if found.folder is None:
-        reason = "a manifest needs 'folder', the folder that contains it"
-    elif found.files:
-        reason = "give either 'manifest' or 'files', not both"
-    if reason:
-        part.problems.append(Problem(field=f"{place}.manifest", reason=reason))
-
-
-def _check_file(file: FileIn, where: str, *, in_folder: bool, part: Part) -> None:
-    if "/" in file.name:
-        reason = f"{file.name!r} contains a slash; write folders into 'path'"
-        part.problems.append(Problem(field=f"{where}.name", reason=reason))
-    if in_folder:
-        place = "path" if file.path and path_problem(file.path) else "name"
-        if reason := path_problem(file.location):
-            part.problems.append(Problem(field=f"{where}.{place}", reason=reason))
-        if file.sha256 is None:
-            part.problems.append(
-                Problem(field=f"{where}.sha256", reason="missing; required for files to archive")
-            )

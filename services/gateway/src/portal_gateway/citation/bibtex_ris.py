@@ -39,7 +39,7 @@ def csl_json(cited: CitedRecord) -> dict[str, Any]:
         "abstract": cited.abstract,
         "keyword": ", ".join(cited.keywords) or None,
         "language": cited.metadata.get("language"),
-        "license": rights[0]["rightsUri"] if rights else None,
+        "license": rights[0].get("rightsUri", rights[0]["rights"]) if rights else None,
     }
     return {name: value for name, value in made.items() if value not in (None, [])}
 

@@ -34,7 +34,7 @@ def json_ld(cited: CitedRecord) -> dict[str, Any]:
         "version": cited.metadata.get("version"),
         "inLanguage": cited.metadata.get("language"),
         "keywords": cited.keywords,
-        "license": rights[0]["rightsUri"] if rights else None,
+        "license": rights[0].get("rightsUri", rights[0]["rights"]) if rights else None,
         "isAccessibleForFree": True,
         "about": [_term(s) for s in terms if s["subjectScheme"] != "PaNET"],
         "measurementTechnique": [_term(s) for s in terms if s["subjectScheme"] == "PaNET"],

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from portal_shared.contracts.moments import parse_moment
 from portal_shared.contracts.records import (
     Dataset,
     Document,
@@ -20,7 +21,6 @@ from portal_shared.contracts.records import (
     Technique,
 )
 from portal_shared.profile import ParameterRule, Profile
-from portal_shared.validation.rules import parse_instant
 
 SHORT, LONG = 255, 4000  # characters of text columns
 LOCATION = 511  # characters
@@ -140,7 +140,7 @@ def dataset_entry(
         location=dataset.folder if dataset.folder and len(dataset.folder) <= LOCATION else None,
         doi=dataset.doi,
         start=dataset.created,
-        end=parse_instant(dataset.details.get("end_date")) or dataset.created,
+        end=parse_moment(dataset.details.get("end_date")) or dataset.created,
         file_count=dataset.files.count,
         file_size=dataset.files.bytes,
         sample=SharedEntity(cut_name(sample.name), cut_name(sample.pid)) if sample else None,
@@ -178,7 +178,7 @@ def parameter_entries(dataset: Dataset, profile: Profile) -> tuple[ParameterEntr
 def _value(value: float | str, rule: ParameterRule | None) -> float | str | datetime:
     if not isinstance(value, str):
         return float(value)
-    return (parse_instant(value) if rule and rule.date else None) or cut(value, LONG)
+    return (parse_moment(value) if rule and rule.date else None) or cut(value, LONG)
 
 
 def _edition_name(dataset: Dataset) -> str:

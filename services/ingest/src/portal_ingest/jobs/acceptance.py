@@ -1,18 +1,22 @@
 """Accepts the message of a job: stores it as a job to run, or as a refusal with its reason."""
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from faststream.rabbit.annotations import RabbitMessage
 from portal_shared import profile as profiles
 from portal_shared.contracts.jobs import Envelope, JobAnswer, Problem
-from portal_shared.runtime.errors import PortalError
+from portal_shared.profile import Profile
+from portal_shared.runtime.errors import Invalid, PortalError
 from portal_shared.runtime.hashes import content_hash
 from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import Doc
 from portal_shared.validation.job_parser import parse_envelope, parse_job
-from portal_shared.validation.redaction import redact
+from portal_shared.validation.redaction import redact, shown_places
+from portal_shared.validation.validator import too_many_records
 
 from portal_ingest.store.jobs import JobStore, NewJob, ReplyTo
 from portal_ingest.store.records import RecordStore
@@ -24,6 +28,18 @@ MAX_PID_CHARACTERS = 255
 MAX_JOB_ID_CHARACTERS = 128
 
 
+DROPPED_HEADER = "x-dropped-fields"  # of a message: names of fields, as a JSON list
+
+
+def dropped_before(headers: Mapping[str, Any]) -> list[str]:
+    """Returns the private fields that the sender of a message removed from it, by its header."""
+    try:
+        found: Any = json.loads(str(headers.get(DROPPED_HEADER) or "[]"))
+    except ValueError:
+        return []
+    return [str(name) for name in cast("list[Any]", found)] if isinstance(found, list) else []
+
+
 async def raw_body(
     message: RabbitMessage, _decode: Callable[[RabbitMessage], Awaitable[Any]]
 ) -> bytes:
@@ -32,41 +48,62 @@ async def raw_body(
 
 
 async def accept(
-    body: bytes, reply: ReplyTo | None, *, jobs: JobStore, records: RecordStore, profile: str
+    body: bytes,
+    reply: ReplyTo | None,
+    *,
+    jobs: JobStore,
+    records: RecordStore,
+    profile: str,
+    dropped_before: Sequence[str] = (),
 ) -> bool:
-    """Stores the job, or stores and sends its refusal; returns whether there is a new job to run.
+    """Stores the job, or stores and sends its refusal; returns whether there is a job to run.
 
-    Raises Unavailable if neither could be stored.
+    `dropped_before`: fields with private values that were removed on the way to the queue. Raises
+    Unavailable if neither could be stored.
     """
-    job_id: Any = None
+    job: dict[str, Any] = {}
     try:
-        job = parse_job(body)
-        job_id = job.get("job_id")
+        job = await asyncio.to_thread(parse_job, body)
         head = parse_envelope(job)
         community = profiles.load(head.profile or profile)
+        new = await asyncio.to_thread(_new_job, job, head, community, dropped_before)
     except PortalError as error:
-        await _refuse(body, error, reply, jobs=jobs, job_id=job_id)
+        await _refuse(body, error, reply, jobs=jobs, job_id=job.get("job_id"))
         return False
-    public, dropped = redact(job, community)
-    if dropped:
-        log.warning("private values dropped", job_id=head.job_id, dropped=dropped)
-    new = NewJob(
-        job_id=head.job_id,
-        subjects=sorted(await subjects(head, records)),
-        kind=head.kind,
-        profile=community.name,
-        sender=head.sender,
-        content=json.dumps(public, ensure_ascii=False),
-        content_hash=content_hash(public),
-        dropped=dropped,
-        datasets=len(head.datasets) or len(head.records),
-    )
+    new = replace(new, subjects=sorted(await subjects(head, records)))
+    if new.dropped:
+        log.warning("private values dropped", job_id=head.job_id, dropped=new.dropped)
     earlier = await jobs.accept(new, reply)
-    if earlier is None:
+    if earlier is None or await jobs.reopen(earlier, new, reply):
         log.info("job accepted", job_id=head.job_id, datasets=len(head.datasets))
         return True
     await _answer_repeated(earlier, new, reply, jobs)
     return False
+
+
+def _new_job(
+    job: dict[str, Any], head: Envelope, profile: Profile, dropped_before: Sequence[str]
+) -> NewJob:
+    """Returns the job without private values. A large one takes seconds: run it in a thread.
+
+    Raises Invalid if it has too many records.
+    """
+    if flood := too_many_records(head):
+        raise Invalid(flood[0].reason, field=flood[0].field)
+    public, found = redact(job, profile)
+    dropped = [*dropped_before, *found]
+    return NewJob(
+        job_id=head.job_id,
+        subjects=(),
+        kind=head.kind,
+        profile=profile.name,
+        sender=head.sender,
+        content=json.dumps(public, ensure_ascii=False),
+        content_hash=content_hash(public),
+        dropped=len(dropped),
+        dropped_fields=shown_places(dropped),
+        datasets=len(head.datasets) or len(head.records),
+    )
 
 
 async def subjects(job: Envelope, records: RecordStore) -> set[str]:

@@ -87,7 +87,7 @@ class JobRunner:
         """Validates and processes every part. Raises Unavailable if the job is to run again."""
         job = parse_envelope(json.loads(claim.content))
         profile = profiles.load(claim.profile)
-        checked = validate(job, profile)
+        checked = await asyncio.to_thread(validate, job, profile)  # seconds, of a large job
         if checked.problems:
             return self._answer(claim, [], checked.problems)
         task = Task(claim, profile, take_over=job.take_over)
@@ -121,4 +121,5 @@ class JobRunner:
             outcomes=tuple(limit_outcomes(outcomes)),
             problems=tuple(problems),
             dropped=claim.dropped,
+            dropped_fields=claim.dropped_fields,
         )

@@ -17,7 +17,7 @@ from portal_ingest.domain.stored_record import EditionLink, RecordWrite, StoredR
 from portal_ingest.icat.adapter import Icat
 from portal_ingest.records.registration import Registrar
 from portal_ingest.records.release import Release
-from portal_ingest.records.task import Task, outcome, refusal, withdrawn_reason
+from portal_ingest.records.task import Change, Task, outcome, refusal, withdrawn_reason
 from portal_ingest.store.records import RecordStore
 
 
@@ -93,7 +93,7 @@ class RecordEditor:
         """Replaces the record by a tombstone with the reason; the content stays in the database."""
         before = stored.withdrawn
         if before is not None and before["reason"] == reason:
-            return task.unchanged(part, stored.pid, stored)
+            return task.unchanged(part, stored.pid, stored, change="withdrawn")
         record = stored.model()
         assert record is not None  # noqa: S101  # not an instrument
         now = datetime.now(UTC)
@@ -116,14 +116,14 @@ class RecordEditor:
             withdrawn=tombstone,
             release_at=None,
         )
-        return await self._store(part, updated)
+        return await self._store(part, updated, "withdrawn")
 
     async def _release(self, part: RecordPart, stored: StoredRecord, task: Task) -> Outcome:
         """Makes the record public, and ends its embargo."""
         record = stored.model()
         assert record is not None  # noqa: S101  # not an instrument
         if record.is_public:
-            return task.unchanged(part, stored.pid, stored)
+            return task.unchanged(part, stored.pid, stored, change="released")
         now = datetime.now(UTC).replace(microsecond=0)
         fields: dict[str, Any] = {"is_public": True}
         if versioning.embargoed(record.release_date, now):
@@ -138,11 +138,15 @@ class RecordEditor:
             release_at=None,
         )
         writes = await self._releases.writes(updated, task.changed)
-        return await self._store(part, updated, *writes)
+        return await self._store(part, updated, "released", *writes)
 
     async def _store(
-        self, part: RecordPart, updated: StoredRecord, *writes: RecordWrite | EditionLink
+        self,
+        part: RecordPart,
+        updated: StoredRecord,
+        change: Change,
+        *writes: RecordWrite | EditionLink,
     ) -> Outcome:
         if not await self._records.save(*(writes or [write_of(updated)])):
             raise Unavailable(f"another job changed {updated.pid} at the same time")
-        return outcome(part, updated.pid, updated.version, changed=True)
+        return outcome(part, updated.pid, updated.version, changed=True, change=change)

@@ -1,7 +1,7 @@
 """The context of a running job, and the builders of its outcomes."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from portal_shared.contracts.jobs import DocumentIn, Outcome, Problem
 from portal_shared.profile import Profile
@@ -11,6 +11,8 @@ from pydantic import BaseModel
 from portal_ingest.domain import versioning
 from portal_ingest.domain.stored_record import StoredRecord
 from portal_ingest.store.jobs import Claim
+
+Change = Literal["registered", "withdrawn", "released"]
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,22 @@ class Task:
         return self.next_version(stored, stored.kind, stored.pid, record, why=why, **fields)
 
     def unchanged(
-        self, part: Part, pid: str, stored: StoredRecord, *, supersedes: str | None = None
+        self,
+        part: Part,
+        pid: str,
+        stored: StoredRecord,
+        *,
+        supersedes: str | None = None,
+        change: Change = "registered",
     ) -> Outcome:
         """Returns the outcome of a part that is stored already.
 
-        It is "registered" if an earlier, interrupted run of this job stored it.
+        It counts as changed if an earlier run of this job stored it.
         """
-        by_this_job = stored.job_id == self.claim.job_id
-        return outcome(part, pid, stored.version, changed=by_this_job, supersedes=supersedes)
+        changed = stored.job_id == self.claim.job_id
+        return outcome(
+            part, pid, stored.version, changed=changed, supersedes=supersedes, change=change
+        )
 
 
 def pid_conflict(old: StoredRecord | None, kind: Kind, field: str) -> Problem | None:
@@ -94,14 +104,20 @@ def refusal(part: Part, *problems: Problem) -> Outcome:
 
 
 def outcome(
-    part: Part, pid: str, version: int, *, changed: bool, supersedes: str | None = None
+    part: Part,
+    pid: str,
+    version: int,
+    *,
+    changed: bool,
+    supersedes: str | None = None,
+    change: Change = "registered",
 ) -> Outcome:
-    """Returns the outcome of a part that is registered or unchanged."""
+    """Returns the outcome of a part that is changed, in the word `change`, or unchanged."""
     return Outcome(
         kind=part.kind,
         name=part.name,
         pid=pid,
-        result="registered" if changed else "unchanged",
+        result=change if changed else "unchanged",
         version=version,
         supersedes=supersedes,
         warnings=tuple(part.warnings),

@@ -4,6 +4,7 @@ RabbitMQ's stomp plugin delivers its destinations to the queues that are consume
 receives no answer; operators see the outcome with `portal jobs`.
 """
 
+import asyncio
 import json
 from typing import Annotated, Any
 
@@ -17,9 +18,9 @@ from portal_shared.messaging import topology
 from portal_shared.messaging.publisher import Publisher
 from portal_shared.runtime.errors import Invalid
 from portal_shared.runtime.logs import logger
-from portal_shared.validation.redaction import redact
+from portal_shared.validation.redaction import redact, shown_places
 
-from portal_ingest.jobs.acceptance import raw_body
+from portal_ingest.jobs.acceptance import DROPPED_HEADER, raw_body
 from portal_ingest.stomp import esrf_messages
 from portal_ingest.store.jobs import JobStore
 
@@ -48,14 +49,14 @@ async def enqueue_job(
     """Enqueues the job of a message, or stores its refusal."""
     queue = str(message.raw_message.routing_key or "")
     try:
-        job, dropped = public_job(queue, body)
+        job, dropped = await asyncio.to_thread(public_job, queue, body)
     except Invalid as error:
         problem = Problem(field=error.field or queue, reason=error.reason)
         await jobs.refuse(body, problem, profile=esrf_messages.PROFILE, sender=esrf_messages.SENDER)
         log.warning("pyicat-plus message refused", field=problem.field, reason=problem.reason)
         return
     if dropped:
-        log.warning("private values dropped", job_id=job["job_id"], dropped=dropped)
+        log.warning("private values dropped", job_id=job["job_id"], dropped=len(dropped))
     await publisher.publish(
         json.dumps(job, ensure_ascii=False).encode(),
         exchange="",
@@ -63,12 +64,13 @@ async def enqueue_job(
         message_id=job["job_id"],
         kind="ingest.job",
         correlation_id=message.correlation_id,
+        headers={DROPPED_HEADER: json.dumps(shown_places(dropped))} if dropped else None,
     )
     log.info("pyicat-plus message enqueued as job", job_id=job["job_id"], queue=queue)
 
 
-def public_job(queue: str, body: bytes) -> tuple[dict[str, Any], int]:
-    """Returns the job without the donor's private values, and how many those were.
+def public_job(queue: str, body: bytes) -> tuple[dict[str, Any], list[str]]:
+    """Returns the job without the donor's private values, and where those were.
 
     Raises Invalid with what is wrong with the message.
     """

@@ -8,13 +8,17 @@ import hashlib
 import json
 import math
 import re
+from functools import cache
 from typing import Any, cast
+from xml.etree.ElementTree import Element
 
-from defusedxml import ElementTree
-from defusedxml.common import DefusedXmlException
 from portal_shared import profile as profiles
 from portal_shared.contracts.jobs import JOB_VERSION, MAX_JOB_BYTES
+from portal_shared.contracts.moments import describe_moment, parse_moment
 from portal_shared.runtime.errors import Invalid
+from portal_shared.validation.validator import MAX_RECORDS
+
+from portal_ingest.stomp.xml_reader import local_name, parse, required_text, text
 
 PROFILE = "esrf"
 SENDER = "pyicat-plus"
@@ -58,18 +62,8 @@ def _describe(body: bytes) -> str:
 
 
 def _from_xml(body: bytes) -> dict[str, Any]:
-    try:
-        root = ElementTree.fromstring(body)
-    except DefusedXmlException as error:
-        raise Invalid(
-            f"the XML has a document type or entities, which are not allowed: {error}"
-        ) from error
-    except ElementTree.ParseError as error:
-        line, column = error.position
-        raise Invalid(
-            f"the message is not XML: {error} (line {line}, column {column + 1})"
-        ) from error
-    kind = _local_name(root.tag)
+    root = parse(body)
+    kind = local_name(root.tag)
     if kind == "dataset":
         return {"datasets": [_dataset(root)]}
     if kind == "investigation":
@@ -77,24 +71,11 @@ def _from_xml(body: bytes) -> dict[str, Any]:
     raise Invalid(f"the root element is {kind[:80]!r}; it must be 'dataset' or 'investigation'")
 
 
-def _local_name(tag: str) -> str:
-    return tag.rsplit("}", 1)[-1]
-
-
-def _text(element: Any, *path: str) -> str | None:
-    """Returns the text of the first descendant at this path of local names, None if empty."""
-    here = element
-    for name in path:
-        here = next((child for child in here if _local_name(child.tag) == name), None)
-        if here is None:
-            return None
-    return (here.text or "").strip() or None
-
-
-def _required(element: Any, name: str) -> str:
-    found = _text(element, name)
-    if found is None:
-        raise Invalid(f"the element {name!r} is missing or empty", field=name)
+def _moment(root: Element, name: str) -> str | None:
+    """Returns the text of a date. Raises Invalid unless it is RFC 3339 with a time zone."""
+    found = text(root, name)
+    if found is not None and parse_moment(found) is None:
+        raise Invalid(describe_moment(found), field=name)
     return found
 
 
@@ -106,22 +87,23 @@ def pid_of(location: str) -> str:
     return pid
 
 
-def _dataset(root: Any) -> dict[str, Any]:
-    name, location = _required(root, "name"), _required(root, "location")
-    beamline = _required(root, "instrument").upper()
-    sample = _text(root, "sample", "name")
-    rows = [child for child in root if _local_name(child.tag) == "parameter"]
-    start, end = _required(root, "startDate"), _text(root, "endDate")
+def _dataset(root: Element) -> dict[str, Any]:
+    name, location = required_text(root, "name"), required_text(root, "location")
+    beamline = required_text(root, "instrument").upper()
+    sample = text(root, "sample", "name")
+    rows = [child for child in root if local_name(child.tag) == "parameter"]
+    required_text(root, "startDate")
+    start, end = _moment(root, "startDate"), _moment(root, "endDate")
     return {
         "name": name,
         "pid": pid_of(location),
         "title": name,
         "is_public": False,
         "created": start,
-        "proposal": _required(root, "investigation"),
+        "proposal": required_text(root, "investigation"),
         "instrument": _instrument(beamline),
         "samples": [{"pid": sample, "name": sample}] if sample else [],
-        "parameters": [_parameter(_required(r, "name"), _text(r, "value") or "") for r in rows],
+        "parameters": [_parameter(required_text(r, "name"), text(r, "value") or "") for r in rows],
         "details": {"location": location, **({"end_date": end} if end else {})},
     }
 
@@ -130,9 +112,12 @@ def _instrument(beamline: str) -> dict[str, str]:
     return {"pid": f"{FACILITY}-{beamline}", "name": beamline, "facility": FACILITY}
 
 
-def _investigation(root: Any) -> dict[str, Any]:
-    proposal, beamline = _required(root, "experiment"), _required(root, "instrument").upper()
-    dates = {"start_date": _text(root, "startDate"), "end_date": _text(root, "endDate")}
+def _investigation(root: Element) -> dict[str, Any]:
+    proposal, beamline = (
+        required_text(root, "experiment"),
+        required_text(root, "instrument").upper(),
+    )
+    dates = {"start_date": _moment(root, "startDate"), "end_date": _moment(root, "endDate")}
     return {
         "name": f"{proposal} at {beamline}",
         "pid": f"icat:{proposal}:{beamline}",
@@ -152,6 +137,7 @@ def _parameter(name: str, value: str) -> dict[str, Any]:
     return {"name": name, "value": number, "unit": unit}
 
 
+@cache
 def _units() -> dict[str, str]:
     rules = profiles.load("human-organs").parameters.values()
     return {rule.icat: rule.unit for rule in rules if rule.icat and rule.unit is not None}
@@ -172,6 +158,9 @@ def _from_update(body: bytes) -> dict[str, Any]:
     if not isinstance(paths, list) or not paths:
         raise Invalid("must be a list of at least one path", field="datasetPaths")
     parameter = _parameter(name, str(value))
+    locations = cast("list[Any]", paths)
+    if len(locations) > MAX_RECORDS:
+        raise Invalid(f"has {len(locations)} paths; at most {MAX_RECORDS}", field="datasetPaths")
     fields = {f"parameters.{name}": {k: v for k, v in parameter.items() if k != "name"}}
-    pids = dict.fromkeys(pid_of(str(p)) for p in cast("list[Any]", paths))
+    pids = dict.fromkeys(pid_of(str(p)) for p in locations)
     return {"kind": "patch", "records": [{"pid": pid, "fields": fields} for pid in pids]}

@@ -34,6 +34,7 @@ LEASE = timedelta(seconds=60)
 MAX_PAGE_JOBS = 500  # unfinished jobs loaded together to find one that may run
 MAX_PAGES = 20
 UNFINISHED = ("accepted", "working")
+NOT_DONE = ("partial", "refused")  # results of jobs that may be sent again
 MAX_ANSWER_BYTES = 8_000_000  # half of what a MongoDB document may have
 MAX_EVENT_ANSWER_BYTES = 1_000_000  # of an answer in its event: less than MAX_EVENT_BYTES
 
@@ -56,6 +57,7 @@ class NewJob:
     content: str  # the job as JSON
     content_hash: str
     dropped: int  # private values
+    dropped_fields: Sequence[str]  # where they were
     datasets: int  # or records
 
 
@@ -71,6 +73,7 @@ class Claim:
     attempts: int
     sender: str | None = None
     dropped: int = 0
+    dropped_fields: tuple[str, ...] = ()
 
 
 class JobStore:
@@ -98,20 +101,44 @@ class JobStore:
             earlier: Doc | None = await self._jobs.find_one({"_id": job.job_id})
             if earlier:
                 return earlier
-            await self._contents.replace_one(
-                {"_id": f"{job.job_id} {job.content_hash}"}, {"content": job.content}, upsert=True
-            )
-            counted: Doc = await self._counters.find_one_and_update(
-                {"_id": "jobs"},
-                {"$inc": {"seq": 1}},
-                upsert=True,
-                return_document=ReturnDocument.AFTER,
-            )
+            await self._store_content(job)
             try:
-                await self._jobs.insert_one(_new_row(job, counted["seq"], reply))
+                await self._jobs.insert_one(_new_row(job, await self._next_number(), reply))
             except DuplicateKeyError:
                 return await self._jobs.find_one({"_id": job.job_id})
         return None
+
+    async def reopen(self, earlier: Doc, job: NewJob, reply: ReplyTo | None) -> bool:
+        """Accepts a job again whose parts were refused: the reason may be gone, as a missing file.
+
+        Does nothing, and returns False, unless the content is the same and not all of it was
+        accepted. The job runs as if it were new, after the jobs that arrived before.
+        """
+        if earlier["hash"] != job.content_hash or earlier.get("result") not in NOT_DONE:
+            return False
+        with translate_errors():
+            await self._store_content(job)
+            row = _new_row(job, await self._next_number(), reply)
+            # the fence goes on, so that a replica with an old claim cannot finish it
+            row |= {"fence": earlier["fence"], "runs": earlier.get("runs", 1) + 1}
+            replaced = await self._jobs.replace_one(
+                {"_id": job.job_id, "state": "finished", "seq": earlier["seq"]}, row
+            )
+        return bool(replaced.modified_count)
+
+    async def _store_content(self, job: NewJob) -> None:
+        await self._contents.replace_one(
+            {"_id": f"{job.job_id} {job.content_hash}"}, {"content": job.content}, upsert=True
+        )
+
+    async def _next_number(self) -> int:
+        counted: Doc = await self._counters.find_one_and_update(
+            {"_id": "jobs"},
+            {"$inc": {"seq": 1}},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        return int(counted["seq"])
 
     async def add_reply(self, job_id: str, reply: ReplyTo) -> None:
         """Sends the job's answer to this queue as well, now or when the job is finished.
@@ -127,7 +154,9 @@ class JobStore:
                 return
             row: Doc | None = await self._jobs.find_one({"_id": job_id, "state": "finished"})
         if row:
-            await self.send_answer(JobAnswer.model_validate(row["answer"]), reply)
+            answer = JobAnswer.model_validate(row["answer"])
+            old = {"repeated": True, "finished_at": row["finished_at"]}
+            await self.send_answer(answer.model_copy(update=old), reply)
 
     async def send_answer(self, answer: JobAnswer, reply: ReplyTo | None) -> None:
         """Sends an answer to one queue, without storing it."""
@@ -157,8 +186,10 @@ class JobStore:
         """
         digest = hashlib.sha256(body).hexdigest()
         own_id = f"refused-{digest[:16]}"
-        answer = JobAnswer(job_id=job_id or own_id, result="refused", problems=(problem,))
         now = datetime.now(UTC)
+        answer = JobAnswer(
+            job_id=job_id or own_id, result="refused", problems=(problem,), finished_at=now
+        )
         row: Doc = {
             "_id": own_id,
             "subjects": [],
@@ -242,6 +273,7 @@ class JobStore:
             attempts=leased["attempts"],
             sender=leased.get("sender"),
             dropped=leased.get("dropped", 0),
+            dropped_fields=tuple(leased.get("dropped_fields", ())),
         )
 
     async def extend(self, claim: Claim) -> bool:
@@ -272,6 +304,8 @@ class JobStore:
 
         Does nothing if the job was leased to another replica.
         """
+        now = datetime.now(UTC)
+        answer = answer.model_copy(update={"finished_at": now})
         answer = shorten_answer(answer, MAX_ANSWER_BYTES)
 
         async def work(session: Session) -> None:
@@ -280,7 +314,7 @@ class JobStore:
                 {
                     "$set": {
                         "state": "finished",
-                        "finished_at": datetime.now(UTC),
+                        "finished_at": now,
                         "answer": answer.model_dump(mode="json"),
                         "result": answer.result,
                     }
@@ -337,6 +371,7 @@ def _new_row(job: NewJob, seq: int, reply: ReplyTo | None) -> Doc:
         "hash": job.content_hash,
         "correlation_id": current_correlation_id(),
         "dropped": job.dropped,
+        "dropped_fields": list(job.dropped_fields),
         "datasets": job.datasets,
         "seq": seq,
         "state": "accepted",
