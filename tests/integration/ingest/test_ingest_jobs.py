@@ -71,8 +71,26 @@ async def test_the_same_job_again_gives_the_same_answer_and_no_work(ingest: Inge
     first = await ingest.run(job(dataset_part("a"), job_id="j1"))
     await ingest.all_events()
     second = await ingest.run(job(dataset_part("a"), job_id="j1"))
-    assert second == first
+    assert second == first.model_copy(update={"repeated": True})
+    assert second.finished_at is not None
     assert await ingest.all_events() == []
+
+
+async def test_a_refused_job_runs_again_when_its_files_are_there(ingest: Ingest) -> None:
+    present = ingest.file("hoa/x", "f.txt", b"abc")
+    (ingest.root / "hoa/x/f.txt").unlink()
+    given = job(dataset_part("a", folder="hoa/x", files=[present]), dataset_part("b"), job_id="j1")
+    first = await ingest.run(given)
+    assert results(first) == {"D1_kidney": "registered", "a": "refused", "b": "registered"}
+    again = await ingest.run(given)
+    assert (results(again)["a"], again.repeated) == ("refused", False)
+    assert ingest.file("hoa/x", "f.txt", b"abc") == present
+    third = await ingest.run(given)
+    assert results(third) == {"D1_kidney": "registered", "a": "registered", "b": "registered"}
+    assert (third.result, third.repeated) == ("done", False)
+    stored = (await ingest.http.get("/jobs/j1")).json()
+    assert stored["answer"]["result"] == "done"
+    assert (await ingest.run(given)).repeated
 
 
 async def test_the_same_content_in_another_job_changes_nothing(ingest: Ingest) -> None:
@@ -229,6 +247,9 @@ async def test_a_date_of_death_reaches_no_record_log_or_event(
     assert "2019-12-24" not in events + stored + caplog.text
     assert '"id": "D1"' in events
     assert json.loads(stored)["dropped"] == 2
+    places = [f"datasets[0].details.donor.{name}" for name in ("date_of_death", "hospital")]
+    assert answer.dropped_fields == tuple(places)
+    assert json.loads(stored)["dropped_fields"] == places
 
 
 async def test_a_doi_of_two_datasets_is_registered_with_a_warning(ingest: Ingest) -> None:

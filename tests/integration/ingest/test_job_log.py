@@ -50,6 +50,7 @@ def new_job(job_id: str, *subjects: str) -> NewJob:
         content="{}",
         content_hash="h",
         dropped=0,
+        dropped_fields=(),
         datasets=1,
     )
 

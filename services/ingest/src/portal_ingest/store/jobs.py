@@ -155,7 +155,8 @@ class JobStore:
             row: Doc | None = await self._jobs.find_one({"_id": job_id, "state": "finished"})
         if row:
             answer = JobAnswer.model_validate(row["answer"])
-            old = {"repeated": True, "finished_at": row["finished_at"]}
+            finished = answer.finished_at or row["finished_at"]
+            old = {"repeated": True, "finished_at": finished}
             await self.send_answer(answer.model_copy(update=old), reply)
 
     async def send_answer(self, answer: JobAnswer, reply: ReplyTo | None) -> None:
