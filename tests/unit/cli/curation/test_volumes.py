@@ -52,6 +52,14 @@ def test_other_volumes_are_a_warning_if_one_fits(folder: CuratedFolder) -> None:
     assert [p[1] for p in wrong.problems] == ["shape_x is 7 here, but v.zarr (OME-Zarr) has 6"]
 
 
+def test_all_volumes_are_problems_if_none_is_like_the_claims(folder: CuratedFolder) -> None:
+    write_zarr(folder.path / "a.zarr")
+    write_zarr(folder.path / "b.zarr", unit=None)
+    found = folder.curate(shape_x=60, shape_y=50, shape_z=40, voxel_size="2 um")
+    assert len(found.problems) == 7
+    assert found.warnings == []
+
+
 def test_the_volume_with_a_wrong_voxel_is_a_problem_beside_its_own_slices(
     folder: CuratedFolder,
 ) -> None:

@@ -64,13 +64,9 @@ class Comparison:
         return self.image.format == "PNG" and not self.confirmed
 
     @property
-    def is_compared(self) -> bool:
-        return bool(self.confirmed or self.contradictions)
-
-    @property
-    def distance(self) -> tuple[int, int]:
+    def distance(self) -> tuple[bool, int, int]:
         """Sorts the images that fit best first."""
-        return len(self.contradictions), -len(self.confirmed)
+        return not self.fits, -len(self.confirmed), len(self.contradictions)
 
     @property
     def contradicted(self) -> set[str]:

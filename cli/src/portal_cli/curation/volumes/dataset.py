@@ -180,21 +180,16 @@ class DatasetCheck:
                 report(one.file.name, f"{more} more slices differ from the others")
 
     def _report_volumes(self, volumes: Sequence[_Candidate]) -> None:
-        fitting = [c for c in volumes if c.comparison.fits]
-        compared = [c.comparison for c in volumes if c.comparison.is_compared]
-        closest = min((comparison.distance for comparison in compared), default=None)
+        comparisons = [one.comparison for one in volumes]
         for one in volumes:
-            comparison = one.comparison
+            comparison, findings = one.comparison, self.findings
             if not comparison.contradictions:
-                for remark in comparison.remarks:
-                    self.findings.warnings.append(_described(one, remark, suggest=False))
+                findings.warnings += [
+                    _described(one, remark, suggest=False) for remark in comparison.remarks
+                ]
                 continue
-            is_other = (
-                any(c.comparison.confirmed & comparison.contradicted for c in fitting)
-                if fitting
-                else comparison.distance != closest or comparison.is_preview
-            )
-            target = self.findings.warnings if is_other else self.findings.problems
+            is_other = _is_other(comparison, comparisons)
+            target = findings.warnings if is_other else findings.problems
             target += [
                 _described(one, contradiction) for contradiction in comparison.contradictions
             ]
@@ -215,6 +210,18 @@ def _best(file: LogicalFile, series: Series, claims: Claims) -> _Candidate | Non
     volumes = [one for one in found if one.image.is_volume]
     best = min(volumes or found, key=lambda one: one.distance, default=None)
     return _Candidate(file, series, best) if best else None
+
+
+def _is_other(one: Comparison, volumes: Sequence[Comparison]) -> bool:
+    """Whether an image with contradictions is another one than the volume that is described.
+
+    It is if another image has what it contradicts as claimed, or is closer to the claims.
+    """
+    fitting = [other for other in volumes if other.fits]
+    if fitting:
+        return any(other.confirmed & one.contradicted for other in fitting)
+    similar = [other.distance for other in volumes if other.confirmed]
+    return one.is_preview or one.distance > min(similar, default=one.distance)
 
 
 def _described(one: _Candidate, contradiction: Contradiction, *, suggest: bool = True) -> Problem:
