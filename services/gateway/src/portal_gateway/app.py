@@ -27,7 +27,7 @@ from portal_gateway.engine.client import Engine
 from portal_gateway.errors import BadRequest, ResourceNotFound
 from portal_gateway.http import responses
 from portal_gateway.openapi import document
-from portal_gateway.routes import downloads, history
+from portal_gateway.routes import api_manual, downloads, history
 from portal_gateway.routes.citation import CitationRoutes
 from portal_gateway.routes.panosc import PanoscApi, SearchApiMiddleware
 from portal_gateway.routes.record_pages import RecordPages
@@ -72,9 +72,9 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
     app = FastAPI(
         title="Human Organs Open Data portal",
         lifespan=lifespan,
-        docs_url="/api/docs",
+        docs_url=None,  # its page loads scripts from other origins: see api_manual
         redoc_url=None,
-        openapi_url="/api/openapi.json",
+        openapi_url=api_manual.OPENAPI_PATH,
     )
     service.app(app)
     service.add_check("search", engine.check_health)
@@ -96,6 +96,7 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
     records = CitedRecordLoader(catalogue, site_url=settings.site_url)
     app.router.routes.extend(CitationRoutes(catalogue, records).routes())
     app.router.routes.extend(RecordPages(searcher, catalogue).routes())
+    app.router.routes.extend(api_manual.routes())
     app.router.routes.extend(api.routes())
     app.add_middleware(SearchApiMiddleware, api=api)
     app.add_middleware(

@@ -1,4 +1,7 @@
-"""HTML pages of records, tombstones and downloads. All values are escaped; there are no scripts."""
+"""HTML pages of records, tombstones and downloads. All values are escaped.
+
+Only the manual of the API has scripts, of this origin.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,8 +10,9 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from portal_shared.contracts.identifiers import doi_url
 
+CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'"
 HEADERS = {
-    "content-security-policy": "default-src 'none'; base-uri 'none'; form-action 'none'",
+    "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
 }
 HTML = "text/html; charset=utf-8"
@@ -77,6 +81,11 @@ def staging_page(datasets: Iterable[Mapping[str, Any]]) -> str:
 
 def links_page(title: str, addresses: Mapping[str, str]) -> str:
     return _render("links.html", title, addresses=addresses)
+
+
+def manual_page(path: str) -> str:
+    """Returns the page of the API's manual; its scripts and styles are below `path`."""
+    return _render("manual.html", "Manual of the API", path=path)
 
 
 def landing_path(level: str, pid: str) -> str:

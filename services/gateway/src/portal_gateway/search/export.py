@@ -1,11 +1,13 @@
 """Exports a search as a CSV or TSV table, which is sent while it is read.
 
-A cell that a spreadsheet would take for a formula gets an apostrophe in front.
+A cell that a spreadsheet would take for a formula gets an apostrophe in front, in the header too. A
+spreadsheet with another separator sees further cells inside of a cell: each of them, too.
 """
 
 import csv
 import io
 import json
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -23,7 +25,11 @@ from portal_gateway.search.planner import Plan, Searcher
 
 MAX_COLUMNS = 100
 VALUE_SEPARATOR = "; "  # in a cell with several values
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# A formula begins at the start of a cell, or after what another spreadsheet takes for a separator;
+# blanks and quotation marks before it do not count. Full-width signs count as signs.
+_SIGN = r"([\s\"']*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])"
+_FORMULA, _FIRST_FORMULA = re.compile(rf"(?:^|(?<=[;,|\t])){_SIGN}"), re.compile(rf"^{_SIGN}")
+_BREAKS = re.compile(r"[\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029]")
 _NAME_FIELDS = {"techniques": "name", "samples": "name", "instrument": "name"}
 _RELATIONS = {DATASET.name: ("instrument", "techniques", "samples"), DOCUMENT.name: ("members",)}
 
@@ -110,18 +116,18 @@ class Exporter:
     async def _read_parts(
         self, search: Search, columns: Sequence[Column], table_format: TableFormat
     ) -> AsyncGenerator[bytes]:
-        header = _encode([[c.header for c in columns]], table_format)
+        head = encode([header(columns)], table_format)
         remaining, skip = search.paging.limit, search.paging.skip
         async for batch in self._read_batches(search, columns):
             rows = batch[skip:] if remaining is None else batch[skip:][:remaining]
             skip = max(0, skip - len(batch))
             remaining = None if remaining is None else remaining - len(rows)
-            yield header + _encode([[cell(c, row) for c in columns] for row in rows], table_format)
-            header = b""
+            yield head + encode([[cell(c, row) for c in columns] for row in rows], table_format)
+            head = b""
             if remaining == 0:
                 return
-        if header:
-            yield header
+        if head:
+            yield head
 
     async def _read_batches(
         self, search: Search, columns: Sequence[Column]
@@ -154,7 +160,12 @@ def _includes(entity: Entity, columns: Sequence[Column]) -> list[Include]:
     return found
 
 
-def _encode(lines: list[list[Any]], table_format: TableFormat) -> bytes:
+def header(columns: Sequence[Column]) -> list[str]:
+    """Returns the cells of the first line."""
+    return [neutral(column.header) for column in columns]
+
+
+def encode(lines: list[list[Any]], table_format: TableFormat) -> bytes:
     text = io.StringIO()
     csv.writer(text, delimiter=table_format.delimiter).writerows(lines)
     return text.getvalue().encode("utf-8", "replace")
@@ -165,9 +176,14 @@ def cell(column: Column, row: Row) -> str | int | float:
     values = _values(column, row)
     if len(values) == 1 and coercion.is_number(values[0]):
         return values[0]
-    text = VALUE_SEPARATOR.join(_text(v) for v in values)
-    text = " ".join(text.split()) if any(c in text for c in "\t\r\n") else text
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    parts = (neutral(v) if isinstance(v, str) else json.dumps(v) for v in values)
+    return _FIRST_FORMULA.sub(r"\1'", VALUE_SEPARATOR.join(parts))
+
+
+def neutral(text: str) -> str:
+    """Returns a text without line breaks, with an apostrophe before what could be a formula."""
+    text = " ".join(text.split()) if _BREAKS.search(text) else text
+    return _FORMULA.sub(r"\1'", text)
 
 
 def _text(value: Any) -> str:
