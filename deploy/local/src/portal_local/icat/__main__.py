@@ -10,6 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from portal_local.icat.operations import IcatOptions, IcatService
+from portal_local.icat.schema.collation import COLLATIONS
 from portal_local.icat.schema.schema import load
 from portal_local.icat.server import IcatServer
 from portal_local.icat.wire.wsdl import xsd
@@ -31,6 +32,7 @@ def main() -> None:
             lifetime_minutes=options.lifetime_minutes,
             max_entities=options.max_entities,
             zone=options.server_tz,
+            collation=options.collation,
             restore_seconds=options.restore_seconds,
             strict_nested=options.strict_nested_errors,
         ),
@@ -76,6 +78,12 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--max-entities", type=_count, default=10_000, help="limit of one answer")
     parser.add_argument(
         "--server-tz", type=_zone, default="UTC", help="time zone of dates without one"
+    )
+    parser.add_argument(
+        "--collation",
+        choices=COLLATIONS,
+        default=COLLATIONS[0],
+        help="how the database compares text: as MariaDB does by default, or exactly",
     )
     parser.add_argument(
         "--restore-seconds",

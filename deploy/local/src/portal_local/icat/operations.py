@@ -34,6 +34,7 @@ class IcatOptions:
     lifetime_minutes: float = 120.0
     max_entities: int = 10_000
     zone: tzinfo = UTC
+    collation: str = "general_ci"
     strict_nested: bool = False
     restore_seconds: float = 0.0  # of IDS, from the archive
 
@@ -45,7 +46,7 @@ class IcatService:
         rights = Rights(schema, planner, options.root_users)
         self._schema = schema
         self._options = options
-        self._store = Store(options.folder, schema)
+        self._store = Store(options.folder, schema, options.collation)
         self._sessions = Sessions(options.passwords, options.lifetime_minutes)
         self._rights = rights
         self._decoder = BeanDecoder(schema, values)

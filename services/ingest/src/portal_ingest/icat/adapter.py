@@ -17,7 +17,8 @@ from portal_shared.runtime.errors import Invalid, Unavailable
 from portal_ingest.icat import datasets, publications
 from portal_ingest.icat.client import DatabaseRefusal, IcatClient, connect, translated
 from portal_ingest.icat.datasets import DatasetWrite, DatasetWriter
-from portal_ingest.icat.mapping import LONG, DatasetEntry, ParameterEntry, PublicationEntry, cut
+from portal_ingest.icat.mapping import DatasetEntry, ParameterEntry, PublicationEntry
+from portal_ingest.icat.names import LONG, cut
 from portal_ingest.icat.reference_cache import ReferenceCache
 from portal_ingest.settings import IngestSettings
 
@@ -49,8 +50,8 @@ class Icat:
         """Creates the dataset, or updates the existing one; returns its id.
 
         `known_id`: its id if it was registered before. `maybe_written`: an earlier attempt may have
-        succeeded. A dataset that others wrote is only changed with `take_over`. Raises Invalid if
-        ICAT refuses the dataset, Unavailable to try again.
+        succeeded. A dataset that is not known as this one is only changed with `take_over`. Raises
+        NameTaken without it, Invalid if ICAT refuses the dataset, Unavailable to try again.
         """
         write = DatasetWrite(
             entry, known_id=known_id, maybe_written=maybe_written, take_over=take_over

@@ -7,6 +7,7 @@ schema is the slowest part of the library, so each kind is built once and copied
 import copy
 import http.client
 import math
+import re
 import threading
 import xml.sax
 from collections.abc import Generator
@@ -33,6 +34,14 @@ PERMANENT = (
     icat.exception.ICATValidationError,
     icat.exception.ICATPrivilegesError,
     icat.exception.ICATNotImplementedError,
+)
+# Messages of the drivers of ICAT's databases for what passes: locks, deadlocks, lost connections.
+TRANSIENT = re.compile(
+    r"TransactionRollback|Deadlock|Lock wait timeout|LockTimeout|QueryTimeout"
+    r"|Communications link|CommunicationsException|Connection (?:is )?closed"
+    r"|No operations allowed after|NonTransientConnection|PoolingException"
+    r"|Error in allocating a connection",
+    re.IGNORECASE,
 )
 TIMESTAMP = "{ts %Y-%m-%d %H:%M:%S}"  # ICAT reads it in its own time zone
 
@@ -216,6 +225,8 @@ def translated() -> Generator[None]:
 
 def _translate(error: icat.exception.ICATError) -> Exception:
     message = str(error.message)
+    if isinstance(error, icat.exception.ICATInternalError) and TRANSIENT.search(message):
+        return Unavailable(f"ICAT's database: {message}")
     if isinstance(error, PERMANENT):
         return Invalid(f"ICAT refused the request: {message}", field="icat")
     if "Unexpected DB response" in message or "core.IcatException" in message:

@@ -25,7 +25,9 @@ COUNTS = {
     bean: f"SELECT COUNT(o) FROM {bean} o WHERE o.dataset.id = {{owner}}"  # noqa: S608  # likewise
     for bean in ROWS
 }
-PARAMETER = "SELECT o FROM DatasetParameter o WHERE o.dataset.id = {owner} AND o.type.name = {name}"
+PARAMETER = (
+    "SELECT o FROM DatasetParameter o WHERE o.dataset.id = {owner} AND o.type.id = {type_id}"
+)
 BY_ID = "SELECT o.id FROM Dataset o WHERE o.id = {known_id}"
 
 
@@ -46,6 +48,14 @@ def find_dois(client: IcatClient, ids: Sequence[int]) -> dict[int, str | None]:
     among = ", ".join(str(int(i)) for i in ids)
     found = client.search(f"SELECT o FROM Dataset o WHERE o.id IN ({among})")  # noqa: S608  # numbers
     return {int(one.id): one.doi for one in found}
+
+
+class NameTaken(Exception):
+    """ICAT has a dataset of this name that is not known to be the one to write."""
+
+    def __init__(self, icat_id: int) -> None:
+        super().__init__(icat_id)
+        self.icat_id = icat_id
 
 
 class DatasetWriter:
@@ -70,6 +80,7 @@ class DatasetWriter:
         ):
             existing = _find(client, investigation, entry.name)
             if existing is None:
+                _refuse_look_alike(client, investigation, entry.name)
                 raise
             return self._reconcile_existing(client, existing, write)
         created = int(dataset.id)
@@ -78,21 +89,14 @@ class DatasetWriter:
         return created
 
     def _reconcile_existing(self, client: IcatClient, existing: int, write: DatasetWrite) -> int:
-        """Updates the dataset if the portal wrote it, or if it may take it over.
-
-        Raises Invalid if others wrote it.
-        """
+        """Updates the dataset if it is this one, or if it may take it over. Raises NameTaken."""
         if write.known_id == existing or write.take_over:
             return self._update(client, existing, write.entry)
         if write.maybe_written and self._matches(client, existing, write.entry):
             return existing
         if write.maybe_written and self._is_partial(client, existing, write.entry):
             return self._update(client, existing, write.entry)
-        reason = (
-            f"ICAT already has a dataset {write.entry.name!r} that this portal did not write;"
-            " choose another name, or send the job with take_over to change that dataset"
-        )
-        raise Invalid(reason, field="name")
+        raise NameTaken(existing)
 
     def _matches(self, client: IcatClient, existing: int, entry: DatasetEntry) -> bool:
         """Returns whether an earlier attempt wrote the dataset, and only its response was lost."""
@@ -130,7 +134,7 @@ class DatasetWriter:
     ) -> None:
         """Creates or replaces one text parameter of a dataset."""
         parameter = self._parameter(client, facility, entry)
-        for old in client.read(PARAMETER, owner=dataset_id, name=entry.name):
+        for old in client.read(PARAMETER, owner=dataset_id, type_id=int(parameter.type.id)):
             if old.stringValue == parameter.stringValue:
                 return
             client.delete(old)
@@ -230,13 +234,28 @@ def _by_id(client: IcatClient, known_id: int | None) -> int | None:
     return int(found[0]) if found else None
 
 
-def _find(client: IcatClient, investigation: int, name: str) -> int | None:
-    found = client.read(
-        "SELECT o.id FROM Dataset o WHERE o.investigation.id = {owner} AND o.name = {name}",
+def _of_name(client: IcatClient, investigation: int, name: str) -> list[Any]:
+    """Returns the dataset of this name, or one that ICAT's database takes for it."""
+    return client.read(
+        "SELECT o FROM Dataset o WHERE o.investigation.id = {owner} AND o.name = {name}",
         owner=investigation,
         name=name,
     )
-    return int(found[0]) if found else None
+
+
+def _find(client: IcatClient, investigation: int, name: str) -> int | None:
+    exact = [one for one in _of_name(client, investigation, name) if one.name == name]
+    return int(exact[0].id) if exact else None
+
+
+def _refuse_look_alike(client: IcatClient, investigation: int, name: str) -> None:
+    """Raises Invalid if ICAT has a dataset that its database takes for one of this name."""
+    for other in _of_name(client, investigation, name):
+        reason = (
+            f"ICAT already has a dataset '{other.name}' in the same investigation, and its database"
+            f" compares names without case, accents and trailing spaces; rename {name!r}"
+        )
+        raise Invalid(reason, field="name")
 
 
 def _replace(client: IcatClient, dataset_id: int, bean: str, rows: list[Any]) -> None:

@@ -1,10 +1,8 @@
 """Maps records to entries of ICAT: names, units and lengths that fit its schema.
 
-Descriptive texts are cut to the length of their column. Names that identify something are cut with
-a digest, so that two long names stay different.
+Descriptive texts are cut to the length of their column; names that identify something by `names`.
 """
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +15,21 @@ from portal_shared.contracts.records import (
     File,
     Funding,
     Member,
+    Person,
     RelatedItem,
     Technique,
 )
 from portal_shared.profile import ParameterRule, Profile
 
-SHORT, LONG = 255, 4000  # characters of text columns
+from portal_ingest.icat.names import (
+    LONG,
+    SHORT,
+    cut,
+    cut_name,
+    distinct_names,
+    one_of_each,
+)
+
 LOCATION = 511  # characters
 _NUMBERS = re.compile(r"\d+")
 MAX_FILES = 500  # longer lists become logical files
@@ -108,18 +115,6 @@ class PublicationEntry:
     subjects: tuple[str, ...] = ()
 
 
-def cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def cut_name(text: str, length: int = SHORT) -> str:
-    """Returns a text of at most that length, different for different names."""
-    if len(text) <= length:
-        return text
-    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return f"{text[: length - 14]}… {digest}"
-
-
 def dataset_entry(
     dataset: Dataset, files: tuple[FileEntry, ...] | None, profile: Profile
 ) -> DatasetEntry:
@@ -194,8 +189,9 @@ def file_entries(folder: str | None, files: Sequence[File]) -> tuple[FileEntry, 
         for file in files:
             grouped.add(file)
         return grouped.entries()
+    names = distinct_names(cut_name(f.location) for f in files)
     return tuple(
-        FileEntry(cut_name(f.location), cut(base + f.location, LOCATION), f.size, f.sha256)
+        FileEntry(names[cut_name(f.location)], cut(base + f.location, LOCATION), f.size, f.sha256)
         for f in files
     )
 
@@ -220,12 +216,18 @@ class LogicalFiles:
         self._sizes[name] = self._sizes.get(name, 0) + (file.size or 0)
 
     def entries(self) -> tuple[FileEntry, ...]:
-        return tuple(self._entry(name, size) for name, size in sorted(self._sizes.items()))
-
-    def _entry(self, name: str, size: int) -> FileEntry:
-        file = self._single.get(name)
-        place, checksum = (file.location, file.sha256) if file else (name, None)
-        return FileEntry(cut_name(place), cut(self._base + place, LOCATION), size, checksum)
+        single = self._single
+        places = {n: single[n].location if n in single else n for n in sorted(self._sizes)}
+        names = distinct_names(cut_name(place) for place in places.values())
+        return tuple(
+            FileEntry(
+                names[cut_name(place)],
+                cut(self._base + place, LOCATION),
+                self._sizes[name],
+                single[name].sha256 if name in single else None,
+            )
+            for name, place in places.items()
+        )
 
 
 def _group_of(location: str) -> str:
@@ -241,7 +243,7 @@ def publication_entry(
     document: Document, doi: str, profile: Profile, parts: Sequence[str] = ()
 ) -> PublicationEntry:
     """Returns the publication of a document; `parts` are the DOIs of its datasets."""
-    related = [*document.related, *(RelatedItem(relation="HasPart", identifier=d) for d in parts)]
+    related = [*(RelatedItem(relation="HasPart", identifier=d) for d in parts), *document.related]
     return PublicationEntry(
         facility=profile.icat.facility,
         doi=doi,
@@ -253,8 +255,10 @@ def publication_entry(
         published=document.release_date,
         dates=_dates(document),
         funding=document.funding,
-        related=tuple({r.identifier: r for r in related if len(r.identifier) <= SHORT}.values()),
-        subjects=tuple(dict.fromkeys(cut_name(k) for k in document.keywords)),
+        related=one_of_each(
+            (r for r in related if len(r.identifier) <= SHORT), lambda r: r.identifier
+        ),
+        subjects=one_of_each(map(cut_name, document.keywords), str),
     )
 
 
@@ -270,15 +274,19 @@ def _people(members: Sequence[Member]) -> list[Member]:
     found: dict[str, Member] = {}
     for member in members:
         if member.person:
-            found.setdefault(member.person.id, member)
+            found.setdefault(_user_name(member.person), member)
     return list(found.values())
+
+
+def _user_name(person: Person) -> str:
+    return cut_name(person.orcid or person.id)
 
 
 def _user(member: Member, number: int) -> UserEntry:
     person = member.person
     assert person is not None  # noqa: S101  # _people returns members with a person
     return UserEntry(
-        name=cut_name(person.orcid or person.id),
+        name=_user_name(person),
         full_name=cut(person.full_name, SHORT),
         given_name=person.first_name,
         family_name=person.last_name,

@@ -6,7 +6,8 @@ from typing import Any
 
 from portal_ingest.icat import collections
 from portal_ingest.icat.client import IcatClient, literal
-from portal_ingest.icat.mapping import SHORT, PublicationEntry, UserEntry, cut
+from portal_ingest.icat.mapping import PublicationEntry, UserEntry
+from portal_ingest.icat.names import SHORT, cut
 from portal_ingest.icat.reference_cache import ReferenceCache
 
 

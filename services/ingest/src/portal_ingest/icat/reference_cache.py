@@ -1,9 +1,15 @@
-"""Caches the ids of shared entities in ICAT for all threads; creates missing ones on first use."""
+"""Caches the ids of shared entities in ICAT for all threads; creates missing ones on first use.
+
+ICAT's database may find a look-alike (see `names`): what it finds is compared exactly, and an
+entity whose name is taken by a look-alike gets a name of its own.
+"""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import icat.exception
@@ -12,14 +18,12 @@ from portal_shared.runtime.errors import Invalid, Unavailable
 
 from portal_ingest.icat.client import IcatClient
 from portal_ingest.icat.mapping import (
-    SHORT,
     InvestigationEntry,
     ParameterEntry,
     SharedEntity,
     UserEntry,
-    cut,
-    cut_name,
 )
+from portal_ingest.icat.names import SHORT, cut, cut_name, own_name
 
 USED_TYPE_ATTRIBUTES = {  # ICAT checks a parameter by these attributes of its type
     "id",
@@ -38,7 +42,7 @@ USED_TYPE_ATTRIBUTES = {  # ICAT checks a parameter by these attributes of its t
 }
 VALUE_TYPES = {str: "STRING", float: "NUMERIC", datetime: "DATE_AND_TIME"}
 BY_FACILITY_AND_NAME = {
-    bean: f"SELECT o.id FROM {bean} o"  # noqa: S608  # our own names
+    bean: f"SELECT o FROM {bean} o"  # noqa: S608  # our own names
     " WHERE o.facility.id = {owner} AND o.name = {name}"
     for bean in ("InvestigationType", "DatasetType", "Instrument", "DataPublicationType")
 }
@@ -55,119 +59,126 @@ class ReferenceCache:
             self._ids.clear()
             self._types.clear()
 
-    def _get_or_create(
-        self,
-        key: tuple[str, ...],
-        find: Callable[[], list[Any]],
-        build: Callable[[], Any],
-    ) -> int:
+    def _get_or_create(self, key: tuple[str, ...], lookup: "Lookup", name: str) -> int:
         """Returns the cached id of the entity; finds or creates it the first time."""
         with self._lock:
             entity_id = self._ids.get(key)
             if entity_id is None:
-                found = _find_or_create(key, find, build)
-                entity_id = self._ids[key] = int(found[0])
+                entity_id = self._ids[key] = int(lookup.find_or_create(name).id)
             return entity_id
 
     def facility(self, client: IcatClient, name: str) -> int:
-        return self._get_or_create(
-            ("facility", name),
-            lambda: client.read("SELECT o.id FROM Facility o WHERE o.name = {name}", name=name),
-            lambda: client.make("facility", name=name),
-        )
+        with self._lock:
+            if ("facility", name) not in self._ids:
+                [found, *_] = _find_or_create(
+                    lambda: client.read(
+                        "SELECT o FROM Facility o WHERE o.name = {name}", name=name
+                    ),
+                    lambda: client.make("facility", name=name),
+                )
+                if found.name != name:
+                    reason = (
+                        f"the facility is {found.name!r} in ICAT and {name!r} in the profile; write"
+                        " it in the profile as in ICAT"
+                    )
+                    raise Invalid(reason, field="icat")
+                self._ids["facility", name] = int(found.id)
+            return self._ids["facility", name]
 
     def of_facility(
         self, client: IcatClient, bean: str, facility: str, name: str, **attributes: Any
     ) -> int:
         """Returns an InvestigationType, DatasetType, Instrument or DataPublicationType."""
         owner = self.facility(client, facility)
-        return self._get_or_create(
-            (bean, facility, name),
-            lambda: client.read(BY_FACILITY_AND_NAME[bean], owner=owner, name=name),
-            lambda: client.make(
+        lookup = Lookup(
+            lambda name: client.read(BY_FACILITY_AND_NAME[bean], owner=owner, name=name),
+            lambda name: client.make(
                 bean, facility=client.stub("facility", owner), name=name, **attributes
             ),
         )
+        return self._get_or_create((bean, facility, name), lookup, name)
 
     def investigation(self, client: IcatClient, facility: str, entry: InvestigationEntry) -> int:
         owner = self.facility(client, facility)
         kind = self.of_facility(client, "InvestigationType", facility, entry.type)
-        return self._get_or_create(
-            ("investigation", facility, entry.name, entry.visit_id),
-            lambda: client.read(
-                "SELECT o.id FROM Investigation o WHERE o.facility.id = {owner}"
+        lookup = Lookup(
+            lambda name: client.read(
+                "SELECT o FROM Investigation o WHERE o.facility.id = {owner}"
                 " AND o.name = {name} AND o.visitId = {visit}",
                 owner=owner,
-                name=entry.name,
+                name=name,
                 visit=entry.visit_id,
             ),
-            lambda: client.make(
+            lambda name: client.make(
                 "investigation",
                 facility=client.stub("facility", owner),
                 type=client.stub("investigationType", kind),
-                name=entry.name,
+                name=name,
                 visitId=entry.visit_id,
                 title=entry.title,
             ),
+            also={"visitId": entry.visit_id},
         )
+        key = ("investigation", facility, entry.name, entry.visit_id)
+        return self._get_or_create(key, lookup, entry.name)
 
     def sample(self, client: IcatClient, investigation: int, sample: SharedEntity) -> int:
-        return self._get_or_create(
-            ("sample", str(investigation), sample.name),
-            lambda: client.read(
-                "SELECT o.id FROM Sample o WHERE o.investigation.id = {owner} AND o.name = {name}",
+        lookup = Lookup(
+            lambda name: client.read(
+                "SELECT o FROM Sample o WHERE o.investigation.id = {owner} AND o.name = {name}",
                 owner=investigation,
-                name=sample.name,
+                name=name,
             ),
-            lambda: client.make(
+            lambda name: client.make(
                 "sample",
                 investigation=client.stub("investigation", investigation),
-                name=sample.name,
+                name=name,
                 pid=sample.pid,
             ),
         )
+        return self._get_or_create(("sample", str(investigation), sample.name), lookup, sample.name)
 
     def technique(self, client: IcatClient, technique: SharedEntity) -> int:
-        return self._get_or_create(
-            ("technique", technique.name),
-            lambda: client.read(
-                "SELECT o.id FROM Technique o WHERE o.name = {name}", name=technique.name
-            ),
-            lambda: client.make("technique", name=technique.name, pid=technique.pid),
+        lookup = Lookup(
+            lambda name: client.read("SELECT o FROM Technique o WHERE o.name = {name}", name=name),
+            lambda name: client.make("technique", name=name, pid=technique.pid),
         )
+        return self._get_or_create(("technique", technique.name), lookup, technique.name)
 
     def user(self, client: IcatClient, user: UserEntry) -> int:
-        return self._get_or_create(
-            ("user", user.name),
-            lambda: client.read("SELECT o.id FROM User o WHERE o.name = {name}", name=user.name),
-            lambda: client.make(
+        lookup = Lookup(
+            lambda name: client.read("SELECT o FROM User o WHERE o.name = {name}", name=name),
+            lambda name: client.make(
                 "user",
-                name=user.name,
+                name=name,
                 fullName=user.full_name,
                 givenName=user.given_name,
                 familyName=user.family_name,
                 orcidId=user.orcid,
             ),
         )
+        return self._get_or_create(("user", user.name), lookup, user.name)
 
     def funding(self, client: IcatClient, given: Funding) -> int:
         funder, award = cut_name(given.funder), cut_name(given.award or "none")
-        return self._get_or_create(
-            ("funding", funder, award),
-            lambda: client.read(
-                "SELECT o.id FROM FundingReference o"
+        lookup = Lookup(
+            lambda name: client.read(
+                "SELECT o FROM FundingReference o"
                 " WHERE o.funderName = {funder} AND o.awardNumber = {award}",
-                funder=funder,
+                funder=name,
                 award=award,
             ),
-            lambda: client.make(
+            lambda name: client.make(
                 "fundingReference",
-                funderName=funder,
+                funderName=name,
                 awardNumber=award,
                 funderIdentifier=given.funder_id,
                 awardTitle=cut(given.award_title, SHORT) if given.award_title else None,
             ),
+            name="funderName",
+            also={"awardNumber": award},
         )
+        return self._get_or_create(("funding", funder, award), lookup, funder)
 
     def parameter_type(self, client: IcatClient, facility: str, entry: ParameterEntry) -> Any:
         """Returns the whole type, because ICAT checks a parameter by its type as it was sent.
@@ -190,29 +201,59 @@ class ReferenceCache:
     ) -> Any:
         owner = self.facility(client, facility)
         key = (facility, name, units)
+        lookup = Lookup(
+            lambda name: client.read(
+                "SELECT o FROM ParameterType o WHERE o.facility.id = {owner}"
+                " AND o.name = {name} AND o.units = {units}",
+                owner=owner,
+                name=name,
+                units=units,
+            ),
+            lambda name: client.make(
+                "parameterType",
+                facility=client.stub("facility", owner),
+                name=name,
+                units=units,
+                valueType=value_type,
+                applicableToDataset=True,
+                applicableToDataCollection=True,
+            ),
+            also={"units": units},
+        )
         with self._lock:
             if key not in self._types:
-                found = _find_or_create(
-                    key,
-                    lambda: client.read(
-                        "SELECT o FROM ParameterType o WHERE o.facility.id = {owner}"
-                        " AND o.name = {name} AND o.units = {units}",
-                        owner=owner,
-                        name=name,
-                        units=units,
-                    ),
-                    lambda: client.make(
-                        "parameterType",
-                        facility=client.stub("facility", owner),
-                        name=name,
-                        units=units,
-                        valueType=value_type,
-                        applicableToDataset=True,
-                        applicableToDataCollection=True,
-                    ),
-                )
-                self._types[key] = _slim(found[0].instance)
+                self._types[key] = _slim(lookup.find_or_create(name).instance)
             return client.new(self._types[key])
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """How an entity is found and created by its name.
+
+    `also` is the rest of its key: attributes that must be equal, too. An empty unit may be stored
+    as null.
+    """
+
+    find: Callable[[str], list[Any]]
+    build: Callable[[str], Any]
+    name: str = "name"  # the attribute
+    also: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def find_or_create(self, name: str) -> Any:
+        """Returns the entity of this name, or of the name that it has beside a look-alike."""
+        for candidate in (name, own_name(name, *self.also.values())):
+            found = _find_or_create(partial(self.find, candidate), partial(self.build, candidate))
+            exact = [entity for entity in found if self._is_exact(entity, candidate)]
+            if exact:
+                return exact[0]
+        raise Invalid(
+            f"ICAT takes {name!r} for another name and cannot store both; choose another name",
+            field="icat",
+        )
+
+    def _is_exact(self, entity: Any, name: str) -> bool:
+        wanted = {self.name: name, **self.also}
+        return all((getattr(entity, n, None) or "") == value for n, value in wanted.items())
 
 
 def _slim(instance: Any) -> Any:
@@ -223,9 +264,8 @@ def _slim(instance: Any) -> Any:
     return instance
 
 
-def _find_or_create(
-    key: tuple[str, ...], find: Callable[[], list[Any]], build: Callable[[], Any]
-) -> list[Any]:
+def _find_or_create(find: Callable[[], list[Any]], build: Callable[[], Any]) -> list[Any]:
+    """Returns what ICAT finds, at least one: it may be a look-alike of what was built."""
     found = find()
     if found:
         return found
@@ -233,5 +273,5 @@ def _find_or_create(
         build().create()
     found = find()
     if not found:
-        raise Unavailable(f"ICAT does not find {key} after it was created")
+        raise Unavailable("ICAT does not find an entity after it was created")
     return found

@@ -7,6 +7,7 @@ lease finishes the job.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from portal_shared.contracts.jobs import DatasetIn, DocumentIn, Outcome, Problem
 from portal_shared.contracts.records import Dataset
@@ -24,7 +25,8 @@ from portal_ingest.domain.mapping import (
 )
 from portal_ingest.domain.stored_record import RecordWrite, StoredRecord
 from portal_ingest.icat.adapter import Icat
-from portal_ingest.icat.mapping import dataset_entry
+from portal_ingest.icat.datasets import NameTaken
+from portal_ingest.icat.mapping import DatasetEntry, dataset_entry
 from portal_ingest.records.file_list import FileList, FileListReader
 from portal_ingest.records.instruments import Instruments
 from portal_ingest.records.succession import Succession
@@ -109,12 +111,8 @@ class Registrar:
             raise Invalid(problem.reason, field="pid")
         unchanged_files = files.unchanged and old and old.icat_id
         entries = None if unchanged_files else files.icat_entries(record.folder)
-        icat_id = await self._icat.register(
-            dataset_entry(record, entries, task.profile),
-            known_id=old.icat_id if old else None,
-            maybe_written=old is not None,
-            take_over=task.take_over,
-        )
+        entry = dataset_entry(record, entries, task.profile)
+        icat_id = await self._register_in_icat(record.pid, entry, old, task)
         record = record.model_copy(update={"icat_id": icat_id})
         requested_public = part.dataset.is_public
         embargoed = requested_public and not record.is_public
@@ -140,6 +138,43 @@ class Registrar:
         return outcome(
             part, record.pid, updated.version, changed=True, supersedes=record.supersedes
         )
+
+    async def _register_in_icat(
+        self, pid: str, entry: DatasetEntry, old: StoredRecord | None, task: Task
+    ) -> int:
+        """Writes the dataset to ICAT and returns its id there.
+
+        Raises Invalid if its name is that of another record of the portal, or of a dataset of
+        others which the job may not take over.
+        """
+        known_id = old.icat_id if old else None
+        register = partial(
+            self._icat.register, entry, known_id=known_id, maybe_written=old is not None
+        )
+        try:
+            icat_id = await register(take_over=False)
+        except NameTaken as taken:
+            await self._refuse_other_record(taken.icat_id, pid, entry.name)
+            if not task.take_over:
+                reason = (
+                    f"ICAT already has a dataset {entry.name!r} that this portal did not write;"
+                    " choose another name, or send the job with take_over to change that dataset"
+                )
+                raise Invalid(reason, field="name") from taken
+            return await register(take_over=True)
+        if old is not None and icat_id != known_id:  # found by its name
+            await self._refuse_other_record(icat_id, pid, entry.name)
+        return icat_id
+
+    async def _refuse_other_record(self, icat_id: int, pid: str, name: str) -> None:
+        """Raises Invalid if the dataset in ICAT is that of another record of the portal."""
+        others = await self._records.others_with_icat_id(icat_id, pid)
+        if others:
+            reason = (
+                f"ICAT already has a dataset {name!r} in the same investigation: the one of"
+                f" {others[0]!r} in this portal; choose another name"
+            )
+            raise Invalid(reason, field="name")
 
     async def document(
         self, part: DocumentPart, members: Sequence[str], task: Task, place: str = "document"

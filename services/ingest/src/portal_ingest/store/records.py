@@ -51,6 +51,7 @@ class RecordStore:
             await self._records.create_index([("kind", ASCENDING), ("version", ASCENDING)])
             await self._records.create_index("datasets", sparse=True)
             await self._records.create_index("release_at", sparse=True)
+            await self._records.create_index("icat_id", sparse=True)
 
     async def find(self, pid: str) -> StoredRecord | None:
         with translate_errors():
@@ -103,6 +104,12 @@ class RecordStore:
                 {"_id": {"$in": list(pids)}, "icat_id": {"$ne": None}}, {"icat_id": 1}
             )
             return [row["icat_id"] async for row in rows]
+
+    async def others_with_icat_id(self, icat_id: int, pid: str) -> list[str]:
+        """Returns the pids of the other records that this dataset of ICAT is registered for."""
+        which = {"icat_id": icat_id, "_id": {"$ne": pid}}
+        with translate_errors():
+            return [row["_id"] async for row in self._records.find(which, {"_id": 1})]
 
     async def find_releasable(self) -> StoredRecord | None:
         """Returns a record whose embargo has ended."""

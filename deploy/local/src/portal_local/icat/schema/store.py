@@ -11,10 +11,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, LifoQueue
 
+from portal_local.icat.schema.collation import compare
 from portal_local.icat.schema.schema import Bean, Field, Schema
 
 _TYPES = {"Date": "INTEGER", "Long": "INTEGER", "Integer": "INTEGER", "boolean": "INTEGER"}
 _TYPES["Double"] = "REAL"
+_COLLATION = "general_ci"
 _SESSIONS = """
 CREATE TABLE IF NOT EXISTS "-sessions" (id TEXT PRIMARY KEY, user TEXT NOT NULL, ends REAL NOT NULL)
 """
@@ -29,10 +31,11 @@ def _lower(text: str | None) -> str | None:
 
 
 class Store:
-    def __init__(self, folder: Path, schema: Schema) -> None:
+    def __init__(self, folder: Path, schema: Schema, collation: str = "general_ci") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "icat.sqlite"
         self._schema = schema
+        self._is_exact = collation == "exact"
         self._lock = threading.Lock()
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
         self._writer = self._connect()
@@ -100,9 +103,11 @@ class Store:
             "journal_mode=WAL",
             "synchronous=NORMAL",
             "foreign_keys=ON",
-            "case_sensitive_like=ON",
+            f"case_sensitive_like={'ON' if self._is_exact else 'OFF'}",
         ):
             connection.execute(f"PRAGMA {pragma}")
+        if not self._is_exact:
+            connection.create_collation(_COLLATION, compare)
         functions: dict[str, Callable[[str | None], str | None]] = {
             "UPPER": _upper,
             "LOWER": _lower,
@@ -115,19 +120,19 @@ class Store:
         with self.write_transaction() as connection:
             connection.execute(_SESSIONS)
             for bean in self._schema.beans.values():
-                connection.execute(_table(bean))
+                connection.execute(_table(bean, "" if self._is_exact else f" COLLATE {_COLLATION}"))
                 for field in bean.ones:
                     if bean.key[:1] != (field.name,):  # else the index of the unique key serves
                         connection.execute(_index(bean, field))
 
 
-def _table(bean: Bean) -> str:
+def _table(bean: Bean, collate: str) -> str:
     lines = ["id INTEGER PRIMARY KEY AUTOINCREMENT"]
     for field in bean.columns:
         if field.name == "id":
             continue
         kind = "INTEGER" if field.relation == "ONE" else _TYPES.get(field.type, "TEXT")
-        line = f'"{field.column}" {kind}'
+        line = f'"{field.column}" {kind}{collate if kind == "TEXT" else ""}'
         if field.required:
             line += " NOT NULL"
         if field.relation == "ONE":
