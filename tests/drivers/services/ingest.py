@@ -26,9 +26,10 @@ WAIT_SECONDS = 60
 POLL_SECONDS = 0.05
 
 
-def icat_process(folder: Path) -> ServerProcess:
+def icat_process(folder: Path, *options: str) -> ServerProcess:
     """Returns the ICAT simulator, not yet started; it keeps its data and port when restarted."""
     arguments = ("-m", "portal_local.icat", "--host", "127.0.0.1", "--data", str(folder / "icat"))
+    arguments += options
     return ServerProcess("icat", *arguments, folder=folder)
 
 

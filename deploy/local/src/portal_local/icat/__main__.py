@@ -33,6 +33,7 @@ def main() -> None:
             max_entities=options.max_entities,
             zone=options.server_tz,
             collation=options.collation,
+            count_triggers=options.count_triggers,
             restore_seconds=options.restore_seconds,
             strict_nested=options.strict_nested_errors,
         ),
@@ -84,6 +85,11 @@ def _arguments() -> argparse.ArgumentParser:
         choices=COLLATIONS,
         default=COLLATIONS[0],
         help="how the database compares text: as MariaDB does by default, or exactly",
+    )
+    parser.add_argument(
+        "--count-triggers",
+        action="store_true",
+        help="the database counts files and bytes, as with the optional triggers of ICAT",
     )
     parser.add_argument(
         "--restore-seconds",

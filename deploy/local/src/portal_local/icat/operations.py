@@ -35,6 +35,7 @@ class IcatOptions:
     max_entities: int = 10_000
     zone: tzinfo = UTC
     collation: str = "general_ci"
+    count_triggers: bool = False
     strict_nested: bool = False
     restore_seconds: float = 0.0  # of IDS, from the archive
 
@@ -46,7 +47,12 @@ class IcatService:
         rights = Rights(schema, planner, options.root_users)
         self._schema = schema
         self._options = options
-        self._store = Store(options.folder, schema, options.collation)
+        self._store = Store(
+            options.folder,
+            schema,
+            options.collation,
+            count_triggers=options.count_triggers,
+        )
         self._sessions = Sessions(options.passwords, options.lifetime_minutes)
         self._rights = rights
         self._decoder = BeanDecoder(schema, values)

@@ -61,6 +61,7 @@ class NameTaken(Exception):
 class DatasetWriter:
     def __init__(self, references: ReferenceCache) -> None:
         self._references = references
+        self._database_counts: bool | None = None  # whether ICAT's triggers count files
 
     def register(self, client: IcatClient, write: DatasetWrite) -> int:
         """Creates the dataset, or updates the existing one; returns its id."""
@@ -86,6 +87,9 @@ class DatasetWriter:
         created = int(dataset.id)
         if not dataset.complete:
             self._finish(client, created, entry)
+        elif entry.files and self._database_counts is None:
+            self._find_out_who_counts(client, created)
+            self._complete(client, created, entry)
         return created
 
     def _reconcile_existing(self, client: IcatClient, existing: int, write: DatasetWrite) -> int:
@@ -101,12 +105,10 @@ class DatasetWriter:
     def _matches(self, client: IcatClient, existing: int, entry: DatasetEntry) -> bool:
         """Returns whether an earlier attempt wrote the dataset, and only its response was lost."""
         found = client.get("Dataset", existing)
-        equal = (found.complete, found.description, found.fileCount or 0, found.fileSize or 0) == (
-            True,
-            entry.description,
-            entry.file_count,
-            entry.file_size,
-        )
+        equal = (found.complete, found.description) == (True, entry.description)
+        if self._database_counts is False:
+            counts = (found.fileCount or 0, found.fileSize or 0)
+            equal = equal and counts == (entry.file_count, entry.file_size)
         return equal and all(
             int(client.read(COUNTS[bean], owner=existing)[0]) == count
             for bean, count in _counts(entry).items()
@@ -124,9 +126,20 @@ class DatasetWriter:
             dataset_id,
             [_datafile(client, f) for f in (entry.files or ())[MAX_FIRST_FILES:]],
         )
+        if self._database_counts is None:
+            self._find_out_who_counts(client, dataset_id)
+        self._complete(client, dataset_id, entry)
+
+    def _find_out_who_counts(self, client: IcatClient, dataset_id: int) -> None:
+        """Reads a new dataset that was sent without counts: triggers have counted its files."""
+        self._database_counts = bool(client.get("Dataset", dataset_id).fileCount)
+
+    def _complete(self, client: IcatClient, dataset_id: int, entry: DatasetEntry) -> None:
+        """Marks the dataset complete, with its counts of files unless ICAT's database has them."""
         dataset = client.get("Dataset INCLUDE 1", dataset_id)
         dataset.complete = True
-        dataset.fileCount, dataset.fileSize = entry.file_count, entry.file_size
+        if not self._database_counts:
+            dataset.fileCount, dataset.fileSize = entry.file_count, entry.file_size
         dataset.update()
 
     def set_parameter(
@@ -156,6 +169,7 @@ class DatasetWriter:
             # created in one transaction: what fits into it is complete once others see it
             complete=len(entry.files or ()) <= MAX_FIRST_FILES,
             **_attributes(entry),
+            **self._counts_to_send(entry),
         )
         if entry.sample:
             sample = self._references.sample(client, investigation, entry.sample)
@@ -205,11 +219,18 @@ class DatasetWriter:
         dataset.update()
         for bean, rows in self._children(client, entry):
             _replace(client, dataset_id, bean, rows)
-        dataset = client.get("Dataset INCLUDE 1", dataset_id)
-        dataset.complete = True
-        dataset.fileCount, dataset.fileSize = entry.file_count, entry.file_size
-        dataset.update()
+        self._complete(client, dataset_id, entry)
         return dataset_id
+
+    def _counts_to_send(self, entry: DatasetEntry) -> dict[str, int]:
+        """Returns the counts of files that a new dataset is created with.
+
+        Without triggers, ICAT stores what is sent; triggers add each file that is written to it.
+        Which of them holds is seen at the first dataset with files.
+        """
+        if entry.files and self._database_counts is not False:
+            return {}
+        return {"fileCount": entry.file_count, "fileSize": entry.file_size}
 
     def _children(self, client: IcatClient, entry: DatasetEntry) -> list[tuple[str, list[Any]]]:
         facility = entry.facility
@@ -281,8 +302,6 @@ def _attributes(entry: DatasetEntry) -> dict[str, Any]:
         "doi": entry.doi,
         "startDate": entry.start,
         "endDate": entry.end,
-        "fileCount": entry.file_count,
-        "fileSize": entry.file_size,
     }
     return {name: value for name, value in attributes.items() if value is not None}
 

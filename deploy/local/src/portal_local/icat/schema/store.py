@@ -31,7 +31,14 @@ def _lower(text: str | None) -> str | None:
 
 
 class Store:
-    def __init__(self, folder: Path, schema: Schema, collation: str = "general_ci") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        schema: Schema,
+        collation: str = "general_ci",
+        *,
+        count_triggers: bool = False,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "icat.sqlite"
         self._schema = schema
@@ -40,6 +47,8 @@ class Store:
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
         self._writer = self._connect()
         self._create_tables()
+        if count_triggers:
+            self._create_count_triggers()
 
     def close(self) -> None:
         with self._lock:
@@ -124,6 +133,36 @@ class Store:
                 for field in bean.ones:
                     if bean.key[:1] != (field.name,):  # else the index of the unique key serves
                         connection.execute(_index(bean, field))
+
+    def _create_count_triggers(self) -> None:
+        """Lets the database count files and bytes of datasets and investigations, as upstream's."""
+        with self.write_transaction() as connection:
+            for event, rows in _COUNTED_ROWS.items():
+                changes = " ".join(_count_changes(sign, row) for sign, row in rows)
+                connection.execute(
+                    f"CREATE TRIGGER IF NOT EXISTS count_{event} AFTER {event} ON Datafile"
+                    f" BEGIN {changes} END"
+                )
+
+
+_COUNTED_ROWS = {  # what a change of a datafile adds and takes away
+    "INSERT": (("+", "NEW"),),
+    "DELETE": (("-", "OLD"),),
+    "UPDATE": (("-", "OLD"), ("+", "NEW")),
+}
+
+
+def _count_changes(sign: str, row: str) -> str:
+    counts = (
+        f"fileCount = COALESCE(fileCount, 0) {sign} 1,"
+        f" fileSize = COALESCE(fileSize, 0) {sign} COALESCE({row}.fileSize, 0)"
+    )
+    dataset = f"{row}.DATASET_ID"
+    investigation = f"(SELECT INVESTIGATION_ID FROM Dataset WHERE id = {dataset})"  # noqa: S608
+    return (
+        f"UPDATE Dataset SET {counts} WHERE id = {dataset};"  # noqa: S608 - our own names
+        f" UPDATE Investigation SET {counts} WHERE id = {investigation};"
+    )
 
 
 def _table(bean: Bean, collate: str) -> str:
