@@ -61,7 +61,8 @@ class JobBuilder:
         Raises Invalid if the metadata cannot be read at all.
         """
         result = self.result
-        parts, problems = metadata.read(name, content, self._profile)
+        places: list[str] = []  # of the datasets in a table
+        parts, problems = metadata.read(name, content, self._profile, places)
         parts, result.dropped = redact(parts, self._profile)
         result.problems += problems
         scanned = scan_folder(self._folder)
@@ -75,8 +76,8 @@ class JobBuilder:
         self._validate(parts)
         self._check_volumes(datasets, folders, dataset_files)
         result.files, result.bytes = len(files), sum(f.size for f in files)
-        result.problems = [readable(problem, parts, ()) for problem in result.problems]
-        result.warnings = [readable(warning, parts, ()) for warning in result.warnings]
+        result.problems = [readable(problem, parts, places) for problem in result.problems]
+        result.warnings = [readable(warning, parts, places) for warning in result.warnings]
         if result.problems:
             return result
         digests = self._checksums.compute(files, result.problems, progress)

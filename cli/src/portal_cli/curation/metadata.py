@@ -24,9 +24,12 @@ AS_CSV = "save the sheet as 'CSV UTF-8' (Excel) or as CSV with the character set
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def read(name: str, content: bytes, profile: Profile) -> tuple[dict[str, Any], list[Problem]]:
+def read(
+    name: str, content: bytes, profile: Profile, places: list[str] | None = None
+) -> tuple[dict[str, Any], list[Problem]]:
     """Returns `document` and `datasets` in the form of a job, and problems of a table.
 
+    The line of each dataset of a table is appended to `places`, as in `metadata.csv, line 3`.
     Raises Invalid if the file cannot be read.
     """
     if len(content) > MAX_JOB_BYTES:
@@ -39,7 +42,7 @@ def read(name: str, content: bytes, profile: Profile) -> tuple[dict[str, Any], l
     if suffix in ("yaml", "yml"):
         return _parse_yaml(_text(name, content), profile), []
     if suffix in ("csv", "tsv"):
-        return read_table(name, _text(name, content), profile)
+        return read_table(name, _text(name, content), profile, places)
     if suffix in SPREADSHEETS:
         raise Invalid(f"a spreadsheet is not read; {AS_CSV}", field=name)
     raise Invalid("the file name must end with .json, .yaml, .yml, .csv or .tsv", field=name)

@@ -11,10 +11,10 @@ PARAMETER = re.compile(r"(?:datasets\[(\d{1,6})\]|document)\.parameters\[(\d{1,6
 NUMBER = re.compile(r"\[\d+\]")
 
 
-def readable(problem: Problem, parts: dict[str, Any], rows: Sequence[str]) -> Problem:
+def readable(problem: Problem, parts: dict[str, Any], places: Sequence[str]) -> Problem:
     """Returns the problem with the name of its parameter, and with the line of its dataset.
 
-    `rows` has the line of each dataset in a table, as in `metadata.csv, line 3`; it is empty for
+    `places` has the line of each dataset in a table, as in `metadata.csv, line 3`; it is empty for
     other metadata, where the fields of the job are those of the file.
     """
     name = _parameter_name(problem.field, parts)
@@ -22,16 +22,17 @@ def readable(problem: Problem, parts: dict[str, Any], rows: Sequence[str]) -> Pr
     if name and name not in reason:
         reason = f"{name}: {reason}"
     return problem.model_copy(
-        update={"field": _in_table(problem.field, name, rows)[:300], "reason": reason[:1000]}
+        update={"field": _in_table(problem.field, name, places)[:300], "reason": reason[:1000]}
     )
 
 
-def _in_table(field: str, name: str | None, rows: Sequence[str]) -> str:
+def _in_table(field: str, name: str | None, places: Sequence[str]) -> str:
     found = DATASET.match(field)
-    if found is None or int(found[1]) >= len(rows):
+    if found is None or int(found[1]) >= len(places):
         return field
     rest = name or NUMBER.sub("", field[found.end() :])  # a table has one sample in a line
-    return f"{rows[int(found[1])]}, {rest}" if rest else rows[int(found[1])]
+    place = places[int(found[1])]
+    return f"{place}, {rest}" if rest else place
 
 
 def _parameter_name(field: str, parts: dict[str, Any]) -> str | None:

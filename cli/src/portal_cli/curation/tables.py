@@ -16,7 +16,7 @@ from portal_shared import units
 from portal_shared.contracts.jobs import DatasetIn, DocumentIn, Problem
 from portal_shared.profile import Profile
 from portal_shared.runtime.errors import Invalid
-from portal_shared.validation.rules import closest_name
+from portal_shared.validation.rules import SPREADSHEET_ERROR, closest_name
 
 from portal_cli.curation import quantities
 
@@ -26,7 +26,6 @@ LIST_FIELDS = {"keywords"}
 INTEGER_FIELDS = {"size"}
 BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE)
-_SHEET_ERROR = re.compile(r"#(N/A|NV|NAME\?|REF!|BEZUG!|DIV/0!|VALUE!|WERT!|NULL!|NUM!|ZAHL!)")
 _Cells = list[str]
 
 
@@ -47,20 +46,26 @@ class Table:
     profile: Profile
     problems: list[Problem] = field(default_factory=list[Problem])
     datasets: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    places: list[str] = field(default_factory=list[str])  # of each dataset: file and line
     document: dict[str, Any] = field(default_factory=dict[str, Any])
     document_lines: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
+
+    def place(self, line: int) -> str:
+        return f"{self.name}, line {line}"
 
     def add_problem(
         self, line: int, column: int | None, reason: str, suggestion: str | None = None
     ) -> None:
-        where = f"{self.name}, line {line}" + (f", column {column}" if column else "")
+        where = self.place(line) + (f", column {column}" if column else "")
         self.problems.append(Problem(field=where, reason=reason, suggestion=suggestion))
 
 
-def read_table(name: str, text: str, profile: Profile) -> tuple[dict[str, Any], list[Problem]]:
+def read_table(
+    name: str, text: str, profile: Profile, places: list[str] | None = None
+) -> tuple[dict[str, Any], list[Problem]]:
     """Returns `document` and `datasets` of the table in the form of a job, and its problems.
 
-    Raises Invalid if it is no table.
+    The file and line of each dataset are appended to `places`. Raises Invalid if it is no table.
     """
     first = _SEPARATOR_LINE.match(text)
     body, skipped = (text[first.end() :], 1) if first else (text, 0)
@@ -80,6 +85,8 @@ def read_table(name: str, text: str, profile: Profile) -> tuple[dict[str, Any], 
     _unify_numbers(table, columns, whole, separator)
     for number, cells in whole:
         _add_row(table, columns, number, cells)
+    if places is not None:
+        places += table.places
     parts = {"datasets": table.datasets, **({"document": table.document} if table.document else {})}
     return parts, table.problems
 
@@ -204,7 +211,7 @@ def _add_row(table: Table, columns: Sequence[Column], line: int, cells: Sequence
         value = cells[column.number - 1].strip()
         if not value:
             continue
-        if _SHEET_ERROR.fullmatch(value):
+        if SPREADSHEET_ERROR.fullmatch(value):
             reason = f"{column.name}: {value} is an error of the spreadsheet; correct its formula"
             table.add_problem(line, column.number, reason)
         elif column.is_parameter:
@@ -214,6 +221,7 @@ def _add_row(table: Table, columns: Sequence[Column], line: int, cells: Sequence
         else:
             set_field(dataset, column.name.split("."), _parse_cell(column.name, value))
     table.datasets.append(dataset)
+    table.places.append(table.place(line))
 
 
 def _add_to_document(table: Table, column: Column, line: int, value: str) -> None:

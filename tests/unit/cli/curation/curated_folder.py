@@ -41,6 +41,7 @@ class CuratedFolder:
                     "created": "2026-11-20T09:30:00Z",
                     "instrument": {"pid": "ESRF-BM18", "name": "BM18", "facility": "ESRF"},
                     "techniques": [{"pid": PANET, "name": "PPC-SrCT"}],
+                    "members": [{"person": {"id": "p", "full_name": "Ada Lovelace"}}],
                     "samples": [{"pid": "D1_kidney", "name": "D1_kidney"}],
                     "parameters": {"organ": "kidney", **claims},
                     **more,

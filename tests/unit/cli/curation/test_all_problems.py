@@ -58,6 +58,28 @@ def test_every_problem_of_a_parameter_has_its_name(folder: CuratedFolder) -> Non
         assert any(name in reason for name in claims)
 
 
+TABLE = """name;folder;title;created;samples.pid;samples.name;voxel_size[um];organ;shape_x
+a;a;A;2026-11-20T09:30:00Z;s;s;25;kidney;6
+
+b;b;;2026-11-20T09:30:00Z;;s;25;hart;7
+"""
+
+
+def test_a_problem_in_a_table_has_its_line(folder: CuratedFolder) -> None:
+    for name in "ab":
+        write_zarr(folder.path / name / "v.zarr")
+    found = folder.curate_metadata(TABLE, "metadata.csv")
+    fields = {p[0] for p in found.problems}
+    assert {
+        "metadata.csv, line 4, title",
+        "metadata.csv, line 4, samples.pid",
+        "metadata.csv, line 4, organ",
+        "metadata.csv, line 4, shape_x",
+        "metadata.csv, line 2, instrument",
+    } <= fields
+    assert not any("[" in field for field in fields)
+
+
 def test_a_parameter_of_a_wrong_form_hides_no_others(folder: CuratedFolder) -> None:
     write_zarr(folder.path / "v.zarr")
     given: dict[str, Any] = folder.metadata({})

@@ -107,7 +107,7 @@ def test_a_raw_scan_is_no_volume(folder: CuratedFolder) -> None:
 
 
 @pytest.mark.parametrize("how", ["labels", "nexus", "axistags"])
-def test_make_axes_are_compared_by_name(folder: CuratedFolder, how: str) -> None:
+def test_axes_with_names_are_compared_by_them(folder: CuratedFolder, how: str) -> None:
     with h5py.File(folder.path / "a.nxs", "w") as opened:
         item = opened.create_dataset("entry/volume", data=VOXELS.T)
         if how == "labels":
