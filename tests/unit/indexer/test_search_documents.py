@@ -41,7 +41,7 @@ def test_the_answer_has_no_absent_fields_and_instants_with_milliseconds() -> Non
 
 def test_a_minted_doi_wins_over_the_doi_of_the_record() -> None:
     with_doi = dataset(doi="https://doi.org/10.1/ABC")
-    assert json.loads(search_documents.build_dataset(with_doi)["json"])["doi"] == "10.1/abc"
+    assert json.loads(search_documents.build_dataset(with_doi)["json"])["doi"] == "10.1/ABC"
     assert (
         json.loads(search_documents.build_dataset(with_doi, doi="10.2/x")["json"])["doi"]
         == "10.2/x"

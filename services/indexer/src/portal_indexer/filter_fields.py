@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from portal_shared import units
+from portal_shared.contracts.identifiers import bare_doi
 from portal_shared.search import index_fields, query_terms, techniques
 
 from portal_indexer.panosc_records import PanoscRecord
@@ -18,7 +19,8 @@ def digests(record: PanoscRecord, names: Iterable[str]) -> dict[str, list[str]]:
     for name in names:
         value = record.get(name)
         if isinstance(value, str):
-            found[name] = [index_fields.digest(value)]
+            compared = bare_doi(value) if name == "doi" else value
+            found[name] = [index_fields.digest(compared)]
         elif isinstance(value, list) and value:
             found[name] = sorted({index_fields.digest(str(v)) for v in value})  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     return found

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from portal_shared.contracts.identifiers import bare_doi
+from portal_shared.contracts.identifiers import shown_doi
 from portal_shared.contracts.records import (
     Affiliation,
     Dataset,
@@ -24,14 +24,14 @@ _SAFE = re.compile(r"[0-9A-Za-z_.~-]{1,100}")
 
 
 def panosc_dataset(record: Dataset, doi: str | None, availability: str | None) -> PanoscRecord:
-    """Maps a dataset without its relations; a minted `doi` wins over the record's own."""
+    """Maps a dataset without its relations; a registered `doi` wins over another."""
     return _present(
         pid=record.pid,
         title=record.title,
         isPublic=record.is_public,
         creationDate=utc_text(record.created),
         size=record.size,
-        doi=doi or (bare_doi(record.doi) if record.doi else None),
+        doi=shown_doi(doi, record.doi),
         license=record.license,
         keywords=list(record.keywords) or None,
         availability=availability,
@@ -47,7 +47,7 @@ def panosc_document(record: Document, doi: str | None) -> PanoscRecord:
         type=record.type,
         title=record.title,
         summary=record.summary,
-        doi=doi or (bare_doi(record.doi) if record.doi else None),
+        doi=shown_doi(doi, record.doi),
         startDate=_date(record.start_date),
         endDate=_date(record.end_date),
         releaseDate=_date(record.release_date),

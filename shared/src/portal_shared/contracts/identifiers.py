@@ -38,9 +38,14 @@ def bare_doi(text: str) -> str:
 
     Of a text that is no DOI, only known prefixes and outer blanks are removed.
     """
+    return doi_as_given(text).lower()
+
+
+def doi_as_given(text: str) -> str:
+    """Returns the same as `bare_doi`, by which DOIs are compared, in the letters of the text."""
     found = text.strip()
     if len(found) > _MAX_CHARACTERS:
-        return found.lower()
+        return found
     is_address = False
     for _ in range(_MAX_PREFIXES):
         prefix = _DOI_PREFIX.match(found)
@@ -50,12 +55,22 @@ def bare_doi(text: str) -> str:
         found = found[prefix.end() :].strip()
     if is_address or re.match(r"10\.\d{4,9}%2f", found, re.IGNORECASE):
         found = unquote(found)  # only addresses are percent-encoded
-    return found.lower()
+    return found
 
 
 def is_doi(text: str) -> bool:
     """Whether the text is a DOI in any spelling that `bare_doi` understands."""
     return bool(DOI.fullmatch(bare_doi(text)))
+
+
+def shown_doi(registered: str | None, given: str | None) -> str | None:
+    """Returns the DOI of a record as readers see it: as given, if that is the registered one.
+
+    `registered`: as the registry of DOIs has it, in small letters; None if it has none.
+    """
+    if given and (not registered or bare_doi(given) == bare_doi(registered)):
+        return doi_as_given(given)
+    return registered
 
 
 def doi_url(doi: str) -> str:

@@ -234,3 +234,18 @@ async def test_a_shared_doi_lists_its_records_whatever_is_asked(kidney: Portal) 
     choice = await resolve(kidney, shared, "application/x-bibtex")
     assert choice.status_code == 300
     assert {r["pid"] for r in choice.json()["records"]} == {"another", OVERVIEW}
+
+
+async def test_a_doi_is_found_in_any_case_and_shown_as_it_was_registered(kidney: Portal) -> None:
+    given = "10.15151/ESRF-DC-7"
+    event = minted(OVERVIEW).model_copy(update={"pid": "capitals", "doi": given.lower()})
+    await kidney.publish([dataset("capitals", doi=f"https://doi.org/{given}"), event])
+    await kidney.wait_indexed()
+    for spelling in (given, given.lower(), given.title()):
+        assert (await kidney.get(f"/datasets/{spelling}")).json()["doi"] == given
+        assert (await kidney.get(f"/api/Datasets/{spelling}")).json()["doi"] == given
+        found = await kidney.get("/api/Datasets", filter={"where": {"doi": spelling}})
+        assert [row["doi"] for row in found.json()] == [given]
+        assert (await kidney.get(f"/api/records/{spelling}/history")).json()["doi"] == given
+        cited = await resolve(kidney, spelling, "application/vnd.datacite.datacite+json")
+        assert (cited.json()["doi"], cited.json()["id"]) == (given, f"https://doi.org/{given}")

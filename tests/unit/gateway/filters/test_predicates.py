@@ -13,6 +13,7 @@ ROW = {
     "isPublic": True,
     "creationDate": "2020-05-05T15:01:02.341Z",
     "size": 4000,
+    "doi": "10.5072/Abc",
     "keywords": ["HiP-CT", "lung"],
 }
 
@@ -57,6 +58,12 @@ def holds(where: dict[str, Any], row: dict[str, Any] | None = None) -> bool:
         ({"keywords": {"nlike": "CT"}}, False),
         ({"keywords": {"nin": ["x"]}}, True),
         ({"text": "LUNG"}, True),
+        ({"doi": "10.5072/ABC"}, True),
+        ({"doi": "https://doi.org/10.5072/abc"}, True),
+        ({"doi": {"nin": ["10.5072/AbC"]}}, False),
+        ({"doi": {"like": "5072/a"}}, True),
+        ({"doi": {"nlike": "5072/ABC"}}, False),
+        ({"doi": {"gt": "10.5072/abb"}}, True),
         ({"and": [{"text": "lung"}, {"or": [{"size": 1}, {"isPublic": "true"}]}]}, True),
     ],
 )

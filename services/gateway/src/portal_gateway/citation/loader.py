@@ -14,6 +14,7 @@ from portal_shared.citation.relations import (
     related_by_doi,
     stored_links,
 )
+from portal_shared.contracts.identifiers import shown_doi
 from portal_shared.contracts.records import Dataset, Document, row_doi_level
 from portal_shared.runtime.mongo import Doc
 
@@ -47,7 +48,7 @@ class CitedRecordLoader:
         return CitedRecord(
             pid=record.pid,
             level=kind,
-            doi=row.get(DOI),
+            doi=shown_doi(row.get(DOI), record.doi),
             url=landing_page(self._site_url, kind, record.pid),
             metadata=datacite,
             # An adopted DOI was published elsewhere, possibly in another year.

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from portal_shared.contracts.identifiers import bare_doi
 from portal_shared.search.index_fields import microseconds
 
 from portal_gateway.filters.schema import Kind
@@ -32,7 +33,8 @@ def coerce(kind: Kind, given: Any) -> Any:
         return to_microseconds(given)
     if kind == "value" and is_number(given):
         return given
-    return to_text(given)
+    text = to_text(given)
+    return bare_doi(text) if kind == "doi" else text
 
 
 def is_number(given: Any) -> bool:

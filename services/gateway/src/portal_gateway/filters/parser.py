@@ -181,7 +181,8 @@ class FilterParser:
                 raw = coercion.to_text(raw)
             if op == "regexp":
                 return Compare(name, op, raw, patterns.compile_regexp(raw))
-            return Compare(name, op, raw, self._compile_like(raw, case=op in ("like", "nlike")))
+            case = op in ("like", "nlike") and kind != "doi"  # DOIs ignore case
+            return Compare(name, op, raw, self._compile_like(raw, case=case))
         return Compare(name, op, coercion.coerce(kind, raw))
 
     def parse_includes(self, entity: Entity, raw: Any, level: int) -> tuple[Include, ...]:

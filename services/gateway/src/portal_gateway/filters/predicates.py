@@ -6,10 +6,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
 
+from portal_shared.contracts.identifiers import bare_doi
 from portal_shared.search.index_fields import microseconds
 
 from portal_gateway.filters.ast import And, Compare, Node, Or, Row, Text
-from portal_gateway.filters.schema import Entity
+from portal_gateway.filters.schema import Entity, Kind
 
 EQUALITIES = frozenset(("eq", "neq", "inq", "nin"))
 _NEGATIVE = frozenset(("neq", "nin", "nlike", "nilike"))
@@ -26,8 +27,9 @@ def satisfies(entity: Entity, node: Node, row: Row) -> bool:
     stored = row.get(node.field)
     if isinstance(stored, list):
         return _list_satisfies(node, cast("list[Any]", stored))
-    if stored is not None and entity.fields[node.field] == "date":
-        return _value_satisfies(node, parse_instant(stored), str(stored))
+    compared = _COMPARED.get(entity.fields[node.field])
+    if stored is not None and compared:
+        return _value_satisfies(node, compared(stored), str(stored))
     return _value_satisfies(node, stored, stored)
 
 
@@ -74,3 +76,6 @@ def compare_equality(op: str, operand: Any, same: Callable[[Any], bool]) -> bool
 def parse_instant(text: str) -> int:
     """Returns the microseconds since 1970 of an ISO 8601 time of a record."""
     return microseconds(datetime.fromisoformat(text))
+
+
+_COMPARED: dict[Kind, Callable[[str], Any]] = {"date": parse_instant, "doi": bare_doi}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["string", "strings", "boolean", "number", "date", "value"]
+Kind = Literal["string", "strings", "boolean", "number", "date", "doi", "value"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ DATASET = Entity(
         "isPublic": "boolean",
         "creationDate": "date",
         "size": "number",
-        "doi": "string",
+        "doi": "doi",
         "license": "string",
         "keywords": "strings",
         "availability": "string",
@@ -63,7 +63,7 @@ DOCUMENT = Entity(
         "type": "string",
         "title": "string",
         "summary": "string",
-        "doi": "string",
+        "doi": "doi",
         "startDate": "date",
         "endDate": "date",
         "releaseDate": "date",

@@ -18,6 +18,7 @@ _TYPES: dict[Kind, Json] = {
     "strings": {"type": "array", "items": {"type": "string"}},
     "boolean": {"type": "boolean"},
     "number": {"type": "number"},
+    "doi": {"type": "string"},
     "date": {"type": "string", "format": "date-time"},
     "value": {"anyOf": [{"type": "number"}, {"type": "string"}]},
 }

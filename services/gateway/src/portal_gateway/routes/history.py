@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi import Path as InPath
+from portal_shared.contracts.identifiers import shown_doi
 from portal_shared.contracts.records import Change
 from portal_shared.runtime.mongo import Doc
 from pydantic import BaseModel
@@ -54,7 +55,7 @@ async def list_history(
             found = History(
                 pid=row["_id"],
                 level=level,
-                doi=row.get(DOI),
+                doi=shown_doi(row.get(DOI), record.get("doi")),
                 version=row["version"],
                 supersedes=before if before in editions else None,
                 superseded_by=after if after in editions else None,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from portal_shared.contracts.identifiers import shown_doi
 from portal_shared.runtime.errors import Gone
 from portal_shared.runtime.mongo import Doc
 from starlette.requests import Request
@@ -99,7 +100,11 @@ class RecordPages:
 
 def _tombstone(request: Request, row: Doc) -> Response:
     """Returns 410 with the reason. The DOI of a withdrawn record still resolves to this page."""
-    tombstone = {"pid": row["_id"], "doi": row.get(DOI), **tombstone_view(row)}
+    tombstone = {
+        "pid": row["_id"],
+        "doi": shown_doi(row.get(DOI), row["record"].get("doi")),
+        **tombstone_view(row),
+    }
     if _prefers_page(request):
         page = pages.tombstone_page(tombstone).encode()
         headers = {**pages.HEADERS, "content-type": pages.HTML}

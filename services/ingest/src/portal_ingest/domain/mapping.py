@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from portal_shared.contracts.events import FILES_PER_PART, DatasetFilesListed
-from portal_shared.contracts.identifiers import bare_doi
+from portal_shared.contracts.identifiers import doi_as_given
 from portal_shared.contracts.jobs import DatasetIn, DocumentIn
 from portal_shared.contracts.media_types import media_type
 from portal_shared.contracts.records import Dataset, Document, File, FileSummary
@@ -32,7 +32,7 @@ def dataset_record(
             "pid": dataset_pid(given),
             "profile": profile,
             "document": document,
-            "doi": bare_doi(given.doi) if given.doi else None,
+            "doi": doi_as_given(given.doi) if given.doi else None,
             "size": given.size if given.size is not None else total,
             "files": files,
         }
@@ -53,7 +53,7 @@ def document_record(given: DocumentIn, *, profile: str, datasets: Sequence[str])
             **shared,
             "pid": document_pid(given),
             "profile": profile,
-            "doi": bare_doi(given.doi) if given.doi else None,
+            "doi": doi_as_given(given.doi) if given.doi else None,
             "datasets": tuple(dict.fromkeys([*datasets, *given.other_datasets])),
         }
     )

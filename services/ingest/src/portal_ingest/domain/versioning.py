@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
+from portal_shared.contracts.identifiers import bare_doi
 from portal_shared.contracts.records import Dataset, Document
 from pydantic import BaseModel
 
@@ -58,12 +59,18 @@ def next_version(
         job_id=job_id,
         body=record.model_dump_json(),
         public_body=public_body(old, record),
-        brought_doi=getattr(record, "doi", None),
+        brought_doi=_brought_doi(record),
         document=getattr(record, "document", None),
         datasets=getattr(record, "datasets", ()),
         history=(*(old.history if old else ()), entry),
         **copied,
     )
+
+
+def _brought_doi(record: BaseModel) -> str | None:
+    """Returns the DOI of a record as DOIs are compared."""
+    doi = record.doi if isinstance(record, Dataset | Document) else None
+    return bare_doi(doi) if doi else None
 
 
 def append_change(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from portal_shared.contracts.identifiers import bare_doi
 from portal_shared.contracts.moments import parse_moment
 from portal_shared.contracts.records import (
     Dataset,
@@ -133,7 +134,7 @@ def dataset_entry(
         name=cut_name(_edition_name(dataset)),
         description=cut(dataset.title, SHORT),
         location=dataset.folder if dataset.folder and len(dataset.folder) <= LOCATION else None,
-        doi=dataset.doi,
+        doi=bare_doi(dataset.doi) if dataset.doi else None,
         start=dataset.created,
         end=parse_moment(dataset.details.get("end_date")) or dataset.created,
         file_count=dataset.files.count,

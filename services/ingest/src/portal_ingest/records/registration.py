@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
+from portal_shared.contracts.identifiers import bare_doi
 from portal_shared.contracts.jobs import DatasetIn, DocumentIn, Outcome, Problem
 from portal_shared.contracts.records import Dataset
 from portal_shared.runtime.errors import Invalid, Unavailable
@@ -247,7 +248,7 @@ def _next_edition(before: Dataset, record: Dataset, part: DatasetPart, place: st
     """Returns the record as a dataset of its own that supersedes the one before."""
     pid, edition = versioning.next_edition(before)
     update = {"pid": pid, "edition": edition, "supersedes": before.pid, "superseded_by": None}
-    if record.doi == before.doi:
+    if bare_doi(record.doi or "") == bare_doi(before.doi or ""):
         update["doi"] = None  # that is the DOI of the edition before
     if record.folder == before.folder:
         reason = (

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from portal_shared.contracts.identifiers import bare_doi
 from portal_shared.runtime.mongo import ASCENDING, Database, Doc, Session, translate_errors
 
 from portal_ingest.domain.stored_record import StoredRecord
@@ -53,7 +54,7 @@ class DoiStore:
     async def others_with(self, doi: str, pid: str) -> list[str]:
         """Returns the pids of up to six other records whose jobs gave the same DOI."""
         with translate_errors():
-            rows = self._records.find({"brought_doi": doi}, {"_id": 1}).limit(6)
+            rows = self._records.find({"brought_doi": bare_doi(doi)}, {"_id": 1}).limit(6)
             return [row["_id"] async for row in rows if row["_id"] != pid]
 
     async def enqueue_documents_of(self, record: StoredRecord, session: Session) -> None:
