@@ -5,15 +5,20 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import Any
 
 from portal_shared.contracts.identifiers import bare_doi
+from portal_shared.contracts.records import Level
 from portal_shared.runtime.mongo import Database, Doc, translate_errors
 
 DOI = "told_doi"  # field of a row
 PUBLIC: Doc = {"public": True, "json": {"$type": "string"}}  # filter for public records
 LEVELS = {"document": "documents", "dataset": "datasets"}
-LINKING = {  # by collection, the fields of a record that link to other records
-    "documents": ("datasets", "documents", "relations.pid"),
-    "datasets": ("relations.pid", "supersedes", "superseded_by"),
-}
+_RELATED = (("documents", "relations.pid"), ("datasets", "relations.pid"))
+LINKING = {  # by level of a record: collections and fields of those that link to it
+    "dataset": (
+        ("documents", "datasets"), ("datasets", "supersedes"), ("datasets", "superseded_by"),
+        *_RELATED,
+    ),
+    "document": (("documents", "documents"), *_RELATED),
+}  # fmt: skip
 LINK_FIELDS: Doc = {  # of a row; see portal_shared.citation.relations.stored_links
     DOI: 1, "public": 1, "record.type": 1, "record.datasets": 1, "record.documents": 1,
     "record.relations": 1, "record.supersedes": 1, "record.superseded_by": 1,
@@ -46,23 +51,25 @@ class Catalogue:
 
     async def find_by_pid_or_doi(self, name: str) -> list[tuple[str, Doc]]:
         """Finds the level and row of every public or withdrawn record of this pid or DOI."""
+        rows = await asyncio.gather(*(self._find_rows(c, name) for c in LEVELS.values()))
         return [
             (level, row)
-            for level, collection in LEVELS.items()
-            for row in await self._find_rows(collection, name)
+            for level, found in zip(LEVELS, rows, strict=True)
+            for row in found
             if is_visible(row) and "profile" in row["record"]
         ]
 
     async def _find_rows(self, collection: str, name: str) -> list[Doc]:
         """Finds all rows of this pid or DOI, public or not; two queries that each use an index."""
-        rows = self.database[collection]
         queries: list[Doc] = [{"_id": name}, *([{DOI: bare_doi(name)}] if "/" in name else [])]
-        found: dict[str, Doc] = {}
-        with translate_errors():
-            for query in queries:
-                cursor = rows.find(query).sort("_id").limit(MAX_RECORDS_PER_DOI)
-                found |= {row["_id"]: row async for row in cursor}
+        answers = await asyncio.gather(*(self._load_rows(collection, query) for query in queries))
+        found = {row["_id"]: row for rows in answers for row in rows}
         return [found[pid] for pid in sorted(found)]
+
+    async def _load_rows(self, collection: str, query: Doc) -> list[Doc]:
+        with translate_errors():
+            rows = self.database[collection].find(query).sort("_id").limit(MAX_RECORDS_PER_DOI)
+            return [row async for row in rows]
 
     async def visible_datasets(self, pids: Iterable[str | None]) -> set[str]:
         """Returns those of these datasets that are public or were withdrawn after they were."""
@@ -79,12 +86,12 @@ class Catalogue:
         wanted = sorted(set(pids))
         if not wanted:
             return {}
-        return await self._load_links([(name, "_id", {"$in": wanted}) for name in LINKING])
+        return await self._load_links([(name, "_id", {"$in": wanted}) for name in LEVELS.values()])
 
-    async def load_linking(self, pid: str) -> dict[str, Doc]:
+    async def load_linking(self, pid: str, level: Level) -> dict[str, Doc]:
         """Loads the public records with a DOI that link to this one, by pid; see LINK_FIELDS."""
-        fields = [(name, field) for name, names in LINKING.items() for field in names]
-        return await self._load_links([(name, f"record.{field}", pid) for name, field in fields])
+        fields = [(name, f"record.{field}", pid) for name, field in LINKING[level]]
+        return await self._load_links(fields)
 
     async def _load_links(self, queries: Sequence[tuple[str, str, Any]]) -> dict[str, Doc]:
         """Runs queries of collection, field and value at once: each uses the field's index."""

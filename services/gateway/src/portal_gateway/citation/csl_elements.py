@@ -25,6 +25,15 @@ class UnnumberedItem(CitationItem):
     def __init__(self, key: str) -> None:
         super().__init__(key)
         self.printed: list[str] = []  # variables of the texts so far
+        self.found: Any = None  # the reference
+
+    @property
+    def reference(self) -> Any:
+        """The record in the form of citeproc-py, which reads this hundreds of times."""
+        found = dict.get(self, "found")
+        if found is None:
+            found = self.found = super().reference
+        return found
 
     @property
     def number(self) -> int:
@@ -54,7 +63,33 @@ class _Changes:
         return super().case(_as_string(text), language)  # pyright: ignore[reportAttributeAccessIssue]
 
 
+class Macros:
+    """The macros of a style by name: citeproc-py looks for them by XPath, thousands of times."""
+
+    def __init__(self, root: Any) -> None:
+        self._elements = {m.get("name"): m for m in root.iterfind(f"{{{NAMESPACE}}}macro")}
+        self._calls: dict[str, bool] = {}
+
+    def find(self, name: str) -> Any:
+        return self._elements.get(name)
+
+    def calls_variable(self, name: str) -> bool:
+        """Returns whether the macro can print a variable; the same for all citations."""
+        if name not in self._calls:
+            macro = self._elements.get(name)
+            self._calls[name] = macro is not None and macro.calls_variable()
+        return self._calls[name]
+
+
 class Text(_Changes, model.Text):
+    def calls_variable(self) -> bool:
+        macro = self.get("macro")
+        return self.get_root().macros.calls_variable(macro) if macro else super().calls_variable()
+
+    def get_macro(self, name: str) -> Any:
+        found = self.get_root().macros.find(name)
+        return super().get_macro(name) if found is None else found
+
     def _variable(self, item: Any, context: Any) -> Any:
         text = super()._variable(item, context)
         if text:

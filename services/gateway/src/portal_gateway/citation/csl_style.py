@@ -11,7 +11,7 @@ from citeproc.source import VariableError
 from citeproc.source.json import CiteProcJSON
 from lxml import etree
 
-from portal_gateway.citation.csl_elements import NAMESPACE, REPLACED, UnnumberedItem
+from portal_gateway.citation.csl_elements import NAMESPACE, REPLACED, Macros, UnnumberedItem
 
 KEY = "1"
 
@@ -39,6 +39,7 @@ class CslStyle(CitationStylesStyle):
         self.parser.set_element_class_lookup(lookup)
         self.xml = etree.parse(path, self.parser)
         self.root: Any = self.xml.getroot()
+        self.root.macros = Macros(self.root)
         self.root.set_locale_list(locale, validate=False)
 
     def cite(self, item: dict[str, Any]) -> str:

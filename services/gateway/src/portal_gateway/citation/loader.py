@@ -15,7 +15,7 @@ from portal_shared.citation.relations import (
     stored_links,
 )
 from portal_shared.contracts.identifiers import shown_doi
-from portal_shared.contracts.records import Dataset, Document, row_doi_level
+from portal_shared.contracts.records import Dataset, Document, Level, row_doi_level
 from portal_shared.runtime.mongo import Doc
 
 from portal_gateway.catalogue import DOI, Catalogue
@@ -32,7 +32,7 @@ class CitedRecordLoader:
     async def load(self, level: str, row: Doc) -> CitedRecord:
         model = Dataset if level == "dataset" else Document
         record: Dataset | Document = model.model_validate(row["record"])
-        kind = "dataset" if isinstance(record, Dataset) else "document"
+        kind = _level(record)
         moments = [datetime.fromisoformat(c["at"]) for c in row.get("history") or ()]
         released = record.release_date.year if record.release_date else None
         source = Source(
@@ -67,7 +67,7 @@ class CitedRecordLoader:
         links, pid = linked_pids(record), record.pid
         found, incoming = await asyncio.gather(
             self._catalogue.load_linked(other for _, other in links),
-            self._catalogue.load_linking(pid),
+            self._catalogue.load_linking(pid, _level(record)),
         )
         linked = [(relation, found[other]) for relation, other in links if other in found]
         for other in sorted(incoming):
@@ -80,6 +80,10 @@ class CitedRecordLoader:
             resource_types=profiles.load(record.profile).doi.resource_types,
             own_doi=own,
         )
+
+
+def _level(record: Dataset | Document) -> Level:
+    return "dataset" if isinstance(record, Dataset) else "document"
 
 
 def _withdrawal(row: Mapping[str, Any]) -> Withdrawal | None:
