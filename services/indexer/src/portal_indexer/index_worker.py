@@ -127,10 +127,14 @@ class IndexWorker:
         found = await self._find_related(
             index_fields.DATASETS, listed, "record.document", list(records)
         )
-        found += await self._catalogue.find(
-            index_fields.DATASETS, {"record.superseded_by": {"$in": listed}}
-        )
         known = {r["_id"]: Dataset.model_validate(r["record"]) for r in found if _is_public(r)}
+        pending = [pid for pid in dict.fromkeys(listed) if pid not in known]
+        if pending:  # the editions before those that are not public yet
+            which: Doc = {"record.superseded_by": {"$in": pending}}
+            earlier = await self._catalogue.find(index_fields.DATASETS, which)
+            known |= {
+                r["_id"]: Dataset.model_validate(r["record"]) for r in earlier if _is_public(r)
+            }
         replaced = await self._replaced(known.values())
         datasets = [d for d in known.values() if d.pid not in replaced]
         built: list[BuiltRecord] = []
