@@ -26,7 +26,7 @@ FIELD_TEXTS = {
     "doi": "DOI that the record already has. Without it, a DOI is created if the profile says so.",
     "size": "Size in bytes. Default: the sum of the files.",
     "summary": "Short description for readers.",
-    "license": "SPDX identifier, for example CC-BY-4.0.",
+    "license": "Identifier of the SPDX list, for example CC-BY-4.0.",
     "instrument": "Instrument with pid, name and facility.",
     "techniques": "List of techniques, each with pid (a PaNET address) and name.",
     "samples": "List of samples, each with pid, name and description. Same pid: same sample.",
@@ -41,7 +41,8 @@ FIELD_TEXTS = {
     "IsSupplementTo), identifier, title and type.",
     "relations": "Related records of this portal, each with type (a DataCite relation type, for "
     "example IsDerivedFrom) and pid.",
-    "language": "Language of the texts, for example en. Default: that of the profile.",
+    "language": "Language of the texts: a tag of BCP 47, as en or pt-BR. Default: that of the "
+    "profile.",
     "documents": "Pids of the documents that are parts of this document (an atlas).",
     "other_datasets": "Pids of further datasets of this document that other jobs register.",
     "details": "Further metadata of the community: any JSON object.",
@@ -167,7 +168,8 @@ def _parameter(name: str, profile: Profile) -> Iterator[str]:
     if rule is None:
         return
     text = "time: RFC 3339 with a time zone" if rule.date else "text"
-    kind = text if rule.unit is None else f"number in {rule.unit}" if rule.unit else "number"
+    number = "whole number" if rule.whole else "number"
+    kind = text if rule.unit is None else f"{number} in {rule.unit}" if rule.unit else number
     yield f"  parameter{', required' if rule.required else ''}: {rule.label} ({kind})"
     yield from _limits(rule)
     if rule.icat:

@@ -120,6 +120,18 @@ def free_text_parameters() -> frozenset[str]:
 
 
 @cache
+def age_groups() -> dict[str, str]:
+    """Returns the parameters with ages that facets do not count, and those with their groups."""
+    rules = [profile.load(name).ages for name in profile.names()]
+    return {
+        parameter: rule.group
+        for rule in rules
+        if rule.above_89 == "grouped" and rule.group
+        for parameter in rule.parameters
+    }
+
+
+@cache
 def _phrase_pattern() -> tuple[re.Pattern[str] | None, dict[str, str]]:
     meanings = {
         _normalize(phrase): meaning

@@ -1,6 +1,7 @@
 """DataCite's metadata schema 4.5: validation and XML."""
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, cast
@@ -13,6 +14,8 @@ MAX_REASON_CHARACTERS = 300  # an invalid value may be a whole abstract
 
 _PROPERTIES = cast("Mapping[str, Any]", schema45.validator.schema["properties"])
 _REQUIRED = tuple(cast("list[str]", schema45.validator.schema["required"]))
+_LANGUAGE = re.compile(r"[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*", re.ASCII)  # xs:language
+_YEAR = re.compile(r"[0-9]{4}")  # yearType of the schema
 _TYPE_KEYS = ("resourceType", "resourceTypeGeneral")
 
 
@@ -45,9 +48,30 @@ def problems(doi: str, metadata: Mapping[str, Any]) -> list[Fault]:
     for name, value in written.items():
         reasons = _attribute_problems(name, json.dumps(value))
         faults += [Fault(name, f"DOI {doi}: {reason}") for reason in reasons]
+    faults += [Fault(name, f"DOI {doi}: {reason}") for name, reason in _xsd_problems(written)]
     if not faults and _xml(written) is None:
         faults.append(Fault("metadata", f"DOI {doi}: characters that XML cannot hold"))
     return faults
+
+
+def _xsd_problems(written: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what only the XML schema forbids: DataCite validates the XML, not the JSON."""
+    found: list[tuple[str, str]] = []
+    language = written.get("language")
+    if language is not None and not _LANGUAGE.fullmatch(str(language)):
+        shown = str(language)[:MAX_REASON_CHARACTERS]
+        reason = f"language: '{shown}' is not a valid value of the atomic type 'xs:language'."
+        found.append(("language", reason))
+    for name, value in written.items():
+        entries = cast("list[Any]", value) if isinstance(value, list) else []
+        for entry in entries:
+            lang = cast("dict[str, Any]", entry).get("lang") if isinstance(entry, dict) else None
+            if lang is not None and not _LANGUAGE.fullmatch(str(lang)):
+                found.append((name, f"{name}: '{lang}' is not a valid value of 'xs:language'."))
+    year = str(written.get("publicationYear", "2000"))
+    if not _YEAR.fullmatch(year):
+        found.append(("publicationYear", f"publicationYear: '{year[:20]}' is not a year"))
+    return found
 
 
 def xml(doi: str, metadata: Mapping[str, Any]) -> bytes | None:

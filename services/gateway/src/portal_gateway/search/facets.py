@@ -162,6 +162,11 @@ def _make_counter(entity: Entity, name: str) -> ValueCounter | ParameterCounter:
     found = engine_facets.PARAMETER_FACET.fullmatch(name) if entity is not INSTRUMENT else None
     if found and found[1] in query_terms.free_text_parameters():
         raise BadRequest(f"The parameter {found[1]} is free text and has no facet")
+    if found and (group := query_terms.age_groups().get(found[1])):
+        raise BadRequest(
+            f"Facets count ages by group, so that nobody above 89 is counted alone; use"
+            f" parameter:{group} instead of parameter:{found[1]}"
+        )
     if found:
         return ParameterCounter(found[1], found[2] or None)
     raise BadRequest(
