@@ -57,6 +57,10 @@ def test_the_separator_is_recognised_or_named_by_the_first_line(separator: str, 
     ids=["utf-8", "with its mark", "utf-16", "big-endian"],
 )
 def test_encodings_that_name_themselves_are_read(encode: Any) -> None:
+    texts = {"m.json": '{"datasets": [{"parameters": {"voi": "\u00b5"}}]}'}
+    texts["m.yaml"] = "datasets: [{parameters: {voi: \u00b5}}]"
+    for name, text in texts.items():
+        assert values(encode(text), name) == {"voi": "\u00b5"}
     found = values(encode(table(LINE.replace("25.14", "25.14 \u00b5m"))))
     assert found["voxel_size"] == 25.14
 

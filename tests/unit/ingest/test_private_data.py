@@ -94,6 +94,16 @@ def test_a_patch_with_dots_is_checked_part_by_part_and_may_remove_a_value() -> N
     assert len(places) == 3
 
 
+def test_a_patch_of_private_fields_alone_is_refused_with_that_reason() -> None:
+    patch = {"version": 1, "job_id": "j", "kind": "patch"}
+    records = [{"pid": "p", "fields": {"parameters.DOB": "x"}}]
+    clean, places = redact({**patch, "records": records}, HOA)
+    assert places == ["records[0].fields.parameters.DOB"]
+    [problem] = validate(parse_envelope(clean), HOA).records[0].problems
+    assert problem.field == "records[0].fields"
+    assert "private fields were removed" in problem.reason
+
+
 def test_the_names_of_authors_stay() -> None:
     person = {"id": "a", "full_name": "A B", "first_name": "A", "last_name": "B"}
     given = {

@@ -38,7 +38,7 @@ def read(
         )
     suffix = name.rsplit(".", 1)[-1].lower()
     if suffix == "json":
-        return _expand_parameters(parse_job(content), profile), []
+        return _expand_parameters(parse_job(_text(name, content).encode()), profile), []
     if suffix in ("yaml", "yml"):
         return _parse_yaml(_text(name, content), profile), []
     if suffix in ("csv", "tsv"):
@@ -50,6 +50,7 @@ def read(
 
 def _text(name: str, content: bytes) -> str:
     """Decodes UTF-8, and UTF-16 with its mark; in other encodings a letter may be another one."""
+    advice = AS_CSV if name.lower().endswith((".csv", ".tsv")) else "save the file as UTF-8"
     encoding = "utf-16" if content.startswith(_UTF_16) else "utf-8-sig"
     try:
         text = content.decode(encoding)
@@ -60,7 +61,7 @@ def _text(name: str, content: bytes) -> str:
         is_letter = guess.isprintable() and encoding != "utf-16"
         hint = f" ({guess!r} in Windows-1252)" if is_letter else ""
         raise Invalid(
-            f"not UTF-8 at byte {error.start}, line {line}, column {column}{hint}; {AS_CSV}",
+            f"not UTF-8 at byte {error.start}, line {line}, column {column}{hint}; {advice}",
             field=name,
         ) from error
     for character, reason in (
@@ -69,7 +70,7 @@ def _text(name: str, content: bytes) -> str:
     ):
         if character in text:
             line, column = _place(text[: text.index(character)])
-            raise Invalid(f"{reason}, in line {line}, column {column}; {AS_CSV}", field=name)
+            raise Invalid(f"{reason}, in line {line}, column {column}; {advice}", field=name)
     return text
 
 

@@ -202,6 +202,9 @@ def _problem(
     if error["type"] == NOT_RFC3339 and profile is not None:
         suggestion = rules.plausible_suggestion(error["input"], str(error["loc"][-1]), profile)
         return Problem(field=where, reason=error["msg"], suggestion=suggestion)
+    if error["type"] == "too_short" and error["loc"] == ("fields",):
+        reason = "no field to change is left; private fields were removed (see dropped_fields)"
+        return Problem(field=where, reason=reason)
     return Problem(field=where, reason=_reason(error["msg"], error["input"]))
 
 
