@@ -47,6 +47,11 @@ def test_other_texts_and_numbers_are_unchanged(value: Any, expected: Any) -> Non
     assert export.cell(TITLE, {"title": value}) == expected
 
 
+@pytest.mark.parametrize("text", ["=1", " =1", "'=1", "a; =1"])
+def test_one_apostrophe_is_enough(text: str) -> None:
+    assert str(export.cell(TITLE, {"title": text})).count("'") == 1
+
+
 def test_negative_numbers_in_a_list_stay_numbers() -> None:
     column = export.Column("t", parameter="t")
     rows = [{"name": "t", "value": value} for value in (1, -2)]

@@ -27,7 +27,7 @@ MAX_COLUMNS = 100
 VALUE_SEPARATOR = "; "  # in a cell with several values
 # A formula begins at the start of a cell, or after what another spreadsheet takes for a separator;
 # blanks and quotation marks before it do not count. Full-width signs count as signs.
-_SIGN = r"([\s\"']*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])"
+_SIGN = r"([\s\"]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])"
 _FORMULA, _FIRST_FORMULA = re.compile(rf"(?:^|(?<=[;,|\t])){_SIGN}"), re.compile(rf"^{_SIGN}")
 _BREAKS = re.compile(r"[\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029]")
 _NAME_FIELDS = {"techniques": "name", "samples": "name", "instrument": "name"}
