@@ -53,7 +53,7 @@ ALL = ["brain", "heart", "lung"]
         ("o.name IN ('brain', 'lung', 'toe')", ["brain", "lung"]),
         ("o.name NOT IN ('brain', 'lung')", ["heart"]),
         ("o.name LIKE '%r%'", ["brain", "heart"]),
-        ("o.name LIKE 'H%'", []),
+        ("o.name LIKE 'H%'", ["heart"]),
         ("UPPER(o.name) LIKE 'H%'", ["heart"]),
         ("o.name NOT LIKE '_____'", ["lung"]),
         ("LENGTH(o.name) = 5", ["brain", "heart"]),

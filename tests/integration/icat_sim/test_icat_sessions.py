@@ -32,7 +32,8 @@ def test_entity_info_has_lengths_and_nullability(client: icat.Client) -> None:
         client.getEntityInfo("Organ")
 
 
-def test_a_login_has_a_user_name_and_lasts_two_hours(client: icat.Client) -> None:
+def test_a_login_has_a_user_name_and_lasts_two_hours(server: IcatSimulator) -> None:
+    client = server.client()
     assert client.getUserName() == "simple/root"
     assert 119 < client.getRemainingMinutes() <= 120
     assert "maxEntities 10000" in client.getProperties()

@@ -89,3 +89,47 @@ async def test_a_document_is_published_with_people_dates_funding_and_relations(
     assert {(r.relationType, r.identifier) for r in renewed.relatedItems} == {
         ("HasPart", "10.5072/a")
     }
+
+
+async def parts(catalogue: icat.Client, *expected: str) -> None:
+    """Waits until the publication has these parts."""
+    async with asyncio.timeout(60):
+        while True:
+            found = await asyncio.to_thread(catalogue.search, QUERY)
+            if found and {r.identifier for r in found[0].relatedItems} == set(expected):
+                return
+            await asyncio.sleep(0.3)
+
+
+async def document_row(ingest: Ingest) -> dict[str, Any]:
+    answer = (await ingest.http.get("/dois")).raise_for_status().json()
+    return next(row for row in answer["records"] if row["pid"] == "D1_kidney")
+
+
+async def test_a_publication_gets_the_parts_whose_dois_come_later(
+    ingest: Ingest, catalogue: icat.Client
+) -> None:
+    await ingest.run(job(dataset_part("a"), dataset_part("b"), job_id="j1"))
+    await publish_minted(ingest.broker, "a", "dataset", "10.5072/a", 1)
+    await publish_minted(ingest.broker, "D1_kidney", "document", "10.5072/d", 1)
+    await parts(catalogue, "10.5072/a")
+    await publish_minted(ingest.broker, "b", "dataset", "10.5072/b", 1)
+    await parts(catalogue, "10.5072/a", "10.5072/b")
+    row = await document_row(ingest)
+    assert (row["missing_parts"], row["unknown_parts"]) == ([], [])
+
+
+async def test_the_audit_finds_and_writes_relations_that_differ_in_icat(
+    ingest: Ingest, catalogue: icat.Client
+) -> None:
+    await ingest.run(job(dataset_part("a"), job_id="j1"))
+    await publish_minted(ingest.broker, "a", "dataset", "10.5072/a", 1)
+    await publish_minted(ingest.broker, "D1_kidney", "document", "10.5072/d", 1)
+    await parts(catalogue, "10.5072/a")
+    [item] = catalogue.search("SELECT r FROM RelatedItem r INCLUDE 1")
+    item.identifier = "10.5072/other"
+    item.update()
+    row = await document_row(ingest)
+    assert (row["missing_parts"], row["unknown_parts"]) == (["10.5072/a"], ["10.5072/other"])
+    await ingest.http.post("/dois/mend", json={"pids": ["D1_kidney"]})
+    await parts(catalogue, "10.5072/a")

@@ -77,6 +77,16 @@ def _difference(record: dict[str, Any], doi: str | None) -> Difference | None:
         return {**found, "what": "ingest", "reason": f"ingest has {record['doi']}"}
     if record["icat"] != doi:
         return {**found, "what": "icat", "reason": f"ICAT has {record['icat']}"}
+    differences = [
+        f"{text} {', '.join(record[name])}"
+        for name, text in (
+            ("missing_parts", "its publication in ICAT lacks HasPart"),
+            ("unknown_parts", "its publication in ICAT has a HasPart that it should not have:"),
+        )
+        if record.get(name)
+    ]
+    if differences:
+        return {**found, "what": "icat", "reason": "; ".join(differences)}
     return None
 
 

@@ -1,10 +1,12 @@
 """Compares the DOIs of ingest with those in ICAT, and writes missing ones to ICAT again."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from portal_ingest.dois.writeback import DoiWriteback
 from portal_ingest.domain.stored_record import StoredRecord
 from portal_ingest.icat.adapter import Icat
+from portal_ingest.icat.mapping import HAS_PART
 from portal_ingest.store.records import RecordStore
 
 PAGE_RECORDS = 200
@@ -28,12 +30,30 @@ class DoiAudit:
             for s in batch
             if s.pid in datasets
         ]
+        parts = await self._icat.parts_of(list(published))
         rows += [
-            {"pid": s.pid, "doi": s.doi, "icat": s.doi if s.doi in published else None}
-            for s in documents
-            if await self._writeback.datasets_in_icat(s)
+            await self._document_row(stored, published, parts)
+            for stored in documents
+            if await self._writeback.datasets_in_icat(stored)
         ]
         return {"records": rows, "next": batch[-1].pid if len(batch) == PAGE_RECORDS else None}
+
+    async def _document_row(
+        self, stored: StoredRecord, published: set[str], parts: Mapping[str, set[str]]
+    ) -> dict[str, Any]:
+        """Returns the DOI of a document, and the relations in which ICAT differs from ingest."""
+        doi = str(stored.doi)
+        row = {"pid": stored.pid, "doi": doi, "icat": doi if doi in published else None}
+        if doi not in published:
+            return row
+        entry = await self._writeback.publication(stored, doi)
+        wanted = {r.identifier for r in entry.related if r.relation == HAS_PART}
+        found = parts.get(doi, set[str]())
+        return {
+            **row,
+            "missing_parts": sorted(wanted - found),
+            "unknown_parts": sorted(found - wanted),
+        }
 
     async def write_again(self, pids: list[str]) -> int:
         """Writes the DOIs of these records to ICAT, whatever it has; returns how many."""

@@ -9,7 +9,7 @@ from portal_shared.runtime.logs import logger
 
 from portal_ingest.domain.stored_record import StoredRecord
 from portal_ingest.icat.adapter import Icat
-from portal_ingest.icat.mapping import publication_entry
+from portal_ingest.icat.mapping import PublicationEntry, publication_entry
 from portal_ingest.store.dois import WAITING_SINCE, DoiStore
 from portal_ingest.store.records import RecordStore
 
@@ -34,6 +34,8 @@ async def store_minted(event: DoiMinted, dois: DoiStore) -> bool:
     stored = await dois.store(
         event.pid, version=event.version, fields=fields, revision=event.revision
     )
+    if stored and event.level == "dataset":
+        await dois.enqueue_documents_with(event.pid)
     return stored and to_write
 
 
@@ -53,14 +55,13 @@ class DoiWriteback:
         """Writes a batch; False if none waits. Raises Unavailable; the record keeps waiting."""
         waiting = await self._dois.waiting(BATCH)
         for pid, since in waiting:
-            if not await self._dois.claim(pid, since):
-                continue
-            record = await self._records.find(pid)
-            if record is None:
+            lease = await self._dois.claim(pid, since)
+            record = await self._records.find(pid) if lease else None
+            if lease is None or record is None:
                 continue
             if record.doi:
                 await self.write(record, record.doi)
-            await self._dois.mark_written(record.pid, record.doi)
+            await self._dois.mark_written(record.pid, lease)
         return bool(waiting)
 
     async def datasets_in_icat(self, record: StoredRecord) -> list[int]:
@@ -69,18 +70,21 @@ class DoiWriteback:
         of_parts = await self._records.datasets_of(document.documents)
         return await self._records.icat_ids(list(dict.fromkeys([*document.datasets, *of_parts])))
 
+    async def publication(self, record: StoredRecord, doi: str) -> PublicationEntry:
+        """Returns the publication of a document, with the DOIs of its public datasets as parts."""
+        document = Document.model_validate_json(record.body)
+        facts = await self._dois.find(document.datasets)
+        public = await self._records.public_among(document.datasets)
+        parts = [d for pid in public if (d := facts.get(pid, {}).get("doi"))]
+        return publication_entry(document, doi, profiles.load(document.profile), parts)
+
     async def write(self, record: StoredRecord, doi: str, *, again: bool = False) -> None:
         """Writes one DOI; `again` also that which the dataset was registered with."""
         if record.kind == "dataset" and record.icat_id is not None:
             if again or record.brought_doi != doi:
                 await self._icat.set_dataset_doi(record.icat_id, doi)
         elif record.kind == "document":
-            document = Document.model_validate_json(record.body)
             ids = await self.datasets_in_icat(record)
             if ids:
-                facts = await self._dois.find(document.datasets)
-                public = await self._records.public_among(document.datasets)
-                parts = [d for pid in public if (d := facts.get(pid, {}).get("doi"))]
-                entry = publication_entry(document, doi, profiles.load(document.profile), parts)
-                await self._icat.publish(entry, ids)
+                await self._icat.publish(await self.publication(record, doi), ids)
         log.info("DOI written to ICAT", pid=record.pid, doi=doi)

@@ -82,6 +82,10 @@ class Icat:
         """Returns those of the DOIs that have a DataPublication."""
         return await self._run(lambda client: publications.find_published(client, dois))
 
+    async def parts_of(self, dois: list[str]) -> dict[str, set[str]]:
+        """Returns the DOIs that the publications of these DOIs have as parts."""
+        return await self._run(lambda client: publications.find_parts(client, dois))
+
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 

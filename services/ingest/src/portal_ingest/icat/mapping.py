@@ -31,6 +31,7 @@ from portal_ingest.icat.names import (
     one_of_each,
 )
 
+HAS_PART = "HasPart"  # DataCite relation of a document to its datasets
 LOCATION = 511  # characters
 _NUMBERS = re.compile(r"\d+")
 MAX_FILES = 500  # longer lists become logical files
@@ -244,7 +245,7 @@ def publication_entry(
     document: Document, doi: str, profile: Profile, parts: Sequence[str] = ()
 ) -> PublicationEntry:
     """Returns the publication of a document; `parts` are the DOIs of its datasets."""
-    related = [*(RelatedItem(relation="HasPart", identifier=d) for d in parts), *document.related]
+    related = [*(RelatedItem(relation=HAS_PART, identifier=d) for d in parts), *document.related]
     return PublicationEntry(
         facility=profile.icat.facility,
         doi=doi,

@@ -6,7 +6,7 @@ from typing import Any
 
 from portal_ingest.icat import collections
 from portal_ingest.icat.client import IcatClient, literal
-from portal_ingest.icat.mapping import PublicationEntry, UserEntry
+from portal_ingest.icat.mapping import HAS_PART, PublicationEntry, UserEntry
 from portal_ingest.icat.names import SHORT, cut
 from portal_ingest.icat.reference_cache import ReferenceCache
 
@@ -18,6 +18,22 @@ def find_published(client: IcatClient, dois: Sequence[str]) -> set[str]:
     among = ", ".join(literal(doi) for doi in dois)
     found = client.search(f"SELECT o.pid FROM DataPublication o WHERE o.pid IN ({among})")  # noqa: S608  # quoted
     return {str(pid) for pid in found}
+
+
+def find_parts(client: IcatClient, dois: Sequence[str]) -> dict[str, set[str]]:
+    """Returns the identifiers that these publications have as parts, by the publication's DOI."""
+    if not dois:
+        return {}
+    among = ", ".join(literal(doi) for doi in dois)
+    rows = client.search(
+        "SELECT o FROM RelatedItem o"  # noqa: S608  # quoted
+        f" WHERE o.publication.pid IN ({among}) AND o.relationType = {literal(HAS_PART)}"
+        " INCLUDE o.publication"
+    )
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        found.setdefault(str(row.publication.pid), set()).add(str(row.identifier))
+    return found
 
 
 def publish(

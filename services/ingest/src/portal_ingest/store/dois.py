@@ -9,6 +9,7 @@ from portal_shared.runtime.mongo import ASCENDING, Database, Doc, Session, trans
 from portal_ingest.domain.stored_record import StoredRecord
 
 LEASE = timedelta(seconds=60)
+GATHERING = timedelta(seconds=1)
 WAITING_SINCE = "icat_due"  # field in MongoDB: since when the DOI waits to be written to ICAT
 
 
@@ -68,6 +69,17 @@ class DoiStore:
             session=session,
         )
 
+    async def enqueue_documents_with(self, dataset: str) -> None:
+        """Enqueues the documents that list a dataset: their publications name its DOI.
+
+        They wait a little, so that the DOIs of several datasets are written once.
+        """
+        with translate_errors():
+            await self._records.update_many(
+                {"datasets": dataset, "doi": {"$ne": None}},
+                {"$set": {WAITING_SINCE: datetime.now(UTC) + GATHERING}},
+            )
+
     async def waiting(self, limit: int) -> list[tuple[str, datetime]]:
         """Returns the pids whose DOI is to be written to ICAT, and since when, oldest first."""
         with translate_errors():
@@ -77,20 +89,23 @@ class DoiStore:
             found = rows.sort(WAITING_SINCE, ASCENDING).limit(limit)
             return [(row["_id"], row[WAITING_SINCE]) async for row in found]
 
-    async def claim(self, pid: str, since: datetime) -> bool:
-        """Leases one of those for a minute; False if another replica was first."""
+    async def claim(self, pid: str, since: datetime) -> datetime | None:
+        """Leases one of those for a minute; returns the end of the lease, or None if another
+        replica was first.
+        """
+        end = datetime.now(UTC) + LEASE
+        end = end.replace(microsecond=end.microsecond // 1000 * 1000)  # as MongoDB stores it
         with translate_errors():
             claimed = await self._records.update_one(
-                {"_id": pid, WAITING_SINCE: since},
-                {"$set": {WAITING_SINCE: datetime.now(UTC) + LEASE}},
+                {"_id": pid, WAITING_SINCE: since}, {"$set": {WAITING_SINCE: end}}
             )
-        return bool(claimed.matched_count)
+        return end if claimed.matched_count else None
 
-    async def mark_written(self, pid: str, doi: str | None) -> None:
-        """Removes the record from those that wait, unless its DOI changed meanwhile."""
+    async def mark_written(self, pid: str, lease: datetime) -> None:
+        """Removes the record from those that wait, unless it was enqueued again meanwhile."""
         with translate_errors():
             await self._records.update_one(
-                {"_id": pid, "doi": doi}, {"$unset": {WAITING_SINCE: ""}}
+                {"_id": pid, WAITING_SINCE: lease}, {"$unset": {WAITING_SINCE: ""}}
             )
 
     async def count_waiting(self) -> int:
