@@ -1,5 +1,6 @@
 """Entry point of the command `portal`."""
 
+import logging
 import os
 import signal
 import sys
@@ -45,6 +46,7 @@ def portal(
 def main() -> None:
     """Runs the command; errors that it does not expect are one line, not a traceback."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    logging.disable()  # libraries log what the command reports in its own words
     try:
         app()
     except Exception as error:

@@ -31,6 +31,16 @@ def test_programs_see_which_jobs_are_stored(sent: Submission) -> None:
     assert (facts["unanswered"], facts["not_stored"]) == (2, 1)
 
 
+def test_jobs_for_which_there_was_no_time_are_counted(
+    sent: Submission, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent.confirmed.add("unsent")
+    sent.total = 20
+    report.print_results(sent, outcomes=True)
+    assert capsys.readouterr().out.endswith("20 jobs: 1 done, 2 unanswered, 17 not sent\n")
+    assert report.exit_code(sent) == 3
+
+
 def test_without_an_answer_the_exit_code_is_four(sent: Submission) -> None:
     sent.confirmed.add("unsent")
     assert report.exit_code(sent) == 4

@@ -50,9 +50,12 @@ def _print(found: InstanceStatus) -> None:
         rows.append((name, state, found.restarts.get(name, 0), text))
     print_table(("service", "state", "restarts", "figures"), rows)
     busy = {queue: count for queue, count in found.queues.items() if count}
-    typer.echo(f"queues: {busy or 'all empty'}")
+    typer.echo(f"queues: {busy or ('all empty' if found.queues else 'not known')}")
     dead = {service: count for service, count in found.dead_letters.items() if count}
-    typer.echo(f"dead letters: {dead or 'none'}")
+    typer.echo(f"dead letters: {dead or ('none' if found.dead_letters else 'not known')}")
+    servers = {n: count for n, count in found.restarts.items() if n not in found.services}
+    if servers:
+        typer.echo(f"restarts of servers: {servers}")
     if found.intake_folder:
         typer.echo(f"intake folder: {found.intake_folder}")
     for problem in found.problems:

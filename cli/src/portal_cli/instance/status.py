@@ -29,7 +29,7 @@ IDLE_PAUSE_SECONDS, BUSY_PAUSE_SECONDS = 0.5, 1.5  # every service counts for ea
 @dataclass
 class InstanceStatus:
     services: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
-    queues: dict[str, int] = field(default_factory=dict[str, int])
+    queues: dict[str, int] = field(default_factory=dict[str, int])  # empty: the broker is silent
     dead_letters: dict[str, int] = field(default_factory=dict[str, int])
     restarts: dict[str, int] = field(default_factory=dict[str, int])
     problems: list[str] = field(default_factory=list[str])

@@ -34,6 +34,13 @@ class Submission:
     jobs: dict[str, JobMessage] = field(default_factory=dict[str, JobMessage])  # by correlation id
     confirmed: set[str] = field(default_factory=set[str])
     answers: dict[str, JobAnswer] = field(default_factory=dict[str, JobAnswer])
+    total: int = 0  # jobs to send, as far as it is known
+    has_all_jobs: bool = False
+
+    @property
+    def not_sent(self) -> int:
+        """Jobs for which there was no time."""
+        return 0 if self.has_all_jobs else max(self.total - len(self.jobs), 0)
 
     @property
     def unanswered(self) -> list[JobMessage]:
@@ -148,7 +155,7 @@ class _SubmissionClient:
             job = await asyncio.to_thread(next, self._jobs, None)
         except (OSError, PortalError) as error:
             raise JobNotBuilt(str(error)) from error
-        self._exhausted = job is None
+        self._exhausted = self.state.has_all_jobs = job is None
         return job
 
     def _key(self, job: JobMessage) -> str:

@@ -30,11 +30,13 @@ def dispatch(
         with exit_without_instance():
             url = amqp_url(data)
         try:
-            return asyncio.run(submit_jobs(url, jobs, seconds=seconds, on_progress=show_progress))
+            sent = asyncio.run(submit_jobs(url, jobs, seconds=seconds, on_progress=show_progress))
         except Unavailable as error:
             raise fail(f"{unreachable('broker')}: {error}", EXIT_UNREACHABLE) from error
         except JobNotBuilt as error:
             raise fail(f"The next job could not be built: {error}", EXIT_FAILED) from error
+        sent.total = total
+        return sent
 
 
 def finish(

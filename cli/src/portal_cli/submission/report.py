@@ -16,7 +16,7 @@ EXIT_NO_ANSWER = 4
 
 def exit_code(sent: Submission, *, skipped: int = 0) -> int:
     """Returns 0 if every job is done and no record was `skipped` before sending."""
-    if sent.unconfirmed:
+    if sent.unconfirmed or sent.not_sent:
         return EXIT_UNREACHABLE
     if sent.unanswered:
         return EXIT_NO_ANSWER
@@ -42,6 +42,7 @@ def as_json(sent: Submission) -> dict[str, Any]:
         **{result: results.count(result) for result in ("done", "partial", "refused")},
         "unanswered": len(sent.unanswered),
         "not_stored": len(unconfirmed),
+        "not_sent": sent.not_sent,
     }
 
 
@@ -64,9 +65,9 @@ def print_results(sent: Submission, *, outcomes: bool) -> None:
             _print_answer(job, answer, every=outcomes)
     counts = as_json(sent)
     counts["unanswered"] -= counts["not_stored"]  # they are counted once
-    names = ("done", "partial", "refused", "unanswered", "not_stored")
+    names = ("done", "partial", "refused", "unanswered", "not_stored", "not_sent")
     parts = [f"{counts[name]} {name.replace('_', ' ')}" for name in names if counts[name]]
-    typer.echo(f"{len(sent.jobs)} jobs: {', '.join(parts) or 'nothing to do'}")
+    typer.echo(f"{len(sent.jobs) + sent.not_sent} jobs: {', '.join(parts) or 'nothing to do'}")
 
 
 def _print_answer(job: JobMessage, answer: JobAnswer, *, every: bool) -> None:

@@ -37,6 +37,7 @@ log = logger(__name__)
 
 FIRST_START_PAUSE_SECONDS = 0.2
 MAX_START_PAUSE_SECONDS = 5.0
+FIGURES_SECONDS = 8  # for the figures of a status: a command waits ten
 
 
 class Service:
@@ -153,10 +154,10 @@ class Service:
         reason is the problem "figures".
         """
         outcomes = dict(self.retries.outcomes)
-        fields, problems = await self._figures()
+        (fields, problems), failing = await asyncio.gather(self._figures(), self.failing_checks())
         return {
             "service": self.name,
-            "problems": {**await self.failing_checks(), **problems},
+            "problems": {**failing, **problems},
             "trouble": {w.name: w.last_error for w in self.workers if w.last_error},
             "settled": outcomes,
             **fields,
@@ -166,12 +167,15 @@ class Service:
         """Returns the figures from the database, and why some could not be read."""
         fields: dict[str, Any] = {}
         try:
-            for source in self._status_sources:
-                fields.update(await source())
-            fields["outbox"] = await self.outbox.pending()
-            fields["outbox_oldest_seconds"] = await self.outbox.oldest_seconds()
+            async with asyncio.timeout(FIGURES_SECONDS):
+                for source in self._status_sources:
+                    fields.update(await source())
+                fields["outbox"] = await self.outbox.pending()
+                fields["outbox_oldest_seconds"] = await self.outbox.oldest_seconds()
         except PortalError as error:
             return fields, {"figures": str(error)}
+        except TimeoutError:
+            return fields, {"figures": f"not read within {FIGURES_SECONDS} s"}
         except Exception as error:  # errors of the driver: the rest of the status is worth showing
             log.exception("figures cannot be read")
             return fields, {"figures": repr(error)}

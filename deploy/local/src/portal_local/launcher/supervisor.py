@@ -21,6 +21,7 @@ WATCH_SECONDS = 0.5
 STABLE_SECONDS = 10.0  # a component that ran this long is restarted without a pause
 MAX_PAUSE_SECONDS = 30.0
 MIN_FREE_BYTES = 200 * 10**6  # on the disk of the data folder, to start
+MIN_RESTART_BYTES = 20 * 10**6  # to start broker or database again: each writes at its start
 
 PrintLine = Callable[[str], None]
 
@@ -54,6 +55,7 @@ class Supervisor:
         self._urls: dict[str, str] = {}
         self._url = f"http://localhost:{port}"
         self._lock = InstanceLock(layout.lock_file)
+        self._is_waiting_for_room = False
         self._is_unwritten = False  # instance.json is older than the processes: the disk is full
 
     def start(self, *, empty: bool) -> None:
@@ -236,21 +238,24 @@ class Supervisor:
         self._restarted_at[name] = now
         return True
 
+    def _has_room(self) -> bool:
+        """Returns whether servers can start; on a full disk each attempt would do harm."""
+        has_room = shutil.disk_usage(self._layout.root).free >= MIN_RESTART_BYTES
+        if not has_room and not self._is_waiting_for_room:
+            self._print_line("the disk of the data folder is full: servers start when it has room")
+        self._is_waiting_for_room = not has_room
+        return has_room
+
     def _restart_dead_servers(self) -> None:
         node, mongo = self._node, self._mongo
-        if (
-            node
-            and node.child.poll() is not None
-            and self._may_restart("rabbitmq", node.child.poll())
-        ):
+        dead = [server for server in (node, mongo) if server and server.child.poll() is not None]
+        if not dead or not self._has_room():
+            return
+        if node in dead and node and self._may_restart("rabbitmq", node.child.poll()):
             node.kill()
             self._node = self._start_rabbitmq(node.port)
             self._write_instance_file()
-        if (
-            mongo
-            and mongo.child.poll() is not None
-            and self._may_restart("mongodb", mongo.child.poll())
-        ):
+        if mongo in dead and mongo and self._may_restart("mongodb", mongo.child.poll()):
             mongo.kill()
             self._mongo = self._start_mongodb(mongo.port)
             self._write_instance_file()
