@@ -28,7 +28,7 @@ from portal_shared.runtime.settings import Settings
 from portal_shared.runtime.worker import Worker
 from portal_shared.service import metrics
 from portal_shared.service.disk import DiskCheck
-from portal_shared.service.health import Health
+from portal_shared.service.health import Health, public_reasons
 from portal_shared.service.heartbeat import send_canaries
 from portal_shared.service.metrics import StatusFields
 from portal_shared.service.operator_access import OperatorAccess, require_operator
@@ -201,7 +201,7 @@ class Service:
 
         @made.get("/health", include_in_schema=False)
         async def health() -> JSONResponse:
-            found = await self.failing_checks()
+            found = public_reasons(await self.failing_checks())
             return JSONResponse(
                 {"status": "unready" if found else "ok", "service": self.name, "problems": found},
                 503 if found else 200,

@@ -11,7 +11,18 @@ from portal_shared.runtime.errors import PortalError
 UNREADY_AFTER_SECONDS = 30.0  # without a delivery, canaries included
 CHECK_SECONDS = 5
 
+OWN_CHECKS = ("bus", "disk", "queue ")  # their reasons name nothing but this service
+HIDDEN_REASON = "does not work; /status has the reason, for operators"
+
 Check = Callable[[], Awaitable[None]]
+
+
+def public_reasons(failing: dict[str, str]) -> dict[str, str]:
+    """Returns failing checks for everybody: without reasons that name internal hosts."""
+    return {
+        name: reason if name.startswith(OWN_CHECKS) else HIDDEN_REASON
+        for name, reason in failing.items()
+    }
 
 
 class Health:

@@ -10,6 +10,7 @@ from tests.drivers.nginx import Nginx
 from tests.drivers.nginx import program as nginx_program
 from tests.drivers.services.downloader import DownloaderClient
 from tests.drivers.services.downloader_starters import SharedDownloader
+from tests.drivers.services.operators import HEADERS
 from tests.drivers.tape import TapeArchive
 
 SIZE = 300_000
@@ -106,6 +107,16 @@ async def test_the_cache_is_not_to_be_had_by_its_own_names(
     async with httpx.AsyncClient(base_url=nginx.url) as client:
         for path in (f"/_objects/{name}", "/_objects/", f"/data/..%2f_objects/{name}"):
             assert (await client.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/status", "/metrics", "/status/", "/%73tatus", "//metrics", "/data/../status"]
+)
+async def test_figures_of_operators_are_not_on_the_port_of_readers(nginx: Nginx, path: str) -> None:
+    async with httpx.AsyncClient(base_url=nginx.url) as client:
+        url = client.base_url.copy_with(raw_path=path.encode())
+        answer = await client.get(url, headers=HEADERS)
+    assert answer.status_code == 404
 
 
 async def test_archives_come_through(

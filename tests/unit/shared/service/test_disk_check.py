@@ -4,12 +4,15 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.settings import Settings
 from portal_shared.service import health
 from portal_shared.service.app import Service
 from portal_shared.service.disk import DiskCheck
+
+from tests.drivers.services.operators import HEADERS
 
 
 async def test_a_disk_with_room_is_well(tmp_path: Path) -> None:
@@ -45,6 +48,23 @@ async def test_the_health_of_a_service_says_disk(service: Service) -> None:
     found = await service.failing_checks()
     assert "full" in found["disk"]
     assert "database" in found
+
+
+async def test_the_health_for_everybody_names_no_internal_hosts(service: Service) -> None:
+    async def refused() -> None:
+        raise Unavailable("MongoDB: mongo-7.internal:27017: connection refused")
+
+    service.add_check("database", refused)
+    transport = httpx.ASGITransport(service.app())
+    async with httpx.AsyncClient(transport=transport, base_url="http://portal") as client:
+        answer = await client.get("/health")
+        status = await client.get("/status", headers=HEADERS)
+    assert answer.status_code == 503
+    assert "internal" not in answer.text
+    problems = answer.json()["problems"]
+    assert problems.keys() == {"bus", "database", "disk"}
+    assert "full" in problems["disk"]
+    assert "mongo-7.internal" in status.json()["problems"]["database"]
 
 
 async def test_the_status_shows_problems_when_no_figure_can_be_read(service: Service) -> None:
