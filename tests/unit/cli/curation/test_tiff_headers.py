@@ -36,6 +36,7 @@ def test_channels_are_no_slices(folder: CuratedFolder) -> None:
     [
         ("um", 50), ("\\u00B5m", 50), ("micron", 50), ("microns", 50), ("micrometer", 50),
         ("mm", 0.05), ("cm", 0.005), ("nm", 50_000), ("m", 5e-5), ("Micrometer", 50),
+        ("inch", 50 / 25_400),
     ],
 )  # fmt: skip
 def test_every_unit_of_imagej_is_compared(folder: CuratedFolder, unit: str, edge: float) -> None:
@@ -57,7 +58,9 @@ def test_the_unit_of_z_may_differ(folder: CuratedFolder) -> None:
     assert "25 x 25 x 100 um" in folder.curate().warnings[0][1]
 
 
-@pytest.mark.parametrize(("unit", "edge"), [("nm", 5e4), ("mm", 0.05), ("\u00c5", 5e5)])
+@pytest.mark.parametrize(
+    ("unit", "edge"), [("nm", 5e4), ("mm", 0.05), ("\u00c5", 5e5), ("in", 50 / 25_400)]
+)
 def test_every_unit_of_ome_is_compared(folder: CuratedFolder, unit: str, edge: float) -> None:
     sizes = {f"PhysicalSize{a}": edge for a in "XYZ"}
     sizes |= {f"PhysicalSize{a}Unit": unit for a in "XYZ"}

@@ -90,6 +90,7 @@ def test_a_scale_without_a_unit_of_length_contradicts_nothing(
     [
         ("nanometer", 25_000.0), ("millimeter", 0.025), ("angstrom", 250_000), ("um", 25),
         ("\u00b5m", 25), ("\u03bcm", 25), ("Micrometer", 25), ("microns", 25), ("meter", 2.5e-5),
+        ("inch", 25 / 25_400),
     ],
 )  # fmt: skip
 def test_units_of_axes_are_converted(folder: CuratedFolder, unit: str, scale: float) -> None:
