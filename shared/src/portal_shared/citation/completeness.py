@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from portal_shared.citation.datacite import FIELDS, Source, metadata
+from portal_shared.citation.datacite import FIELDS, Source
 from portal_shared.contracts.jobs import DatasetIn, DocumentIn
 from portal_shared.contracts.records import Dataset, Document, doi_level
 from portal_shared.profile import Profile
@@ -27,6 +27,6 @@ def missing_properties(given: DatasetIn | DocumentIn, profile: Profile) -> dict[
     record = model.model_validate(content)
     if given.doi or doi_level(record) not in profile.doi.mint:
         return {}
-    made = metadata(Source(record, profile, registered=datetime.now(UTC)))
-    reads = {field.name: sorted(field.reads) for field in FIELDS}
-    return {name: reads[name] for name in REQUIRED if not made.get(name)}
+    source = Source(record, profile, registered=datetime.now(UTC))
+    required = [field for field in FIELDS if field.name in REQUIRED]
+    return {field.name: sorted(field.reads) for field in required if not field.make(source)}

@@ -5,6 +5,7 @@ One normaliser for each, used where records arrive, in suggestions and in the me
 
 import re
 import unicodedata
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 DOI = re.compile(r"10\.\d{4,9}/\S+")
@@ -29,6 +30,8 @@ _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"  # base 32 without i, l, o and u
 _TAIL = re.compile(r"[/\s]*(?:[?#]\S*)?$")
 _CHECK_DIGIT_X = 10
 _MAX_CHARACTERS = 2048  # of an identifier; longer texts are none
+MAX_ORCID_CHARACTERS = 200  # with its address; a longer text is none
+MAX_CACHED = 10_000  # normal forms: the same authors are in thousands of records
 _MAX_PREFIXES = 3  # "doi:https://doi.org/10.1234/x"
 
 
@@ -92,7 +95,13 @@ def normalize_orcid(text: str | None) -> str | None:
 
     Accepted are addresses of orcid.org, any dashes or blanks or none, and a small x.
     """
-    given = unicodedata.normalize("NFKC", (text or "")[:_MAX_CHARACTERS]).strip()
+    given = (text or "").strip()
+    return _normalize_orcid(given) if len(given) <= MAX_ORCID_CHARACTERS else None
+
+
+@lru_cache(MAX_CACHED)
+def _normalize_orcid(text: str) -> str | None:
+    given = unicodedata.normalize("NFKC", text).strip()
     rest = _TAIL.sub("", given[_prefix_length(_ORCID_PREFIX, given) :])
     plain = re.sub(r"[\s\u2010-\u2015\u2212-]", "", rest).upper()
     if not _ORCID_CHARACTERS.fullmatch(plain) or not plain.isascii():

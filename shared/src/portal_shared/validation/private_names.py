@@ -18,7 +18,12 @@ def words(name: str) -> str:
 
     Accents, case, punctuation and compatibility characters (full width) do not matter.
     """
-    plain = unicodedata.normalize("NFKD", name[:MAX_NAME_CHARACTERS])
+    return _words(name[:MAX_NAME_CHARACTERS])
+
+
+@lru_cache(MAX_CACHED_NAMES)
+def _words(name: str) -> str:
+    plain = unicodedata.normalize("NFKD", name)
     plain = "".join(c for c in plain if not unicodedata.combining(c))
     plain = _CAMEL.sub("_", _APOSTROPHES.sub("", plain)).replace("\u00df", "ss")
     return f"_{_OTHERS.sub('_', plain.casefold()).strip('_')}_"
@@ -39,10 +44,15 @@ class PrivateNames:
         self._donor = [re.compile(f"_{p}(?=[_a-z0-9])") for p in rules.donor]
         self._donor_alone = [re.compile(f"_{p}_") for p in rules.donor]
         self._allowed = {plain(name) for name in rules.allowed}
-        self.is_private = lru_cache(MAX_CACHED_NAMES)(self._is_private)
+        self._is_private = lru_cache(MAX_CACHED_NAMES)(self._find_private)
+        self._is_donor = lru_cache(MAX_CACHED_NAMES)(self._find_donor)
+        self._is_author = lru_cache(MAX_CACHED_NAMES)(self._find_author)
 
     def is_donor(self, name: str) -> bool:
         """Whether a name stands for a donor, so that only `allowed` fields may be below it."""
+        return self._is_donor(name[:MAX_NAME_CHARACTERS])
+
+    def _find_donor(self, name: str) -> bool:
         return any(p.fullmatch(words(name)) for p in self._donor_alone)
 
     def is_allowed(self, name: str) -> bool:
@@ -51,10 +61,16 @@ class PrivateNames:
 
     def is_author(self, name: str) -> bool:
         """Whether the fields below this name are those of authors, whose names are public."""
+        return self._is_author(name[:MAX_NAME_CHARACTERS])
+
+    def _find_author(self, name: str) -> bool:
         return any(p.fullmatch(words(name)) for p in self._authors)
 
-    def _is_private(self, name: str, *, of_author: bool = False) -> bool:
+    def is_private(self, name: str, *, of_author: bool = False) -> bool:
         """Whether a field or parameter with this name is removed."""
+        return self._is_private(name[:MAX_NAME_CHARACTERS], of_author=of_author)
+
+    def _find_private(self, name: str, *, of_author: bool) -> bool:
         form = words(name)
         if self._has_private_pattern(form):
             return True
