@@ -20,6 +20,7 @@ _QUANTITY = re.compile(
     rf"(?P<sign>(?<![^\s(\[<>=~])[-+\u2212])?(?<![^\W_])(?<![.,])(?P<number>{_NUMBER})\s?"
     rf"(?P<unit>{_UNIT}(?:/{_UNIT})?(?:\^?[-\u2212]?\d)?)(?![^\W_])"
 )
+_DIGIT = re.compile(r"\d")
 _THOUSANDS = re.compile(r"\d{1,3},\d{3}")
 
 
@@ -47,6 +48,8 @@ def find(text: str) -> Iterator[Quantity]:
 
     A number inside of an identifier (VOI-01) is none; one after an underscore is.
     """
+    if not _DIGIT.search(text):
+        return
     for count, match in enumerate(_QUANTITY.finditer(text)):
         if count >= MAX_QUANTITIES:
             return

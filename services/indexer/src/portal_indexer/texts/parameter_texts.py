@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from portal_shared import units
 from portal_shared.search import quantities, query_terms
 
 from portal_indexer.panosc_records import PanoscRecord
@@ -69,12 +70,18 @@ def numbers(rows: Iterable[PanoscRecord], texts: Iterable[str] = ()) -> list[str
             continue  # the facts are among the texts
         if isinstance(value, float) and not value.is_integer():
             found.append(f"{value} {unit or ''}".strip())
-        as_parameter = quantities.word(value, unit, row["name"])
-        as_written = quantities.word(value, unit)  # 20 C of a temperature, and as coulombs
-        found += [w for w in (as_parameter, as_written) if w]
+        found += _words_of_number(value, unit, row["name"])
     for text in texts:
         found += _quantity_words(text)
     return _distinct(found)
+
+
+def _words_of_number(value: float, unit: str | None, name: str) -> list[str]:
+    """Returns the word of a quantity; two if the parameter gives its unit another meaning."""
+    read = [quantities.word(value, unit, name)]
+    if units.find(unit, name) != units.find(unit):  # 20 C of a temperature, and as coulombs
+        read.append(quantities.word(value, unit))
+    return [word for word in read if word]
 
 
 def _quantity_words(text: str) -> list[str]:
