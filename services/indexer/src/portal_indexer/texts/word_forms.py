@@ -2,16 +2,26 @@
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
-import inflect
 from portal_shared.search import apostrophes, query_terms
+
+if TYPE_CHECKING:
+    import inflect
 
 MIN_LETTERS = 3  # of a word whose singular or plural is indexed
 MAX_FORMS = 2000  # of one record
 _WORD = re.compile(r"[A-Za-z]+")
 _MICRO = re.compile(r"\w*[\u00b5\u03bc]\w*")
-_INFLECT = inflect.engine()
+
+
+@cache
+def _inflect() -> "inflect.engine":
+    """Returns the engine; importing the library takes seconds, so only those who use it do."""
+    import inflect  # noqa: PLC0415
+
+    return inflect.engine()
 
 
 def other_forms(texts: Iterable[str]) -> list[str]:
@@ -45,5 +55,5 @@ def _latin_micro(word: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=100_000)
 def _singular_or_plural(word: str) -> tuple[str, ...]:
-    singular = _INFLECT.singular_noun(word)
-    return (str(singular),) if singular else (_INFLECT.plural_noun(word),)
+    singular = _inflect().singular_noun(word)
+    return (str(singular),) if singular else (_inflect().plural_noun(word),)
