@@ -70,6 +70,7 @@ def sent(*results: str | None) -> Submission:
     for number, result in enumerate(results):
         key = f"j{number}"
         state.jobs[key] = job_files.message_from_file(key, b'{"job_id": "%s"}' % key.encode())
+        state.confirmed.add(key)
         if result:
             state.answers[key] = JobAnswer.model_validate({"job_id": key, "result": result})
     return state
@@ -89,6 +90,12 @@ def test_the_exit_code_depends_on_the_results(results: tuple[str | None, ...], c
     state = sent(*results)
     assert report.exit_code(state) == code
     assert report.as_json(state)["unanswered"] == sum(r is None for r in results)
+
+
+def test_a_job_that_the_broker_did_not_confirm_has_an_exit_code_of_its_own() -> None:
+    state = sent("done", None)
+    state.confirmed.discard("j1")
+    assert report.exit_code(state) == 3
 
 
 def test_a_skipped_record_changes_the_exit_code() -> None:
