@@ -25,7 +25,7 @@ def split_location(location: str) -> list[str]:
 
     Raises UnsafeName.
     """
-    if {"", ".", ".."} & set(location.split("/")):
+    if "\0" in location or {"", ".", ".."} & set(location.split("/")):
         raise UnsafeName(f"{location!r} is not a path below the folder of the dataset")
     names = outside_path(location).split("/")
     for name in names:
