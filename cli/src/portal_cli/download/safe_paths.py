@@ -25,8 +25,10 @@ def split_location(location: str) -> list[str]:
 
     Raises UnsafeName.
     """
-    if "\0" in location or {"", ".", ".."} & set(location.split("/")):
+    if {"", ".", ".."} & set(location.split("/")):
         raise UnsafeName(f"{location!r} is not a path below the folder of the dataset")
+    if {"\0", "\n"} & set(location):
+        raise UnsafeName(f"{location!r} contains characters that no address of a file has")
     names = outside_path(location).split("/")
     for name in names:
         try:
