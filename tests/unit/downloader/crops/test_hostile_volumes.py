@@ -34,7 +34,11 @@ BOMBS: list[tuple[dict[str, Any], Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("stored", "compress", "name"), BOMBS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    ("stored", "compress", "name"),
+    BOMBS,
+    ids=[f"{n} {name}" for n, (_, _, name) in enumerate(BOMBS)],
+)
 def test_a_chunk_that_holds_more_than_its_array_allows_is_not_inflated(
     tmp_path: Path, stored: dict[str, Any], compress: Any, name: str
 ) -> None:
