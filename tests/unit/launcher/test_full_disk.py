@@ -80,3 +80,22 @@ def test_an_instance_file_that_could_not_be_written_is_written_later(
     monkeypatch.setattr(made, "_restart_dead_servers", lambda: None)
     made.restart_dead()
     assert read_instance(Layout(tmp_path)) is not None
+
+
+def test_a_broker_that_lived_through_a_full_disk_is_started_again(
+    tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Supervisor(Layout(tmp_path), port=8000, print_line=lambda _: None)
+    made._start_servers()
+    assert made._node
+    assert made._mongo
+    broker, database = made._node.child, made._mongo.child
+    for child in (broker, database):
+        child.poll.return_value = None  # type: ignore[attr-defined]
+    broker.kill.side_effect = lambda: setattr(broker.poll, "return_value", -9)  # type: ignore[attr-defined]
+    with monkeypatch.context() as full:
+        full.setattr(supervisor, "MIN_RESTART_BYTES", 2**62)
+        made.restart_dead()
+    assert servers.starts == ["rabbitmq", "mongodb"]
+    made.restart_dead()
+    assert servers.starts == ["rabbitmq", "mongodb", "rabbitmq"]

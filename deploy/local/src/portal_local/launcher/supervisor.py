@@ -56,6 +56,7 @@ class Supervisor:
         self._url = f"http://localhost:{port}"
         self._lock = InstanceLock(layout.lock_file)
         self._is_waiting_for_room = False
+        self._was_full = False  # the disk, while the broker ran
         self._is_unwritten = False  # instance.json is older than the processes: the disk is full
 
     def start(self, *, empty: bool) -> None:
@@ -212,6 +213,7 @@ class Supervisor:
             if child.poll() is not None and self._may_restart(name, child.poll()):
                 self._launch(component)
                 self._write_instance_file()
+        self._stop_broker_after_full_disk()
         self._restart_dead_servers()
         if self._is_unwritten:
             self._write_instance_file()
@@ -245,6 +247,18 @@ class Supervisor:
             self._print_line("the disk of the data folder is full: servers start when it has room")
         self._is_waiting_for_room = not has_room
         return has_room
+
+    def _stop_broker_after_full_disk(self) -> None:
+        """Stops a broker that lived through a full disk, so that it is started again.
+
+        Its log of quorum queues may have stopped meanwhile: such a node runs on, but its queues
+        deliver nothing.
+        """
+        is_full = shutil.disk_usage(self._layout.root).free < MIN_RESTART_BYTES
+        if self._was_full and not is_full and self._node and self._node.child.poll() is None:
+            self._print_line("the disk has room again: rabbitmq is started again")
+            self._node.kill()
+        self._was_full = is_full
 
     def _restart_dead_servers(self) -> None:
         node, mongo = self._node, self._mongo
