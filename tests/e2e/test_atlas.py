@@ -129,7 +129,9 @@ def test_a_shared_doi_lists_both_datasets(atlas: Portal, datasets: list[dict[str
     assert {j["answer"]["result"] for j in jobs} == {"done"}
     shared: set[str] = set()
     for job in jobs:
-        one = httpx.get(f"{atlas.part('ingest')}/jobs/{job['job_id']}", timeout=30).json()
+        one = httpx.get(
+            f"{atlas.part('ingest')}/jobs/{job['job_id']}", headers=HEADERS, timeout=30
+        ).json()
         if not any(o["warnings"] for o in one["answer"]["outcomes"]):
             continue
         shared |= {

@@ -265,7 +265,7 @@ async def test_no_more_is_queued_of_a_dataset_that_was_withdrawn_meanwhile(
     planning = store.planner()
     assert await planning.step()
     assert (await store.request_row())["next"] == names[-2]
-    await store.stores.datasets.store_withdrawn("p", 2, "consent was withdrawn")
+    await store.stores.datasets.store_withdrawn("p", 2, "consent was withdrawn", was_public=True)
     assert await planning.step()
     request = await store.request_row()
     assert (request["open"], request["state"], request["let_go"]) == (False, "FAILED", False)
