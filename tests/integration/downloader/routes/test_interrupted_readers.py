@@ -55,13 +55,15 @@ async def insisted(
             downloader.process.start()
         if process.returncode is None:
             process.send_signal(signal.SIGKILL)
-        await process.wait()
+        if await process.wait() == 0:
+            return  # it had everything before it could be killed
         seen = _size(growing)
     process = await asyncio.create_subprocess_exec(
         *command, cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     output, _ = await process.communicate()
-    assert process.returncode == 0, output[-2000:]
+    complete = b"error: 416" in output  # curl was killed after the last byte: there is no more
+    assert process.returncode == 0 or complete, output[-2000:]
 
 
 def _size(file: Path) -> int:
