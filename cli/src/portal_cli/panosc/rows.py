@@ -162,7 +162,7 @@ def _parameter(given: dict[str, Any], place: str, findings: Findings) -> dict[st
     usable = isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
     if not usable or given.get("name") in (None, ""):
         name = quote(given.get("name"))
-        reason = f"the value {quote(value)} of parameter {name} cannot be kept; {ALLOWED_VALUES}"
+        reason = f"the value {quote(value)} of parameter {name} cannot be stored; {ALLOWED_VALUES}"
         findings.left_out(f"{place}.value", reason if not usable else "a parameter needs a name")
         return None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)

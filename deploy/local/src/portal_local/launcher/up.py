@@ -127,7 +127,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()  # the kernel tells its children
+        process.kill()  # the kernel ends its children
         process.wait()
 
 

@@ -63,11 +63,7 @@ class DoiStore:
         documents: Doc = (
             {"_id": record.pid} if record.kind == "document" else {"datasets": record.pid}
         )
-        await self._records.update_many(
-            {**documents, "doi": {"$ne": None}},
-            {"$set": {WAITING_SINCE: datetime.now(UTC)}},
-            session=session,
-        )
+        await self._enqueue(documents, datetime.now(UTC), session)
 
     async def enqueue_documents_with(self, dataset: str) -> None:
         """Enqueues the documents that list a dataset: their publications name its DOI.
@@ -75,10 +71,13 @@ class DoiStore:
         They wait a little, so that the DOIs of several datasets are written once.
         """
         with translate_errors():
-            await self._records.update_many(
-                {"datasets": dataset, "doi": {"$ne": None}},
-                {"$set": {WAITING_SINCE: datetime.now(UTC) + GATHERING}},
-            )
+            await self._enqueue({"datasets": dataset}, datetime.now(UTC) + GATHERING)
+
+    async def _enqueue(self, which: Doc, since: datetime, session: Session | None = None) -> None:
+        """Lets those of these records that have a DOI wait since then."""
+        await self._records.update_many(
+            {**which, "doi": {"$ne": None}}, {"$set": {WAITING_SINCE: since}}, session=session
+        )
 
     async def waiting(self, limit: int) -> list[tuple[str, datetime]]:
         """Returns the pids whose DOI is to be written to ICAT, and since when, oldest first."""
