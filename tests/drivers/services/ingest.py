@@ -200,6 +200,7 @@ async def running_ingest(settings: Settings, icat_url: str, folder: Path) -> Asy
         retry_delays=settings.retry_delays,
         icat_url=icat_url,
         intake_root=root,
+        icat_refusal_pauses=(0.1,),
     )
     async with broker_of(settings) as broker, running_app(own) as (app, client):
         yield Ingest(app, client, broker, root)

@@ -228,6 +228,23 @@ async def test_the_audit_finds_differences_and_repairs_them(
     assert datacite.record("b")["state"] == "findable"
 
 
+async def test_what_datacite_refused_is_reported_and_sent_again(
+    doi: DoiService, datacite: DataCiteServer
+) -> None:
+    datacite.fail(effect="status", status=422, kind=PUT)
+    await doi.publish(dataset_registered("a"))
+    await doi.wait_idle(messages=1)
+    await doi.publish(dataset_registered("b", doi="no DOI"))
+    await doi.wait_idle(messages=2)
+    refusals = (await doi.http.get("/status")).json()["refusals"]
+    assert "This fault" in refusals["a"]
+    assert "is not a DOI" in refusals["b"]
+    assert set(await audit(doi, repair=True)) == {("a", "refused"), ("b", "refused")}
+    await doi.wait_idle(messages=2)
+    assert await audit(doi) == [("b", "refused")]
+    assert datacite.record("a")["state"] == "findable"
+
+
 @pytest.mark.parametrize("name", ["a", "10.15151/shared"])
 async def test_an_identifier_is_shown_by_pid_and_by_doi(doi: DoiService, name: str) -> None:
     await doi.publish(

@@ -66,6 +66,8 @@ def _print_list(rows: list[dict[str, Any]]) -> None:
 def _print_job(row: dict[str, Any]) -> None:
     answer: dict[str, Any] = row.get("answer") or {}
     typer.echo(f"{row['job_id']}: {row['state']} {answer.get('result', '')}")
+    if row.get("waiting_for"):
+        typer.echo(f"  waiting for: {row['waiting_for']}")
     _print_problems(answer.get("problems", []), "  ")
     print_dropped(row.get("dropped", 0), row.get("dropped_fields", ()), "  ")
     outcomes: list[dict[str, Any]] = answer.get("outcomes", [])
@@ -73,6 +75,8 @@ def _print_job(row: dict[str, Any]) -> None:
         doi = outcome.get("doi") or outcome.get("doi_problem") or ""
         pid = f" as {outcome['pid']}" if outcome["pid"] not in (None, outcome["name"]) else ""
         typer.echo(f"  {outcome['kind']} {outcome['name']}: {outcome['result']}{pid} {doi}")
+        if outcome.get("icat_problem"):
+            typer.echo(f"    problem: its DOI is not in ICAT: {outcome['icat_problem']}")
         _print_problems(outcome.get("problems", []), "    problem: ")
         _print_problems(outcome.get("warnings", []), "    warning: ")
 

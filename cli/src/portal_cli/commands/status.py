@@ -21,7 +21,7 @@ from portal_cli.terminal import (
 if TYPE_CHECKING:
     from portal_cli.instance.status import InstanceStatus
 
-HIDDEN_FIGURES = {"service", "problems", "trouble", "settled", "outbox_oldest_seconds"}
+HIDDEN_FIGURES = {"service", "problems", "trouble", "settled", "outbox_oldest_seconds", "refusals"}
 
 
 def status(data: Data = DEFAULT_DATA, *, as_json: Json = False) -> None:
@@ -58,6 +58,8 @@ def _print(found: InstanceStatus) -> None:
         typer.echo(f"restarts of servers: {servers}")
     if found.intake_folder:
         typer.echo(f"intake folder: {found.intake_folder}")
+    for pid, reason in found.refusals.items():
+        typer.echo(f"refused: {printable(pid)}: {printable(reason)}")
     for problem in found.problems:
         typer.secho(f"problem: {printable(problem)}", fg="red")
 

@@ -75,9 +75,12 @@ def _difference(record: dict[str, Any], doi: str | None) -> Difference | None:
     found = {"pid": record["pid"], "doi": doi}
     if record["doi"] != doi:
         return {**found, "what": "ingest", "reason": f"ingest has {record['doi']}"}
+    problem = record.get("icat_problem")
+    refusal = [f"ICAT refused it: {problem}"] if problem else []
     if record["icat"] != doi:
-        return {**found, "what": "icat", "reason": f"ICAT has {record['icat']}"}
-    differences = [
+        reason = "; ".join([f"ICAT has {record['icat']}", *refusal])
+        return {**found, "what": "icat", "reason": reason}
+    differences = refusal + [
         f"{text} {', '.join(record[name])}"
         for name, text in (
             ("missing_parts", "its publication in ICAT lacks HasPart"),

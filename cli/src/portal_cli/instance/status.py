@@ -46,6 +46,12 @@ class InstanceStatus:
         return found
 
     @property
+    def refusals(self) -> dict[str, str]:
+        """Why ICAT or DataCite refused records for good, by pid; some of them if there are many."""
+        refusals: list[dict[str, str]] = [f.get("refusals", {}) for f in self.services.values()]
+        return {pid: reason for found in refusals for pid, reason in found.items()}
+
+    @property
     def handled_messages(self) -> int:
         """Messages that the services have handled so far; it grows while anything is in motion."""
         return sum(sum(figures.get("settled", {}).values()) for figures in self.services.values())
@@ -58,6 +64,7 @@ class InstanceStatus:
             "restarts": self.restarts,
             "waiting": self.waiting,
             "trouble": self.problems,
+            "refusals": self.refusals,
             "intake_folder": self.intake_folder,
         }
 

@@ -38,7 +38,7 @@ def build(settings: IngestSettings | None = None) -> FastAPI:
     service = Service("ingest", settings)
     client, database, outbox = service.client, service.database, service.outbox
     jobs = JobStore(client, database, outbox, lease=timedelta(seconds=settings.job_lease))
-    dois = DoiStore(database)
+    dois = DoiStore(database, refusal_pauses=settings.icat_refusal_pauses)
     file_lists = FileListStore(client, database, outbox)
     records = RecordStore(client, database, outbox, file_lists=file_lists, dois=dois)
     icat = Icat(settings)
@@ -73,7 +73,7 @@ def build(settings: IngestSettings | None = None) -> FastAPI:
     async def status() -> Mapping[str, Any]:
         counts = {**await jobs.counts(), **await records.counts()}
         pending = counts["jobs_accepted"] + counts["jobs_working"] + counts["icat_due"]
-        return {**counts, "pending": pending}
+        return {**counts, "pending": pending, "refusals": await dois.refused()}
 
     service.add_status_source(status)
 
@@ -85,7 +85,7 @@ def build(settings: IngestSettings | None = None) -> FastAPI:
 
     app = service.app(FastAPI(title="portal ingest", lifespan=lifespan))
     app.state.jobs, app.state.records, app.state.dois = jobs, records, dois
-    app.state.doi_audit = DoiAudit(records, icat, writeback)
+    app.state.doi_audit = DoiAudit(records, dois, icat, writeback)
     app.state.republisher = Republisher(records, file_lists)
     app.include_router(routes.router)
     problems.install(app)

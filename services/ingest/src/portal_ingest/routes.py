@@ -7,7 +7,7 @@ from portal_shared.service.operator_access import require_operator
 
 from portal_ingest.dois.audit import DoiAudit
 from portal_ingest.records.republisher import Republisher
-from portal_ingest.store.dois import DoiStore
+from portal_ingest.store.dois import PROBLEM, DoiStore
 from portal_ingest.store.jobs import JobStore
 from portal_ingest.store.records import RecordStore
 
@@ -21,6 +21,7 @@ JOB_FIELDS = (
     "finished_at",
     "dropped",
     "dropped_fields",
+    "waiting_for",
 )
 
 
@@ -49,6 +50,7 @@ async def show_job(request: Request, job_id: str) -> dict[str, Any]:
         doi = facts.get(outcome.get("pid") or "", {})
         outcome["doi"] = doi.get("doi")
         outcome["doi_problem"] = doi.get("doi_problem")
+        outcome["icat_problem"] = doi.get(PROBLEM)
     return job
 
 

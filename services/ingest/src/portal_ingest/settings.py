@@ -14,6 +14,7 @@ class IngestSettings(Settings):
     icat_password: SecretStr = SecretStr("ingest")
     icat_clients: int = 2  # one thread and one session each
     icat_timeout: float = 60  # seconds a request may take
+    icat_refusal_pauses: tuple[float, ...] = (5, 30)  # seconds between attempts at a refused DOI
     esrf_bridge: bool = False  # consume the messages of pyicat-plus, sent over STOMP
     esrf_stomp: str | None = None  # host:port of RabbitMQ's stomp plugin; None: no proxy
     esrf_stomp_door: str = "127.0.0.1:61613"  # host:port of the proxy, to which clients connect

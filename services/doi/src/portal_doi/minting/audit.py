@@ -1,5 +1,7 @@
 """Audits all DOIs: compares the registry with DataCite in both directions, page by page.
 
+Records that cannot have a DOI, or whose registration DataCite refused, are differences too.
+
 DataCite's list comes first; each DOI of ours that was not in it is then queried by name, because
 the list may lag behind. A run has a name, which is stored in the rows that it has compared.
 """
@@ -61,7 +63,12 @@ class Audit:
         relatives = await self._relations.load_relatives(rows)
         found: list[Difference] = []
         for row in rows:
-            if _has_work(row) or row.our_doi is None:
+            if _has_work(row):
+                continue
+            if row.state == "failed":
+                found.append(_refusal(row))
+                continue
+            if row.our_doi is None:
                 continue
             await self._rate_limiter.acquire()
             current = await self._datacite.find(row.our_doi)
@@ -84,6 +91,8 @@ class Audit:
     ) -> list[Difference]:
         if _has_work(row):
             return []
+        if row.state == "failed":
+            return [_refusal(row)]
         related = relatives.related(row)
         registration, _ = await self._reconciler.desired_registration(row, related, current.state)
         found = _first_difference(row, registration, current)
@@ -112,6 +121,10 @@ def _first_difference(
         ("registry", row.registered_hash != desired.hash, "the registry's hash is outdated"),
     )
     return next(((what, reason) for what, differs, reason in checks if differs), None)
+
+
+def _refusal(row: RegistryRow) -> Difference:
+    return _difference(row, "refused", row.problem or "the record cannot have a DOI as it is")
 
 
 def _difference(row: RegistryRow, what: str, reason: str) -> Difference:

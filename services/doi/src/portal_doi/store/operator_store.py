@@ -10,6 +10,7 @@ from portal_doi.domain.row import RegistryRow, RowChanges
 from portal_doi.store.registry import Registry, requeue_update
 from portal_doi.store.rows import stored, stored_name
 
+MAX_LISTED = 20  # refused records in a status
 STAGES = ("pending", "minted", "adopted", "failed", "none")
 _PENDING = stored(needs_work=True, waiting_since={"$ne": None})  # not those that wait for a date
 
@@ -61,10 +62,18 @@ class OperatorStore:
         return len(events)
 
     async def requeue(self, pids: Sequence[str]) -> None:
-        """Have these records compared with DataCite again, and repaired."""
+        """Have these records compared with DataCite again, and repaired.
+
+        The registration of a record that was refused is sent again.
+        """
         now = await self._registry.clock.now()
         query = stored(pid={"$in": list(pids)}, our_doi={"$ne": None})
-        await self._registry.write([UpdateMany(query, requeue_update(now))])
+        await self._registry.write(
+            [
+                UpdateMany(query, requeue_update(now)),
+                UpdateMany({**query, **stored(state="failed")}, {"$set": stored(state="pending")}),
+            ]
+        )
 
     async def find_audited(self, run: str, dois: Sequence[str]) -> list[RegistryRow]:
         """Return the rows with these DOIs of ours, and note that this audit has seen them."""
@@ -75,8 +84,12 @@ class OperatorStore:
         return rows
 
     async def find_not_audited(self, run: str, after: str, limit: int) -> list[RegistryRow]:
-        """Return rows with a DOI of ours, by pid from `after` on, that this audit has not seen."""
-        query = stored(our_doi={"$ne": None}, audited={"$ne": run}, pid={"$gt": after})
+        """Return rows by pid from `after` on that this audit has not seen.
+
+        They are those with a DOI of ours and those that failed.
+        """
+        either = [stored(our_doi={"$ne": None}), stored(state="failed")]
+        query = {**stored(audited={"$ne": run}, pid={"$gt": after}), "$or": either}
         return await self._registry.select(query, limit=limit)
 
     async def counts(self) -> dict[str, Any]:
@@ -89,4 +102,9 @@ class OperatorStore:
             # Counted twice: relatives get work meanwhile, and would be overlooked.
             pending = relatives + max(first, await self._rows.count_documents(_PENDING))
         stages = {stage: found.get(stage, 0) for stage in STAGES}
-        return {"pending": pending, "identifiers": {"total": sum(stages.values()), **stages}}
+        failed = await self._registry.select(stored(state="failed"), limit=MAX_LISTED)
+        return {
+            "pending": pending,
+            "identifiers": {"total": sum(stages.values()), **stages},
+            "refusals": {row.pid: row.problem or "" for row in failed},
+        }

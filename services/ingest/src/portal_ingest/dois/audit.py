@@ -7,14 +7,18 @@ from portal_ingest.dois.writeback import DoiWriteback
 from portal_ingest.domain.stored_record import StoredRecord
 from portal_ingest.icat.adapter import Icat
 from portal_ingest.icat.mapping import HAS_PART
+from portal_ingest.store.dois import PROBLEM, DoiStore
 from portal_ingest.store.records import RecordStore
 
 PAGE_RECORDS = 200
 
 
 class DoiAudit:
-    def __init__(self, records: RecordStore, icat: Icat, writeback: DoiWriteback) -> None:
+    def __init__(
+        self, records: RecordStore, dois: DoiStore, icat: Icat, writeback: DoiWriteback
+    ) -> None:
         self._records = records
+        self._dois = dois
         self._icat = icat
         self._writeback = writeback
 
@@ -36,6 +40,11 @@ class DoiAudit:
             for stored in documents
             if await self._writeback.datasets_in_icat(stored)
         ]
+        problems = await self._dois.find([str(row["pid"]) for row in rows])
+        for row in rows:
+            problem = problems.get(str(row["pid"]), {}).get(PROBLEM)
+            if problem:
+                row["icat_problem"] = problem
         return {"records": rows, "next": batch[-1].pid if len(batch) == PAGE_RECORDS else None}
 
     async def _document_row(
@@ -56,10 +65,8 @@ class DoiAudit:
         }
 
     async def write_again(self, pids: list[str]) -> int:
-        """Writes the DOIs of these records to ICAT, whatever it has; returns how many."""
+        """Writes the DOIs of these records to ICAT, whatever it has; returns how many it took."""
         found: list[StoredRecord] = [
             s for p in pids if (s := await self._records.find(p)) and s.doi
         ]
-        for record in found:
-            await self._writeback.write(record, str(record.doi), again=True)
-        return len(found)
+        return sum([await self._writeback.write_again(record) for record in found])

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from portal_shared import profile as profiles
 from portal_shared.contracts.events import DoiFailed, DoiMinted
 from portal_shared.contracts.records import Document
+from portal_shared.runtime.errors import PortalError, may_succeed_later
 from portal_shared.runtime.logs import logger
 
 from portal_ingest.domain.stored_record import StoredRecord
@@ -16,6 +17,7 @@ from portal_ingest.store.records import RecordStore
 log = logger(__name__)
 
 BATCH = 50  # records loaded together
+MAX_REASON_CHARACTERS = 1000
 
 
 async def store_minted(event: DoiMinted, dois: DoiStore) -> bool:
@@ -52,17 +54,48 @@ class DoiWriteback:
         self._icat = icat
 
     async def step(self) -> bool:
-        """Writes a batch; False if none waits. Raises Unavailable; the record keeps waiting."""
+        """Writes a batch; False if none waits.
+
+        Raises Unavailable if ICAT is out of reach; the record keeps waiting. One that ICAT refuses
+        does not delay the others.
+        """
         waiting = await self._dois.waiting(BATCH)
         for pid, since in waiting:
             lease = await self._dois.claim(pid, since)
             record = await self._records.find(pid) if lease else None
             if lease is None or record is None:
                 continue
-            if record.doi:
-                await self.write(record, record.doi)
-            await self._dois.mark_written(record.pid, lease)
+            try:
+                reason = await self._refusal(record)
+            except PortalError:
+                await self._dois.release(pid, lease)
+                raise
+            if reason is None:
+                await self._dois.mark_written(record.pid, lease)
+            else:
+                await self._dois.mark_refused(record.pid, lease, reason)
         return bool(waiting)
+
+    async def write_again(self, record: StoredRecord) -> bool:
+        """Writes the DOI, whatever ICAT has; False if ICAT refused it, with the reason stored."""
+        reason = await self._refusal(record, again=True)
+        await self._dois.set_problem(record.pid, reason)
+        return reason is None
+
+    async def _refusal(self, record: StoredRecord, *, again: bool = False) -> str | None:
+        """Writes the record's DOI; returns why ICAT refuses it, if it does."""
+        if not record.doi:
+            return None
+        try:
+            await self.write(record, record.doi, again=again)
+        except PortalError as error:
+            if may_succeed_later(error):
+                raise
+            reason = error.reason[:MAX_REASON_CHARACTERS]
+        else:
+            return None
+        log.error("ICAT refused a DOI", pid=record.pid, doi=record.doi, reason=reason)
+        return reason
 
     async def datasets_in_icat(self, record: StoredRecord) -> list[int]:
         """Returns the ICAT ids of a document's datasets and of those of its part documents."""

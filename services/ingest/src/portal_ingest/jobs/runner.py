@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from portal_shared import profile as profiles
 from portal_shared.contracts.jobs import Envelope, JobAnswer, Outcome, Problem
-from portal_shared.runtime.errors import PortalError, Unavailable
+from portal_shared.runtime.errors import PortalError, Unavailable, may_succeed_later
 from portal_shared.runtime.logs import bind_correlation_id, logger
 from portal_shared.validation.job_parser import parse_envelope
 from portal_shared.validation.validator import ValidationResult, validate
@@ -49,13 +49,20 @@ class JobRunner:
         try:
             async with self._lease(claim):
                 answer = await self.run(claim)
-        except PortalError:
-            await self._jobs.release(claim, pause=RETRY_SECONDS, failed=False)
-            raise
+        except PortalError as error:
+            if may_succeed_later(error):
+                reason = error.reason[:MAX_REASON_CHARACTERS]
+                await self._jobs.release(claim, pause=RETRY_SECONDS, failed=False, reason=reason)
+                raise
+            problem = Problem(
+                field=error.field or "job", reason=error.reason[:MAX_REASON_CHARACTERS]
+            )
+            answer = JobAnswer(job_id=claim.job_id, result="refused", problems=(problem,))
         except Exception as error:
             log.exception("job failed", attempt=claim.attempts + 1)
             if claim.attempts + 1 < MAX_ATTEMPTS:
-                await self._jobs.release(claim, pause=RETRY_SECONDS, failed=True)
+                reason = repr(error)[:MAX_REASON_CHARACTERS]
+                await self._jobs.release(claim, pause=RETRY_SECONDS, failed=True, reason=reason)
                 return True
             reason = (
                 f"unexpected error in the portal, after {MAX_ATTEMPTS} attempts; tell its"

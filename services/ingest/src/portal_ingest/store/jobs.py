@@ -286,8 +286,11 @@ class JobStore:
             )
         return bool(result.matched_count)
 
-    async def release(self, claim: Claim, *, pause: float, failed: bool) -> None:
-        """Gives the job back, to be claimed after `pause` seconds; `failed` counts an attempt."""
+    async def release(self, claim: Claim, *, pause: float, failed: bool, reason: str) -> None:
+        """Gives the job back, to be claimed after `pause` seconds; `failed` counts an attempt.
+
+        `reason` is what it waits for, which `portal jobs` shows.
+        """
         with translate_errors():
             await self._jobs.update_one(
                 {"_id": claim.job_id, "fence": claim.fence},
@@ -295,6 +298,7 @@ class JobStore:
                     "$set": {
                         "state": "accepted",
                         "not_before": datetime.now(UTC) + timedelta(seconds=pause),
+                        "waiting_for": reason,
                     },
                     "$inc": {"attempts": int(failed)},
                 },
@@ -318,7 +322,8 @@ class JobStore:
                         "finished_at": now,
                         "answer": answer.model_dump(mode="json"),
                         "result": answer.result,
-                    }
+                    },
+                    "$unset": {"waiting_for": ""},
                 },
                 session=session,
             )

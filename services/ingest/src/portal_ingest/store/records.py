@@ -202,6 +202,7 @@ class RecordStore:
             found["embargoed"] = await self._records.count_documents({"release_at": {"$ne": None}})
             found["withdrawn"] = await self._records.count_documents({"withdrawn": {"$ne": None}})
             found["icat_due"] = await self._dois.count_waiting()
+            found["icat_refused"] = await self._dois.count_refused()
             return found
 
 
