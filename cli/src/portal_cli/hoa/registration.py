@@ -1,15 +1,17 @@
-"""Position of a zoom in its overview: whether it is registered, and its bounding box there.
+"""Position of a zoom in its overview: whether it is registered, and its bounding box there."""
 
-Index 0 is the centre of the first voxel, so a volume of n voxels reaches from -0.5 to n - 0.5.
-"""
-
-import itertools
-import math
 from dataclasses import dataclass
 from typing import Any
 
+from portal_shared.registration import (
+    Point,
+    Registration,
+    Volume,
+    corners_in_target,
+)
+
 from portal_cli.hoa.atlas import Atlas
-from portal_cli.hoa.record import Record, Registration
+from portal_cli.hoa.record import Record
 
 REGISTERED = "registered"
 PENDING = "target not public"
@@ -17,16 +19,14 @@ UNREGISTERED = "not registered"
 OVERVIEW = "overview"
 SCALE_TOLERANCE = 0.01  # larger deviations are reported in a warning, never corrected
 
-Point = tuple[float, float, float]
-
 
 @dataclass(frozen=True)
 class Box:
-    """Bounding box of the zoom, in voxels of the overview."""
+    """Bounding box of the zoom, in voxels of the overview: x, y, z."""
 
     start: Point
     end: Point
-    inside: float  # fraction of its volume that lies in the overview
+    inside: float  # fraction of this box that lies in the overview
 
 
 def registration_state(record: Record, atlas: Atlas) -> str:
@@ -55,14 +55,14 @@ def registration_details(record: Record, atlas: Atlas) -> dict[str, Any] | None:
     overview = atlas.overview_of(record)
     if overview is None:
         return {"state": state, "target_public": False}
-    box = bounding_box(record, record.registration, overview)
+    box = bounding_box(record, overview)
     return {
         "state": state,
         "target_public": True,
         "box_start": list(box.start),
         "box_end": list(box.end),
         "inside": round(box.inside, 6),
-        "relative_scale": round(relative_scale(record, record.registration, overview), 6),
+        "relative_scale": round(relative_scale(record, overview), 6),
     }
 
 
@@ -74,38 +74,40 @@ def registration_warnings(record: Record, atlas: Atlas) -> list[str]:
         target = record.registration.target_dataset
         return [f"registered to {target}, which is not public"]
     found: list[str] = []
-    scale = relative_scale(record, record.registration, overview)
+    scale = relative_scale(record, overview)
     if abs(scale - 1) > SCALE_TOLERANCE:
         found.append(f"the registration scales by {scale:.3f} where 1 is expected")
-    inside = bounding_box(record, record.registration, overview).inside
+    inside = bounding_box(record, overview).inside
     if round(inside, 6) < 1:
         found.append(f"{inside:.0%} of the registered box lies within the overview")
     return found
 
 
-def to_overview(registration: Registration, point: Point) -> Point:
-    """Transforms a point from voxels of the zoom (x, y, z) to voxels of the overview."""
-    angle = math.radians(registration.rotation)
-    x, y, z = point
-    shift = registration.translation
-    return (
-        registration.scale * (math.cos(angle) * x + math.sin(angle) * y) + shift[0],
-        registration.scale * (-math.sin(angle) * x + math.cos(angle) * y) + shift[1],
-        registration.scale * z + shift[2],
-    )
-
-
-def bounding_box(zoom: Record, registration: Registration, overview: Record) -> Box:
-    edges = [(-0.5, n - 0.5) for n in zoom.data.shape]
-    corners = [to_overview(registration, (x, y, z)) for x, y, z in itertools.product(*edges)]
+def bounding_box(zoom: Record, overview: Record) -> Box:
+    target = volume(overview)
+    corners = corners_in_target(volume(zoom), geometry(zoom))
     start, end, inside = [0.0] * 3, [0.0] * 3, 1.0
-    for axis, n in enumerate(overview.data.shape):
+    for axis, n in enumerate(target.shape):
         low, high = min(c[axis] for c in corners), max(c[axis] for c in corners)
-        start[axis], end[axis] = low, high
+        start[2 - axis], end[2 - axis] = low, high
         inside *= max(0.0, min(high, n - 0.5) - max(low, -0.5)) / (high - low)
     return Box((start[0], start[1], start[2]), (end[0], end[1], end[2]), inside)
 
 
-def relative_scale(zoom: Record, registration: Registration, overview: Record) -> float:
+def relative_scale(zoom: Record, overview: Record) -> float:
     """Returns the scale in micrometres; it is 1 if the voxel sizes of both are right."""
-    return registration.scale * overview.data.voxel_size_um / zoom.data.voxel_size_um
+    return geometry(zoom).scale_um(volume(zoom), volume(overview))
+
+
+def volume(record: Record) -> Volume:
+    x, y, z = record.data.shape
+    return Volume((z, y, x), record.data.voxel_size_um)
+
+
+def geometry(zoom: Record) -> Registration:
+    """Returns the registration of a zoom, which must have one, with axes z, y, x."""
+    given = zoom.registration
+    if given is None:
+        raise ValueError(f"{zoom.name} has no registration")
+    x, y, z = given.translation
+    return Registration((z, y, x), given.rotation, given.scale)

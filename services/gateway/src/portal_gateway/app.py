@@ -27,7 +27,8 @@ from portal_gateway.engine.client import Engine
 from portal_gateway.errors import BadRequest, ResourceNotFound
 from portal_gateway.http import responses
 from portal_gateway.openapi import document
-from portal_gateway.routes import api_manual, downloads, history
+from portal_gateway.overlays.loader import OverlayLoader
+from portal_gateway.routes import api_manual, downloads, history, overlays
 from portal_gateway.routes.citation import CitationRoutes
 from portal_gateway.routes.panosc import PanoscApi, SearchApiMiddleware
 from portal_gateway.routes.record_pages import RecordPages
@@ -83,6 +84,7 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
     app.state.catalogue = catalogue
     add_downloads(app, service, database, settings)
     app.include_router(history.router)
+    add_overlays(app, catalogue, settings)
     facets, paginator = FacetSearch(searcher), Paginator(searcher, engine)
     api = PanoscApi(
         searcher=searcher,
@@ -130,6 +132,11 @@ def add_downloads(
     for worker in Notifier(settings, repository, webhooks).workers():
         service.add_worker(worker)
     app.include_router(downloads.router)
+
+
+def add_overlays(app: FastAPI, catalogue: Catalogue, settings: GatewaySettings) -> None:
+    app.state.overlays, app.state.overlay_settings = OverlayLoader(catalogue), settings
+    app.include_router(overlays.router)
 
 
 def add_error_handlers(app: FastAPI) -> None:

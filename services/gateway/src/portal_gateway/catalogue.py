@@ -49,6 +49,12 @@ class Catalogue:
             cursor = self.database[name].find(public).sort("_id").limit(limit)
             return [row async for row in cursor]
 
+    async def find_details(self, query: Doc, *, limit: int) -> list[Doc]:
+        """Finds the details of public datasets, sorted by pid."""
+        with translate_errors():
+            cursor = self.database["datasets"].find({**query, **PUBLIC}, {"record.details": 1})
+            return [row async for row in cursor.sort("_id").limit(limit)]
+
     async def find_by_pid_or_doi(self, name: str) -> list[tuple[str, Doc]]:
         """Finds the level and row of every public or withdrawn record of this pid or DOI."""
         rows = await asyncio.gather(*(self._find_rows(c, name) for c in LEVELS.values()))
@@ -127,6 +133,15 @@ class Catalogue:
                     batch = []
         if batch:
             yield batch
+
+    async def find_files_by_name(
+        self, pids: Sequence[str], names: Sequence[str], *, limit: int
+    ) -> list[Doc]:
+        """Finds the files with one of these names: pid, path and name of each."""
+        query = {"pid": {"$in": list(pids)}, "name": {"$in": list(names)}}
+        with translate_errors():
+            rows = self.database["files"].find(query, {"pid": 1, "path": 1, "name": 1})
+            return [row async for row in rows.limit(limit)]
 
     def _files(self, query: Doc, skip: int) -> Any:
         order = [("pid", 1), ("path", 1), ("name", 1), ("_id", 1)]

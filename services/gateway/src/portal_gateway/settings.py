@@ -26,4 +26,5 @@ class GatewaySettings(Settings):
     most_notices_a_day: int = Field(default=100, ge=1)
     most_streams_open: int = Field(default=50, ge=1)  # event streams of one requester
     most_streams_in_all: int = Field(default=2000, ge=1)  # of this process
+    viewer_url: str = "/viewer/"  # of Neuroglancer; a path is below the public address
     search_seconds: float = 9  # deadline; a federation waits ten

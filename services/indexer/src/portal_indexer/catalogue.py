@@ -47,6 +47,8 @@ class Catalogue:
             datasets = self.database["datasets"]
             await datasets.create_index([("record.document", ASCENDING)])
             await datasets.create_index([("documents", ASCENDING)])
+            for names in ("target_dataset", "same_specimen"):  # of zooms: their overviews
+                await datasets.create_index([(f"record.details.registration.{names}", ASCENDING)])
             await datasets.create_index([("instrument", ASCENDING)])
             await self.database["documents"].create_index([("record.datasets", ASCENDING)])
             await self.database["techniques"].create_index([("name", ASCENDING)])

@@ -1,0 +1,1 @@
+"""Registrations of zooms to overviews: matrices, corners, states of viewers, transform files."""
