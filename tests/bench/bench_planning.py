@@ -18,6 +18,7 @@ from portal_downloader.settings import DownloaderSettings
 from portal_downloader.staging.planner import Planner
 from portal_downloader.store.batches import Batches
 from portal_downloader.store.contents import Contents
+from portal_downloader.store.damages import Damages
 from portal_downloader.store.datasets import Datasets
 from portal_downloader.store.file_row import file_id
 from portal_downloader.store.files import Files
@@ -47,6 +48,7 @@ async def test_planning(mongo_server: str, tmp_path: Path) -> None:
         Requests(database, 30, signals),
         Batches(database, 30, signals),
         Contents(database),
+        Damages(database),
     )
     cache = Cache(tmp_path)
     cache.prepare()

@@ -19,6 +19,7 @@ from portal_downloader.staging.progress import LARGE_DATASET_FILES, ProgressPubl
 from portal_downloader.staging.submitter import Submitter
 from portal_downloader.store.batches import Batches
 from portal_downloader.store.contents import Contents
+from portal_downloader.store.damages import Damages
 from portal_downloader.store.datasets import Datasets
 from portal_downloader.store.file_row import file_id
 from portal_downloader.store.files import Files
@@ -42,6 +43,7 @@ def stores_on(database: Database) -> Stores:
         Requests(database, 30, signals),
         Batches(database, 30, signals),
         Contents(database),
+        Damages(database),
     )
 
 

@@ -29,6 +29,7 @@ from portal_downloader.http.sendfile import SendfileApplication
 from portal_downloader.routes import failures, files
 from portal_downloader.routes.bundles import BundleResponder
 from portal_downloader.routes.crops import CropResponder
+from portal_downloader.routes.volumes import make_volume_responder
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.staging.cancellation import Canceller
 from portal_downloader.staging.fetcher import Fetcher
@@ -41,11 +42,14 @@ from portal_downloader.staging.submitter import Submitter
 from portal_downloader.staging.watchdog import FALLBACK_POLL_SECONDS, IDLE_POLL_SECONDS, Watchdog
 from portal_downloader.store.batches import Batches
 from portal_downloader.store.contents import Contents
+from portal_downloader.store.damages import Damages
 from portal_downloader.store.datasets import Datasets
 from portal_downloader.store.files import Files
 from portal_downloader.store.requests import Requests
 from portal_downloader.store.signals import Signal, Signals
 from portal_downloader.store.stores import Stores
+from portal_downloader.volumes.volume_files import VolumeFiles
+from portal_downloader.volumes.workers import Workers
 
 
 def build(settings: DownloaderSettings | None = None) -> FastAPI:
@@ -74,6 +78,7 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
             "files": await stores.files.sums.counts(),
             "requests": await stores.requests.counts(),
             **await stores.batches.counts(),
+            "damaged_files": await stores.damages.count(),
             "cache": await space.status(),
         }
 
@@ -100,6 +105,7 @@ def _make_stores(
         requests=Requests(database, lease, signals),
         batches=Batches(database, lease, signals),
         contents=Contents(database),
+        damages=Damages(database),
     )
     for repository in (
         stores.datasets,
@@ -180,6 +186,7 @@ def _make_application(
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
         async with service.running():
             yield
+        workers.close()
         await archive.close()
 
     app = service.app(SendfileApplication(title="portal downloader", lifespan=lifespan))
@@ -187,15 +194,17 @@ def _make_application(
     selections = SelectionReader(stores.files)
     layouts = LayoutCache(selections, stores.contents, cache)
     app.state.bundles = BundleResponder(access, selections, layouts)
+    volumes = VolumeFiles(access, stores.files)
     app.state.crops = CropResponder(
-        access,
-        stores.files,
+        volumes,
         most_voxels=settings.crop_voxels,
         most_bytes=settings.crop_memory_bytes,
         at_once=settings.crops_at_once,
     )
+    workers = Workers(settings.slices_at_once)
+    app.state.volumes = make_volume_responder(volumes, stores.damages, workers, settings)
     app.state.requests = stores.requests
-    app.state.failure_report = failures.FailureReport(stores.files, cache)
+    app.state.failure_report = failures.FailureReport(stores.files, stores.damages, cache)
     app.include_router(failures.router)
     app.include_router(files.router)
     for kind in (PortalError, HTTPException):

@@ -17,15 +17,13 @@ import numcodecs.lz4
 import numcodecs.zstd
 import numpy as np
 
+from portal_downloader.crops.errors import InvalidChunk
+
 Content: TypeAlias = Any  # bytes, or an array of bytes
 ZSTD_MAGIC = 0xFD2F_B528
 GZIP_WINDOW, ZLIB_WINDOW = 31, 15  # zlib's numbers of the two formats
 LZMA_MEMORY_BYTES = 128 * 2**20  # of the dictionary, which the data choose
 BLOSC_HEADER_BYTES, LZ4_HEADER_BYTES = 16, 4
-
-
-class InvalidChunk(ValueError):
-    """A chunk cannot be decoded, or holds more than its array allows."""
 
 
 def decompress(codec: str, data: memoryview, limit: int) -> Content:

@@ -3,6 +3,7 @@
 The library takes half a second to import, so that this module is imported only for crops.
 """
 
+import copy
 import math
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
@@ -20,12 +21,14 @@ from zarr.abc.store import (
     Store,
     SuffixByteRequest,
 )
+from zarr.core.array import Array, AsyncArray
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.core.config import config
+from zarr.storage import StorePath
 
 from portal_downloader.crops import codecs
 from portal_downloader.crops.box import AXES, Box, Shape
-from portal_downloader.crops.decompression import InvalidChunk
+from portal_downloader.crops.errors import FileEvicted, InvalidChunk
 from portal_downloader.crops.volume import InvalidVolume, Level
 from portal_downloader.http.segments import StoredContent
 
@@ -34,10 +37,6 @@ MAX_METADATA_BYTES = 4 * 2**20
 MIN_DEPTH = 64  # planes that a container may request at once
 COPIES_OF_SLAB = 3  # as it is read, in the order of the axes, and as bytes
 COPIES_OF_CHUNK = 2  # as it is stored, and decoded
-
-
-class FileEvicted(OSError):
-    """A file has left the cache while it was being read."""
 
 
 class CacheStore(Store):
@@ -64,7 +63,7 @@ class CacheStore(Store):
         super().__init__(read_only=True)
         self.files = files
         self.max_bytes = MAX_METADATA_BYTES  # of one read
-        self._opened = opened
+        self.opened = opened
 
     @override
     def __eq__(self, other: object) -> bool:
@@ -84,7 +83,7 @@ class CacheStore(Store):
         start, stop = _bounds(byte_range, stored.size)
         if stop - start > self.max_bytes:
             raise InvalidChunk(f"{key!r} is larger than its array allows: {stop - start} bytes")
-        descriptor = self._opened(stored)
+        descriptor = self.opened(stored)
         if descriptor is None:
             raise FileEvicted(f"{key!r} has left the cache")
         try:
@@ -168,6 +167,16 @@ class Voxels:
             raise InvalidVolume(f"level {level.path!r}: {error}") from error
         store.max_bytes = codecs.encoded_bytes(self._bytes(self.stored_chunk)) + overhead
 
+    def with_files(self, files: Mapping[str, StoredContent]) -> "Voxels":
+        """Returns the same level over these files, without reading its metadata again."""
+        own: CacheStore = self._array.store
+        store = CacheStore(files, own.opened)
+        store.max_bytes = own.max_bytes
+        array = AsyncArray[Any](self._array.metadata, StorePath(store, self.path))
+        found = copy.copy(self)
+        vars(found)["_array"] = Array[Any](array)
+        return found
+
     def _bytes(self, shape: Shape) -> int:
         return math.prod(shape) * self.dtype.itemsize
 
@@ -201,7 +210,12 @@ class Voxels:
             position += step
 
     def _read(self, first: int, last: int, box: Box) -> Slab:
-        spans = (slice(first, last), *(slice(box.start[n], box.stop[n]) for n in (1, 2)))
+        (_, y0, x0), (_, y1, x1) = box.start, box.stop
+        return self.read(Box((first, y0, x0), (last, y1, x1)))
+
+    def read(self, box: Box) -> Slab:
+        """Returns the voxels of a box at once. Raises FileEvicted, InvalidChunk."""
+        spans = [slice(a, b) for a, b in zip(box.start, box.stop, strict=True)]
         which: list[int | slice] = [0] * len(self._array.shape)
         for axis, span in zip(self._order, spans, strict=True):
             which[axis] = span

@@ -1,7 +1,7 @@
 """Read access to files: whether they are public and online, and their content."""
 
 import asyncio
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -90,6 +90,17 @@ class FileAccess:
         await self._contents.remove(row["sha256"])
         row["state"] = "archived"
         return False
+
+    async def missing(self, contents: Mapping[str, StoredContent]) -> list[str]:
+        """Returns the names of those of these contents that are not in the cache."""
+        return await asyncio.to_thread(self._missing, contents)
+
+    def _missing(self, contents: Mapping[str, StoredContent]) -> list[str]:
+        return [
+            name
+            for name, stored in contents.items()
+            if not stored.sha256 or not self._cache.contains(stored.sha256, stored.size)
+        ]
 
     async def availabilities(self, pid: str, rows: Sequence[Doc]) -> list[Availability]:
         """Returns the public availability of each of these files of a dataset."""

@@ -8,14 +8,13 @@ import asyncio
 import contextlib
 import hashlib
 import json
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
 from portal_shared.contracts.file_urls import folder_name
-from portal_shared.ngff import ARRAY_FILES, GROUP_FILES
 from portal_shared.runtime.errors import NotFound, Unavailable
 from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import Doc
@@ -26,13 +25,12 @@ from typing_extensions import override
 
 from portal_downloader.crops.box import Box, BoxTooLarge, InvalidBox, check_size, parse_box
 from portal_downloader.crops.memory import MemoryBudget
-from portal_downloader.crops.volume import InvalidVolume, Level, is_container, levels
-from portal_downloader.domain.states import file_availability
+from portal_downloader.crops.volume import InvalidVolume, Level, levels
 from portal_downloader.http import conditional, responses
-from portal_downloader.http.access import FileAccess, FilesOffline
-from portal_downloader.http.problems import problem
+from portal_downloader.http.access import FilesOffline
 from portal_downloader.http.segments import StoredContent
-from portal_downloader.store.files import Files
+from portal_downloader.routes.offline_files import offline_response
+from portal_downloader.volumes.volume_files import VolumeFiles, contents_of
 
 if TYPE_CHECKING:
     from portal_downloader.crops.containers import Container, Crop
@@ -43,11 +41,8 @@ log = logger(__name__)
 CROP_NAME = "crop"  # reserved, unless the dataset has such a file
 PARAMETERS = ("level", "x", "y", "z", "format", "volume")
 FORMATS = ("tiff", "nrrd", "zarr")
-FIRST_IMAGE = "0"  # of a group of bioformats2raw that only contains images
-MAX_METADATA_BYTES = 4 * 2**20
 MAX_DECODED_PER_VOXEL = 8  # voxels decoded per voxel allowed in a box
 MAX_FILES = 20_000
-RETRY_SECONDS = 30
 PIECE_BYTES = 2**20  # sent at once
 GRACE_SECONDS = 120.0  # for every portion, besides the time at the lowest rate
 MIN_BYTES_PER_SECOND = 2**18  # at which a reader must take a portion
@@ -138,15 +133,14 @@ class CropResponder:
 
     def __init__(
         self,
-        store: FileAccess,
-        files: Files,
+        volumes: VolumeFiles,
         *,
         most_voxels: int,
         most_bytes: int,
         at_once: int,
     ) -> None:
-        self._store = store
-        self._files = files
+        self._store = volumes.access
+        self._volumes = volumes
         self._most = most_voxels
         self._memory = MemoryBudget(most_bytes)
         self._slots = asyncio.Semaphore(at_once)
@@ -157,7 +151,8 @@ class CropResponder:
         try:
             job = await self._prepare(dataset, crop_request)
         except FilesOffline as offline:
-            return await self._not_online(dataset["_id"], offline.rows)
+            pid = dataset["_id"]
+            return await offline_response(self._store, pid, offline.rows, what="box")
         except InvalidVolume as error:
             raise InvalidBox(f"cannot be cropped: {error}", field="volume") from error
         headers = {
@@ -181,16 +176,13 @@ class CropResponder:
     async def _prepare(self, dataset: Doc, crop_request: CropRequest) -> CropJob:
         """Finds the files of the box and returns the job. Raises FilesOffline, InvalidVolume."""
         pid = dataset["_id"]
-        volume = await self._find_volume(pid, crop_request.volume)
-        metadata, group = await self._read_group(pid, volume)
-        if is_container(group):
-            volume = f"{volume}{FIRST_IMAGE}/"
-            metadata, group = await self._read_group(pid, volume)
-        level = self._level(group, crop_request)
-        level_folder = f"{volume}{level.path}/"
-        metadata += await self._online_rows(pid, [f"{level_folder}{name}" for name in ARRAY_FILES])
-        contents = {row["location"].removeprefix(volume): _stored(row) for row in metadata}
-        voxels = await asyncio.to_thread(self._open_voxels, contents, level)
+        group = await self._volumes.read_group(
+            pid, await self._find_volume(pid, crop_request.volume)
+        )
+        volume, level = group.folder, self._level(group.metadata, crop_request)
+        array = await self._volumes.array_contents(pid, volume, level)
+        contents = {**group.contents, **array}
+        voxels = await asyncio.to_thread(self._volumes.open_voxels, contents, level)
         box = parse_box(crop_request.query, voxels.shape)
         check_size(box, voxels.chunk, most=self._most, decoded=MAX_DECODED_PER_VOXEL * self._most)
         if box.decoded_voxels(voxels.stored_chunk) > MAX_FILES * _voxel_count(voxels.stored_chunk):
@@ -199,9 +191,8 @@ class CropResponder:
         if portion_bytes > self._memory.total:
             reason = f"the box needs {portion_bytes} bytes of memory: request a smaller box"
             raise BoxTooLarge(reason)
-        rows = await self._online_rows(pid, [f"{volume}{key}" for key in voxels.keys(box)])
-        chunks = {row["location"].removeprefix(volume): _stored(row) for row in rows}
-        contents.update(chunks)
+        keys = [f"{volume}{key}" for key in voxels.keys(box)]
+        contents.update(contents_of(await self._volumes.online_rows(pid, keys), volume))
         tag = _tag(crop_request, box, contents)
         name = _name(pid, volume, crop_request, box)
         crop = partial(_crop, voxels, box, level, name=name, tag=tag)
@@ -214,7 +205,7 @@ class CropResponder:
         """Returns the folder of the volume: empty, or ending with a slash."""
         if name is not None:
             return f"{name}/" if name else ""
-        found = await self._files.zarr_folders(pid)
+        found = await self._volumes.folders(pid)
         if not found:
             raise NotFound(f"the dataset {pid!r} has no OME-Zarr volume")
         if len(found) > 1:
@@ -224,49 +215,11 @@ class CropResponder:
             )
         return found[0]
 
-    async def _read_group(self, pid: str, volume: str) -> tuple[list[Doc], dict[str, Any]]:
-        """Returns the rows and the content of the metadata of a group."""
-        rows = await self._online_rows(pid, [f"{volume}{name}" for name in GROUP_FILES])
-        if not rows:
-            raise InvalidVolume(f"there is no OME-Zarr {volume.rstrip('/')!r}")
-        return rows, await asyncio.to_thread(self._read_metadata, rows, volume)
-
-    async def _online_rows(self, pid: str, locations: Sequence[str]) -> list[Doc]:
-        """Returns those of these files that exist. Raises FilesOffline if one is offline."""
-        rows = await self._files.find_many(pid, locations)
-        offline = [row for row in rows if not await self._store.is_readable(row)]
-        if offline:
-            raise FilesOffline(offline, len(rows))
-        return rows
-
-    def _read_metadata(self, metadata: Sequence[Doc], volume: str) -> dict[str, Any]:
-        """Returns the metadata of the group. Blocking."""
-        by_name = {row["location"].removeprefix(volume): _stored(row) for row in metadata}
-        stored = by_name.get("zarr.json") or by_name.get(".zattrs")
-        if stored is None or stored.size > MAX_METADATA_BYTES:
-            raise InvalidVolume("it has no readable zarr.json or .zattrs")
-        descriptor = self._store.open_content(stored)
-        if descriptor is None:
-            raise InvalidVolume("its metadata have left the cache; try again")
-        try:
-            with open(descriptor, "rb") as file:  # noqa: PTH123  # a descriptor
-                found = json.load(file)
-        except (ValueError, RecursionError) as error:
-            raise InvalidVolume("its metadata are not JSON") from error
-        if not isinstance(found, dict):
-            raise InvalidVolume("its metadata are not a JSON object")
-        return cast("dict[str, Any]", found)
-
     def _level(self, metadata: dict[str, Any], crop_request: CropRequest) -> Level:
         found = levels(metadata)
         if crop_request.level >= len(found):
             raise InvalidBox(f"the volume has levels 0 to {len(found) - 1}", field="level")
         return found[crop_request.level]
-
-    def _open_voxels(self, files: dict[str, StoredContent], level: Level) -> "Voxels":
-        from portal_downloader.crops import voxels  # noqa: PLC0415  # slow to import
-
-        return voxels.Voxels(voxels.CacheStore(files, self._store.open_content), level)
 
     async def _stream(self, job: CropJob) -> AsyncGenerator[bytes | memoryview]:
         """Yields pieces of portions, each portion generated when the previous one was taken.
@@ -289,31 +242,6 @@ class CropResponder:
                             raise SlowReader
                     del portion
 
-    async def _not_online(self, pid: str, rows: Sequence[Doc]) -> Response:
-        """Returns 503 with the offline files of the box and how to request them."""
-        states = set(await self._store.availabilities(pid, rows))
-        broken = next(
-            (r for r in rows if file_availability(r["state"]) in ("UNAVAILABLE", "LOST")), None
-        )
-        if broken is not None:
-            detail = f"{broken['location']!r} is unavailable: {broken['reason']}"
-            return problem(503, detail, state=file_availability(broken["state"]), pid=pid)
-        locations = [row["location"] for row in rows]
-        body: dict[str, Any] = {"pid": pid}
-        if len(locations) <= 1000:  # noqa: PLR2004
-            body["files"] = locations
-        return problem(
-            503,
-            f"{len(rows)} data or metadata files of this box are on tape or being recalled:"
-            " send the request given here, then try again",
-            {"Retry-After": str(RETRY_SECONDS)},
-            state="RESTORING" if states == {"RESTORING"} else "ARCHIVED",
-            pid=pid,
-            files=len(rows),
-            bytes=sum(row["size"] or 0 for row in rows),
-            request=self._store.request_hint(body),
-        )
-
 
 def _pieces(portion: bytes) -> Iterator[memoryview]:
     view = memoryview(portion)
@@ -323,10 +251,6 @@ def _pieces(portion: bytes) -> Iterator[memoryview]:
 
 def _next(portions: Iterator[bytes]) -> bytes | None:
     return next(portions, None)
-
-
-def _stored(row: Doc) -> StoredContent:
-    return StoredContent(row["sha256"], row["size"])
 
 
 def _voxel_count(shape: tuple[int, int, int]) -> int:

@@ -1,4 +1,4 @@
-"""GET /failures, for operators: unavailable files with the reason, and quarantined files."""
+"""GET /failures, for operators: unavailable, quarantined and damaged files with the reason."""
 
 import asyncio
 from typing import Any
@@ -8,6 +8,7 @@ from portal_shared.contracts.records import utc_text
 from portal_shared.service.operator_access import require_operator
 
 from portal_downloader.cache.disk import Cache
+from portal_downloader.store.damages import Damages
 from portal_downloader.store.files import Files
 
 router = APIRouter(dependencies=[Depends(require_operator)])
@@ -16,15 +17,17 @@ MAX_FILES = 1000
 
 
 class FailureReport:
-    """Lists failed recalls and quarantined files."""
+    """Lists failed recalls, quarantined files, and files with chunks that cannot be decoded."""
 
-    def __init__(self, files: Files, cache: Cache) -> None:
+    def __init__(self, files: Files, damages: Damages, cache: Cache) -> None:
         self._files = files
+        self._damages = damages
         self._cache = cache
 
     async def failures(self) -> dict[str, Any]:
         """Returns files whose recall has failed, or is retried after an error."""
         rows = await self._files.with_errors(MAX_FILES)
+        damaged = await self._damages.first(MAX_FILES)
         quarantined = await asyncio.to_thread(lambda: list(self._cache.quarantined()))
         return {
             "files": [
@@ -41,6 +44,16 @@ class FailureReport:
                 for row in rows
             ],
             "quarantine": [{"name": name, "bytes": size} for name, size in quarantined],
+            "damaged": [
+                {
+                    "pid": row["pid"],
+                    "location": row["location"],
+                    "chunk": row["chunk"],
+                    "reason": row["reason"],
+                    "found": utc_text(row["found_at"]),
+                }
+                for row in damaged
+            ],
         }
 
 

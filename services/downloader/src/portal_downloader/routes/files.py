@@ -23,6 +23,7 @@ from portal_downloader.http.segments import StoredContent
 from portal_downloader.routes import folders
 from portal_downloader.routes.bundles import BundleResponder
 from portal_downloader.routes.crops import CROP_NAME, CropResponder
+from portal_downloader.routes.volumes import VOLUME_NAMES, VolumeResponder
 from portal_downloader.store.requests import Requests
 
 router = APIRouter()
@@ -48,12 +49,24 @@ def _crops(request: Request) -> CropResponder:
 
 BundlesDep = Annotated[BundleResponder, Depends(_bundles)]
 RequestsDep = Annotated[Requests, Depends(_requests)]
+
+
+def _volumes(request: Request) -> VolumeResponder:
+    volumes: VolumeResponder = request.app.state.volumes
+    return volumes
+
+
+VolumesDep = Annotated[VolumeResponder, Depends(_volumes)]
 CropsDep = Annotated[CropResponder, Depends(_crops)]
 
 
 @router.api_route("/data/{rest:path}", methods=["GET", "HEAD"], include_in_schema=False)
 async def read(
-    request: Request, bundles: BundlesDep, requests: RequestsDep, crops: CropsDep
+    request: Request,
+    bundles: BundlesDep,
+    requests: RequestsDep,
+    crops: CropsDep,
+    volumes: VolumesDep,
 ) -> Response:
     found = parse_data_path(bytes(request.scope["raw_path"]))
     if found is None:
@@ -62,6 +75,10 @@ async def read(
     if location == CROP_NAME and not await bundles.access.exists(pid, location):
         dataset = await bundles.access.dataset(pid)
         return await crops.respond(request, dataset)
+    if location.startswith(VOLUME_NAMES):
+        dataset = await bundles.access.dataset(pid)
+        if await volumes.handles(dataset, location):
+            return await volumes.respond(request, dataset, location)
     if location and not location.endswith("/"):
         return await _file(request, bundles.access, pid, location)
     dataset = await bundles.access.dataset(pid)

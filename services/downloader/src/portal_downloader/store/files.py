@@ -6,6 +6,7 @@ change has not been published for their dataset.
 """
 
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -31,6 +32,15 @@ from portal_downloader.store.signals import Signals
 
 IDS_PER_MOVE = 100
 ROWS_PER_PAGE = 1000
+
+
+@dataclass(frozen=True)
+class FolderSum:
+    """The files below a folder."""
+
+    files: int
+    bytes: int
+    offline: int  # how many of them are not online
 
 
 class Files:
@@ -81,6 +91,23 @@ class Files:
             names = [row["location"] async for row in rows]
         found = {name[: name.rfind("/") + 1] for name in names}
         return sorted(f for f in found if not any(f != g and f.startswith(g) for g in found))
+
+    async def any_below(self, pid: str, name: str) -> bool:
+        """Returns whether a file is at this location, or, if it ends with a slash, below it."""
+        where: Any = {"$gt": name, "$lt": f"{name}\U0010ffff"} if name.endswith("/") else name
+        with translate_errors():
+            row = await self.rows.find_one({"pid": pid, "location": where}, {"_id": 1})
+        return row is not None
+
+    async def folder_sum(self, pid: str, folder: str) -> "FolderSum":
+        """Counts the files below a folder, whose name ends with a slash, and their bytes."""
+        inside: Doc = {"pid": pid, "location": {"$gt": folder, "$lt": f"{folder}\U0010ffff"}}
+        offline = {"$sum": {"$cond": [{"$eq": ["$state", "online"]}, 0, 1]}}
+        group = {"_id": None, "files": {"$sum": 1}, "bytes": {"$sum": "$size"}, "offline": offline}
+        with translate_errors():
+            async for row in self.rows.aggregate([{"$match": inside}, {"$group": group}]):
+                return FolderSum(row["files"], int(row["bytes"]), row["offline"])
+        return FolderSum(0, 0, 0)
 
     async def page(self, pid: str, after: str, limit: int) -> list[Doc]:
         """Returns rows in the order of their locations, beginning after this location."""

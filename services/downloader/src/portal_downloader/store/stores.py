@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from portal_downloader.store.batches import Batches
 from portal_downloader.store.contents import Contents
+from portal_downloader.store.damages import Damages
 from portal_downloader.store.datasets import Datasets
 from portal_downloader.store.files import Files
 from portal_downloader.store.requests import Requests
@@ -16,3 +17,4 @@ class Stores:
     requests: Requests
     batches: Batches
     contents: Contents
+    damages: Damages

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from portal_gateway.openapi import volumes
 from portal_gateway.openapi.helpers import parameter
 
 Json = dict[str, Any]
@@ -22,7 +23,7 @@ _RANGE = "Voxels from:to of this level, without `to`; an end or the parameter ma
 
 
 def paths() -> Json:
-    return {"/data/{pid}/crop": {"get": _crop()}}
+    return {"/data/{pid}/crop": {"get": _crop()}, **volumes.paths(_PROBLEM)}
 
 
 def _crop() -> Json:

@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 
 from portal_gateway.citation.formats import FORMATS, NAMES, TEXT
 from portal_gateway.filters.schema import ENTITIES, Entity, Kind
-from portal_gateway.openapi import data, helpers, search
+from portal_gateway.openapi import data, helpers, search, volumes
 from portal_gateway.openapi.helpers import get_operation, parameter
 
 VERSION = "1"
@@ -44,6 +44,7 @@ def build_document(app: FastAPI) -> Json:
     paths.update(data.paths())
     schemas: Json = openapi.setdefault("components", {}).setdefault("schemas", {})
     schemas.update({e.name: _schema(e) for e in ENTITIES.values()})
+    schemas.update(volumes.SCHEMAS)
     schemas["Error"] = _error()
     schemas["Problem"] = helpers.PROBLEM
     openapi["paths"] = dict(sorted(paths.items()))

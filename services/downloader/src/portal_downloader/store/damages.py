@@ -1,0 +1,33 @@
+"""Repository of damaged files: verified against their checksums, but they cannot be decoded."""
+
+from datetime import UTC, datetime
+
+from portal_shared.runtime.mongo import ASCENDING, Database, Doc, translate_errors
+
+from portal_downloader.store.file_row import file_id
+
+MAX_REASON_CHARS = 300
+
+
+class Damages:
+    def __init__(self, database: Database) -> None:
+        self._rows = database["damages"]
+
+    async def report(self, pid: str, location: str, *, chunk: str, reason: str) -> None:
+        """Stores that a file is damaged; once for each file."""
+        fields: Doc = {"pid": pid, "location": location, "chunk": chunk}
+        fields |= {"reason": reason[:MAX_REASON_CHARS], "found_at": datetime.now(UTC)}
+        with translate_errors():
+            which = {"_id": file_id(pid, location)}
+            await self._rows.update_one(which, {"$setOnInsert": fields}, upsert=True)
+
+    async def count(self) -> int:
+        """Returns how many files are damaged."""
+        with translate_errors():
+            return int(await self._rows.count_documents({}))
+
+    async def first(self, limit: int) -> list[Doc]:
+        """Returns damaged files in the order of datasets and locations."""
+        with translate_errors():
+            rows = self._rows.find({}).sort([("pid", ASCENDING), ("location", ASCENDING)])
+            return [row async for row in rows.limit(limit)]

@@ -1,0 +1,1 @@
+"""Volumes as readers look at them: their levels, slices as pictures, thumbnails."""
