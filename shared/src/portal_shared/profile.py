@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from portal_shared.contracts.records import DoiLevel, Level
 from portal_shared.runtime.errors import NotFound
+from portal_shared.site_rules import SiteRules
 
 
 class ProfileModel(BaseModel):
@@ -170,6 +171,7 @@ class Profile(ProfileModel):
     synonyms: tuple[tuple[str, ...], ...] = ()  # words and phrases with the same meaning
     search: SearchRules = SearchRules()
     facets: Facets = Facets()
+    site: SiteRules = SiteRules()
 
 
 def names() -> list[str]:

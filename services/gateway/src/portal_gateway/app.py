@@ -6,6 +6,7 @@ from functools import partial
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from portal_shared import profile
 from portal_shared.runtime import mongo
 from portal_shared.runtime.errors import PortalError
 from portal_shared.service import problems
@@ -26,9 +27,13 @@ from portal_gateway.downloads.webhooks import Webhooks
 from portal_gateway.engine.client import Engine
 from portal_gateway.errors import BadRequest, ResourceNotFound
 from portal_gateway.http import responses
+from portal_gateway.labels.fields import FieldTable
 from portal_gateway.openapi import document
 from portal_gateway.overlays.loader import OverlayLoader
-from portal_gateway.routes import api_manual, downloads, history, overlays
+from portal_gateway.records.loader import RecordLoader
+from portal_gateway.records.related import RelatedDatasets
+from portal_gateway.results.search import ResultSearch
+from portal_gateway.routes import api_manual, downloads, history, overlays, records, search_page
 from portal_gateway.routes.citation import CitationRoutes
 from portal_gateway.routes.panosc import PanoscApi, SearchApiMiddleware
 from portal_gateway.routes.record_pages import RecordPages
@@ -83,8 +88,9 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
     app.state.engine = engine
     app.state.catalogue = catalogue
     add_downloads(app, service, database, settings)
-    app.include_router(history.router)
     add_overlays(app, catalogue, settings)
+    cited = CitedRecordLoader(catalogue, site_url=settings.site_url)
+    add_site(app, engine, catalogue, cited, settings)
     facets, paginator = FacetSearch(searcher), Paginator(searcher, engine)
     api = PanoscApi(
         searcher=searcher,
@@ -95,8 +101,6 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
         highlighter=Highlighter(engine),
         exporter=Exporter(searcher, paginator),
     )
-    records = CitedRecordLoader(catalogue, site_url=settings.site_url)
-    app.router.routes.extend(CitationRoutes(catalogue, records).routes())
     app.router.routes.extend(RecordPages(searcher, catalogue).routes())
     app.router.routes.extend(api_manual.routes())
     app.router.routes.extend(api.routes())
@@ -114,6 +118,25 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
     app.openapi = partial(document.build_document, app)
     add_error_handlers(app)
     return app
+
+
+def add_site(
+    app: FastAPI,
+    engine: Engine,
+    catalogue: Catalogue,
+    cited: CitedRecordLoader,
+    settings: GatewaySettings,
+) -> None:
+    """Adds the routes that the web site needs; paths below /api/records from long to short."""
+    table = FieldTable(profile.load(settings.profile))
+    app.state.results = ResultSearch(engine, table)
+    app.state.records = RecordLoader(
+        catalogue, RelatedDatasets(engine, table), cited, table, site_url=settings.site_url
+    )
+    app.include_router(search_page.router)
+    app.include_router(history.router)
+    app.router.routes.extend(CitationRoutes(catalogue, cited).routes())
+    app.include_router(records.router)
 
 
 def add_downloads(

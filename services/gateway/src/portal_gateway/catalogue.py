@@ -65,6 +65,36 @@ class Catalogue:
             if is_visible(row) and "profile" in row["record"]
         ]
 
+    async def find_visible(self, name: str) -> list[tuple[str, Doc]]:
+        """Like find_by_pid_or_doi; else finds records by the owner's name for them.
+
+        Of several with one name, those are left out that were replaced by another of them.
+        """
+        found = await self.find_by_pid_or_doi(name)
+        if found:
+            return found
+        query: Doc = {"record.name": name}
+        rows = await asyncio.gather(*(self._load_rows(c, query) for c in LEVELS.values()))
+        by_name = [
+            (level, row)
+            for level, listed in zip(LEVELS, rows, strict=True)
+            for row in listed
+            if is_visible(row)
+        ]
+        pids = {row["_id"] for _, row in by_name}
+        newest = [n for n in by_name if n[1]["record"].get("superseded_by") not in pids]
+        public = [n for n in newest if not is_tombstone(n[1])]
+        return public or newest
+
+    async def load_links(self, pids: Iterable[str], level: Level) -> list[Doc]:
+        """Loads the public records of these pids, in their order, without their relations."""
+        wanted = list(dict.fromkeys(pids))
+        fields = {"record.type": 1, "record.title": 1, "record.name": 1, "record.doi": 1, DOI: 1}
+        with translate_errors():
+            cursor = self.database[LEVELS[level]].find({"_id": {"$in": wanted}, **PUBLIC}, fields)
+            rows = {row["_id"]: row async for row in cursor}
+        return [rows[pid] for pid in wanted if pid in rows]
+
     async def _find_rows(self, collection: str, name: str) -> list[Doc]:
         """Finds all rows of this pid or DOI, public or not; two queries that each use an index."""
         queries: list[Doc] = [{"_id": name}, *([{DOI: bare_doi(name)}] if "/" in name else [])]

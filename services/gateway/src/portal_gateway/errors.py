@@ -11,8 +11,8 @@ class BadRequest(PortalError):
 
     status = 400
 
-    def __init__(self, reason: str, *, code: str | None = None) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, *, code: str | None = None, field: str | None = None) -> None:
+        super().__init__(reason, field=field)
         self.code = code
 
 

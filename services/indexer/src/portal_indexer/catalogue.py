@@ -42,8 +42,8 @@ class Catalogue:
             for name in COLLECTIONS:
                 rows = self.database[name]
                 await rows.create_index([("told_doi", ASCENDING)])
-                for names in ("documents", "relations.pid", "supersedes", "superseded_by"):
-                    await rows.create_index([(f"record.{names}", ASCENDING)])
+                for field in ("name", "documents", "relations.pid", "supersedes", "superseded_by"):
+                    await rows.create_index([(f"record.{field}", ASCENDING)])
             datasets = self.database["datasets"]
             await datasets.create_index([("record.document", ASCENDING)])
             await datasets.create_index([("documents", ASCENDING)])

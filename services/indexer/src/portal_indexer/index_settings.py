@@ -14,7 +14,16 @@ def settings(index: str) -> dict[str, Any]:
         "displayedAttributes": ["*"],
         "filterableAttributes": sorted(index_fields.FILTERABLE),
         "sortableAttributes": sorted(index_fields.SORTABLE),
-        "rankingRules": ["words", "typo", "attribute", "proximity", "exactness", "sort"],
+        # A requested order wins over relevance; records that are alike are in the order of pids.
+        "rankingRules": [
+            "sort",
+            "words",
+            "typo",
+            "attribute",
+            "proximity",
+            "exactness",
+            f"{index_fields.ORDER}:asc",
+        ],
         "synonyms": synonyms(query_terms.synonyms()),
         "typoTolerance": {
             "enabled": True,

@@ -8,6 +8,7 @@ from portal_shared.contracts.records import Dataset, Document, Instrument, pid_k
 from portal_shared.search import apostrophes, index_fields, query_terms, techniques
 
 from portal_indexer import filter_fields as fields
+from portal_indexer.listing.fields import listing
 from portal_indexer.panosc_records import (
     PanoscRecord,
     dataset_relations,
@@ -15,6 +16,7 @@ from portal_indexer.panosc_records import (
     panosc_dataset,
     panosc_document,
     panosc_instrument,
+    panosc_member,
 )
 from portal_indexer.texts import document_words, parameter_texts, word_forms
 
@@ -54,6 +56,8 @@ def build_dataset(
         **fields.pattern_fields(api_record, index_fields.PATTERN_FIELDS[index_fields.DATASETS]),
         index_fields.PARENT_DOCUMENTS: sorted(index_fields.ancestor_key(d.pid) for d in documents),
         index_fields.FACETS: fields.facets(api_record, DATASET_FACETS, relations),
+        index_fields.PEOPLE: _name_variants(_persons(record)),
+        **listing(record, api_record, relations),
     }
 
 
@@ -193,6 +197,11 @@ def _technique_names(relations: PanoscRecord) -> list[str]:
             *techniques.names_of(techniques.term(row["pid"], row.get("panetId"))),
         ]
     return _distinct(found)
+
+
+def _persons(record: Dataset) -> list[PanoscRecord]:
+    rows = (panosc_member(record.pid, n, member) for n, member in enumerate(record.members))
+    return [row["person"] for row in rows if "person" in row]
 
 
 def _name_variants(persons: Iterable[PanoscRecord]) -> list[str]:

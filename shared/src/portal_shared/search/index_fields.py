@@ -32,8 +32,19 @@ DATASET_FIELDS = "d"  # of a document: t, i, s, p, pn, eq and n of its datasets 
 PARENT_DOCUMENTS = "up"  # of a dataset: ancestor_key of its public documents
 DATASET_COUNT = "nd"  # of a document; if it is 1, DATASET_FIELDS describes that one dataset
 FACETS = "facet"  # values to count, by facet
+LISTING = "l"  # of a dataset: fields of result lists and of their facets
+RECORDED = f"{LISTING}.has"  # names of facets for which it has a value
+YEAR = f"{LISTING}.year"
+BUCKETS = f"{LISTING}.b"  # by parameter_key, or SIZE: buckets of numbers (see buckets.py)
+NAME_ORDER = f"{LISTING}.name"  # name_key
+NAME_DIGEST = f"{LISTING}.nd"  # digest of the owner's name
+PERSONS = f"{LISTING}.person"  # person_value of each author
+PERSON_IDS = f"{LISTING}.pi"  # digests of their ids
+TECHNIQUE_NAMES = f"{LISTING}.tn"  # digests of the names of techniques
+CARD = "card"  # what a list shows of a dataset, as JSON
 
 NOTES = "notes"  # free text about persons, for example a medical history
+PEOPLE = "people"  # names of the authors of a dataset
 SEARCHABLE = {  # texts of each index, by falling weight
     DOCUMENTS: (
         *("title", "keywords", "summary", "members", "datasets", "samples", "techniques"),
@@ -41,19 +52,21 @@ SEARCHABLE = {  # texts of each index, by falling weight
     ),
     DATASETS: (
         *("title", "samples", "keywords", "techniques", "facts", "documents"),
-        *("forms", "identifiers", "numbers", NOTES),
+        *("forms", "identifiers", "numbers", NOTES, PEOPLE),
     ),
     INSTRUMENTS: ("name", "facility", "identifiers"),
 }
 DESCRIBING = {  # the searchable texts that describe the record itself
-    index: tuple(name for name in names if name != NOTES) for index, names in SEARCHABLE.items()
+    index: tuple(name for name in names if name not in (NOTES, PEOPLE))
+    for index, names in SEARCHABLE.items()
 }
 
 FILTERABLE = (
     *(ID, TEXT_DIGESTS, NUMBERS, GRAMS, WORDS, TECHNIQUES, INSTRUMENT, SAMPLES, MEMBERS),
     *(PARAMETERS, PARAMETER_NAMES, DATASET_FIELDS, PARENT_DOCUMENTS, DATASET_COUNT, FACETS),
+    LISTING,
 )
-SORTABLE = (ORDER, NUMBERS)
+SORTABLE = (ORDER, NUMBERS, PARAMETERS, LISTING)
 
 MAX_FACET_VALUES = 100_000  # in one response
 MAX_FACET_CHARS = 80  # longer values are free text
@@ -67,6 +80,8 @@ PATTERN_FIELDS = {  # texts of each index with GRAMS and WORDS
     INSTRUMENTS: ("name", "facility"),
 }
 _WORD = re.compile(r"\w+")
+_DIGITS = re.compile(r"[0-9]{1,12}")
+_PADDED_DIGITS = 12
 _GRAM_CHARS = 3  # characters
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -104,6 +119,26 @@ def parameter_key(parameter: str) -> str:
 def sort_key(pid: str) -> str:
     """Returns hexadecimal UTF-8, which sorts like code points in any collation."""
     return pid.encode()[:_ORDER_BYTES].hex()
+
+
+def name_key(name: str) -> str:
+    """Returns a key that sorts names as readers do: VOI-2 before VOI-10, case ignored."""
+    padded = _DIGITS.sub(lambda m: m[0].zfill(_PADDED_DIGITS), name.casefold())
+    return padded.encode()[:_ORDER_BYTES].hex()
+
+
+def bucket_value(index: int) -> str:
+    """Returns a bucket as it is counted."""
+    return f"b{index}"
+
+
+def parse_bucket_value(stored: str) -> int:
+    return int(stored.removeprefix("b"))
+
+
+def person_value(identifier: str, name: str) -> str:
+    """Returns the facet value of a person: id and name."""
+    return facet_value(f"{identifier}\t{name}")
 
 
 def ancestor_key(pid: str) -> str:

@@ -8,51 +8,23 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from portal_cli.hoa import jobs
-from portal_cli.hoa.atlas import build_atlas
-from portal_cli.hoa.source import read_installed
-from portal_ingest.domain import mapping
-from portal_shared.contracts.events import DatasetRegistered, DocumentRegistered, Event
-from portal_shared.contracts.jobs import DatasetIn, DocumentIn, Job
-from portal_shared.contracts.records import Dataset, Document, FileSummary
+from portal_shared.contracts.events import DatasetRegistered, Event
+from portal_shared.contracts.jobs import DatasetIn
 
 from tests.drivers.portal import Portal
+from tests.integration.gateway import atlas_corpus
 from tests.integration.gateway.search import reader_questions
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DONOR = "LADAF-2021-17"
-PROFILE = "human-organs"
-
-
-def events() -> list[Event]:
-    """The Atlas as ingest would register it, and a record with a disease that it lacks."""
-    published = build_atlas(read_installed().entries)
-    names = jobs.select_documents(published)
-    found: list[Event] = []
-    organs = jobs.publication_jobs(published, names, release="t", files={})
-    for one in [*organs, *jobs.proposal_jobs(published, release="t")]:
-        given = Job.model_validate_json(one.body)
-        assert given.document is not None
-        datasets = [dataset(d, given.document.name) for d in given.datasets]
-        found += [DatasetRegistered(dataset=d, version=1) for d in datasets]
-        found.append(DocumentRegistered(document=document(given.document, datasets), version=1))
-    return [*found, *remembered()]
-
-
-def dataset(given: DatasetIn, name: str) -> Dataset:
-    return mapping.dataset_record(given, FileSummary(), profile=PROFILE, document=name)
-
-
-def document(given: DocumentIn, datasets: list[Dataset]) -> Document:
-    pids = [d.pid for d in datasets] or given.other_datasets
-    return mapping.document_record(given, profile=PROFILE, datasets=pids)
 
 
 def remembered() -> list[Event]:
+    """A record with a disease that the Atlas lacks."""
     history = {"name": "medical_history", "value": "Alzheimer disease"}
     one = DatasetIn(name="test-brain", title="Brain", created=datetime(2021, 1, 1, tzinfo=UTC),
                     parameters=[history])  # pyright: ignore[reportArgumentType]  # fmt: skip
-    return [DatasetRegistered(dataset=dataset(one, "none"), version=1)]
+    return [DatasetRegistered(dataset=atlas_corpus.dataset(one, "none"), version=1)]
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +34,9 @@ def answers() -> dict[str, set[str]]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def api(shared_portal: Portal) -> AsyncGenerator[Portal]:
-    published = await asyncio.to_thread(events)  # seconds of work: heartbeats go on meanwhile
-    await shared_portal.publish(published)
+    # seconds of work: heartbeats go on meanwhile
+    published = await asyncio.to_thread(atlas_corpus.events)
+    await shared_portal.publish([*published, *remembered()])
     await shared_portal.wait_indexed(seconds=240)
     yield shared_portal
 

@@ -47,6 +47,7 @@ def build_document(app: FastAPI) -> Json:
     schemas.update(volumes.SCHEMAS)
     schemas["Error"] = _error()
     schemas["Problem"] = helpers.PROBLEM
+    helpers.replace_validation_errors(openapi)
     openapi["paths"] = dict(sorted(paths.items()))
     return openapi
 

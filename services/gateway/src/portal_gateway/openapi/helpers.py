@@ -43,6 +43,18 @@ def problem_response(description: str) -> Json:
     }
 
 
+def replace_validation_errors(openapi: Json) -> None:
+    """Replaces the framework's 422 by what the portal answers: 400 with a problem detail."""
+    for item in openapi["paths"].values():
+        for operation in item.values():
+            if operation.get("responses", {}).pop("422", None):
+                operation["responses"].setdefault(
+                    "400", problem_response("A parameter is not valid")
+                )
+    for name in ("HTTPValidationError", "ValidationError"):
+        openapi["components"]["schemas"].pop(name, None)
+
+
 def error_response(description: str) -> Json:
     """Returns a response with an error of the search API."""
     schema = {"$ref": "#/components/schemas/Error"}

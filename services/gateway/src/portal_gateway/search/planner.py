@@ -62,11 +62,13 @@ class Plan:
 
     def engine_query(self, **options: Any) -> dict[str, Any]:
         """Returns the body of a search request."""
-        query: dict[str, Any] = {"sort": list(self.sort or ("order:asc",)), **options}
+        query: dict[str, Any] = dict(options)
         if self.filter.text:
             query["filter"] = self.filter.text
-        if self.words:
+        if self.words:  # by relevance, then by pid
             query |= {**self.words.parameters(), "showRankingScore": True}
+        else:
+            query["sort"] = list(self.sort or ("order:asc",))
         return query
 
 

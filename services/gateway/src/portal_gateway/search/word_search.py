@@ -11,7 +11,7 @@ The first of these searches that finds a record is used; *notes* are the free te
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from portal_shared.search import index_fields
@@ -28,6 +28,9 @@ class WordSearch:
     text: str
     strategy: str = "all"  # or last: words may be missing from the end
     fields: tuple[str, ...] | None = None  # None: all texts
+    exact: bool = False  # neither typos nor unfinished words match
+    words: tuple[Word, ...] = ()  # that are searched
+    ignored: tuple[str, ...] = ()  # words that no record has
 
     def parameters(self) -> dict[str, Any]:
         found: dict[str, Any] = {"q": self.text, "matchingStrategy": self.strategy}
@@ -36,15 +39,23 @@ class WordSearch:
         return found
 
 
-async def choose(engine: Engine, index: str, query: str) -> WordSearch | None:
-    """Returns how the words are searched; None if no record has any of them."""
+async def choose(
+    engine: Engine, index: str, query: str, *, exact: bool = False
+) -> WordSearch | None:
+    """Returns how the words are searched; None if no record has any of them.
+
+    `exact`: only all the words as written, or as a phrase.
+    """
     words = query_words.parse_words(query)
     if not words:
         return None
     as_written = _as_written(index, words)
     if (await _count(engine, index, [as_written]))[0]:
         return as_written
-    others = _searches(index, words)
+    others = [one for one in _searches(index, words) if one.exact or not exact]
+    if exact:
+        hits = await _count(engine, index, others)
+        return next((o for o, count in zip(others, hits, strict=True) if count), None)
     single = [WordSearch(query_words.join_words([word])) for word in words]
     hits = await _count(engine, index, [*others, *single])
     chosen = next((o for o, count in zip(others, hits, strict=False) if count), None)
@@ -67,19 +78,26 @@ async def _with_known_words(
     listed = [*known, last] if unfinished else known
     if not listed:
         return None
+    ignored = tuple(word.written or word.text for word in words if word not in listed)
     if len(listed) < len(words):
         searches = [_as_written(index, listed), *_searches(index, listed)]
         hits = await _count(engine, index, searches)
         chosen = next((s for s, count in zip(searches, hits, strict=True) if count), None)
         if chosen is not None:
-            return chosen
+            return replace(chosen, ignored=ignored)
     ordered = query_words.rarest_first(known, counts)
     ordered += [last] if unfinished else []
-    return WordSearch(query_words.join_words(ordered, unfinished=unfinished), strategy="last")
+    text = query_words.join_words(ordered, unfinished=unfinished)
+    return WordSearch(text, strategy="last", words=tuple(ordered), ignored=ignored)
 
 
 def _as_written(index: str, words: Sequence[Word]) -> WordSearch:
-    return WordSearch(query_words.join_words(words, exact=True), fields=_describing(index))
+    return WordSearch(
+        query_words.join_words(words, exact=True),
+        fields=_describing(index),
+        exact=True,
+        words=tuple(words),
+    )
 
 
 def _describing(index: str) -> tuple[str, ...]:
@@ -91,11 +109,13 @@ def _searches(index: str, words: Sequence[Word]) -> list[WordSearch]:
     written = query_words.join_words(words, exact=True)
     whole = query_words.join_words(words)
     begun = query_words.join_words(words, unfinished=True) if words[-1].may_be_unfinished else None
-    found = [WordSearch(query_words.join_phrase(words))] if len(words) > 1 else []
-    found.append(WordSearch(written))
+    listed = tuple(words)
+    phrase = WordSearch(query_words.join_phrase(words), exact=True, words=listed)
+    found = [phrase] if len(words) > 1 else []
+    found.append(WordSearch(written, exact=True, words=listed))
     for fields in (_describing(index), None):
-        found.append(WordSearch(whole, fields=fields))
-        found += [WordSearch(begun, fields=fields)] if begun else []
+        found.append(WordSearch(whole, fields=fields, words=listed))
+        found += [WordSearch(begun, fields=fields, words=listed)] if begun else []
     return found
 
 

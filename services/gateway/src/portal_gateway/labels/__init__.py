@@ -1,0 +1,1 @@
+"""Labels of fields and values, and titles in words, from the profile."""

@@ -1,0 +1,96 @@
+"""Addresses around a record: exports, downloads with commands, related works."""
+
+import shlex
+from urllib.parse import quote
+
+from portal_shared.contracts.file_urls import data_path, folder_name
+from portal_shared.contracts.identifiers import bare_doi, doi_url, is_doi
+from portal_shared.contracts.records import Dataset, Document, RelatedItem
+
+from portal_gateway.records.models import (
+    Command,
+    DownloadLinks,
+    FilesSummary,
+    FormatLink,
+    OutsideLink,
+)
+
+CITED_BY = frozenset(("IsCitedBy", "IsReferencedBy"))
+PAPERS = frozenset(
+    ("IsDocumentedBy", "IsDescribedBy", "IsSupplementTo", "Cites", "References", "IsPublishedIn")
+)
+FORMATS = (  # name of the citation format, label, media type
+    ("json-ld", "schema.org (JSON-LD)", "application/ld+json"),
+    ("datacite-json", "DataCite (JSON)", "application/vnd.datacite.datacite+json"),
+    ("datacite-xml", "DataCite (XML)", "application/vnd.datacite.datacite+xml"),
+    ("csl-json", "CSL JSON", "application/vnd.citationstyles.csl+json"),
+    ("bibtex", "BibTeX", "application/x-bibtex"),
+    ("ris", "RIS", "application/x-research-info-systems"),
+)
+NEEDS_DOI = frozenset(("datacite-xml",))
+
+
+def record_path(pid: str) -> str:
+    return f"/api/records/{quote(pid, safe='')}"
+
+
+def formats(pid: str, doi: str | None) -> list[FormatLink]:
+    return [
+        FormatLink(
+            name=name,
+            label=label,
+            media_type=media_type,
+            href=f"{record_path(pid)}/citation?format={name}",
+        )
+        for name, label, media_type in FORMATS
+        if doi or name not in NEEDS_DOI
+    ]
+
+
+def files(record: Dataset) -> FilesSummary:
+    return FilesSummary(
+        count=record.files.count,
+        bytes=record.files.bytes,
+        formats=list(record.files.formats),
+        list_url=f"/api/Datasets/{quote(record.pid, safe='')}/files",
+        data_url=data_path(record.pid) if record.folder else None,
+    )
+
+
+def downloads(record: Dataset | Document, site_url: str) -> DownloadLinks:
+    """Returns the addresses of a dataset's files; none if it has no files to download."""
+    if not isinstance(record, Dataset):
+        return DownloadLinks()
+    thumbnail = f"{data_path(record.pid)}thumbnail/small"
+    if not record.folder:
+        return DownloadLinks(thumbnail=thumbnail)
+    base = data_path(record.pid)
+    url, name = f"{site_url.rstrip('/')}{base}", shlex.quote(f"{folder_name(record.pid)}.zip")
+    return DownloadLinks(
+        archive=f"{base}?format=zip",
+        metalink=f"{base}?format=metalink",
+        checksums=f"{base}?format=sha256sums",
+        thumbnail=thumbnail,
+        commands=[
+            Command(tool="portal", text=f"portal get {shlex.quote(record.pid)}"),
+            Command(tool="aria2", text=f"aria2c --follow-metalink=mem {_quoted(url, 'metalink')}"),
+            Command(tool="wget", text=f"wget -O - {_quoted(url, 'wget')} | sh"),
+            Command(tool="curl", text=f"curl --fail -C - -o {name} {_quoted(url, 'zip')}"),
+        ],
+    )
+
+
+def _quoted(url: str, kind: str) -> str:
+    return shlex.quote(f"{url}?format={kind}")
+
+
+def outside_link(item: RelatedItem) -> OutsideLink:
+    doi = is_doi(item.identifier)
+    url = doi_url(bare_doi(item.identifier)) if doi else item.identifier
+    return OutsideLink(
+        relation=item.relation,
+        identifier=bare_doi(item.identifier) if doi else item.identifier,
+        url=url if url.startswith(("https://", "http://")) else None,
+        title=item.title,
+        type=item.type,
+    )

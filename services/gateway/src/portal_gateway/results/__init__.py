@@ -1,0 +1,1 @@
+"""Pages of search results for people: rows, facets, corrections, and what empties a search."""

@@ -1,0 +1,1 @@
+"""What lists of datasets show, count and sort by."""
