@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from datacite import schema45
-
 from portal_gateway.citation import bibtex_ris, json_ld, styles
 from portal_gateway.citation.cited_record import CitedRecord
 from portal_gateway.errors import NotAcceptable
@@ -36,6 +34,9 @@ def datacite_xml(cited: CitedRecord) -> str:
     """Returns XML of DataCite schema 4.5. Raises NotAcceptable without a DOI: it is required."""
     if cited.doi is None:
         raise NotAcceptable(f"{cited.pid[:300]} has no DOI, which DataCite XML requires")
+    # The package takes longer to import than the rest of the gateway, for one format of many.
+    from datacite import schema45  # noqa: PLC0415
+
     metadata = {k: v for k, v in cited.metadata.items() if v not in (None, [])}
     return str(schema45.tostring({**metadata, "doi": cited.doi}))
 
