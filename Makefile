@@ -2,6 +2,8 @@
 UV := $(shell deploy/get-uv --where)
 RUN := $(UV) run --no-sync
 # Test files run side by side, in their order: the long journeys of tests/e2e begin first.
+# Every process of the tests imports the same modules: they are compiled once, not by each.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(RUN) pytest --numprocesses $${PORTAL_TEST_WORKERS:-3} --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help

@@ -6,6 +6,7 @@ import re
 import tokenize
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,11 @@ SOURCES = [
     for path in sorted((ROOT / room).rglob("*.py"))
 ]
 SHIPPED = [path for path in SOURCES if "tests" not in path.relative_to(ROOT).parts]
-TREES = {path: ast.parse(path.read_text("utf-8")) for path in SOURCES}
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
 
 
 def _names(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -51,7 +56,7 @@ def _names(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 def _prose(path: Path) -> Iterator[str]:
     """Docstrings and comments."""
-    for node in ast.walk(TREES[path]):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield ast.get_docstring(node) or ""
     for token in tokenize.generate_tokens(io.StringIO(path.read_text("utf-8")).readline):
@@ -76,7 +81,7 @@ def test_no_name_has_a_private_word() -> None:
     wrong = [
         f"{_at(path, line)} {name}"
         for path in SHIPPED
-        for line, name in _names(TREES[path])
+        for line, name in _names(_tree(path))
         if PRIVATE & {part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)}
     ]
     assert not wrong, f"say what these are or do, in a word of the glossary: {wrong}"
@@ -93,7 +98,7 @@ def test_files_and_functions_are_short() -> None:
     for path in SHIPPED:
         if (lines := path.read_text("utf-8").count("\n")) > MAX_LINES:
             wrong.append(f"{_at(path)} has {lines} lines")
-        for node in ast.walk(TREES[path]):
+        for node in ast.walk(_tree(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
                 if lines > MAX_FUNCTION_LINES:

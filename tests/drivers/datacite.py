@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 from portal_doi.domain import suffix
 
+from tests.drivers import plain_http
 from tests.drivers.process import ServerProcess
 
 USER, PASSWORD, PREFIX = "DEMO.PORTAL", "demo", "10.5072"
@@ -59,7 +60,7 @@ class DataCiteServer:
     def __init__(self, folder: Path, prefixes: Sequence[str] = PREFIXES) -> None:
         self.process = datacite_process(folder, "--prefix", *prefixes)
         self.url = self.process.url
-        self.http = httpx.Client(base_url=self.url, auth=(USER, PASSWORD), timeout=30)
+        self.http = plain_http.client(self.url, auth=(USER, PASSWORD), timeout=30)
         self.prefix = ""
         self._prefixes = iter(prefixes)
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from portal_local.launcher.ports import free_port
+
+from tests.drivers import plain_http
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Portal:
     def api(self, path: str, **parameters: Any) -> Any:
         """Returns the JSON of GET /api…; parameters that are not texts are sent as JSON."""
         query = {k: v if isinstance(v, str) else json.dumps(v) for k, v in parameters.items()}
-        answer = httpx.get(f"{self.url}/api{path}", params=query, timeout=60)
+        answer = plain_http.get(f"{self.url}/api{path}", params=query, timeout=60)
         answer.raise_for_status()
         return answer.json()
 

@@ -1,10 +1,11 @@
 """Servers that tests start: each on a free port, ready when it answers, ended by its own handle."""
 
+import asyncio
 import contextlib
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,8 @@ import uvicorn
 from portal_local.launcher.ports import free_port, listens, wait_until
 from portal_local.launcher.processes import Child
 from starlette.types import ASGIApp
+
+from tests.drivers import plain_http
 
 START_SECONDS = 60.0
 
@@ -80,7 +83,7 @@ class ServerProcess:
         if self._health is None:
             return listens(self.port)
         try:
-            return httpx.get(f"{self.url}{self._health}").status_code == httpx.codes.OK
+            return plain_http.get(f"{self.url}{self._health}").status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
 
@@ -124,3 +127,19 @@ def running(app: ASGIApp, *, lifespan: bool = False, port: int = 0) -> Iterator[
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join(30)
+
+
+@contextlib.asynccontextmanager
+async def served(app: ASGIApp) -> AsyncGenerator[int]:
+    """Serve an application, entered already, in this event loop; yields its port."""
+    config = uvicorn.Config(app, port=0, lifespan="off", log_level="warning", log_config=None)
+    server = uvicorn.Server(config)
+    server.capture_signals = contextlib.nullcontext
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        await task

@@ -13,6 +13,7 @@ from meilisearch import Client
 from meilisearch.index import Index
 from meilisearch.models.task import Task, TaskInfo
 
+from tests.drivers import plain_http
 from tests.drivers.process import ServerProcess
 
 
@@ -28,7 +29,7 @@ class Server:
 
     def http(self) -> httpx.Client:
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=30)
+        return plain_http.client(self.url, headers=headers, timeout=30)
 
 
 class StandIn:

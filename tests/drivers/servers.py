@@ -13,6 +13,8 @@ from portal_local.launcher import mongodb, rabbitmq
 from portal_local.launcher.ports import NotStarted
 from portal_shared.runtime.settings import Settings
 
+from tests.drivers import plain_http
+
 
 class RabbitNode(NamedTuple):
     """A broker; it has no management URL when it was given by URL without one."""
@@ -64,7 +66,7 @@ def virtual_host(node: RabbitNode) -> Iterator[str]:
         yield url
         return
     name = f"test-{uuid.uuid4().hex[:12]}"
-    with httpx.Client(base_url=management, timeout=20) as client:
+    with plain_http.client(management, timeout=20) as client:
         client.put(f"/api/vhosts/{name}").raise_for_status()
         user = httpx.URL(url).username
         everything = {"configure": ".*", "write": ".*", "read": ".*"}

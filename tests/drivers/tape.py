@@ -5,10 +5,10 @@ import random
 from pathlib import Path
 from typing import Any
 
-import httpx
 from portal_shared.contracts.records import File
 from typing_extensions import override
 
+from tests.drivers import plain_http
 from tests.drivers.process import ServerProcess
 
 QUICK_TAPE = ("--mount", "2", "--seek", "4", "--speed-factor", "100")
@@ -26,7 +26,7 @@ class TapeArchive(ServerProcess):
             *("--buffer", str(folder / "buffer"), *options),
             folder=folder,
         )
-        self.http = httpx.Client(base_url=self.url, timeout=30)
+        self.http = plain_http.client(self.url, timeout=30)
         self.start()
 
     @override

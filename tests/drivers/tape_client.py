@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 
+from tests.drivers import plain_http
+
 API = "/api/v1"
 QUICK = ("--mount", "2", "--seek", "4", "--speed-factor", "200")
 
@@ -27,7 +29,7 @@ class Tape:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip()
-        self.http = httpx.Client(base_url=self.url, timeout=30)
+        self.http = plain_http.client(self.url, timeout=30)
 
     def stop(self, *, kill: bool = False) -> None:
         """Once is enough, twice is harmless."""

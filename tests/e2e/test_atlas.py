@@ -6,9 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
+from tests.drivers import plain_http
 from tests.drivers.instance import Portal
 from tests.drivers.services.operators import HEADERS
 
@@ -63,24 +63,24 @@ def test_registry_datacite_and_icat_agree_on_every_doi(atlas: Portal) -> None:
 
 
 def test_events_published_again_cause_no_request_to_datacite(atlas: Portal) -> None:
-    calls = httpx.get(atlas.part("datacite") + "/_calls").json()
+    calls = plain_http.get(atlas.part("datacite") + "/_calls").json()
     assert calls["answers"]["PUT /dois/{doi} 201"] == 88 + 6  # none was made twice
-    republished = httpx.post(
+    republished = plain_http.post(
         atlas.part("ingest") + "/republish", headers=HEADERS, timeout=120
     ).json()
     assert republished["events"] > 378
     atlas.done("wait", "--timeout", "300")
-    assert httpx.get(atlas.part("datacite") + "/_calls").json() == calls
+    assert plain_http.get(atlas.part("datacite") + "/_calls").json() == calls
 
 
 def test_the_atlas_is_cited_by_its_own_doi(atlas: Portal) -> None:
     (identifier,) = json.loads(atlas.done("doi", "show", "human-organ-atlas", "--json"))
     accept = {"Accept": "application/vnd.datacite.datacite+json"}
-    metadata = httpx.get(f"{atlas.url}/doi/{identifier['doi']}", headers=accept).json()
+    metadata = plain_http.get(f"{atlas.url}/doi/{identifier['doi']}", headers=accept).json()
     parts = [r for r in metadata["relatedIdentifiers"] if r["relationType"] == "HasPart"]
     assert len(parts) == 83
     accept = {"Accept": "text/x-bibliography; style=apa"}
-    text = httpx.get(f"{atlas.url}/doi/{identifier['doi']}", headers=accept).text
+    text = plain_http.get(f"{atlas.url}/doi/{identifier['doi']}", headers=accept).text
     assert text.startswith("The Human Organ Atlas Collaboration")
 
 
@@ -117,7 +117,7 @@ def test_facets_count_every_dataset(atlas: Portal) -> None:
 
 
 def test_icat_contains_every_record_of_the_portal(atlas: Portal) -> None:
-    calls = httpx.get(atlas.part("icat") + "/_calls").json()
+    calls = plain_http.get(atlas.part("icat") + "/_calls").json()
     assert calls["create"] >= 378
     ingest = atlas.status()["services"]["ingest"]
     assert (ingest["datasets"], ingest["documents"], ingest["instruments"]) == (378, 88, 2)
@@ -129,7 +129,7 @@ def test_a_shared_doi_lists_both_datasets(atlas: Portal, datasets: list[dict[str
     assert {j["answer"]["result"] for j in jobs} == {"done"}
     shared: set[str] = set()
     for job in jobs:
-        one = httpx.get(
+        one = plain_http.get(
             f"{atlas.part('ingest')}/jobs/{job['job_id']}", headers=HEADERS, timeout=30
         ).json()
         if not any(o["warnings"] for o in one["answer"]["outcomes"]):
@@ -141,7 +141,9 @@ def test_a_shared_doi_lists_both_datasets(atlas: Portal, datasets: list[dict[str
             if w["field"].endswith(".doi")
         }
     assert len(shared) == 3
-    answer = httpx.get(f"{atlas.url}/doi/{shared.pop()}", headers={"Accept": "application/json"})
+    answer = plain_http.get(
+        f"{atlas.url}/doi/{shared.pop()}", headers={"Accept": "application/json"}
+    )
     assert len(answer.json()["records"]) == 2
 
 
@@ -167,7 +169,7 @@ def test_the_indexes_are_rebuilt_while_the_portal_serves(atlas: Portal) -> None:
 
 def test_a_download_is_staged_resumed_and_verified(atlas: Portal, tmp_path: Path) -> None:
     pid = "LADAF-2021-17_kidney_left_VOI-02.1_2.6um_bm05"
-    listed = httpx.get(f"{atlas.url}/data/{pid}/", timeout=30).json()
+    listed = plain_http.get(f"{atlas.url}/data/{pid}/", timeout=30).json()
     assert listed
     result = json.loads(atlas.done("get", pid, "-o", str(tmp_path), "--json"))
     files = [p for p in tmp_path.rglob("*") if p.is_file() and not p.name.endswith(".part")]

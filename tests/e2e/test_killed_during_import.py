@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 import pytest
 from portal_doi.domain import suffix
 
+from tests.drivers import plain_http
 from tests.drivers.instance import Portal, killed, started
 from tests.drivers.services.operators import HEADERS
 
@@ -63,7 +63,7 @@ def test_the_atlas_is_given_the_same_dois_whoever_is_killed(portal: Portal) -> N
     expected = {f"10.5072/{suffix.suffix(r['pid'])}" for r in records if r["doi"] not in brought}
     assert {r["doi"] for r in records} - brought == expected
     assert _at_datacite(portal) == expected
-    calls = httpx.get(portal.part("datacite") + "/_calls", timeout=30).json()["answers"]
+    calls = plain_http.get(portal.part("datacite") + "/_calls", timeout=30).json()["answers"]
     assert calls[MADE] <= len(expected)  # each made once; an answer may have died with DataCite
     sys.stdout.write(f"{KILLS} kills: {len(records)} records, {len(expected)} DOIs made; {calls}\n")
 
@@ -73,7 +73,7 @@ def _records(portal: Portal) -> list[dict[str, Any]]:
     jobs = json.loads(portal.done("jobs", "--json", "--limit", "1000"))["jobs"]
     assert jobs
     assert {job["answer"]["result"] for job in jobs} == {"done"}
-    with httpx.Client(base_url=portal.part("ingest"), headers=HEADERS, timeout=60) as ingest:
+    with plain_http.client(portal.part("ingest"), headers=HEADERS, timeout=60) as ingest:
         jobs_with_answers = [
             ingest.get(f"/jobs/{quote(job['job_id'], safe='')}").json() for job in jobs
         ]
@@ -82,7 +82,7 @@ def _records(portal: Portal) -> list[dict[str, Any]]:
     found: dict[str, str] = {}
     for start in range(0, len(pids), 500):
         names = {"pids": pids[start : start + 500]}
-        found |= httpx.post(
+        found |= plain_http.post(
             portal.part("doi") + "/identifiers", json=names, headers=HEADERS, timeout=60
         ).json()
     assert found.keys() == set(pids)
@@ -91,7 +91,7 @@ def _records(portal: Portal) -> list[dict[str, Any]]:
 
 def _at_datacite(portal: Portal) -> set[str]:
     query = {"prefix": "10.5072", "page[size]": 1000}
-    answer = httpx.get(
+    answer = plain_http.get(
         portal.part("datacite") + "/dois", params=query, auth=("DEMO.PORTAL", "demo"), timeout=60
     )
     return {one["id"] for one in answer.raise_for_status().json()["data"]}

@@ -8,10 +8,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from portal_local.launcher.processes import is_running
 
+from tests.drivers import plain_http
 from tests.drivers.instance import Portal, started, until
 
 pytestmark = pytest.mark.timeout(900)  # the portal starts within the first test
@@ -71,7 +71,7 @@ def test_a_full_disk_is_reported_and_everything_recovers(
     status = portal.run("status", "--json")
     assert status.returncode == 1
     assert any(line.startswith("disk: ") for line in json.loads(status.stdout)["trouble"])
-    assert "full" in httpx.get(f"{portal.url}/health", timeout=60).json()["problems"]["disk"]
+    assert "full" in plain_http.get(f"{portal.url}/health", timeout=60).json()["problems"]["disk"]
     ballast.unlink()
     until(lambda: portal.run("status").returncode == 0, 240)
     portal.done("submit", str(path), "--timeout", "240")

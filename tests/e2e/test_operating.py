@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import aio_pika
-import httpx
 import pytest
 
+from tests.drivers import plain_http
 from tests.drivers.instance import Portal, killed, until
 
 pytestmark = pytest.mark.timeout(900)  # the portal starts within the first test
@@ -158,7 +158,7 @@ def test_each_part_killed_once_in_the_middle_of_an_import_changes_nothing(small:
     known = identifiers["minted"] + identifiers["adopted"]
     assert known == registered + others - without + documents
     assert identifiers["failed"] == without
-    minted = httpx.get(
+    minted = plain_http.get(
         small.part("datacite") + "/dois", params={"page[size]": 1}, auth=("DEMO.PORTAL", "demo")
     ).json()["meta"]["total"]
     assert minted == identifiers["minted"] + without  # whose DOI is reserved, as a draft

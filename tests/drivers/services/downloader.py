@@ -25,6 +25,7 @@ from portal_shared.messaging import topology
 from portal_shared.runtime import mongo
 from portal_shared.runtime.settings import Settings
 
+from tests.drivers import plain_http
 from tests.drivers.process import ServerProcess
 from tests.drivers.servers import RabbitNode
 from tests.drivers.services.operators import HEADERS
@@ -208,7 +209,7 @@ def isolated_environment(rabbitmq_node: RabbitNode, mongo_server: str) -> Genera
     url, management = rabbitmq_node
     name = f"downloader-{uuid.uuid4().hex[:8]}"
     if management is not None:
-        with httpx.Client(base_url=management, timeout=20) as client:
+        with plain_http.client(management, timeout=20) as client:
             client.put(f"/api/vhosts/{name}").raise_for_status()
             everything = {"configure": ".*", "write": ".*", "read": ".*"}
             user = httpx.URL(url).username
@@ -224,7 +225,7 @@ def isolated_environment(rabbitmq_node: RabbitNode, mongo_server: str) -> Genera
         "PORTAL_RETRY_DELAYS": "[0.2, 0.4]",
     }
     if management is not None:
-        httpx.delete(f"{management}/api/vhosts/{name}", timeout=90)
+        plain_http.delete(f"{management}/api/vhosts/{name}", timeout=90)
 
 
 @asynccontextmanager
@@ -236,7 +237,7 @@ async def connect(
     queue = await channel.declare_queue(exclusive=True)
     for key in ("dataset.availability.v1", "download.*.v1"):
         await queue.bind(topology.EVENTS, routing_key=key)
-    async with httpx.AsyncClient(base_url=process.url, timeout=30) as client:
+    async with plain_http.async_client(process.url, timeout=30) as client:
         yield DownloaderClient(tape.name, process, channel, queue, client)
     await connection.close()
 

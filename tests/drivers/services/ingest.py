@@ -19,6 +19,8 @@ from portal_shared.contracts.jobs import JobAnswer
 from portal_shared.messaging import topology
 from portal_shared.runtime.settings import Settings
 
+from tests.drivers import plain_http
+from tests.drivers.icat import QuickClient
 from tests.drivers.process import ServerProcess
 from tests.drivers.services.operators import HEADERS
 
@@ -46,13 +48,13 @@ def empty_icat(server: ServerProcess) -> None:
     if not server.is_running:
         server.start()
     order = {"delete_all": True, "clear": True}
-    httpx.post(f"{server.url}/_faults", json=order, timeout=30).raise_for_status()
+    plain_http.post(f"{server.url}/_faults", json=order, timeout=30).raise_for_status()
 
 
 @contextlib.contextmanager
 def icat_client(url: str) -> Iterator[icat.Client]:
     """Yields a session of ICAT that is independent of ingest."""
-    client = icat.Client(url)
+    client = QuickClient(url)
     client.autoLogout = False
     client.login("simple", {"username": "ingest", "password": "ingest"})
     yield client

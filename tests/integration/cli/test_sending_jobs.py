@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterator
 
 import aio_pika
-import httpx
 import pytest
 from portal_cli.submission import client as submission_client
 from portal_cli.submission.client import JobNotBuilt, Submission, submit_jobs
@@ -14,6 +13,7 @@ from portal_shared.contracts.jobs import InstrumentIn, Job
 from portal_shared.messaging import topology
 from portal_shared.runtime.errors import Unavailable
 
+from tests.drivers import plain_http
 from tests.drivers.servers import RabbitNode
 from tests.drivers.services.answering_ingest import AnsweringIngest
 
@@ -124,7 +124,7 @@ async def test_a_lost_connection_is_made_again_and_the_rest_sent_again(
 
     ingest.silent = quiet_once
     vhost = ingest.url.rsplit("/", 1)[1]
-    async with ingest.listening(), httpx.AsyncClient(base_url=management, timeout=20) as client:
+    async with ingest.listening(), plain_http.async_client(management, timeout=20) as client:
         task = asyncio.create_task(submit_jobs(ingest.url, [job("a")], seconds=60))
         await first.wait()
         cut = 0

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from datacite import DataCiteRESTClient
 
+from tests.drivers import plain_http
 from tests.drivers.datacite import PASSWORD, PREFIX, USER, Publisher, datacite_process
 
 Clients = tuple[httpx.Client, httpx.Client]
@@ -23,8 +24,8 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def clients(server_url: str) -> Iterator[Clients]:
     with (
-        httpx.Client(base_url=server_url, timeout=30) as anonymous,
-        httpx.Client(base_url=server_url, auth=(USER, PASSWORD), timeout=30) as authenticated,
+        plain_http.client(server_url, timeout=30) as anonymous,
+        plain_http.client(server_url, auth=(USER, PASSWORD), timeout=30) as authenticated,
     ):
         yield anonymous, authenticated
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.drivers import plain_http
 from tests.drivers.datacite import Publisher, datacite_process, payload
 
 
@@ -120,12 +121,12 @@ def test_of_many_who_create_the_same_doi_one_does(client: httpx.Client, doi: str
 def test_a_killed_datacite_comes_back_with_every_doi_and_count(tmp_path: Path) -> None:
     first = datacite_process(tmp_path)
     first.start()
-    with httpx.Client(base_url=first.url, auth=("demo.portal", "demo")) as client:
+    with plain_http.client(first.url, auth=("demo.portal", "demo")) as client:
         made = [client.post("/dois", json=payload(prefix="10.5072")) for _ in range(6)]
         first.kill()
     second = datacite_process(tmp_path, "--latency", "0.05")
     second.start()
-    with httpx.Client(base_url=second.url, auth=("demo.portal", "demo")) as client:
+    with plain_http.client(second.url, auth=("demo.portal", "demo")) as client:
         for post in made:
             found = client.get(f"/dois/{post.json()['data']['id']}")
             assert found.json() == post.json()

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.drivers import plain_http
 from tests.drivers.datacite import Publisher, datacite_process, payload
 
 
@@ -103,7 +104,7 @@ def test_the_list_may_lag_behind_what_was_written(tmp_path: Path) -> None:
     simulator = datacite_process(tmp_path, "--lag", "1")
     simulator.start()
     try:
-        with httpx.Client(base_url=simulator.url, auth=("DEMO.PORTAL", "demo")) as client:
+        with plain_http.client(simulator.url, auth=("DEMO.PORTAL", "demo")) as client:
             client.put("/dois/10.5072/new", json=payload()).raise_for_status()
             assert client.get("/dois/10.5072/new").status_code == 200
             assert _ids(client.get("/dois")) == []

@@ -26,6 +26,7 @@ from pydantic import SecretStr
 from pymongo import MongoClient
 
 from tests.builders import dataset_registered, document_registered
+from tests.drivers import plain_http
 from tests.drivers.datacite import PASSWORD, PREFIX, USER, datacite_process
 from tests.drivers.process import ServerProcess
 from tests.drivers.servers import RabbitNode
@@ -121,7 +122,7 @@ async def test_the_dois_are_the_same_whatever_is_killed_at_any_time(
             await asyncio.to_thread(machine.kill, victim)
         status = await _wait_idle(machine, amqp_url, len(expected))
     assert status["identifiers"]["failed"] == 0
-    async with httpx.AsyncClient(base_url=machine.datacite.url, timeout=30) as datacite:
+    async with plain_http.async_client(machine.datacite.url, timeout=30) as datacite:
         query = {"prefix": PREFIX, "page[size]": 1000}
         listed = (await datacite.get("/dois", params=query, auth=(USER, PASSWORD))).json()["data"]
         calls = (await datacite.get("/_calls")).json()
@@ -140,7 +141,7 @@ def _pid(event: Registered) -> str:
 async def _wait_idle(machine: Machine, amqp_url: str, count: int) -> dict[str, Any]:
     """Wait until all are minted and no work is left; leases of a killed process run out first."""
     end = time.monotonic() + IDLE_SECONDS
-    async with httpx.AsyncClient(base_url=machine.doi.url, headers=HEADERS, timeout=30) as doi:
+    async with plain_http.async_client(machine.doi.url, headers=HEADERS, timeout=30) as doi:
         while time.monotonic() < end:
             status = await _get(doi, "/status")
             is_minted = status.get("identifiers", {}).get("minted") == count

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import httpx
 import icat
 import pytest
 
 from tests.builders import dataset_part, job
+from tests.drivers import plain_http
 from tests.drivers.services.ingest import Ingest, results
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -107,7 +107,7 @@ async def test_a_lock_of_the_database_is_waited_for(ingest: Ingest, icat_url: st
         "Unexpected DB response class MySQLTransactionRollbackException: Lock wait timeout exceeded"
     )
     lock = {"fault": "error", "operation": "create", "count": 3, "message": reason}
-    async with httpx.AsyncClient() as client:
+    async with plain_http.async_client() as client:
         (await client.post(f"{icat_url}/_faults", json={"faults": [lock]})).raise_for_status()
     answer = await ingest.run(job(dataset_part("d")))
     assert answer.result == "done"

@@ -4,11 +4,12 @@ import asyncio
 import socket
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from portal_ingest.icat.adapter import Icat
 from portal_ingest.settings import IngestSettings
 from portal_shared.runtime.errors import Unavailable
+
+from tests.drivers import plain_http
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -38,7 +39,7 @@ async def test_a_slow_response_ends_by_the_timeout_and_the_next_call_works(
     icat = adapter(icat_url, timeout=5)
     assert await icat.published(["10.1/a"]) == set()
     slow = {"fault": "slow", "seconds": 40, "operation": "search"}
-    async with httpx.AsyncClient() as client:
+    async with plain_http.async_client() as client:
         (await client.post(f"{icat_url}/_faults", json={"faults": [slow]})).raise_for_status()
     async with asyncio.timeout(30):
         with pytest.raises(Unavailable, match="ICAT"):

@@ -8,12 +8,13 @@ from meilisearch import Client
 from meilisearch.errors import MeilisearchApiError
 from meilisearch.models.task import Task, TaskInfo
 
+from tests.drivers import plain_http
 from tests.drivers.search_engine import IndexFactory, Server
 
 
 def test_the_service_says_that_it_is_available(client: Client, server: Server) -> None:
     assert client.health() == {"status": "available"}
-    assert httpx.get(f"{server.url}/health").status_code == 200
+    assert plain_http.get(f"{server.url}/health").status_code == 200
     assert set(client.get_version()) == {"commitSha", "commitDate", "pkgVersion"}
 
 
@@ -133,13 +134,13 @@ def test_a_swap_names_two_indexes_each_once(client: Client) -> None:
 def test_only_health_is_answered_without_the_key(server: Server) -> None:
     if server.key is None:
         pytest.skip("the engine given has no key")
-    answer = httpx.get(f"{server.url}/indexes")
+    answer = plain_http.get(f"{server.url}/indexes")
     assert (answer.status_code, answer.json()["code"]) == (401, "missing_authorization_header")
     assert answer.json()["type"] == "auth"
     with pytest.raises(MeilisearchApiError) as caught:
         Client(server.url, "wrong").get_indexes()
     assert (caught.value.status_code, caught.value.code) == (403, "invalid_api_key")
-    assert httpx.get(f"{server.url}/health").status_code == 200
+    assert plain_http.get(f"{server.url}/health").status_code == 200
 
 
 def test_bodies_that_are_no_json_are_refused(http: httpx.Client, make_index: IndexFactory) -> None:

@@ -3,9 +3,9 @@
 import json
 import threading
 
-import httpx
 from meilisearch import Client
 
+from tests.drivers import plain_http
 from tests.drivers.search_engine import StandIn, wait_for_task
 
 
@@ -78,7 +78,7 @@ def test_searches_are_answered_while_a_task_is_running(stand_in: StandIn) -> Non
 
 def test_without_a_key_any_key_will_do(stand_in: StandIn) -> None:
     server = stand_in.start()
-    assert httpx.get(f"{server.url}/indexes").status_code == 200
+    assert plain_http.get(f"{server.url}/indexes").status_code == 200
     assert Client(server.url, "whatever").get_indexes()["total"] == 0
 
 
@@ -131,7 +131,7 @@ def test_no_input_is_answered_with_a_fault_of_the_server(stand_in: StandIn) -> N
         ("PUT", "/indexes/organs/documents"),
     ]
     last = 0
-    with httpx.Client(base_url=server.url, timeout=60) as http:
+    with plain_http.client(server.url, timeout=60) as http:
         for body in NASTY:
             for method, path in addresses:
                 headers = {"Content-Type": "application/json"}
@@ -154,6 +154,8 @@ def test_no_input_is_answered_with_a_fault_of_the_server(stand_in: StandIn) -> N
         ):
             assert http.get(path).status_code < 500, path
     wait_for_task(client, client.index("organs").add_documents([{"id": "end"}]))
-    tasks = httpx.get(f"{server.url}/tasks", params={"limit": 1000, "statuses": "failed"}).json()
+    tasks = plain_http.get(
+        f"{server.url}/tasks", params={"limit": 1000, "statuses": "failed"}
+    ).json()
     internal = [task for task in tasks["results"] if task["error"]["code"] == "internal"]
     assert not internal, json.dumps(internal)[:2000]

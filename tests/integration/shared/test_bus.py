@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 import aio_pika
-import httpx
 import pytest
 from faststream import Context
 from faststream.rabbit import RabbitRouter
@@ -17,6 +16,7 @@ from portal_shared.runtime.errors import Invalid, Unavailable
 from portal_shared.runtime.settings import Settings
 from portal_shared.service.app import Service
 
+from tests.drivers import plain_http
 from tests.drivers.servers import RabbitNode
 
 FAILED = DoiFailed(pid="a", level="dataset", version=1, reason="r")
@@ -210,7 +210,7 @@ async def test_all_queues_are_quorum_queues(
     management = rabbitmq_node[1]
     if management is None:
         pytest.skip("needs the management API")
-    async with httpx.AsyncClient() as client:
+    async with plain_http.async_client() as client:
         name = amqp_url.rsplit("/", 1)[1]
         queues = (await client.get(f"{management}/api/queues/{name}")).json()
     assert queues

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import icat
 import pytest
 from icat.ids import DataSelection
 from portal_downloader.archives.factory import make_archive
@@ -28,6 +27,7 @@ from portal_local.launcher.ports import free_port, listens, wait_until
 from portal_local.launcher.processes import Child
 from portal_shared.runtime.errors import Unavailable
 
+from tests.drivers.icat import QuickClient
 from tests.drivers.services.downloader import StartDownloader
 from tests.drivers.tape import TapeArchive
 
@@ -70,7 +70,7 @@ class Ids:
         self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.start()
-        self.client = icat.Client(self.url, idsurl=f"{self.url}/ids", cache=None)
+        self.client = QuickClient(self.url, idsurl=f"{self.url}/ids", cache=None)
         self.client.autoLogout = False
         self.client.login("simple", {"username": "root", "password": "root"})
         facility = self._new("Facility", name="F")

@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
-import httpx
 import pytest
 
+from tests.drivers import plain_http
 from tests.drivers.services.downloader import DownloaderClient, StartDownloader
 from tests.drivers.tape import TapeArchive
 
@@ -73,7 +73,7 @@ async def test_a_file_that_is_read_is_read_to_its_end(
     received = bytearray()
     response: str | None = None
     async with (
-        httpx.AsyncClient(base_url=downloader.process.url, timeout=30) as client,
+        plain_http.async_client(downloader.process.url, timeout=30) as client,
         client.stream("GET", f"/data/{tape.name}%2Fa/0.bin") as answer,
     ):
         async for chunk in answer.aiter_raw(65_536):

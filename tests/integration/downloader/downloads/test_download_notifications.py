@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.drivers import plain_http
 from tests.drivers.mailbox import Mailbox
 from tests.drivers.services.download_gateway import DownloadGateway
 from tests.drivers.services.downloader import DownloaderClient
@@ -25,7 +26,7 @@ async def response(
     gateway: DownloadGateway, body: dict[str, Any], reader: str = "203.0.113.1"
 ) -> httpx.Response:
     who = {"X-Forwarded-For": reader}
-    async with httpx.AsyncClient(base_url=gateway.url, timeout=30, headers=who) as client:
+    async with plain_http.async_client(gateway.url, timeout=30, headers=who) as client:
         return await client.post("/api/downloads", json=body)
 
 

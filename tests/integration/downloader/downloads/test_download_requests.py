@@ -9,6 +9,7 @@ import pytest
 from portal_shared.contracts.events import DownloadFailed, DownloadProgressed, DownloadReady
 from portal_shared.contracts.records import File
 
+from tests.drivers import plain_http
 from tests.drivers.services.download_gateway import DownloadGateway
 from tests.drivers.services.downloader import DownloaderClient
 from tests.drivers.tape import TapeArchive
@@ -16,7 +17,7 @@ from tests.drivers.tape import TapeArchive
 
 @pytest.fixture
 async def reader(gateway: DownloadGateway) -> Any:
-    async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
+    async with plain_http.async_client(gateway.url, timeout=30) as client:
         yield client
 
 

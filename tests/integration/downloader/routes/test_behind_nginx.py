@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests.drivers import plain_http
 from tests.drivers.nginx import Nginx
 from tests.drivers.nginx import program as nginx_program
 from tests.drivers.services.downloader import DownloaderClient
@@ -73,7 +73,7 @@ async def test_it_answers_as_the_downloader_does(
     sent = {name: tag if value == "TAG" else value for name, value in headers.items()}
     plain = {n: v for n, v in sent.items() if n != "X-Accel-Mapping"}
     expected = await downloader.http.get(path, headers=plain)
-    async with httpx.AsyncClient(base_url=nginx.url) as client:
+    async with plain_http.async_client(nginx.url) as client:
         for method in ("GET", "HEAD"):
             answer = await client.request(method, path, headers=sent)
             if method == "GET":
@@ -91,7 +91,7 @@ async def test_several_ranges_come_as_several_parts(
     downloader: DownloaderClient, nginx: Nginx, content: bytes
 ) -> None:
     path = str((await downloader.get("p", "x.json")).url.raw_path.decode())
-    async with httpx.AsyncClient(base_url=nginx.url) as client:
+    async with plain_http.async_client(nginx.url) as client:
         answer = await client.get(path, headers={"Range": "bytes=0-4,100-104,-3"})
     assert answer.status_code == 206
     assert answer.headers["content-type"].startswith("multipart/byteranges")
@@ -104,7 +104,7 @@ async def test_the_cache_is_not_to_be_had_by_its_own_names(
 ) -> None:
     objects = shared.process.cache / "objects"
     name = next(p for p in objects.rglob("*") if p.is_file()).relative_to(objects)
-    async with httpx.AsyncClient(base_url=nginx.url) as client:
+    async with plain_http.async_client(nginx.url) as client:
         for path in (f"/_objects/{name}", "/_objects/", f"/data/..%2f_objects/{name}"):
             assert (await client.get(path)).status_code == 404
 
@@ -113,7 +113,7 @@ async def test_the_cache_is_not_to_be_had_by_its_own_names(
     "path", ["/status", "/metrics", "/status/", "/%73tatus", "//metrics", "/data/../status"]
 )
 async def test_figures_of_operators_are_not_on_the_port_of_readers(nginx: Nginx, path: str) -> None:
-    async with httpx.AsyncClient(base_url=nginx.url) as client:
+    async with plain_http.async_client(nginx.url) as client:
         url = client.base_url.copy_with(raw_path=path.encode())
         answer = await client.get(url, headers=HEADERS)
     assert answer.status_code == 404
@@ -124,6 +124,6 @@ async def test_archives_come_through(
 ) -> None:
     direct = await downloader.get("p", params={"format": "zip"})
     path = str(direct.url.raw_path.decode())
-    async with httpx.AsyncClient(base_url=nginx.url) as client:
+    async with plain_http.async_client(nginx.url) as client:
         answer = await client.get(path, headers={"Range": "bytes=1000-"})
     assert answer.content == direct.content[1000:]

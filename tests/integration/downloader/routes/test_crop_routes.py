@@ -1,9 +1,12 @@
 """GET /data/{pid}/crop: boxes of voxels out of what is online, and a clear answer else."""
 
 import io
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 import nrrd
 import numpy as np
 import pytest
@@ -54,22 +57,48 @@ async def online(downloader: DownloaderClient, tape: TapeArchive) -> np.ndarray[
     return voxels
 
 
+@dataclass(frozen=True)
+class OnlineVolume:
+    """A volume that is online at the downloader, for tests that only cut it."""
+
+    name: str
+    voxels: np.ndarray[Any, Any]
+
+    async def crop(self, downloader: DownloaderClient, **more: Any) -> httpx.Response:
+        return await replace(downloader, name=self.name).get("p", "crop", **more)
+
+
+@pytest.fixture(scope="module")
+def shared_volumes() -> list[OnlineVolume]:
+    """Has the volume of this module, after its first use."""
+    return []
+
+
+@pytest.fixture
+async def online_volume(
+    downloader: DownloaderClient, tape: TapeArchive, shared_volumes: list[OnlineVolume]
+) -> OnlineVolume:
+    if not shared_volumes:
+        shared_volumes.append(OnlineVolume(tape.name, await online(downloader, tape)))
+    return shared_volumes[0]
+
+
 async def test_a_box_is_cut_in_every_format(
-    downloader: DownloaderClient, tape: TapeArchive, tmp_path: Path
+    downloader: DownloaderClient, online_volume: OnlineVolume, tmp_path: Path
 ) -> None:
-    voxels = await online(downloader, tape)
+    voxels, crop = online_volume.voxels, partial(online_volume.crop, downloader)
     box = {"level": "1", "z": "2:20", "y": "3:", "x": ":17"}
     expected = voxels[::2, ::2, ::2][2:20, 3:, :17]
-    answer = await downloader.get("p", "crop", params={**box, "format": "tiff"})
+    answer = await crop(params={**box, "format": "tiff"})
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/tiff")
     assert int(answer.headers["content-length"]) == len(answer.content)
     assert np.array_equal(tifffile.imread(io.BytesIO(answer.content)), expected)
-    answer = await downloader.get("p", "crop", params={**box, "format": "nrrd"})
+    answer = await crop(params={**box, "format": "nrrd"})
     file = io.BytesIO(answer.content)
     header = nrrd.read_header(file)
     assert np.array_equal(nrrd.read_data(header, file, index_order="C"), expected)
     assert header["space origin"].tolist() == [0, 12, 8]
-    answer = await downloader.get("p", "crop", params={**box, "format": "zarr"})
+    answer = await crop(params={**box, "format": "zarr"})
     (tmp_path / "c.zip").write_bytes(answer.content)
     store = zarr.storage.ZipStore(tmp_path / "c.zip", mode="r")
     assert np.array_equal(zarr.open_array(store, path="0", mode="r")[...], expected)
@@ -93,23 +122,23 @@ async def test_the_first_image_of_bioformats2raw_is_cut(
 
 
 async def test_a_tag_stays_and_differs_by_box_level_and_format(
-    downloader: DownloaderClient, tape: TapeArchive
+    downloader: DownloaderClient, online_volume: OnlineVolume
 ) -> None:
-    await online(downloader, tape)
+    crop = partial(online_volume.crop, downloader)
     response = [
         {"x": "0:9"},
         {"x": "0:8"},
         {"x": "0:9", "level": "1"},
         {"x": "0:9", "format": "nrrd"},
     ]
-    tags = [(await downloader.get("p", "crop", params=a)).headers["etag"] for a in response]
+    tags = [(await crop(params=a)).headers["etag"] for a in response]
     assert len(set(tags)) == 4
     same = {"if-none-match": tags[0]}
-    answer = await downloader.get("p", "crop", params=response[0], headers=same)
+    answer = await crop(params=response[0], headers=same)
     assert (answer.status_code, answer.content) == (304, b"")
     head = await downloader.http.head(answer.request.url, params=response[0])
     assert (head.status_code, head.headers["etag"]) == (200, tags[0])
-    whole = await downloader.get("p", "crop", params=response[0])
+    whole = await crop(params=response[0])
     assert head.headers["content-length"] == str(len(whole.content))
 
 
@@ -128,10 +157,9 @@ async def test_a_tag_stays_and_differs_by_box_level_and_format(
     ],
 )
 async def test_an_invalid_box_is_refused_with_field_and_reason(
-    downloader: DownloaderClient, tape: TapeArchive, query: dict[str, Any], field: str
+    downloader: DownloaderClient, online_volume: OnlineVolume, query: dict[str, Any], field: str
 ) -> None:
-    await online(downloader, tape)
-    answer = await downloader.get("p", "crop", params=query)
+    answer = await online_volume.crop(downloader, params=query)
     reported = answer.json()
     assert (answer.status_code, reported["field"]) == (400, field)
     assert reported["detail"]

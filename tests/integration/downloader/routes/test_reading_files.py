@@ -5,9 +5,9 @@ import base64
 import hashlib
 import re
 
-import httpx
 import pytest
 
+from tests.drivers import plain_http
 from tests.drivers.services.downloader import DownloaderClient
 from tests.drivers.tape import TapeArchive
 
@@ -189,7 +189,7 @@ async def test_a_file_that_is_replaced_is_read_to_its_end(
     await downloader.final_event(await downloader.request("p"))
     content = tape.content("d/f")
     url = f"{downloader.process.url}{(await downloader.get('p', 'f')).url.raw_path.decode()}"
-    async with httpx.AsyncClient() as client, client.stream("GET", url) as answer:
+    async with plain_http.async_client() as client, client.stream("GET", url) as answer:
         chunks = answer.aiter_raw(100_000)
         got = await anext(chunks)
         sha = hashlib.sha256(content).hexdigest()

@@ -31,7 +31,7 @@ async def served(app: Any, http: str) -> AsyncIterator[httpx.AsyncClient]:
     task = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+    async with http.async_client(f"http://127.0.0.1:{port}", timeout=30) as client:
         yield client
     server.should_exit = True
     await task

@@ -3,10 +3,10 @@
 import asyncio
 from typing import Any
 
-import httpx
 import pytest
 from portal_shared.contracts.file_urls import data_path
 
+from tests.drivers import plain_http
 from tests.drivers.services.download_gateway import DownloadGateway
 from tests.drivers.services.downloader import DownloaderClient, StartDownloader, StartTape
 from tests.drivers.tape import TapeArchive
@@ -40,7 +40,7 @@ async def test_a_cancelled_file_is_not_recalled(
 ) -> None:
     pid = await gateway.publish_dataset(downloader, folder(tape, 6))
     tape.add_fault(effect="status", kind="POST /stage", status=503, times=3)
-    async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
+    async with plain_http.async_client(gateway.url, timeout=30) as client:
         body = {"pid": pid}
         one = (await client.post("/api/downloads", json=body)).json()
         body = {"pid": pid, "files": ["000.bin"]}
@@ -67,7 +67,7 @@ async def test_the_staging_list_is_public_without_requesters(
 ) -> None:
     pid = await gateway.publish_dataset(downloader, folder(tape, 3))
     tape.add_fault(effect="status", kind="POST /stage", status=503, times=5)
-    async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
+    async with plain_http.async_client(gateway.url, timeout=30) as client:
         made = [(await client.post("/api/downloads", json={"pid": pid})).json() for _ in range(2)]
         reported = (await client.get("/api/staging")).json()
         mine = next(d for d in reported["datasets"] if d["pid"] == pid)
@@ -87,7 +87,7 @@ async def test_more_than_a_reader_may_wait_for_is_refused_with_figures(
 ) -> None:
     pid = await gateway.publish_dataset(downloader, folder(tape, 2))
     tape.add_fault(effect="status", kind="POST /stage", status=503, times=4)
-    async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
+    async with plain_http.async_client(gateway.url, timeout=30) as client:
         answers = [await client.post("/api/downloads", json={"pid": pid}) for _ in range(14)]
     refused = [a for a in answers if a.status_code == 429]
     assert refused
@@ -101,7 +101,7 @@ async def test_concurrent_requests_are_checked_in_sequence(
     pid = await gateway.publish_dataset(downloader, folder(tape, 2))
     tape.add_fault(effect="status", kind="POST /stage", status=503, times=8)
     another = {"X-Forwarded-For": "203.0.113.7"}  # a reader who waits for nothing
-    async with httpx.AsyncClient(base_url=gateway.url, timeout=60, headers=another) as client:
+    async with plain_http.async_client(gateway.url, timeout=60, headers=another) as client:
         body = {"pid": pid}
         answers = await asyncio.gather(
             *(client.post("/api/downloads", json=body) for _ in range(20))

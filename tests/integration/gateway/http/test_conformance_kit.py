@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.drivers.application import served
 from tests.drivers.corpora import Corpora
 from tests.drivers.portal import Portal
+from tests.drivers.process import served
 
 
 @pytest.mark.parametrize("name", ["panosc", "pan"])

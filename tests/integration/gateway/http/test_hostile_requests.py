@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from portal_gateway.filters.parser import OPERATORS
 from portal_gateway.filters.schema import ENTITIES
 
-from tests.drivers.application import served
+from tests.drivers import plain_http
 from tests.drivers.portal import Portal
+from tests.drivers.process import served
 from tests.integration.gateway.few_records import events
 
 pytestmark = [
@@ -167,7 +168,7 @@ def check_answer(answer: httpx.Response) -> None:
 
 
 async def test_filters_of_any_kind_are_answered_or_refused(api: Api) -> None:
-    with httpx.Client(base_url=api.url, timeout=HANGS) as client:
+    with plain_http.client(api.url, timeout=HANGS) as client:
 
         @bounded
         @given(paths, written, others)
@@ -178,7 +179,7 @@ async def test_filters_of_any_kind_are_answered_or_refused(api: Api) -> None:
 
 
 async def test_brackets_of_any_kind_are_answered_or_refused(api: Api) -> None:
-    with httpx.Client(base_url=api.url, timeout=HANGS) as client:
+    with plain_http.client(api.url, timeout=HANGS) as client:
 
         @bounded
         @given(paths, brackets)
@@ -189,7 +190,7 @@ async def test_brackets_of_any_kind_are_answered_or_refused(api: Api) -> None:
 
 
 async def test_paths_of_any_kind_are_answered_or_refused(api: Api) -> None:
-    with httpx.Client(base_url=api.url, timeout=HANGS) as client:
+    with plain_http.client(api.url, timeout=HANGS) as client:
 
         @bounded
         @given(st.lists(texts | st.sampled_from(["Datasets", "count", "files", "%2F"]), max_size=4),
@@ -246,7 +247,7 @@ def huge() -> dict[str, str]:
 
 @pytest.mark.parametrize("kind", sorted(huge()))
 async def test_huge_filters_are_answered_or_refused(api: Api, kind: str) -> None:
-    async with httpx.AsyncClient(base_url=api.url, timeout=HANGS) as client:
+    async with plain_http.async_client(api.url, timeout=HANGS) as client:
         for path in ("/api/Datasets", "/api/Documents", "/api/Datasets/count"):
             sent = quote(huge()[kind], safe='{}[]":,')
             answer = await client.get(f"{path}?filter={sent}")

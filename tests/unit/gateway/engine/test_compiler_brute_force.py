@@ -8,6 +8,7 @@ import json
 import os
 import random
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -117,6 +118,7 @@ class Engine:
         return {n for n in range(len(self.rows)) if found >> n & 1}
 
 
+@cache
 def engines() -> dict[str, Engine]:
     datasets, documents = records()
     of_datasets = Engine([search_documents.build_dataset(d) for d in datasets])
@@ -129,12 +131,15 @@ def engines() -> dict[str, Engine]:
     return {"Dataset": of_datasets, "Document": of_documents}
 
 
-ENGINES = engines()
-NAMES: dict[str, frozenset[str]] = {}
-for _row in ENGINES["Dataset"].rows:
-    for _tag in _row["techniques"]:
-        _name = techniques.normalize_label(_tag["name"])
-        NAMES[_name] = NAMES.get(_name, frozenset()) | {techniques.term(_tag["pid"])}
+@cache
+def terms_by_name() -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for row in engines()["Dataset"].rows:
+        for tag in row["techniques"]:
+            name = techniques.normalize_label(tag["name"])
+            found[name] = found.get(name, frozenset()) | {techniques.term(tag["pid"])}
+    return found
+
 
 pick = st.sampled_from
 words = pick([*WORDS, "D1", "publication", "BM18"])
@@ -258,8 +263,8 @@ def filters(entity: Entity, includes: Any) -> Any:
 
 def compared_with_brute_force(entity: Entity, raw_filter: dict[str, Any]) -> None:
     search = parse_search(entity, raw_filter)
-    engine = ENGINES[entity.name]
-    names = {n: NAMES[n] for n in technique_filters.queried_names(search.include) if n in NAMES}
+    engine, known = engines()[entity.name], terms_by_name()
+    names = {n: known[n] for n in technique_filters.queried_names(search.include) if n in known}
     compiled = compiler.compile_filter(search, names)
     expected = {
         n
