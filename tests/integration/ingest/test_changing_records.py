@@ -251,3 +251,40 @@ async def test_a_manifest_lists_more_files_than_a_job_could(
         "datasets[0].manifest[4].sha256",
         "datasets[0].manifest[6]",
     ]
+
+
+async def test_a_patch_is_judged_by_the_fields_that_it_changes(
+    ingest: Ingest, settings: Settings
+) -> None:
+    document = document_part(license="CC-BY-4.0", language="en")
+    await ingest.run(job(dataset_part("a", license="CC-BY-4.0"), job_id="j1", document=document))
+    client = connect(settings)
+    rows = client[f"{settings.database_prefix}ingest"]["records"]
+    for pid in ("a", "D1_kidney"):  # as an earlier version accepted it
+        row = await rows.find_one({"_id": pid})
+        assert row is not None
+        body = row["body"].replace("CC-BY-4.0", "Free for all").replace('"kidney"', '"kidny"')
+        await rows.update_one({"_id": pid}, {"$set": {"body": body}})
+    client.close()
+    for number, (pid, fields) in enumerate(
+        [
+            ("a", {"title": "New", "parameters.voi": None}),
+            ("a", {"parameters.voxel_size": {"value": 25, "unit": "um"}}),
+            ("D1_kidney", {"summary": "A summary"}),
+        ]
+    ):
+        answer = await ingest.run(change(f"p{number}", "patch", {"pid": pid, "fields": fields}))
+        [result] = answer.outcomes
+        assert (result.result, result.problems) == ("registered", ()), fields
+        assert "records[0].fields.license" in [w.field for w in result.warnings]
+    for number, (fields, place) in enumerate(
+        [
+            ({"license": "Free for all"}, "license"),
+            ({"parameters.organ": "kidny"}, "parameters[1].value"),
+            ({"title": "x", "language": "klingon_x"}, "language"),
+        ]
+    ):
+        answer = await ingest.run(change(f"q{number}", "patch", {"pid": "a", "fields": fields}))
+        [result] = answer.outcomes
+        assert result.result == "refused", fields
+        assert [p.field for p in result.problems] == [f"records[0].fields.{place}"]

@@ -158,3 +158,38 @@ async def test_the_withdrawal_of_a_record_hidden_after_it_was_public_shows_what_
         (1, "registered"),
         (3, "withdrawn"),
     ]
+
+
+async def test_a_withdrawn_edition_that_was_never_public_stops_no_later_job(
+    ingest: Ingest,
+) -> None:
+    await register_editions(ingest, release_date=FAR)
+    gone = {"pid": "a.v2", "reason": "wrong reconstruction"}
+    await ingest.run(change("w1", "withdraw", gone))
+    same = ingest.file("hoa/a1", "v.tif", b"1")
+    part = dataset_part("a", folder="hoa/a1", files=[same], title="Corrected")
+    answer = await ingest.run(job(part, job_id="j3"))
+    assert [(o.pid, o.result, o.version) for o in answer.outcomes if o.kind == "dataset"] == [
+        ("a", "registered", 2)
+    ]
+    assert answer.result == "done"
+    await ingest.all_events()
+    again = ingest.file("hoa/a2", "v.tif", b"2")
+    answer = await ingest.run(job(dataset_part("a", folder="hoa/a2", files=[again]), job_id="j4"))
+    assert [(o.pid, o.supersedes) for o in answer.outcomes if o.kind == "dataset"] == [
+        ("a.v3", "a")
+    ]
+    found = record_events(await ingest.all_events())
+    assert found["a", 3]["superseded_by"] == "a.v3"
+    assert found["a.v3", 1]["edition"] == 3
+    refused = await ingest.run(job(dataset_part("x", pid="a.v2"), job_id="j5"))
+    assert refused.outcomes[1].problems[0].reason.startswith("'a.v2' was withdrawn")
+
+
+async def test_a_withdrawn_edition_that_was_public_still_refuses_later_jobs(
+    ingest: Ingest,
+) -> None:
+    await register_editions(ingest)
+    await ingest.run(change("w1", "withdraw", {"pid": "a.v2", "reason": "wrong donor"}))
+    answer = await ingest.run(job(dataset_part("a", title="Corrected"), job_id="j3"))
+    assert answer.outcomes[1].problems[0].reason.startswith("'a.v2' was withdrawn")

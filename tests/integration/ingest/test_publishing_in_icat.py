@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aio_pika
@@ -10,10 +11,12 @@ import pytest
 from portal_shared.contracts.events import DoiMinted
 from portal_shared.messaging import topology
 
-from tests.builders import dataset_part, job
+from tests.builders import dataset_part, document_part, job
 from tests.drivers.services.ingest import Broker, Ingest
+from tests.integration.ingest.test_changing_records import change
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+FAR = (datetime.now(UTC) + timedelta(days=300)).isoformat()
 QUERY = (
     "SELECT o FROM DataPublication o INCLUDE o.users AS u, u.affiliations, u.user, o.dates,"
     " o.fundingReferences AS f, f.funding, o.relatedItems, o.subjects, o.type,"
@@ -133,3 +136,93 @@ async def test_the_audit_finds_and_writes_relations_that_differ_in_icat(
     assert (row["missing_parts"], row["unknown_parts"]) == (["10.5072/a"], ["10.5072/other"])
     await ingest.http.post("/dois/mend", json={"pids": ["D1_kidney"]})
     await parts(catalogue, "10.5072/a")
+
+
+async def publications(catalogue: icat.Client) -> dict[str, tuple[str, set[str]]]:
+    """Returns title and names of datasets of every publication, by its DOI."""
+    query = "SELECT o FROM DataPublication o INCLUDE o.content AS c, c.dataCollectionDatasets AS d"
+    found = await asyncio.to_thread(catalogue.search, f"{query}, d.dataset")
+    return {
+        row.pid: (row.title, {d.dataset.name for d in row.content.dataCollectionDatasets})
+        for row in found
+    }
+
+
+async def wait_until_nothing_waits(ingest: Ingest) -> None:
+    async with asyncio.timeout(60):
+        while (await ingest.http.get("/status")).raise_for_status().json()["icat_due"]:
+            await asyncio.sleep(0.1)
+
+
+async def audited_pids(ingest: Ingest) -> set[str]:
+    answer = (await ingest.http.get("/dois")).raise_for_status().json()
+    assert all(row["icat"] == row["doi"] for row in answer["records"])
+    return {row["pid"] for row in answer["records"]}
+
+
+async def test_icat_gets_the_publication_of_a_document_when_it_is_released(
+    ingest: Ingest, catalogue: icat.Client
+) -> None:
+    hidden = document_part(release_date=FAR)
+    await ingest.run(job(dataset_part("a"), job_id="j1", document=hidden))
+    await publish_minted(ingest.broker, "a", "dataset", "10.5072/a", 1)
+    await publish_minted(ingest.broker, "D1_kidney", "document", "10.5072/d", 1)
+    await wait_until_nothing_waits(ingest)
+    assert await publications(catalogue) == {}
+    assert await audited_pids(ingest) == {"a"}
+    await ingest.run(change("r1", "release", *({"pid": pid} for pid in ("a", "D1_kidney"))))
+    await wait_until_nothing_waits(ingest)
+    assert await publications(catalogue) == {"10.5072/d": ("Kidney of donor D1", {"a"})}
+    assert await audited_pids(ingest) == {"a", "D1_kidney"}
+
+
+async def test_a_publication_in_icat_contains_no_hidden_dataset(
+    ingest: Ingest, catalogue: icat.Client
+) -> None:
+    atlas = document_part("atlas", title="Atlas", type="atlas", documents=["D1_kidney"])
+    await ingest.run(job(document=atlas, job_id="j0"))
+    await publish_minted(ingest.broker, "atlas", "document", "10.5072/t", 1)
+    await ingest.run(job(dataset_part("a"), dataset_part("b", is_public=False), job_id="j1"))
+    await publish_minted(ingest.broker, "D1_kidney", "document", "10.5072/d", 1)
+    await wait_until_nothing_waits(ingest)
+    assert {doi: names for doi, (_, names) in (await publications(catalogue)).items()} == {
+        "10.5072/d": {"a"},
+        "10.5072/t": {"a"},
+    }
+    await ingest.run(change("r1", "release", {"pid": "b"}))
+    await wait_until_nothing_waits(ingest)
+    assert {doi: names for doi, (_, names) in (await publications(catalogue)).items()} == {
+        "10.5072/d": {"a", "b"},
+        "10.5072/t": {"a", "b"},
+    }
+
+
+async def test_changes_of_a_hidden_document_do_not_reach_its_publication_in_icat(
+    ingest: Ingest, catalogue: icat.Client
+) -> None:
+    await ingest.run(job(dataset_part("a"), job_id="j1"))
+    await publish_minted(ingest.broker, "D1_kidney", "document", "10.5072/d", 1)
+    fields = {"is_public": False, "title": "Secret"}
+    await ingest.run(change("p1", "patch", {"pid": "D1_kidney", "fields": fields}))
+    await wait_until_nothing_waits(ingest)
+    assert await publications(catalogue) == {"10.5072/d": ("Kidney of donor D1", {"a"})}
+
+
+async def test_the_audit_finds_and_removes_the_publication_of_a_hidden_document(
+    ingest: Ingest, catalogue: icat.Client
+) -> None:
+    await ingest.run(job(dataset_part("a"), job_id="j1"))
+    await publish_minted(ingest.broker, "D1_kidney", "document", "10.5072/d", 1)
+    await wait_until_nothing_waits(ingest)
+    assert "10.5072/d" in await publications(catalogue)
+    hidden = document_part("D2_heart", is_public=False)
+    await ingest.run(job(dataset_part("b"), job_id="j2", document=hidden))
+    await publish_minted(ingest.broker, "D2_heart", "document", "10.5072/e", 1)
+    await wait_until_nothing_waits(ingest)
+    [publication] = catalogue.search("SELECT o FROM DataPublication o INCLUDE 1")
+    publication.pid = "10.5072/e"  # as an earlier version published it
+    publication.update()
+    rows = (await ingest.http.get("/dois")).raise_for_status().json()["records"]
+    assert [row["is_public"] for row in rows if row["pid"] == "D2_heart"] == [False]
+    await ingest.http.post("/dois/mend", json={"pids": ["D2_heart"]})
+    assert await publications(catalogue) == {}

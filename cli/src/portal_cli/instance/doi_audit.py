@@ -80,6 +80,8 @@ def _difference(record: dict[str, Any], doi: str | None) -> Difference | None:
     if record["icat"] != doi:
         reason = "; ".join([f"ICAT has {record['icat']}", *refusal])
         return {**found, "what": "icat", "reason": reason}
+    if record.get("is_public") is False:
+        return {**found, "what": "icat", "reason": "ICAT has a publication, but it is not public"}
     differences = refusal + [
         f"{text} {', '.join(record[name])}"
         for name, text in (

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from portal_ingest.dois.writeback import DoiWriteback
+from portal_ingest.domain.publicity import last_public
 from portal_ingest.domain.stored_record import StoredRecord
 from portal_ingest.icat.adapter import Icat
 from portal_ingest.icat.mapping import HAS_PART
@@ -29,17 +30,18 @@ class DoiAudit:
         documents = [s for s in batch if s.kind == "document" and s.doi]
         in_icat = await self._icat.dataset_dois(list(datasets.values()))
         published = await self._icat.published([s.doi for s in documents if s.doi])
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"pid": s.pid, "doi": s.doi, "icat": in_icat.get(datasets[s.pid])}
             for s in batch
             if s.pid in datasets
         ]
         parts = await self._icat.parts_of(list(published))
-        rows += [
-            await self._document_row(stored, published, parts)
-            for stored in documents
-            if await self._writeback.datasets_in_icat(stored)
-        ]
+        for stored in documents:
+            if await self._writeback.datasets_in_icat(stored):
+                rows.append(await self._document_row(stored, published, parts))
+            elif stored.doi in published and last_public(stored) is None:
+                row = {"pid": stored.pid, "doi": stored.doi, "icat": stored.doi}
+                rows.append({**row, "is_public": False})
         problems = await self._dois.find([str(row["pid"]) for row in rows])
         for row in rows:
             problem = problems.get(str(row["pid"]), {}).get(PROBLEM)

@@ -8,6 +8,7 @@ from portal_shared.contracts.records import Document
 from portal_shared.runtime.errors import PortalError, may_succeed_later
 from portal_shared.runtime.logs import logger
 
+from portal_ingest.domain.publicity import last_public
 from portal_ingest.domain.stored_record import StoredRecord
 from portal_ingest.icat.adapter import Icat
 from portal_ingest.icat.mapping import PublicationEntry, publication_entry
@@ -98,14 +99,27 @@ class DoiWriteback:
         return reason
 
     async def datasets_in_icat(self, record: StoredRecord) -> list[int]:
-        """Returns the ICAT ids of a document's datasets and of those of its part documents."""
-        document = Document.model_validate_json(record.body)
+        """Returns the ICAT ids of the datasets that the publication of a document contains.
+
+        These are its datasets and those of its part documents, as far as they are or were public.
+        None for a document that never was: by the rules of many facilities, everybody may read
+        a publication of ICAT and its datasets.
+        """
+        document = last_public(record)
+        if not isinstance(document, Document):
+            return []
         of_parts = await self._records.datasets_of(document.documents)
-        return await self._records.icat_ids(list(dict.fromkeys([*document.datasets, *of_parts])))
+        datasets = list(dict.fromkeys([*document.datasets, *of_parts]))
+        return await self._records.icat_ids(await self._records.public_among(datasets))
 
     async def publication(self, record: StoredRecord, doi: str) -> PublicationEntry:
-        """Returns the publication of a document, with the DOIs of its public datasets as parts."""
-        document = Document.model_validate_json(record.body)
+        """Returns the publication of a document as it was public last.
+
+        Its parts are the DOIs of its public datasets. Only for a document that `datasets_in_icat`
+        returns datasets of.
+        """
+        document = last_public(record)
+        assert isinstance(document, Document)  # noqa: S101  # datasets_in_icat checked it
         facts = await self._dois.find(document.datasets)
         public = await self._records.public_among(document.datasets)
         parts = [d for pid in public if (d := facts.get(pid, {}).get("doi"))]
@@ -120,4 +134,6 @@ class DoiWriteback:
             ids = await self.datasets_in_icat(record)
             if ids:
                 await self._icat.publish(await self.publication(record, doi), ids)
+            elif last_public(record) is None:
+                await self._icat.retract(doi)
         log.info("DOI written to ICAT", pid=record.pid, doi=doi)

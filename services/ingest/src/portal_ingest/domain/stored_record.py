@@ -27,6 +27,7 @@ class StoredRecord:
     brought_doi: str | None = None  # as given in the job
     document: str | None = None  # of a dataset
     datasets: tuple[str, ...] = ()  # of a document
+    documents: tuple[str, ...] = ()  # of a document: its parts that are documents
     requested_public: bool = True  # visibility in the job, which an embargo may override
     release_at: datetime | None = None  # end of its embargo
     superseded_by: str | None = None  # its next edition, also if that is not public yet

@@ -1,7 +1,9 @@
 """Rules of record versions: the next version, its changes, embargoes and dataset editions."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, Literal, cast
 
 from portal_shared.contracts.identifiers import bare_doi
@@ -62,6 +64,7 @@ def next_version(
         brought_doi=_brought_doi(record),
         document=getattr(record, "document", None),
         datasets=getattr(record, "datasets", ()),
+        documents=getattr(record, "documents", ()),
         history=(*(old.history if old else ()), entry),
         **copied,
     )
@@ -152,10 +155,11 @@ def history_entry(
     }
 
 
-def next_edition(old: Dataset) -> tuple[str, int]:
-    """Returns pid and edition number of the dataset that supersedes this one."""
+def next_editions(old: Dataset) -> Iterator[tuple[str, int]]:
+    """Yields pid and edition number for the dataset that supersedes this one, and further ones."""
     base = old.pid.removesuffix(f".v{old.edition}") if old.edition > 1 else old.pid
-    return f"{base}.v{old.edition + 1}", old.edition + 1
+    for edition in count(old.edition + 1):
+        yield f"{base}.v{edition}", edition
 
 
 def supersedes(old: Dataset, new: Dataset) -> bool:

@@ -74,6 +74,10 @@ class Icat:
             lambda client: publications.publish(client, self._references, entry, dataset_ids)
         )
 
+    async def retract(self, doi: str) -> None:
+        """Deletes the DataPublication of a DOI, if there is one."""
+        await self._run(lambda client: publications.retract(client, doi))
+
     async def dataset_dois(self, ids: list[int]) -> dict[int, str | None]:
         """Returns the DOIs of those of these datasets that exist, by ICAT id."""
         return await self._run(lambda client: datasets.find_dois(client, ids))

@@ -63,6 +63,13 @@ def publish(
     return int(publication.id)
 
 
+def retract(client: IcatClient, doi: str) -> None:
+    """Deletes the DataPublication of a DOI, if there is one; its DataCollection stays."""
+    found = client.read("SELECT o FROM DataPublication o WHERE o.pid = {doi}", doi=doi)
+    if found:
+        client.deleteMany(found)
+
+
 def _type(client: IcatClient, references: ReferenceCache, entry: PublicationEntry) -> int:
     return references.of_facility(client, "DataPublicationType", entry.facility, entry.type)
 

@@ -12,7 +12,7 @@ from portal_shared.validation.validator import RecordPart, validate_dataset, val
 
 from portal_ingest.domain import versioning
 from portal_ingest.domain.events import write_of
-from portal_ingest.domain.patch import apply_patch
+from portal_ingest.domain.patch import apply_patch, separate_inherited
 from portal_ingest.domain.stored_record import EditionLink, RecordWrite, StoredRecord
 from portal_ingest.icat.adapter import Icat
 from portal_ingest.records.registration import Registrar
@@ -70,10 +70,15 @@ class RecordEditor:
         raw, problems = apply_patch(record, change.fields, place, is_public=stored.requested_public)
         if problems:
             return refusal(part, *problems)
+        before, _ = apply_patch(record, {}, place, is_public=stored.requested_public)
         if isinstance(record, Dataset):
             dataset = validate_dataset(raw, place, profile)
+            known = validate_dataset(before, place, profile)
+            separate_inherited(dataset, known, raw, change.fields, place)
             return await self._registrar.dataset(dataset, place, task, edition=stored)
         document = validate_document(raw, profile, place)
+        known = validate_document(before, profile, place)
+        separate_inherited(document, known, raw, change.fields, place)
         return await self._registrar.document(document, record.datasets, task, place)
 
     async def _succeeding(self, stored: StoredRecord) -> StoredRecord:

@@ -8,6 +8,7 @@ lease finishes the job.
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from portal_shared.contracts.identifiers import bare_doi
 from portal_shared.contracts.jobs import DatasetIn, DocumentIn, Outcome, Problem
@@ -75,7 +76,9 @@ class Registrar:
         part.warnings.extend(files.warnings)
         record = _dataset_record(given, before, files, task)
         if before and versioning.supersedes(before, record):
-            record = _next_edition(before, record, part, place)
+            pid, number = await self._free_edition(before)
+            record = record.model_copy(update={"pid": pid, "edition": number})
+            record = _superseding(before, record, part, place)
             old = None if record.pid != before.pid else old
         await self._warn_of_shared_doi(record, part, place)
         if old and old.hash == content_hash(record):
@@ -85,6 +88,14 @@ class Registrar:
         except Invalid as error:
             reason = Problem(field=f"{place}.{error.field or 'name'}", reason=error.reason)
             return refusal(part, reason)
+
+    async def _free_edition(self, before: Dataset) -> tuple[str, int]:
+        """Returns pid and number of the next edition; those of withdrawn ones stay theirs."""
+        editions = versioning.next_editions(before)
+        pid, edition = next(editions)
+        while (found := await self._records.find(pid)) and found.withdrawn is not None:
+            pid, edition = next(editions)
+        return pid, edition
 
     async def _warn_of_shared_doi(self, record: Dataset, part: DatasetPart, place: str) -> None:
         if record.doi:
@@ -244,10 +255,9 @@ def _dataset_record(
     return record.model_copy(update={**same, "release_date": release_date, "is_public": is_public})
 
 
-def _next_edition(before: Dataset, record: Dataset, part: DatasetPart, place: str) -> Dataset:
+def _superseding(before: Dataset, record: Dataset, part: DatasetPart, place: str) -> Dataset:
     """Returns the record as a dataset of its own that supersedes the one before."""
-    pid, edition = versioning.next_edition(before)
-    update = {"pid": pid, "edition": edition, "supersedes": before.pid, "superseded_by": None}
+    update: dict[str, Any] = {"supersedes": before.pid, "superseded_by": None}
     if bare_doi(record.doi or "") == bare_doi(before.doi or ""):
         update["doi"] = None  # that is the DOI of the edition before
     if record.folder == before.folder:

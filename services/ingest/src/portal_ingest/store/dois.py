@@ -43,6 +43,7 @@ class DoiStore:
             await self._records.create_index(WAITING_SINCE, sparse=True)
             await self._records.create_index("brought_doi", sparse=True)
             await self._records.create_index(PROBLEM, sparse=True)
+            await self._records.create_index("documents", sparse=True)
 
     async def store(self, pid: str, *, version: int, fields: Doc, revision: int = 0) -> bool:
         """Stores the fields, unless a newer event of the doi service was stored before.
@@ -77,11 +78,20 @@ class DoiStore:
             return [row["_id"] async for row in rows if row["_id"] != pid]
 
     async def enqueue_documents_of(self, record: StoredRecord, session: Session) -> None:
-        """Enqueues the document, or the documents of the dataset, to be written to ICAT again."""
-        documents: Doc = (
-            {"_id": record.pid} if record.kind == "document" else {"datasets": record.pid}
-        )
-        await self._enqueue(documents, datetime.now(UTC), session)
+        """Enqueues the document, or the documents of the dataset, to be written to ICAT again.
+
+        Also those that they are parts of, whose publications contain the same datasets.
+        """
+        now = datetime.now(UTC)
+        if record.kind == "document":
+            await self._enqueue({"_id": record.pid}, now, session)
+            await self._enqueue({"documents": record.pid}, now + GATHERING, session)
+            return
+        await self._enqueue({"datasets": record.pid}, now, session)
+        if record.version > 1:  # a new dataset is followed by its document
+            rows = self._records.find({"datasets": record.pid}, {"_id": 1}, session=session)
+            parts = [row["_id"] async for row in rows]
+            await self._enqueue({"documents": {"$in": parts}}, now + GATHERING, session)
 
     async def enqueue_documents_with(self, dataset: str) -> None:
         """Enqueues the documents that list a dataset: their publications name its DOI.

@@ -59,13 +59,18 @@ class RecordStore:
         return from_row(row) if row else None
 
     async def find_newest(self, pid: str) -> StoredRecord | None:
-        """Returns the record, or the last of those that superseded it."""
-        found = await self.find(pid)
+        """Returns the record, or the last of those that superseded it.
+
+        An edition that was withdrawn before it was public counts as if it had never been.
+        """
+        found = newest = await self.find(pid)
         seen: set[str] = set()
         while found and found.superseded_by and found.pid not in seen:
             seen.add(found.pid)
             found = await self.find(found.superseded_by)
-        return found
+            if found is None or found.withdrawn is None or last_public(found) is not None:
+                newest = found
+        return newest
 
     async def public_among(self, pids: Sequence[str]) -> list[str]:
         """Returns those of these records that are or were public, in the given order."""
@@ -220,6 +225,7 @@ def from_row(row: Doc) -> StoredRecord:
         brought_doi=row.get("brought_doi"),
         document=row.get("document"),
         datasets=tuple(row.get("datasets") or ()),
+        documents=tuple(row.get("documents") or ()),
         requested_public=row.get(REQUESTED_PUBLIC, True),
         release_at=row.get("release_at"),
         superseded_by=row.get("superseded_by"),
@@ -241,6 +247,7 @@ def to_row(record: StoredRecord) -> Doc:
         "brought_doi": record.brought_doi,
         "document": record.document,
         "datasets": record.datasets,
+        **({"documents": record.documents} if record.documents else {}),
         REQUESTED_PUBLIC: record.requested_public,
         "superseded_by": record.superseded_by,
         "withdrawn": record.withdrawn,
