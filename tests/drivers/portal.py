@@ -51,7 +51,7 @@ class Portal:
             while True:
                 done = sum(service.retries.outcomes.values())
                 status = (await self.operator.get("/status")).json()
-                if done >= self.published and status["pending"] == 0:
+                if done >= self.published and status.get("pending") == 0:
                     return status
                 await asyncio.sleep(0.05)
 

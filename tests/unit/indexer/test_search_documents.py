@@ -39,6 +39,14 @@ def test_the_answer_has_no_absent_fields_and_instants_with_milliseconds() -> Non
     assert None not in record.values()
 
 
+def test_a_list_without_elements_stays_an_empty_list() -> None:
+    documents = [
+        search_documents.build_dataset(dataset(keywords=[])),
+        search_documents.build_document(builders.document(keywords=[])),
+    ]
+    assert [json.loads(one["json"])["keywords"] for one in documents] == [[], []]
+
+
 def test_a_minted_doi_wins_over_the_doi_of_the_record() -> None:
     with_doi = dataset(doi="https://doi.org/10.1/ABC")
     assert json.loads(search_documents.build_dataset(with_doi)["json"])["doi"] == "10.1/ABC"

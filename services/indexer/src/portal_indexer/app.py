@@ -43,6 +43,10 @@ def build(settings: IndexerSettings | None = None) -> FastAPI:
             log.info("indexes to fill", indexes=to_fill)
             await catalogue.mark_all()
 
+    async def mark_instruments() -> None:
+        """Marks instruments: earlier versions showed those that hidden datasets alone use."""
+        await catalogue.mark_all(names=[index_fields.INSTRUMENTS])
+
     async def status() -> dict[str, Any]:
         counts = await catalogue.counts()
         lists = await files.count_incomplete()
@@ -58,6 +62,7 @@ def build(settings: IndexerSettings | None = None) -> FastAPI:
     service.add_start_step(catalogue.prepare)
     service.add_start_step(files.prepare)
     service.add_start_step(ensure_indexes)
+    service.add_start_step(mark_instruments)
     worker = service.add_worker(
         Worker(
             "indexing",

@@ -26,6 +26,7 @@ from portal_shared.search import index_fields
 from portal_indexer.debounce import select_ready
 
 COLLECTIONS = index_fields.INDEXES
+USED_INSTRUMENT = "record.instrument.pid"  # field of a dataset
 MARKS_PER_INSERT = 1000
 MARKS_PER_DELETE = 100  # SecantusDB compares each row with the whole list
 MAX_MARKS_PER_RECORD = 20  # marks that are read, on average
@@ -50,6 +51,7 @@ class Catalogue:
             for names in ("target_dataset", "same_specimen"):  # of zooms: their overviews
                 await datasets.create_index([(f"record.details.registration.{names}", ASCENDING)])
             await datasets.create_index([("instrument", ASCENDING)])
+            await datasets.create_index([(USED_INSTRUMENT, ASCENDING), ("public", ASCENDING)])
             await self.database["documents"].create_index([("record.datasets", ASCENDING)])
             await self.database["techniques"].create_index([("name", ASCENDING)])
             await self.database["dirty"].create_index([("kind", ASCENDING)])
@@ -150,9 +152,11 @@ class Catalogue:
             with translate_errors():
                 await self.database["dirty"].insert_many(marks[start : start + MARKS_PER_INSERT])
 
-    async def mark_all(self, since: datetime | None = None) -> None:
-        """Marks all records, or those that were indexed since a time."""
-        for name in COLLECTIONS:
+    async def mark_all(
+        self, since: datetime | None = None, *, names: Sequence[str] = COLLECTIONS
+    ) -> None:
+        """Marks all records of these collections, or those that were indexed since a time."""
+        for name in names:
             which: Doc = {"packed_at": {"$gte": since}} if since else {}
             rows = await self.find(name, which, {"_id": 1})
             await self.mark(**{name: [row["_id"] for row in rows]})
@@ -198,6 +202,12 @@ class Catalogue:
     async def find(self, name: str, which: Doc, fields: Doc | None = None) -> list[Doc]:
         with translate_errors():
             return [row async for row in self.database[name].find(which, fields)]
+
+    async def is_used(self, instrument: str, *, by: Doc) -> bool:
+        """Returns whether a dataset with these fields uses the instrument."""
+        which: Doc = {USED_INSTRUMENT: instrument, **by}
+        with translate_errors():
+            return await self.database["datasets"].find_one(which, {"_id": 1}) is not None
 
     async def store_techniques(self, found: Iterable[tuple[str, str]]) -> None:
         """Stores pairs of plain technique name and term, so that both can be searched."""

@@ -26,6 +26,12 @@ from portal_indexer.file_lists import FileLists
 MAX_UNACKED = 20  # messages of one queue in work at a time
 MAX_UNACKED_FILE_LISTS = 4  # parts of file lists are large
 
+BEFORE: Doc = {  # what is read of a dataset that changes
+    "public": 1,
+    "record.document": 1,
+    "record.instrument": 1,
+}
+
 router = RabbitRouter()
 CatalogueContext = Annotated[Catalogue, Context("catalogue")]
 FileListsContext = Annotated[FileLists, Context("files")]
@@ -44,9 +50,7 @@ async def store_dataset(
     worker: IndexWorkerContext,
 ) -> None:
     record = event.dataset
-    before = await catalogue.find(
-        index_fields.DATASETS, {"_id": record.pid}, {"record.document": 1}
-    )
+    before = await catalogue.find(index_fields.DATASETS, {"_id": record.pid}, BEFORE)
     documents = {record.document, *await _documents_listing(catalogue, record.pid)}
     documents |= _parents(before)  # the document that the dataset leaves
     earlier = await _earlier_editions(catalogue, record.pid, record.supersedes)
@@ -57,7 +61,12 @@ async def store_dataset(
     )
     if newer and not record.files.count:
         await files.store_empty(record.pid, event.version)
-    await catalogue.mark(datasets=[record.pid, *earlier], documents=documents)
+    used = record.instrument.pid if record.instrument else None
+    await catalogue.mark(
+        datasets=[record.pid, *earlier],
+        documents=documents,
+        instruments=await _maybe_hidden(catalogue, before, used),
+    )
     worker.wake.set()
 
 
@@ -84,10 +93,14 @@ async def store_document(
 async def withdraw_dataset(
     event: DatasetWithdrawn, catalogue: CatalogueContext, worker: IndexWorkerContext
 ) -> None:
-    before = await catalogue.find(index_fields.DATASETS, {"_id": event.pid}, {"record.document": 1})
+    before = await catalogue.find(index_fields.DATASETS, {"_id": event.pid}, BEFORE)
     if await catalogue.withdraw(index_fields.DATASETS, event):
         documents = _parents(before) | await _documents_listing(catalogue, event.pid)
-        await catalogue.mark(datasets=[event.pid], documents=documents)
+        await catalogue.mark(
+            datasets=[event.pid],
+            documents=documents,
+            instruments=await _maybe_hidden(catalogue, before),
+        )
         worker.wake.set()
 
 
@@ -108,6 +121,27 @@ async def withdraw_document(
 def _parents(datasets: list[Doc]) -> set[str | None]:
     """Returns the pids of the documents that the dataset rows give as theirs."""
     return {row.get("record", {}).get("document") for row in datasets}
+
+
+async def _maybe_hidden(
+    catalogue: Catalogue, before: list[Doc], used: str | None = None
+) -> set[str]:
+    """Returns the instruments that are perhaps to be hidden, or shown again, after a change.
+
+    `before` are the rows of the dataset before it, `used` is its instrument after it. Only those
+    of datasets that are or were hidden are concerned. Call it after storing the change.
+    """
+    changed = {used} if used else set[str]()
+    found = set[str]()
+    for row in before:
+        if instrument := row.get("record", {}).get("instrument"):
+            changed.add(instrument["pid"])
+        if not row.get("public"):
+            found |= changed
+    for pid in changed - found:
+        if await catalogue.is_used(pid, by={"public": False}):
+            found.add(pid)
+    return found
 
 
 async def _earlier_editions(catalogue: Catalogue, pid: str, supersedes: str | None) -> set[str]:

@@ -96,7 +96,18 @@ class IndexWorker:
             return await self._build_datasets(rows)
         if name == index_fields.DOCUMENTS:
             return await self._build_documents(rows)
-        return [_build_instrument(row) for row in rows]
+        return [_build_instrument(row, shown=await self._is_shown(row)) for row in rows]
+
+    async def _is_shown(self, instrument: Doc) -> bool:
+        """Whether an instrument is public: a public dataset uses it, or none uses it at all.
+
+        An instrument that hidden datasets alone use would tell about them. A tombstone is public.
+        """
+        pid: str = instrument["_id"]
+        for fields in ({"public": True}, {"withdrawn": {"$ne": None}, "record.is_public": True}):
+            if await self._catalogue.is_used(pid, by=fields):
+                return True
+        return not await self._catalogue.is_used(pid, by={})
 
     async def _build_datasets(self, rows: Sequence[Doc]) -> list[BuiltRecord]:
         records = {r["_id"]: Dataset.model_validate(r["record"]) for r in rows if _is_public(r)}
@@ -224,11 +235,13 @@ def _build_document(row: Doc, record: Document, datasets: Sequence[Dataset]) -> 
     return BuiltRecord(row, values, search if doi_level(record) == "document" else None)
 
 
-def _build_instrument(row: Doc) -> BuiltRecord:
-    if not _is_public(row):
+def _build_instrument(row: Doc, *, shown: bool) -> BuiltRecord:
+    if not row.get("record"):
         return BuiltRecord(row, HIDDEN, None)
+    if not shown:
+        return BuiltRecord(row, {**HIDDEN, "public": False}, None)
     search = search_documents.build_instrument(Instrument.model_validate(row["record"]))
-    return BuiltRecord(row, {**search_documents.ready_answers(search)}, search)
+    return BuiltRecord(row, {**search_documents.ready_answers(search), "public": True}, search)
 
 
 def _is_public(row: Doc) -> bool:

@@ -1,4 +1,7 @@
-"""Maps records to the fields of the PaNOSC search API; fields without a value are left out."""
+"""Maps records to the fields of the PaNOSC search API; fields without a value are left out.
+
+A list without elements is a value: it stays an empty list.
+"""
 
 import re
 from collections.abc import Iterable
@@ -33,7 +36,7 @@ def panosc_dataset(record: Dataset, doi: str | None, availability: str | None) -
         size=record.size,
         doi=shown_doi(doi, record.doi),
         license=record.license,
-        keywords=list(record.keywords) or None,
+        keywords=list(record.keywords),
         availability=availability,
         instrumentId=record.instrument.pid if record.instrument else None,
         documentId=record.document,
@@ -52,7 +55,7 @@ def panosc_document(record: Document, doi: str | None) -> PanoscRecord:
         endDate=_date(record.end_date),
         releaseDate=_date(record.release_date),
         license=record.license,
-        keywords=list(record.keywords) or None,
+        keywords=list(record.keywords),
     )
 
 

@@ -1,5 +1,6 @@
 """Nothing of a record that was never public is in any public answer, also once it is withdrawn."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -13,8 +14,17 @@ from portal_shared.contracts.events import (
     DocumentWithdrawn,
     DoiMinted,
     Event,
+    InstrumentRegistered,
 )
-from portal_shared.contracts.records import Change, Dataset, Document, File, files_digest
+from portal_shared.contracts.records import (
+    Change,
+    Dataset,
+    Document,
+    File,
+    FileSummary,
+    Instrument,
+    files_digest,
+)
 
 from tests.drivers.portal import Portal
 from tests.integration.gateway.records.small_atlas import organ, scan
@@ -248,3 +258,83 @@ async def test_a_public_edition_stays_until_the_next_one_is_public(portal: Porta
     await portal.publish([DatasetRegistered(dataset=hidden, version=3)])
     await portal.wait_indexed()
     assert await portal.pids("/api/Datasets") == [PUBLIC.pid]
+
+
+INSTRUMENTS = [Instrument(pid=f"i{n}", name=f"I{n}", facility="ESRF") for n in range(3)]
+
+
+def measured(name: str, number: int, *, is_public: bool) -> Dataset:
+    """A dataset that was measured at an instrument."""
+    return PUBLIC.model_copy(
+        update={"pid": name, "is_public": is_public, "instrument": INSTRUMENTS[number]}
+    )
+
+
+async def test_an_instrument_that_hidden_datasets_alone_use_is_not_public(portal: Portal) -> None:
+    shown, hidden = measured("shown", 0, is_public=True), measured("hidden", 1, is_public=False)
+    instruments = [InstrumentRegistered(instrument=one, version=1) for one in INSTRUMENTS]
+    datasets = [DatasetRegistered(dataset=one, version=1) for one in (shown, hidden)]
+    await portal.publish([*instruments, *datasets])
+    await portal.wait_indexed()
+    assert await portal.pids("/api/Instruments") == ["i0", "i2"]  # no dataset uses the third
+    assert (await portal.reader.get("/api/Instruments/i1")).status_code == 404
+    for version, (one, is_public, found) in enumerate(
+        [(hidden, True, ["i0", "i1", "i2"]), (shown, False, ["i1", "i2"])], start=2
+    ):
+        changed = one.model_copy(update={"is_public": is_public})
+        await portal.publish([DatasetRegistered(dataset=changed, version=version)])
+        await portal.wait_indexed()
+        assert await portal.pids("/api/Instruments") == found
+    again = shown.model_copy(update={"is_public": False, "instrument": INSTRUMENTS[2]})
+    await portal.publish([DatasetRegistered(dataset=again, version=4)])
+    other = measured("other", 0, is_public=True)
+    await portal.publish([DatasetRegistered(dataset=other, version=1)])
+    await portal.wait_indexed()
+    assert "i0" in await portal.pids("/api/Instruments")
+    gone = {"pid": "other", "version": 2, "reason": "wrong", "withdrawn_at": NOW, "title": "x"}
+    await portal.publish([DatasetWithdrawn(**gone, dataset=other)])
+    await portal.wait_indexed()
+    assert "i0" in await portal.pids("/api/Instruments")  # its tombstone is public
+
+
+async def test_the_indexes_are_rebuilt_without_hidden_instruments(portal: Portal) -> None:
+    hidden = measured("hidden", 1, is_public=False)
+    instruments = [InstrumentRegistered(instrument=one, version=1) for one in INSTRUMENTS]
+    await portal.publish([*instruments, DatasetRegistered(dataset=hidden, version=1)])
+    await portal.wait_indexed()
+    (await portal.operator.post("/reindex")).raise_for_status()
+    async with asyncio.timeout(60):
+        while (state := (await portal.operator.get("/status")).json()["reindex"])["state"] in (
+            "asked",
+            "running",
+        ):
+            await asyncio.sleep(0.05)
+    assert state["state"] == "done", state
+    await portal.wait_indexed()
+    assert await portal.pids("/api/Instruments") == ["i0", "i2"]
+
+
+async def test_a_dataset_that_is_hidden_while_it_is_restored_is_not_listed(portal: Portal) -> None:
+    file = File(name="v.tif", size=1)
+    digest = files_digest([file])
+    summary = FileSummary(count=1, bytes=1, digest=digest)
+    archived = PUBLIC.model_copy(update={"folder": "x", "files": summary})
+    await portal.publish(
+        [
+            DatasetRegistered(dataset=archived, version=1),
+            DatasetFilesListed(pid=archived.pid, version=1, digest=digest, folder="x",
+                               part=0, parts=1, files=(file,)),
+        ]
+    )  # fmt: skip
+    await portal.wait_indexed()
+    answer = await portal.reader.post("/api/downloads", json={"pid": archived.pid})
+    assert answer.status_code == 202, answer.text
+    listed = (await portal.reader.get("/api/staging")).json()
+    assert ([row["pid"] for row in listed["datasets"]], listed["downloads"]) == ([archived.pid], 1)
+    hidden = archived.model_copy(update={"is_public": False})
+    await portal.publish([DatasetRegistered(dataset=hidden, version=2)])
+    await portal.wait_indexed()
+    for accept in ("application/json", "text/html"):
+        answer = await portal.reader.get("/api/staging", headers={"accept": accept})
+        assert archived.pid not in answer.text
+    assert (await portal.reader.get("/api/staging")).json() == {"datasets": [], "downloads": 0}

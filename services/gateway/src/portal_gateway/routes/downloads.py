@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from portal_shared.service.app import Service
 
+from portal_gateway.catalogue import Catalogue
 from portal_gateway.downloads.create import DownloadCreator
 from portal_gateway.downloads.event_stream import EventStream, stream_events
 from portal_gateway.downloads.repository import Downloads
@@ -112,7 +113,10 @@ async def create_download(request: Request) -> Response:
 @router.get("/api/staging", tags=["downloads"])
 async def list_staging(request: Request) -> Response:
     """List the datasets whose files are being recalled from tape, for all readers together."""
-    downloads = await _downloads(request).load_unfinished(MAX_STAGING)
+    pending = await _downloads(request).load_unfinished(MAX_STAGING)
+    catalogue: Catalogue = request.app.state.catalogue
+    public = await catalogue.visible_datasets(download.pid for download in pending)
+    downloads = [download for download in pending if download.pid in public]
     datasets = staging_view(downloads)
     headers = {"Cache-Control": "public, max-age=5", "Vary": "Accept"}
     accepted = request.headers.get("accept", "")
