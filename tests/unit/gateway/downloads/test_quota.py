@@ -1,5 +1,7 @@
 """Quota of pending downloads."""
 
+import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -60,19 +62,44 @@ def test_a_request_above_the_limit_by_itself_is_invalid() -> None:
         QUOTA.check(Pending(), files=1, size=1001)
 
 
-async def test_in_the_composition_readers_behind_the_proxy_are_distinguished() -> None:
-    """Otherwise uvicorn would take the proxy for the only reader, with one quota."""
+DEFAULT = re.compile(r"\$\{\w+:-([^}]*)\}")
+
+
+def composition() -> dict[str, Any]:
+    """Returns docker-compose.yml with the values that its variables have by default."""
     file = Path(__file__).parents[4] / "docker-compose.yml"
-    services = yaml.safe_load(file.read_text())["services"]
-    assert [name for name, service in services.items() if service.get("ports")] == ["nginx"]
-    trusted = services["gateway"]["environment"].get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+    return yaml.safe_load(DEFAULT.sub(r"\1", file.read_text()))
+
+
+async def seen_as(client: str, reader: str, trusted: str) -> str:
+    """Returns the address as which the gateway sees a request of this client."""
     seen: list[str] = []
 
     async def app(scope: Any, _receive: Any, _send: Any) -> None:
         seen.append(scope["client"][0])
 
-    for reader in (b"198.51.100.1", b"198.51.100.2"):
-        scope: Any = {"type": "http", "client": ("172.18.0.9", 1), "scheme": "http"}
-        scope["headers"] = [(b"x-forwarded-for", reader)]
-        await ProxyHeadersMiddleware(app, trusted)(scope, None, None)  # pyright: ignore[reportArgumentType]
-    assert len({requester_id(host, b"key") for host in seen}) == 2
+    scope: Any = {"type": "http", "client": (client, 1), "scheme": "http"}
+    scope["headers"] = [(b"x-forwarded-for", reader.encode())]
+    await ProxyHeadersMiddleware(app, trusted)(scope, None, None)  # pyright: ignore[reportArgumentType]
+    return seen[0]
+
+
+async def test_in_the_composition_readers_behind_the_proxy_are_distinguished() -> None:
+    """Otherwise uvicorn would take the proxy for the only reader, with one quota."""
+    services = composition()["services"]
+    assert [name for name, service in services.items() if service.get("ports")] == ["nginx"]
+    trusted = services["gateway"]["environment"].get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+    nginx = services["nginx"]["networks"]["readers"]["ipv4_address"]
+    readers = ("198.51.100.1", "198.51.100.2")
+    assert [await seen_as(nginx, reader, trusted) for reader in readers] == [*readers]
+
+
+async def test_in_the_composition_the_gateway_believes_nobody_but_the_proxy() -> None:
+    network = composition()["networks"]["readers"]["ipam"]["config"][0]
+    services = composition()["services"]
+    trusted = services["gateway"]["environment"]["FORWARDED_ALLOW_IPS"]
+    inside, given = ip_network(network["subnet"]), ip_network(network["ip_range"])
+    assert ip_address(trusted) in inside
+    assert ip_address(trusted) not in given  # Docker gives these to the other containers
+    for client in ("172.18.0.9", str(next(inside.hosts())), str(given[0])):
+        assert await seen_as(client, "198.51.100.1", trusted) == client
