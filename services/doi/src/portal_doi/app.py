@@ -68,7 +68,7 @@ def build(settings: DoiSettings | None = None) -> FastAPI:
             yield
         await datacite.close()
 
-    app = service.app(FastAPI(title="portal doi", lifespan=lifespan))
+    app = service.app(lifespan)
     app.state.operator_store = operator_store
     app.state.operator_actions = OperatorActions(
         registry, operator_store, worker, prefix=settings.datacite_prefix, profile=settings.profile

@@ -189,7 +189,7 @@ def _make_application(
         workers.close()
         await archive.close()
 
-    app = service.app(SendfileApplication(title="portal downloader", lifespan=lifespan))
+    app = service.app(lifespan, kind=SendfileApplication)
     access = FileAccess(settings.site_url, stores, cache, space, read_seconds=settings.read_seconds)
     selections = SelectionReader(stores.files)
     layouts = LayoutCache(selections, stores.contents, cache)

@@ -82,7 +82,7 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url=api_manual.OPENAPI_PATH,
     )
-    service.app(app)
+    service.add_operator_routes(app)
     service.add_check("search", engine.check_health)
     app.state.service = service
     app.state.engine = engine

@@ -83,7 +83,7 @@ def build(settings: IngestSettings | None = None) -> FastAPI:
             yield
         icat.close()
 
-    app = service.app(FastAPI(title="portal ingest", lifespan=lifespan))
+    app = service.app(lifespan)
     app.state.jobs, app.state.records, app.state.dois = jobs, records, dois
     app.state.doi_audit = DoiAudit(records, dois, icat, writeback)
     app.state.republisher = Republisher(records, file_lists)

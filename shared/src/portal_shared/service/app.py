@@ -15,6 +15,7 @@ from fastapi import Depends, FastAPI, Response
 from fastapi.responses import JSONResponse
 from faststream.rabbit import RabbitBroker, RabbitRouter
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.types import Lifespan
 
 from portal_shared.messaging import topology
 from portal_shared.messaging.outbox import Outbox
@@ -190,12 +191,25 @@ class Service:
             age_by_queue=self.retries.heartbeat.age_by_queue(),
         )
 
-    def app(self, app: FastAPI | None = None) -> FastAPI:
-        """Returns the ASGI application (`app` or a new one) with the routes for operators.
+    def app(
+        self, lifespan: Lifespan[FastAPI] | None = None, *, kind: type[FastAPI] = FastAPI
+    ) -> FastAPI:
+        """Returns the ASGI application of an internal port, with the routes for operators.
 
-        /health is open to everybody; /status and /metrics need the token of operators.
+        It has no pages about its routes: those of readers are documented by the gateway.
         """
-        made = app or FastAPI(title=f"portal {self.name}", lifespan=self._lifespan)
+        made = kind(
+            title=f"portal {self.name}",
+            lifespan=lifespan or self._lifespan,
+            docs_url=None,
+            redoc_url=None,
+            openapi_url=None,
+        )
+        self.add_operator_routes(made)
+        return made
+
+    def add_operator_routes(self, made: FastAPI) -> None:
+        """Adds /health, open to everybody; and /status and /metrics, for operators."""
         made.state.operator_access = OperatorAccess(self.settings.operator_token)
         for_operators = [Depends(require_operator)]
 
@@ -218,8 +232,6 @@ class Service:
         @made.get("/metrics", include_in_schema=False, dependencies=for_operators)
         async def metrics() -> Response:
             return Response(await self.metrics(), media_type=CONTENT_TYPE_LATEST)
-
-        return made
 
     @asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncGenerator[None]:

@@ -65,6 +65,19 @@ async def test_the_ports_of_readers_have_closed_routes(
     assert await statuses(build(), found, {**HEADERS, **FOREIGN[0]}) == {403}
 
 
+@pytest.mark.parametrize(
+    "build", [*SERVICES.values(), downloader.build], ids=[*SERVICES, "downloader"]
+)
+async def test_internal_ports_have_no_pages_about_their_routes(
+    build: Callable[[], FastAPI],
+) -> None:
+    pages = ("/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json")
+    transport = httpx.ASGITransport(build())
+    async with httpx.AsyncClient(transport=transport, base_url="http://portal") as client:
+        found = {page: (await client.get(page, headers=HEADERS)).status_code for page in pages}
+    assert found == dict.fromkeys(pages, 404)
+
+
 async def test_without_a_token_the_routes_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORTAL_OPERATOR_TOKEN", "")
     for authorization in ("", "Bearer ", "Bearer"):
