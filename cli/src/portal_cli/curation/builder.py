@@ -9,7 +9,7 @@ from unicodedata import normalize
 from portal_shared.contracts.jobs import Envelope, Problem
 from portal_shared.contracts.outside_names import folded_name
 from portal_shared.profile import Profile
-from portal_shared.validation.job_parser import field_path
+from portal_shared.validation.form_errors import describe, field_path, without_alternatives
 from portal_shared.validation.redaction import redact, shown_places
 from portal_shared.validation.rules import closest_name, path_problem
 from portal_shared.validation.validator import validate
@@ -203,13 +203,13 @@ class JobBuilder:
         try:
             return Envelope.model_validate(given)
         except ValidationError as error:
-            for one in error.errors():
-                name = str(one["loc"][0])
+            for one in without_alternatives(error.errors()):
                 is_unknown = one["type"] == "extra_forbidden"
-                reason = f"{name[:80]!r} is not a known field" if is_unknown else one["msg"]
+                name = str(one["loc"][0])
                 suggestion = closest_name(name, Envelope.model_fields) if is_unknown else None
+                where = field_path(one["loc"])
                 self.result.problems.append(
-                    Problem(field=field_path(one["loc"]), reason=reason, suggestion=suggestion)
+                    Problem(field=where, reason=describe(one), suggestion=suggestion)
                 )
             wrong = {one["loc"][0] for one in error.errors()} - {"version", "job_id"}
         rest = {name: value for name, value in given.items() if name not in wrong}

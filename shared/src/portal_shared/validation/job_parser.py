@@ -6,13 +6,13 @@ their place, because databases further on cannot store them.
 
 import json
 import math
-import re
 from typing import Any, NoReturn, cast
 
 from pydantic import ValidationError
 
 from portal_shared.contracts.jobs import JOB_VERSION, MAX_JOB_BYTES, Envelope
 from portal_shared.runtime.errors import Invalid
+from portal_shared.validation.form_errors import describe, field_path, without_alternatives
 
 MAX_DEPTH = 30
 
@@ -93,16 +93,5 @@ def parse_envelope(job: dict[str, Any]) -> Envelope:
     try:
         return Envelope.model_validate(job)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise Invalid(first["msg"], field=field_path(first["loc"])) from error
-
-
-def field_path(location: tuple[int | str, ...]) -> str:
-    """Returns `datasets[3].parameters[0].unit` for a path of pydantic, without union members."""
-    text = ""
-    for part in location:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        elif not re.fullmatch(r"(constrained-)?(int|float|str)|function-.*", part):
-            text += f".{part}" if text else part
-    return text or "job"
+        first = without_alternatives(error.errors())[0]
+        raise Invalid(describe(first), field=field_path(first["loc"])) from error

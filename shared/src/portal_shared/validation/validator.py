@@ -4,6 +4,7 @@ All problems are reported at once. A refused dataset does not affect the others;
 refuses all datasets of its job, because they would belong to no document.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from portal_shared.contracts.moments import ERROR as NOT_RFC3339
 from portal_shared.profile import Profile
 from portal_shared.validation import field_rules, rules
 from portal_shared.validation.file_rules import file_problems
-from portal_shared.validation.job_parser import field_path
+from portal_shared.validation.form_errors import describe, field_path, without_alternatives
 from portal_shared.validation.normal_forms import with_normal_forms
 from portal_shared.validation.pids import pid_problem
 from portal_shared.validation.private_texts import private_text_problems
@@ -38,6 +39,7 @@ from portal_shared.validation.rules import (
 from portal_shared.validation.stand_ins import stand_in, without_repeated
 
 M = TypeVar("M", bound=BaseModel)
+_QUOTED = re.compile(r"'([^']*)'")
 Kind = Literal["document", "dataset", "instrument"]
 RecordIn = PatchIn | WithdrawalIn | ReleaseIn
 MAX_RECORDS = 10_000  # of each kind in a job
@@ -182,9 +184,10 @@ def _validate_model(
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        found = [_problem(dict(e), place, model, profile) for e in error.errors()[:MAX_PROBLEMS]]
+        errors = without_alternatives(error.errors())
+        found = [_problem(e, place, model, profile) for e in errors[:MAX_PROBLEMS]]
         part.problems += found
-        if (more := error.error_count() - len(found)) > 0:
+        if (more := len(errors) - len(found)) > 0:
             reason = f"{more} more problems; correct the first ones and try again"
             part.problems.append(Problem(field=place, reason=reason))
         return None
@@ -196,16 +199,18 @@ def _problem(
     where = _join(place, field_path(error["loc"]))
     if error["type"] == "extra_forbidden":
         known = _fields_at(model, error["loc"][:-1])
-        unknown = str(error["loc"][-1])
-        reason = f"{unknown[:MAX_QUOTED_CHARS]!r} is not a known field"
-        return Problem(field=where, reason=reason, suggestion=closest_name(unknown, known))
+        suggestion = closest_name(str(error["loc"][-1]), known)
+        return Problem(field=where, reason=describe(error), suggestion=suggestion)
     if error["type"] == NOT_RFC3339 and profile is not None:
         suggestion = rules.plausible_suggestion(error["input"], str(error["loc"][-1]), profile)
         return Problem(field=where, reason=error["msg"], suggestion=suggestion)
     if error["type"] == "too_short" and error["loc"] == ("fields",):
         reason = "no field to change is left; private fields were removed (see dropped_fields)"
         return Problem(field=where, reason=reason)
-    return Problem(field=where, reason=_reason(error["msg"], error["input"]))
+    suggestion = None
+    if error["type"] == "literal_error" and isinstance(error["input"], str):
+        suggestion = closest_name(error["input"], _QUOTED.findall(error["ctx"]["expected"]))
+    return Problem(field=where, reason=describe(error), suggestion=suggestion)
 
 
 def _fields_at(model: type[BaseModel], path: Iterable[int | str]) -> list[str]:
@@ -229,15 +234,6 @@ def _join(place: str, rest: str) -> str:
     if rest in ("", "job"):
         return place
     return f"{place}{rest}" if rest.startswith("[") else f"{place}.{rest}"
-
-
-def _reason(message: str, given: Any) -> str:
-    shown = repr(given)
-    return (
-        message
-        if len(shown) > MAX_QUOTED_CHARS or isinstance(given, dict | list)
-        else f"{message}: {shown}"
-    )
 
 
 def validate_document(raw: Any, profile: Profile, place: str = "document") -> DocumentPart:
