@@ -8,7 +8,9 @@ import aio_pika
 import pytest
 from portal_cli.submission import client as submission_client
 from portal_cli.submission.client import JobNotBuilt, Submission, submit_jobs
+from portal_cli.submission.job_files import message_from_file
 from portal_cli.submission.message import JobMessage, build_message
+from portal_ingest.jobs import acceptance
 from portal_shared.contracts.jobs import InstrumentIn, Job
 from portal_shared.messaging import topology
 from portal_shared.runtime.errors import Unavailable
@@ -56,6 +58,17 @@ async def test_the_bytes_of_a_broken_job_arrive_as_they_are(ingest: AnsweringIng
         sent = await submit_jobs(ingest.url, [odd, odd], seconds=60)
     assert [m.body for m in ingest.received] == [odd.body] * 2
     assert [a.result for a in sent.answers.values()] == ["refused", "refused"]
+
+
+async def test_a_job_carries_the_names_of_private_fields_but_no_values(
+    ingest: AnsweringIngest,
+) -> None:
+    body = b'{"version": 1, "job_id": "p", "datasets": [{"name": "d", "dob": "Zanzibar"}]}'
+    async with ingest.listening():
+        await submit_jobs(ingest.url, [message_from_file("p.json", body)], seconds=60)
+    [message] = ingest.received
+    assert b"Zanzibar" not in message.body
+    assert acceptance.dropped_before(message.headers) == ["datasets[0].dob"]
 
 
 async def test_jobs_without_an_answer_in_time_are_unanswered(ingest: AnsweringIngest) -> None:

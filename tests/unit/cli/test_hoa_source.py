@@ -80,6 +80,16 @@ def test_private_values_never_leave_the_reader(raw: dict[str, Any]) -> None:
     assert "date_of_death" not in found.entries[0].content["donor"]
 
 
+def test_private_names_of_the_profile_never_leave_the_reader(raw: dict[str, Any]) -> None:
+    raw["scan"]["patient_name"] = raw["sample"]["dob"] = "Zanzibar"
+    raw["citation"]["contact_email"] = "Zanzibar"
+    found = read(raw)
+    assert found.dropped == 3
+    assert "Zanzibar" not in json.dumps(found.entries[0].content)
+    first = found.entries[0].record.citation.contributors[0]
+    assert found.entries[0].content["citation"]["contributors"][0]["last_name"] == first.last_name
+
+
 def test_a_misspelt_role_is_corrected(raw: dict[str, Any]) -> None:
     raw["citation"]["contributors"][1]["roles"] = ["Vlisualization", "Software"]
     found = read(raw).entries[0]

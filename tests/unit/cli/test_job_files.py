@@ -1,12 +1,13 @@
-"""Job files are checked before they are sent, and sent as they are."""
+"""Job files are checked before they are sent, and sent as they are, but for private values."""
 
 import json
+from typing import Any
 
 import pytest
 from portal_cli.submission import job_files, report
 from portal_cli.submission.client import Submission
 from portal_cli.submission.message import MAX_JOB_ID_LENGTH, build_message
-from portal_shared.contracts.jobs import MAX_JOB_BYTES, InstrumentIn, JobAnswer
+from portal_shared.contracts.jobs import MAX_JOB_BYTES, DatasetIn, InstrumentIn, JobAnswer
 from portal_shared.runtime.errors import Invalid
 
 
@@ -16,8 +17,10 @@ from portal_shared.runtime.errors import Invalid
         (b"", "not JSON"),
         (b"{", "not JSON"),
         (b"[1]", "a job must be a JSON object"),
-        (b"\xff\xfe", "not JSON"),
-        (b" " * (MAX_JOB_BYTES + 1), "8000001 bytes, the limit of a job is 8000000"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b'{"a": 1, "a": 2}', "'a' appears twice"),
+        (b'{"a": NaN}', "NaN is not a number"),
+        (b" " * (MAX_JOB_BYTES + 1), "8000001 bytes; a job has at most 8000000"),
     ],
 )
 def test_what_cannot_be_a_job_is_refused_by_file(body: bytes, reason: str) -> None:
@@ -30,6 +33,51 @@ def test_the_bytes_stay_as_they_are() -> None:
     body = b'{ "job_id" : "a",\n "unknown": 1.50, "datasets": [{}, {}] }\n'
     found = job_files.message_from_file("my.json", body)
     assert (found.body, found.job_id, found.datasets) == (body, "a", 2)
+
+
+PART = {"title": "t", "created": "2021-09-26T00:00:00Z"}
+PRIVATE: dict[str, Any] = {
+    "version": 1,
+    "job_id": "a",
+    "datasets": [
+        {
+            "name": "d",
+            "parameters": [{"name": "SamplePatient_birth_date", "value": "Zanzibar"}],
+            "details": {"donor": {"age": 50, "hospital": "Zanzibar"}},
+            "members": [{"person": {"id": "p", "full_name": "Ada", "last_name": "Lovelace"}}],
+        }
+    ],
+}
+
+
+def test_private_values_are_left_out_and_named() -> None:
+    found = job_files.message_from_file("my.json", json.dumps(PRIVATE).encode())
+    assert b"Zanzibar" not in found.body
+    assert json.loads(found.body)["datasets"][0]["details"] == {"donor": {"age": 50}}
+    assert json.loads(found.body)["datasets"][0]["members"] == PRIVATE["datasets"][0]["members"]
+    assert found.dropped == (
+        "datasets[0].parameters.SamplePatient_birth_date",
+        "datasets[0].details.donor.hospital",
+    )
+
+
+@pytest.mark.parametrize("profile", ["unheard-of", 5, None])
+def test_private_values_of_a_job_without_a_known_profile_are_left_out(profile: object) -> None:
+    body = json.dumps({**PRIVATE, "profile": profile}).encode()
+    assert b"Zanzibar" not in job_files.message_from_file("my.json", body).body
+
+
+def test_a_profile_without_private_values_decides() -> None:
+    body = json.dumps({**PRIVATE, "profile": "panosc"}).encode()
+    assert job_files.message_from_file("my.json", body).body == body
+
+
+def test_jobs_that_commands_build_have_no_private_values() -> None:
+    made = build_message(
+        "test", "a", datasets=(DatasetIn.model_validate({**PART, **PRIVATE["datasets"][0]}),)
+    )
+    assert b"Zanzibar" not in made.body
+    assert len(made.dropped) == 2
 
 
 def test_to_take_over_is_another_job() -> None:

@@ -25,10 +25,10 @@ def submit(
 ) -> None:
     """Send job files and show the answer to each.
 
-    If a file is not a JSON object or is larger than 8 MB, no file is sent. Everything else is
-    checked by the portal. Exit codes: 0 all records were accepted, 1 some were refused, 2 wrong
-    arguments or files, 3 no portal is running, or it did not store a job, 4 no answer within the
-    timeout.
+    If a file is not a JSON object or is larger than 8 MB, no file is sent. Private values of donors
+    are left out, and named. Everything else is checked by the portal. Exit codes: 0 all records
+    were accepted, 1 some were refused, 2 wrong arguments or files, 3 no portal is running, or it
+    did not store a job, 4 no answer within the timeout.
     """
     from portal_shared.runtime.errors import Invalid
 

@@ -1,11 +1,10 @@
 """Reads the metadata files of the package hoa-tools without importing its code.
 
-Private values never leave this module: only allowed donor fields are read, and every field with a
-date of birth or death is dropped at any level. The dropped values are counted.
+Private values never leave this module: they are removed by the rules of the profile, as from jobs.
+The dropped values are counted.
 """
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -14,6 +13,7 @@ from typing import Any, cast
 
 from portal_shared import profile as profiles
 from portal_shared.runtime.errors import Invalid
+from portal_shared.validation.redaction import redact
 from pydantic import ValidationError
 
 from portal_cli.hoa.record import Record
@@ -21,7 +21,6 @@ from portal_cli.hoa.record import Record
 PACKAGE = "hoa-tools"
 PROFILE = "human-organs"
 KNOWN_SCHEMA = "1"  # first number of metadata_version; other versions have other fields
-PRIVATE = re.compile(r"(date|day|month|year).*(birth|death)|(birth|death).*(date|day|month|year)")
 MISSPELT = {"Vlisualization": "Visualization"}  # a spelling error in the schema itself
 
 
@@ -98,34 +97,17 @@ def parse_entry(stem: str, text: bytes) -> Entry:
 
 
 def drop_private(given: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    """Returns the record without private values, and how many were dropped."""
+    """Returns the record without unknown and private fields, and how many were dropped."""
     known = {name: given[name] for name in Record.model_fields if name in given}
-    dropped = len(given) - len(known)
-    donor = known.get("donor")
-    if isinstance(donor, dict):
-        fields = cast("dict[str, Any]", donor)
-        allowed = profiles.load(PROFILE).details_allowed["donor"]
-        known["donor"] = {k: v for k, v in fields.items() if k in allowed}
-        dropped += len(fields) - len(known["donor"])
-    content, dates = _drop_dates(known)
-    return cast("dict[str, Any]", content), dropped + dates
+    public, places = redact({"details": known}, profiles.load(PROFILE))
+    content = cast("dict[str, Any]", _corrected(public["details"]))
+    return content, len(given) - len(known) + len(places)
 
 
-def _drop_dates(value: Any) -> tuple[Any, int]:
-    """Drops fields with a date of birth or death; corrects misspelt texts."""
+def _corrected(value: Any) -> Any:
+    """Corrects misspelt texts."""
     if isinstance(value, list):
-        parts = [_drop_dates(item) for item in cast("list[Any]", value)]
-        return [part for part, _ in parts], sum(dropped for _, dropped in parts)
+        return [_corrected(item) for item in cast("list[Any]", value)]
     if isinstance(value, dict):
-        fields: dict[str, Any] = {}
-        dropped = 0
-        for name, item in cast("dict[str, Any]", value).items():
-            if PRIVATE.search(name.lower()):
-                dropped += 1
-                continue
-            fields[name], inner = _drop_dates(item)
-            dropped += inner
-        return fields, dropped
-    if isinstance(value, str):
-        return MISSPELT.get(value, value), 0
-    return value, 0
+        return {name: _corrected(v) for name, v in cast("dict[str, Any]", value).items()}
+    return MISSPELT.get(value, value) if isinstance(value, str) else value

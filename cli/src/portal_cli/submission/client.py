@@ -5,6 +5,7 @@ again, and the jobs without an answer are sent again: their ids make that harmle
 """
 
 import asyncio
+import json
 import uuid
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -165,8 +166,10 @@ class _SubmissionClient:
         return f"sent-{uuid.uuid4()}"
 
     async def _publish(self, channel: AbstractChannel, key: str, answers: str) -> None:
+        job = self.state.jobs[key]
         message = aio_pika.Message(
-            self.state.jobs[key].body,
+            job.body,
+            headers={topology.DROPPED_HEADER: json.dumps(job.dropped)} if job.dropped else None,
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
             content_type="application/json",
             message_id=key,

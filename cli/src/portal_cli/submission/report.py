@@ -61,6 +61,7 @@ def print_results(sent: Submission, *, outcomes: bool) -> None:
                 f"{job.label}: no answer within the timeout. "
                 f"Check later with: portal jobs {job.job_id}"
             )
+            print_dropped(len(job.dropped), job.dropped, "  ")
         elif outcomes or answer.result != "done" or answer.dropped or answer.repeated:
             _print_answer(job, answer, every=outcomes)
     counts = as_json(sent)

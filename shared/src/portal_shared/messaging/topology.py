@@ -20,6 +20,7 @@ RETRY_PREFIX = (
 )
 DEAD_LETTERS = "portal.dead"  # direct; routing key = service
 JOBS = "ingest.jobs"
+DROPPED_HEADER = "x-dropped-fields"  # of a job: private fields its sender removed, as a JSON list
 SINGLE_CONSUMER_QUEUES = (JOBS,)  # delivered to one replica at a time
 SERVICES = tuple(SUBSCRIPTIONS)
 DELIVERY_LIMIT = 20  # a second limit, for messages that crash their consumer

@@ -9,6 +9,7 @@ from typing import Any, cast
 from faststream.rabbit.annotations import RabbitMessage
 from portal_shared import profile as profiles
 from portal_shared.contracts.jobs import Envelope, JobAnswer, Problem
+from portal_shared.messaging import topology
 from portal_shared.profile import Profile
 from portal_shared.runtime.errors import Invalid, PortalError
 from portal_shared.runtime.hashes import content_hash
@@ -28,13 +29,10 @@ MAX_PID_CHARACTERS = 255
 MAX_JOB_ID_CHARACTERS = 128
 
 
-DROPPED_HEADER = "x-dropped-fields"  # of a message: names of fields, as a JSON list
-
-
 def dropped_before(headers: Mapping[str, Any]) -> list[str]:
     """Returns the private fields that the sender of a message removed from it, by its header."""
     try:
-        found: Any = json.loads(str(headers.get(DROPPED_HEADER) or "[]"))
+        found: Any = json.loads(str(headers.get(topology.DROPPED_HEADER) or "[]"))
     except ValueError:
         return []
     return [str(name) for name in cast("list[Any]", found)] if isinstance(found, list) else []

@@ -20,7 +20,7 @@ from portal_shared.runtime.errors import Invalid
 from portal_shared.runtime.logs import logger
 from portal_shared.validation.redaction import redact, shown_places
 
-from portal_ingest.jobs.acceptance import DROPPED_HEADER, raw_body
+from portal_ingest.jobs.acceptance import raw_body
 from portal_ingest.stomp import esrf_messages
 from portal_ingest.store.jobs import JobStore
 
@@ -64,7 +64,7 @@ async def enqueue_job(
         message_id=job["job_id"],
         kind="ingest.job",
         correlation_id=message.correlation_id,
-        headers={DROPPED_HEADER: json.dumps(shown_places(dropped))} if dropped else None,
+        headers={topology.DROPPED_HEADER: json.dumps(shown_places(dropped))} if dropped else None,
     )
     log.info("pyicat-plus message enqueued as job", job_id=job["job_id"], queue=queue)
 
