@@ -3,14 +3,18 @@
 import asyncio
 import hashlib
 import random
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from portal_cli.commands import get
+from portal_cli.download import disk_names
 from portal_cli.download.client import OutOfReach, PortalClient, SelectionError, StagingProgress
 from portal_cli.download.download import DatasetDownload, DatasetResult
 from portal_cli.download.fetcher import FileResult
+from portal_cli.download.safe_paths import DownloadFolder
 from portal_shared.contracts.file_urls import parse_data_path
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -279,3 +283,77 @@ def test_a_large_file_without_ranges_is_downloaded_as_a_whole(
     portal.ignores_range = True
     assert got(portal, tmp_path).failed == []
     assert (tmp_path / "a").read_bytes() == portal.files["a"]
+
+
+@pytest.fixture
+def folding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that does not distinguish case, as far as the command can find out."""
+    monkeypatch.setattr(disk_names, "folds_names", lambda _folder: True)
+
+
+def test_files_that_are_one_name_on_the_disk_are_not_overwritten(
+    portal: BadPortal, tmp_path: Path, folding: None
+) -> None:
+    portal.files = {"x/data": b"1", "X/Data": b"2", "x/other": b"3", "data": b"4"}
+    found = got(portal, tmp_path)
+    assert {f.location for f in found.files if f.result == "downloaded"} == {
+        "X/Data",
+        "data",
+        "x/other",
+    }
+    [failed] = found.failed
+    assert failed.location == "x/data"
+    assert failed.reason == (
+        "it and 'X/Data' are one name on this disk; download it alone, into another folder"
+        " (--file and --output)"
+    )
+    assert got(portal, tmp_path).failed == [failed]
+
+
+def test_a_file_alone_does_not_replace_one_of_the_same_name(
+    portal: BadPortal, tmp_path: Path, folding: None
+) -> None:
+    portal.files = {"data": b"1", "DATA": b"2"}
+    (tmp_path / "data").write_bytes(b"2")  # on such a disk, both names are of this file
+    client = PortalClient(portal.url, sleep=lambda _: None)
+    found = DatasetDownload(client, tmp_path, Silent()).run("p", ["data"])
+    client.close()
+    assert [f.location for f in found.failed] == ["data"]
+    assert (tmp_path / "data").read_bytes() == b"2"
+
+
+def test_this_disk_distinguishes_what_the_listing_does(portal: BadPortal, tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    if (tmp_path / "A").exists():
+        pytest.skip("this disk does not distinguish case")
+    portal.files = {"data": b"1", "DATA": b"2", "\u00e4": b"3", "a\u0308": b"4"}
+    assert got(portal, tmp_path / "f").failed == []
+    assert {p.name for p in (tmp_path / "f").iterdir()} == set(portal.files)
+
+
+def test_the_disk_is_asked_with_case_and_with_composed_letters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def exists(name: str, _descriptor: int) -> bool:
+        seen.append(name)
+        return len(seen) == 2
+
+    monkeypatch.setattr(disk_names, "_exists", exists)
+    folder = DownloadFolder(tmp_path)
+    assert disk_names.folds_names(folder)
+    folder.close()
+    assert seen[0] == seen[0].upper()
+    assert seen[1] != unicodedata.normalize("NFC", seen[1])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("pids", [("10.1/a", "10.1/A"), ("a", "a")], ids=["case", "same"])
+def test_two_datasets_are_not_written_to_one_folder(
+    portal: BadPortal, tmp_path: Path, pids: tuple[str, str]
+) -> None:
+    client = PortalClient(portal.url, sleep=lambda _: None)
+    with pytest.raises(SelectionError, match="Download them one by one"):
+        get._downloads(client, pids, tmp_path, Silent())  # type: ignore[arg-type]
+    client.close()

@@ -160,6 +160,7 @@ def _downloads(
 ) -> list[DatasetDownload]:
     """Returns a download for each dataset; several get a folder each. Raises SelectionError."""
     from portal_shared.contracts.file_urls import folder_name
+    from portal_shared.contracts.outside_names import folded_name
 
     from portal_cli.download.client import SelectionError
     from portal_cli.download.download import DatasetDownload
@@ -167,12 +168,16 @@ def _downloads(
     if len(pids) == 1:
         return [DatasetDownload(portal, output, bars, **limits)]
     names = [folder_name(pid) for pid in pids]
-    duplicate = next((name for name in names if names.count(name) > 1), None)
-    if duplicate is not None:
-        raise SelectionError(
-            f"Two of these datasets would be written to the same folder {duplicate}. "
-            "Download them one by one."
-        )
+    by_name: dict[str, str] = {}
+    for name in names:
+        other = by_name.get(folded_name(name))
+        by_name[folded_name(name)] = name
+        if other is not None:
+            same = name if name == other else f"{other}, which is also {name} on some disks"
+            raise SelectionError(
+                f"Two of these datasets would be written to the same folder {same}. "
+                "Download them one by one."
+            )
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
     return [DatasetDownload(portal, (output or Path()) / name, bars, **limits) for name in names]

@@ -16,6 +16,7 @@ from portal_cli.download.client import (
     RequestRefused,
     StagingProgress,
 )
+from portal_cli.download.disk_names import DiskNames
 from portal_cli.download.fetcher import Fetcher, FileResult, verified_result
 from portal_cli.download.ranges import Interrupted
 from portal_cli.download.safe_paths import (
@@ -99,7 +100,8 @@ class DatasetDownload:
         self._files, self._size = len(selected), sum(f.size for f in selected)
         folder = DownloadFolder(self.result.folder)
         try:
-            self._missing = self._find_missing(self._fetcher(folder), selected)
+            disk = DiskNames(folder, self._locations)
+            self._missing = self._find_missing(self._fetcher(folder), selected, disk)
         finally:
             folder.close()
         on_tape = [f.location for f in self._missing if f.state != "ONLINE"]
@@ -152,9 +154,12 @@ class DatasetDownload:
             self.result.files.append(result)
             self._display.finished(result)
 
-    def _find_missing(self, fetcher: Fetcher, selected: Sequence[RemoteFile]) -> list[RemoteFile]:
+    def _find_missing(
+        self, fetcher: Fetcher, selected: Sequence[RemoteFile], disk: DiskNames
+    ) -> list[RemoteFile]:
         """Returns the files to download; records those that are present or cannot be had."""
         missing: list[RemoteFile] = []
+        wanted = {file.location for file in selected}
         for file in selected:
             if self.stop.is_set():
                 raise Interrupted
@@ -164,6 +169,8 @@ class DatasetDownload:
             elif fetcher.is_present(file):
                 self._present_bytes += file.size
                 self._record([verified_result(file, "present")])
+            elif reason := disk.problem(file.location, wanted, fetcher.is_taken):
+                self._record([FileResult(file.location, "failed", reason=reason)])
             else:
                 missing.append(file)
         return missing

@@ -86,6 +86,16 @@ class Fetcher:
         finally:
             os.close(descriptor)
 
+    def is_taken(self, location: str) -> bool:
+        """Returns whether there is a file with this name on the disk, whatever its content."""
+        *folders, name = split_location(location)
+        try:
+            with self.folder.open_subfolder(folders) as folder:
+                os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except OSError:
+            return False
+        return True
+
     def fetch(self, file: RemoteFile) -> FileResult:
         """Downloads the file; a failure is in the result. Raises only Interrupted."""
         try:
