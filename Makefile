@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(RUN) pytest --numprocesses $${PORTAL_TEST_WORKERS:-3} --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers tools demo test unit it e2e icat-suite kills check fuzz fmt contracts bench up down logs image
+.PHONY: help setup servers tools site frontend frontend-check demo test unit it e2e icat-suite kills check fuzz fmt contracts bench up down logs image
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -22,7 +22,21 @@ servers:
 tools:
 	@deploy/get-tools
 
-demo: setup servers  ## run the portal with the Human Organ Atlas on this machine
+site: setup  ## build the web site, if its sources have changed
+	@deploy/build-site
+
+frontend: setup  ## serve the site with hot reload, beside a running portal (PORTAL_GATEWAY_URL)
+	@deploy/build-site --packages
+	deploy/node npm run dev
+
+frontend-check: setup
+	@deploy/build-site --packages
+	deploy/node npm run --silent types:check
+	deploy/node npm run --silent check
+	deploy/node npm run --silent lint
+	deploy/node npm run --silent test
+
+demo: setup servers site  ## run the portal with the Human Organ Atlas on this machine
 	@$(RUN) portal demo
 
 test: setup servers tools  ## install what the tests need, and run all tests
@@ -50,6 +64,7 @@ check: setup  ## check format, lint, types, import rules and generated contracts
 	$(RUN) basedpyright
 	$(RUN) lint-imports
 	$(RUN) pytest -q tests/contract
+	@$(MAKE) --no-print-directory frontend-check
 
 fuzz: setup servers  ## test hostile requests, random filters and all citation styles
 	PORTAL_TEST_FUZZ=20000 PORTAL_TEST_FILTERS=200000 PORTAL_TEST_STYLES=1 \
@@ -65,6 +80,8 @@ fmt: setup  ## format the code and fix what ruff can fix
 contracts: setup  ## regenerate the contracts
 	$(RUN) portal-contracts
 	$(RUN) python -m portal_gateway.generate
+	@deploy/build-site --packages
+	deploy/node npm run --silent types
 
 bench: setup servers tools  ## measure the speed, relative to baselines
 	$(RUN) python -m pytest tests/bench -s -q -o python_files='bench_*.py' -o timeout=3600

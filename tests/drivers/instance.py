@@ -59,10 +59,11 @@ class Portal:
         return str(self.instance()["services"][name]["url"])
 
 
-def started(folder: Path, *options: str) -> Portal:
+def started(folder: Path, *options: str, with_site: bool = False) -> Portal:
     port = free_port()
     portal = Portal(folder, f"http://localhost:{port}")
-    result = portal.run("up", "--detach", "--port", str(port), *options)
+    site = () if with_site else ("--no-site",)
+    result = portal.run("up", "--detach", "--port", str(port), *site, *options)
     if result.returncode:
         log = folder / "portal.log"
         pytest.fail(f"{result.stderr}\n{log.read_text('utf-8')[-3000:] if log.exists() else ''}")

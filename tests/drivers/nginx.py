@@ -26,7 +26,9 @@ def program() -> str | None:
 
 
 class Nginx:
-    def __init__(self, folder: Path, *, downloader: str, gateway: str, cache: Path) -> None:
+    def __init__(
+        self, folder: Path, *, downloader: str, gateway: str, cache: Path, site: str | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -34,6 +36,7 @@ class Nginx:
         for name, value in {
             "NGINX_LISTEN": f"127.0.0.1:{self.port}",
             "PORTAL_GATEWAY_URL": gateway,
+            "PORTAL_SITE_SERVER_URL": site or gateway,
             "PORTAL_DOWNLOADER_URL": downloader,
             "PORTAL_CACHE_DIR": str(cache),
         }.items():

@@ -1,22 +1,36 @@
 """Instances of the portal for the end-to-end tests."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.drivers.instance import Portal, started
+from tests.drivers.site.shared_instance import shared_instance
 
 
 @pytest.fixture(scope="session")
 def atlas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    """An instance with all 378 datasets of the Atlas imported and indexed."""
-    portal = started(tmp_path_factory.mktemp("atlas"))
+    """The instance, one for all workers, with the 378 datasets of the Atlas and the web site.
+
+    Tests read it; what they send must leave its records as they are.
+    """
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared-atlas"
+    with shared_instance(folder, _atlas) as portal:
+        yield portal
+
+
+def _atlas(folder: Path) -> Portal:
+    portal = started(folder, with_site=True)
     try:
         portal.done("import", "hoa", "--json", timeout=900)
         portal.done("wait", "--timeout", "600", timeout=700)
-        yield portal
-    finally:
+    except BaseException:
         portal.run("down")
+        raise
+    return portal
 
 
 @pytest.fixture(scope="module")

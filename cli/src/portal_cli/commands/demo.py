@@ -189,7 +189,7 @@ def _print_addresses(port: int, data: Path) -> None:
     lines = (
         "",
         "The Human Organ Atlas is ready.",
-        f"  portal      {site}/",
+        f"  web site    {site}/",
         f"  search API  {site}/api/Documents",
         f"  API manual  {site}/api/docs",
         "",

@@ -23,6 +23,9 @@ def up(
     detach: Annotated[
         bool, typer.Option("--detach", help="Run in the background; return when it is ready.")
     ] = False,
+    no_site: Annotated[
+        bool, typer.Option("--no-site", help="Start without the web site: the API alone.")
+    ] = False,
 ) -> None:
     """Start the whole portal on this machine.
 
@@ -30,13 +33,18 @@ def up(
     folder. Exit codes: 0 it ran or is ready, 1 it could not start, 2 wrong arguments, 130
     interrupted before it was ready.
     """
-    command = launcher_command(data, port=port, empty=empty, detach=detach)
+    command = launcher_command(data, port=port, empty=empty, detach=detach, no_site=no_site)
     sys.stdout.flush()
     os.execv(command[0], command)  # noqa: S606  # our own launcher; signals go directly to it
 
 
 def launcher_command(
-    data: Path, *, port: int, empty: bool = False, detach: bool = False
+    data: Path,
+    *,
+    port: int,
+    empty: bool = False,
+    detach: bool = False,
+    no_site: bool = False,
 ) -> list[str]:
     """Returns the command line that starts the launcher. Ends the command if there is none."""
     if find_spec("portal_local") is None:
@@ -53,4 +61,5 @@ def launcher_command(
         str(port),
         *(["--empty"] if empty else []),
         *(["--detach"] if detach else []),
+        *(["--no-site"] if no_site else []),
     ]

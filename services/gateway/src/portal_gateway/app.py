@@ -27,6 +27,7 @@ from portal_gateway.downloads.webhooks import Webhooks
 from portal_gateway.engine.client import Engine
 from portal_gateway.errors import BadRequest, ResourceNotFound
 from portal_gateway.http import responses
+from portal_gateway.http.site_proxy import SiteProxy
 from portal_gateway.labels.fields import FieldTable
 from portal_gateway.openapi import document
 from portal_gateway.overlays.loader import OverlayLoader
@@ -107,14 +108,14 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
     app.add_middleware(SearchApiMiddleware, api=api)
     app.add_middleware(
         CORSMiddleware,
-        allow_origins=[
-            "*"
-        ],  # every answer is public; without credentials nothing is a reader's own
+        allow_origins=["*"],  # all answers are public; without credentials none is a reader's own
         allow_methods=["GET", "HEAD", "POST", "DELETE", "OPTIONS"],
         allow_headers=["*"],
         expose_headers=EXPOSED_HEADERS,
         max_age=CORS_MAX_AGE_SECONDS,
     )
+    if settings.site_server_url:
+        app.add_middleware(SiteProxy, url=settings.site_server_url)
     app.openapi = partial(document.build_document, app)
     add_error_handlers(app)
     return app

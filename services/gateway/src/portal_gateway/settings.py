@@ -9,6 +9,7 @@ class GatewaySettings(Settings):
     meilisearch_key: SecretStr = SecretStr("")
     index_prefix: str = ""  # of index names, so that instances can share an engine
     downloader_url: str = "http://localhost:8003"
+    site_server_url: str | None = None  # forward the site's pages there; None: an ingress does
     smtp_host: str | None = None  # None: no e-mail is sent
     smtp_port: int = 25
     smtp_starttls: bool = False

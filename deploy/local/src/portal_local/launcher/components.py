@@ -138,13 +138,17 @@ def simulator_settings(
     return {name: value for name, value in settings.items() if not environment.get(name)}
 
 
+def site_url(gateway_port: int) -> str:
+    """Returns the public address of the portal."""
+    return os.environ.get("PORTAL_SITE_URL") or f"http://localhost:{gateway_port}"
+
+
 def services(layout: Layout, settings: Mapping[str, str], gateway_port: int) -> list[Component]:
     """Returns the five services. The gateway gets `gateway_port`, the others a free port."""
     ports = {name: gateway_port if name == "gateway" else free_port() for name in SERVICES}
-    site = os.environ.get("PORTAL_SITE_URL") or f"http://localhost:{gateway_port}"
     shared = {
         **settings,
-        "PORTAL_SITE_URL": site,
+        "PORTAL_SITE_URL": site_url(gateway_port),
         "PORTAL_INTAKE_ROOT": str(layout.intake_root(os.environ)),
         "PORTAL_DATA_DIR": str(layout.root.absolute()),
         "PORTAL_CACHE_DIR": os.environ.get("PORTAL_CACHE_DIR") or str(layout.cache),

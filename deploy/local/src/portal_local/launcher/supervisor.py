@@ -9,12 +9,19 @@ from collections.abc import Callable
 from typing import Any
 
 from portal_local.launcher import mongodb, rabbitmq
-from portal_local.launcher.components import Component, services, simulator_settings, simulators
+from portal_local.launcher.components import (
+    Component,
+    services,
+    simulator_settings,
+    simulators,
+    site_url,
+)
 from portal_local.launcher.external_servers import check_external_servers
 from portal_local.launcher.instance_lock import InstanceLock
 from portal_local.launcher.layout import Layout, make_private, operator_token, write_instance
 from portal_local.launcher.ports import NotStarted, check_port, wait_until
 from portal_local.launcher.processes import Child
+from portal_local.launcher.site import NoSite, site
 
 READY_SECONDS = 120
 WATCH_SECONDS = 0.5
@@ -41,8 +48,11 @@ def is_healthy(component: Component) -> bool:
 class Supervisor:
     """Runs one instance: servers, simulators and services."""
 
-    def __init__(self, layout: Layout, *, port: int, print_line: PrintLine) -> None:
+    def __init__(
+        self, layout: Layout, *, port: int, print_line: PrintLine, with_site: bool = True
+    ) -> None:
         self._layout = layout
+        self._with_site = with_site
         self._port = port
         self._print_line = print_line
         self._node: rabbitmq.Node | None = None
@@ -109,13 +119,26 @@ class Supervisor:
             "PORTAL_OPERATOR_TOKEN": operator_token(self._layout, os.environ),
         }
         self._declare_topology(settings)
-        portal = services(self._layout, settings, self._port)
+        web = self._site_components()
+        if web:
+            settings["PORTAL_SITE_SERVER_URL"] = web[0].url
+        portal = [*services(self._layout, settings, self._port), *web]
         for service in portal:
             self._launch(service)
         self._write_instance_file()
         for service in portal:
             self._wait_until_healthy(service)
         self._write_instance_file()
+
+    def _site_components(self) -> list[Component]:
+        """Returns the web site; an empty list if there is none, with a line that says why."""
+        if not self._with_site:
+            return []
+        try:
+            return [site(f"http://127.0.0.1:{self._port}", site_url(self._port))]
+        except NoSite as error:
+            self._print_line(f"starting without a web site: {error}")
+            return []
 
     def _start_servers(self) -> None:
         if not os.environ.get("PORTAL_AMQP_URL"):

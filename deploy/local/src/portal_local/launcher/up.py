@@ -39,11 +39,11 @@ def ready_lines(layout: Layout, port: int) -> list[str]:
     ]
 
 
-def run_in_foreground(layout: Layout, *, port: int, empty: bool) -> int:
+def run_in_foreground(layout: Layout, *, port: int, empty: bool, with_site: bool) -> int:
     """Runs the instance until SIGINT, SIGTERM or SIGHUP; returns the exit code."""
     signals = StopSignals()
     signals.install()
-    supervisor = Supervisor(layout, port=port, print_line=print_line)
+    supervisor = Supervisor(layout, port=port, print_line=print_line, with_site=with_site)
     is_ready = False
     try:
         supervisor.start(empty=empty)
@@ -70,7 +70,7 @@ def run_in_foreground(layout: Layout, *, port: int, empty: bool) -> int:
     return 0 if is_ready else EXIT_INTERRUPTED
 
 
-def start_detached(layout: Layout, *, port: int, empty: bool) -> int:
+def start_detached(layout: Layout, *, port: int, empty: bool, with_site: bool) -> int:
     """Starts the instance in the background; returns the exit code when it is ready.
 
     A signal meanwhile ends the instance: nothing goes on in the background.
@@ -79,7 +79,8 @@ def start_detached(layout: Layout, *, port: int, empty: bool) -> int:
     signals.install()
     log = layout.root / "portal.log"
     command = [sys.executable, "-m", "portal_local.launcher.up", "--data", str(layout.root),
-               "--port", str(port), *(["--empty"] if empty else [])]  # fmt: skip
+               "--port", str(port), *(["--empty"] if empty else []),
+               *([] if with_site else ["--no-site"])]  # fmt: skip
     process: subprocess.Popen[bytes] | None = None
     try:
         make_private(layout)
@@ -153,10 +154,16 @@ def main() -> int:
     parser.add_argument(
         "--detach", action="store_true", help="run in the background; return when it is ready"
     )
+    parser.add_argument("--no-site", action="store_true", help="start without the web site")
     chosen = parser.parse_args()
     os.umask(0o077)  # what an instance writes is for its owner alone
     run = start_detached if chosen.detach else run_in_foreground
-    return run(Layout(chosen.data), port=chosen.port, empty=chosen.empty)
+    return run(
+        Layout(chosen.data),
+        port=chosen.port,
+        empty=chosen.empty,
+        with_site=not chosen.no_site,
+    )
 
 
 if __name__ == "__main__":

@@ -1,1 +1,0 @@
-"""Makes what a dataset lacks: pyramid, previews and thumbnails."""

@@ -1,0 +1,22 @@
+import type { Profile } from "#lib/profile.ts";
+
+declare global {
+  namespace App {
+    interface Locals {
+      profile: Profile;
+      /** The gateway did not give its profile: pages use plain words. */
+      isDegraded: boolean;
+    }
+    interface Error {
+      /** Seconds until the same request may succeed, from Retry-After. */
+      retryAfter?: number;
+      /** The public part of a withdrawn record. */
+      tombstone?: import("#lib/gateway.ts").Problem;
+    }
+    interface PageData {
+      title?: string;
+    }
+  }
+}
+
+export {};

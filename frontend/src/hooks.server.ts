@@ -1,0 +1,34 @@
+import type { Handle, HandleServerError } from "@sveltejs/kit/hooks";
+
+import { GatewayError } from "#lib/gateway.ts";
+import { loadProfile, plainProfile } from "#lib/profile.ts";
+
+const HEADERS = {
+  "X-Content-Type-Options": "nosniff",
+  "Referrer-Policy": "strict-origin-when-cross-origin",
+  "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+  "Cross-Origin-Opener-Policy": "same-origin",
+};
+
+export const handle: Handle = async ({ event, resolve }) => {
+  event.locals.isDegraded = false;
+  try {
+    event.locals.profile = await loadProfile();
+  } catch (problem) {
+    if (!(problem instanceof GatewayError)) throw problem;
+    event.locals.profile = plainProfile;
+    event.locals.isDegraded = true;
+  }
+  const response = await resolve(event, { preload: ({ type }) => type === "js" || type === "css" });
+  for (const [name, value] of Object.entries(HEADERS)) response.headers.set(name, value);
+  return response;
+};
+
+/** Reports what failed on our side in one line; readers get a sentence. */
+export const handleError: HandleServerError = ({ kind, error, event }) => {
+  if (kind !== "unknown") return;
+  const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const { pathname } = event.url;
+  console.error(JSON.stringify({ level: "error", event: "page failed", path: pathname, reason }));
+  return { message: "The page could not be made." };
+};

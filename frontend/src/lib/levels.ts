@@ -1,0 +1,65 @@
+/** The sizes of a volume as a reader chooses among them, smallest first. Pure. */
+import type { components } from "#lib/api.d.ts";
+import { formatBytes, formatExactBytes, formatShape, formatVoxel } from "#lib/formats.ts";
+
+type Schemas = components["schemas"];
+
+export interface LevelView {
+  level: number;
+  voxelUm: number | null;
+  voxel: string;
+  sees: string;
+  shape: string;
+  bytes: { short: string; exact: string };
+  isOnline: boolean;
+  isFullSize: boolean;
+  /** The one to take first: small, and fine enough to recognise the place. */
+  isBest: boolean;
+  /** Folder of its files in the dataset, with a slash at the end. */
+  folder: string;
+}
+
+const START_BYTES = 50_000_000;
+
+/** What can be seen at a voxel size: the first entry that the size does not exceed. */
+export interface Sight {
+  up_to_um: number;
+  text: string;
+}
+
+/** Returns what can be seen with voxels of this size; an empty text if the profile does not say. */
+export function whatIsSeen(sights: readonly Sight[], voxelUm: number): string {
+  return (
+    [...sights].sort((a, b) => a.up_to_um - b.up_to_um).find((s) => voxelUm <= s.up_to_um)?.text ??
+    ""
+  );
+}
+
+/** Returns the levels, smallest first. `sights` are those of the organ. */
+export function levelViews(volume: Schemas["Volume"], sights: readonly Sight[]): LevelView[] {
+  const levels = [...volume.levels].sort((a, b) => b.level - a.level);
+  const finest = Math.min(...levels.map((level) => level.level));
+  const best = [...levels].reverse().find((one) => one.online && one.bytes <= START_BYTES);
+  return levels.map((one) => {
+    const voxelUm = one.voxel_um?.[0] ?? null;
+    return {
+      level: one.level,
+      voxelUm,
+      voxel: voxelUm === null ? `Level ${one.level}` : formatVoxel(voxelUm),
+      sees: voxelUm === null ? "" : whatIsSeen(sights, voxelUm),
+      shape: one.shape ? formatShape(one.shape) : "",
+      bytes: { short: formatBytes(one.bytes), exact: formatExactBytes(one.bytes) },
+      isOnline: one.online,
+      isFullSize: one.level === finest,
+      isBest: levels.length > 1 && one === best,
+      folder: folderOf(one.url, volume.pid),
+    };
+  });
+}
+
+/** Returns the folder below the dataset that an address of the volume names. */
+function folderOf(url: string, pid: string): string {
+  const path = decodeURIComponent(new URL(url, "http://localhost").pathname);
+  const start = `/data/${pid}/`;
+  return path.startsWith(start) ? path.slice(start.length) : "";
+}

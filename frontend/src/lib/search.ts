@@ -1,0 +1,67 @@
+/** Addresses of searches: the site's are those of the gateway's /api/search. All pure. */
+
+/** Ends of a range in a form without script: voxel.from and voxel.to become voxel=2..10. */
+const END = /^(.+)\.(from|to)$/;
+const KEPT = ["view"];
+
+/**
+ * Returns the canonical parameters of a form that has fields for the ends of ranges, or null if
+ * there are none and no empty fields, so that the address can stay as it is.
+ */
+export function joinRanges(given: URLSearchParams): URLSearchParams | null {
+  const joined = new URLSearchParams();
+  const ends = new Map<string, { from: string; to: string }>();
+  let isChanged = false;
+  for (const [name, value] of given) {
+    const end = END.exec(name);
+    if (end?.[1] && end[2]) {
+      const range = ends.get(end[1]) ?? { from: "", to: "" };
+      range[end[2] as "from" | "to"] = value.trim().replace(",", ".");
+      ends.set(end[1], range);
+      isChanged = true;
+    } else if (value.trim() === "") {
+      isChanged = true;
+    } else {
+      joined.append(name, value);
+    }
+  }
+  for (const [name, { from, to }] of ends) {
+    if (from || to) joined.append(name, `${from}..${to}`);
+  }
+  return isChanged ? joined : null;
+}
+
+/** Returns the parameters without one value of one parameter, on the first page. */
+export function withoutValue(given: URLSearchParams, name: string, value: string): URLSearchParams {
+  const left = new URLSearchParams();
+  for (const [key, content] of given) {
+    if (key !== "page" && !(key === name && content === value)) left.append(key, content);
+  }
+  return left;
+}
+
+/** Returns the parameters with one of them set to a value; null removes it. */
+export function withValue(
+  given: URLSearchParams,
+  name: string,
+  value: string | null,
+): URLSearchParams {
+  const changed = new URLSearchParams(given);
+  changed.delete(name);
+  if (name !== "page") changed.delete("page");
+  if (value !== null) changed.append(name, value);
+  return changed;
+}
+
+/** Returns what the gateway gets: everything but what is the site's own. */
+export function gatewayQuery(given: URLSearchParams): string {
+  const query = new URLSearchParams(given);
+  for (const name of KEPT) query.delete(name);
+  return query.toString();
+}
+
+/** Returns the address of a search. */
+export function searchAddress(parameters: URLSearchParams | string): string {
+  const query = parameters.toString();
+  return query ? `/search?${query}` : "/search";
+}

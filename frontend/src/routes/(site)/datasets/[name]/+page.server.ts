@@ -1,0 +1,47 @@
+import { redirect } from "@sveltejs/kit";
+
+import { organSights } from "#lib/profile.ts";
+import type { components } from "#lib/api.d.ts";
+import { cardView } from "#lib/cards.ts";
+import { loadCitations } from "#lib/citations.ts";
+import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
+import { levelViews } from "#lib/levels.ts";
+import { loadPlace } from "#lib/place.ts";
+import { readPositions, volumeView } from "#lib/volume.ts";
+
+import type { PageServerLoad } from "./$types";
+
+type Schemas = components["schemas"];
+
+export const load: PageServerLoad = async ({ params, url, fetch, locals }) => {
+  const path = `/api/records/${encodeURIComponent(params.name)}`;
+  const record = await orErrorPage(() => read<Schemas["RecordView"]>(fetch, path));
+  if (record.level !== "dataset" || record.name !== params.name) redirect(308, record.page);
+  const pid = encodeURIComponent(record.pid);
+  const [volume, overlay, history, citations] = await Promise.all([
+    orNothing(() => read<Schemas["Volume"]>(fetch, `/data/${pid}/volume`)),
+    orNothing(() => read<Schemas["Overlay"]>(fetch, `/api/records/${pid}/overlay`)),
+    orNothing(() => read<Schemas["History"]>(fetch, `/api/records/${pid}/history`)),
+    loadCitations(fetch, record.pid),
+  ]);
+  const view = volume ? volumeView(volume) : null;
+  const sights = organSights(locals.profile, record.card?.organ ?? null);
+  return {
+    record,
+    card: record.card ? cardView(record.card) : null,
+    volume: view,
+    positions: view ? readPositions(view, url.searchParams) : null,
+    levels: volume ? levelViews(volume, sights) : [],
+    zarr: volume ? { url: volume.url, version: volume.ome_zarr_version } : null,
+    place: overlay ? await loadPlace(fetch, record, overlay) : null,
+    citations,
+    history: history?.history ?? [],
+    related: {
+      overview: record.relations.overview ? cardView(record.relations.overview) : null,
+      zooms: record.relations.zooms.map(cardView),
+      siblings: record.relations.siblings.map(cardView),
+      donor: record.relations.same_donor.map(cardView),
+      similar: record.relations.similar.map(cardView),
+    },
+  };
+};

@@ -1,0 +1,47 @@
+import { redirect } from "@sveltejs/kit";
+
+import type { components } from "#lib/api.d.ts";
+import { cardView } from "#lib/cards.ts";
+import { GatewayError, orErrorPage, read } from "#lib/gateway.ts";
+import { gatewayQuery, joinRanges, searchAddress } from "#lib/search.ts";
+
+import type { PageServerLoad } from "./$types";
+
+type SearchPage = components["schemas"]["SearchPage"];
+
+export const load: PageServerLoad = async ({ url, fetch, locals }) => {
+  const joined = joinRanges(url.searchParams);
+  if (joined) redirect(303, searchAddress(joined));
+  const given = url.searchParams;
+  const sorts = locals.profile.sorts;
+  try {
+    const found = await read<SearchPage>(fetch, `/api/search?${gatewayQuery(given)}`);
+    return {
+      refused: null,
+      q: given.get("q") ?? "",
+      view: given.get("view") === "cards" ? ("cards" as const) : ("rows" as const),
+      address: given.toString(),
+      total: found.total,
+      page: found.page,
+      pages: found.pages,
+      first: (found.page - 1) * found.per_page + 1,
+      last: (found.page - 1) * found.per_page + found.rows.length,
+      sort: found.sort,
+      sorts,
+      words: found.words,
+      cards: found.rows.map(cardView),
+      facets: found.facets,
+      chips: found.chips,
+      corrections: found.corrections,
+      ignored: found.ignored_words,
+      drop: found.drop,
+      exports: found.exports,
+    };
+  } catch (problem) {
+    if (!(problem instanceof GatewayError) || problem.status !== 400) {
+      return orErrorPage(() => Promise.reject(problem));
+    }
+    // What was typed is refused: the page stays, with the reason beside the search box.
+    return { refused: problem.message, q: given.get("q") ?? "", address: given.toString() };
+  }
+};

@@ -1,0 +1,77 @@
+"""A reader with a real browser: pages, what the console says, accessibility by axe."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+
+PROGRAM = "/usr/bin/chromium"
+SWITCHES = [
+    "--no-sandbox",  # tests may run as root
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-gl=angle",  # WebGL in software, for the viewer
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+]
+AXE = Path(__file__).parents[3] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@dataclass
+class Reader:
+    """One reader: a page in a context of its own."""
+
+    context: BrowserContext
+    page: Page
+    errors: list[str] = field(default_factory=list[str])
+
+    @classmethod
+    @contextmanager
+    def opened(cls, browser: Browser, url: str, **options: Any) -> Iterator["Reader"]:
+        """Opens a reader and closes it; fails if the console had errors that no test expects."""
+        context = browser.new_context(base_url=url, reduced_motion="reduce", **options)
+        reader = cls(context, context.new_page())
+        reader.page.on("console", reader._note)
+        reader.page.on("pageerror", lambda error: reader.errors.append(str(error)))
+        try:
+            yield reader
+            assert reader.errors == []
+        finally:
+            context.close()
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def open(self, path: str) -> Page:
+        """Opens a page and waits until its script runs."""
+        self.page.goto(path)
+        if self.page.evaluate("typeof document.documentElement.dataset"):
+            self.settle()
+        return self.page
+
+    def settle(self) -> None:
+        """Waits until the script of the page runs and its pictures are there."""
+        self.page.wait_for_load_state("networkidle")
+
+    def violations(self) -> list[str]:
+        """Returns what axe finds, a line for each element."""
+        self.page.evaluate(AXE.read_text("utf-8"))
+        run = "tags => axe.run({runOnly: {type: 'tag', values: tags}})"
+        found: dict[str, Any] = self.page.evaluate(run, AXE_TAGS)
+        return [
+            f"{v['id']}: {node['html'][:150]} {node.get('failureSummary', '')[:200]}"
+            for v in found["violations"]
+            for node in v["nodes"]
+        ]
+
+    def scrolls_sideways(self) -> bool:
+        """Returns whether the page is wider than its window."""
+        script = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+        return bool(self.page.evaluate(script))

@@ -1,0 +1,46 @@
+"""A real browser on the web site of the shared instance."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.drivers.instance import Portal
+from tests.drivers.site.browser import PROGRAM, SWITCHES, Reader
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not Path(PROGRAM).exists():
+        pytest.skip("Chromium is not installed: deploy/get-tools installs it")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=PROGRAM, args=SWITCHES)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def context(browser: Browser, atlas: Portal) -> Iterator[BrowserContext]:
+    opened = browser.new_context(base_url=atlas.url, reduced_motion="reduce")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+@pytest.fixture
+def reader(browser: Browser, atlas: Portal) -> Iterator[Reader]:
+    """A reader with script; a test that ends with errors in the console fails."""
+    with Reader.opened(browser, atlas.url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def plain_reader(browser: Browser, atlas: Portal) -> Iterator[Reader]:
+    """A reader without script."""
+    with Reader.opened(browser, atlas.url, java_script_enabled=False) as opened:
+        yield opened
