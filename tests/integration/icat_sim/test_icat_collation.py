@@ -34,3 +34,24 @@ def test_an_exact_collation_tells_them_apart(start: Callable[..., IcatSimulator]
     for name in ("Gain", "gain"):
         client.new("Facility", name=name).create()
     assert client.search("SELECT f.name FROM Facility f WHERE f.name = 'gain'") == ["gain"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "count"),
+    [("grosse-like", 1), ("GR_SSE-l%", 1), ("gró%-LIKE", 1), ("grösse-like ", 0)],
+)
+def test_like_ignores_case_and_accents_but_not_spaces(
+    client: icat.Client, pattern: str, count: int
+) -> None:
+    if not client.search("SELECT f FROM Facility f WHERE f.name = 'GRÖSSE-like'"):
+        client.new("Facility", name="GRÖSSE-like").create()
+    query = f"SELECT f.name FROM Facility f WHERE f.name LIKE '{pattern}'"  # noqa: S608
+    assert len(client.search(query)) == count
+
+
+def test_like_compares_exactly_with_an_exact_collation(start: Callable[..., IcatSimulator]) -> None:
+    client = start("--collation", "exact").client()
+    client.new("Facility", name="Größe_1").create()
+    for pattern, count in (("Größe!_%", 1), ("größe!_%", 0), ("Grosse%", 0)):
+        query = f"SELECT f.name FROM Facility f WHERE f.name LIKE '{pattern}' ESCAPE '!'"  # noqa: S608
+        assert len(client.search(query)) == count

@@ -48,6 +48,7 @@ def names(client: icat.Client, name: str = "-") -> list[str]:
         ({"fault": "bare_fault"}, ICATError, False),
         ({"fault": "unknown_type"}, KeyError, False),
         ({"fault": "error"}, icat.ICATInternalError, False),
+        ({"fault": "lock_wait", "seconds": 0}, icat.ICATInternalError, False),
         ({"fault": "error", "type": "NOT_IMPLEMENTED"}, icat.ICATNotImplementedError, False),
         ({"fault": "error", "type": "INSUFFICIENT_PRIVILEGES"}, icat.ICATPrivilegesError, False),
     ],
@@ -147,7 +148,6 @@ def test_an_invalid_fault_is_refused(server: IcatSimulator, order: bytes, reason
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b"", b"not XML"),
         (b"<a/>", b"not a SOAP 1.1 envelope"),
         (b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', b"document type"),
     ],
@@ -158,6 +158,12 @@ def test_what_is_not_soap_is_refused(server: IcatSimulator, body: bytes, reason:
     with refused.value as answer:
         assert answer.code == 400
         assert reason in answer.read()
+
+
+def test_a_control_character_is_refused_without_detail(client: icat.Client) -> None:
+    with pytest.raises(ICATError, match="Failed to copy a message") as refused:
+        client.new("Facility", name="ctrl \x01").create()
+    assert refused.value.type is None
 
 
 def test_one_connection_carries_many_requests(server: IcatSimulator) -> None:

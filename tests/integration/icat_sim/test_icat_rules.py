@@ -247,8 +247,9 @@ def test_deleting_needs_the_right_on_all_that_goes_with_it(guarded: Guarded) -> 
 @pytest.mark.parametrize(
     ("flags", "what", "reason"),
     [
-        ("X", "Dataset", "crudFlags"),
-        ("R", "Organ", "Organ is not an entity type"),
+        ("X", "Dataset", "CRUD value X"),
+        ("R", None, "'what' must not be null"),
+        ("R", "Organ", "determine type of Organ"),
         ("R", "SELECT d FROM Dataset d WHERE", "unexpected the end"),
         ("R", "SELECT d, d.type FROM Dataset d", "selects one bean"),
         ("R", "SELECT COUNT(d) FROM Dataset d", "selects one bean"),

@@ -70,7 +70,7 @@ ALL = ["brain", "heart", "lung"]
         ("o.datafiles IS NOT EMPTY", ["heart", "lung"]),
         ("o.startDate >= {ts 2024-02-01 00:00:00}", ["heart", "lung"]),
         ("o.startDate < '2024-02-01'", ["brain"]),
-        ("o.startDate BETWEEN '2024-01-15 00:00:00' AND '2024-02-15T00:00:00Z'", ["heart"]),
+        ("o.startDate BETWEEN '2024-01-15 00:00:00' AND '2024-02-15 00:00:00+00:00'", ["heart"]),
         ("o.startDate > CURRENT_TIMESTAMP", []),
         ("o.createId = :user", ALL),
         ("o.fileSize = 0 AND ABS(-1) = 1 AND o.id > -5 AND 1 + 2 * 3 = 7", ALL),
@@ -110,7 +110,7 @@ def test_conditions_choose_datasets(organs: Archive, condition: str, names: list
         (("SELECT p.stringValue FROM DatasetParameter p JOIN p.dataset o WHERE {in}"
           " AND p.stringValue LIKE '100!%!_o''%' ESCAPE '!'"), ["100%_o'hare\\"]),
         (("SELECT pt.name FROM ParameterType pt WHERE pt.facility.id = {fac}"
-          " AND pt.valueType = STRING"), ["note"]),
+          " AND pt.valueType = org.icatproject.ParameterValueType.STRING"), ["note"]),
         (("SELECT pt.valueType FROM ParameterType pt WHERE pt.facility.id = {fac}"
           " AND pt.valueType = org.icatproject.ParameterValueType.NUMERIC"), ["NUMERIC"]),
         ("Dataset.name ORDER BY name [investigation.id = {inv}]", ["brain", "heart", "lung"]),
@@ -224,7 +224,11 @@ def test_an_answer_above_the_limit_is_refused(start: Callable[..., IcatSimulator
         "SELECT o FROM Dataset o WHERE o.name = 'x",
         "SELECT o FROM Dataset o WHERE o.name = heart",
         "SELECT o FROM Dataset o WHERE o.datafiles = 1",
-        "SELECT o FROM Dataset o WHERE o.startDate > 'yesterday'",
+        "SELECT o FROM Dataset o WHERE o.complete",
+        "SELECT p FROM ParameterType p WHERE p.valueType = STRING",
+        "SELECT p FROM ParameterType p WHERE p.valueType = ParameterValueType.STRING",
+        "SELECT p FROM ParameterType p WHERE p.valueType = org.icatproject.core.entity.X.STRING",
+        "SELECT p FROM ParameterType p WHERE p.valueType = org.icatproject.ParameterValueType.NONE",
         "SELECT o FROM Dataset o WHERE o.startDate > 5",
         "SELECT o FROM Dataset o WHERE o.name IS EMPTY",
         "SELECT o FROM Dataset o WHERE COUNT(o) = 1",
@@ -254,3 +258,18 @@ def test_an_invalid_query_is_a_bad_parameter(client: icat.Client, query: str) ->
     with pytest.raises(icat.ICATParameterError) as refused:
         client.search(query)
     assert refused.value.message
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "o.dataset.startDate > 'yesterday'",
+        "o.dataset.startDate = '2024-01-01T00:00:00Z'",
+        "o.type.valueType = 'STRING'",
+    ],
+)
+def test_text_of_another_kind_is_an_internal_error_as_in_icat(
+    client: icat.Client, condition: str
+) -> None:
+    with pytest.raises(icat.ICATInternalError, match="Exception Description"):
+        client.search(f"SELECT o FROM DatasetParameter o WHERE {condition}")  # noqa: S608

@@ -53,7 +53,8 @@ def test_the_authenticators_list_their_credentials(client: icat.Client) -> None:
     [
         ("simple", {"username": "root", "password": "wrong"}, "The username and password do not"),
         ("simple", {"username": "nobody", "password": "root"}, "The username and password do not"),
-        ("simple", {}, "The username and password do not match"),
+        ("simple", {}, "username cannot be null or empty"),
+        ("simple", {"username": "root"}, "password cannot be null or empty"),
         ("ldap", {"username": "root", "password": "root"}, "mnemonic ldap not recognised"),
     ],
 )

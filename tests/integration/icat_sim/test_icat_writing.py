@@ -58,7 +58,7 @@ def test_a_nested_create_that_fails_leaves_nothing(archive: Archive) -> None:
 
 def test_a_second_bean_with_the_same_key_is_refused(archive: Archive) -> None:
     archive.dataset("heart").create()
-    key = f"investigation = 'id:{archive.investigation.id}', name = 'heart'"
+    key = f"investigation = 'Investigation:{archive.investigation.id}', name = 'heart'"
     with pytest.raises(icat.ICATObjectExistsError, match=f"Dataset exists with {key}"):
         archive.dataset("heart", type=None).create()
 
@@ -80,7 +80,7 @@ def test_the_outermost_bean_is_diagnosed(
 
 def test_a_reference_to_nothing_is_an_internal_error(archive: Archive) -> None:
     nowhere = archive.new("DatasetType", id=999_999)
-    with pytest.raises(icat.ICATInternalError, match="FOREIGN KEY"):
+    with pytest.raises(icat.ICATInternalError, match="marked cascade PERSIST: DatasetType:999999"):
         archive.dataset("heart", type=nowhere).create()
     unsaved = archive.new("DatasetType", name="new")
     with pytest.raises(icat.ICATInternalError, match="never created"):
@@ -103,7 +103,7 @@ def test_parameters_must_suit_their_type(archive: Archive) -> None:
         r"has value liver not in allowed set \[heart\]": (organ, {"stringValue": "liver"}),
         "Parameter of type private is not applicable to a Dataset": (private, {}),
         "Type of parameter is not set": (None, {"numericValue": 1.0}),
-        "Parameter of type None is not applicable": (
+        "Parameter of type null is not applicable": (
             archive.new("ParameterType", id=energy.id),
             {},
         ),
@@ -147,6 +147,20 @@ def test_a_wrong_update_changes_nothing(archive: Archive) -> None:
     with pytest.raises(icat.ICATValidationError, match="Dataset: name cannot be null"):
         lung.update()
     assert archive.search(query)[0].name == "lung"
+
+
+def test_an_update_without_a_relation_of_the_key_is_an_internal_error(archive: Archive) -> None:
+    archive.dataset("heart").create()
+    [volume] = archive.search("SELECT o FROM Dataset o WHERE o.investigation.id = {inv}")
+    reason = f"VALIDATION .*Attempt to set field investigation of Dataset:{volume.id} to null"
+    with pytest.raises(icat.ICATInternalError, match=reason):
+        volume.update()
+
+
+def test_a_delete_that_fails_has_the_offset_of_its_bean(archive: Archive) -> None:
+    with pytest.raises(icat.ICATNoObjectError) as refused:
+        archive.client.delete(archive.new("Dataset", id=999999))
+    assert refused.value.offset == 0
 
 
 def test_delete_removes_all_children(archive: Archive) -> None:

@@ -4,6 +4,7 @@ import argparse
 import json
 import logging
 import signal
+import ssl
 import sys
 import threading
 from pathlib import Path
@@ -38,15 +39,19 @@ def main() -> None:
             strict_nested=options.strict_nested_errors,
         ),
     )
-    server = IcatServer((options.host, options.port), service, xsd(schema), latency=options.latency)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if options.certificate else None
+    if tls:
+        tls.load_cert_chain(options.certificate)
+    address = (options.host, options.port)
+    server = IcatServer(address, service, xsd(schema), latency=options.latency, tls=tls)
 
     def end(_signal: int, _frame: object) -> None:
         threading.Thread(target=server.shutdown).start()
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    address = f"http://{options.host}:{server.server_address[1]}"
-    sys.stdout.write(json.dumps({"listening": address}) + "\n")
+    url = f"{server.scheme}://{options.host}:{server.server_address[1]}"
+    sys.stdout.write(json.dumps({"listening": url}) + "\n")
     sys.stdout.flush()
     with server:
         server.serve_forever(poll_interval=0.1)
@@ -90,6 +95,12 @@ def _arguments() -> argparse.ArgumentParser:
         "--count-triggers",
         action="store_true",
         help="the database counts files and bytes, as with the optional triggers of ICAT",
+    )
+    parser.add_argument(
+        "--certificate",
+        type=Path,
+        metavar="FILE",
+        help="serve TLS with this certificate and its private key (PEM)",
     )
     parser.add_argument(
         "--restore-seconds",

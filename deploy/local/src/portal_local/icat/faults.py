@@ -15,6 +15,7 @@ FAULTS = frozenset(
     {
         "http",
         "slow",
+        "lock_wait",
         "error",
         "unknown_type",
         "bare_fault",

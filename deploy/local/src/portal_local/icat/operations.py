@@ -200,6 +200,7 @@ class IcatService:
     def _update_one(self, connection: sqlite3.Connection, record: Record, user: str) -> None:
         """Updates a bean; a new parent needs the rights to delete it here and create it there."""
         bean, number = record.bean, existing_id(connection, record)
+        self._writer.require_key(record)
         gate = self._rights.gate(connection, user)
         changed = self._writer.changes(connection, record)
         moves = any(field.relation == "ONE" and field.name in bean.key for field in changed)
@@ -213,7 +214,8 @@ class IcatService:
     def _delete(self, node: Node) -> list[str]:
         record = self._decoder.decode(node.first("bean"))
         with self._store.write_transaction() as connection:
-            self._delete_one(connection, record, self._user(connection, node))
+            user = self._user(connection, node)
+            self._delete_all(connection, [record], user)
         return []
 
     def _delete_one(self, connection: sqlite3.Connection, record: Record, user: str) -> None:
@@ -226,13 +228,15 @@ class IcatService:
     def _delete_many(self, node: Node) -> list[str]:
         records = [self._decoder.decode(bean) for bean in node.every("beans")]
         with self._store.write_transaction() as connection:
-            user = self._user(connection, node)
-            for offset, record in enumerate(records):
-                try:
-                    self._delete_one(connection, record, user)
-                except IcatError as error:
-                    raise IcatError(error.kind, error.message, offset) from error
+            self._delete_all(connection, records, self._user(connection, node))
         return []
+
+    def _delete_all(self, connection: sqlite3.Connection, records: list[Record], user: str) -> None:
+        for offset, record in enumerate(records):
+            try:
+                self._delete_one(connection, record, user)
+            except IcatError as error:
+                raise IcatError(error.kind, error.message, offset) from error
 
     def _get(self, node: Node) -> list[str]:
         number = long(node.string("primaryKey") or "")

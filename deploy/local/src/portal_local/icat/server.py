@@ -7,7 +7,8 @@
 - `{"delete_all": true}` deletes all records and sessions, as if the server were new;
 - `{"faults": [{"fault": NAME, "count": N, "operation": "create", …}]}` makes the next N calls (of
   that operation, if given) fail: `http` (answers `status`, else 503), `slow` (waits
-  `seconds`, then answers), `error` (an ICAT error of `type`, else INTERNAL, with `message`),
+  `seconds`, then answers), `lock_wait` (waits `seconds`, then answers that a lock of the database
+  timed out), `error` (an ICAT error of `type`, else INTERNAL, with `message`),
   `unknown_type` (an ICAT error of a type no client knows), `bare_fault` (a SOAP fault without
   detail), `html` (200 and a web page), `truncate` (half the answer), `drop_before` (the connection
   ends, nothing was done), `drop_after` (the connection ends, all was done).
@@ -19,6 +20,7 @@ import json
 import logging
 import re
 import socket
+import ssl
 import sys
 import time
 from collections.abc import Callable
@@ -32,6 +34,7 @@ from urllib.parse import urlsplit
 from typing_extensions import override
 
 from portal_local.icat import faults
+from portal_local.icat.beans.database_errors import LOCK_WAIT
 from portal_local.icat.errors import IcatError
 from portal_local.icat.faults import Fault, FaultInjector
 from portal_local.icat.ids import http as ids
@@ -66,13 +69,24 @@ class IcatServer(ThreadingMixIn, TCPServer):
     request_queue_size = 128
 
     def __init__(
-        self, address: tuple[str, int], service: IcatService, xsd: str, *, latency: float = 0.0
+        self,
+        address: tuple[str, int],
+        service: IcatService,
+        xsd: str,
+        *,
+        latency: float = 0.0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.service = service
         self.xsd = xsd.encode()
         self.latency = latency
         self.injector = FaultInjector()
         super().__init__(address, Handler)
+        self.scheme = "https" if tls else "http"
+        if tls:  # the handshake is made by the connection's own thread
+            self.socket = tls.wrap_socket(
+                self.socket, server_side=True, do_handshake_on_connect=False
+            )
 
     @override
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -82,6 +96,8 @@ class IcatServer(ThreadingMixIn, TCPServer):
         """Answers one SOAP request, with the fault that is pending for it."""
         try:
             operation = soap.parse_request(body)
+        except soap.NotXml:
+            return Reply(500, soap.bare_fault("Failed to copy a message"))  # as Payara answers
         except soap.NotSoap as error:
             return _text(400, str(error))
         time.sleep(self.latency)
@@ -101,12 +117,13 @@ class IcatServer(ThreadingMixIn, TCPServer):
 
 def _reply_instead(fault: Fault) -> Reply | None:
     """Returns the reply of a fault that prevents the operation."""
-    if fault.fault == "slow":
+    if fault.fault in {"slow", "lock_wait"}:
         time.sleep(fault.seconds)
     error = IcatError(fault.type, fault.message)
     instead = {
         "http": Reply(fault.status, b"", "text/html"),
         "error": Reply(500, soap.fault(error)),
+        "lock_wait": Reply(500, soap.fault(IcatError("INTERNAL", LOCK_WAIT))),
         "unknown_type": Reply(500, soap.fault(error, kind="SURPRISE")),
         "bare_fault": Reply(500, soap.bare_fault(fault.message)),
         "html": Reply(200, _LOGIN_PAGE, "text/html"),
@@ -220,7 +237,7 @@ class Handler(BaseHTTPRequestHandler):
         host = self.headers.get("Host") or "{}:{}".format(*self.server.server_address[:2])
         if not _HOST.fullmatch(host):
             return _text(400, "Host: not a host name with a port\n")
-        return answer(f"http://{host}")
+        return answer(f"{self.server.scheme}://{host}")
 
     def _inject_faults(self, body: bytes) -> Reply:
         try:

@@ -27,13 +27,16 @@ class Sessions:
     @property
     def authenticators(self) -> list[str]:
         """Mnemonics of the authenticators: the part before the slash in the names of users."""
-        return sorted({name.partition("/")[0] for name in self._passwords})
+        return list(dict.fromkeys(name.partition("/")[0] for name in self._passwords))
 
     def login(
         self, connection: sqlite3.Connection, plugin: str | None, credentials: Mapping[str, str]
     ) -> str:
         if plugin not in self.authenticators:
             raise IcatError("SESSION", f"Authenticator mnemonic {plugin} not recognised")
+        for name in ("username", "password"):
+            if not credentials.get(name):
+                raise IcatError("SESSION", f"{name} cannot be null or empty.")
         user = f"{plugin}/{credentials.get('username', '')}"
         expected = self._passwords.get(user)
         given = credentials.get("password", "")

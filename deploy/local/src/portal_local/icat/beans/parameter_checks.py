@@ -15,7 +15,7 @@ def applicability_error(record: Record) -> IcatError | None:
     parent = record.bean.name.removesuffix("Parameter")
     if not kind.values.get(f"applicableTo{parent}"):
         article = "an" if parent[0] in "AEIOU" else "a"
-        name = kind.values.get("name")
+        name = kind.values.get("name") or "null"
         return invalid(f"Parameter of type {name} is not applicable to {article} {parent}")
     return None
 

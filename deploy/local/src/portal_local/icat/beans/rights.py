@@ -46,10 +46,12 @@ class Rights:
 
     def _check_rule(self, row: dict[str, Value]) -> None:
         flags, what = row["crudFlags"], row["what"]
+        if what is None:
+            raise bad_parameter("'what' must not be null")
         if not isinstance(flags, str) or not isinstance(what, str):
             return  # a null, which is refused as in any bean
         if not flags or not set(flags.upper()) <= set("CRUD"):
-            raise bad_parameter(f"crudFlags value {flags!r} is invalid: it takes C, R, U and D")
+            raise bad_parameter(f"CRUD value {flags} contains false")  # as ICAT writes it
         rule_target = self._planner.rule_target(what, "")
         if rule_target.attribute is not None and flags.upper() != "U":
             raise bad_parameter("a rule about an attribute takes the crudFlags U and no other")

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from portal_local.icat.beans import parameter_checks
+from portal_local.icat.beans import database_errors, parameter_checks
 from portal_local.icat.beans.decoder import Record
 from portal_local.icat.errors import IcatError, invalid
 from portal_local.icat.schema.schema import Bean, Field, Schema
@@ -28,7 +28,10 @@ Checks = Mapping[str, Callable[[dict[str, Value]], None]]
 
 @dataclass
 class _Refused(Exception):
-    """The row of `record` could not be written; `reason`: the error of our own checks."""
+    """The row of `record` could not be written.
+
+    `message` is how ICAT reports it from inside a tree, `reason` the error of our own checks.
+    """
 
     record: Record
     row: dict[str, Value]
@@ -75,15 +78,19 @@ class Writer:
             problem = parameter_checks.applicability_error(record) or parameter_checks.value_error(
                 connection, record
             )
-        problem = problem or _invalid_value(bean, row)
         if problem is not None:
-            raise _Refused(record, row, problem.message, problem)
+            message = f"class org.icatproject.core.IcatException {problem.message}"
+            raise _Refused(record, row, message, problem)
+        if field := _invalid_field(bean, row):
+            message = database_errors.invalid_value(field, row[field.column])
+            raise _Refused(record, row, message, _invalid_value(bean, row))
         user, now = author
         values = (user, now, user, now, *row.values())
         try:
             number = connection.execute(self._inserts[bean.name], values).lastrowid or 0
         except sqlite3.IntegrityError as error:
-            raise _Refused(record, row, str(error)) from error
+            message = database_errors.refused_row(connection, bean, row, error)
+            raise _Refused(record, row, message) from error
         for name, children in record.manys.items():
             inverse = bean.fields[name].inverse
             for child in children:
@@ -105,6 +112,16 @@ class Writer:
     def _check(self, bean: Bean, row: dict[str, Value]) -> None:
         if bean.name in self._checks:
             self._checks[bean.name](row)
+
+    def require_key(self, record: Record) -> None:
+        """Raises INTERNAL, as ICAT does, for an update that unsets a relation of the key."""
+        for name in record.bean.key:
+            if record.bean.fields[name].relation == "ONE" and name not in record.ones:
+                raise IcatError(
+                    "INTERNAL",
+                    f"VALIDATION org.icatproject.core.IcatException: Attempt to set field {name}"
+                    f" of {record.bean.name}:{record.id} to null",
+                )
 
     def changes(self, connection: sqlite3.Connection, record: Record) -> list[Field]:
         """Returns the fields that an update with this record would change."""
@@ -133,7 +150,8 @@ class Writer:
         try:
             connection.execute(f'UPDATE "{bean.name}" SET {columns} WHERE id = ?', values)  # noqa: S608
         except sqlite3.IntegrityError as error:
-            raise _internal_error(_Refused(record, row, str(error))) from error
+            message = database_errors.refused_row(connection, bean, row, error)
+            raise _internal_error(_Refused(record, row, message)) from error
 
     def deletions(self, connection: sqlite3.Connection, record: Record) -> dict[str, set[int]]:
         """Returns the ids, by bean name, of the bean and all that is deleted with it."""
@@ -217,12 +235,21 @@ def _unsaved_reference(record: Record, parent: dict[str, Value]) -> IcatError | 
 
 
 def _invalid_value(bean: Bean, row: dict[str, Value]) -> IcatError | None:
+    field = _invalid_field(bean, row)
+    if field is None:
+        return None
+    if row[field.column] is None:
+        return invalid(f"{bean.name}: {field.name} cannot be null.")
+    return invalid(f"{bean.name}: {field.name} cannot have length > {field.length}")
+
+
+def _invalid_field(bean: Bean, row: dict[str, Value]) -> Field | None:
     for field in bean.written:
         value = row[field.column]
         if value is None and field.required:
-            return invalid(f"{bean.name}: {field.name} cannot be null.")
+            return field
         if field.length and isinstance(value, str) and len(value) > field.length:
-            return invalid(f"{bean.name}: {field.name} cannot have length > {field.length}")
+            return field
     return None
 
 
@@ -239,7 +266,7 @@ def _duplicate(
     if connection.execute(query, values).fetchone() is None:
         return None
     shown = ", ".join(
-        f"{field.name} = '{'id:' if field.relation == 'ONE' else ''}{value}'"
+        f"{field.name} = '{f'{field.type}:' if field.relation == 'ONE' else ''}{value}'"
         for field, value in zip(fields, values, strict=True)
     )
     return IcatError("OBJECT_ALREADY_EXISTS", f"{bean.name} exists with {shown}")
@@ -248,13 +275,8 @@ def _duplicate(
 def _internal_error(refused: _Refused) -> IcatError:
     if refused.reason is not None and refused.reason.kind == "INTERNAL":
         return refused.reason
-    if refused.reason is not None and refused.record.bean.is_parameter:
-        return IcatError("INTERNAL", f"class org.icatproject.core.IcatException {refused.message}")
-    return IcatError(
-        "INTERNAL",
-        f"Unexpected DB response class jakarta.persistence.PersistenceException {refused.message}",
-    )
+    return IcatError("INTERNAL", refused.message)
 
 
 def _now() -> int:
-    return time.time_ns() // 1_000_000
+    return int(time.time()) * 1000  # the columns have whole seconds

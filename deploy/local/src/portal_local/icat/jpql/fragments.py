@@ -1,10 +1,11 @@
 """Compiles expressions to SQL; every value a client sent becomes a parameter."""
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from portal_local.icat.errors import bad_parameter
+from portal_local.icat.errors import IcatError, bad_parameter
 from portal_local.icat.jpql import syntax
 from portal_local.icat.jpql.scope import Scope
 from portal_local.icat.schema.schema import Bean, Schema
@@ -13,6 +14,11 @@ from portal_local.icat.schema.values import Value, Values
 CONDITION = "condition"
 ENTITY = "entity"
 _NUMBERS = frozenset({"Long", "Integer", "Double"})
+_ENUM_PREFIX = ("org", "icatproject")
+_ENUM_PARTS = 4
+_DATE_TEXT = re.compile(  # as in ICAT, no `T` and no `Z`
+    r"\s*\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d:\d\d)?)?\s*", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ class Compiler:
 
     def condition(self, expression: syntax.Expression) -> Fragment:
         fragment = self.compile(expression)
-        if fragment.type not in {CONDITION, "boolean"}:
+        if fragment.type != CONDITION:
             raise bad_parameter("a condition is expected, not a value")
         return fragment
 
@@ -87,12 +93,21 @@ class Compiler:
         return _combine(f"{function}({distinct}{{}})", [operand], kind)
 
     def _path(self, path: syntax.Path) -> Fragment:
-        if not self._scope.knows(path) and path.names[-1] in self._schema.enum_constants:
-            return _literal(syntax.Constant(path.names[-1]))
+        if path.names[:2] == _ENUM_PREFIX and not self._scope.knows(path):
+            return self._enum(path.names)
         end = self._scope.end(path)
         kind = ENTITY if end.field is None else end.field.type
         sources = (Source(end.bean, end.id),)
         return Fragment(end.column, (), kind, bean=end.bean, sources=sources)
+
+    def _enum(self, names: tuple[str, ...]) -> Fragment:
+        """Compiles `org.icatproject.ParameterValueType.NUMERIC`."""
+        literal = ".".join(names)
+        if len(names) != _ENUM_PARTS:
+            raise bad_parameter(f"Enum literal {literal} must contain exactly 4 parts")
+        if names[3] not in self._schema.enums.get(names[2], ()):
+            raise bad_parameter(f"Enum literal {literal} is not known")
+        return Fragment("?", (names[3],), names[2])
 
     def _timestamp(self, timestamp: syntax.Timestamp) -> Fragment:
         return Fragment("?", (self._milliseconds(timestamp.text),), "Date")
@@ -188,6 +203,13 @@ class Compiler:
         """Compiles the expressions; strings become dates if one of them is a date."""
         parts = [self.compile(expression) for expression in expressions]
         types = {part.type for part in parts}
+        if types & self._schema.enums.keys() and any(part.literal is not None for part in parts):
+            raise IcatError(
+                "INTERNAL",
+                "\nException Description: Query failed to prepare, unexpected error occurred:"
+                " [java.lang.ClassCastException: class java.lang.String cannot be cast to class"
+                " java.lang.Enum].",
+            )
         if CONDITION in types or (ENTITY in types and len(types) > 1):
             raise bad_parameter("a bean or a condition cannot be compared with a value")
         return [self._as_date(part) for part in parts] if "Date" in types else parts
@@ -197,6 +219,12 @@ class Compiler:
             return part
         if part.literal is None:
             raise bad_parameter("a date can be compared only with a date")
+        if not _DATE_TEXT.fullmatch(part.literal):
+            raise IcatError(
+                "INTERNAL",
+                f"\nException Description: The object [{part.literal}], of class [class"
+                " java.lang.String], could not be converted to [class java.sql.Timestamp].",
+            )
         return Fragment("?", (self._milliseconds(part.literal),), "Date")
 
 
@@ -211,7 +239,7 @@ def _combine(template: str, parts: Sequence[Fragment], kind: str = CONDITION) ->
 
 
 def _now(_: syntax.Now) -> Fragment:
-    return Fragment("?", (time.time_ns() // 1_000_000,), "Date")
+    return Fragment("?", (int(time.time()) * 1000,), "Date")
 
 
 def _literal(literal: syntax.Constant) -> Fragment:

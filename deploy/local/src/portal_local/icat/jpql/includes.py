@@ -25,14 +25,18 @@ def _path_includes(schema: Schema, query: Query, bean: Bean) -> IncludeTree:
     for include in query.includes:
         head, *steps = include.path
         if not steps:
-            raise bad_parameter(f"INCLUDE {head}: a path with a dot is expected")
+            raise bad_parameter(f"Path {head} must contain a '.'")
         if head not in variables:
-            raise bad_parameter(f"{head} is not a variable of the INCLUDE clause")
+            raise bad_parameter(
+                f"variable {head.upper()} mentioned in INCLUDE clause is not defined"
+            )
         here, branch = variables[head]
         for index, name in enumerate(steps):
             field = here.fields.get(name)
             if field is None or field.relation == "ATTRIBUTE":
-                raise bad_parameter(f"{here.name} has no relation {name} to include")
+                raise bad_parameter(
+                    f"Problem with INCLUDE clause: {name} is not a field of {here.name}"
+                )
             if name in branch and index == len(steps) - 1:
                 raise bad_parameter(f"INCLUDE clause contains redundant path to {name}")
             branch = branch.setdefault(name, {})
@@ -52,7 +56,7 @@ def _bean_includes(schema: Schema, includes: Sequence[Include], bean: Bean) -> I
     while waiting:
         for path in waiting:
             if len(path) != 1 or path[0] not in schema.beans:
-                raise bad_parameter(f"INCLUDE {'.'.join(path)}: no such entity type")
+                raise bad_parameter(f"{'.'.join(path)} is not an ICAT entity")
             if _attach(schema.beans[path[0]], reached):
                 waiting.remove(path)
                 break

@@ -64,7 +64,7 @@ class Planner:
         query = parse_get(text)
         bean = self._schema.beans.get(query.bean)
         if bean is None:
-            raise bad_parameter(f"{query.bean} is not an entity type")
+            raise bad_parameter(f"{query.bean} is not an ICAT entity")
         return bean, include_tree(self._schema, query, bean, by_bean=not query.variable)
 
     def search(self, text: str, user: str, max_rows: int, readable: Readable) -> Plan:

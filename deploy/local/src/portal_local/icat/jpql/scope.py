@@ -43,13 +43,14 @@ class Scope:
     def bean(self, name: str) -> Bean:
         bean = self._schema.beans.get(name)
         if bean is None:
-            raise bad_parameter(f"{name} is not an entity type")
+            raise bad_parameter(f"No information to determine type of {name} in the FROM clause")
         return bean
 
     def variable(self, name: str) -> Place:
         place = self._variables.get(name)
         if place is None:
-            raise bad_parameter(f"{name} is not a variable of the query")
+            reason = "referenced in the SELECT clause is not defined in the FROM clause."
+            raise bad_parameter(f"idVar '{name.upper()}' {reason}")
         return place
 
     def knows(self, path: Path) -> bool:

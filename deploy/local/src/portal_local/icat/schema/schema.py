@@ -36,10 +36,10 @@ class Field:
 
 
 BASE_FIELDS = (
-    Field("createId", "ATTRIBUTE", "String", length=DEFAULT_LENGTH),
+    Field("createId", "ATTRIBUTE", "String"),
     Field("createTime", "ATTRIBUTE", "Date"),
     Field("id", "ATTRIBUTE", "Long"),
-    Field("modId", "ATTRIBUTE", "String", length=DEFAULT_LENGTH),
+    Field("modId", "ATTRIBUTE", "String"),
     Field("modTime", "ATTRIBUTE", "Date"),
 )
 

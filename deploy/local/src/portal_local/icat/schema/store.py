@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, LifoQueue
 
-from portal_local.icat.schema.collation import compare
+from portal_local.icat.schema.collation import compare, like_exactly, like_without_case
 from portal_local.icat.schema.schema import Bean, Field, Schema
 
 _TYPES = {"Date": "INTEGER", "Long": "INTEGER", "Integer": "INTEGER", "boolean": "INTEGER"}
@@ -108,13 +108,10 @@ class Store:
             check_same_thread=False,
             cached_statements=512,
         )
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=NORMAL",
-            "foreign_keys=ON",
-            f"case_sensitive_like={'ON' if self._is_exact else 'OFF'}",
-        ):
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        like = like_exactly if self._is_exact else like_without_case
+        connection.create_function("like", 3, like, deterministic=True)
         if not self._is_exact:
             connection.create_collation(_COLLATION, compare)
         functions: dict[str, Callable[[str | None], str | None]] = {

@@ -1,6 +1,7 @@
 """Converts attribute values between their text in XML and their stored form.
 
-Dates are stored as milliseconds since 1970 in UTC, booleans as 0 and 1.
+Dates are stored as milliseconds since 1970 in UTC, booleans as 0 and 1. Like the columns of ICAT's
+database, dates have whole seconds and no offset: of an hour that comes twice, the second is read.
 """
 
 import math
@@ -14,6 +15,8 @@ from portal_local.icat.schema.schema import Field, Schema
 Value = str | int | float | None
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_GREGORIAN = datetime(1582, 10, 15, tzinfo=UTC)
+_FEBRUARY = 2
 _RANGES = {"Long": 1 << 63, "Integer": 1 << 31}
 _TRUTHS = {"true": 1, "1": 1, "false": 0, "0": 0, "": 0}
 _DATE = re.compile(
@@ -51,17 +54,13 @@ class Values:
             return self.milliseconds(text)
         if kind == "Double":
             number = float(text)
-            if math.isnan(number):
-                raise ValueError("not a number")
-            return number
+            return number if math.isfinite(number) else None  # MariaDB has no such numbers
         if kind in _RANGES:
             whole = long(text)
             if whole is None or not -_RANGES[kind] <= whole < _RANGES[kind]:
                 raise OverflowError
             return whole
-        if text not in self._enums[kind]:
-            raise ValueError(f"not one of {self._enums[kind]}")
-        return text
+        return text if text in self._enums[kind] else None
 
     def milliseconds(self, text: str) -> int:
         """Parses an ISO 8601 date, with `T` or a blank. Raises ValueError or OverflowError."""
@@ -70,9 +69,20 @@ class Values:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=self.zone)
-        since = (moment - EPOCH) // timedelta(milliseconds=1) * timedelta(milliseconds=1)
-        _ = EPOCH + since  # a zone may move the first and the last day out of the calendar
-        return since // timedelta(milliseconds=1)
+        _ = moment.astimezone(UTC)  # a zone may move the first and the last day out of the calendar
+        seconds = (moment - EPOCH) // timedelta(seconds=1)
+        return self._as_stored(EPOCH + timedelta(seconds=seconds))
+
+    def _as_stored(self, moment: datetime) -> int:
+        """Returns the date that is read after this one was stored without its offset."""
+        if moment < _GREGORIAN:
+            moment = _julian(moment)
+        try:
+            local = moment.astimezone(self.zone)
+            moment = local.replace(fold=1).astimezone(UTC)
+        except OverflowError:  # the first or the last day of the calendar
+            pass
+        return (moment - EPOCH) // timedelta(milliseconds=1)
 
     def text(self, kind: str, value: str | float) -> str:
         """Returns the value as XML text, escaped."""
@@ -80,8 +90,6 @@ class Values:
             return self._date(int(value))
         if kind == "boolean":
             return "true" if value else "false"
-        if isinstance(value, float) and math.isinf(value):
-            return "INF" if value > 0 else "-INF"
         return markup(value) if isinstance(value, str) else repr(value)
 
     def _date(self, value: int) -> str:
@@ -90,7 +98,19 @@ class Values:
             moment = moment.astimezone(self.zone)
         except OverflowError:  # the last day of the calendar, in a zone where it has ended
             moment = moment.astimezone(UTC)
+        if (moment.utcoffset() or timedelta()) % timedelta(minutes=1):
+            moment = moment.astimezone(UTC)  # clients read no offsets with seconds
         return moment.isoformat(timespec="milliseconds")
+
+
+def _julian(moment: datetime) -> datetime:
+    """Returns the moment whose Gregorian date has the digits of this moment's Julian date.
+
+    ICAT's drivers write dates before 1582 in the Julian calendar and read them in the Gregorian.
+    """
+    year = moment.year - (moment.month <= _FEBRUARY)
+    days = year // 100 - year // 400 - 2
+    return moment - timedelta(days=days)
 
 
 def long(text: str) -> int | None:

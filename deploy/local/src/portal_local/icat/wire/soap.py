@@ -26,6 +26,10 @@ class NotSoap(ValueError):
     """The request is not a SOAP message; the message gives the reason."""
 
 
+class NotXml(NotSoap):
+    """The request is not well-formed XML, such as one with a control character."""
+
+
 @dataclass(slots=True)
 class Node:
     """An element without its namespaces; `type` is the local part of its xsi:type."""
@@ -54,7 +58,7 @@ def parse_request(body: bytes) -> Node:
     try:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
-        raise NotSoap(f"the request is not XML: {error}") from error
+        raise NotXml(f"the request is not XML: {error}") from error
     if root.getroottree().docinfo.doctype:
         raise NotSoap("the request has a document type declaration")
     content = root.find(f"{{{ENVELOPE}}}Body")
