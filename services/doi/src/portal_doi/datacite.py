@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 from datacite import schema45
 from portal_shared.runtime.errors import Invalid, Unavailable
+from portal_shared.runtime.tls import tls_context
 
 from portal_doi.domain.registration import (
     Attributes,
@@ -93,6 +94,7 @@ class DataCite:
             timeout=httpx.Timeout(settings.datacite_timeout, connect=CONNECT_SECONDS, pool=None),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             follow_redirects=False,
+            verify=tls_context(settings.datacite_ca_file),
         )
         # Calls wait here, not in httpx's pool, which wakes all that wait for each free connection.
         self._slots = asyncio.Semaphore(connections)

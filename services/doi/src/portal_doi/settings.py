@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from portal_shared.runtime.settings import Settings
+from portal_shared.runtime.tls import CaFile
 from pydantic import Field, SecretStr
 
 
@@ -10,6 +11,7 @@ class DoiSettings(Settings):
     datacite_url: str = "http://localhost:8090"
     datacite_user: str = "DEMO.PORTAL"
     datacite_password: SecretStr = SecretStr("demo")
+    datacite_ca_file: CaFile | None = None  # of a private authority, in addition to the system's
     datacite_prefix: Annotated[str, Field(pattern=r"^10\.\d{4,9}$")] = "10.5072"
     datacite_timeout: Annotated[float, Field(gt=0)] = 30  # seconds until the next byte of an answer
     # DataCite takes 3000 calls in 5 minutes from one address, 750 on its test system:

@@ -131,7 +131,9 @@ def _add_workers(
 ) -> FileListImporter:
     """Adds all workers, in the order in which a file passes them."""
     throughput, client, outbox = Throughput(), service.client, service.outbox
-    locator = TapeLocator(settings.tape_places_url, timeout=settings.tape_timeout)
+    locator = TapeLocator(
+        settings.tape_places_url, timeout=settings.tape_timeout, ca_file=settings.tape_ca_file
+    )
     importer = FileListImporter(stores, cache)
     fetcher = Fetcher(
         settings, stores=stores, cache=cache, archive=archive, space=space, throughput=throughput

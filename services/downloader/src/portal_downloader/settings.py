@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from portal_shared.runtime.settings import Settings
+from portal_shared.runtime.tls import CaFile
 from pydantic import Field, SecretStr
 
 
@@ -15,10 +16,12 @@ class DownloaderSettings(Settings):
     icat_authenticator: str = "simple"
     icat_user: str = "ingest"
     icat_password: SecretStr = SecretStr("ingest")
+    icat_ca_file: CaFile | None = None  # of ICAT and IDS: of a private authority
     ids_url: str | None = None  # of `ids`; default: /ids of the ICAT server
     tape_url: str = "http://localhost:8091"  # of `wlcg`: base of discovery and of reading
     tape_files_url: str | None = None  # of `wlcg`: base of reading, if different
     tape_token: SecretStr | None = None  # of `wlcg`: bearer token
+    tape_ca_file: CaFile | None = None  # of `wlcg`: of a private authority
     tape_timeout: float = 60  # seconds without data from the archive
     cache_dir: Path = Path("cache")
     cache_bytes: int | None = Field(default=None, ge=1)  # size limit; None: the disk

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from portal_shared.runtime.settings import Settings
+from portal_shared.runtime.tls import CaFile
 from pydantic import Field, SecretStr
 
 
@@ -12,6 +13,7 @@ class IngestSettings(Settings):
     icat_authenticator: str = "simple"
     icat_user: str = "ingest"
     icat_password: SecretStr = SecretStr("ingest")
+    icat_ca_file: CaFile | None = None  # of a private authority, in addition to the system's
     icat_clients: int = 2  # one thread and one session each
     icat_timeout: float = 60  # seconds a request may take
     icat_refusal_pauses: tuple[float, ...] = (5, 30)  # seconds between attempts at a refused DOI

@@ -19,6 +19,7 @@ import icat
 import icat.exception
 from icat.ids import DataSelection
 from portal_shared.runtime.errors import Unavailable
+from portal_shared.runtime.tls import tls_context
 
 from portal_downloader.archives.protocol import Body, NotOnDisk, StageRefused, TransferInterrupted
 from portal_downloader.archives.wlcg_answers import FileProgress, Locality
@@ -60,6 +61,7 @@ class IdsArchive:
     def __init__(self, settings: DownloaderSettings) -> None:
         self._icat_url = settings.icat_url
         self._ids_url = settings.ids_url or f"{settings.icat_url.rstrip('/')}/ids"
+        self._ca_file = settings.icat_ca_file
         self._plugin = settings.icat_authenticator
         password = settings.icat_password.get_secret_value()
         self._credentials = {"username": settings.icat_user, "password": password}
@@ -178,7 +180,11 @@ class IdsArchive:
 
     def _login(self) -> Any:
         client = icat.Client(
-            self._icat_url, idsurl=self._ids_url, cache=None, timeout=self._timeout
+            self._icat_url,
+            idsurl=self._ids_url,
+            cache=None,
+            timeout=self._timeout,
+            sslContext=tls_context(self._ca_file),
         )
         client.autoLogout = False
         client.login(self._plugin, self._credentials)

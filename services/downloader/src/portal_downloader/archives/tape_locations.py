@@ -5,10 +5,12 @@ without the service, or while it does not answer, files are grouped by folder.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import httpx
 from portal_shared.runtime.logs import logger
+from portal_shared.runtime.tls import tls_context
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from portal_downloader.domain.batch_policy import TapeLocation
@@ -29,16 +31,17 @@ _ANSWER = TypeAdapter(list[_Location])
 class TapeLocator:
     """Looks up tape locations, if a URL is configured."""
 
-    def __init__(self, url: str | None, *, timeout: float) -> None:
+    def __init__(self, url: str | None, *, timeout: float, ca_file: Path | None = None) -> None:
         self._url = url
         self._timeout = timeout
+        self._tls = tls_context(ca_file)
 
     async def locate(self, paths: Sequence[str]) -> dict[str, TapeLocation]:
         """Returns the locations of those of these paths that the service knows."""
         if self._url is None or not paths:
             return {}
         try:
-            async with httpx.AsyncClient(timeout=self._timeout) as client:
+            async with httpx.AsyncClient(timeout=self._timeout, verify=self._tls) as client:
                 answer = await client.post(self._url, json={"paths": list(paths)})
                 answer.raise_for_status()
                 locations = _ANSWER.validate_json(answer.content)

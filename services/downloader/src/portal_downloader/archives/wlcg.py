@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import httpx
 from portal_shared.runtime.errors import Unavailable
+from portal_shared.runtime.tls import tls_context
 
 from portal_downloader.archives import wlcg_answers
 from portal_downloader.archives.path_roots import match_paths
@@ -49,6 +50,7 @@ class WlcgArchive:
             headers={**headers, "Accept-Encoding": "identity"},
             timeout=httpx.Timeout(settings.tape_timeout, connect=10),
             limits=httpx.Limits(max_connections=50),
+            verify=tls_context(settings.tape_ca_file),
         )
 
     async def close(self) -> None:

@@ -22,6 +22,7 @@ import suds.mx.literal
 import suds.xsd.sxbase
 from portal_shared.runtime.errors import Invalid, Unavailable
 from portal_shared.runtime.logs import logger
+from portal_shared.runtime.tls import tls_context
 from suds.sudsobject import Object
 from typing_extensions import override
 
@@ -175,7 +176,11 @@ def _sparse(value: Any) -> Any:
 def connect(settings: IngestSettings) -> IcatClient:
     """Returns a client that is logged in. Raises Unavailable, or Invalid if ICAT refuses us."""
     with translated():
-        client = IcatClient(settings.icat_url, timeout=settings.icat_timeout)
+        client = IcatClient(
+            settings.icat_url,
+            timeout=settings.icat_timeout,
+            sslContext=tls_context(settings.icat_ca_file),
+        )
         client.autoLogout = False
         client.login(
             settings.icat_authenticator,
