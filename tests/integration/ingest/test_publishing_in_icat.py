@@ -226,3 +226,37 @@ async def test_the_audit_finds_and_removes_the_publication_of_a_hidden_document(
     assert [row["is_public"] for row in rows if row["pid"] == "D2_heart"] == [False]
     await ingest.http.post("/dois/mend", json={"pids": ["D2_heart"]})
     assert await publications(catalogue) == {}
+
+
+async def test_a_person_is_named_in_each_publication_as_published_there(
+    ingest: Ingest, catalogue: icat.Client
+) -> None:
+    def by(name: str, **fields: Any) -> dict[str, Any]:
+        person = {"id": "p", "full_name": name, "orcid": "0000-0002-1825-0097", **fields}
+        place = {"id": "ucl", "name": f"UCL {name}"}
+        return document_part(members=[{"person": person, "affiliation": place}])
+
+    async def names(*expected: tuple[str | None, ...]) -> None:
+        query = (
+            "SELECT u FROM DataPublicationUser u ORDER BY u.publication.pid INCLUDE u.affiliations"
+        )
+        async with asyncio.timeout(60):
+            while True:
+                found = await asyncio.to_thread(catalogue.search, query)
+                rows = [(u.fullName, u.givenName, u.affiliations[0].name) for u in found]
+                if rows == list(expected):
+                    return
+                await asyncio.sleep(0.1)
+
+    await ingest.run(job(dataset_part("a"), job_id="j1", document=by("Ada Lovelace")))
+    await publish_minted(ingest.broker, "D1_kidney", "document", "10.5072/d", 1)
+    other = {**by("A. Lovelace"), "name": "D2_kidney"}
+    await ingest.run(job(dataset_part("b"), job_id="j2", document=other))
+    await publish_minted(ingest.broker, "D2_kidney", "document", "10.5072/e", 1)
+    second = ("A. Lovelace", None, "UCL A. Lovelace")
+    await names(("Ada Lovelace", None, "UCL Ada Lovelace"), second)
+    changed = by("Ada Lovelace", first_name="Augusta Ada")
+    await ingest.run(job(dataset_part("a"), job_id="j3", document=changed))
+    await names(("Ada Lovelace", "Augusta Ada", "UCL Ada Lovelace"), second)
+    [user] = catalogue.search("SELECT u FROM User u")
+    assert (user.orcidId, user.fullName) == ("0000-0002-1825-0097", None)

@@ -290,8 +290,8 @@ def _user(member: Member, number: int) -> UserEntry:
     return UserEntry(
         name=_user_name(person),
         full_name=cut(person.full_name, SHORT),
-        given_name=person.first_name,
-        family_name=person.last_name,
+        given_name=cut(person.first_name, SHORT) if person.first_name else None,
+        family_name=cut(person.last_name, SHORT) if person.last_name else None,
         contributor_type="Creator",
         order=f"{number:04d}",
         orcid=person.orcid,

@@ -1,8 +1,8 @@
 """Writes a document's DOI to ICAT: a DataCollection of its datasets, and its DataPublication."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableSequence, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from portal_ingest.icat import collections
 from portal_ingest.icat.client import IcatClient, literal
@@ -134,16 +134,40 @@ class Part:
     relation: str  # attribute of the publication
     bean: str
     owner: str  # attribute that refers to the publication
-    key: str  # attribute by which stored objects are compared with new ones
+    keys: tuple[str, ...]  # attributes by which stored objects are compared with new ones
     build: Callable[[IcatClient, ReferenceCache, PublicationEntry], list[Any]]
+    include: str = "1"  # relations that the keys need
 
 
 PARTS = (
-    Part("users", "DataPublicationUser", "publication", "fullName", _users),
-    Part("dates", "DataPublicationDate", "publication", "date", _dates),
-    Part("fundingReferences", "DataPublicationFunding", "dataPublication", "funding.id", _funding),
-    Part("relatedItems", "RelatedItem", "publication", "identifier", _related),
-    Part("subjects", "Subject", "dataPublication", "name", _subjects),
+    Part(
+        "users",
+        "DataPublicationUser",
+        "publication",
+        (
+            "orderKey",
+            "user.id",
+            "fullName",
+            "givenName",
+            "familyName",
+            "affiliations.name",
+            "affiliations.pid",
+        ),
+        _users,
+        include="o.user, o.affiliations",
+    ),
+    Part("dates", "DataPublicationDate", "publication", ("dateType", "date"), _dates),
+    Part(
+        "fundingReferences", "DataPublicationFunding", "dataPublication", ("funding.id",), _funding
+    ),
+    Part(
+        "relatedItems",
+        "RelatedItem",
+        "publication",
+        ("identifier", "relationType", "title", "relatedItemType"),
+        _related,
+    ),
+    Part("subjects", "Subject", "dataPublication", ("name",), _subjects),
 )
 
 
@@ -153,8 +177,9 @@ def _update_parts(
     """Replaces the lists that changed."""
     for part in PARTS:
         objects = part.build(client, references, entry)
-        rows = client.read(  # our own names
-            f"SELECT o FROM {part.bean} o WHERE o.{part.owner}.id = {{owner}} INCLUDE 1",  # noqa: S608
+        rows = client.read(
+            f"SELECT o FROM {part.bean} o"  # noqa: S608  # our own names
+            f" WHERE o.{part.owner}.id = {{owner}} INCLUDE {part.include}",
             owner=publication,
         )
         if sorted(_key(row, part) for row in rows) == sorted(_key(one, part) for one in objects):
@@ -166,11 +191,17 @@ def _update_parts(
             one.create()
 
 
-def _key(row: Any, part: Part) -> str:
-    value = row
-    for name in part.key.split("."):
-        value = getattr(value, name)
-    return str(value)
+def _key(row: Any, part: Part) -> tuple[str, ...]:
+    return tuple(_texts(row, key.split(".")) for key in part.keys)
+
+
+def _texts(value: Any, path: Sequence[str]) -> str:
+    """Returns the attribute at the end of the path as text; of a list, those of all its items."""
+    if isinstance(value, MutableSequence):
+        return ", ".join(sorted(_texts(one, path) for one in cast("list[Any]", value)))
+    if not path:
+        return "" if value is None else str(value)
+    return _texts(getattr(value, path[0]), path[1:])
 
 
 def _update(

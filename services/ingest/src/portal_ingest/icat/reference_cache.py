@@ -146,14 +146,15 @@ class ReferenceCache:
         return self._get_or_create(("technique", technique.name), lookup, technique.name)
 
     def user(self, client: IcatClient, user: UserEntry) -> int:
+        """Returns the User that all publications of a person share.
+
+        Its names are unset: each publication has them as they were published there.
+        """
         lookup = Lookup(
             lambda name: client.read("SELECT o FROM User o WHERE o.name = {name}", name=name),
             lambda name: client.make(
                 "user",
                 name=name,
-                fullName=user.full_name,
-                givenName=user.given_name,
-                familyName=user.family_name,
                 orcidId=user.orcid,
             ),
         )
