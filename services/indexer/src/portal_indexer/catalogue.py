@@ -4,7 +4,6 @@ The gateway reads it. Rows of `dirty` mark the records that have to be indexed a
 adds a mark of its own: writers do not wait for each other, and a record that changes while it is
 indexed stays dirty.
 """
-# pyright: reportUnknownMemberType=false
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from portal_shared.runtime.mongo import (
     DuplicateKeyError,
     UpdateOne,
     translate_errors,
+    write_unordered,
 )
 from portal_shared.search import index_fields
 
@@ -185,7 +185,7 @@ class Catalogue:
         marks = [mark for row, _ in indexed for mark in row["marks"]]
         if updates:
             with translate_errors():
-                await self.database[name].bulk_write(updates, ordered=False)
+                await write_unordered(self.database[name], updates)
                 for start in range(0, len(marks), MARKS_PER_DELETE):
                     part = marks[start : start + MARKS_PER_DELETE]
                     await self.database["dirty"].delete_many({"_id": {"$in": part}})
@@ -219,7 +219,7 @@ class Catalogue:
         ]
         if updates:
             with translate_errors():
-                await self.database["techniques"].bulk_write(updates, ordered=False)
+                await write_unordered(self.database["techniques"], updates)
 
     async def counts(self) -> dict[str, int]:
         """Returns the number of records by collection, and of marks as `pending`."""

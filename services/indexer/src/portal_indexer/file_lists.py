@@ -2,7 +2,6 @@
 
 Only a newer complete list replaces the list of a dataset.
 """
-# pyright: reportUnknownMemberType=false
 
 from collections.abc import Awaitable
 from typing import Any
@@ -17,6 +16,7 @@ from portal_shared.runtime.mongo import (
     Doc,
     UpdateOne,
     translate_errors,
+    write_unordered,
 )
 
 NO_VERSION = -1
@@ -95,7 +95,7 @@ class FileLists:
             )
             for row in rows
         ]
-        await self._files.bulk_write(updates, ordered=False)
+        await write_unordered(self._files, updates)
 
     @staticmethod
     async def _has_duplicates(insert: Awaitable[Any]) -> bool:

@@ -2,13 +2,11 @@
 
 A write returns only when its Meilisearch task has succeeded.
 """
-# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
-# pyright: reportUnknownVariableType=false
 
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import meilisearch
 from meilisearch.errors import (
@@ -52,7 +50,7 @@ class Meilisearch:
         try:
             self._client.get_raw_index(uid)
         except MeilisearchApiError as error:
-            if error.code != "index_not_found":
+            if _code(error) != "index_not_found":
                 raise
             self._wait(self._client.create_index(uid, {"primaryKey": "id"}))
             created = True
@@ -94,7 +92,7 @@ class Meilisearch:
             try:
                 self._wait(self._client.delete_index(uid))
             except MeilisearchApiError as error:
-                if error.code != "index_not_found":
+                if _code(error) != "index_not_found":
                     raise
             except Invalid as error:
                 if "not found" not in error.reason:
@@ -124,14 +122,24 @@ class Meilisearch:
         except MeilisearchApiError as error:
             status = error.status_code
             if status in (400, 413):
-                raise Invalid(f"Meilisearch: {error.message}") from error
+                raise Invalid(f"Meilisearch: {_message(error)}") from error
             raise Unavailable(f"Meilisearch: {error}") from error
         except MeilisearchError as error:
             raise Unavailable(f"Meilisearch: {error}") from error
 
 
+def _code(error: Any) -> str | None:
+    """Returns the code of an error of the API, which the client does not type."""
+    return error.code
+
+
+def _message(error: Any) -> str:
+    return error.message
+
+
 def _canonical(value: Any) -> Any:
     """Sorts the members of objects, so that equal settings compare equal."""
     if isinstance(value, dict):
-        return {k: _canonical(v) for k, v in sorted(value.items())}
+        members = cast("dict[str, Any]", value)
+        return {name: _canonical(member) for name, member in sorted(members.items())}
     return value

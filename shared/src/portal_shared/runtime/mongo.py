@@ -9,7 +9,7 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from bson import ObjectId
 from motor.motor_asyncio import (
@@ -75,12 +75,14 @@ __all__ = [
     "UpdateOne",
     "Write",
     "WriteConflict",
+    "WriteCounts",
     "connect",
     "database",
     "ping",
     "transaction",
     "translate_errors",
     "write_all",
+    "write_unordered",
 ]
 
 
@@ -127,12 +129,37 @@ def translate_errors() -> Generator[None]:
         raise
 
 
+class WriteCounts(NamedTuple):
+    """How many documents matched the filters of updates, and how many updates inserted."""
+
+    matched: int
+    upserted: int
+
+
 async def write_all(
     collection: Collection, writes: Sequence[Write], *, session: Session | None = None
 ) -> int:
     """Executes the writes in this order; returns the number of documents matched by updates."""
-    result = await collection.bulk_write(list(writes), session=session)  # pyright: ignore[reportUnknownMemberType]
-    return result.matched_count
+    return (await _write(collection, writes, is_ordered=True, session=session)).matched
+
+
+async def write_unordered(
+    collection: Collection, writes: Sequence[Write], *, session: Session | None = None
+) -> WriteCounts:
+    """Executes the writes in any order, all of them also if one fails.
+
+    Raises BulkWriteError, whose details have the counts, if one failed.
+    """
+    return await _write(collection, writes, is_ordered=False, session=session)
+
+
+async def _write(
+    collection: Collection, writes: Sequence[Write], *, is_ordered: bool, session: Session | None
+) -> WriteCounts:
+    result = await collection.bulk_write(  # pyright: ignore[reportUnknownMemberType]
+        list(writes), ordered=is_ordered, session=session
+    )
+    return WriteCounts(result.matched_count, result.upserted_count)
 
 
 class StaleVersion(Exception):

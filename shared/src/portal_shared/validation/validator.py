@@ -6,7 +6,7 @@ refuses all datasets of its job, because they would belong to no document.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, cast, get_args
 
@@ -39,6 +39,7 @@ from portal_shared.validation.rules import (
 from portal_shared.validation.stand_ins import stand_in, without_repeated
 
 M = TypeVar("M", bound=BaseModel)
+In = TypeVar("In", DatasetIn, DocumentIn)
 _QUOTED = re.compile(r"'([^']*)'")
 Kind = Literal["document", "dataset", "instrument"]
 RecordIn = PatchIn | WithdrawalIn | ReleaseIn
@@ -236,17 +237,33 @@ def _join(place: str, rest: str) -> str:
     return f"{place}{rest}" if rest.startswith("[") else f"{place}.{rest}"
 
 
-def validate_document(raw: Any, profile: Profile, place: str = "document") -> DocumentPart:
-    part = DocumentPart("document", _display_name(raw, "document"))
-    found = _validate_model(DocumentIn, raw, place, part, profile)
-    if found is not None:
-        part.document = with_normal_forms(found)
-    checked = part.document or stand_in(DocumentIn, raw)
+def _validate_part(
+    model: type[In],
+    raw: Any,
+    place: str,
+    profile: Profile,
+    part: Part,
+    *,
+    check: Callable[[In, Any, str, Profile, Part], None],
+) -> In | None:
+    """Adds the problems of form, then those that `check` finds; returns the part if it has a form.
+
+    A part of wrong form is checked as well, by its fields that are right.
+    """
+    found = _validate_model(model, raw, place, part, profile)
+    valid = None if found is None else with_normal_forms(found)
+    checked = valid or stand_in(model, raw)
     if checked is not None:
         form = part.problems
         part.problems = []
-        _check_document(checked, raw, place, profile, part)
+        check(checked, raw, place, profile, part)
         part.problems = [*form, *without_repeated(part.problems, form)]
+    return valid
+
+
+def validate_document(raw: Any, profile: Profile, place: str = "document") -> DocumentPart:
+    part = DocumentPart("document", _display_name(raw, "document"))
+    part.document = _validate_part(DocumentIn, raw, place, profile, part, check=_check_document)
     return part
 
 
@@ -266,15 +283,7 @@ def _check_document(found: DocumentIn, raw: Any, place: str, profile: Profile, p
 
 def validate_dataset(raw: Any, place: str, profile: Profile) -> DatasetPart:
     part = DatasetPart("dataset", _display_name(raw, place))
-    found = _validate_model(DatasetIn, raw, place, part, profile)
-    if found is not None:
-        part.dataset = with_normal_forms(found)
-    checked = part.dataset or stand_in(DatasetIn, raw)
-    if checked is not None:  # its form may be wrong: the rules check the other fields
-        form = part.problems
-        part.problems = []
-        _check_dataset(checked, raw, place, profile, part)
-        part.problems = [*form, *without_repeated(part.problems, form)]
+    part.dataset = _validate_part(DatasetIn, raw, place, profile, part, check=_check_dataset)
     return part
 
 

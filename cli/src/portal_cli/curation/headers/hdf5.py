@@ -5,8 +5,6 @@ other files are not followed; the names of these files are returned.
 """
 
 # h5py is typed only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
 
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ Sources: labels of dimensions (HDF5), `axes` of NXdata (NeXus), `axistags` (vigr
 """
 
 # h5py is typed only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
 
 import json
 import re

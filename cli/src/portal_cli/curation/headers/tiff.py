@@ -4,8 +4,6 @@ The names of axes are those that tifffile finds. Other files that an OME-TIFF na
 """
 
 # tifffile is typed only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
 
 import logging
 import math
@@ -66,12 +64,13 @@ def _plain_steps(file: Any) -> Steps:
     density = [
         _rational(tags[n].value) if n in tags else 0.0 for n in ("XResolution", "YResolution")
     ]
-    found = (file.imagej_metadata or {}) if file.is_imagej else {}
+    found: dict[str, Any] = (file.imagej_metadata or {}) if file.is_imagej else {}
     if not found and file.is_shaped and file.shaped_metadata:
         found = file.shaped_metadata[0]
     steps = imagej_steps(found, density[0], density[1])
     if not steps and file.is_micromanager:
-        summary = (file.micromanager_metadata or {}).get("Summary") or {}
+        described: dict[str, Any] = file.micromanager_metadata or {}
+        summary: dict[str, Any] = described.get("Summary") or {}
         steps = imagej_steps(
             {"unit": "um", "spacing": summary.get("z-step_um")}, *[_inverse(summary)] * 2
         )

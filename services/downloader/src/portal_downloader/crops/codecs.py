@@ -2,7 +2,6 @@
 
 The pipeline of this module replaces the one of the library for all arrays of this process.
 """
-# pyright: reportUnknownMemberType=false
 
 import asyncio
 import math
@@ -162,6 +161,8 @@ def shard_overhead(shard: Iterable[int], chunk: Iterable[int]) -> int:
 
 
 register_pipeline(BoundedPipeline)
-config.set({"codec_pipeline.path": f"{BoundedPipeline.__module__}.{BoundedPipeline.__qualname__}"})
+config.set(  # pyright: ignore[reportUnknownMemberType]
+    {"codec_pipeline.path": f"{BoundedPipeline.__module__}.{BoundedPipeline.__qualname__}"}
+)
 
 __all__ = ["BoundedPipeline", "UnsupportedCodec", "encoded_bytes", "shard_overhead"]

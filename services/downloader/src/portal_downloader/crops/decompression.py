@@ -4,7 +4,6 @@ The formats are those of numcodecs. Where a header has the size of the content, 
 before anything is decompressed; the libraries then write no more than that size. The others are
 decompressed step by step.
 """
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import bz2
 import lzma

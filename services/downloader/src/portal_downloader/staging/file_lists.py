@@ -3,7 +3,6 @@
 Rows with the same content keep their state, changed ones start again. The import may be interrupted
 anywhere and repeated: rows carry the version of their list, and only a newer list changes them.
 """
-# pyright: reportUnknownMemberType=false
 
 import asyncio
 from collections.abc import Sequence
@@ -14,7 +13,15 @@ from typing import Any
 from portal_shared.contracts.events import DatasetFilesListed
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.logs import logger
-from portal_shared.runtime.mongo import BulkWriteError, Doc, InsertOne, UpdateOne, translate_errors
+from portal_shared.runtime.mongo import (
+    BulkWriteError,
+    Doc,
+    InsertOne,
+    UpdateOne,
+    Write,
+    translate_errors,
+    write_unordered,
+)
 
 from portal_downloader.cache.disk import Cache
 from portal_downloader.domain import file_rows
@@ -113,7 +120,7 @@ class FileListImporter:
         ]
         cached = await asyncio.to_thread(self._cached, [contents[id_] for id_ in changed])
         now = datetime.now(UTC)
-        writes: list[Any] = []
+        writes: list[Write] = []
         for id_, (file_list, file) in by_id.items():
             row, version = existing.get(id_), {"version": file_list.version}
             fields: Doc = {}
@@ -132,7 +139,7 @@ class FileListImporter:
         if writes:
             with translate_errors():
                 try:
-                    await self._files.rows.bulk_write(writes, ordered=False)
+                    await write_unordered(self._files.rows, writes)
                 except BulkWriteError as error:  # another replica writes rows of the same files
                     raise Unavailable(f"MongoDB: {error}") from error
 

@@ -1,5 +1,4 @@
 """Repository of datasets, and of file lists that arrive in several parts."""
-# pyright: reportUnknownMemberType=false
 
 import uuid
 from bisect import bisect_right
@@ -24,6 +23,7 @@ from portal_shared.runtime.mongo import (
     Session,
     UpdateOne,
     translate_errors,
+    write_unordered,
 )
 
 from portal_downloader.store.signals import Signals
@@ -129,13 +129,13 @@ class Datasets:
             return 0
         with translate_errors():
             try:
-                result = await self.rows.bulk_write(writes, ordered=False)
+                counts = await write_unordered(self.rows, writes)
             except BulkWriteError as error:
                 details: Any = error.details or {}
                 if any(e.get("code") != DUPLICATE_KEY for e in details.get("writeErrors", [])):
                     raise
                 return int(details["nMatched"] + details["nUpserted"])  # others exist and are newer
-        return result.matched_count + result.upserted_count
+        return counts.matched + counts.upserted
 
     async def store_part(self, event: DatasetFilesListed) -> None:
         """Stores a part of a file list; the list can be claimed once all parts are stored."""
@@ -247,7 +247,7 @@ class Datasets:
         ]
         if seen:
             with translate_errors():
-                await self.rows.bulk_write(seen, ordered=False)
+                await write_unordered(self.rows, seen)
 
     async def store_availability(
         self, changes: Sequence[tuple[Doc, DatasetAvailability]], session: Session
@@ -273,8 +273,8 @@ class Datasets:
             )
             for row, event in changes
         ]
-        result = await self.rows.bulk_write(writes, ordered=False, session=session)
-        if result.matched_count == len(changes):
+        counts = await write_unordered(self.rows, writes, session=session)
+        if counts.matched == len(changes):
             return [event for _, event in changes]
         which: Doc = {"_id": {"$in": [row["_id"] for row, _ in changes]}, "teller": marker}
         valid = {row["_id"] async for row in self.rows.find(which, {"_id": 1}, session=session)}

@@ -1,12 +1,11 @@
 """Queries on queued files: how many wait in which group, and which are staged next."""
-# pyright: reportUnknownMemberType=false
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from portal_shared.runtime.mongo import ASCENDING, Doc, UpdateOne, translate_errors
+from portal_shared.runtime.mongo import ASCENDING, Doc, UpdateOne, translate_errors, write_unordered
 
 from portal_downloader.domain.batch_policy import TapeLocation, group_of
 from portal_downloader.domain.fair_share import InFlight, WaitingGroup
@@ -54,7 +53,7 @@ class QueuedFiles:
         ]
         if writes:
             with translate_errors():
-                await self._rows.bulk_write(writes, ordered=False)
+                await write_unordered(self._rows, writes)
 
     async def snapshot(self, now: datetime) -> QueueSnapshot:
         """Counts all queued files in one aggregation."""

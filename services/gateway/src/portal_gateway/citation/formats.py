@@ -1,6 +1,4 @@
 """Citation formats: name, media type and writer of each."""
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import json
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 Parsing a style and formatting a citation each take tens of milliseconds and block the interpreter.
 So parsed styles and the last citations are cached. A style that fails is refused by its name.
 """
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import json
 import re
@@ -116,7 +114,8 @@ def _without_separators(text: str, item: dict[str, Any]) -> str:
 
     Nothing is removed from the title or the first name themselves.
     """
-    author = (item.get("author") or [{}])[0]
+    authors: list[dict[str, str]] = item.get("author") or [{}]
+    author = authors[0]
     starts = [str(t).split()[0].casefold() for t in (item["title"], *author.values()) if t.split()]
     while text[:1] in _SEPARATORS and text and not text.casefold().startswith(tuple(starts)):
         text = text[1:].lstrip()

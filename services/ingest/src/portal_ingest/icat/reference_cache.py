@@ -59,31 +59,19 @@ class ReferenceCache:
             self._ids.clear()
             self._types.clear()
 
-    def _get_or_create(self, key: tuple[str, ...], lookup: "Lookup", name: str) -> int:
-        """Returns the cached id of the entity; finds or creates it the first time."""
+    def _cached(self, key: tuple[str, ...], load: Callable[[], Any]) -> int:
+        """Returns the cached id of an entity; `load` finds or creates the entity the first time."""
         with self._lock:
             entity_id = self._ids.get(key)
             if entity_id is None:
-                entity_id = self._ids[key] = int(lookup.find_or_create(name).id)
+                entity_id = self._ids[key] = int(load().id)
             return entity_id
 
+    def _get_or_create(self, key: tuple[str, ...], lookup: "Lookup", name: str) -> int:
+        return self._cached(key, lambda: lookup.find_or_create(name))
+
     def facility(self, client: IcatClient, name: str) -> int:
-        with self._lock:
-            if ("facility", name) not in self._ids:
-                [found, *_] = _find_or_create(
-                    lambda: client.read(
-                        "SELECT o FROM Facility o WHERE o.name = {name}", name=name
-                    ),
-                    lambda: client.make("facility", name=name),
-                )
-                if found.name != name:
-                    reason = (
-                        f"the facility is {found.name!r} in ICAT and {name!r} in the profile; write"
-                        " it in the profile as in ICAT"
-                    )
-                    raise Invalid(reason, field="icat")
-                self._ids["facility", name] = int(found.id)
-            return self._ids["facility", name]
+        return self._cached(("facility", name), lambda: _facility(client, name))
 
     def of_facility(
         self, client: IcatClient, bean: str, facility: str, name: str, **attributes: Any
@@ -275,4 +263,19 @@ def _find_or_create(find: Callable[[], list[Any]], build: Callable[[], Any]) -> 
     found = find()
     if not found:
         raise Unavailable("ICAT does not find an entity after it was created")
+    return found
+
+
+def _facility(client: IcatClient, name: str) -> Any:
+    """Raises Invalid if ICAT has the facility in another spelling."""
+    [found, *_] = _find_or_create(
+        lambda: client.read("SELECT o FROM Facility o WHERE o.name = {name}", name=name),
+        lambda: client.make("facility", name=name),
+    )
+    if found.name != name:
+        reason = (
+            f"the facility is {found.name!r} in ICAT and {name!r} in the profile; write it in the"
+            " profile as in ICAT"
+        )
+        raise Invalid(reason, field="icat")
     return found
