@@ -19,6 +19,7 @@ from portal_shared.messaging import topology
 from portal_shared.runtime.settings import Settings
 from portal_shared.service.app import Service
 
+from tests.drivers.servers import declare_bus
 from tests.drivers.services.operators import HEADERS
 
 
@@ -67,7 +68,7 @@ class Portal:
 
 @contextlib.asynccontextmanager
 async def running(settings: Settings, search_url: tuple[str, str]) -> AsyncGenerator[Portal]:
-    await topology.declare(settings)
+    await declare_bus(settings, "indexer", "gateway")
     shared = {
         **settings.model_dump(),
         "meilisearch_url": search_url[0],

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import aio_pika
 import httpx
 import pytest
 from portal_local.launcher import mongodb, rabbitmq
 from portal_local.launcher.ports import NotStarted
+from portal_shared.messaging import topology
 from portal_shared.runtime.settings import Settings
 
 from tests.drivers import plain_http
@@ -66,13 +68,30 @@ def virtual_host(node: RabbitNode) -> Iterator[str]:
         yield url
         return
     name = f"test-{uuid.uuid4().hex[:12]}"
-    with plain_http.client(management, timeout=20) as client:
+    with plain_http.client(management, timeout=90) as client:
         client.put(f"/api/vhosts/{name}").raise_for_status()
         user = httpx.URL(url).username
         everything = {"configure": ".*", "write": ".*", "read": ".*"}
         client.put(f"/api/permissions/{name}/{user}", json=everything).raise_for_status()
         yield url.rstrip("/") + f"/{name}"
         client.delete(f"/api/vhosts/{name}")
+
+
+async def declare_bus(settings: Settings, *services: str) -> None:
+    """Declares the queues of the services under test, and one that takes every event.
+
+    A virtual host with the queues of all services takes the broker three times as long. With that
+    one queue, which has only the newest event, every published event has a queue as it has when
+    all services run.
+    """
+    await topology.declare(settings, services)
+    connection = await aio_pika.connect(settings.amqp_url.get_secret_value())
+    async with connection:
+        channel = await connection.channel()
+        newest = await channel.declare_queue(
+            "test.newest-event", durable=True, arguments={"x-max-length": 1}
+        )
+        await newest.bind(topology.EVENTS, routing_key="#")
 
 
 def isolated_settings(amqp_url: str, mongo_server: str) -> Settings:

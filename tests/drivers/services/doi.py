@@ -14,6 +14,7 @@ from portal_doi.settings import DoiSettings
 from portal_shared.contracts.events import DoiFailed, DoiMinted, Event
 from portal_shared.messaging import topology
 
+from tests.drivers.servers import declare_bus
 from tests.drivers.services.operators import HEADERS
 
 WAIT_SECONDS = 60.0
@@ -73,7 +74,7 @@ class DoiService:
 @asynccontextmanager
 async def running_doi(settings: DoiSettings) -> AsyncIterator[DoiService]:
     """Run the service; yields it as soon as it is healthy, and stops it at the end."""
-    await topology.declare(settings)
+    await declare_bus(settings, "doi")
     connection = await aio_pika.connect(settings.amqp_url.get_secret_value())
     channel = await connection.channel()
     exchange = await channel.get_exchange(topology.EVENTS)

@@ -27,7 +27,12 @@ from portal_shared.runtime.settings import Settings
 
 from tests.drivers import plain_http
 from tests.drivers.process import ServerProcess
-from tests.drivers.servers import RabbitNode
+from tests.drivers.servers import (
+    RabbitNode,
+    declare_bus,
+    isolated_settings,
+    virtual_host,
+)
 from tests.drivers.services.operators import HEADERS
 from tests.drivers.tape import TapeArchive
 
@@ -205,27 +210,17 @@ class DownloaderClient:
 
 @contextmanager
 def isolated_environment(rabbitmq_node: RabbitNode, mongo_server: str) -> Generator[dict[str, str]]:
-    """Creates a virtual host and returns settings with databases of their own."""
-    url, management = rabbitmq_node
-    name = f"downloader-{uuid.uuid4().hex[:8]}"
-    if management is not None:
-        with plain_http.client(management, timeout=20) as client:
-            client.put(f"/api/vhosts/{name}").raise_for_status()
-            everything = {"configure": ".*", "write": ".*", "read": ".*"}
-            user = httpx.URL(url).username
-            client.put(f"/api/permissions/{name}/{user}", json=everything).raise_for_status()
-        url = f"{url.rstrip('/')}/{name}"
-    settings = Settings.model_validate({"amqp_url": url, "retry_delays": (0.2, 0.4)})
-    asyncio.run(topology.declare(settings))
-    yield {
-        **QUICK,
-        "PORTAL_AMQP_URL": url,
-        "PORTAL_MONGO_URL": mongo_server,
-        "PORTAL_DATABASE_PREFIX": f"{name}_",
-        "PORTAL_RETRY_DELAYS": "[0.2, 0.4]",
-    }
-    if management is not None:
-        plain_http.delete(f"{management}/api/vhosts/{name}", timeout=90)
+    """A virtual host with its queues, and databases, as variables of a downloader."""
+    with virtual_host(rabbitmq_node) as url:
+        settings = isolated_settings(url, mongo_server)
+        asyncio.run(declare_bus(settings, "downloader", "gateway"))
+        yield {
+            **QUICK,
+            "PORTAL_AMQP_URL": url,
+            "PORTAL_MONGO_URL": mongo_server,
+            "PORTAL_DATABASE_PREFIX": settings.database_prefix,
+            "PORTAL_RETRY_DELAYS": json.dumps(settings.retry_delays),
+        }
 
 
 @asynccontextmanager

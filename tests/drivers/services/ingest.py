@@ -22,6 +22,7 @@ from portal_shared.runtime.settings import Settings
 from tests.drivers import plain_http
 from tests.drivers.icat import QuickClient
 from tests.drivers.process import ServerProcess
+from tests.drivers.servers import declare_bus
 from tests.drivers.services.operators import HEADERS
 
 WAIT_SECONDS = 60
@@ -124,7 +125,7 @@ class Broker:
 
 @contextlib.asynccontextmanager
 async def broker_of(settings: Settings) -> AsyncIterator[Broker]:
-    await topology.declare(settings)
+    await declare_bus(settings, "ingest")
     connection = await aio_pika.connect(settings.amqp_url.get_secret_value())
     async with connection:
         channel = await connection.channel()

@@ -8,23 +8,19 @@ import pytest
 
 from tests.drivers.mailbox import Mailbox, serve_mailbox
 from tests.drivers.servers import RabbitNode
+from tests.drivers.services import downloader_starters as starters
 from tests.drivers.services.download_gateway import DownloadGateway, serve_gateway
 from tests.drivers.services.downloader import DownloaderClient, StartDownloader, connect
-from tests.drivers.services.downloader_starters import (
-    SharedDownloader,
-    serve_downloader,
-    starter_of_downloaders,
-)
+from tests.drivers.services.downloader_starters import SharedDownloader
 from tests.drivers.tape import TapeArchive
 
 
 @pytest.fixture(scope="session")
 def shared(
-    rabbitmq_node: RabbitNode,
-    mongo_server: str,
-    tmp_path_factory: pytest.TempPathFactory,
+    rabbitmq_node: RabbitNode, mongo_server: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SharedDownloader]:
-    with serve_downloader(rabbitmq_node, mongo_server, tmp_path_factory.mktemp("shared")) as made:
+    folder = tmp_path_factory.mktemp("shared")
+    with starters.serve_downloader(rabbitmq_node, mongo_server, folder) as made:
         yield made
 
 
@@ -46,7 +42,8 @@ async def downloader(
 async def start_downloader(
     rabbitmq_node: RabbitNode, mongo_server: str, tape: TapeArchive, tmp_path: Path
 ) -> AsyncIterator[StartDownloader]:
-    async with starter_of_downloaders(rabbitmq_node, mongo_server, tape, tmp_path) as start:
+    started = starters.starter_of_downloaders(rabbitmq_node, mongo_server, tape, tmp_path)
+    async with started as start:
         yield start
 
 

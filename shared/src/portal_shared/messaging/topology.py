@@ -5,6 +5,7 @@ are quorum queues. Arguments are fixed for ever: the broker refuses a declaratio
 """
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,8 +73,11 @@ def retry_arguments(delay: float) -> dict[str, Any]:
     }
 
 
-async def declare(settings: Settings) -> None:
-    """Creates missing exchanges, queues and bindings; existing ones stay as they are."""
+async def declare(settings: Settings, services: Collection[str] = SERVICES) -> None:
+    """Creates missing exchanges, queues and bindings; existing ones stay as they are.
+
+    The queues are those of `services` (default: all), as far as they have a service each.
+    """
     connection = await aio_pika.connect(settings.amqp_url.get_secret_value(), timeout=10)
     async with connection:
         channel = await connection.channel()
@@ -81,7 +85,7 @@ async def declare(settings: Settings) -> None:
         dead = await channel.declare_exchange(
             DEAD_LETTERS, aio_pika.ExchangeType.DIRECT, durable=True
         )
-        for service in SERVICES:
+        for service in services:
             queue = await channel.declare_queue(
                 dead_queue(service), durable=True, arguments={"x-queue-type": "quorum"}
             )
@@ -95,14 +99,15 @@ async def declare(settings: Settings) -> None:
                 name, durable=True, arguments=retry_arguments(delay)
             )
             await queue.bind(exchange)
-        for service, subscribed in SUBSCRIPTIONS.items():
-            for event in subscribed:
+        for service in services:
+            for event in SUBSCRIPTIONS[service]:
                 queue = await channel.declare_queue(
                     queue_name(service, event), durable=True, arguments=work_arguments(service)
                 )
                 await queue.bind(events, routing_key=event.key)
-        in_order = {**work_arguments("ingest"), "x-single-active-consumer": True}
-        await channel.declare_queue(JOBS, durable=True, arguments=in_order)
+        if "ingest" in services:
+            in_order = {**work_arguments("ingest"), "x-single-active-consumer": True}
+            await channel.declare_queue(JOBS, durable=True, arguments=in_order)
 
 
 async def depths(channel: AbstractChannel, queues: list[str]) -> list[Depth]:
