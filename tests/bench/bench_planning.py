@@ -23,6 +23,7 @@ from portal_downloader.store.datasets import Datasets
 from portal_downloader.store.file_row import file_id
 from portal_downloader.store.files import Files
 from portal_downloader.store.requests import Requests
+from portal_downloader.store.resident_files import ResidentFiles
 from portal_downloader.store.signals import Signals
 from portal_downloader.store.stores import Stores
 from portal_shared.contracts.events import FILES_PER_PART, DownloadRequested
@@ -42,13 +43,15 @@ async def test_planning(mongo_server: str, tmp_path: Path) -> None:
     client = mongo.connect(settings)
     database = mongo.database(client, settings, "downloader")
     signals = Signals()
+    files = Files(database, 30, signals)
     stores = Stores(
         Datasets(database, 30, signals),
-        Files(database, 30, signals),
+        files,
         Requests(database, 30, signals),
         Batches(database, 30, signals),
         Contents(database),
         Damages(database),
+        ResidentFiles(files),
     )
     cache = Cache(tmp_path)
     cache.prepare()

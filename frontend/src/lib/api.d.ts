@@ -221,7 +221,7 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description Comma separated: techniques, instrument, samples, keywords, license, availability, parameter:NAME, parameter:NAME[unit] */
+                    /** @description Comma separated: techniques, instrument, samples, keywords, license, availability, availabilityDetail, parameter:NAME, parameter:NAME[unit] */
                     facets?: string;
                     /** @description JSON object with where, include, limit, skip (or offset), order, fields and query. Bracket form is also possible: filter[where][title][like]=lung. The header X-Total-Count has the total number of rows. */
                     filter?: string;
@@ -312,7 +312,7 @@ export interface paths {
                 query?: {
                     /** @description The typed text */
                     typed?: string;
-                    /** @description Comma separated: techniques, instrument, samples, keywords, license, availability, parameter:NAME, parameter:NAME[unit] */
+                    /** @description Comma separated: techniques, instrument, samples, keywords, license, availability, availabilityDetail, parameter:NAME, parameter:NAME[unit] */
                     facets?: string;
                     /** @description Maximum number of values */
                     limit?: number;
@@ -2150,26 +2150,6 @@ export interface paths {
                         };
                     };
                 };
-                /** @description A chunk is damaged: its location and numbers */
-                422: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": {
-                            title: string;
-                            status: number;
-                            /** @description What is wrong, and what to do */
-                            detail: string;
-                            /** @description Parameter that is wrong */
-                            field?: string;
-                            /** @enum {string} */
-                            state?: "ARCHIVED" | "RESTORING" | "UNAVAILABLE" | "LOST";
-                            /** @description How to request the files that are on tape */
-                            request?: Record<string, never>;
-                        };
-                    };
-                };
                 /** @description Many slices are being drawn: try again after Retry-After */
                 429: {
                     headers: {
@@ -2343,26 +2323,6 @@ export interface paths {
                 };
                 /** @description The plane is too large, or too much must be read for it: use a coarser level */
                 413: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": {
-                            title: string;
-                            status: number;
-                            /** @description What is wrong, and what to do */
-                            detail: string;
-                            /** @description Parameter that is wrong */
-                            field?: string;
-                            /** @enum {string} */
-                            state?: "ARCHIVED" | "RESTORING" | "UNAVAILABLE" | "LOST";
-                            /** @description How to request the files that are on tape */
-                            request?: Record<string, never>;
-                        };
-                    };
-                };
-                /** @description A chunk is damaged: its location and numbers */
-                422: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -3712,6 +3672,7 @@ export interface components {
             license?: string;
             keywords?: string[];
             availability?: string;
+            availabilityDetail?: string;
             documents?: components["schemas"]["Document"][];
             instrument?: components["schemas"]["Instrument"];
             techniques?: components["schemas"]["Technique"][];
@@ -3766,6 +3727,8 @@ export interface components {
             path?: string;
             size?: number;
             sha256?: string;
+            role?: string;
+            level?: number;
         };
         Parameter: {
             id?: string;

@@ -7,9 +7,9 @@ from importlib.resources import files
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field
 
-from portal_shared.contracts.records import DoiLevel, Level
+from portal_shared.contracts.records import DoiLevel, FileRole, Level
 from portal_shared.runtime.errors import NotFound
 from portal_shared.site_rules import SiteRules
 
@@ -142,6 +142,13 @@ class SearchRules(ProfileModel):
     empty_words: tuple[str, ...] = ()  # words of questions that do not describe what is searched
 
 
+class OnlineRules(ProfileModel):
+    """Which files of a dataset are copied to the cache when it is registered, and stay there."""
+
+    roles: tuple[FileRole, ...] = ()
+    levels_below: ByteSize = ByteSize(0)  # a level with fewer bytes stays as well, "256 MiB"
+
+
 class Facets(ProfileModel):
     documents: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
@@ -172,6 +179,7 @@ class Profile(ProfileModel):
     search: SearchRules = SearchRules()
     facets: Facets = Facets()
     site: SiteRules = SiteRules()
+    online: OnlineRules = OnlineRules()
 
 
 def names() -> list[str]:

@@ -24,6 +24,7 @@ from portal_downloader.store.datasets import Datasets
 from portal_downloader.store.file_row import file_id
 from portal_downloader.store.files import Files
 from portal_downloader.store.requests import Requests
+from portal_downloader.store.resident_files import ResidentFiles
 from portal_downloader.store.signals import Signals
 from portal_downloader.store.stores import Stores
 from portal_shared.contracts.events import DownloadRequested
@@ -37,13 +38,15 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 def stores_on(database: Database) -> Stores:
     signals = Signals()
+    files = Files(database, 30, signals)
     return Stores(
         Datasets(database, 30, signals),
-        Files(database, 30, signals),
+        files,
         Requests(database, 30, signals),
         Batches(database, 30, signals),
         Contents(database),
         Damages(database),
+        ResidentFiles(files),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 from unicodedata import normalize
 
+from portal_shared.contracts.file_roles import recognise
 from portal_shared.contracts.jobs import Envelope, Problem
 from portal_shared.contracts.outside_names import folded_name
 from portal_shared.profile import Profile
@@ -241,4 +242,12 @@ def _below(files: Sequence[ScannedFile], folder: str | None) -> list[ScannedFile
 
 def _file(location: str, size: int, digest: str) -> dict[str, Any]:
     path, _, name = location.rpartition("/")
-    return {"name": name, **({"path": path} if path else {}), "size": size, "sha256": digest}
+    found = recognise(location)
+    return {
+        "name": name,
+        **({"path": path} if path else {}),
+        "size": size,
+        "sha256": digest,
+        "role": found.role,
+        **({} if found.level is None else {"level": found.level}),
+    }

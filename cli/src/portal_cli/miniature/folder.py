@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from portal_shared.contracts.file_roles import recognise
 from portal_shared.contracts.jobs import FileIn
 
 from portal_cli.miniature import formats, tissue
@@ -85,11 +86,17 @@ def list_files(folder: Path) -> list[FileIn]:
     found: list[FileIn] = []
     for file in sorted(f for f in folder.rglob("*") if f.is_file()):
         body = file.read_bytes()
-        path = str(PurePosixPath(file.relative_to(folder).parent))
-        digest = hashlib.sha256(body).hexdigest()
+        location = file.relative_to(folder).as_posix()
+        path = str(PurePosixPath(location).parent)
+        kind = recognise(location)
         found.append(
             FileIn(
-                name=file.name, path=None if path == "." else path, size=len(body), sha256=digest
+                name=file.name,
+                path=None if path == "." else path,
+                size=len(body),
+                sha256=hashlib.sha256(body).hexdigest(),
+                role=kind.role,
+                level=kind.level,
             )
         )
     return found

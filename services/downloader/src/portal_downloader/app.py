@@ -21,6 +21,7 @@ from portal_downloader.bundles.layouts import LayoutCache
 from portal_downloader.bundles.selection import SelectionReader
 from portal_downloader.cache.disk import Cache
 from portal_downloader.cache.eviction import CacheSpace
+from portal_downloader.cache.intake import Intake
 from portal_downloader.cache.recovery import CacheRecovery
 from portal_downloader.domain.estimates import Throughput
 from portal_downloader.http import problems
@@ -34,10 +35,12 @@ from portal_downloader.settings import DownloaderSettings
 from portal_downloader.staging.cancellation import Canceller
 from portal_downloader.staging.fetcher import Fetcher
 from portal_downloader.staging.file_lists import FileListImporter
+from portal_downloader.staging.online_copies import OnlineCopier
 from portal_downloader.staging.pins import PinReleaser, PinRenewer
 from portal_downloader.staging.planner import Planner
 from portal_downloader.staging.poller import Poller
 from portal_downloader.staging.progress import ProgressPublisher
+from portal_downloader.staging.queue import Enqueuer
 from portal_downloader.staging.submitter import Submitter
 from portal_downloader.staging.watchdog import FALLBACK_POLL_SECONDS, IDLE_POLL_SECONDS, Watchdog
 from portal_downloader.store.batches import Batches
@@ -46,6 +49,7 @@ from portal_downloader.store.damages import Damages
 from portal_downloader.store.datasets import Datasets
 from portal_downloader.store.files import Files
 from portal_downloader.store.requests import Requests
+from portal_downloader.store.resident_files import ResidentFiles
 from portal_downloader.store.signals import Signal, Signals
 from portal_downloader.store.stores import Stores
 from portal_downloader.volumes.volume_files import VolumeFiles
@@ -78,6 +82,7 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
             "files": await stores.files.sums.counts(),
             "requests": await stores.requests.counts(),
             **await stores.batches.counts(),
+            "resident": await stores.resident_files.counts(),
             "damaged_files": await stores.damages.count(),
             "cache": await space.status(),
         }
@@ -99,13 +104,15 @@ def _make_stores(
 ) -> Stores:
     """Creates the repositories and prepares them before messages are consumed."""
     database, lease = service.database, settings.lease_seconds
+    files = Files(database, lease, signals)
     stores = Stores(
         datasets=Datasets(database, lease, signals),
-        files=Files(database, lease, signals),
+        files=files,
         requests=Requests(database, lease, signals),
         batches=Batches(database, lease, signals),
         contents=Contents(database),
         damages=Damages(database),
+        resident_files=ResidentFiles(files),
     )
     for repository in (
         stores.datasets,
@@ -113,6 +120,7 @@ def _make_stores(
         stores.requests,
         stores.batches,
         stores.contents,
+        stores.resident_files,
     ):
         service.add_start_step(repository.prepare)
     service.add_start_step(CacheRecovery(stores, cache, keep_seconds=settings.keep_seconds).recover)
@@ -134,10 +142,12 @@ def _add_workers(
     locator = TapeLocator(
         settings.tape_places_url, timeout=settings.tape_timeout, ca_file=settings.tape_ca_file
     )
-    importer = FileListImporter(stores, cache)
+    importer = FileListImporter(stores, cache, signals.copier)
     fetcher = Fetcher(
         settings, stores=stores, cache=cache, archive=archive, space=space, throughput=throughput
     )
+    enqueuer, intake = Enqueuer(settings, stores, cache, locator), Intake(settings.intake_root)
+    copier = OnlineCopier(settings, stores, cache=cache, intake=intake, enqueuer=enqueuer)
     planner = Planner(settings, stores, cache=cache, client=client, outbox=outbox, locator=locator)
     publisher = ProgressPublisher(
         stores,
@@ -150,6 +160,7 @@ def _add_workers(
     watchdog, renewer = Watchdog(stores, signals), PinRenewer(settings, stores, archive)
     steps: list[tuple[str, Signal, Callable[[], Awaitable[bool]]]] = [
         ("file list importer", signals.importer, importer.step),
+        ("online copier", signals.copier, copier.step),
         ("planner", signals.planner, planner.step),
         (
             "submitter",

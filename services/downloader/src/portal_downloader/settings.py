@@ -47,7 +47,8 @@ class DownloaderSettings(Settings):
     crop_voxels: int = Field(default=2**26, ge=1)  # of one crop
     crop_memory_bytes: int = Field(default=2**31, ge=2**20)  # of all crops together
     crops_at_once: int = Field(default=2, ge=1)  # being read at the same time
+    intake_root: Path | None = None  # read for files that stay online; None: they are recalled
     slices_at_once: int = Field(default=2, ge=1)  # being read or drawn at the same time
-    slice_memory_bytes: int = Field(default=2**28, ge=2**20)  # chunks kept for the next slices
-    picture_memory_bytes: int = Field(default=2**26, ge=2**20)  # drawn slices and thumbnails kept
+    slice_memory_bytes: int = Field(default=2**28, ge=2**20)  # decoded chunks in memory
+    picture_memory_bytes: int = Field(default=2**26, ge=2**20)  # pictures in memory
     progress_seconds: float = 0.5  # between progress events of a request

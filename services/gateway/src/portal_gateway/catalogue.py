@@ -201,6 +201,8 @@ def file_view(row: Doc) -> Doc:
         "path": row.get("path") or None,
         "size": row.get("size"),
         "sha256": row.get("sha256"),
+        "role": row.get("role") or "data",
+        "level": row.get("level"),
     }
     return {name: value for name, value in view.items() if value is not None}
 

@@ -9,7 +9,12 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from portal_shared.contracts.events import DatasetWithdrawn, DocumentWithdrawn, DoiMinted
+from portal_shared.contracts.events import (
+    DatasetAvailability,
+    DatasetWithdrawn,
+    DocumentWithdrawn,
+    DoiMinted,
+)
 from portal_shared.contracts.jobs import JobAnswer
 from portal_shared.contracts.records import Change, Dataset, Document, Instrument, Level
 from portal_shared.runtime.mongo import (
@@ -111,9 +116,13 @@ class Catalogue:
         count = event.revision or event.version
         return await self._store_if_newer(LEVELS[event.level], event.pid, counter, count, values)
 
-    async def store_availability(self, pid: str, availability: str, version: int) -> bool:
+    async def store_availability(self, event: DatasetAvailability) -> bool:
+        values: Doc = {
+            "availability": event.availability,
+            "availability_detail": event.detail or event.availability,
+        }
         return await self._store_if_newer(
-            "datasets", pid, "availability_version", version, {"availability": availability}
+            "datasets", event.pid, "availability_version", event.version, values
         )
 
     async def store_job_answer(self, answer: JobAnswer) -> None:

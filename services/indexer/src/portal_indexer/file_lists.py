@@ -120,4 +120,6 @@ def file_row(event: DatasetFilesListed, file: File) -> Doc:
         "path": file.path or "",
         "size": file.size,
         "sha256": file.sha256,
+        "role": file.role or "data",
+        "level": file.level,
     }

@@ -207,7 +207,7 @@ async def store_doi(
 async def store_availability(
     event: DatasetAvailability, catalogue: CatalogueContext, worker: IndexWorkerContext
 ) -> None:
-    await catalogue.store_availability(event.pid, event.availability, event.version)
+    await catalogue.store_availability(event)
     await catalogue.mark(datasets=[event.pid])
     worker.wake.set()
 

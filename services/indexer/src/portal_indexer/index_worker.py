@@ -207,6 +207,7 @@ def _build_dataset(
         record if has_public_parent else record.model_copy(update={"document": None}),
         doi=row.get("doi"),
         availability=row.get("availability"),
+        availability_detail=row.get("availability_detail"),
         documents=above,
     )
     values = {

@@ -26,7 +26,12 @@ PanoscRecord: TypeAlias = dict[str, Any]
 _SAFE = re.compile(r"[0-9A-Za-z_.~-]{1,100}")
 
 
-def panosc_dataset(record: Dataset, doi: str | None, availability: str | None) -> PanoscRecord:
+def panosc_dataset(
+    record: Dataset,
+    doi: str | None,
+    availability: str | None,
+    availability_detail: str | None = None,
+) -> PanoscRecord:
     """Maps a dataset without its relations; a registered `doi` wins over another."""
     return _present(
         pid=record.pid,
@@ -38,6 +43,7 @@ def panosc_dataset(record: Dataset, doi: str | None, availability: str | None) -
         license=record.license,
         keywords=list(record.keywords),
         availability=availability,
+        availabilityDetail=availability_detail or availability,
         instrumentId=record.instrument.pid if record.instrument else None,
         documentId=record.document,
     )

@@ -22,10 +22,10 @@ from portal_indexer.texts import document_words, parameter_texts, word_forms
 
 SearchDocument = dict[str, Any]
 
-DATASET_TEXTS = ("pid", "title", "doi", "license", "keywords", "availability")
+DATASET_TEXTS = ("pid", "title", "doi", "license", "keywords", "availability", "availabilityDetail")
 DOCUMENT_TEXTS = ("pid", "type", "title", "summary", "doi", "license", "keywords")
 INSTRUMENT_TEXTS = ("pid", "name", "facility")
-DATASET_FACETS = ("keywords", "license", "availability")
+DATASET_FACETS = ("keywords", "license", "availability", "availabilityDetail")
 DOCUMENT_FACETS = ("keywords", "type", "license")
 INSTRUMENT_FACETS = ("name", "facility")
 
@@ -35,9 +35,10 @@ def build_dataset(
     *,
     doi: str | None = None,
     availability: str | None = None,
+    availability_detail: str | None = None,
     documents: Sequence[Document] = (),
 ) -> SearchDocument:
-    api_record = panosc_dataset(record, doi, availability)
+    api_record = panosc_dataset(record, doi, availability, availability_detail)
     relations = dataset_relations(record)
     texts = {
         "title": record.title,

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from portal_shared.contracts.jobs import JobAnswer
 from portal_shared.contracts.records import (
     Availability,
+    AvailabilityDetail,
     Change,
     Dataset,
     Document,
@@ -90,6 +91,7 @@ class DatasetFilesListed(Event):
     part: int
     parts: int
     files: tuple[File, ...]
+    profile: str | None = None  # of the dataset; says which files stay online
 
 
 class InstrumentRegistered(Event):
@@ -137,6 +139,7 @@ class DatasetAvailability(Event):
     files: int
     files_online: int
     version: int  # grows with every change of the availability, not of the record
+    detail: AvailabilityDetail | None = None
 
 
 class DownloadRequested(Event):

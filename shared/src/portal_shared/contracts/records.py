@@ -92,6 +92,10 @@ class Parameter(Record):
     unit: str | None = None  # None and "" both mean: none
 
 
+FileRole = Literal["data", "level", "preview", "thumbnail", "metadata", "checksum"]
+"""What a file is for; `level` is a part of a resolution level of a volume."""
+
+
 class File(Record):
     """A file of a dataset; (path, name) is its key there."""
 
@@ -99,6 +103,8 @@ class File(Record):
     path: str | None = None  # folder below the dataset's, slashes, no slash at either end
     size: Annotated[int, Field(ge=0)] | None = None  # bytes
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    role: FileRole | None = None  # None: not given
+    level: Annotated[int, Field(ge=0, le=99)] | None = None  # of role `level`; 0 is the finest
 
     @property
     def location(self) -> str:
@@ -231,6 +237,12 @@ class Document(Record):
 Level = Literal["document", "dataset"]
 DoiLevel = Literal["atlas", "document", "dataset"]  # what a profile has rules for
 Availability = Literal["ONLINE", "ARCHIVED", "RESTORING", "UNAVAILABLE", "LOST"]
+
+
+AvailabilityDetail = Literal[
+    "ONLINE", "PARTLY_ONLINE", "ARCHIVED", "RESTORING", "UNAVAILABLE", "LOST"
+]
+"""Availability; of an archived dataset, PARTLY_ONLINE if some of its files are online."""
 
 
 def is_atlas(document_type: object) -> bool:

@@ -33,6 +33,10 @@ def _one_file(file: FileIn, where: str, *, in_folder: bool) -> Iterator[Problem]
     if "/" in file.name:
         reason = f"{file.name!r} contains a slash; write folders into 'path'"
         yield Problem(field=f"{where}.name", reason=reason)
+    if file.role == "level" and file.level is None:
+        yield Problem(field=f"{where}.level", reason="missing; required for a file of role 'level'")
+    if file.role != "level" and file.level is not None:
+        yield Problem(field=f"{where}.level", reason="allowed only for a file of role 'level'")
     if in_folder:
         place = "path" if file.path and path_problem(file.path) else "name"
         if reason := path_problem(file.location):

@@ -282,3 +282,30 @@ async def test_a_dataset_without_a_volume_has_no_pictures(
         answer = await downloader.get("p", path)
         assert answer.status_code == 404
         assert "no OME-Zarr" in answer.json()["detail"]
+
+
+async def test_a_thumbnail_of_the_dataset_is_sent_as_its_file(
+    downloader: DownloaderClient, tape: TapeArchive
+) -> None:
+    write(tape)
+    tape.write("d/thumbnails/small.webp")
+    tape.write("d/thumbnails/large.png")
+    roles = {"thumbnails": "thumbnail"}
+    files = [
+        f.model_copy(update={"role": roles.get(f.path or "", "data")}) for f in tape.list_files("d")
+    ]
+    await downloader.register("p", files)
+    await downloader.final_event(await downloader.request("p"))
+    small = await downloader.get("p", "thumbnail/small")
+    assert small.content == tape.content("d/thumbnails/small.webp")
+    assert small.headers["etag"].startswith('"sha256-')
+    large = await downloader.get("p", "thumbnail/large")
+    assert large.content == tape.content("d/thumbnails/large.png")
+    assert large.headers["content-type"] == "image/png"
+    version = (await downloader.get("p", "volume")).json()["version"]
+    versioned = await downloader.get("p", "thumbnail/small", params={"v": version})
+    assert "immutable" in versioned.headers["cache-control"]
+    drawn_ones = [("thumbnail/medium", {}), ("thumbnail/small", {"format": "png"})]
+    for path, query in drawn_ones:
+        answer = await downloader.get("p", path, params=query)
+        assert answer.headers["etag"].startswith('"slice-'), path

@@ -20,6 +20,7 @@ from portal_downloader.staging.poller import Poller
 from portal_downloader.staging.progress import REPUBLISH_SECONDS
 from portal_downloader.staging.queue import FILES_PER_PORTION
 from portal_downloader.store.file_row import FileRow
+from portal_downloader.store.signals import Signal
 from portal_shared.contracts.events import DatasetFilesListed, DownloadFailed
 from portal_shared.contracts.records import File
 
@@ -118,7 +119,7 @@ async def test_the_recall_of_a_file_that_is_removed_or_expired_is_cancelled(
     await store.add_files(*files, state="submitted", batch=batch)
     await stores.files.rows.update_one({"location": "y"}, {"$set": {"deadline": EPOCH}})
     await Poller(store.settings, stores, archive).step()
-    await FileListImporter(stores, store.cache).import_events([listed(version=2)])
+    await FileListImporter(stores, store.cache, Signal()).import_events([listed(version=2)])
     released = {pin["path"] async for pin in store.database["pins"].find({})}
     assert released == set(paths)
     answers = await answers_once_released(store, archive, tape)
@@ -129,7 +130,7 @@ async def test_an_interrupted_import_of_a_list_is_completed_by_the_repeated_even
     store: DownloaderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed after the list is known and before what it lacks is gone: that is no file for ever."""
-    adopting = FileListImporter(store.stores, store.cache)
+    adopting = FileListImporter(store.stores, store.cache, Signal())
     await adopting.import_events([listed("x", "y", version=1)])
     assert await locations(store) == {"x", "y"}
     with monkeypatch.context() as patch:

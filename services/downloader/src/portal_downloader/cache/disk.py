@@ -206,6 +206,10 @@ class IncomingFile:
         os.fsync(self._descriptor)
         self._cache.move_to_objects(self._part, self.sha256)
 
+    def discard(self) -> None:
+        """Deletes the file."""
+        self._part.unlink(missing_ok=True)
+
     def quarantine(self) -> str:
         return self._cache.quarantine(self._part)
 

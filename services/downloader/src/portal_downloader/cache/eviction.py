@@ -157,6 +157,7 @@ class CacheSpace:
         """Returns figures for operators."""
         return {
             "bytes": await self._contents.total_bytes(),
+            "resident_bytes": await self._contents.resident_bytes(),
             "pinned_bytes": await self._contents.pinned_bytes(),
             "budget_bytes": self._budget,
             "free_bytes": await asyncio.to_thread(self._cache.free_bytes),

@@ -1,8 +1,8 @@
 """Reconciles the index of the cache with the disk at start.
 
-Files whose content is missing are archived, growing files that no staged file needs are deleted.
-Names of contents are verified digests, so that comparing sizes is enough. A content that arrived
-just before a crash, and is not in the index, is added.
+Files whose content is missing are archived, and copied again if they stay online. Growing files
+that no staged file needs are deleted. Names of contents are verified digests, so that comparing
+sizes is enough. A content that arrived just before a crash, and is not in the index, is added.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ class CacheRecovery:
     def __init__(self, stores: Stores, cache: Cache, *, keep_seconds: float) -> None:
         self._files = stores.files
         self._contents = stores.contents
+        self._resident_files = stores.resident_files
         self._cache = cache
         self._keep_seconds = keep_seconds
 
@@ -63,15 +64,16 @@ class CacheRecovery:
     async def _reconcile_index(self) -> tuple[int, int]:
         """Returns how many contents were added to the index, and how many removed from it."""
         on_disk = await asyncio.to_thread(lambda: dict(self._cache.objects()))
-        removed = 0
+        gone: list[str] = []
         async for content in self._contents.iterate():
             if on_disk.pop(content.sha256, None) != content.size:
                 await self._contents.remove(content.sha256)
-                removed += 1
+                gone.append(content.sha256)
         added = 0
         for sha256, size in on_disk.items():
             crc32 = await asyncio.to_thread(self._cache.crc32, sha256, size)
             if crc32 is not None:
                 await self._contents.add(sha256, size=size, crc32=crc32, keep=self._keep_seconds)
                 added += 1
-        return added, removed
+        await self._resident_files.copy_again([*gone, *on_disk])
+        return added, len(gone)

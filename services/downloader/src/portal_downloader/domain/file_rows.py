@@ -7,10 +7,12 @@ from typing import Any
 from portal_shared.contracts.records import File
 
 from portal_downloader.domain.batch_policy import group_of
+from portal_downloader.domain.online_rule import DATA, OnlineFiles
 from portal_downloader.domain.paths import normalize
 from portal_downloader.domain.states import State
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TO_COPY, RESIDENT = "copy", "resident"  # values of `online_rule` of files that stay online
 CONTENT_FIELDS = ("path", "size", "sha256")  # the identity of a file's content
 
 
@@ -43,6 +45,22 @@ def content_fields(file: Mapping[str, Any], folder: str | None) -> dict[str, Any
 def is_verifiable(content: Mapping[str, Any]) -> bool:
     """Returns whether a file can be recalled and verified: path, size and checksum are known."""
     return bool(content["path"]) and content["size"] is not None and bool(content["sha256"])
+
+
+def role_fields(
+    file: Mapping[str, Any],
+    row: Mapping[str, Any] | None,
+    content: Mapping[str, Any],
+    online: OnlineFiles,
+    now: datetime,
+) -> dict[str, Any]:
+    """Returns the role of a listed file, and whether it is to be copied to stay online."""
+    found: dict[str, Any] = {"role": file.get("role") or DATA, "level": file.get("level")}
+    if not (online.contain(file) and is_verifiable(content)):
+        return {**found, "online_rule": None} if row and row.get("online_rule") else found
+    if row and row.get("online_rule") == RESIDENT and row["sha256"] == content["sha256"]:
+        return found
+    return {**found, "online_rule": TO_COPY, "copy_at": now}
 
 
 def new_row_fields(content: Mapping[str, Any], *, in_cache: bool, now: datetime) -> dict[str, Any]:

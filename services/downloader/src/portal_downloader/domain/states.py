@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from portal_shared.contracts.records import Availability
+from portal_shared.contracts.records import Availability, AvailabilityDetail
 
 State = Literal[
     "archived",
@@ -107,6 +107,13 @@ def dataset_availability(tally: Tally, *, pending: bool = False) -> Availability
     if tally.count(*PENDING) or (pending and tally.count("archived")):
         return "RESTORING"
     return "LOST" if tally.count("lost") else "ARCHIVED"
+
+
+def availability_detail(availability: Availability, tally: Tally) -> AvailabilityDetail:
+    """Returns the availability with PARTLY_ONLINE for an archived dataset with files online."""
+    if availability == "ARCHIVED" and tally.count("online"):
+        return "PARTLY_ONLINE"
+    return availability
 
 
 def request_state(tally: Tally, *, unfinished: bool = False) -> RequestState:

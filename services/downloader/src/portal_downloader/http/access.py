@@ -51,6 +51,7 @@ class FileAccess:
         self._files = stores.files
         self._requests = stores.requests
         self._contents = stores.contents
+        self._resident_files = stores.resident_files
         self._cache = cache
         self._space = space
         self._read_seconds = read_seconds
@@ -88,6 +89,7 @@ class FileAccess:
             return True
         await self._files.move({"_id": row["_id"]}, ("online",), "archived")
         await self._contents.remove(row["sha256"])
+        await self._resident_files.copy_again([row["sha256"]])
         row["state"] = "archived"
         return False
 

@@ -1,13 +1,16 @@
 """Responses with content: conditions, ranges, and whether this process sends the bytes."""
 
+import base64
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from fastapi import Request
+from portal_shared.runtime.mongo import Doc
 from starlette.responses import Response
 
-from portal_downloader.http import conditional, ranges
+from portal_downloader.domain.file_rows import etag_of
+from portal_downloader.http import conditional, media_types, ranges, segments
 from portal_downloader.http.access import FileAccess
 from portal_downloader.http.problems import CORS, problem
 from portal_downloader.http.segments import Segments, StoredContent
@@ -40,6 +43,26 @@ def content_headers(media_type: str) -> dict[str, str]:
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "Cross-Origin-Resource-Policy": "cross-origin",
     }
+
+
+def stored_file_response(
+    request: Request, row: Doc, access: FileAccess, changed_headers: dict[str, str] | None = None
+) -> Response:
+    """Returns the content of a file that is in the cache."""
+    kind = media_types.media_type(row["location"])
+    digest = base64.b64encode(bytes.fromhex(row["sha256"])).decode()
+    headers = {**content_headers(kind), "Repr-Digest": f"sha-256=:{digest}:"}
+    if media_types.is_active(kind):
+        headers["Content-Disposition"] = "attachment"
+    stored = StoredContent(row["sha256"], row["size"])
+    view = FileView(
+        segments.from_list([stored]),
+        etag_of(stored.sha256),
+        row["changed_at"],
+        [stored.sha256],
+        stored,
+    )
+    return file_response(request, view, {**headers, **(changed_headers or {})}, access)
 
 
 def file_response(

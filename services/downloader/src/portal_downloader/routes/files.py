@@ -3,7 +3,6 @@
 Locations are looked up in the database; no path of the disk is made from them.
 """
 
-import base64
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -13,13 +12,10 @@ from portal_shared.runtime.errors import NotFound
 from portal_shared.runtime.mongo import Doc
 
 from portal_downloader.bundles.selection import parse_selection
-from portal_downloader.domain.file_rows import etag_of
 from portal_downloader.domain.states import recall_outcome
-from portal_downloader.http import media_types, responses, segments
+from portal_downloader.http import responses
 from portal_downloader.http.access import FileAccess
 from portal_downloader.http.problems import CORS, problem
-from portal_downloader.http.responses import FileView
-from portal_downloader.http.segments import StoredContent
 from portal_downloader.routes import folders
 from portal_downloader.routes.bundles import BundleResponder
 from portal_downloader.routes.crops import CROP_NAME, CropResponder
@@ -109,20 +105,7 @@ async def _file(request: Request, access: FileAccess, pid: str, location: str) -
     if not await access.is_readable(row):
         [state] = await access.availabilities(pid, [row])
         return _not_online(access, row, state)
-    kind = media_types.media_type(location)
-    digest = base64.b64encode(bytes.fromhex(row["sha256"])).decode()
-    headers = {**responses.content_headers(kind), "Repr-Digest": f"sha-256=:{digest}:"}
-    if media_types.is_active(kind):
-        headers["Content-Disposition"] = "attachment"
-    stored = StoredContent(row["sha256"], row["size"])
-    view = FileView(
-        segments.from_list([stored]),
-        etag_of(stored.sha256),
-        row["changed_at"],
-        [stored.sha256],
-        stored,
-    )
-    return responses.file_response(request, view, headers, access)
+    return responses.stored_file_response(request, row, access)
 
 
 def _not_online(access: FileAccess, row: Doc, state: Availability) -> Response:

@@ -108,12 +108,35 @@ class VolumeResponder:
             listed = ", ".join(THUMBNAILS)
             raise NotFound(f"there is no thumbnail {name[:40]!r}; there are {listed}")
         kind = slice_request.parse_format(query)
+        file = await self._thumbnail_file(dataset, name, kind, exact="format" in query)
+        if file is not None and "volume" not in query:
+            version = self._descriptions.version_of(dataset)
+            headers = {"Cache-Control": IMMUTABLE} if query.get("v") == version else {}
+            return responses.stored_file_response(request, file, self._access, headers)
         description = await self._descriptions.load(dataset, slice_request.parse_volume(query))
         size = THUMBNAILS[name]
         chosen = await self._chooser.thumbnail(description, size)
         window = (await self._renderer.window(description)).window
         drawing = Drawing(description, chosen, window, kind, size, square=True)
         return await self._picture(request, dataset, drawing, query.get("v"))
+
+    async def _thumbnail_file(
+        self, dataset: Doc, size: str, kind: str, *, exact: bool
+    ) -> Doc | None:
+        """Returns the thumbnail that the dataset has as a file, if it is online.
+
+        Its name has the size; with `exact`, it must be of this format.
+        """
+        names = (await self._descriptions.volumes(dataset)).thumbnails
+        own = [name for name in names if size in name.rpartition("/")[2].lower()]
+        chosen = [name for name in own if name.lower().endswith(f".{kind}")]
+        if not chosen and not exact:
+            chosen = own
+        for location in chosen:
+            row = await self._files.find(dataset["_id"], location)
+            if row is not None and await self._access.is_readable(row):
+                return row
+        return None
 
     async def _picture(
         self, request: Request, dataset: Doc, drawing: Drawing, version: str | None

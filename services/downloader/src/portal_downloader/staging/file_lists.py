@@ -5,11 +5,12 @@ anywhere and repeated: rows carry the version of their list, and only a newer li
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from portal_shared import profile as profiles
 from portal_shared.contracts.events import DatasetFilesListed
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.logs import logger
@@ -25,9 +26,11 @@ from portal_shared.runtime.mongo import (
 
 from portal_downloader.cache.disk import Cache
 from portal_downloader.domain import file_rows
+from portal_downloader.domain.online_rule import NO_ONLINE_FILES, LevelSums, OnlineFiles
 from portal_downloader.domain.states import IN_FLIGHT
 from portal_downloader.store.datasets import FileList
 from portal_downloader.store.file_row import FileRow, file_id
+from portal_downloader.store.signals import Signal
 from portal_downloader.store.stores import Stores
 
 log = logger(__name__)
@@ -36,7 +39,9 @@ log = logger(__name__)
 class FileListImporter:
     """Turns file lists into rows of files."""
 
-    def __init__(self, stores: Stores, cache: Cache) -> None:
+    def __init__(self, stores: Stores, cache: Cache, copier: Signal) -> None:
+        """`copier` wakes the worker that copies files that stay online."""
+        self._copier = copier
         self._datasets = stores.datasets
         self._files = stores.files
         self._requests = stores.requests
@@ -62,6 +67,7 @@ class FileListImporter:
                     version=event.version,
                     folder=event.folder,
                     files=[f.model_dump() for f in event.files],
+                    profile=event.profile,
                 )
                 for event in newest.values()
             ]
@@ -76,15 +82,18 @@ class FileListImporter:
         known = await self._datasets.list_versions([f.pid for f in lists])
         newer = [f for f in lists if known.get(f.pid, -1) < f.version]
         again = [f for f in lists if known.get(f.pid) == f.version]
-        await self._write_rows([(f, f.files) for f in newer if f.files is not None])
+        single = [f for f in newer if f.files is not None]
+        rules = {f.pid: await self._online_files(f) for f in newer}
+        await self._write_rows([(f, f.files or []) for f in single], rules)
         for file_list in newer:
             if file_list.files is None:
                 boundaries: list[str] = []
                 async for part in self._datasets.parts(file_list):
-                    await self._write_rows([(file_list, part)])
+                    await self._write_rows([(file_list, part)], rules)
                     boundaries.append(max(map(file_rows.location_of, part), default=""))
                 await self._datasets.save_boundaries(file_list.pid, boundaries)
         imported = await self._datasets.mark_listed(newer)
+        self._copier.set()
         if imported < len(newer):  # another replica imported a list that is newer still
             now = await self._datasets.list_versions([f.pid for f in newer])
             newer = [replace(f, version=max(f.version, now.get(f.pid, 0))) for f in newer]
@@ -97,7 +106,18 @@ class FileListImporter:
         if stored:
             await self._datasets.delete_lists(stored)
 
-    async def _write_rows(self, lists: Sequence[tuple[FileList, list[Doc]]]) -> None:
+    async def _online_files(self, file_list: FileList) -> OnlineFiles:
+        """Returns which files of a list stay online by the profile of its dataset."""
+        if file_list.profile not in profiles.names():  # of another version of the portal
+            return NO_ONLINE_FILES
+        sums = LevelSums()
+        async for part in self._datasets.parts(file_list):
+            sums.add(part)
+        return sums.online_files(profiles.load(file_list.profile).online)
+
+    async def _write_rows(
+        self, lists: Sequence[tuple[FileList, list[Doc]]], online: Mapping[str, OnlineFiles]
+    ) -> None:
         """Inserts and updates the rows of these files, compared with the existing ones."""
         by_id = {
             file_id(file_list.pid, file_rows.location_of(file)): (file_list, file)
@@ -123,6 +143,7 @@ class FileListImporter:
         writes: list[Write] = []
         for id_, (file_list, file) in by_id.items():
             row, version = existing.get(id_), {"version": file_list.version}
+            version |= file_rows.role_fields(file, row, contents[id_], online[file_list.pid], now)
             fields: Doc = {}
             if id_ in changed:
                 in_cache = contents[id_]["sha256"] in cached

@@ -18,7 +18,7 @@ from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import Client, Doc, Session, transaction
 
 from portal_downloader.domain.estimates import Throughput
-from portal_downloader.domain.states import Tally, dataset_availability
+from portal_downloader.domain.states import Tally, availability_detail, dataset_availability
 from portal_downloader.staging.request_events import RequestEvents
 from portal_downloader.store.request_row import RequestRow
 from portal_downloader.store.stores import Stores
@@ -187,7 +187,9 @@ def _availability_event(row: Doc, tally: Tally, *, pending: bool) -> DatasetAvai
     found = dataset_availability(tally, pending=pending)
     if "list_version" not in row:
         return None
-    if (found, tally.all_files) == (row.get("availability"), row.get("files")):
+    detail = availability_detail(found, tally)
+    known = row.get("availability"), row.get("availability_detail"), row.get("files")
+    if (found, detail, tally.all_files) == known:
         return None
     return DatasetAvailability(
         pid=row["_id"],
@@ -195,4 +197,5 @@ def _availability_event(row: Doc, tally: Tally, *, pending: bool) -> DatasetAvai
         files=tally.all_files,
         files_online=tally.count("online"),
         version=(row.get("availability_version") or 0) + 1,
+        detail=detail,
     )

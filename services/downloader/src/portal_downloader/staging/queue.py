@@ -60,7 +60,7 @@ class Enqueuer:
             following = last_location if last_location is not None else following
         else:
             files = await self._files.select(pid, selection, (*REQUESTABLE, "online"))
-        await self._enqueue(files, self._fields(request))
+        await self.enqueue(files, self._fields(request))
         return following
 
     async def _bounds(
@@ -81,8 +81,8 @@ class Enqueuer:
             now, now + self._deadline, requester=request.requester, priority=request.priority
         )
 
-    async def _enqueue(self, files: Sequence[FileRow], fields: dict[str, Any]) -> None:
-        """Moves files to `online`, `staged` (empty files) or `queued`."""
+    async def enqueue(self, files: Sequence[FileRow], fields: dict[str, Any]) -> None:
+        """Moves files to `online`, `staged` (empty files) or `queued`, with these fields."""
         requestable = [f for f in files if f.state in REQUESTABLE]
         cached = await asyncio.to_thread(self._in_cache, requestable)
         empty = {

@@ -7,7 +7,15 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from portal_shared.runtime.mongo import ASCENDING, Database, DuplicateKeyError, translate_errors
+from portal_shared.runtime.mongo import (
+    ASCENDING,
+    Database,
+    Doc,
+    DuplicateKeyError,
+    translate_errors,
+)
+
+FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,20 @@ class Contents:
             except DuplicateKeyError:  # another replica added it at the same moment
                 await self._rows.update_one({"_id": sha256}, change)
 
+    async def retain(self, content: Content, *, crc32: int) -> None:
+        """Adds a verified content, or changes it, so that it is never evicted."""
+        fields = {"size": content.size, "crc32": crc32, "kept_until": FOR_EVER, "resident": True}
+        change = {"$set": fields, "$setOnInsert": {"used_at": datetime.now(UTC)}}
+        with translate_errors():
+            try:
+                await self._rows.update_one({"_id": content.sha256}, change, upsert=True)
+            except DuplicateKeyError:  # another replica added it at the same moment
+                await self._rows.update_one({"_id": content.sha256}, change)
+
+    async def resident_bytes(self) -> int:
+        """Returns the size of the contents that are never evicted."""
+        return await self._sum({"resident": True})
+
     async def touch(self, digests: Sequence[str], *, keep: float) -> None:
         """Records a use of these contents and protects them for at least `keep` seconds."""
         now = datetime.now(UTC)
@@ -60,20 +82,19 @@ class Contents:
                 yield Content(row["_id"], row["size"])
 
     async def total_bytes(self) -> int:
-        """Returns the size of all contents together."""
-        with translate_errors():
-            group = {"$group": {"_id": None, "bytes": {"$sum": "$size"}}}
-            async for row in self._rows.aggregate([group]):
-                return int(row["bytes"])
-        return 0
+        """Returns the size of all contents together, without those that are never evicted."""
+        return await self._sum({"resident": {"$ne": True}})
 
     async def pinned_bytes(self) -> int:
-        """Returns the size of all protected contents together."""
-        now = datetime.now(UTC)
+        """Returns the size of all protected contents, without those that are never evicted."""
+        return await self._sum(
+            {"kept_until": {"$gt": datetime.now(UTC)}, "resident": {"$ne": True}}
+        )
+
+    async def _sum(self, which: Doc) -> int:
         with translate_errors():
             group = {"$group": {"_id": None, "bytes": {"$sum": "$size"}}}
-            steps = [{"$match": {"kept_until": {"$gt": now}}}, group]
-            async for row in self._rows.aggregate(steps):
+            async for row in self._rows.aggregate([{"$match": which}, group]):
                 return int(row["bytes"])
         return 0
 

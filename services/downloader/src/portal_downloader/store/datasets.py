@@ -40,10 +40,14 @@ class FileList:
     version: int
     folder: str | None
     files: list[Doc] | None  # None for a list whose parts are stored
+    profile: str | None = None  # of its dataset
 
 
 def _file_list(row: Doc) -> FileList:
-    return FileList(row["_id"], row["pid"], row["version"], row["folder"], row.get("files"))
+    profile = row.get("profile")
+    return FileList(
+        row["_id"], row["pid"], row["version"], row["folder"], row.get("files"), profile
+    )
 
 
 def withdrawal_reason(dataset: Doc) -> str | None:
@@ -145,6 +149,7 @@ class Datasets:
         list_key: Doc = {"pid": event.pid, "version": event.version}
         files = [f.model_dump() for f in event.files]
         header: Doc = {**list_key, "folder": event.folder, "parts": event.parts}
+        header["profile"] = event.profile
         complete_list: Doc = {**header, "complete": True, "until": datetime.now(UTC)}
         part = {**list_key, "part": event.part, "files": files}
         with translate_errors():
@@ -264,6 +269,7 @@ class Datasets:
                 {
                     "$set": {
                         "availability": event.availability,
+                        "availability_detail": event.detail,
                         "availability_version": event.version,
                         "files": event.files,
                         "teller": marker,

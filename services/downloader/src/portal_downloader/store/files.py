@@ -92,6 +92,13 @@ class Files:
         found = {name[: name.rfind("/") + 1] for name in names}
         return sorted(f for f in found if not any(f != g and f.startswith(g) for g in found))
 
+    async def with_role(self, pid: str, role: str, limit: int) -> list[str]:
+        """Returns locations of files with this role, sorted."""
+        which = {"pid": pid, "role": role}
+        with translate_errors():
+            rows = self.rows.find(which, {"location": 1}).limit(limit)
+            return sorted([row["location"] async for row in rows])
+
     async def any_below(self, pid: str, name: str) -> bool:
         """Returns whether a file is at this location, or, if it ends with a slash, below it."""
         where: Any = {"$gt": name, "$lt": f"{name}\U0010ffff"} if name.endswith("/") else name

@@ -25,6 +25,7 @@ class Signals:
     """One signal per worker; setting a signal nobody waits for has no effect."""
 
     importer: Signal = field(default_factory=Signal)
+    copier: Signal = field(default_factory=Signal)
     planner: Signal = field(default_factory=Signal)
     submitter: Signal = field(default_factory=Signal)
     poller: Signal = field(default_factory=Signal)

@@ -8,6 +8,7 @@ from portal_downloader.store.damages import Damages
 from portal_downloader.store.datasets import Datasets
 from portal_downloader.store.files import Files
 from portal_downloader.store.requests import Requests
+from portal_downloader.store.resident_files import ResidentFiles
 
 
 @dataclass(frozen=True)
@@ -18,3 +19,4 @@ class Stores:
     batches: Batches
     contents: Contents
     damages: Damages
+    resident_files: ResidentFiles

@@ -24,6 +24,7 @@ from portal_downloader.volumes.volume_files import Group, VolumeFiles, contents_
 
 MAX_DESCRIPTIONS = 512
 MAX_LEVELS = 32
+MAX_THUMBNAILS = 100  # files of a dataset among which one is chosen
 PICTURE_VERSION = 1  # increased when the same slice gives another picture
 RESERVED = ("slices/", "thumbnail/", "volume")  # addresses, unless a file has one of these names
 
@@ -34,6 +35,7 @@ class DatasetVolumes:
 
     folders: tuple[str, ...]
     own_names: frozenset[str]  # those of RESERVED that files of the dataset use
+    thumbnails: tuple[str, ...]  # locations of files with this role
 
 
 class Descriptions:
@@ -50,9 +52,15 @@ class Descriptions:
         if found is None:
             own = [name for name in RESERVED if await self._files.files.any_below(pid, name)]
             folders = await self._files.folders(pid)
-            found = DatasetVolumes(tuple(folders), frozenset(own))
+            pictures = await self._files.files.with_role(pid, "thumbnail", MAX_THUMBNAILS)
+            found = DatasetVolumes(tuple(folders), frozenset(own), tuple(pictures))
             self._volumes.put(key, found, 1)
         return found
+
+    @staticmethod
+    def version_of(dataset: Doc) -> str:
+        """Returns the version of the volumes of a dataset and of their pictures."""
+        return f"{dataset['list_version']}.{PICTURE_VERSION}"
 
     async def load(self, dataset: Doc, name: str | None) -> Description:
         """Returns the description of a volume, by default of the first one.
@@ -98,7 +106,7 @@ class Descriptions:
             raise InvalidVolume(levels[0].problem or "no level can be read")
         return Description(
             pid=pid,
-            version=f"{dataset['list_version']}.{PICTURE_VERSION}",
+            version=self.version_of(dataset),
             name=folder.rstrip("/"),
             folder=group.folder,
             ngff_version=descriptions.ngff_version(group.metadata),

@@ -1,6 +1,6 @@
 """Reads planes of volumes from files of the cache.
 
-The row of chunks in which a plane lies is kept in memory for its neighbours, if it is small enough.
+The row of chunks in which a plane lies stays in memory for its neighbours, if it is small enough.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from portal_downloader.volumes.volume_files import VolumeFiles, contents_of
 MAX_DECODED_VOXELS = 2**26  # of all chunks of a plane: 1024 x 1024 in chunks of 64 voxels
 MAX_FILES = 4096  # of a plane
 MAX_CACHED_FILES = 2**19  # names in memory, of all planes together
-SLAB_SHARE = 4  # a row of chunks is kept if it takes at most this part of the memory
+SLAB_SHARE = 4  # a row of chunks stays if it takes at most this part of the memory
 
 
 class DamagedChunk(Exception):

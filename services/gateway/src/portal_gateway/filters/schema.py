@@ -41,6 +41,7 @@ DATASET = Entity(
         "license": "string",
         "keywords": "strings",
         "availability": "string",
+        "availabilityDetail": "string",
     },
     {
         **_relations(
@@ -93,7 +94,15 @@ SAMPLE = Entity(
 )
 FILE = Entity(
     "File",
-    {"id": "string", "name": "string", "path": "string", "size": "number", "sha256": "string"},
+    {
+        "id": "string",
+        "name": "string",
+        "path": "string",
+        "size": "number",
+        "sha256": "string",
+        "role": "string",
+        "level": "number",
+    },
     text_fields=("name",),
     default_order=("path", "name", "id"),
 )

@@ -80,6 +80,7 @@ class RecordPages:
             query = {"pid": row["_id"]}
             view["files"] = await self.catalogue.load_files_page(query, 0, MAX_FILES)
             view["availability"] = row.get("availability")
+            view["availabilityDetail"] = row.get("availability_detail") or row.get("availability")
         return {**view, "doi": view.get("doi"), "details": record["details"]}
 
     async def root(self, request: Request) -> Response:

@@ -14,7 +14,7 @@ from portal_gateway.search.planner import Plan, Searcher
 OF_DATASETS = f"{index_fields.DATASET_FIELDS}."
 _BELOW = ("techniques", "instrument", "samples")
 VALUE_FACETS = {  # facets of each entity; parameters come in addition
-    "Dataset": (*_BELOW, "keywords", "license", "availability"),
+    "Dataset": (*_BELOW, "keywords", "license", "availability", "availabilityDetail"),
     "Document": (*_BELOW, "keywords", "type", "license"),
     "Instrument": ("name", "facility"),
 }

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from portal_shared.contracts.events import FILES_PER_PART, DatasetFilesListed
+from portal_shared.contracts.file_roles import recognise
 from portal_shared.contracts.identifiers import doi_as_given
 from portal_shared.contracts.jobs import DatasetIn, DocumentIn
 from portal_shared.contracts.media_types import media_type
@@ -76,6 +77,15 @@ def file_list_parts(
     ]
 
 
+def _with_role(file: File) -> File:
+    """Returns the file with its role, which is recognised by its name if it is not given."""
+    fields = file.model_dump()
+    if file.role is None:
+        found = recognise(file.location)
+        fields |= {"role": found.role, "level": found.level}
+    return File.model_validate(fields)
+
+
 def file_list_part(
     dataset: Dataset, version: int, number: int, count: int, files: Iterable[File]
 ) -> DatasetFilesListed:
@@ -87,5 +97,6 @@ def file_list_part(
         folder=dataset.folder,
         part=number,
         parts=count,
-        files=tuple(File.model_validate(f.model_dump()) for f in files),
+        files=tuple(_with_role(f) for f in files),
+        profile=dataset.profile,
     )
