@@ -259,3 +259,22 @@ async def test_an_index_with_older_settings_is_updated(portal: Portal) -> None:
     assert not await engine.ensure("datasets", settings)
     await engine.ensure("datasets", {**settings, "filterableAttributes": ["id"]})
     assert await engine.ensure("datasets", settings)
+
+
+@pytest.mark.parametrize(
+    ("query", "requests", "rows"),
+    [
+        ("heart", 2, 5),  # as written: counted, then searched
+        ("haert", 3, 5),
+        ("hear", 3, 5),
+        ("xyzzyq", 1, 0),
+        ("xyzzyq zyxxyq", 2, 0),
+        ("xyzzyq heart", 4, 5),
+    ],
+)
+async def test_the_words_of_a_query_need_few_requests(
+    portal: Portal, rows_read: list[int], query: str, requests: int, rows: int
+) -> None:
+    answer = await portal.get("/api/Documents", filter={"query": query, "limit": 5})
+    assert len(answer.json()) == rows
+    assert len(rows_read) == requests

@@ -10,7 +10,7 @@ The first of these searches that finds a record is used; *notes* are the free te
 6. some of the words, the rarest first
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,40 +49,49 @@ async def choose(
     words = query_words.parse_words(query)
     if not words:
         return None
-    as_written = _as_written(index, words)
-    if (await _count(engine, index, [as_written]))[0]:
-        return as_written
-    others = [one for one in _searches(index, words) if one.exact or not exact]
     if exact:
-        hits = await _count(engine, index, others)
-        return next((o for o, count in zip(others, hits, strict=True) if count), None)
-    single = [WordSearch(query_words.join_words([word])) for word in words]
-    hits = await _count(engine, index, [*others, *single])
-    chosen = next((o for o, count in zip(others, hits, strict=False) if count), None)
-    if chosen is not None:
+        searches = [_as_written(index, words), *_written(words)]
+        hits = await _count(engine, index, searches)
+        return next((search for search in searches if hits[search]), None)
+    chosen = await _with_all_words(engine, index, words)
+    if chosen is not None or len(words) == 1:
         return chosen
-    return await _with_known_words(engine, index, words, hits[len(others) :])
+    return await _with_known_words(engine, index, words)
 
 
-async def _with_known_words(
-    engine: Engine, index: str, words: Sequence[Word], hits: Sequence[int]
-) -> WordSearch | None:
-    """Returns the search without the words that no record has; `hits` is by word."""
-    counts = dict(zip(words, hits, strict=True))
+async def _with_all_words(engine: Engine, index: str, words: Sequence[Word]) -> WordSearch | None:
+    """Returns the first search that finds a record with all the words; None if there is none.
+
+    The widest searches are counted together with the first one: what they do not find, no other
+    does, so that unknown words cost one request.
+    """
+    as_written, widest = _as_written(index, words), _with_typos(words)
+    hits = await _count(engine, index, [as_written, *widest])
+    if hits[as_written]:
+        return as_written
+    if not any(hits[search] for search in widest):
+        return None
+    narrower = [*_written(words), *_with_typos(words, fields=_describing(index))]
+    hits |= await _count(engine, index, narrower)
+    return next(search for search in (*narrower, *widest) if hits[search])
+
+
+async def _with_known_words(engine: Engine, index: str, words: Sequence[Word]) -> WordSearch | None:
+    """Returns the search without the words that no record has, or with some of the words."""
     last = words[-1]
+    begun = WordSearch(query_words.join_words([last], unfinished=True))
+    single = {word: WordSearch(query_words.join_words([word])) for word in words}
+    searches = [*single.values(), *([begun] if last.may_be_unfinished else [])]
+    hits = await _count(engine, index, searches)
+    counts = {word: hits[search] for word, search in single.items()}
     known = [word for word in words if counts[word]]
-    unfinished = False
-    if not counts[last] and last.may_be_unfinished:
-        begun = WordSearch(query_words.join_words([last], unfinished=True))
-        unfinished = (await _count(engine, index, [begun]))[0] > 0
+    unfinished = not counts[last] and hits.get(begun, 0) > 0
     listed = [*known, last] if unfinished else known
     if not listed:
         return None
     ignored = tuple(word.written or word.text for word in words if word not in listed)
-    if len(listed) < len(words):
-        searches = [_as_written(index, listed), *_searches(index, listed)]
-        hits = await _count(engine, index, searches)
-        chosen = next((s for s, count in zip(searches, hits, strict=True) if count), None)
+    if ignored:
+        chosen = await _with_all_words(engine, index, listed)
         if chosen is not None:
             return replace(chosen, ignored=ignored)
     ordered = query_words.rarest_first(known, counts)
@@ -92,33 +101,35 @@ async def _with_known_words(
 
 
 def _as_written(index: str, words: Sequence[Word]) -> WordSearch:
-    return WordSearch(
-        query_words.join_words(words, exact=True),
-        fields=_describing(index),
-        exact=True,
-        words=tuple(words),
-    )
+    text = query_words.join_words(words, exact=True)
+    return WordSearch(text, fields=_describing(index), exact=True, words=tuple(words))
 
 
 def _describing(index: str) -> tuple[str, ...]:
     return index_fields.DESCRIBING[index]
 
 
-def _searches(index: str, words: Sequence[Word]) -> list[WordSearch]:
-    """Returns the searches that are tried in turn if no description has the words as written."""
-    written = query_words.join_words(words, exact=True)
-    whole = query_words.join_words(words)
-    begun = query_words.join_words(words, unfinished=True) if words[-1].may_be_unfinished else None
-    listed = tuple(words)
-    phrase = WordSearch(query_words.join_phrase(words), exact=True, words=listed)
-    found = [phrase] if len(words) > 1 else []
-    found.append(WordSearch(written, exact=True, words=listed))
-    for fields in (_describing(index), None):
-        found.append(WordSearch(whole, fields=fields, words=listed))
-        found += [WordSearch(begun, fields=fields, words=listed)] if begun else []
-    return found
+def _written(words: Sequence[Word]) -> list[WordSearch]:
+    """Returns the searches of the words as written in all texts: as a phrase, then all of them."""
+    texts = [query_words.join_phrase(words)] if len(words) > 1 else []
+    texts.append(query_words.join_words(words, exact=True))
+    return [WordSearch(text, exact=True, words=tuple(words)) for text in texts]
 
 
-async def _count(engine: Engine, index: str, searches: Sequence[WordSearch]) -> list[int]:
-    queries = [{**search.parameters(), "hitsPerPage": 0, "page": 1} for search in searches]
-    return [answer["totalHits"] for answer in await engine.multi_search(index, queries)]
+def _with_typos(
+    words: Sequence[Word], *, fields: tuple[str, ...] | None = None
+) -> list[WordSearch]:
+    """Returns the searches with typos; also with the last word unfinished, if it may be."""
+    unfinished = (False, True) if words[-1].may_be_unfinished else (False,)
+    texts = [query_words.join_words(words, unfinished=one) for one in unfinished]
+    return [WordSearch(text, fields=fields, words=tuple(words)) for text in texts]
+
+
+async def _count(
+    engine: Engine, index: str, searches: Iterable[WordSearch]
+) -> dict[WordSearch, int]:
+    """Returns the number of records that each search finds, by one request."""
+    distinct = list(dict.fromkeys(searches))
+    queries = [{**search.parameters(), "hitsPerPage": 0, "page": 1} for search in distinct]
+    answers = await engine.multi_search(index, queries)
+    return {one: answer["totalHits"] for one, answer in zip(distinct, answers, strict=True)}

@@ -30,6 +30,8 @@ class IndexRules:
         self.synonyms = self._synonyms()
         self._filterable: dict[str, Mapping[str, Any] | None] = {}
         self._in_facets: dict[str, bool] = {}
+        self._weights: dict[str, int | None] = {}
+        self._exact: dict[str, bool] = {}
 
     def _synonyms(self) -> dict[tuple[str, ...], list[tuple[str, ...]]]:
         found: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
@@ -45,6 +47,11 @@ class IndexRules:
 
     def weight(self, name: str) -> int | None:
         """Returns the rank of a searchable field, None for a field that is not searched."""
+        if name not in self._weights:
+            self._weights[name] = self._find_weight(name)
+        return self._weights[name]
+
+    def _find_weight(self, name: str) -> int | None:
         if "*" in self.searchable:
             return 0
         for index, pattern in enumerate(self.searchable):
@@ -53,7 +60,9 @@ class IndexRules:
         return None
 
     def is_exact_field(self, name: str) -> bool:
-        return any_covers(self.typo["disableOnAttributes"], name)
+        if name not in self._exact:
+            self._exact[name] = any_covers(self.typo["disableOnAttributes"], name)
+        return self._exact[name]
 
     def is_displayed(self, name: str) -> bool:
         return "*" in self.displayed or any_covers(self.displayed, name)

@@ -16,6 +16,7 @@ JsonMembers = dict[str, str]
 """A document's members as JSON text, by name."""
 
 MAX_CACHED_CHARS = 24_000_000
+MAX_CACHED_LENGTHS = 20_000  # documents
 
 
 class Index:
@@ -39,6 +40,7 @@ class Index:
         self.connection = connection
         self._members: OrderedDict[int, JsonMembers] = OrderedDict()
         self._chars = 0
+        self._lengths: dict[int, dict[int, int]] = {}  # words by field, by document
 
     def load(self) -> None:
         """Loads the in-memory state from the file."""
@@ -95,6 +97,7 @@ class Index:
         return found
 
     def evict_members(self, number: int) -> None:
+        self._lengths.pop(number, None)
         old = self._members.pop(number, None)
         if old is not None:
             self._chars -= _chars(old)
@@ -111,12 +114,19 @@ class Index:
 
     def length(self, number: int, field: int) -> int:
         """Returns the number of words in a field of a document."""
-        query = "SELECT lengths FROM documents WHERE index_id = ? AND number = ?"
-        row = self.connection.execute(query, (self.number, number)).fetchone()
-        return json.loads(row[0]).get(str(field), 0)
+        known = self._lengths.get(number)
+        if known is None:
+            query = "SELECT lengths FROM documents WHERE index_id = ? AND number = ?"
+            row = self.connection.execute(query, (self.number, number)).fetchone()
+            known = {int(key): words for key, words in json.loads(row[0]).items()}
+            if len(self._lengths) >= MAX_CACHED_LENGTHS:
+                self._lengths.clear()
+            self._lengths[number] = known
+        return known.get(field, 0)
 
-    def field_names(self) -> dict[int, str]:
-        return {number: name for name, number in self.fields.items()}
+    def evict_lengths(self) -> None:
+        """Forgets the numbers of words: texts are split in another way."""
+        self._lengths.clear()
 
     def field_distribution(self) -> dict[str, int]:
         """Returns for each member the number of documents that have it."""

@@ -85,14 +85,22 @@ class Posting:
     def __init__(self, places: dict[int, bytes]) -> None:
         self.places = places
         self.bits = bitmap(places.keys())
-        self._by_fields: dict[frozenset[int], int] = {}
+        self._by_fields: dict[frozenset[int], tuple[int, dict[int, array[int]]]] = {}
 
     def bits_in(self, fields: frozenset[int]) -> int:
-        """Returns the documents that have the word in one of the fields; caches them."""
+        """Returns the documents that have the word in one of the fields."""
+        return self._in(fields)[0]
+
+    def _in(self, fields: frozenset[int]) -> "tuple[int, dict[int, array[int]]]":
+        """Returns the documents that have the word in the fields, and where; caches them."""
         known = self._by_fields.get(fields)
         if known is None:
-            found = (n for n in self.places if any(at >> 16 in fields for at in self.positions(n)))
-            known = self._by_fields[fields] = bitmap(found)
+            found: dict[int, array[int]] = {}
+            for number in self.places:
+                here = [at for at in self.positions(number) if at >> 16 in fields]
+                if here:
+                    found[number] = array("I", here)
+            known = self._by_fields[fields] = bitmap(found.keys()), found
         return known
 
     def positions(self, number: int) -> "array[int]":
@@ -100,10 +108,17 @@ class Posting:
         unpacked.frombytes(self.places[number])
         return unpacked
 
-    def iterate(self, among: int) -> Iterator[tuple[int, "array[int]"]]:
-        """Yields the positions in those of the documents that contain the word."""
-        for number in numbers_in(among & self.bits):
-            yield number, self.positions(number)
+    def iterate(
+        self, among: int, fields: frozenset[int] | None = None
+    ) -> Iterator[tuple[int, "array[int]"]]:
+        """Yields the positions in those of the documents that contain the word, in the fields."""
+        if fields is None:
+            for number in numbers_in(among & self.bits):
+                yield number, self.positions(number)
+            return
+        bits, places = self._in(fields)
+        for number in numbers_in(among & bits):
+            yield number, places[number]
 
 
 class Postings:

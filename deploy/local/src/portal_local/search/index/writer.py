@@ -107,6 +107,7 @@ class IndexChange:
                 index.facets.add(number, values)
         else:
             index.facets = facets
+            index.evict_lengths()
         for number, _ in self._dropped:
             index.evict_members(number)
         index.alive = self._alive

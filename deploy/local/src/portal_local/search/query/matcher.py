@@ -181,6 +181,23 @@ class Matcher:
         return found
 
     def _spans_of(self, node: Node, typos: int, among: int) -> Iterator[tuple[int, TermSpans]]:
+        if all(len(words) == 1 for words in node.alternatives[typos]):
+            return self._spans_of_words(node, typos, among)
+        return self._spans_of_rows(node, typos, among)
+
+    def _spans_of_words(
+        self, node: Node, typos: int, among: int
+    ) -> Iterator[tuple[int, TermSpans]]:
+        """Yields the spans of alternatives that are single words: first and last are the same."""
+        found: dict[int, list[int]] = {}
+        exact = typos == 0
+        for number, places in self._single_places(node.alternatives[typos], among, exact=exact):
+            found.setdefault(number, []).extend(places)
+        for number, starts in found.items():
+            starts.sort()
+            yield number, TermSpans(starts, starts, node)
+
+    def _spans_of_rows(self, node: Node, typos: int, among: int) -> Iterator[tuple[int, TermSpans]]:
         pairs: dict[int, list[tuple[int, int]]] = {}
         for words in node.alternatives[typos]:
             last = len(words) - 1
@@ -201,14 +218,17 @@ class Matcher:
                 if among >> number & 1:
                     yield number, starts
             return
+        yield from self._single_places([words], among, exact=exact)
+
+    def _single_places(
+        self, alternatives: Iterable[Words], among: int, *, exact: bool
+    ) -> Iterator[tuple[int, Sequence[int]]]:
+        """Yields the positions of single words by document."""
         fields = self._allowed_fields(exact=exact)
-        word_ids = [self._index.vocabulary.ids.get(word, -1) for word in words if word]
+        ids = self._index.vocabulary.ids
+        word_ids = [ids.get(words[0], -1) for words in alternatives if words[0]]
         for posting in self._index.postings.load(word_ids).values():
-            if fields is None:
-                yield from posting.iterate(among)
-                continue
-            for number, places in posting.iterate(among & posting.bits_in(fields)):
-                yield number, [at for at in places if at >> 16 in fields]
+            yield from posting.iterate(among, fields)
 
     def as_written(self, at: int, among: int) -> dict[int, Sequence[int]]:
         """Returns the positions of a term exactly as in the query: no typo, prefix or synonym."""

@@ -1,6 +1,7 @@
 """Costs of documents for the ranking rules on words: proximity, field, position, exactness."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from portal_local.search.index.bitmaps import numbers_in
 from portal_local.search.index.index import Index
@@ -17,10 +18,14 @@ class WordCosts:
     def __init__(self, index: Index, matcher: Matcher) -> None:
         self._index = index
         self._matcher = matcher
-        names = index.field_names()
-        self._weights = {number: index.rules.weight(name) or 0 for number, name in names.items()}
         self._by_word = index.rules.settings["proximityPrecision"] == "byWord"
         self._cached: tuple[int, tuple[int, ...], list[dict[int, TermSpans]]] | None = None
+
+    @cached_property
+    def _weights(self) -> dict[int, int]:
+        """The rank of each field, by its number."""
+        rules = self._index.rules
+        return {number: rules.weight(name) or 0 for name, number in self._index.fields.items()}
 
     def _spans(self, group: Group) -> list[dict[int, TermSpans]]:
         """Returns the positions of each term in the group; caches them for its subgroups."""

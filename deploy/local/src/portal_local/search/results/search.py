@@ -114,7 +114,6 @@ class Search:
         wanted = self._params.attributes_to_search_on
         if wanted is None or "*" in wanted:
             return None
-        fields: set[int] = set()
         for name in wanted:
             if not _may_be_searched(self._rules, name):
                 listed = ", ".join(f"`{known}`" for known in sorted(self._rules.searchable))
@@ -123,12 +122,12 @@ class Search:
                     f"Attribute `{name}` is not searchable. Available searchable attributes are: "
                     f"{listed}.",
                 )
-            fields |= {
-                number
-                for field, number in self._index.fields.items()
-                if field == name or field.startswith(f"{name}.")
-            }
-        return frozenset(fields)
+        names, below = frozenset(wanted), tuple(f"{name}." for name in wanted)
+        return frozenset(
+            number
+            for field, number in self._index.fields.items()
+            if field in names or field.startswith(below)
+        )
 
     def _check_distinct(self, name: str) -> None:
         reason = self._rules.why_not_filterable(name)
