@@ -39,13 +39,13 @@ frontend-check: setup
 demo: setup servers site  ## run the portal with the Human Organ Atlas on this machine
 	@$(RUN) portal demo
 
-test: setup servers tools  ## install what the tests need, and run all tests
+test: setup servers tools site  ## install what the tests need, and run all tests
 	PORTAL_REQUIRE_SERVICES=1 $(PYTEST)
 
 unit: setup  ## run the quick tests (unit and contract)
 	$(PYTEST) tests/unit tests/contract
 
-it: setup servers tools  ## run the tests with real servers and simulators
+it: setup servers tools site  ## run the tests with real servers and simulators
 	$(PYTEST) tests/integration
 
 icat-suite: setup  ## run the tests of python-icat with the ICAT simulator
@@ -55,7 +55,7 @@ kills: setup servers  ## kill doi, DataCite and MongoDB 50 times: every DOI must
 	PORTAL_REQUIRE_SERVICES=1 PORTAL_KILLS=50 $(RUN) pytest -s \
 		tests/integration/doi/test_killed_at_random.py tests/e2e/test_killed_during_import.py
 
-e2e: setup servers tools  ## run the end-to-end tests of the running portal
+e2e: setup servers tools site  ## run the end-to-end tests of the running portal
 	$(PYTEST) tests/e2e
 
 check: setup  ## check format, lint, types, import rules and generated contracts

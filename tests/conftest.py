@@ -1,6 +1,8 @@
 """Servers that are started once per worker; each test has its own virtual host and databases."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -14,6 +16,7 @@ from tests.drivers.servers import (
     virtual_host,
 )
 from tests.drivers.services import operators
+from tests.drivers.site.shared_instance import SHARED, leave
 
 # How fast examples are made and judged says nothing on a machine that runs other tests meanwhile.
 hypothesis.settings.register_profile(
@@ -21,6 +24,14 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("portal")
 operators.give_token()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stops the instance that the workers of a run share when the last of them ends."""
+    workers = os.environ.get("PYTEST_XDIST_WORKER_COUNT")
+    own = session.config.getoption("basetemp")
+    if workers and own:
+        leave(Path(own).parent / SHARED, int(workers))
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from portal_local.launcher.site import BUILD
 
 from tests.drivers.instance import Portal, started
-from tests.drivers.site.shared_instance import shared_instance
+from tests.drivers.servers import missing
+from tests.drivers.site.shared_instance import SHARED, leave, shared_instance
 
 
 @pytest.fixture(scope="session")
@@ -17,12 +19,19 @@ def atlas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     Tests read it; what they send must leave its records as they are.
     """
     own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared-atlas"
-    with shared_instance(folder, _atlas) as portal:
-        yield portal
+    if "PYTEST_XDIST_WORKER" in os.environ:  # tests/conftest.py stops it after the last worker
+        yield shared_instance(own.parent / SHARED, _atlas)
+        return
+    folder = own / SHARED
+    try:
+        yield shared_instance(folder, _atlas)
+    finally:
+        leave(folder, workers=1)
 
 
 def _atlas(folder: Path) -> Portal:
+    if not (BUILD / "index.js").is_file():
+        missing("the web site is not built: `make site` builds it")
     portal = started(folder, with_site=True)
     try:
         portal.done("import", "hoa", "--json", timeout=900)

@@ -7,13 +7,14 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.drivers.instance import Portal
+from tests.drivers.servers import missing
 from tests.drivers.site.browser import PROGRAM, SWITCHES, Reader
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     if not Path(PROGRAM).exists():
-        pytest.skip("Chromium is not installed: deploy/get-tools installs it")
+        missing("Chromium is not installed: deploy/get-tools installs it")
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=PROGRAM, args=SWITCHES)
         yield running
