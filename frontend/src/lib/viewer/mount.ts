@@ -7,7 +7,7 @@ import "neuroglancer/unstable/ui/default_viewer.css";
 import { makeDefaultViewer } from "neuroglancer/unstable/ui/default_viewer.js";
 
 import type { FromViewer, ToViewer, ViewerState } from "#lib/viewer/state.ts";
-import { withLayer, withWindow } from "#lib/viewer/state.ts";
+import { atOrigin, withLayers, withWindow } from "#lib/viewer/state.ts";
 
 const REPORT_AFTER_MS = 200;
 
@@ -24,13 +24,13 @@ export function mountViewer(
   // Its own controls are not accessible; the page supplies them.
   viewer.uiConfiguration.showUIControls.value = false;
   viewer.uiConfiguration.showTopBar.value = false;
-  viewer.state.restoreState(state);
+  viewer.state.restoreState(atOrigin(state, location.origin));
 
   let timer: ReturnType<typeof setTimeout> | undefined;
   viewer.state.changed.add(() => {
     clearTimeout(timer);
     timer = setTimeout(
-      () => report({ kind: "state", state: viewer.state.toJSON() as ViewerState }),
+      () => report({ kind: "state", state: atOrigin(viewer.state.toJSON() as ViewerState, "") }),
       REPORT_AFTER_MS,
     );
   });
@@ -45,11 +45,14 @@ export function mountViewer(
 
   return (message) => {
     const now = viewer.state.toJSON() as ViewerState;
-    if (message.kind === "state") viewer.state.restoreState(message.state);
-    else if (message.kind === "layer") {
-      viewer.state.restoreState(withLayer(now, message.name, message.isVisible));
+    if (message.kind === "state") {
+      viewer.state.restoreState(atOrigin(message.state, location.origin));
+    } else if (message.kind === "layers") {
+      viewer.state.restoreState(withLayers(now, message.names, message.isVisible));
     } else if (message.kind === "window") {
       viewer.state.restoreState(withWindow(now, message.low, message.high));
+    } else if (message.kind === "scale-bar") {
+      viewer.state.restoreState({ ...now, showScaleBar: message.isVisible });
     } else {
       viewer.state.restoreState({ ...now, position: message.position });
     }

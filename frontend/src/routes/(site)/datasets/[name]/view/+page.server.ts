@@ -1,0 +1,55 @@
+import { redirect } from "@sveltejs/kit";
+
+import type { components } from "#lib/api.d.ts";
+import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
+import { levelViews } from "#lib/levels.ts";
+import { atOrigin, withoutLayers, withWindow, type ViewerState } from "#lib/viewer/state.ts";
+import { greyValues, imageLayers, outlineLayers } from "#lib/viewer/volumes.ts";
+import { readPositions, volumeView } from "#lib/volume.ts";
+
+import type { PageServerLoad } from "./$types";
+
+type Schemas = components["schemas"];
+
+export const load: PageServerLoad = async ({ params, url, fetch }) => {
+  const path = `/api/records/${encodeURIComponent(params.name)}`;
+  const record = await orErrorPage(() => read<Schemas["RecordView"]>(fetch, path));
+  if (record.level !== "dataset") redirect(308, record.page);
+  if (record.name !== params.name) redirect(308, `${record.page}/view`);
+  const pid = encodeURIComponent(record.pid);
+  const [volume, viewer] = await Promise.all([
+    orNothing(() => read<Schemas["Volume"]>(fetch, `/data/${pid}/volume`)),
+    orNothing(() => read<Schemas["ViewerState"]>(fetch, `${path}/overlay/neuroglancer`)),
+  ]);
+  const view = volume ? volumeView(volume) : null;
+  const { overview, zooms, siblings } = record.relations;
+  const cards = [record.card, overview, ...zooms, ...siblings].filter((card) => card != null);
+  const greys = volume ? greyValues(volume) : null;
+  const whole = (viewer?.state ?? {}) as ViewerState;
+  const layers = imageLayers(whole, cards, volume ? record.pid : null);
+  const onTape = layers.filter((layer) => !layer.isOnline).map((layer) => layer.name);
+  const shown = withoutLayers(atOrigin(whole, ""), onTape);
+  const online = volume ? levelViews(volume, []).filter((level) => level.isOnline) : [];
+  return {
+    title: record.title,
+    name: record.name,
+    page: record.page,
+    stateHref: `${path}/overlay/neuroglancer.json`,
+    organ: record.card?.organ_label?.toLowerCase() ?? "volume",
+    volume: view,
+    positions: view ? readPositions(view, url.searchParams) : null,
+    /** The finest size that can be shown, where a finer one is on tape. */
+    finestOnline:
+      volume && online.length < volume.levels.length ? (online.at(-1)?.voxel ?? null) : null,
+    hasVolume: layers.length > 0,
+    layers,
+    outlines: outlineLayers(whole),
+    greys,
+    state:
+      online.length > 0 && layers.length > 0
+        ? greys
+          ? withWindow(shown, greys.low, greys.high, record.pid)
+          : shown
+        : null,
+  };
+};
