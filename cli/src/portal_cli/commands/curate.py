@@ -21,10 +21,29 @@ from portal_cli.terminal import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from portal_shared.profile import Profile
     from rich.progress import Progress
 
-    from portal_cli.curation.builder import CurationResult
+    from portal_cli.curation.builder import CurationResult, Maker
+
+
+IMAGING = {"imagecodecs": "imagecodecs", "PIL": "pillow"}  # libraries by their module
+
+MakePyramid = Annotated[
+    bool,
+    typer.Option(
+        "--pyramid", help="Make an OME-Zarr pyramid of each volume that has none (see docs)."
+    ),
+]
+MakePreviews = Annotated[
+    bool, typer.Option("--previews", help="Make previews and thumbnails of each volume.")
+]
+Explain = Annotated[
+    str | None,
+    typer.Option(metavar="FIELD", help="Explain this metadata field, and do nothing else."),
+]
 
 
 @dataclass(frozen=True)
@@ -33,6 +52,8 @@ class _Options:
     metadata: Path
     output: Path
     intake_folder: str
+    pyramid: bool
+    previews: bool
 
 
 def curate(  # noqa: PLR0917  # a command's options
@@ -54,19 +75,19 @@ def curate(  # noqa: PLR0917  # a command's options
     profile: Annotated[
         str, typer.Option(help="Profile (metadata rules) of the community.")
     ] = "human-organs",
-    explain: Annotated[
-        str | None,
-        typer.Option(metavar="FIELD", help="Explain this metadata field, and do nothing else."),
-    ] = None,
+    explain: Explain = None,
     data: Data = DEFAULT_DATA,
     *,
+    pyramid: MakePyramid = False,
+    previews: MakePreviews = False,
     as_json: Json = False,
 ) -> None:
     """Check a folder against its metadata and the profile, and write a job file.
 
-    Nothing is sent. A second run reads only files that have changed. Exit codes: 0 the job is
-    written, 1 there are problems, and no job is written, 2 wrong arguments or metadata that
-    cannot be read.
+    Nothing is sent. With --pyramid and --previews, it first makes what datasets lack, in their
+    folders; a run that was interrupted is continued by the same command. A second run reads only
+    files that have changed. Exit codes: 0 the job is written, 1 there are problems, and no job is
+    written, 2 wrong arguments or metadata that cannot be read.
     """
     from portal_shared import profile as profiles
     from portal_shared.contracts.jobs import Problem
@@ -79,7 +100,7 @@ def curate(  # noqa: PLR0917  # a command's options
         if explain is not None:
             typer.echo(explain_field(explain, community))
             return
-        options = _options(folder, metadata, output, intake_folder)
+        options = _options(folder, metadata, output, intake_folder, make=(pyramid, previews))
         result = _build_job(options, community, quiet=as_json)
     except PortalError as error:
         if as_json:
@@ -98,7 +119,12 @@ def curate(  # noqa: PLR0917  # a command's options
 
 
 def _options(
-    folder: Path | None, metadata: Path | None, output: Path, intake_folder: str | None
+    folder: Path | None,
+    metadata: Path | None,
+    output: Path,
+    intake_folder: str | None,
+    *,
+    make: tuple[bool, bool],
 ) -> _Options:
     """Finds the metadata file. Ends the command with exit code 2 if something is missing.
 
@@ -112,11 +138,24 @@ def _options(
         raise fail(f"{folder} is not a folder.", EXIT_USAGE)
     if metadata is not None and not metadata.is_file():
         raise fail(f"The metadata file {metadata} does not exist.", EXIT_USAGE)
+    if any(make):
+        _check_libraries()
     from portal_cli.curation.metadata_file import find_metadata_file
 
     found = metadata or find_metadata_file(folder)
     name = folder.resolve().name if intake_folder is None else intake_folder
-    return _Options(folder, found, output, name)
+    return _Options(folder, found, output, name, *make)
+
+
+def _check_libraries() -> None:
+    """Ends the command with exit code 2 if the libraries for images are not installed."""
+    from importlib.util import find_spec
+
+    missing = [name for module, name in IMAGING.items() if find_spec(module) is None]
+    if missing:
+        names = " and ".join(missing)
+        how = "install them with: pip install 'portal-cli[imaging]'"
+        raise fail(f"--pyramid and --previews need {names}: {how}", EXIT_USAGE)
 
 
 def _build_job(options: _Options, profile: Profile, *, quiet: bool) -> CurationResult:
@@ -131,7 +170,13 @@ def _build_job(options: _Options, profile: Profile, *, quiet: bool) -> CurationR
 
     bar = _progress(quiet=quiet)
     others = other_metadata_problems(options.folder, options.metadata)
-    builder = JobBuilder(options.folder, profile, intake_folder=options.intake_folder, state=state)
+    builder = JobBuilder(
+        options.folder,
+        profile,
+        intake_folder=options.intake_folder,
+        state=state,
+        maker=_maker(options, bar),
+    )
     builder.result.problems += others
     with bar:
         task = bar.add_task("reading", total=None)
@@ -141,6 +186,27 @@ def _build_job(options: _Options, profile: Profile, *, quiet: bool) -> CurationR
             ignore=ignore,
             progress=lambda size: bar.advance(task, size),
         )
+
+
+class _Stages:
+    """Shows each stage of a pyramid as a bar of its own."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+
+    def stage(self, name: str, total: int | None) -> Callable[[int], None]:
+        task = self._bar.add_task(name, total=total)
+        return lambda size: self._bar.advance(task, size)
+
+
+def _maker(options: _Options, bar: Progress) -> Maker | None:
+    if not (options.pyramid or options.previews):
+        return None
+    from portal_cli.curation.derivatives.dataset import Derivatives
+
+    return Derivatives(
+        options.folder, _Stages(bar), pyramid=options.pyramid, previews=options.previews
+    )
 
 
 def _progress(*, quiet: bool) -> Progress:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from unicodedata import normalize
 
 from portal_shared.contracts.file_roles import recognise
@@ -18,9 +18,10 @@ from pydantic import ValidationError
 
 from portal_cli.curation import metadata
 from portal_cli.curation.checksums import Checksums, ProgressCallback
+from portal_cli.curation.logical_files import group_files
 from portal_cli.curation.places import readable
 from portal_cli.curation.scanner import MANIFEST, ScannedFile, scan_folder
-from portal_cli.curation.volumes.dataset import DatasetCheck
+from portal_cli.curation.volumes.dataset import DatasetCheck, Volume
 from portal_cli.submission.message import JobMessage, build_message
 
 MAX_LISTED_FILES = 2000  # in a job; more files are listed in a manifest beside them
@@ -36,6 +37,7 @@ class CurationResult:
     files_read: int = 0  # to compute their checksums
     logical_files: dict[str, int] = field(default_factory=dict[str, int])  # count by kind
     job: JobMessage | None = None  # None if there are problems
+    volumes: list[list[Volume]] = field(default_factory=list[list[Volume]])  # of each dataset
 
     @property
     def dropped_fields(self) -> tuple[str, ...]:
@@ -43,10 +45,41 @@ class CurationResult:
         return shown_places(self.dropped)
 
 
-class JobBuilder:
-    """Builds the job of one folder. `intake_folder`: its path below the portal's intake root."""
+@dataclass(frozen=True)
+class DatasetFolder:
+    """A dataset of the job: its place there, its folder below the curated one, its files."""
 
-    def __init__(self, folder: Path, profile: Profile, *, intake_folder: str, state: Path) -> None:
+    place: str  # as in datasets[0]
+    metadata: Any
+    folder: str  # "" is the curated folder itself
+    files: Sequence[ScannedFile]
+    volumes: Sequence[Volume]
+
+
+class Maker(Protocol):
+    """Makes files that a dataset lacks."""
+
+    def make(self, dataset: DatasetFolder) -> list[Problem]:
+        """Writes them into the folder of the dataset; returns why some could not be made."""
+        ...
+
+
+class JobBuilder:
+    """Builds the job of one folder. `intake_folder`: its path below the portal's intake root.
+
+    `maker` makes the files that datasets lack, if there are no problems.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        profile: Profile,
+        *,
+        intake_folder: str,
+        state: Path,
+        maker: Maker | None = None,
+    ) -> None:
+        self._maker = maker
         self._folder = folder
         self._profile = profile
         self._intake_folder = intake_folder
@@ -76,6 +109,9 @@ class JobBuilder:
         self._warn_of_unassigned(files, dataset_files)
         self._validate(parts)
         self._check_volumes(datasets, folders, dataset_files)
+        if self._maker and not result.problems:
+            self._make(self._maker, datasets, folders, dataset_files)
+            files, dataset_files = self._scan_again(files, folders, ignore)
         result.files, result.bytes = len(files), sum(f.size for f in files)
         result.problems = [readable(problem, parts, places) for problem in result.problems]
         result.warnings = [readable(warning, parts, places) for warning in result.warnings]
@@ -196,8 +232,31 @@ class JobBuilder:
             found = DatasetCheck(self._folder, dataset, place).check(files)
             result.problems += found.problems
             result.warnings += found.warnings
+            result.volumes.append(found.volumes)
             for kind, count in found.logical_files.items():
                 result.logical_files[kind] = result.logical_files.get(kind, 0) + count
+
+    def _make(
+        self,
+        maker: Maker,
+        datasets: Sequence[Any],
+        folders: Sequence[str | None],
+        dataset_files: Sequence[Sequence[ScannedFile]],
+    ) -> None:
+        rows = zip(datasets, folders, dataset_files, self.result.volumes, strict=True)
+        for number, (dataset, folder, files, volumes) in enumerate(rows):
+            one = DatasetFolder(f"datasets[{number}]", dataset, folder or "", files, volumes)
+            self.result.problems += maker.make(one)
+
+    def _scan_again(
+        self, files: Sequence[ScannedFile], folders: Sequence[str | None], ignore: set[str]
+    ) -> tuple[list[ScannedFile], list[list[ScannedFile]]]:
+        """Returns the files with those that were made, which are counted."""
+        found = [f for f in scan_folder(self._folder).files if f.location not in ignore]
+        counts = self.result.logical_files
+        for group in group_files({f.location for f in found} - {f.location for f in files}):
+            counts[group.kind] = counts.get(group.kind, 0) + 1
+        return found, [_below(found, folder) for folder in folders]
 
     def _build_job(
         self,

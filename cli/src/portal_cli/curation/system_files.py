@@ -21,6 +21,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "a setting of a desktop or file server": (
         ".directory", ".trash-*", "lost+found", "@eadir", ".nfs*", ".fuse_hidden*", ".snapshot",
     ),
+    "an unfinished result of `portal curate`": (".portal-*.part",),
     "a cache of Python or Jupyter": ("__pycache__", ".ipynb_checkpoints"),
 }  # fmt: skip
 

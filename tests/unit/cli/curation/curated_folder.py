@@ -1,6 +1,7 @@
 """A folder with one dataset, and `portal curate` on it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,11 +54,15 @@ class CuratedFolder:
         """Runs the command with these parameters; those of CLAIMS by default."""
         return self.curate_metadata(self.metadata({**CLAIMS, **claims}))
 
-    def curate_metadata(self, given: Any, name: str = "metadata.json") -> Result:
+    def curate_metadata(
+        self, given: Any, name: str = "metadata.json", options: Sequence[str] = ()
+    ) -> Result:
         text = given if isinstance(given, str) else json.dumps(given)
         (self.path / name).write_text(text, "utf-8")
         job = self.path.with_name("job.json")
-        ran = CliRunner().invoke(app, ["curate", str(self.path), "--output", str(job), "--json"])
+        ran = CliRunner().invoke(
+            app, ["curate", str(self.path), "--output", str(job), "--json", *options]
+        )
         found = json.loads(ran.stdout)
         assert (ran.exit_code == 0) == (found["problems"] == [])
         return Result(

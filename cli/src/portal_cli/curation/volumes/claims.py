@@ -145,7 +145,7 @@ def _judge(found: Comparison, claim: Claim, length: int) -> None:
 
 
 def _compare_voxel(found: Comparison, claims: Claims) -> None:
-    steps = _steps(found.image)
+    steps = steps_um(found.image)
     if not steps:
         return
     first = next(iter(steps))  # of voxel_size, x is compared; if it is not known, y or z
@@ -163,7 +163,7 @@ def _compare_voxel(found: Comparison, claims: Claims) -> None:
             found.remarks.append(Contradiction(claim, text))
 
 
-def _steps(image: Image) -> dict[str, float]:
+def steps_um(image: Image) -> dict[str, float]:
     """Returns the steps that are known, by axis in the order x, y, z."""
     free = [axis for axis in image.axes if not axis.name]
     by_name = {axis.name: axis.step_um for axis in image.axes if axis.name in SPACE}

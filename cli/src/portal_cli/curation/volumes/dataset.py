@@ -32,11 +32,20 @@ from portal_cli.curation.volumes.stacks import (
 )
 
 
+@dataclass(frozen=True)
+class Volume:
+    """A logical file with a volume that does not contradict the metadata."""
+
+    file: LogicalFile
+    image: Image
+
+
 @dataclass
 class Findings:
     problems: list[Problem] = field(default_factory=list[Problem])
     warnings: list[Problem] = field(default_factory=list[Problem])
     logical_files: dict[str, int] = field(default_factory=dict[str, int])  # count by kind
+    volumes: list[Volume] = field(default_factory=list[Volume])  # those that fit best first
 
 
 @dataclass(frozen=True)
@@ -87,6 +96,9 @@ class DatasetCheck:
         self._report_volumes([one for one in volumes if one.comparison.fits or not one.is_album])
         if not volumes:
             self._report_pictures(pictures)
+        for one in sorted(volumes, key=lambda one: one.comparison.distance):
+            if not (one.comparison.contradictions or one.is_album or one.comparison.is_preview):
+                self.findings.volumes.append(Volume(one.file, one.comparison.image))
         return self.findings
 
     def _problem(self, field: str, reason: str) -> None:

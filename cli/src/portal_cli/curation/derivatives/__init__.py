@@ -1,0 +1,1 @@
+"""Makes what a dataset lacks: pyramid, previews and thumbnails."""

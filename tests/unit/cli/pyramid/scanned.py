@@ -1,0 +1,58 @@
+"""A folder with one volume, and `portal curate --pyramid --previews` on it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+import zarr
+
+from tests.unit.cli.curation.curated_folder import CuratedFolder, Result
+
+from .volumes import ramp
+
+SHAPE = (9, 7, 70)  # z, y, x
+
+
+@dataclass
+class ScannedVolume:
+    path: Path
+
+    def write_tiff(self, voxels: Any = None, folder: str = "slices", **more: Any) -> Any:
+        """Writes a stack, one file for each slice; returns its voxels."""
+        voxels = ramp(SHAPE) if voxels is None else voxels
+        (self.path / folder).mkdir(parents=True, exist_ok=True)
+        for number, plane in enumerate(voxels):
+            tifffile.imwrite(self.path / folder / f"slice_{number:04}.tif", plane, **more)
+        return voxels
+
+    def curate(
+        self, *options: str, shape: Any = SHAPE, voxel_size: str | None = "2.5 um"
+    ) -> Result:
+        """Makes pyramid and previews unless other options are given."""
+        z, y, x = shape
+        claims: dict[str, Any] = {"shape_x": x, "shape_y": y, "shape_z": z}
+        if voxel_size is not None:
+            claims["voxel_size"] = voxel_size
+        folder = CuratedFolder(self.path)
+        return folder.curate_metadata(
+            folder.metadata(claims), options=options or ("--pyramid", "--previews")
+        )
+
+    @property
+    def job_files(self) -> list[str]:
+        """The paths of the files in the job, sorted."""
+        job = json.loads((self.path.parent / "job.json").read_text("utf-8"))
+        files = job["datasets"][0]["files"]
+        return sorted("/".join(filter(None, (f.get("path"), f["name"]))) for f in files)
+
+    @property
+    def group(self) -> zarr.Group:
+        return zarr.open_group(self.path / "overview.ome.zarr", mode="r")
+
+    def has(self, voxels: Any) -> bool:
+        """Whether the finest level of the pyramid has these voxels."""
+        found: Any = self.group["0"]
+        return bool(np.array_equal(found[:], voxels, equal_nan=voxels.dtype.kind == "f"))
