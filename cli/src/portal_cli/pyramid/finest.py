@@ -1,7 +1,7 @@
 """Writes the finest level: reads the source region by region, while the one before is written."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from math import prod
 from pathlib import Path
 
@@ -9,18 +9,10 @@ from portal_cli.pyramid.grid import lengths_of
 from portal_cli.pyramid.plan import Plan
 from portal_cli.pyramid.shards import shard_path, write_shard
 from portal_cli.pyramid.slab import MemorySlab, ScratchSlab, Slab, shards_of
-from portal_cli.pyramid.source import Box, Source, SourceFault
+from portal_cli.pyramid.source import Box, Source, SourceFault, SourceFaults
 
 Advance = Callable[[int], None]  # called with the bytes of voxels that are done
 MAX_FAULTS = 20
-
-
-class SourceFaults(Exception):
-    """The damaged files of a source, as far as they were found."""
-
-    def __init__(self, faults: Sequence[SourceFault]) -> None:
-        super().__init__("; ".join(map(str, faults)))
-        self.faults = faults
 
 
 class FinestLevel:
@@ -121,15 +113,18 @@ class _Region:
 
 def _raise_first(futures: Sequence[Future[None]]) -> None:
     """Waits for all; raises SourceFaults with the damaged files, or the first other error."""
-    for future in wait(futures, return_when="FIRST_EXCEPTION").done:
-        error = future.exception()
-        if error is not None and not isinstance(error, SourceFault):
+    faults: dict[str, SourceFault] = {}
+    for future in futures:
+        try:
+            future.result()
+        except SourceFault as fault:
+            faults.setdefault(fault.location, fault)
+        except SourceFaults as several:
+            for fault in several.faults:
+                faults.setdefault(fault.location, fault)
+        except BaseException:
             for other in futures:
                 other.cancel()
-            raise error
-    errors = [future.exception() for future in futures]
-    if other := next((e for e in errors if e and not isinstance(e, SourceFault)), None):
-        raise other
-    faults = {error.location: error for error in errors if isinstance(error, SourceFault)}
+            raise
     if faults:
         raise SourceFaults(list(faults.values())[:MAX_FAULTS])

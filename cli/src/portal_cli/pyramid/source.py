@@ -1,5 +1,6 @@
 """What a pyramid is made from: a volume that is read in boxes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -18,6 +19,14 @@ class SourceFault(Exception):
         super().__init__(f"{location}: {reason}")
         self.location = location
         self.reason = reason
+
+
+class SourceFaults(Exception):
+    """Several files of a source that cannot be used."""
+
+    def __init__(self, faults: Sequence[SourceFault]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = faults
 
 
 class Source(Protocol):
@@ -40,7 +49,11 @@ class Source(Protocol):
         ...
 
     def read(self, box: Box) -> Voxels:
-        """Returns the voxels of a box. Raises SourceFault for a damaged file."""
+        """Returns the voxels of a box. Raises SourceFault or SourceFaults for damaged files."""
+        ...
+
+    def close(self) -> None:
+        """Closes the files that are open."""
         ...
 
 
@@ -63,3 +76,6 @@ class ArraySource:
 
     def read(self, box: Box) -> Voxels:
         return self.voxels[box]
+
+    def close(self) -> None:
+        """Nothing is open."""

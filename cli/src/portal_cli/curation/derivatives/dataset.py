@@ -3,6 +3,7 @@
 import errno
 import hashlib
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,10 +17,9 @@ from portal_cli.curation.headers.image import USUAL_ORDER, Image, micrometres
 from portal_cli.curation.sources.opener import open_source
 from portal_cli.curation.volumes.claims import TOLERANCE, Claims, read_claims, steps_um
 from portal_cli.curation.volumes.dataset import Volume
-from portal_cli.pyramid.finest import SourceFaults
 from portal_cli.pyramid.grid import Lengths
 from portal_cli.pyramid.pyramid import Order, Progress, make_pyramid
-from portal_cli.pyramid.source import SourceFault
+from portal_cli.pyramid.source import SourceFault, SourceFaults
 from portal_cli.pyramid.state import PyramidLocked
 
 SUFFIX = ".ome.zarr"
@@ -85,7 +85,8 @@ class Derivatives:
         shown = volume.file.name.removeprefix(prefix)
         about = {"source": f"{shown} {volume.image.part}".strip()}
         order = Order(target, _name(dataset), voxel_um, _fingerprint(dataset, volume), about)
-        make_pyramid(order, source, self._progress)
+        with closing(source):
+            make_pyramid(order, source, self._progress)
 
     def _write_problem(self, dataset: DatasetFolder, error: OSError) -> Problem:
         reason = f"cannot be written: {error.strerror or error}"

@@ -34,6 +34,9 @@ class Hdf5Source:
     def shape(self) -> Triple:
         return self._axes.shape
 
+    def close(self) -> None:
+        self._file.close()
+
     def read(self, box: Box) -> Voxels:
         try:
             found = self._item[self._axes.index(box)]

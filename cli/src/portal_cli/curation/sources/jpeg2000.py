@@ -37,6 +37,9 @@ class Jpeg2000Slices:
     def shape(self) -> Triple:
         return (len(self._locations), *self._lengths)
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def rows(self, number: int, start: int, stop: int) -> Voxels:
         location = self._locations[number]
         try:

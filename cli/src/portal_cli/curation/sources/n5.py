@@ -62,6 +62,9 @@ class N5Source:
     def shape(self) -> Triple:
         return self._axes.shape
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def read(self, box: Box) -> Voxels:
         """Returns the voxels of a box; absent blocks are 0."""
         wanted = self._axes.index(box)

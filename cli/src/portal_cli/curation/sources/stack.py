@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from portal_cli.pyramid.source import Box, Triple, Voxels
+from portal_cli.pyramid.source import Box, SourceFault, SourceFaults, Triple, Voxels
 
 
 class Slices(Protocol):
@@ -28,6 +28,8 @@ class Slices(Protocol):
     def rows(self, number: int, start: int, stop: int) -> Voxels:
         """Returns rows of a slice. Raises SourceFault if its file is damaged or differs."""
         ...
+
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,15 @@ class StackSource:
     def read(self, box: Box) -> Voxels:
         z, y, x = box
         found = np.empty((z.stop - z.start, y.stop - y.start, x.stop - x.start), self.dtype)
+        faults: list[SourceFault] = []
         for number in range(z.start, z.stop):
-            found[number - z.start] = self.slices.rows(number, y.start, y.stop)[:, x]
+            try:
+                found[number - z.start] = self.slices.rows(number, y.start, y.stop)[:, x]
+            except SourceFault as fault:
+                faults.append(fault)
+        if faults:
+            raise SourceFaults(faults)
         return found
+
+    def close(self) -> None:
+        self.slices.close()

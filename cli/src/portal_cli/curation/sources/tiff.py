@@ -72,6 +72,10 @@ class TiffSlices:
             reason = str(error)[:200] or type(error).__name__
             raise SourceFault(page.location, f"is damaged: {reason}") from error
 
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()
+
     def _place(self, number: int) -> tuple[int, str] | None:
         """Returns the position and type of the voxels; None if they must be decoded."""
         page = self._pages[number]

@@ -33,6 +33,9 @@ class ZarrSource:
     def shape(self) -> Triple:
         return self._axes.shape
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def read(self, box: Box) -> Voxels:
         try:
             return self._read(box)
