@@ -74,6 +74,7 @@ class Roles(SiteModel):
     shape: tuple[str, ...] = ()  # numbers of voxels along z, y, x
     overview: str | None = None  # name of the dataset that a zoom is registered to
     energy: str | None = None
+    proposal: str | None = None
     raw_bytes: str | None = None  # of the volume, where no files are listed
 
 

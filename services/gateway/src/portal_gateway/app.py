@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from portal_gateway import handlers
+from portal_gateway.aggregates.loader import Aggregates
 from portal_gateway.catalogue import Catalogue
 from portal_gateway.citation.loader import CitedRecordLoader
 from portal_gateway.downloads.create import DownloadCreator
@@ -33,8 +34,19 @@ from portal_gateway.openapi import document
 from portal_gateway.overlays.loader import OverlayLoader
 from portal_gateway.records.loader import RecordLoader
 from portal_gateway.records.related import RelatedDatasets
+from portal_gateway.results.export_writer import ExportWriter
 from portal_gateway.results.search import ResultSearch
-from portal_gateway.routes import api_manual, downloads, history, overlays, records, search_page
+from portal_gateway.results.suggest import SuggestionSearch
+from portal_gateway.routes import (
+    aggregates,
+    api_manual,
+    downloads,
+    history,
+    overlays,
+    portal,
+    records,
+    search_page,
+)
 from portal_gateway.routes.citation import CitationRoutes
 from portal_gateway.routes.panosc import PanoscApi, SearchApiMiddleware
 from portal_gateway.routes.record_pages import RecordPages
@@ -45,6 +57,7 @@ from portal_gateway.search.pagination import Paginator
 from portal_gateway.search.planner import Searcher
 from portal_gateway.search.snippets import Highlighter
 from portal_gateway.search.suggestions import Suggester
+from portal_gateway.service_status import StatusChecker
 from portal_gateway.settings import GatewaySettings
 
 EXPOSED_HEADERS = (  # readable by pages of other origins: totals, and headers for ranges
@@ -134,7 +147,16 @@ def add_site(
     app.state.records = RecordLoader(
         catalogue, RelatedDatasets(engine, table), cited, table, site_url=settings.site_url
     )
+    app.state.export_writer = ExportWriter(
+        app.state.results, catalogue, cited, site_url=settings.site_url
+    )
+    app.state.suggestions = SuggestionSearch(engine, table)
+    app.state.aggregates = Aggregates(engine, catalogue, table)
+    service: Service = app.state.service
+    app.state.status_checker = StatusChecker(service, engine, catalogue, settings.downloader_url)
+    app.include_router(portal.router)
     app.include_router(search_page.router)
+    app.include_router(aggregates.router)
     app.include_router(history.router)
     app.router.routes.extend(CitationRoutes(catalogue, cited).routes())
     app.include_router(records.router)
@@ -169,7 +191,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(PortalError)
     async def portal_error(_request: Request, error: PortalError) -> Response:
-        return responses.problem_response(error)
+        return responses.problem_response(error, **getattr(error, "members", {}))
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from portal_shared.contracts.identifiers import bare_doi
@@ -85,6 +86,30 @@ class Catalogue:
         newest = [n for n in by_name if n[1]["record"].get("superseded_by") not in pids]
         public = [n for n in newest if not is_tombstone(n[1])]
         return public or newest
+
+    async def load_rows(self, collection: str, pids: Iterable[str]) -> list[Doc]:
+        """Loads the rows of these pids, public or not, in their order."""
+        wanted = list(dict.fromkeys(pids))
+        with translate_errors():
+            cursor = self.database[collection].find({"_id": {"$in": wanted}})
+            rows = {row["_id"]: row async for row in cursor}
+        return [rows[pid] for pid in wanted if pid in rows]
+
+    async def load_public(self, level: Level, after: str, limit: int) -> list[Doc]:
+        """Loads name and times of public records, in the order of their pids, after one of them."""
+        query: Doc = {**PUBLIC, "_id": {"$gt": after}}
+        fields = {"record.name": 1, "history": 1, "packed_at": 1}
+        with translate_errors():
+            rows = self.database[LEVELS[level]].find(query, fields).sort("_id").limit(limit)
+            return [row async for row in rows]
+
+    async def oldest_change_waiting(self) -> datetime | None:
+        """Returns since when the oldest change waits that is not in the search index yet."""
+        with translate_errors():
+            rows = self.database["dirty"].find({}, {"at": 1}).sort("_id").limit(1)
+            found = [row async for row in rows]
+        at: datetime | None = found[0].get("at") if found else None
+        return at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
 
     async def load_links(self, pids: Iterable[str], level: Level) -> list[Doc]:
         """Loads the public records of these pids, in their order, without their relations."""

@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.drivers.portal import Portal
+from tests.integration.gateway.site.conftest import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
-async def test_the_profile_has_labels_facets_and_organs(site: Portal) -> None:
+async def test_the_profile_has_labels_facets_and_organs(site: Site) -> None:
     answer = await site.reader.get("/api/profile")
     profile = answer.json()
     fields = {f["name"]: f for f in profile["fields"]}
@@ -30,14 +30,14 @@ async def test_the_profile_has_labels_facets_and_organs(site: Portal) -> None:
     )
 
 
-async def test_the_profile_is_cached_by_its_tag(site: Portal) -> None:
+async def test_the_profile_is_cached_by_its_tag(site: Site) -> None:
     first = await site.reader.get("/api/profile")
     assert "max-age" in first.headers["cache-control"]
     again = await site.reader.get("/api/profile", headers={"If-None-Match": first.headers["etag"]})
     assert again.status_code == 304
 
 
-async def test_every_parameter_of_the_profile_is_a_parameter_of_the_search(site: Portal) -> None:
+async def test_every_parameter_of_the_profile_is_a_parameter_of_the_search(site: Site) -> None:
     profile = (await site.reader.get("/api/profile")).json()
     for field in profile["fields"]:
         if field["parameter"]:

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from tests.drivers.portal import Portal
+from tests.integration.gateway.site.conftest import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 KIDNEYS, ALL = 38, 378
 
 
-async def page(site: Portal, query: str = "") -> dict[str, Any]:
+async def page(site: Site, query: str = "") -> dict[str, Any]:
     answer = await site.reader.get(f"/api/search?{query}")
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -25,7 +25,7 @@ def counts(found: dict[str, Any], name: str) -> dict[str, int]:
     return {v["value"]: v["count"] for v in facet(found, name)["values"]}
 
 
-async def test_all_public_datasets_are_found_without_criteria(site: Portal) -> None:
+async def test_all_public_datasets_are_found_without_criteria(site: Site) -> None:
     found = await page(site)
     assert (found["total"], found["pages"], len(found["rows"])) == (ALL, 19, 20)
     assert (found["chips"], found["drop"], found["corrections"]) == ([], [], [])
@@ -52,11 +52,11 @@ async def test_all_public_datasets_are_found_without_criteria(site: Portal) -> N
         ("organ=stomach", 0),
     ],
 )
-async def test_criteria_select(site: Portal, query: str, total: int) -> None:
+async def test_criteria_select(site: Site, query: str, total: int) -> None:
     assert (await page(site, query))["total"] == total
 
 
-async def test_ranges_select_the_same_in_every_unit(site: Portal) -> None:
+async def test_ranges_select_the_same_in_every_unit(site: Site) -> None:
     found = [await page(site, f"voxel_um={given}")
              for given in ("2..3", "2um..0.003mm", "2000nm..3000nm")]  # fmt: skip
     assert len({f["total"] for f in found}) == 1
@@ -67,7 +67,7 @@ async def test_ranges_select_the_same_in_every_unit(site: Portal) -> None:
     assert exact["total"] == 50
 
 
-async def test_a_card_has_what_a_list_shows(site: Portal) -> None:
+async def test_a_card_has_what_a_list_shows(site: Site) -> None:
     name = "LADAF-2021-17_kidney_left_VOI-01.1_2.6um_bm05"
     found = await page(site, "document=LADAF-2021-17_kidney&sort=voxel_um&per_page=100")
     card = next(row for row in found["rows"] if row["name"] == name)
@@ -102,7 +102,7 @@ async def test_a_card_has_what_a_list_shows(site: Portal) -> None:
     assert whole["zooms"] == len(registered) > 1
 
 
-async def test_facets_ignore_their_own_selection_and_keep_zeros(site: Portal) -> None:
+async def test_facets_ignore_their_own_selection_and_keep_zeros(site: Site) -> None:
     everything = await page(site)
     found = await page(site, "organ=kidney&type=zoom")
     zooms = await page(site, "type=zoom")
@@ -114,7 +114,7 @@ async def test_facets_ignore_their_own_selection_and_keep_zeros(site: Portal) ->
     assert chosen == ["kidney"]
 
 
-async def test_facet_counts_are_what_their_selection_finds(site: Portal) -> None:
+async def test_facet_counts_are_what_their_selection_finds(site: Site) -> None:
     found = await page(site, "organ=lung")
     for one in found["facets"]:
         for value in one["values"][:3]:
@@ -126,7 +126,7 @@ async def test_facet_counts_are_what_their_selection_finds(site: Portal) -> None
             assert (await page(site, missing))["total"] == one["missing"]["count"], missing
 
 
-async def test_histograms_count_every_number_once(site: Portal) -> None:
+async def test_histograms_count_every_number_once(site: Site) -> None:
     voxels = facet(await page(site), "voxel_size")
     assert voxels["unit"] == "µm"
     assert sum(b["count"] for b in voxels["buckets"]) == ALL
@@ -140,7 +140,7 @@ async def test_histograms_count_every_number_once(site: Portal) -> None:
     assert [(b["start"], b["end"]) for b in fine["buckets"]] == ends
 
 
-async def test_years_are_counted_and_selected(site: Portal) -> None:
+async def test_years_are_counted_and_selected(site: Site) -> None:
     years = counts(await page(site), "year")
     assert sum(years.values()) == ALL
     found = await page(site, "year=2021..2022")
@@ -153,7 +153,7 @@ async def test_years_are_counted_and_selected(site: Portal) -> None:
 @pytest.mark.parametrize(("sort", "key"), [("voxel_um", "voxel_um"), ("date", "date"),
                                            ("raw_size_estimate", "full_bytes")])  # fmt: skip
 async def test_rows_are_in_the_requested_order_also_with_words(
-    site: Portal, sort: str, key: str
+    site: Site, sort: str, key: str
 ) -> None:
     for query in ("organ=kidney", "q=kidney"):
         up = [r[key] for r in (await page(site, f"{query}&sort={sort}&per_page=100"))["rows"]]
@@ -163,7 +163,7 @@ async def test_rows_are_in_the_requested_order_also_with_words(
         assert len(up) == KIDNEYS
 
 
-async def test_pages_have_every_row_once(site: Portal) -> None:
+async def test_pages_have_every_row_once(site: Site) -> None:
     names: list[str] = []
     for number in range(1, 5):
         found = await page(site, f"per_page=100&page={number}&sort=name")
@@ -172,7 +172,7 @@ async def test_pages_have_every_row_once(site: Portal) -> None:
     assert (await page(site, "per_page=100&page=5"))["rows"] == []
 
 
-async def test_corrections_are_reported_and_can_be_refused(site: Portal) -> None:
+async def test_corrections_are_reported_and_can_be_refused(site: Site) -> None:
     found = await page(site, "q=kidny")
     assert (found["total"], found["corrections"]) == (
         KIDNEYS,
@@ -184,7 +184,7 @@ async def test_corrections_are_reported_and_can_be_refused(site: Portal) -> None
     assert (await page(site, "q=covid+lung+xyzzyx"))["ignored_words"] == ["xyzzyx"]
 
 
-async def test_what_empties_a_search_is_reported(site: Portal) -> None:
+async def test_what_empties_a_search_is_reported(site: Site) -> None:
     found = await page(site, "organ=liver&side=left&voxel_um=2..40")
     assert found["total"] == 0
     dropped = {d["chip"]["field"]: d["count_without"] for d in found["drop"]}
@@ -195,7 +195,7 @@ async def test_what_empties_a_search_is_reported(site: Portal) -> None:
     assert [d["count_without"] for d in found["drop"]] == sorted(dropped.values(), reverse=True)
 
 
-async def test_chips_have_words_and_what_to_leave_out(site: Portal) -> None:
+async def test_chips_have_words_and_what_to_leave_out(site: Site) -> None:
     found = await page(site, "q=organ:kidney+cortex&voxel_um=2..30&side=~missing")
     shown = [(c["label"], c["value_label"], c["parameter"], c["value"]) for c in found["chips"]]
     assert shown == [
@@ -207,7 +207,7 @@ async def test_chips_have_words_and_what_to_leave_out(site: Portal) -> None:
     assert found["query"] == "q=cortex&organ=kidney&side=~missing&voxel_um=2..30"
 
 
-async def test_hidden_and_withdrawn_datasets_are_neither_counted_nor_listed(site: Portal) -> None:
+async def test_hidden_and_withdrawn_datasets_are_neither_counted_nor_listed(site: Site) -> None:
     found = await page(site, "per_page=100&sort=name")
     assert "stomach" not in counts(found, "organ")
     finest = await page(site, "donor=LADAF-2021-17&organ=kidney&voxel_um=3")
@@ -237,7 +237,7 @@ async def test_hidden_and_withdrawn_datasets_are_neither_counted_nor_listed(site
         (f"q={'x' * 501}", "q"),
     ],
 )
-async def test_wrong_parameters_are_named(site: Portal, query: str, field: str) -> None:
+async def test_wrong_parameters_are_named(site: Site, query: str, field: str) -> None:
     answer = await site.reader.get(f"/api/search?{query}")
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
@@ -254,6 +254,6 @@ async def test_wrong_parameters_are_named(site: Portal, query: str, field: str) 
         "q=organ:%22kidney", "technique=%E2%80%8F", "q=NOT+kidney+AND", "person=x", "sort=-name",
     ],
 )  # fmt: skip
-async def test_no_input_is_an_error_of_the_server(site: Portal, query: str) -> None:
+async def test_no_input_is_an_error_of_the_server(site: Site, query: str) -> None:
     answer = await site.reader.get(f"/api/search?{query}")
     assert answer.status_code in (200, 400), answer.text

@@ -11,6 +11,16 @@ Part = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Measured:
+    """A quantity that was measured, with its unit as written and its code of UN/CEFACT."""
+
+    name: str
+    value: float
+    unit: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True)
 class CitedRecord:
     pid: str
     level: Level
@@ -20,6 +30,10 @@ class CitedRecord:
     year: str | None  # None if it is not known: an adopted DOI and no release date
     files: tuple[Part, ...] = ()
     data_url: str | None = None  # base of the files' addresses
+    measured: tuple[Measured, ...] = ()
+    catalog: tuple[str, str] | None = None  # name and address of the portal
+    bytes: int | None = None  # of all files
+    on_tape: bool = False  # files have to be requested
 
     @property
     def address(self) -> str:

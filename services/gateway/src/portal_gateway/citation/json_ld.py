@@ -4,10 +4,12 @@ from typing import Any
 from urllib.parse import quote
 
 from portal_shared.contracts.identifiers import doi_url
+from portal_shared.contracts.media_types import media_type
 
-from portal_gateway.citation.cited_record import CitedRecord, Part, orcid_url
+from portal_gateway.citation.cited_record import CitedRecord, Measured, Part, orcid_url
 
 CONFORMS_TO = "https://bioschemas.org/profiles/Dataset/1.0-RELEASE"
+_ON_TAPE = "Open to everybody; files on tape are requested first, without an account"
 _LINKS = {"IsPartOf": "isPartOf", "HasPart": "hasPart", "IsDerivedFrom": "isBasedOn",
           "IsDocumentedBy": "citation", "Cites": "citation", "References": "citation"}  # fmt: skip
 
@@ -36,6 +38,9 @@ def json_ld(cited: CitedRecord) -> dict[str, Any]:
         "keywords": cited.keywords,
         "license": rights[0].get("rightsUri", rights[0]["rights"]) if rights else None,
         "isAccessibleForFree": True,
+        "conditionsOfAccess": _ON_TAPE if cited.on_tape else None,
+        "variableMeasured": [_property(one) for one in cited.measured],
+        "includedInDataCatalog": _catalog(cited),
         "about": [_term(s) for s in terms if s["subjectScheme"] != "PaNET"],
         "measurementTechnique": [_term(s) for s in terms if s["subjectScheme"] == "PaNET"],
         "size": size,
@@ -45,6 +50,24 @@ def json_ld(cited: CitedRecord) -> dict[str, Any]:
         **_related(cited),
     }
     return {name: value for name, value in made.items() if value not in (None, [])}
+
+
+def _property(measured: Measured) -> dict[str, Any]:
+    made = {
+        "@type": "PropertyValue",
+        "name": measured.name,
+        "value": measured.value,
+        "unitText": measured.unit,
+        "unitCode": measured.code,
+    }
+    return {name: value for name, value in made.items() if value is not None}
+
+
+def _catalog(cited: CitedRecord) -> dict[str, str] | None:
+    if cited.catalog is None:
+        return None
+    name, url = cited.catalog
+    return {"@type": "DataCatalog", "@id": url, "name": name, "url": url}
 
 
 def _agent(person: Part) -> dict[str, Any]:
@@ -119,6 +142,7 @@ def _download(cited: CitedRecord, file: Part) -> dict[str, Any]:
         "@type": "DataDownload",
         "name": location,
         "contentUrl": f"{cited.data_url}/{quote(location)}",
+        "encodingFormat": media_type(file["name"]),
         "contentSize": f"{file['size']} B" if file.get("size") is not None else None,
         "sha256": file.get("sha256"),
     }

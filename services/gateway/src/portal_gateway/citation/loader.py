@@ -19,9 +19,11 @@ from portal_shared.contracts.records import Dataset, Document, Level, row_doi_le
 from portal_shared.runtime.mongo import Doc
 
 from portal_gateway.catalogue import DOI, Catalogue
-from portal_gateway.citation.cited_record import CitedRecord
+from portal_gateway.citation.cited_record import CitedRecord, Measured
 
 MAX_FILES = 100  # in the distribution of schema.org
+TAPE = ("ARCHIVED", "RESTORING")
+UNIT_CODES = {"um": "4H", "mm": "MMT", "nm": "C45", "keV": "B29"}  # of UN/CEFACT, Rec. 20
 
 
 class CitedRecordLoader:
@@ -55,6 +57,10 @@ class CitedRecordLoader:
             year=str(released or datacite["publicationYear"]) if minted_here or released else None,
             files=() if row.get("withdrawn") else await self._files(record),
             data_url=f"{self._site_url.rstrip('/')}/data/{record.pid}",
+            measured=_measured(record),
+            catalog=(profiles.load(record.profile).title, f"{self._site_url.rstrip('/')}/"),
+            bytes=record.files.bytes or None if isinstance(record, Dataset) else None,
+            on_tape=row.get("availability") in TAPE,
         )
 
     async def _files(self, record: Dataset | Document) -> tuple[Doc, ...]:
@@ -80,6 +86,20 @@ class CitedRecordLoader:
             resource_types=profiles.load(record.profile).doi.resource_types,
             own_doi=own,
         )
+
+
+def _measured(record: Dataset | Document) -> tuple[Measured, ...]:
+    """Returns the size of voxels and the energy, where the profile has a role for them."""
+    if not isinstance(record, Dataset):
+        return ()
+    rules = profiles.load(record.profile)
+    names = [name for name in (rules.site.roles.voxel, rules.site.roles.energy) if name]
+    return tuple(
+        Measured(rules.parameters[p.name].label, p.value, p.unit, UNIT_CODES.get(p.unit or ""))
+        for name in names
+        for p in record.parameters
+        if p.name == name and not isinstance(p.value, str)
+    )
 
 
 def _level(record: Dataset | Document) -> Level:

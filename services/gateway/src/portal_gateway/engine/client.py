@@ -1,5 +1,6 @@
 """Client of the search engine Meilisearch: searches, single documents, health."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -47,12 +48,16 @@ class Engine:
 
     async def multi_search(self, index: str, queries: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Runs several searches of one index in one request."""
+        return await self.search_indexes([(index, query) for query in queries])
+
+    async def search_indexes(
+        self, queries: Sequence[tuple[str, dict[str, Any]]]
+    ) -> list[dict[str, Any]]:
+        """Runs several searches, each of an index, in one request."""
         if len(queries) == 1:
-            return [await self.search(index, queries[0])]
-        uid = self._prefix + index
-        answer = await self.request(
-            "POST", "/multi-search", {"queries": [{"indexUid": uid, **q} for q in queries]}
-        )
+            return [await self.search(*queries[0])]
+        bodies = [{"indexUid": self._prefix + index, **query} for index, query in queries]
+        answer = await self.request("POST", "/multi-search", {"queries": bodies})
         return cast("list[dict[str, Any]]", answer["results"])
 
     async def load_document(self, index: str, key: str) -> Hit | None:

@@ -1,6 +1,7 @@
 """Addresses around a record: exports, downloads with commands, related works."""
 
 import shlex
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from portal_shared.contracts.file_urls import data_path, folder_name
@@ -14,6 +15,8 @@ from portal_gateway.records.models import (
     FormatLink,
     OutsideLink,
 )
+from portal_gateway.records.signposting import Target
+from portal_gateway.results.models import Card
 
 CITED_BY = frozenset(("IsCitedBy", "IsReferencedBy"))
 PAPERS = frozenset(
@@ -40,11 +43,16 @@ def formats(pid: str, doi: str | None) -> list[FormatLink]:
             name=name,
             label=label,
             media_type=media_type,
-            href=f"{record_path(pid)}/citation?format={name}",
+            href=_format_path(pid, name),
         )
         for name, label, media_type in FORMATS
         if doi or name not in NEEDS_DOI
     ]
+
+
+def _format_path(pid: str, name: str) -> str:
+    path = record_path(pid)
+    return f"{path}/jsonld" if name == "json-ld" else f"{path}/citation?format={name}"
 
 
 def files(record: Dataset) -> FilesSummary:
@@ -57,6 +65,17 @@ def files(record: Dataset) -> FilesSummary:
     )
 
 
+def items(record: Dataset | Document, datasets: Sequence[Card], site_url: str) -> list[Target]:
+    """Returns what the record consists of: an archive of the files, or pages of datasets."""
+    if isinstance(record, Document):
+        return [Target(href=f"{site_url}{card.page}", type="text/html") for card in datasets]
+    if not record.folder:
+        return []
+    base = f"{site_url}{data_path(record.pid)}"
+    kinds = (("zip", "application/zip"), ("metalink", "application/metalink4+xml"))
+    return [Target(href=f"{base}?format={name}", type=media_type) for name, media_type in kinds]
+
+
 def downloads(record: Dataset | Document, site_url: str) -> DownloadLinks:
     """Returns the addresses of a dataset's files; none if it has no files to download."""
     if not isinstance(record, Dataset):
@@ -65,7 +84,7 @@ def downloads(record: Dataset | Document, site_url: str) -> DownloadLinks:
     if not record.folder:
         return DownloadLinks(thumbnail=thumbnail)
     base = data_path(record.pid)
-    url, name = f"{site_url.rstrip('/')}{base}", shlex.quote(f"{folder_name(record.pid)}.zip")
+    url, name = f"{site_url}{base}", shlex.quote(f"{folder_name(record.pid)}.zip")
     return DownloadLinks(
         archive=f"{base}?format=zip",
         metalink=f"{base}?format=metalink",

@@ -25,11 +25,13 @@ Level = Literal["dataset", "document"]
 
 
 class Withdrawn(Gone):
-    """The record was withdrawn after it was public; `public` is what remains of it."""
+    """The record was withdrawn after it was public; `members` are what remains of it."""
 
-    def __init__(self, reason: str, public: dict[str, Any]) -> None:
+    code = "WITHDRAWN"
+
+    def __init__(self, reason: str, members: dict[str, Any]) -> None:
         super().__init__(reason)
-        self.public = public
+        self.members = members
 
 
 class RecordLoader:
@@ -46,7 +48,7 @@ class RecordLoader:
         self._related = related
         self._cited = cited
         self._table = table
-        self._site_url = site_url
+        self.site_url = site_url.rstrip("/")
 
     async def find(self, name: str) -> tuple[Level, Doc]:
         """Finds the row of a public record by pid, DOI or name.
@@ -75,8 +77,12 @@ class RecordLoader:
         )
         citation = await asyncio.to_thread(_citation, cited)
         return view.record_view(
-            self._table, row, related, citation=citation, site_url=self._site_url
+            self._table, row, related, cited=cited, citation=citation, site_url=self.site_url
         )
+
+    async def load_cited(self, name: str) -> CitedRecord:
+        """Loads a record in the form in which it is cited. Raises like `find`."""
+        return await self._cited.load(*await self.find(name))
 
     async def _of_dataset(self, row: Doc) -> view.Related:
         record = Dataset.model_validate(row["record"])

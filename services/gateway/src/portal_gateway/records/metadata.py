@@ -32,6 +32,21 @@ def groups(table: FieldTable, record: Dataset | Document) -> list[FieldGroup]:
     return found
 
 
+def parameter_groups(
+    table: FieldTable, parameters: Iterable[Parameter], name: str
+) -> list[FieldGroup]:
+    """Returns one group of fields, of parameters from several records."""
+    rows: dict[str, list[tuple[Value, str | None]]] = {}
+    for one in parameters:
+        rows.setdefault(one.name, []).append((one.value, one.unit))
+    group = next(g for g in table.groups if g.name == name)
+    listed = [f for f in map(table.by_name.get, rows) if f is not None and f.group == name]
+    listed.sort(key=lambda f: (f.order, f.name))
+    values = [_value(table, f, *row) for f in listed for row in rows[f.name]]
+    missing = _not_recorded(table, group.fields, rows)
+    return [FieldGroup(group=name, label=group.label, fields=values, not_recorded=missing)]
+
+
 def _own_values(record: Dataset | Document) -> dict[str, list[tuple[Value, str | None]]]:
     """Returns the fields of the record itself, as far as a page shows them among the others."""
     found: dict[str, list[tuple[Value, str | None]]] = {}

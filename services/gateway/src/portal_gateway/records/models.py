@@ -141,6 +141,15 @@ class TombstoneView(BaseModel):
     withdrawn_at: datetime
 
 
+class TypedLink(BaseModel):
+    """A link of the record's page: for its Link header and its <link> elements."""
+
+    rel: str
+    href: str
+    type: str | None = None
+    profile: str | None = None
+
+
 class RecordView(BaseModel):
     """The public record of a dataset or document."""
 
@@ -180,4 +189,10 @@ class RecordView(BaseModel):
     supersedes: str | None = None
     superseded_by: str | None = None
     history_url: str
+    timeline_url: str
+    publisher: str
+    published: str | None = None  # date on which the record became available
+    year: str | None = None  # of the citation
+    links: list[TypedLink]
+    link_header: str  # value of the Link header of the record's page
     warnings: list[str] = []  # remarks of the source on the record

@@ -12,10 +12,11 @@ from portal_shared.contracts.records import Dataset, Document, Member, doi_level
 from portal_shared.runtime.mongo import Doc
 
 from portal_gateway.catalogue import DOI
+from portal_gateway.citation.cited_record import CitedRecord
 from portal_gateway.labels.fields import FieldTable
 from portal_gateway.labels.licences import licence
 from portal_gateway.labels.titles import Facts
-from portal_gateway.records import links, metadata, sentences
+from portal_gateway.records import links, metadata, sentences, signposting
 from portal_gateway.records.models import (
     AvailabilityView,
     PersonView,
@@ -47,64 +48,127 @@ class Related:
 
 
 def record_view(
-    table: FieldTable, row: Doc, related: Related, *, citation: str, site_url: str
+    table: FieldTable,
+    row: Doc,
+    related: Related,
+    *,
+    cited: CitedRecord,
+    citation: str,
+    site_url: str,
 ) -> RecordView:
+    """Builds the view; `site_url` is without a slash at its end."""
     record, card = related.record, related.card
-    level: Literal["dataset", "document"] = "dataset" if card else "document"
     doi = shown_doi(row.get(DOI), record.doi)
-    under = licence(record.license)
     grouped = metadata.groups(table, record)
-    moments = [datetime.fromisoformat(c["at"]) for c in row.get("history") or ()]
-    dates: dict[str, Any] = {}
-    if isinstance(record, Dataset):
-        dates = {"created": record.created, "summary": record.summary}
-        dates |= {
-            name: pid if pid in related.editions else None
-            for name, pid in (("supersedes", record.supersedes),
-                              ("superseded_by", record.superseded_by))
-        }  # fmt: skip
-        dates["files"] = links.files(record)
-    else:
-        dates = {"start_date": record.start_date, "end_date": record.end_date}
-        dates |= {"type": record.type.lower(), "summary": record.summary}
+    parts = {
+        **_identity(table, row, related, doi),
+        **_dates(row, record, related),
+        **_addresses(related, doi, site_url),
+        **_citation(table, related, doi, cited=cited, citation=citation, site_url=site_url),
+    }
     return RecordView(
-        pid=record.pid,
-        level=level,
-        name=record.name,
-        title=card.title if card else record.title,
-        citation_title=record.title,
-        page=dataset_page(record.name) if card else document_page(record.pid),
-        doi=doi,
-        doi_url=doi_url(doi) if doi else None,
-        doi_state=_doi_state(table, row, record, doi),
-        version=row["version"],
-        registered=moments[0] if moments else row.get("packed_at"),
-        updated=moments[-1] if moments else row.get("packed_at"),
-        licence=under,
-        keywords=list(record.keywords),
         card=card.model_copy(update={"zooms": len(related.cards.zooms)}) if card else None,
+        keywords=list(record.keywords),
         groups=grouped,
         not_recorded=[label for group in grouped for label in group.not_recorded],
-        people=[p for p in map(_person, record.members) if p is not None],
-        documents=[_record_link(found) for found in related.documents],
+        documents=[record_link(found) for found in related.documents],
         datasets=list(related.datasets),
-        parts=[_record_link(found) for found in related.parts],
+        parts=[record_link(found) for found in related.parts],
         relations=_relations(record, related),
         registration=_registration(table, record),
         availability=_availability(table, row.get("availability")),
-        downloads=links.downloads(record, site_url),
-        formats=links.formats(record.pid, doi),
-        sentences=Sentences(
-            citation=citation,
-            methods=_methods(table, record, card),
-            availability=sentences.availability(
-                under, doi, landing_page(site_url, level, record.pid)
-            ),
-        ),
-        history_url=f"{links.record_path(record.pid)}/history",
         warnings=_texts(record.details.get("warnings")),
-        **dates,
+        **parts,
     )
+
+
+def _identity(table: FieldTable, row: Doc, related: Related, doi: str | None) -> dict[str, Any]:
+    record, card = related.record, related.card
+    return {
+        "pid": record.pid,
+        "level": _level(related),
+        "type": record.type.lower() if isinstance(record, Document) else None,
+        "name": record.name,
+        "title": card.title if card else record.title,
+        "citation_title": record.title,
+        "summary": record.summary,
+        "page": dataset_page(record.name) if card else document_page(record.pid),
+        "doi": doi,
+        "doi_url": doi_url(doi) if doi else None,
+        "doi_state": _doi_state(table, row, record, doi),
+        "version": row["version"],
+    }
+
+
+def _level(related: Related) -> Literal["dataset", "document"]:
+    return "dataset" if related.card else "document"
+
+
+def _dates(row: Doc, record: Dataset | Document, related: Related) -> dict[str, Any]:
+    moments = [datetime.fromisoformat(c["at"]) for c in row.get("history") or ()]
+    found: dict[str, Any] = {
+        "registered": moments[0] if moments else row.get("packed_at"),
+        "updated": moments[-1] if moments else row.get("packed_at"),
+    }
+    if isinstance(record, Document):
+        return {**found, "start_date": record.start_date, "end_date": record.end_date}
+    before, after = record.supersedes, record.superseded_by
+    return {
+        **found,
+        "created": record.created,
+        "supersedes": before if before in related.editions else None,
+        "superseded_by": after if after in related.editions else None,
+    }
+
+
+def _addresses(related: Related, doi: str | None, site_url: str) -> dict[str, Any]:
+    record, path = related.record, links.record_path(related.record.pid)
+    people = [p for p in map(person_view, record.members) if p is not None]
+    under, exports = licence(record.license), links.formats(record.pid, doi)
+    typed = signposting.typed_links(
+        level=_level(related),
+        pid_path=path,
+        site_url=site_url,
+        doi_url=doi_url(doi) if doi else None,
+        licence=under,
+        people=people,
+        formats=exports,
+        items=links.items(record, related.datasets, site_url),
+    )
+    return {
+        "licence": under,
+        "people": people,
+        "files": links.files(record) if isinstance(record, Dataset) else None,
+        "downloads": links.downloads(record, site_url),
+        "formats": exports,
+        "history_url": f"{path}/history",
+        "timeline_url": f"{path}/timeline",
+        "links": typed,
+        "link_header": signposting.header(typed),
+    }
+
+
+def _citation(
+    table: FieldTable,
+    related: Related,
+    doi: str | None,
+    *,
+    cited: CitedRecord,
+    citation: str,
+    site_url: str,
+) -> dict[str, Any]:
+    record = related.record
+    page = landing_page(site_url, _level(related), record.pid)
+    return {
+        "publisher": cited.publisher,
+        "published": cited.date("Available") if cited.year else None,
+        "year": cited.year,
+        "sentences": Sentences(
+            citation=citation,
+            methods=_methods(table, record, related.card),
+            availability=sentences.availability(licence(record.license), doi, page),
+        ),
+    }
 
 
 def _doi_state(
@@ -115,7 +179,9 @@ def _doi_state(
     return "pending" if doi or doi_level(record) in table.profile.doi.mint else "none"
 
 
-def _person(member: Member) -> PersonView | None:
+def person_view(given: Member | Mapping[str, Any]) -> PersonView | None:
+    """Returns a member as pages show it; None without a name."""
+    member = given if isinstance(given, Member) else Member.model_validate(given)
     person, place = member.person, member.affiliation
     name = person.full_name if person else place.name if place else None
     if not name:
@@ -139,7 +205,8 @@ def _person(member: Member) -> PersonView | None:
     )
 
 
-def _record_link(row: Doc) -> RecordLink:
+def record_link(row: Doc) -> RecordLink:
+    """Returns the link to a document of the catalogue."""
     record: Mapping[str, Any] = row["record"]
     return RecordLink(
         pid=row["_id"],

@@ -1,21 +1,61 @@
-"""Exports of exactly the result of a search: a link for each format."""
+"""Exports of exactly the result of a search, by the same parameters as its pages."""
+
+from dataclasses import dataclass
 
 from portal_gateway.criteria.criteria import Criteria
+from portal_gateway.errors import BadRequest
 from portal_gateway.labels.fields import FieldTable
 from portal_gateway.results.models import ExportLink
 
-FORMATS: tuple[tuple[str, str, str], ...] = ()  # name, label, media type
 PATH = "/api/search/export"
+
+
+@dataclass(frozen=True)
+class ExportFormat:
+    name: str
+    label: str
+    media_type: str
+    ending: str
+
+
+FORMATS = {
+    one.name: one
+    for one in (
+        ExportFormat("tsv", "Table (TSV)", "text/tab-separated-values; charset=utf-8", "tsv"),
+        ExportFormat("csv", "Table (CSV)", "text/csv; charset=utf-8; header=present", "csv"),
+        ExportFormat("json", "JSON", "application/json; charset=utf-8", "json"),
+        ExportFormat("bibtex", "BibTeX", "application/x-bibtex; charset=utf-8", "bib"),
+        ExportFormat("ris", "RIS", "application/x-research-info-systems; charset=utf-8", "ris"),
+        ExportFormat("metalink", "Metalink (files)", "application/metalink4+xml", "meta4"),
+    )
+}
+
+
+def find_format(name: str) -> ExportFormat:
+    """Raises BadRequest for an unknown name."""
+    found = FORMATS.get(name.lower())
+    if found is None:
+        known = ", ".join(FORMATS)
+        raise BadRequest(f"format: {name[:80]!r} is not known; known are {known}", field="format")
+    return found
 
 
 def links(table: FieldTable, criteria: Criteria) -> list[ExportLink]:
     query = criteria.address(table, paged=False)
     return [
         ExportLink(
-            format=name,
-            label=label,
-            media_type=media_type,
-            href=f"{PATH}?{f'{query}&' if query else ''}format={name}",
+            format=one.name,
+            label=one.label,
+            media_type=one.media_type.partition(";")[0],
+            href=f"{PATH}?{f'{query}&' if query else ''}format={one.name}",
         )
-        for name, label, media_type in FORMATS
+        for one in FORMATS.values()
     ]
+
+
+def headers(one: ExportFormat) -> dict[str, str]:
+    return {
+        "content-type": one.media_type,
+        "content-disposition": f'attachment; filename="datasets.{one.ending}"',
+        "x-content-type-options": "nosniff",
+    }

@@ -4,7 +4,7 @@ One request of several queries: the page with the facets that have no condition;
 facet with a condition, without it; and the values that all datasets have, so that zeros stay.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from portal_gateway.search.word_search import WordSearch
 
 INDEX = index_fields.DATASETS
 MAX_DROPS = 20
+BATCH_SIZE = 500  # datasets that an export reads at once
 Query = dict[str, Any]
 
 
@@ -60,6 +61,41 @@ class ResultSearch:
             drop=[] if total else await self._drops(criteria),
             exports=exports.links(self.table, criteria),
         )
+
+    async def count(self, criteria: Criteria) -> int:
+        """Counts the datasets of the search."""
+        query = await self._whole(criteria)
+        if query is None:
+            return 0
+        body = {**query, "hitsPerPage": 0, "page": 1}
+        return int((await self._engine.search(INDEX, body))["totalHits"])
+
+    async def read_cards(self, criteria: Criteria) -> AsyncGenerator[list[Card]]:
+        """Yields all datasets of the search in batches, in its order."""
+        query = await self._whole(criteria)
+        start = 0
+        while query is not None:
+            body = {
+                **query,
+                "offset": start,
+                "limit": BATCH_SIZE,
+                "attributesToRetrieve": [index_fields.CARD],
+            }
+            hits = (await self._engine.search(INDEX, body))["hits"]
+            yield [cards.parse_card(self.table, hit[index_fields.CARD]) for hit in hits]
+            start += BATCH_SIZE
+            if len(hits) < BATCH_SIZE:
+                return
+
+    async def _whole(self, criteria: Criteria) -> Query | None:
+        """Returns the query for all datasets; None if nothing is found."""
+        words = await self._words(criteria)
+        if criteria.words and words is None:
+            return None
+        sort = compiler.sort_rules(self.table, criteria)
+        conditions = compiler.compile_conditions(self.table, criteria)
+        options = {"sort": sort} if sort else {}
+        return _query(compiler.join(conditions), words, **options)
 
     async def _words(self, criteria: Criteria) -> WordSearch | None:
         if not criteria.words:

@@ -1,9 +1,10 @@
-"""Routes /api/profile and /api/search: what the web site shows of configuration and results."""
+"""Routes /api/profile, /api/search and /api/suggest: configuration, results, suggestions."""
 
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
 from portal_gateway.criteria.criteria import (
     DEFAULT_PER_PAGE,
@@ -16,8 +17,11 @@ from portal_gateway.http import responses
 from portal_gateway.http.problem_docs import problems
 from portal_gateway.labels.fields import FieldTable
 from portal_gateway.labels.profile_view import PageSizes, ProfileView, SortView, profile_view
+from portal_gateway.results import exports
+from portal_gateway.results.export_writer import ExportWriter
 from portal_gateway.results.models import SearchPage
 from portal_gateway.results.search import ResultSearch
+from portal_gateway.results.suggest import Suggestions, SuggestionSearch
 
 router = APIRouter(tags=["site"])
 PROFILE_HEADERS = {"cache-control": "public, max-age=60"}
@@ -77,4 +81,44 @@ async def search(request: Request, _form: Annotated[SearchForm, Depends()]) -> R
     results: ResultSearch = request.app.state.results
     criteria = parse(results.table, request.query_params.multi_items())
     found = await results.load_page(criteria)
+    return responses.content_response(request, found.model_dump_json().encode())
+
+
+@router.get(
+    exports.PATH,
+    responses={
+        200: {
+            "description": "The table, citations or list of files",
+            "content": {
+                one.media_type.partition(";")[0]: {"schema": {"type": "string"}}
+                for one in exports.FORMATS.values()
+            },
+        },
+        **problems(400, 503),
+    },
+    response_class=Response,
+)
+async def export_search(
+    request: Request,
+    _form: Annotated[SearchForm, Depends()],
+    format: Annotated[  # noqa: A002  # the public name
+        str, Query(description=", ".join(exports.FORMATS))
+    ] = "tsv",
+) -> Response:
+    """Export exactly the result of a search, by the parameters of /api/search."""
+    writer: ExportWriter = request.app.state.export_writer
+    results: ResultSearch = request.app.state.results
+    criteria = parse(results.table, request.query_params.multi_items())
+    wanted = exports.find_format(format)
+    content = await writer.start(criteria, wanted)
+    return StreamingResponse(content, headers=exports.headers(wanted))
+
+
+@router.get("/api/suggest", response_model=Suggestions, responses=problems(400, 503))
+async def suggest(
+    request: Request, q: Annotated[str, Query(description="The typed text; may be empty")] = ""
+) -> Response:
+    """Suggest values of facets, datasets, documents and people; popular values without a text."""
+    suggestions: SuggestionSearch = request.app.state.suggestions
+    found = await suggestions.suggest(q)
     return responses.content_response(request, found.model_dump_json().encode())

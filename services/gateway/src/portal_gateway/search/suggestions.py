@@ -64,6 +64,16 @@ def _values(facets: dict[str, Any]) -> Iterator[Suggestion]:
                 yield {"value": one["value"], "facet": facet, "count": one["count"]}
 
 
+def fits(text: str, typed: str) -> bool:
+    """Whether each typed word begins a word of the text; case and accents do not count."""
+    return _fits(text, _words(typed))
+
+
+def begins(text: str, typed: str) -> bool:
+    """Whether the text begins with the typed text."""
+    return _folded(text).startswith(" ".join(_words(typed)))
+
+
 def _fits(value: str, words: Sequence[str]) -> bool:
     own = _words(value)
     return all(any(w.startswith(word) for w in own) for word in words)

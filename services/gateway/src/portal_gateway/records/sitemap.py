@@ -1,0 +1,41 @@
+"""Addresses of all public pages with the day of their last change, for the sitemap of the site."""
+
+from datetime import datetime
+from urllib.parse import quote
+
+from portal_shared.runtime.mongo import Doc
+from pydantic import BaseModel
+
+from portal_gateway.results.cards import dataset_page, document_page
+
+PAGE_SIZE = 10_000
+
+
+class SitemapEntry(BaseModel):
+    page: str  # path on the site
+    changed: str | None = None  # day
+
+
+class Sitemap(BaseModel):
+    """One part of the sitemap; the next one begins with `next`."""
+
+    entries: list[SitemapEntry]
+    next: str | None = None  # value of `after` for the next part; None: this is the last
+
+
+def entry(level: str, row: Doc) -> SitemapEntry:
+    page = dataset_page(row["record"]["name"]) if level == "dataset" else document_page(row["_id"])
+    return SitemapEntry(page=page, changed=_day(row))
+
+
+def _day(row: Doc) -> str | None:
+    history = row.get("history") or ()
+    found = history[-1]["at"] if history else row.get("packed_at")
+    if isinstance(found, datetime):
+        return found.date().isoformat()
+    return str(found)[:10] if found else None
+
+
+def cursor(level: str, pid: str) -> str:
+    """Returns the value of `after` for what follows a record."""
+    return f"{level}:{quote(pid, safe='')}"

@@ -1,0 +1,141 @@
+"""Writes the result of a search as a table, JSON, citations or a Metalink, while it is read."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from xml.sax.saxutils import escape, quoteattr
+
+from portal_shared.contracts.file_urls import data_path, folder_name
+from portal_shared.contracts.outside_names import outside_path
+
+from portal_gateway.catalogue import Catalogue, is_visible
+from portal_gateway.citation.bibtex_ris import bibtex, ris
+from portal_gateway.citation.loader import CitedRecordLoader
+from portal_gateway.criteria.criteria import Criteria
+from portal_gateway.errors import BadRequest
+from portal_gateway.results.exports import ExportFormat
+from portal_gateway.results.models import Card
+from portal_gateway.results.search import ResultSearch
+from portal_gateway.search import export
+
+MAX_CITATIONS = 2000  # of one export: each is made from the whole record
+FILES_PER_BATCH = 1000
+COLUMNS = (
+    "pid", "name", "title", "doi", "organ", "side", "donor", "type", "region", "voxel_um",
+    "bytes", "full_bytes", "date", "availability", "overview", "licence",
+)  # fmt: skip
+_CITATIONS = {"bibtex": bibtex, "ris": ris}
+_METALINK = "urn:ietf:params:xml:ns:metalink"
+
+
+class ExportWriter:
+    def __init__(
+        self,
+        results: ResultSearch,
+        catalogue: Catalogue,
+        cited: CitedRecordLoader,
+        *,
+        site_url: str,
+    ) -> None:
+        self._results = results
+        self._catalogue = catalogue
+        self._cited = cited
+        self._site_url = site_url.rstrip("/")
+
+    async def start(self, criteria: Criteria, wanted: ExportFormat) -> AsyncIterator[bytes]:
+        """Returns the parts; the first is loaded, so that errors come before the answer starts.
+
+        Raises BadRequest if there are too many citations.
+        """
+        if wanted.name in _CITATIONS:
+            total = await self._results.count(criteria)
+            if total > MAX_CITATIONS:
+                raise BadRequest(
+                    f"At most {MAX_CITATIONS} citations are exported at once; the search finds "
+                    f"{total}: narrow it",
+                    field="format",
+                )
+        parts = self._parts(criteria, wanted)
+        first = await anext(parts)
+        return _chain(first, parts)
+
+    async def _parts(self, criteria: Criteria, wanted: ExportFormat) -> AsyncGenerator[bytes]:
+        batches = self._results.read_cards(criteria)
+        writers = {"json": self._json, "metalink": self._metalink}
+        if wanted.name in writers:
+            written = writers[wanted.name](batches)
+        elif wanted.name in _CITATIONS:
+            written = self._citations(batches, wanted.name)
+        else:
+            written = self._table(batches, export.FORMATS[wanted.name])
+        async for part in written:
+            yield part
+
+    async def _table(
+        self, batches: AsyncIterator[list[Card]], form: export.TableFormat
+    ) -> AsyncGenerator[bytes]:
+        yield export.encode([[*COLUMNS, "size_z_um", "size_y_um", "size_x_um", "page"]], form)
+        async for cards in batches:
+            yield export.encode([self._row(card) for card in cards], form)
+
+    def _row(self, card: Card) -> list[str | int | float]:
+        values = card.model_dump(mode="json", include=set(COLUMNS))
+        sides: Sequence[float | str] = card.size_um or ["", "", ""]
+        found = [values[name] for name in COLUMNS]
+        return [*map(_cell, found), *sides, f"{self._site_url}{card.page}"]
+
+    async def _json(self, batches: AsyncIterator[list[Card]]) -> AsyncGenerator[bytes]:
+        before = b"["
+        async for cards in batches:
+            for card in cards:
+                yield before + card.model_dump_json().encode()
+                before = b",\n"
+        yield b"[]" if before == b"[" else b"]"
+
+    async def _citations(
+        self, batches: AsyncIterator[list[Card]], name: str
+    ) -> AsyncGenerator[bytes]:
+        yield b""
+        async for cards in batches:
+            rows = await self._catalogue.load_rows("datasets", [card.pid for card in cards])
+            for row in filter(is_visible, rows):
+                cited = await self._cited.load("dataset", row)
+                yield _CITATIONS[name](cited).encode() + b"\n"
+
+    async def _metalink(self, batches: AsyncIterator[list[Card]]) -> AsyncGenerator[bytes]:
+        yield f'<?xml version="1.0" encoding="UTF-8"?>\n<metalink xmlns="{_METALINK}">\n'.encode()
+        async for cards in batches:
+            for card in cards:
+                async for part in self._files(card.pid):
+                    yield part
+        yield b"</metalink>\n"
+
+    async def _files(self, pid: str) -> AsyncGenerator[bytes]:
+        root = folder_name(pid)
+        async for batch in self._catalogue.read_files_in_batches(pid, 0, FILES_PER_BATCH):
+            lines = (_file(self._site_url, pid, root, file) for file in batch)
+            yield "".join(line for line in lines if line).encode()
+
+
+def _file(site_url: str, pid: str, root: str, file: dict[str, object]) -> str | None:
+    """Returns the entry of a file; None if its size or checksum is not known."""
+    size, digest = file.get("size"), file.get("sha256")
+    if size is None or digest is None:
+        return None
+    location = f"{file['path']}/{file['name']}" if file.get("path") else str(file["name"])
+    name = quoteattr(f"{root}/{outside_path(location)}")
+    url = escape(f"{site_url}{data_path(pid, location)}")
+    return (
+        f"  <file name={name}>\n    <size>{size}</size>\n"
+        f'    <hash type="sha-256">{digest}</hash>\n    <url priority="1">{url}</url>\n  </file>\n'
+    )
+
+
+def _cell(value: object) -> str | int | float:
+    if value is None:
+        return ""
+    return value if isinstance(value, int | float) else export.neutral(str(value))
+
+
+async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for part in rest:
+        yield part

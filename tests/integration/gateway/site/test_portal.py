@@ -1,0 +1,34 @@
+"""The portal as a whole: status, sitemap, catalogue."""
+
+import pytest
+
+from tests.integration.gateway.site.conftest import Site
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+
+async def test_the_status_has_a_state_for_each_part(site: Site) -> None:
+    status = (await site.reader.get("/api/service-status")).json()
+    parts = {part["name"]: part["state"] for part in status["parts"]}
+    assert (parts["search"], parts["index"]) == ("up", "up")
+    assert parts["downloads"] == parts["ingest"] == "down"  # they do not run here
+    assert status["state"] == "degraded"
+
+
+async def test_the_sitemap_has_every_public_page_once(site: Site) -> None:
+    found = (await site.reader.get("/api/sitemap")).json()
+    pages = [entry["page"] for entry in found["entries"]]
+    assert len(pages) == len(set(pages)) == 378 + 87
+    assert found["next"] is None
+    assert "/datasets/LADAF-2021-17_kidney_left_VOI-01.1_2.6um_bm05" in pages
+    assert not [page for page in pages if "stomach" in page]
+    rest = (await site.reader.get("/api/sitemap?after=dataset:S")).json()["entries"]
+    assert [entry["page"] for entry in rest] == pages[-len(rest) :]
+    assert (await site.reader.get("/api/sitemap?after=x")).status_code == 400
+
+
+async def test_the_portal_is_a_data_catalog(site: Site) -> None:
+    answer = await site.reader.get("/api/catalog.jsonld")
+    assert answer.headers["content-type"] == "application/ld+json"
+    found = answer.json()
+    assert (found["@type"], found["name"]) == ("DataCatalog", "Human Organ Atlas")
