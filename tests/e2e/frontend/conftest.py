@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.drivers.instance import Portal
 from tests.drivers.servers import missing
 from tests.drivers.site.browser import PROGRAM, SWITCHES, Reader
+
+expect.set_options(timeout=30_000)  # the machine may be busy; what is awaited comes at once
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,145 @@
+"""Journeys of readers who look for data: with script, without, and by keyboard alone."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.drivers.instance import Portal
+from tests.drivers.site.browser import Reader
+
+KIDNEY = "LADAF-2021-17_kidney_left_VOI-01.1_2.6um_bm05"
+NAME = "left kidney LADAF-2021-17"
+TITLE = "Left kidney of LADAF-2021-17, zoom VOI-01.1"
+
+
+def results(page: Page) -> str:
+    """Returns how many datasets are found, in the words of the page."""
+    return page.get_by_role("heading", level=1).inner_text()
+
+
+def test_the_left_kidney_of_a_donor_is_found_and_cited(reader: Reader) -> None:
+    page = reader.open("/search")
+    page.get_by_role("combobox", name="Find an organ").fill(f"{NAME} 2.6 µm")
+    page.get_by_role("button", name="Search").click()
+    page.get_by_role("table", name="Datasets found").get_by_role("link", name=TITLE).click()
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_contain_text("Left kidney of LADAF-2021-17")
+    expect(heading).to_contain_text("2.6 µm")
+    cite(page)
+
+
+def test_the_left_kidney_is_found_and_cited_without_script(plain_reader: Reader) -> None:
+    page = plain_reader.page
+    page.goto("/search")
+    page.get_by_role("combobox", name="Find an organ").fill(NAME)
+    page.get_by_label("From (µm)").first.fill("2")
+    page.get_by_role("button", name="Search").click()
+    page.get_by_label("From (µm)").first.fill("2.6")
+    page.get_by_label("To (µm)").first.fill("2.6")
+    page.get_by_role("button", name="Apply the filters").click()
+    expect(page).to_have_url(re.compile(r"voxel_um=2\.6\.\.2\.6"))
+    page.get_by_role("link", name=TITLE).click()
+    cite(page)
+
+
+def cite(page: Page) -> None:
+    """Opens the citation in BibTeX, which is there to be copied."""
+    page.get_by_role("link", name="Cite", exact=True).first.click()
+    fold = page.locator("details", has=page.locator("summary", has_text="BibTeX"))
+    fold.locator("summary").click()
+    entry = fold.locator("pre")
+    expect(entry).to_be_visible()
+    expect(entry).to_contain_text(re.compile(r"^\s*@\w+\{"))
+    expect(entry).to_contain_text("10.15151/")
+
+
+def test_the_left_kidney_is_found_by_keyboard_alone(reader: Reader) -> None:
+    page = reader.open("/about")
+    page.keyboard.press("/")
+    page.keyboard.type(f"{NAME} VOI-01.1")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/search\?.*VOI-01\.1"))
+    link = page.get_by_role("table", name="Datasets found").get_by_role("link", name=TITLE)
+    expect(link).to_be_visible()
+    tab_to(page, link.get_attribute("href") or "")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"/datasets/{KIDNEY}$"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Left kidney")
+
+
+def tab_to(page: Page, href: str) -> None:
+    """Presses Tab until the link has the focus; each stop must be visible."""
+    for _ in range(200):
+        page.keyboard.press("Tab")
+        found, shown = page.evaluate(
+            """() => {
+              const one = document.activeElement;
+              return [one.getAttribute('href'), one.getClientRects().length > 0];
+            }"""
+        )
+        assert shown
+        if found == href:
+            return
+    raise AssertionError(f"Tab does not reach {href}")
+
+
+def test_words_and_the_filter_find_the_same_lungs(reader: Reader, atlas: Portal) -> None:
+    total = atlas.api("/search", organ="lung", pathology="COVID-19")["total"]
+    assert total > 50
+    heading = f"{total} datasets"
+    page = reader.open("/search?q=covid+lung")
+    assert results(page) == heading
+    page = reader.open("/search?organ=lung")
+    filters = page.get_by_role("form", name="Filters")
+    if not filters.is_visible():
+        page.locator("details.filters > summary").click()
+    filters.locator("summary", has_text="Disease").click()
+    filters.get_by_role("checkbox", name="COVID-19").check()
+    expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+    expect(page).to_have_url(re.compile("organ=lung.*pathology=COVID-19"))
+    again = reader.open(page.url)  # whoever gets the address sees the same
+    assert results(again) == heading
+    for name in ("Lung", "COVID-19"):
+        expect(again.get_by_role("checkbox", name=name).first).to_be_checked()
+    again.get_by_role("link", name="Remove Disease: COVID-19").click()
+    expect(again.get_by_role("heading", level=1)).not_to_have_text(heading)
+    expect(again).to_have_url(re.compile(r"\?organ=lung$"))
+
+
+def test_the_filter_finds_the_lungs_without_script(plain_reader: Reader, atlas: Portal) -> None:
+    total = atlas.api("/search", organ="lung", pathology="COVID-19")["total"]
+    page = plain_reader.page
+    page.goto("/search?organ=lung")
+    page.get_by_role("form", name="Filters").locator("summary", has_text="Disease").click()
+    page.get_by_role("checkbox", name="COVID-19").check()
+    page.get_by_role("button", name="Apply the filters").click()
+    assert results(page) == f"{total} datasets"
+    expect(page).to_have_url(re.compile("organ=lung.*pathology=COVID-19"))
+
+
+def test_results_follow_typing_and_the_focus_stays(reader: Reader) -> None:
+    page = reader.open("/search")
+    box = page.get_by_role("combobox", name="Find an organ")
+    box.focus()
+    with page.expect_navigation(url=re.compile(r"q=kidney$")):
+        page.keyboard.type("kidney")
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"^\d+ datasets$"))
+    expect(box).to_be_focused()
+    expect(box).to_have_value("kidney")
+
+
+def test_back_and_forward_restore_results_and_place(reader: Reader) -> None:
+    page = reader.open("/search?q=kidney")
+    found = results(page)
+    page.evaluate("scrollTo(0, 900)")
+    place = page.evaluate("scrollY")
+    assert place > 500
+    page.locator("table.rows tbody th a").nth(6).evaluate("link => link.click()")
+    expect(page).to_have_url(re.compile("/datasets/"))
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text(found)
+    page.wait_for_function("place => Math.abs(scrollY - place) < 50", arg=place)
+    expect(page.get_by_role("combobox", name="Find an organ")).to_have_value("kidney")
+    page.go_forward()
+    expect(page).to_have_url(re.compile("/datasets/"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text("kidney", ignore_case=True)

@@ -1,0 +1,69 @@
+"""Hostile and unusual addresses and words: a sentence beside the box, never a broken page."""
+
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.drivers import plain_http
+from tests.drivers.instance import Portal
+from tests.drivers.site.browser import Reader
+
+SCRIPT = "<script>document.title='taken'</script>\"'><img src=x onerror=alert(1)>"
+
+
+def test_script_in_the_words_is_text(reader: Reader) -> None:
+    page = reader.page
+    page.on("dialog", lambda dialog: pytest.fail(f"a dialog opened: {dialog.message}"))
+    reader.open(f"/search?q={quote(SCRIPT)}")
+    expect(page.get_by_role("combobox", name="Find an organ")).to_have_value(SCRIPT)
+    assert "dataset" in page.get_by_role("heading", level=1).inner_text()
+    assert page.title() != "taken"
+    assert page.locator("img[src=x]").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("voxel_um=abc", "expected 2..10"),
+        ("organ=kidney&page=-1", "page"),
+        ("colour=red", "Unknown parameter"),
+        ("q=" + "a" * 10_000, "more than 500 characters"),
+    ],
+    ids=["no number", "page below one", "unknown parameter", "long text"],
+)
+def test_a_refused_search_says_why(plain_reader: Reader, query: str, reason: str) -> None:
+    page = plain_reader.page
+    page.goto(f"/search?{query}")
+    expect(page.get_by_role("alert")).to_contain_text(reason)
+    expect(page.get_by_role("combobox", name="Find an organ")).to_be_visible()
+    page.get_by_role("link", name="Show all datasets").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("378 datasets")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "q=%00",
+        "q=%ff%fe",
+        "q=" + quote("كلية 肾脏 🫀 \u202etxt"),
+        "q=" + quote("()[]{}^$*?|\\/\"'`;--"),
+        "q=a&q=b",
+        "view=%3Csvg%3E&sort=%27",
+        "organ=__proto__&constructor=x",
+        "z=1&__data.json=1",
+        "page=99999999999999999999",
+    ],
+    ids=["null", "no UTF-8", "scripts", "signs", "twice", "view", "proto", "data", "page"],
+)
+def test_no_address_breaks_the_search_page(atlas: Portal, query: str) -> None:
+    answer = plain_http.get(f"{atlas.url}/search?{query}", timeout=60)
+    assert answer.status_code in {200, 400}
+    assert "<h1" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/datasets/none", "/datasets/%2e%2e%2f", "/datasets/%00/view"])
+def test_unknown_datasets_have_an_error_page(atlas: Portal, path: str) -> None:
+    answer = plain_http.get(atlas.url + path, timeout=60)
+    assert 400 <= answer.status_code < 500
+    assert "no page at this address" in answer.text or "cannot be answered" in answer.text
