@@ -1,0 +1,64 @@
+"""Every page and state: no findings of axe, no sideways scrolling, no errors in the console."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.drivers.instance import Portal
+from tests.drivers.site.browser import Reader
+
+KIDNEY = "LADAF-2021-17_kidney_left_VOI-01.1_2.6um_bm05"
+NARROW = {"viewport": {"width": 320, "height": 700}}
+LOOKS = {"light": {}, "dark": {"color_scheme": "dark"}, "narrow": NARROW}
+PAGES = {
+    "results": "/search?q=kidney&organ=kidney",
+    "pictures": "/search?q=heart&view=cards",
+    "none": "/search?q=kidney&organ=lung&sex=F&year=1999",
+    "refused": "/search?voxel_um=abc",
+    "dataset": f"/datasets/{KIDNEY}",
+    "view": f"/datasets/{KIDNEY}/view",
+    "about": "/about",
+    "missing": "/datasets/none",
+}
+
+
+@pytest.fixture(params=LOOKS)
+def look(request: pytest.FixtureRequest, browser: Browser, atlas: Portal) -> Iterator[Reader]:
+    """A reader with a light or a dark screen, or a narrow one."""
+    with Reader.opened(browser, atlas.url, **LOOKS[request.param]) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_no_findings(look: Reader, name: str) -> None:
+    page = look.open(PAGES[name])
+    if name == "missing":  # the browser reports the status of the page itself
+        look.errors[:] = [one for one in look.errors if PAGES[name] not in one]
+    assert_sound(look, page)
+
+
+def test_open_filters_have_no_findings_on_a_narrow_screen(browser: Browser, atlas: Portal) -> None:
+    with Reader.opened(browser, atlas.url, **NARROW) as reader:
+        page = reader.open("/search?organ=lung")
+        page.locator("details.filters > summary").click()
+        expect(page.get_by_role("form", name="Filters")).to_be_visible()
+        assert_sound(reader, page)
+
+
+def test_an_open_list_of_suggestions_has_no_findings(reader: Reader) -> None:
+    page = reader.open("/search")
+    groups = {"groups": [{"label": "Organ", "items": [{"label": "Kidney", "href": "/organs"}]}]}
+    page.route("**/api/suggest?*", lambda route: route.fulfill(json=groups))
+    page.get_by_role("combobox", name="Find an organ").press_sequentially("kid")
+    option = page.get_by_role("option", name="Kidney")
+    expect(option).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(option).to_have_attribute("aria-selected", "true")
+    assert_sound(reader, page)
+
+
+def assert_sound(reader: Reader, page: Page) -> None:
+    assert reader.violations() == []
+    assert not reader.scrolls_sideways()
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
