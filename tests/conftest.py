@@ -18,6 +18,9 @@ from tests.drivers.servers import (
 from tests.drivers.services import operators
 from tests.drivers.site.shared_instance import SHARED, leave
 
+# Set before numpy is imported: with threads, products of small matrices wait for busy processors.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # How fast examples are made and judged says nothing on a machine that runs other tests meanwhile.
 hypothesis.settings.register_profile(
     "portal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]

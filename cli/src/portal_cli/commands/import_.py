@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from portal_shared.contracts.jobs import FileIn
 
     from portal_cli.hoa.atlas import Atlas
-    from portal_cli.hoa.source import Entry, Source
+    from portal_cli.hoa.source import Source
     from portal_cli.panosc.jobs import CorpusJobs
     from portal_cli.panosc.rows import Remark
     from portal_cli.submission.message import JobMessage
@@ -128,41 +128,41 @@ def _jobs(
 ) -> Iterator[JobMessage]:
     """Yields the jobs in sending order.
 
-    The files of a document are generated just before its job is sent, so that the portal already
-    works on the jobs before it.
+    A job is sent as soon as the files of its document are generated, so that the portal works on
+    it while the next ones are drawn.
     """
-    from portal_cli.hoa.datasets import FOLDER
     from portal_cli.hoa.jobs import atlas_job, proposal_jobs, publication_jobs
 
     release = source.version
-    for name in names:
-        if folder is not None:
-            _generate(folder / FOLDER, atlas.documents[name], atlas, release, files)
+    for name in _generated(source, atlas, names, folder, files):
         yield from publication_jobs(atlas, [name], release=release, files=files.by_dataset)
     if not is_partial:
         yield from proposal_jobs(atlas, release=release)
         yield atlas_job(atlas, release=release)
 
 
-def _generate(
-    root: Path, entries: Sequence[Entry], atlas: Atlas, release: str, files: GeneratedFiles
-) -> None:
-    from portal_cli.hoa.details import dataset_details
-    from portal_cli.miniature import folder
+def _generated(
+    source: Source, atlas: Atlas, names: Sequence[str], folder: Path | None, files: GeneratedFiles
+) -> Iterator[str]:
+    """Yields the names of documents, each as soon as the folders of its datasets are complete."""
+    from portal_cli.hoa.datasets import FOLDER
+    from portal_cli.miniature.folder import exclusive
+    from portal_cli.miniature.pool import drawing_pool
+    from portal_cli.specimens.miniatures import miniature_of
 
-    with folder.exclusive(root):
-        for entry in entries:
-            record = entry.record
-            miniature = folder.Miniature(
-                name=record.name,
-                organ=record.sample.organ,
-                whole=record.dataset_type == "overview",
-                shape=record.data.shape,
-                voxel_um=record.data.voxel_size_um,
-                metadata=dataset_details(entry, atlas, release),
-            )
-            found, created = folder.ensure_folder(root, miniature)
-            files.add(record.name, found, created=created)
+    if folder is None:
+        yield from names
+        return
+    root, release = folder / FOLDER, source.version
+    wanted = {n: [miniature_of(e, atlas, release) for e in atlas.documents[n]] for n in names}
+    with exclusive(root), drawing_pool(sum(map(len, wanted.values()))) as pool:
+        for miniatures in wanted.values():
+            pool.add(root, miniatures)
+        for name, miniatures in wanted.items():
+            for one in miniatures:
+                found, created = pool.ensure(root, one)
+                files.add(one.name, found, created=created)
+            yield name
 
 
 def _facts(

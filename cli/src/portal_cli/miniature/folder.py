@@ -17,16 +17,18 @@ from typing import Any
 from portal_shared.contracts.file_roles import recognise
 from portal_shared.contracts.jobs import FileIn
 
-from portal_cli.miniature import formats, tissue
+from portal_cli.miniature import formats, renderer
 from portal_cli.miniature.grid import Grid, build_grid
+from portal_cli.miniature.specimen import Position
 
-GENERATOR_VERSION = 1  # increase it when the same record gives other files
+GENERATOR_VERSION = 2  # increase it when the same record gives other files
 SUMS = "SHA256SUMS"
 METADATA = "metadata.json"
 ABOUT = (
     "Generated miniature: the voxels here were drawn by a program and stand for a real volume that "
-    "is too large to be here. They show nothing of the organ. The true figures are those of "
-    "`real`; `metadata` is that of the real volume."
+    "is too large to be here. They show nothing of the organ, but all volumes of a specimen show "
+    "the same drawing at their registered positions. The true figures are those of `real`; "
+    "`metadata` is that of the real volume."
 )
 
 
@@ -35,8 +37,7 @@ class Miniature:
     """Description of the miniature of one dataset."""
 
     name: str
-    organ: str
-    whole: bool  # the whole organ or a zoom
+    position: Position
     shape: tuple[int, int, int]  # of the real volume: x, y, z
     voxel_um: float
     metadata: dict[str, Any]
@@ -109,7 +110,8 @@ def _sums(files: list[FileIn]) -> str:
 
 def _write(part: Path, miniature: Miniature, metadata: bytes) -> None:
     grid = build_grid(miniature.shape, miniature.voxel_um)
-    voxels = tissue.volume(miniature.name, miniature.organ, whole=miniature.whole, shape=grid.shape)
+    position, is_round = miniature.position, miniature.shape[0] == miniature.shape[1]
+    voxels = renderer.volume(position.specimen, position.matrix, grid, is_round=is_round)
     formats.write_zarr(part / "volume.ome.zarr", miniature.name, voxels, grid)
     formats.write_slices(part / "slices.tif", voxels, grid)
     (part / METADATA).write_bytes(metadata)
@@ -127,7 +129,11 @@ def _metadata(miniature: Miniature) -> bytes:
             "voxel_size_um": miniature.voxel_um,
             "raw_size_bytes_estimate": 2 * x * y * z,
         },
-        "miniature": _grid_fields(build_grid(miniature.shape, miniature.voxel_um)),
+        "miniature": {
+            **_grid_fields(build_grid(miniature.shape, miniature.voxel_um)),
+            "specimen": miniature.position.specimen.name,
+            "position_is_known": miniature.position.is_known,
+        },
         "metadata": miniature.metadata,
     }
     return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()

@@ -5,18 +5,19 @@ from typing import Any
 
 import tifffile
 import zarr
-from zarr.codecs import ZstdCodec
+from zarr.codecs import BloscCodec
 
 from portal_cli.miniature.grid import LEVELS, Grid
-from portal_cli.miniature.tissue import Volume, downsample
+from portal_cli.miniature.renderer import Volume, downsample
 
 SLICES = 4
 CHUNK = 32
+WINDOW = {"min": 0, "max": 65535, "start": 0, "end": 52000}  # of the display; black stays black
 NOTE = "generated miniature, not measured voxels"
 
 
 def write_zarr(folder: Path, name: str, voxels: Volume, grid: Grid) -> None:
-    """Writes a group of three levels (factor 2, mean) with one shard each, for few files."""
+    """Writes a group of four levels (factor 2, mean) with one shard each, for few files."""
     group = zarr.create_group(store=folder, zarr_format=3, attributes={"ome": _ome(name, grid)})
     level = voxels
     for number in range(LEVELS):
@@ -28,7 +29,7 @@ def write_zarr(folder: Path, name: str, voxels: Volume, grid: Grid) -> None:
             dtype="uint16",
             chunks=(z // 2, y // 2, x // 2) if sharded else level.shape,
             shards=level.shape if sharded else None,
-            compressors=ZstdCodec(level=3),
+            compressors=BloscCodec(typesize=2, cname="zstd", clevel=5, shuffle="shuffle"),
             fill_value=0,
             dimension_names=("z", "y", "x"),
         )
@@ -64,7 +65,7 @@ def _ome(name: str, grid: Grid) -> dict[str, Any]:
                     "label": NOTE,
                     "active": True,
                     "color": "FFFFFF",
-                    "window": {"min": 0, "max": 65535, "start": 4096, "end": 57344},
+                    "window": WINDOW,
                 }
             ],
             "rdefs": {"model": "greyscale"},
@@ -73,13 +74,13 @@ def _ome(name: str, grid: Grid) -> dict[str, Any]:
 
 
 def write_slices(file: Path, voxels: Volume, grid: Grid) -> None:
-    """Writes a few planes, evenly spaced along z, as one TIFF with the voxel size for ImageJ."""
-    depth = voxels.shape[0]
-    step = depth // SLICES
-    z, y, x = grid.voxel_um
+    """Writes a few planes of level 1, evenly spaced along z, as a TIFF with voxel size."""
+    planes = downsample(voxels)
+    step = planes.shape[0] // SLICES
+    z, y, x = grid.scale(1)
     tifffile.imwrite(
         file,
-        voxels[step // 2 :: step][:SLICES],
+        planes[step // 2 :: step][:SLICES],
         imagej=True,
         resolution=(1 / x, 1 / y),
         metadata={"axes": "ZYX", "spacing": z * step, "unit": "um", "Info": NOTE},

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-MAX_SIDE, MIN_SIDE, LEVELS = 64, 16, 3  # sides in voxels
+MAX_SIDE, MIN_SIDE, LEVELS = 96, 16, 4  # sides in voxels
 Triple = tuple[float, float, float]
 
 
@@ -25,7 +25,7 @@ class Grid:
 
 
 def build_grid(real_shape: tuple[int, int, int], voxel_um: float) -> Grid:
-    """Returns the grid for a real shape (x, y, z); sides are multiples of 4, for three levels."""
+    """Returns the grid for a real shape (x, y, z); sides are multiples of 8, for four levels."""
     longest = max(real_shape)
     x, y, z = (_side(n, longest) for n in real_shape)
     sizes = [n * voxel_um / m for n, m in zip(real_shape, (x, y, z), strict=True)]

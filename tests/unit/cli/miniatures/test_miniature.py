@@ -7,16 +7,27 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from ome_zarr_models.v05.image import Image
 from portal_cli.miniature import folder as miniature_folder
-from portal_cli.miniature import formats, tissue
+from portal_cli.miniature import formats, pool, renderer
 from portal_cli.miniature.folder import Miniature, ensure_folder
-from portal_cli.miniature.grid import build_grid
+from portal_cli.miniature.grid import LEVELS, build_grid
+from portal_cli.miniature.specimen import Ball, Position, Specimen
+from portal_shared.registration import Matrix, Registration
+
+
+def placed(
+    organ: str = "kidney", *, whole: bool = True, um: float = 25.08, name: str = "LADAF_kidney"
+) -> Position:
+    """A whole organ of 3815 x 3800 x 9479 voxels of 25.08 um, or a zoom in its middle."""
+    z, y, x = (-(n - 1) / 2 * um for n in (9479, 3800, 3815))
+    matrix: Matrix = Registration((z, y, x), 0 if whole else 20, 1).voxel_matrix
+    return Position(Specimen(name, organ, (47.8, 47.6, 118.9)), matrix, is_known=whole)
 
 
 def miniature(name: str = "LADAF_kidney", **changed: Any) -> Miniature:
     given: dict[str, Any] = {
-        "organ": "kidney",
-        "whole": True,
+        "position": placed(name=name),
         "shape": (3815, 3800, 9479),
         "voxel_um": 25.08,
         "metadata": {"donor": {"id": "LADAF"}},
@@ -40,20 +51,25 @@ def test_the_same_name_gives_the_same_bytes(tmp_path: Path) -> None:
     assert first["volume.ome.zarr/0/c/0/0/0"] != second["volume.ome.zarr/0/c/0/0/0"]
 
 
-@pytest.mark.parametrize("organ", [*sorted(tissue.LOOKS), "prostate"])
+@pytest.mark.parametrize("organ", [*sorted(renderer.ORGANS), "thymus"])
 @pytest.mark.parametrize("whole", [True, False])
 def test_files_are_few_and_small_and_listed(tmp_path: Path, organ: str, *, whole: bool) -> None:
     files, made = ensure_folder(
-        tmp_path, miniature(organ=organ, whole=whole, shape=(3815, 3815, 3815))
+        tmp_path,
+        miniature(
+            position=placed(organ, whole=whole, um=25.08 if whole else 3.0),
+            voxel_um=25.08 if whole else 3.0,
+            shape=(3815, 3815, 3815),
+        ),
     )
     there = content(tmp_path / "LADAF_kidney")
     assert made
     assert {f.location: f.size for f in files} == {n: len(body) for n, body in there.items()}
     assert len(files) <= 12
-    assert sum(f.size or 0 for f in files) < 450_000
+    assert sum(f.size or 0 for f in files) < 650_000
 
 
-def test_the_volume_is_an_ome_zarr_of_three_levels(tmp_path: Path) -> None:
+def test_the_volume_is_an_ome_zarr_of_four_levels(tmp_path: Path) -> None:
     ensure_folder(tmp_path, miniature())
     group = zarr.open_group(tmp_path / "LADAF_kidney" / "volume.ome.zarr", mode="r")
     assert group.metadata.zarr_format == 3
@@ -64,7 +80,7 @@ def test_the_volume_is_an_ome_zarr_of_three_levels(tmp_path: Path) -> None:
         (a, "space", "micrometer") for a in "zyx"
     ]
     levels = [np.asarray(group[d["path"]][:]) for d in scales["datasets"]]  # type: ignore[index]
-    assert [level.dtype for level in levels] == [np.uint16] * 3
+    assert [level.dtype for level in levels] == [np.uint16] * LEVELS
     real = (9479, 3800, 3815)
     for number, (level, dataset) in enumerate(zip(levels, scales["datasets"], strict=True)):
         scale, shift = (t[t["type"]] for t in dataset["coordinateTransformations"])
@@ -80,6 +96,7 @@ def test_the_slices_are_planes_of_the_volume(tmp_path: Path) -> None:
     ensure_folder(tmp_path, miniature())
     place = tmp_path / "LADAF_kidney"
     volume = np.asarray(zarr.open_array(place / "volume.ome.zarr" / "0", mode="r")[:])
+    volume = renderer.downsample(volume)
     slices = tifffile.imread(place / "slices.tif")
     step = volume.shape[0] // 4
     assert (slices == volume[step // 2 :: step][:4]).all()
@@ -92,16 +109,53 @@ def test_the_metadata_says_that_the_voxels_are_generated(tmp_path: Path) -> None
     assert f'"raw_size_bytes_estimate": {2 * 3815 * 3800 * 9479}' in text
 
 
-def test_an_organ_lies_in_its_jar_and_a_zoom_fills_its_cylinder() -> None:
-    shape = (48, 64, 64)
-    organ = tissue.volume("a", "liver", whole=True, shape=shape)
-    zoom = tissue.volume("a", "liver", whole=False, shape=shape)
+def test_the_pyramid_is_valid_for_the_models_of_ome_ngff(tmp_path: Path) -> None:
+    ensure_folder(tmp_path, miniature())
+    group = zarr.open_group(tmp_path / "LADAF_kidney" / "volume.ome.zarr", mode="r")
+    found = Image.from_zarr(group)
+    assert len(found.ome_attributes.multiscales[0].datasets) == LEVELS
+    omero: Any = found.ome_attributes.model_dump()["omero"]
+    assert omero["channels"][0]["window"] == formats.WINDOW
+
+
+def test_an_organ_stands_on_black_and_a_zoom_fills_its_cylinder() -> None:
+    grid = build_grid((3815, 3815, 9479), 25.08)
+    organ = renderer.volume(placed().specimen, placed().matrix, grid, is_round=True)
+    small = build_grid((3000, 3000, 1500), 2.5)
+    matrix: Matrix = Registration((-1875.0, -3750.0, 10_000.0), 20, 1).voxel_matrix
+    whole = Specimen("a", "kidney", (47.8, 47.6, 118.9), (Ball((10.0, 0.0, 0.0), 5.0),))
+    zoom = renderer.volume(whole, matrix, small, is_round=True)
     for voxels in (organ, zoom):
         assert voxels.dtype == np.uint16
         assert not voxels[:, 0, 0].any()  # outside the field of view
-        neighbours = np.abs(np.diff(voxels[:, 24:40, 24:40].astype(int), axis=0)).mean()
-        assert 100 < neighbours < 8000  # structure, but no noise
-    assert organ[24, 24:40, 24:40].mean() > 2 * organ[24, 31:33, 2:4].mean()
+        middle = voxels[voxels.shape[0] // 2].astype(int)
+        assert middle[middle > 0].std() > 500  # structure
+    share = [(v > 0).mean() for v in (organ, zoom)]
+    assert 0.15 < share[0] < 0.5
+    assert 0.7 < share[1] < 0.8  # all of a cylinder
+
+
+def test_a_zoom_outside_of_the_drawn_organ_has_tissue() -> None:
+    away = Ball((46.0, 46.0, 100.0), 4.0)
+    grid = build_grid((1000, 1000, 1000), 4.0)
+    matrix: Matrix = Registration((98_000.0, 44_000.0, 44_000.0), 0, 1).voxel_matrix
+    for zooms, expected in (((), False), ((away,), True)):
+        specimen = Specimen("a", "heart", (47.8, 47.6, 118.9), zooms)
+        assert renderer.volume(specimen, matrix, grid, is_round=True).any() == expected
+
+
+def test_processes_create_the_same_files_in_order(tmp_path: Path) -> None:
+    many = [
+        miniature(f"LADAF_{n}", shape=(400, 400, 400), position=placed(name=f"s{n % 2}"))
+        for n in range(pool.FEW + 1)
+    ]
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    with pool.drawing_pool(len(many)) as drawn:
+        drawn.add(tmp_path / "a", many)
+        found = [drawn.ensure(tmp_path / "a", one) for one in many]
+    assert found == [ensure_folder(tmp_path / "b", one) for one in many]
+    assert all(created for _, created in found)
 
 
 def test_what_is_there_and_intact_is_left_alone(tmp_path: Path) -> None:
@@ -160,4 +214,4 @@ def test_changed_metadata_changes_the_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3815, 3815, 50838), (100000, 10, 10)])
 def test_any_shape_has_a_grid(shape: tuple[int, int, int]) -> None:
     found = build_grid(shape, 2.5)
-    assert all(n % 4 == 0 and 16 <= n <= 64 for n in found.shape)
+    assert all(n % 8 == 0 and 16 <= n <= 96 for n in found.shape)

@@ -1,0 +1,1 @@
+"""Cuts the miniatures of the Human Organ Atlas out of one specimen each."""
