@@ -1,6 +1,7 @@
 import type { Handle, HandleServerError } from "@sveltejs/kit/hooks";
 
 import { GatewayError } from "#lib/gateway.ts";
+import { answerMachine } from "#lib/machine.ts";
 import { loadProfile, plainProfile } from "#lib/profile.ts";
 
 const HEADERS = {
@@ -11,6 +12,8 @@ const HEADERS = {
 };
 
 export const handle: Handle = async ({ event, resolve }) => {
+  const machine = await answerMachine(event.request, event.url);
+  if (machine) return withHeaders(machine);
   event.locals.isDegraded = false;
   try {
     event.locals.profile = await loadProfile();
@@ -20,9 +23,14 @@ export const handle: Handle = async ({ event, resolve }) => {
     event.locals.isDegraded = true;
   }
   const response = await resolve(event, { preload: ({ type }) => type === "js" || type === "css" });
+  response.headers.append("Vary", "Accept");
+  return withHeaders(response);
+};
+
+function withHeaders(response: Response): Response {
   for (const [name, value] of Object.entries(HEADERS)) response.headers.set(name, value);
   return response;
-};
+}
 
 /** Reports what failed on our side in one line; readers get a sentence. */
 export const handleError: HandleServerError = ({ kind, error, event }) => {

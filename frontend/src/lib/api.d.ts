@@ -1515,6 +1515,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/catalog.jsonld": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Catalog
+         * @description Show the portal as a schema.org DataCatalog.
+         */
+        get: operations["show_catalog_api_catalog_jsonld_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/donors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Donors
+         * @description List the donors with public datasets, most first.
+         */
+        get: operations["list_donors_api_donors_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/donors/{donor}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Donor
+         * @description Show what is recorded of a donor, and all datasets.
+         */
+        get: operations["show_donor_api_donors__donor__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/downloads": {
         parameters: {
             query?: never;
@@ -1581,6 +1641,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/organs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Organs
+         * @description List the organs that have public datasets, most first.
+         */
+        get: operations["list_organs_api_organs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/people/{person}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Person
+         * @description Show the roles, datasets and documents of a person.
+         */
+        get: operations["show_person_api_people__person__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/profile": {
         parameters: {
             query?: never;
@@ -1593,6 +1693,26 @@ export interface paths {
          * @description Show texts, labels, units, facets, orders and colours of the site.
          */
         get: operations["show_profile_api_profile_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/proposals/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Proposal
+         * @description Show a proposal for beam time with its people and datasets.
+         */
+        get: operations["show_proposal_api_proposals__number__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1712,6 +1832,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/records/{pid}/jsonld": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Json Ld
+         * @description Show the record in the words of schema.org: a Dataset, or a Collection for a document.
+         */
+        get: operations["show_json_ld_api_records__pid__jsonld_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/records/{pid}/linkset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Linkset
+         * @description Show all links of the record's page and back to it (RFC 9264, Signposting level 2).
+         */
+        get: operations["show_linkset_api_records__pid__linkset_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/records/{pid}/overlay": {
         parameters: {
             query?: never;
@@ -1792,6 +1952,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/records/{pid}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Timeline
+         * @description Show what happened to the record, oldest first.
+         */
+        get: operations["show_timeline_api_records__pid__timeline_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/search": {
         parameters: {
             query?: never;
@@ -1815,6 +1995,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/search/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Search
+         * @description Export exactly the result of a search, by the parameters of /api/search.
+         */
+        get: operations["export_search_api_search_export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/service-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Service Status
+         * @description Show which parts of the portal work, and which are late.
+         */
+        get: operations["show_service_status_api_service_status_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sitemap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Sitemap
+         * @description List the pages of public documents and datasets with the day of their last change.
+         */
+        get: operations["show_sitemap_api_sitemap_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/staging": {
         parameters: {
             query?: never;
@@ -1827,6 +2067,46 @@ export interface paths {
          * @description List the datasets whose files are being recalled from tape, for all readers together.
          */
         get: operations["list_staging_api_staging_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/suggest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Suggest
+         * @description Suggest values of facets, datasets, documents and people; popular values without a text.
+         */
+        get: operations["suggest_api_suggest_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/totals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Totals
+         * @description Sum up all public datasets, with the newest.
+         */
+        get: operations["show_totals_api_totals_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2758,6 +3038,98 @@ export interface components {
             /** To Word */
             to_word: string;
         };
+        /** DonorList */
+        DonorList: {
+            /** Donors */
+            donors: components["schemas"]["DonorSummary"][];
+        };
+        /** DonorSummary */
+        DonorSummary: {
+            /** Datasets */
+            datasets: number;
+            /** Overviews */
+            overviews: number;
+            /** Zooms */
+            zooms: number;
+            /** Donors */
+            donors: number;
+            /** Organs */
+            organs: number;
+            /** People */
+            people: number;
+            /** Bytes */
+            bytes: number;
+            /** Full Bytes */
+            full_bytes: number;
+            voxels?: components["schemas"]["VoxelRange"] | null;
+            /** Search */
+            search: string;
+            /**
+             * By Organ
+             * @default []
+             */
+            by_organ: components["schemas"]["ValueCount"][];
+            /**
+             * By Year
+             * @default []
+             */
+            by_year: components["schemas"]["ValueCount"][];
+            /** Donor */
+            donor: string;
+            /**
+             * Pathology
+             * @default []
+             */
+            pathology: components["schemas"]["ValueCount"][];
+        };
+        /**
+         * DonorView
+         * @description What is recorded of a donor, and the datasets by organ.
+         */
+        DonorView: {
+            /** Datasets */
+            datasets: number;
+            /** Overviews */
+            overviews: number;
+            /** Zooms */
+            zooms: number;
+            /** Donors */
+            donors: number;
+            /** Organs */
+            organs: number;
+            /** People */
+            people: number;
+            /** Bytes */
+            bytes: number;
+            /** Full Bytes */
+            full_bytes: number;
+            voxels?: components["schemas"]["VoxelRange"] | null;
+            /** Search */
+            search: string;
+            /**
+             * By Organ
+             * @default []
+             */
+            by_organ: components["schemas"]["ValueCount"][];
+            /**
+             * By Year
+             * @default []
+             */
+            by_year: components["schemas"]["ValueCount"][];
+            /** Donor */
+            donor: string;
+            /**
+             * Pathology
+             * @default []
+             */
+            pathology: components["schemas"]["ValueCount"][];
+            /** Groups */
+            groups: components["schemas"]["FieldGroup"][];
+            /** Documents */
+            documents: components["schemas"]["RecordLink"][];
+            /** Overviews First */
+            overviews_first: components["schemas"]["Card"][];
+        };
         /**
          * DownloadLinks
          * @description Addresses and commands that work without an account.
@@ -2994,6 +3366,38 @@ export interface components {
             url?: string | null;
         };
         /**
+         * LinkContext
+         * @description The links of one resource, by relation type.
+         */
+        LinkContext: {
+            /** Anchor */
+            anchor: string;
+            /** Cite-As */
+            "cite-as"?: components["schemas"]["Target"][] | null;
+            /** Type */
+            type?: components["schemas"]["Target"][] | null;
+            /** License */
+            license?: components["schemas"]["Target"][] | null;
+            /** Author */
+            author?: components["schemas"]["Target"][] | null;
+            /** Describedby */
+            describedby?: components["schemas"]["Target"][] | null;
+            /** Item */
+            item?: components["schemas"]["Target"][] | null;
+            /** Describes */
+            describes?: components["schemas"]["Target"][] | null;
+            /** Collection */
+            collection?: components["schemas"]["Target"][] | null;
+        };
+        /**
+         * Linkset
+         * @description A set of links (RFC 9264).
+         */
+        Linkset: {
+            /** Linkset */
+            linkset: components["schemas"]["LinkContext"][];
+        };
+        /**
          * MissingCount
          * @description Datasets for which the field is not recorded; select them by the value `value`.
          */
@@ -3004,6 +3408,51 @@ export interface components {
             count: number;
             /** Selected */
             selected: boolean;
+        };
+        /** OrganList */
+        OrganList: {
+            /** Organs */
+            organs: components["schemas"]["OrganSummary"][];
+        };
+        /** OrganSummary */
+        OrganSummary: {
+            /** Datasets */
+            datasets: number;
+            /** Overviews */
+            overviews: number;
+            /** Zooms */
+            zooms: number;
+            /** Donors */
+            donors: number;
+            /** Organs */
+            organs: number;
+            /** People */
+            people: number;
+            /** Bytes */
+            bytes: number;
+            /** Full Bytes */
+            full_bytes: number;
+            voxels?: components["schemas"]["VoxelRange"] | null;
+            /** Search */
+            search: string;
+            /**
+             * By Organ
+             * @default []
+             */
+            by_organ: components["schemas"]["ValueCount"][];
+            /**
+             * By Year
+             * @default []
+             */
+            by_year: components["schemas"]["ValueCount"][];
+            /** Value */
+            value: string;
+            /** Label */
+            label: string;
+            /** Plural */
+            plural?: string | null;
+            /** Link */
+            link?: string | null;
         };
         /** OrganView */
         OrganView: {
@@ -3222,6 +3671,25 @@ export interface components {
             maximum: number;
         };
         /**
+         * PartStatus
+         * @description One part of the portal.
+         */
+        PartStatus: {
+            /** Name */
+            name: string;
+            /** Label */
+            label: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "up" | "late" | "down";
+            /** Detail */
+            detail?: string | null;
+            /** Delay Minutes */
+            delay_minutes?: number | null;
+        };
+        /**
          * Parts
          * @description The registration as it was published, with axes z, y, x.
          */
@@ -3256,6 +3724,64 @@ export interface components {
                 number,
                 number
             ];
+        };
+        /**
+         * PersonRecord
+         * @description A person with all public datasets and documents.
+         */
+        PersonRecord: {
+            /** Datasets */
+            datasets: number;
+            /** Overviews */
+            overviews: number;
+            /** Zooms */
+            zooms: number;
+            /** Donors */
+            donors: number;
+            /** Organs */
+            organs: number;
+            /** People */
+            people: number;
+            /** Bytes */
+            bytes: number;
+            /** Full Bytes */
+            full_bytes: number;
+            voxels?: components["schemas"]["VoxelRange"] | null;
+            /** Search */
+            search: string;
+            /**
+             * By Organ
+             * @default []
+             */
+            by_organ: components["schemas"]["ValueCount"][];
+            /**
+             * By Year
+             * @default []
+             */
+            by_year: components["schemas"]["ValueCount"][];
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Orcid */
+            orcid?: string | null;
+            /** Orcid Url */
+            orcid_url?: string | null;
+            /** Roles */
+            roles: components["schemas"]["RoleCount"][];
+            /** Documents */
+            documents: components["schemas"]["RecordLink"][];
+        };
+        /** PersonSuggestion */
+        PersonSuggestion: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Count */
+            count: number;
+            /** Page */
+            page: string;
         };
         /** PersonView */
         PersonView: {
@@ -3328,6 +3854,48 @@ export interface components {
             search: components["schemas"]["RangeFormView"];
             page_sizes: components["schemas"]["PageSizes"];
         };
+        /** ProposalView */
+        ProposalView: {
+            /** Datasets */
+            datasets: number;
+            /** Overviews */
+            overviews: number;
+            /** Zooms */
+            zooms: number;
+            /** Donors */
+            donors: number;
+            /** Organs */
+            organs: number;
+            /** People */
+            people: number;
+            /** Bytes */
+            bytes: number;
+            /** Full Bytes */
+            full_bytes: number;
+            voxels?: components["schemas"]["VoxelRange"] | null;
+            /** Search */
+            search: string;
+            /**
+             * By Organ
+             * @default []
+             */
+            by_organ: components["schemas"]["ValueCount"][];
+            /**
+             * By Year
+             * @default []
+             */
+            by_year: components["schemas"]["ValueCount"][];
+            /** Number */
+            number: string;
+            /** Title */
+            title?: string | null;
+            document?: components["schemas"]["RecordLink"] | null;
+            /**
+             * People List
+             * @default []
+             */
+            people_list: components["schemas"]["PersonView"][];
+        };
         /** PublisherView */
         PublisherView: {
             /** Name */
@@ -3373,6 +3941,20 @@ export interface components {
             page: string;
             /** Doi */
             doi?: string | null;
+        };
+        /**
+         * RecordSuggestion
+         * @description A dataset or document.
+         */
+        RecordSuggestion: {
+            /** Pid */
+            pid: string;
+            /** Title */
+            title: string;
+            /** Page */
+            page: string;
+            /** Thumbnail */
+            thumbnail?: string | null;
         };
         /**
          * RecordView
@@ -3461,6 +4043,18 @@ export interface components {
             superseded_by?: string | null;
             /** History Url */
             history_url: string;
+            /** Timeline Url */
+            timeline_url: string;
+            /** Publisher */
+            publisher: string;
+            /** Published */
+            published?: string | null;
+            /** Year */
+            year?: string | null;
+            /** Links */
+            links: components["schemas"]["TypedLink"][];
+            /** Link Header */
+            link_header: string;
             /**
              * Warnings
              * @default []
@@ -3533,6 +4127,13 @@ export interface components {
              */
             others: components["schemas"]["OutsideLink"][];
         };
+        /** RoleCount */
+        RoleCount: {
+            /** Role */
+            role: string;
+            /** Count */
+            count: number;
+        };
         /**
          * SearchPage
          * @description One page of a search: everything that a page of results shows.
@@ -3587,6 +4188,24 @@ export interface components {
             availability: string;
         };
         /**
+         * ServiceStatus
+         * @description All parts together: degraded if some are late or down, down if nothing can be found.
+         */
+        ServiceStatus: {
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "up" | "degraded" | "down";
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Parts */
+            parts: components["schemas"]["PartStatus"][];
+        };
+        /**
          * SightView
          * @description What can be seen with voxels up to a size in micrometres.
          */
@@ -3596,12 +4215,87 @@ export interface components {
             /** Text */
             text: string;
         };
+        /**
+         * Sitemap
+         * @description One part of the sitemap; the next one begins with `next`.
+         */
+        Sitemap: {
+            /** Entries */
+            entries: components["schemas"]["SitemapEntry"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** SitemapEntry */
+        SitemapEntry: {
+            /** Page */
+            page: string;
+            /** Changed */
+            changed?: string | null;
+        };
         /** SortView */
         SortView: {
             /** Key */
             key: string;
             /** Label */
             label: string;
+        };
+        /**
+         * Suggestions
+         * @description Suggestions for a typed text; the values are popular ones if it is empty.
+         */
+        Suggestions: {
+            /** Typed */
+            typed: string;
+            /** Values */
+            values: components["schemas"]["ValueSuggestion"][];
+            /** Datasets */
+            datasets: components["schemas"]["RecordSuggestion"][];
+            /** Documents */
+            documents: components["schemas"]["RecordSuggestion"][];
+            /** People */
+            people: components["schemas"]["PersonSuggestion"][];
+        };
+        /** Target */
+        Target: {
+            /** Href */
+            href: string;
+            /** Type */
+            type?: string | null;
+            /** Profile */
+            profile?: string | null;
+        };
+        /** Timeline */
+        Timeline: {
+            /** Pid */
+            pid: string;
+            /** Events */
+            events: components["schemas"]["TimelineEvent"][];
+        };
+        /**
+         * TimelineEvent
+         * @description An event; without a date if it is not recorded when it happened.
+         */
+        TimelineEvent: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "scanned" | "published" | "registered" | "changed" | "superseded" | "released" | "withdrawn" | "doi" | "imported";
+            /** Label */
+            label: string;
+            /** Date */
+            date?: string | null;
+            /** Detail */
+            detail?: string | null;
+            /** Version */
+            version?: number | null;
+            /**
+             * Fields
+             * @default []
+             */
+            fields: string[];
+            /** Link */
+            link?: string | null;
         };
         /**
          * Tombstone
@@ -3617,6 +4311,86 @@ export interface components {
              * Format: date-time
              */
             withdrawn_at: string;
+        };
+        /**
+         * Totals
+         * @description The whole portal.
+         */
+        Totals: {
+            /** Datasets */
+            datasets: number;
+            /** Overviews */
+            overviews: number;
+            /** Zooms */
+            zooms: number;
+            /** Donors */
+            donors: number;
+            /** Organs */
+            organs: number;
+            /** People */
+            people: number;
+            /** Bytes */
+            bytes: number;
+            /** Full Bytes */
+            full_bytes: number;
+            voxels?: components["schemas"]["VoxelRange"] | null;
+            /** Search */
+            search: string;
+            /**
+             * By Organ
+             * @default []
+             */
+            by_organ: components["schemas"]["ValueCount"][];
+            /**
+             * By Year
+             * @default []
+             */
+            by_year: components["schemas"]["ValueCount"][];
+            /** Newest */
+            newest: components["schemas"]["Card"][];
+        };
+        /**
+         * TypedLink
+         * @description A link of the record's page: for its Link header and its <link> elements.
+         */
+        TypedLink: {
+            /** Rel */
+            rel: string;
+            /** Href */
+            href: string;
+            /** Type */
+            type?: string | null;
+            /** Profile */
+            profile?: string | null;
+        };
+        /** ValueCount */
+        ValueCount: {
+            /** Value */
+            value: string;
+            /** Label */
+            label: string;
+            /** Count */
+            count: number;
+            /** Search */
+            search: string;
+        };
+        /**
+         * ValueSuggestion
+         * @description A value of a facet.
+         */
+        ValueSuggestion: {
+            /** Field */
+            field: string;
+            /** Field Label */
+            field_label: string;
+            /** Value */
+            value: string;
+            /** Label */
+            label: string;
+            /** Count */
+            count: number;
+            /** Search */
+            search: string;
         };
         /**
          * ValueView
@@ -3660,6 +4434,13 @@ export interface components {
              * @description Address of the viewer, which then loads the state
              */
             short_link: string;
+        };
+        /** VoxelRange */
+        VoxelRange: {
+            /** Min Um */
+            min_um: number;
+            /** Max Um */
+            max_um: number;
         };
         Dataset: {
             pid?: string;
@@ -3851,6 +4632,105 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    show_catalog_api_catalog_jsonld_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/ld+json": Record<string, never>;
+                };
+            };
+        };
+    };
+    list_donors_api_donors_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DonorList"];
+                };
+            };
+            /** @description The search engine or the database cannot be reached */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_donor_api_donors__donor__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of a donor */
+                donor: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DonorView"];
+                };
+            };
+            /** @description A parameter is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such public record */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search engine or the database cannot be reached */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     create_download_api_downloads_post: {
         parameters: {
             query?: never;
@@ -3977,6 +4857,85 @@ export interface operations {
             };
         };
     };
+    list_organs_api_organs_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganList"];
+                };
+            };
+            /** @description The search engine or the database cannot be reached */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_person_api_people__person__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description ORCID iD, or the id of a person without one */
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonRecord"];
+                };
+            };
+            /** @description A parameter is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such public record */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search engine or the database cannot be reached */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     show_profile_api_profile_get: {
         parameters: {
             query?: never;
@@ -3993,6 +4952,56 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProfileView"];
+                };
+            };
+        };
+    };
+    show_proposal_api_proposals__number__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its number */
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"];
+                };
+            };
+            /** @description A parameter is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such public record */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search engine or the database cannot be reached */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4079,6 +5088,124 @@ export interface operations {
             };
             /** @description A parameter is not valid */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_json_ld_api_records__pid__jsonld_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Pid, DOI or name of a dataset or document */
+                pid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/ld+json": Record<string, never>;
+                };
+            };
+            /** @description A parameter is not valid: `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such public record */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The record was withdrawn: the answer has its public part */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search engine or the database cannot be reached */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_linkset_api_records__pid__linkset_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Pid, DOI or name of a dataset or document */
+                pid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Linkset"];
+                };
+            };
+            /** @description A parameter is not valid: `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such public record */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The record was withdrawn: the answer has its public part */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search engine or the database cannot be reached */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4296,6 +5423,65 @@ export interface operations {
             };
         };
     };
+    show_timeline_api_records__pid__timeline_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Pid, DOI or name of a dataset or document */
+                pid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Timeline"];
+                };
+            };
+            /** @description A parameter is not valid: `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such public record */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The record was withdrawn: the answer has its public part */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search engine or the database cannot be reached */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     search_api_search_get: {
         parameters: {
             query?: {
@@ -4345,6 +5531,123 @@ export interface operations {
             };
         };
     };
+    export_search_api_search_export_get: {
+        parameters: {
+            query?: {
+                /** @description tsv, csv, json, bibtex, ris, metalink */
+                format?: string;
+                /** @description Words; also conditions such as organ:kidney */
+                q?: string;
+                /** @description Number of the page, from 1 */
+                page?: string;
+                /** @description Rows of a page, up to 100 */
+                per_page?: string;
+                /** @description An order; - in front turns it */
+                sort?: string;
+                /** @description 1: words are not corrected */
+                exact?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The table, citations or list of files */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/tab-separated-values": string;
+                    "text/csv": string;
+                    "application/json": string;
+                    "application/x-bibtex": string;
+                    "application/x-research-info-systems": string;
+                    "application/metalink4+xml": string;
+                };
+            };
+            /** @description A parameter is not valid: `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search engine or the database cannot be reached */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_service_status_api_service_status_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceStatus"];
+                };
+            };
+        };
+    };
+    show_sitemap_api_sitemap_get: {
+        parameters: {
+            query?: {
+                /** @description `next` of the part before */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sitemap"];
+                };
+            };
+            /** @description A parameter is not valid: `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search engine or the database cannot be reached */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_staging_api_staging_get: {
         parameters: {
             query?: never;
@@ -4361,6 +5664,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+        };
+    };
+    suggest_api_suggest_get: {
+        parameters: {
+            query?: {
+                /** @description The typed text; may be empty */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Suggestions"];
+                };
+            };
+            /** @description A parameter is not valid: `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search engine or the database cannot be reached */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_totals_api_totals_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Totals"];
+                };
+            };
+            /** @description The search engine or the database cannot be reached */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

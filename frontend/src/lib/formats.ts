@@ -44,7 +44,7 @@ export type LengthUnit = "um" | "mm";
 
 /** Returns a voxel size: 2.6 µm, or 0.0026 mm. */
 export function formatVoxel(um: number, unit: LengthUnit = "um"): string {
-  return unit === "mm" ? `${formatNumber(um / 1000)} mm` : `${formatNumber(um)} µm`;
+  return unit === "mm" || um >= 1000 ? `${formatNumber(um / 1000)} mm` : `${formatNumber(um)} µm`;
 }
 
 /** Returns an extent, x first: 10.0 × 10.0 × 33.7 mm. `um` is [z, y, x] in micrometres. */

@@ -85,15 +85,15 @@ export function pictureSize(
   };
 }
 
-const MAX_RATIO = 80;
-const RATIO_STEPS = 20;
+const MAX_RATIO = 200;
+const RATIO_STEPS = 50;
 /** Together the pictures are at least this wide, in heights, so that none is higher than a screen. */
 const LEAST_WIDTH = 2.3;
 
 /** Returns the class that gives a picture its share of the width (styles/ratios.css). */
 export function ratioClass(width: number, height: number): string {
   const steps = Math.round((RATIO_STEPS * width) / height);
-  return `ratio-${Math.min(MAX_RATIO, Math.max(3, steps))}`;
+  return `ratio-${Math.min(MAX_RATIO, Math.max(5, steps))}`;
 }
 
 /** Returns the class of an empty column that keeps narrow pictures from growing; null: not needed. */

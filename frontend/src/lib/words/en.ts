@@ -70,6 +70,47 @@ export const words = {
   },
   copy: { rest: "Copy", done: "Copied", failed: "Press Ctrl+C to copy" },
   sort: { label: "Sorted by", apply: "Sort" },
+  download: {
+    formats: [
+      {
+        id: "zarr",
+        name: "OME-Zarr",
+        hint: "For Python, napari, Neuroglancer, Fiji. Keeps positions and voxel size.",
+      },
+      { id: "tiff", name: "TIFF", hint: "One file of slices, for ImageJ and everything else." },
+      { id: "nrrd", name: "NRRD", hint: "One file, for 3D Slicer and ITK." },
+    ],
+    tools: [
+      { id: "browser", name: "This browser", hint: "One file. Good up to 10 GB." },
+      {
+        id: "aria2",
+        name: "aria2",
+        hint: "Continues after a break, checks every file. Best for large data.",
+      },
+      {
+        id: "shell",
+        name: "curl or wget",
+        hint: "A script that can be run again until all is there.",
+      },
+      { id: "python", name: "Python", hint: "Read only what you need, without downloading all." },
+    ],
+    states: {
+      ARCHIVED: "Waits for tape",
+      RESTORING: "The tape is being read",
+      ONLINE: "Ready",
+      FAILED: "Could not be brought",
+      EXPIRED: "Was ready, and is on tape again",
+      CANCELLED: "Stopped",
+    },
+  },
+  status: {
+    up: "Yes.",
+    degraded: "Mostly: a part is late or not available. The table says which.",
+    down: "No: records cannot be found at the moment. Nothing is lost.",
+    unknown:
+      "The portal does not answer at the moment. Nothing is lost; load this page again in a minute.",
+  },
+  partStates: { up: "Working", late: "Late", down: "Not available" },
   errors: {
     404: {
       title: "There is no page at this address",

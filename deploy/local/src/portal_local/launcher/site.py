@@ -17,10 +17,10 @@ class NoSite(Exception):
     """The web site cannot be started; the text says why and what to do."""
 
 
-def site(gateway_url: str, public_url: str) -> Component:
+def site(gateway_url: str) -> Component:
     """Returns the component of the web site. Raises NoSite if it is not built or Node is missing.
 
-    `gateway_url` is where the site reads the API, `public_url` what readers see.
+    `gateway_url` is where the site reads the API.
     """
     if not (BUILD / "index.js").is_file():
         raise NoSite("the web site is not built; `make site` builds it")
@@ -33,9 +33,9 @@ def site(gateway_url: str, public_url: str) -> Component:
         environment={
             "HOST": "127.0.0.1",
             "PORT": str(port),
-            "ORIGIN": public_url,
+            "PROTOCOL_HEADER": "x-forwarded-proto",  # from the gateway, which says what readers see
+            "HOST_HEADER": "x-forwarded-host",
             "PORTAL_GATEWAY_URL": gateway_url,
-            "PORTAL_SITE_URL": public_url,
             "SHUTDOWN_TIMEOUT": "3",
         },
     )

@@ -14,7 +14,6 @@ from portal_local.launcher.components import (
     services,
     simulator_settings,
     simulators,
-    site_url,
 )
 from portal_local.launcher.external_servers import check_external_servers
 from portal_local.launcher.instance_lock import InstanceLock
@@ -135,7 +134,7 @@ class Supervisor:
         if not self._with_site:
             return []
         try:
-            return [site(f"http://127.0.0.1:{self._port}", site_url(self._port))]
+            return [site(f"http://127.0.0.1:{self._port}")]
         except NoSite as error:
             self._print_line(f"starting without a web site: {error}")
             return []

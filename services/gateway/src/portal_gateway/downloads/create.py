@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import re
 import secrets
 import uuid
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from portal_gateway.catalogue import DOI
 from portal_gateway.downloads.download import Download
 from portal_gateway.downloads.quota import DailyQuota, Quota, requester_id
 from portal_gateway.downloads.repository import Downloads
-from portal_gateway.downloads.request import DownloadRequest
+from portal_gateway.downloads.request import MAX_FILES, DownloadRequest
 from portal_gateway.downloads.webhooks import Webhooks
 from portal_gateway.settings import GatewaySettings
 
@@ -87,13 +88,14 @@ class DownloadCreator:
             if existing is not None:
                 return existing
         dataset = await self._load_dataset(request.pid)
-        files, size = await self._measure(dataset, request.files)
+        locations = await self._locations(dataset, request)
+        files, size = await self._measure(dataset, locations)
         now = datetime.now(UTC)
         download = Download(
             id=request_id,
             pid=dataset["_id"],
             requested_pid=request.pid,
-            locations=request.files,
+            locations=locations,
             requester=requester,
             notify=self._notify(request),
             state="ARCHIVED",
@@ -127,7 +129,10 @@ class DownloadCreator:
         existing = await self._downloads.find(request_id)
         if existing is None:
             return None
-        if (existing.requested_pid, existing.locations) != (request.pid, request.files):
+        locations = request.files
+        if request.folder is not None:
+            locations = await self._locations(await self._load_dataset(request.pid), request)
+        if (existing.requested_pid, existing.locations) != (request.pid, locations):
             raise Conflict("was used before for a different request", field="Idempotency-Key")
         return existing
 
@@ -163,6 +168,23 @@ class DownloadCreator:
         if row is None:
             raise NotFound(f"there is no public dataset {name!r}", field="pid")
         return row
+
+    async def _locations(self, dataset: Doc, request: DownloadRequest) -> tuple[str, ...] | None:
+        """Returns the locations that are requested; None for all. Raises Invalid."""
+        if request.folder is None:
+            return request.files
+        start = {"$regex": f"^{re.escape(request.folder)}"}
+        query = {"pid": dataset["_id"], "location": start}
+        with translate_errors():
+            cursor = self._files.find(query, {"location": 1}).limit(MAX_FILES + 1)
+            found = [row["location"] async for row in cursor]
+        if not found:
+            reason = f"the dataset has no files below {request.folder[:200]!r}"
+            raise Invalid(reason, field="folder")
+        if len(found) > MAX_FILES:
+            reason = f"has more than {MAX_FILES} files; leave it out to request all files"
+            raise Invalid(reason, field="folder")
+        return tuple(sorted(found))
 
     async def _measure(self, dataset: Doc, locations: Sequence[str] | None) -> tuple[int, int]:
         """Returns number and bytes of the requested files. Raises Conflict or Invalid."""

@@ -3,6 +3,7 @@
 import json
 import re
 from typing import Any, cast
+from urllib.parse import parse_qsl
 
 import httpx
 from portal_shared.contracts.records import Pid
@@ -25,6 +26,7 @@ class DownloadRequest(BaseModel):
 
     pid: str  # or a DOI
     files: tuple[str, ...] | None = None  # locations; None: all
+    folder: str | None = None  # instead of files: those below it
     email: str | None = None  # gets a message when the download has ended
     webhook: str | None = None  # is called when the download has ended
 
@@ -49,9 +51,13 @@ def parse_request(body: bytes) -> DownloadRequest:
     if unknown:
         known = ", ".join(DownloadRequest.model_fields)
         raise Invalid(f"is not known; known are {known}", field=unknown[0][:100])
+    files, folder = _files(given.get("files")), _folder(given.get("folder"))
+    if files is not None and folder is not None:
+        raise Invalid("cannot be given together with files", field="folder")
     return DownloadRequest(
         pid=_pid(given.get("pid")),
-        files=_files(given.get("files")),
+        files=files,
+        folder=folder,
         email=_match(given.get("email"), _EMAIL, "must be an e-mail address", field="email"),
         webhook=_webhook(given.get("webhook")),
     )
@@ -115,6 +121,30 @@ def _files(given: object) -> tuple[str, ...] | None:
             raise Invalid("must be the location of a file", field=f"files[{number}]")
         found[location] = None
     return tuple(found)
+
+
+def _folder(given: object) -> str | None:
+    """Returns a folder with a slash at its end; None for all files."""
+    if given is None or given == "":
+        return None
+    if not isinstance(given, str) or len(given) > MAX_LOCATION_CHARACTERS:
+        raise Invalid("must be a folder of the dataset", field="folder")
+    return f"{given.strip('/')}/"
+
+
+def parse_form(body: bytes) -> DownloadRequest:
+    """Parses the body of an HTML form with the same fields, of which files cannot be listed.
+
+    Raises Invalid with the field that is wrong, or TooLarge.
+    """
+    if len(body) > MAX_BODY_BYTES:
+        raise TooLarge(f"is larger than {MAX_BODY_BYTES} bytes", field="body")
+    try:
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=20)
+    except ValueError as error:
+        raise Invalid(f"is not a form: {error}"[:300], field="body") from error
+    given = {name: value for name, value in pairs if value}
+    return parse_request(json.dumps(given).encode())
 
 
 def parse_idempotency_key(header: str | None) -> str | None:

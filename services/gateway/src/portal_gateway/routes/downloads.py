@@ -15,6 +15,7 @@ from portal_gateway.downloads.repository import Downloads
 from portal_gateway.downloads.request import (
     MAX_BODY_BYTES,
     MAX_FILES,
+    parse_form,
     parse_idempotency_key,
     parse_request,
 )
@@ -27,6 +28,7 @@ from portal_gateway.settings import GatewaySettings
 
 MAX_STAGING = 1000  # downloads that /api/staging lists
 MAX_EVENT_ID_DIGITS = 11
+FORM = "application/x-www-form-urlencoded"
 NO_STORE = {"Cache-Control": "no-store"}
 REQUEST_BODY: dict[str, Any] = {
     "required": True,
@@ -44,6 +46,10 @@ REQUEST_BODY: dict[str, Any] = {
                         "minItems": 1,
                         "maxItems": MAX_FILES,
                         "description": "Locations of files; default: all files",
+                    },
+                    "folder": {
+                        "type": "string",
+                        "description": "Instead of files: all files below this folder",
                     },
                     "email": {
                         "type": "string",
@@ -96,17 +102,23 @@ async def _requester(request: Request) -> str:
 async def create_download(request: Request) -> Response:
     """Request files of a dataset.
 
-    Repeating a request with the same Idempotency-Key returns the first download.
+    Repeating a request with the same Idempotency-Key returns the first download. An HTML form may
+    send the same fields; its answer leads to the page of the download.
     """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY_BYTES:
             break
-    parsed = parse_request(bytes(body))
+    is_form = request.headers.get("content-type", "").startswith(FORM)
+    parsed = parse_form(bytes(body)) if is_form else parse_request(bytes(body))
     key = parse_idempotency_key(request.headers.get("idempotency-key"))
     creator: DownloadCreator = request.app.state.download_creator
     view = download_view(await creator.create(parsed, key, await _requester(request)))
+    if is_form:
+        return Response(
+            status_code=303, headers={"Location": f"/downloads/{view['id']}", **NO_STORE}
+        )
     return JSONResponse(view, 202, {"Location": view["self"], **NO_STORE})
 
 

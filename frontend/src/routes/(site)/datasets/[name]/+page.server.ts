@@ -6,6 +6,7 @@ import { cardView } from "#lib/cards.ts";
 import { loadCitations } from "#lib/citations.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
 import { levelViews } from "#lib/levels.ts";
+import { scriptJson } from "#lib/machine.ts";
 import { loadPlace } from "#lib/place.ts";
 import { readPositions, volumeView } from "#lib/volume.ts";
 
@@ -13,16 +14,18 @@ import type { PageServerLoad } from "./$types";
 
 type Schemas = components["schemas"];
 
-export const load: PageServerLoad = async ({ params, url, fetch, locals }) => {
+export const load: PageServerLoad = async ({ params, url, fetch, locals, setHeaders }) => {
   const path = `/api/records/${encodeURIComponent(params.name)}`;
   const record = await orErrorPage(() => read<Schemas["RecordView"]>(fetch, path));
   if (record.level !== "dataset" || record.name !== params.name) redirect(308, record.page);
+  setHeaders({ link: record.link_header });
   const pid = encodeURIComponent(record.pid);
-  const [volume, overlay, history, citations] = await Promise.all([
+  const [volume, overlay, timeline, citations, jsonLd] = await Promise.all([
     orNothing(() => read<Schemas["Volume"]>(fetch, `/data/${pid}/volume`)),
     orNothing(() => read<Schemas["Overlay"]>(fetch, `/api/records/${pid}/overlay`)),
-    orNothing(() => read<Schemas["History"]>(fetch, `/api/records/${pid}/history`)),
+    orNothing(() => read<Schemas["Timeline"]>(fetch, `/api/records/${pid}/timeline`)),
     loadCitations(fetch, record.pid),
+    orNothing(() => read<unknown>(fetch, `/api/records/${pid}/jsonld`)),
   ]);
   const view = volume ? volumeView(volume) : null;
   const sights = organSights(locals.profile, record.card?.organ ?? null);
@@ -35,7 +38,8 @@ export const load: PageServerLoad = async ({ params, url, fetch, locals }) => {
     zarr: volume ? { url: volume.url, version: volume.ome_zarr_version } : null,
     place: overlay ? await loadPlace(fetch, record, overlay) : null,
     citations,
-    history: history?.history ?? [],
+    jsonLd: jsonLd ? scriptJson(jsonLd) : null,
+    events: timeline?.events ?? [],
     related: {
       overview: record.relations.overview ? cardView(record.relations.overview) : null,
       zooms: record.relations.zooms.map(cardView),

@@ -1,0 +1,57 @@
+/** What machines get at the addresses of record pages: their metadata in the format they accept. */
+import type { components } from "#lib/api.d.ts";
+import { GatewayError, gatewayUrl, read } from "#lib/gateway.ts";
+import { negotiate } from "#lib/negotiation.ts";
+
+type Schemas = components["schemas"];
+
+const RECORD_PAGE = /^\/(?:datasets|documents)\/([^/]+)\/?$/;
+const JSON_TYPE = "application/json";
+const KEPT_HEADERS = ["content-type", "etag", "last-modified", "link", "cache-control"];
+
+/**
+ * Returns the answer to a request for a record's page that accepts another format than HTML; null
+ * if the page itself is to be shown.
+ */
+export async function answerMachine(request: Request, url: URL): Promise<Response | null> {
+  const found = RECORD_PAGE.exec(url.pathname);
+  const accept = request.headers.get("accept");
+  if (!found?.[1] || !accept || (request.method !== "GET" && request.method !== "HEAD"))
+    return null;
+  if (negotiate(accept, []) === "text/html" && !/json|xml|bibtex|ris|csl|turtle/.test(accept))
+    return null;
+  const path = `/api/records/${encodeURIComponent(decodeURIComponent(found[1]))}`;
+  let record: Schemas["RecordView"];
+  try {
+    record = await read<Schemas["RecordView"]>(fetch, path);
+  } catch (problem) {
+    if (problem instanceof GatewayError) return null; // the page says what is wrong
+    throw problem;
+  }
+  const formats = new Map(record.formats.map((one) => [one.media_type, one.href]));
+  const chosen = negotiate(accept, [...formats.keys(), JSON_TYPE]);
+  if (chosen === "text/html") return null;
+  if (chosen === null) {
+    const known = ["text/html", ...formats.keys(), JSON_TYPE].join(", ");
+    return new Response(`None of the accepted media types is available. There are: ${known}\n`, {
+      status: 406,
+      headers: { "content-type": "text/plain; charset=utf-8", vary: "Accept" },
+    });
+  }
+  const address =
+    chosen === JSON_TYPE ? `/api/records/${encodeURIComponent(record.pid)}` : formats.get(chosen);
+  const answer = await fetch(gatewayUrl(address ?? path), { method: request.method });
+  const headers = new Headers({ vary: "Accept" });
+  for (const name of KEPT_HEADERS) {
+    const value = answer.headers.get(name);
+    if (value) headers.set(name, value);
+  }
+  return new Response(answer.body, { status: answer.status, headers });
+}
+
+/** Returns JSON as the content of a script element: no text in it can end the element. */
+export function scriptJson(value: unknown): string {
+  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (sign) => {
+    return `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
+}

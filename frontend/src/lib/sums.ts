@@ -1,0 +1,7 @@
+import type { components } from "#lib/api.d.ts";
+
+/** Sums over datasets, as the gateway gives them for organs, donors, people and proposals. */
+export type Sums = Pick<
+  components["schemas"]["OrganSummary"],
+  "datasets" | "overviews" | "zooms" | "donors" | "organs" | "bytes" | "full_bytes" | "voxels"
+>;

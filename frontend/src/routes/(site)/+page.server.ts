@@ -1,0 +1,51 @@
+import type { components } from "#lib/api.d.ts";
+import { cardView } from "#lib/cards.ts";
+import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
+import { findSeries, ladder } from "#lib/ladder.ts";
+
+import type { PageServerLoad } from "./$types";
+
+type Schemas = components["schemas"];
+
+export const load: PageServerLoad = async ({ fetch, locals }) => {
+  const { profile } = locals;
+  const [totals, organs, overviews, finest] = await Promise.all([
+    orErrorPage(() => read<Schemas["Totals"]>(fetch, "/api/totals")),
+    orNothing(() => read<Schemas["OrganList"]>(fetch, "/api/organs")),
+    orNothing(() =>
+      read<Schemas["SearchPage"]>(fetch, "/api/search?type=overview&sort=-date&per_page=100"),
+    ),
+    orNothing(() => findSeries(fetch)),
+  ]);
+  const widths = new Map(profile.organs.map((organ) => [organ.value, organ.width_mm]));
+  const pictures = new Map<string, string>();
+  for (const row of overviews?.rows ?? []) {
+    if (row.organ && !pictures.has(row.organ)) pictures.set(row.organ, row.pid);
+  }
+  return {
+    texts: profile.texts,
+    tagline: profile.tagline,
+    licence: profile.licence ?? null,
+    totals: {
+      datasets: totals.datasets,
+      overviews: totals.overviews,
+      zooms: totals.zooms,
+      donors: totals.donors,
+      organs: totals.organs,
+      bytes: totals.full_bytes || totals.bytes,
+      voxels: totals.voxels ?? null,
+    },
+    newest: totals.newest.slice(0, 4).map(cardView),
+    ladder: finest ? ladder(finest) : [],
+    organs: (organs?.organs ?? []).map((organ) => ({
+      value: organ.value,
+      label: organ.label,
+      datasets: organ.datasets,
+      donors: organ.donors,
+      isDrawn: Boolean(widths.get(organ.value) && pictures.has(organ.value)),
+      picture: pictures.has(organ.value)
+        ? `/data/${encodeURIComponent(pictures.get(organ.value) ?? "")}/slices/y/mid?size=320`
+        : null,
+    })),
+  };
+};

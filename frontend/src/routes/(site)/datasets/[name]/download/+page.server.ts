@@ -1,0 +1,56 @@
+import { redirect } from "@sveltejs/kit";
+
+import type { components } from "#lib/api.d.ts";
+import { commands, type DownloadPlan, planDownload } from "#lib/downloads.ts";
+import { formatExtent } from "#lib/formats.ts";
+import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
+import { levelViews } from "#lib/levels.ts";
+import { organSights } from "#lib/profile.ts";
+import { readSelection } from "#lib/selection.ts";
+import { volumeView } from "#lib/volume.ts";
+
+import type { PageServerLoad } from "./$types";
+
+type Schemas = components["schemas"];
+
+export const load: PageServerLoad = async ({ params, url, fetch, locals }) => {
+  const path = `/api/records/${encodeURIComponent(params.name)}`;
+  const record = await orErrorPage(() => read<Schemas["RecordView"]>(fetch, path));
+  if (record.level !== "dataset" || record.name !== params.name) {
+    redirect(308, `${record.page}/download${url.search}`);
+  }
+  const volume = await orNothing(() =>
+    read<Schemas["Volume"]>(fetch, `/data/${encodeURIComponent(record.pid)}/volume`),
+  );
+  const view = volume ? volumeView(volume) : null;
+  const levels = volume
+    ? levelViews(volume, organSights(locals.profile, record.card?.organ ?? null))
+    : [];
+  const extent = view
+    ? { x: view.axes.x.um / 1000, y: view.axes.y.um / 1000, z: view.axes.z.um / 1000 }
+    : null;
+  const { selection, problems } = readSelection(url.searchParams, levels, extent);
+  const plan: DownloadPlan = planDownload(selection, levels, volume, {
+    pid: record.pid,
+    bytes: record.files?.bytes ?? 0,
+    files: record.files?.count ?? 0,
+    isOnline: record.availability.state === "ONLINE",
+  });
+  return {
+    pid: record.pid,
+    title: record.title,
+    page: record.page,
+    organ: record.card?.organ ?? null,
+    donor: record.card?.donor ?? null,
+    thumbnail: record.card?.thumbnail ?? null,
+    licence: record.licence ?? null,
+    levels,
+    extent,
+    extentText: view ? formatExtent([view.axes.z.um, view.axes.y.um, view.axes.x.um]) : null,
+    all: { bytes: record.files?.bytes ?? 0, count: record.files?.count ?? 0 },
+    selection,
+    problems,
+    plan,
+    commands: commands(plan, url.origin),
+  };
+};

@@ -1,0 +1,25 @@
+import { redirect } from "@sveltejs/kit";
+
+import type { components } from "#lib/api.d.ts";
+import { cardView } from "#lib/cards.ts";
+import { loadCitations } from "#lib/citations.ts";
+import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
+import { scriptJson } from "#lib/machine.ts";
+
+import type { PageServerLoad } from "./$types";
+
+export const load: PageServerLoad = async ({ params, fetch, setHeaders }) => {
+  const path = `/api/records/${encodeURIComponent(params.pid)}`;
+  const record = await orErrorPage(() => read<components["schemas"]["RecordView"]>(fetch, path));
+  if (record.level !== "document" || record.pid !== params.pid) redirect(308, record.page);
+  setHeaders({ link: record.link_header });
+  const jsonLd = await orNothing(() =>
+    read<unknown>(fetch, `/api/records/${encodeURIComponent(record.pid)}/jsonld`),
+  );
+  return {
+    record,
+    jsonLd: jsonLd ? scriptJson(jsonLd) : null,
+    cards: (record.datasets ?? []).map(cardView),
+    citations: await loadCitations(fetch, record.pid),
+  };
+};

@@ -1,0 +1,11 @@
+import type { components } from "#lib/api.d.ts";
+import { orErrorPage, read } from "#lib/gateway.ts";
+
+import type { PageServerLoad } from "./$types";
+
+export const load: PageServerLoad = async ({ fetch }) => {
+  const list = await orErrorPage(() =>
+    read<components["schemas"]["DonorList"]>(fetch, "/api/donors"),
+  );
+  return { donors: list.donors };
+};

@@ -1,0 +1,15 @@
+import type { components } from "#lib/api.d.ts";
+import { cardView } from "#lib/cards.ts";
+import { orErrorPage, read } from "#lib/gateway.ts";
+
+import type { PageServerLoad } from "./$types";
+
+export const load: PageServerLoad = async ({ params, fetch }) => {
+  const donor = await orErrorPage(() =>
+    read<components["schemas"]["DonorView"]>(
+      fetch,
+      `/api/donors/${encodeURIComponent(params.donor)}`,
+    ),
+  );
+  return { donor, cards: donor.overviews_first.map(cardView) };
+};

@@ -1,0 +1,47 @@
+import { error } from "@sveltejs/kit";
+
+import type { components } from "#lib/api.d.ts";
+import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
+import { loadPlace } from "#lib/place.ts";
+import { groupSeries } from "#lib/series.ts";
+
+import type { PageServerLoad } from "./$types";
+
+type Schemas = components["schemas"];
+
+export const load: PageServerLoad = async ({ params, fetch, locals }) => {
+  const field = locals.profile.fields.find((one) => one.name === locals.profile.organ_field);
+  const query = new URLSearchParams([
+    [field?.parameter ?? "organ", params.organ],
+    ["donor", params.donor],
+    ["per_page", "100"],
+    ["sort", "name"],
+  ]);
+  const found = await orErrorPage(() => read<Schemas["SearchPage"]>(fetch, `/api/search?${query}`));
+  if (found.total === 0) error(404, "There are no open data of this organ of this donor.");
+  const series = groupSeries(found.rows);
+  const groups = await Promise.all(
+    series.map(async (one) => {
+      const path = one.overview ? encodeURIComponent(one.overview.pid) : null;
+      const [record, overlay] = path
+        ? await Promise.all([
+            orNothing(() => read<Schemas["RecordView"]>(fetch, `/api/records/${path}`)),
+            orNothing(() => read<Schemas["Overlay"]>(fetch, `/api/records/${path}/overlay`)),
+          ])
+        : [null, null];
+      const place = record && overlay ? await loadPlace(fetch, record, overlay) : null;
+      return { title: one.title, cards: one.cards, place };
+    }),
+  );
+  const label = locals.profile.organs.find((organ) => organ.value === params.organ);
+  return {
+    donor: params.donor,
+    organ: {
+      value: params.organ,
+      label: label?.label ?? params.organ,
+      plural: label?.plural ?? null,
+    },
+    total: found.total,
+    groups,
+  };
+};

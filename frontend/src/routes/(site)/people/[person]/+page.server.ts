@@ -1,0 +1,13 @@
+import type { components } from "#lib/api.d.ts";
+import { orErrorPage, read } from "#lib/gateway.ts";
+
+import type { PageServerLoad } from "./$types";
+
+export const load: PageServerLoad = async ({ params, fetch }) => ({
+  person: await orErrorPage(() =>
+    read<components["schemas"]["PersonRecord"]>(
+      fetch,
+      `/api/people/${encodeURIComponent(params.person)}`,
+    ),
+  ),
+});
