@@ -36,7 +36,7 @@ class DownloadGateway:
             async with self.service.running():
                 yield
 
-        app = self.service.app(FastAPI(lifespan=lifespan))
+        app = self.service.app(lifespan)
         app.state.service = self.service
         gateway_app.add_downloads(app, self.service, self.catalogue, self.settings)
         gateway_app.add_error_handlers(app)

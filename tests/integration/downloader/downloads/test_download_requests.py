@@ -285,3 +285,26 @@ async def test_without_a_downloader_the_gateway_reports_it(
     downloader.process.start()
     await downloader.final_event(first["id"])
     assert (await reader.get(path)).status_code == 200
+
+
+async def test_a_form_requests_a_folder_and_leads_to_the_page_of_the_download(
+    downloader: DownloaderClient,
+    gateway: DownloadGateway,
+    tape: TapeArchive,
+    reader: httpx.AsyncClient,
+) -> None:
+    for folder in ("0", "1"):
+        for number in range(2):
+            tape.write(f"d/{folder}/{number}.bin", 1000)
+    files = tape.list_files("d")
+    await gateway.publish_dataset(downloader, files)
+    pid = downloader.pid("p")
+    answer = await reader.post("/api/downloads", data={"pid": pid, "folder": "1/"})
+    assert answer.status_code == 303
+    start, _, request_id = answer.headers["location"].rpartition("/")
+    assert start == "/downloads"
+    download = (await reader.get(f"/api/downloads/{request_id}")).json()
+    assert (download["pid"], download["files"], download["bytes"]) == (pid, 2, 2000)
+    for form, field in (({"folder": "1"}, "pid"), ({"pid": pid, "folder": "none"}, "folder")):
+        refused = await reader.post("/api/downloads", data=form)
+        assert (refused.status_code, refused.json()["field"]) == (422, field)
