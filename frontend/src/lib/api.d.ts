@@ -1588,7 +1588,8 @@ export interface paths {
          * Create Download
          * @description Request files of a dataset.
          *
-         *     Repeating a request with the same Idempotency-Key returns the first download.
+         *     Repeating a request with the same Idempotency-Key returns the first download. An HTML form may
+         *     send the same fields; its answer leads to the page of the download.
          */
         post: operations["create_download_api_downloads_post"];
         delete?: never;
@@ -4745,6 +4746,8 @@ export interface operations {
                     pid: string;
                     /** @description Locations of files; default: all files */
                     files?: string[];
+                    /** @description Instead of files: all files below this folder */
+                    folder?: string;
                     /** @description Gets a message when the download has ended */
                     email?: string;
                     /** @description Is called by POST with the state when it has ended */

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from portal_shared import units
 from portal_shared.search import index_fields
 
 from portal_gateway.aggregates.models import Summary, ValueCount, VoxelRange
@@ -96,7 +97,7 @@ class Summaries:
             organs=len(of(roles.organ)),
             people=len(of("person")),
             bytes=self._sum(counts, "size"),
-            full_bytes=self._sum(counts, roles.raw_bytes),
+            full_bytes=round(self._from_si(roles.raw_bytes, self._sum(counts, roles.raw_bytes))),
             voxels=self._voxels(answer),
             search=search,
             by_organ=self.value_counts(roles.organ, of(roles.organ)) if roles.organ else [],
@@ -106,6 +107,12 @@ class Summaries:
     def _sum(self, counts: Mapping[str, Mapping[str, int]], name: str | None) -> int:
         numbers = counts.get(self._numbers.get(name or "", ""), {})
         return round(sum(float(number) * count for number, count in numbers.items()))
+
+    def _from_si(self, name: str | None, number: float) -> float:
+        """Returns a number of the index, in SI units, in the unit of its field."""
+        field = self.table.by_name.get(name or "")
+        unit = units.find(field.unit, field.name) if field and field.unit else None
+        return unit.from_si(number) if unit else number
 
     def _voxels(self, answer: Mapping[str, Any]) -> VoxelRange | None:
         field = self._numbers.get(self.table.profile.site.roles.voxel or "", "")
