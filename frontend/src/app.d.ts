@@ -6,6 +6,8 @@ declare global {
       profile: Profile;
       /** The gateway did not give its profile: pages use plain words. */
       isDegraded: boolean;
+      /** Status of a page that shows why a request is refused, such as a search. */
+      pageStatus?: number;
     }
     interface Error {
       /** Seconds until the same request may succeed, from Retry-After. */

@@ -24,7 +24,11 @@ export const handle: Handle = async ({ event, resolve }) => {
   }
   const response = await resolve(event, { preload: ({ type }) => type === "js" || type === "css" });
   response.headers.append("Vary", "Accept");
-  return withHeaders(response);
+  const { pageStatus } = event.locals;
+  if (!pageStatus || response.status !== 200) return withHeaders(response);
+  return withHeaders(
+    new Response(response.body, { status: pageStatus, headers: response.headers }),
+  );
 };
 
 function withHeaders(response: Response): Response {

@@ -7,7 +7,8 @@ export const load: LayoutServerLoad = ({ locals }) => {
       name: profile.site_name,
       title: profile.title,
       footer: profile.texts["footer"] ?? profile.tagline,
-      note: profile.texts["pictures"] ?? null,
+      // What readers must know of all pictures, for example that a trial has no real data.
+      note: process.env["PORTAL_SITE_NOTE"] ?? null,
       licence: profile.licence?.name ?? null,
       contact: profile.contact ?? null,
     },

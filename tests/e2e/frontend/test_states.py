@@ -19,6 +19,15 @@ PAGES = {
     "dataset": f"/datasets/{KIDNEY}",
     "view": f"/datasets/{KIDNEY}/view",
     "about": "/about",
+    "home": "/",
+    "organs": "/organs",
+    "organ": "/organs/kidney",
+    "donors": "/donors",
+    "donor": "/donors/LADAF-2021-17",
+    "series": "/donors/LADAF-2021-17/kidney",
+    "download": f"/datasets/{KIDNEY}/download?part=box",
+    "document": "/documents/human-organ-atlas",
+    "status": "/status",
     "missing": "/datasets/none",
 }
 
@@ -48,13 +57,11 @@ def test_open_filters_have_no_findings_on_a_narrow_screen(browser: Browser, atla
 
 def test_an_open_list_of_suggestions_has_no_findings(reader: Reader) -> None:
     page = reader.open("/search")
-    groups = {"groups": [{"label": "Organ", "items": [{"label": "Kidney", "href": "/organs"}]}]}
-    page.route("**/api/suggest?*", lambda route: route.fulfill(json=groups))
     page.get_by_role("combobox", name="Find an organ").press_sequentially("kid")
-    option = page.get_by_role("option", name="Kidney")
+    option = page.get_by_role("option", name="Kidney").first
     expect(option).to_be_visible()
     page.keyboard.press("ArrowDown")
-    expect(option).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("option").first).to_have_attribute("aria-selected", "true")
     assert_sound(reader, page)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import signal
 import subprocess
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 READY_SECONDS = 300
 STOP_SECONDS = 120
 STATUS_INTERVAL_SECONDS = 2.0  # every service counts for each status
+SITE_NOTE = "This is a trial: pictures and volumes are generated, only the metadata are real."
 STAGES = ("jobs answered", "registered", "DOIs", "indexed")
 
 
@@ -72,7 +74,9 @@ def demo(
     is_ready = False
     try:
         command = launcher_command(data, port=port)
-        launcher = subprocess.Popen(command, start_new_session=True)  # noqa: S603
+        launcher = subprocess.Popen(  # noqa: S603
+            command, env={"PORTAL_SITE_NOTE": SITE_NOTE, **os.environ}, start_new_session=True
+        )
         started.append(launcher)
         _wait_until_ready(launcher, data)
         _import(data, limit, started)

@@ -9,7 +9,7 @@ import type { PageServerLoad } from "./$types";
 
 type SearchPage = components["schemas"]["SearchPage"];
 
-export const load: PageServerLoad = async ({ url, fetch, locals }) => {
+export const load: PageServerLoad = async ({ url, fetch, locals, isDataRequest }) => {
   const joined = joinRanges(url.searchParams);
   if (joined) redirect(303, searchAddress(joined));
   const given = url.searchParams;
@@ -42,6 +42,7 @@ export const load: PageServerLoad = async ({ url, fetch, locals }) => {
       return orErrorPage(() => Promise.reject(problem));
     }
     // What was typed is refused: the page stays, with the reason beside the search box.
+    if (!isDataRequest) locals.pageStatus = problem.status;
     return { refused: problem.message, q: given.get("q") ?? "", address: given.toString() };
   }
 };

@@ -22,7 +22,7 @@ _DIGEST_FIELDS = {  # of own fields: where the digests of values are
     "techniques": index_fields.TECHNIQUE_NAMES,
     "keywords": f"{index_fields.TEXT_DIGESTS}.keywords",
     "license": f"{index_fields.TEXT_DIGESTS}.license",
-    "availability": f"{index_fields.TEXT_DIGESTS}.availability",
+    "availability": f"{index_fields.TEXT_DIGESTS}.availabilityDetail",
     "person": index_fields.PERSON_IDS,
 }
 _NUMBER_FIELDS = {

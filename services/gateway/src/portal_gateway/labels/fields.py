@@ -15,6 +15,7 @@ from portal_gateway.labels import words
 OTHER_GROUP = Group(name="other", label="Further parameters")
 AVAILABILITY = {
     "ONLINE": ValueText(label="online"),
+    "PARTLY_ONLINE": ValueText(label="preview online, full size on tape"),
     "ARCHIVED": ValueText(label="on tape"),
     "RESTORING": ValueText(label="coming from tape"),
     "UNAVAILABLE": ValueText(label="not available at the moment"),
@@ -146,8 +147,13 @@ class FieldTable:
         return ValueText(label=words.apart(value) if listed else value)
 
     def value_label(self, name: str, value: str) -> str:
-        """Returns how a value is written where it stands alone: with a capital letter."""
-        return words.capital(self.value_text(name, value).label)
+        """Returns how a value is written where it stands alone: with a capital letter.
+
+        Names with digits, such as numbers of proposals, stay as they are recorded.
+        """
+        label = self.value_text(name, value).label
+        is_name = label == value and any(sign.isdigit() for sign in value)
+        return label if is_name else words.capital(label)
 
     def value_link(self, name: str, value: str) -> str | None:
         """Returns the address of the term for the value, where a vocabulary has one."""

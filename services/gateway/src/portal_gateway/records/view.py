@@ -76,7 +76,9 @@ def record_view(
         parts=[record_link(found) for found in related.parts],
         relations=_relations(record, related),
         registration=_registration(table, record),
-        availability=_availability(table, row.get("availability")),
+        availability=_availability(
+            table, row.get("availability_detail") or row.get("availability")
+        ),
         warnings=_texts(record.details.get("warnings")),
         **parts,
     )

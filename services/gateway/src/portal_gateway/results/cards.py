@@ -103,7 +103,7 @@ def card_of_record(table: FieldTable, row: Doc, record: Dataset) -> Card:
             "size": record.size,
             "doi": shown_doi(row.get(DOI), record.doi),
             "license": record.license,
-            "availability": row.get("availability"),
+            "availability": row.get("availability_detail") or row.get("availability"),
             "p": parameters,
         },
     )

@@ -18,7 +18,11 @@ from portal_gateway.results.models import (
 
 MAX_VALUES = 200  # of a facet; selected ones are always listed
 MAX_BUCKETS = 40
-_OWN = {"year": index_fields.YEAR, "person": index_fields.PERSONS}
+_OWN = {
+    "year": index_fields.YEAR,
+    "person": index_fields.PERSONS,
+    "availability": f"{index_fields.FACETS}.availabilityDetail",
+}
 Distribution = Mapping[str, Mapping[str, int]]
 
 

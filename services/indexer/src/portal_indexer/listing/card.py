@@ -25,7 +25,7 @@ def card(record: Dataset, api_record: PanoscRecord) -> str:
         "size": record.size,
         "doi": api_record.get("doi"),
         "license": record.license,
-        "availability": api_record.get("availability"),
+        "availability": api_record.get("availabilityDetail") or api_record.get("availability"),
         "document": record.document,
         "p": parameters,
     }
