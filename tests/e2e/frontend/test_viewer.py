@@ -93,13 +93,3 @@ def test_without_script_there_are_three_slices(online: Portal, plain_reader: Rea
         picture.evaluate("image => image.decode()")
     page.get_by_role("link", name="Back to the dataset").click()
     expect(page).to_have_url(re.compile(f"/datasets/{KIDNEY}$"))
-
-
-def test_a_volume_on_tape_is_not_mounted(atlas: Portal, reader: Reader) -> None:
-    rows = atlas.api("/search", q="lung", availability="ARCHIVED")["rows"]
-    page = reader.open(rows[0]["page"] + "/view")
-    expect(page.get_by_role("heading", name="This volume is on tape")).to_be_visible()
-    assert page.locator("iframe").count() == 0
-    link = page.get_by_role("link", name="Ask for the files")
-    assert link.get_attribute("href") == rows[0]["page"] + "/download"
-    assert reader.violations() == []
