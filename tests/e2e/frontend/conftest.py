@@ -13,7 +13,7 @@ from tests.drivers.site.browser import PROGRAM, SWITCHES, Reader
 expect.set_options(timeout=30_000)  # the machine may be busy; what is awaited comes at once
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop would hinder asynchronous tests of other modules
 def browser() -> Iterator[Browser]:
     if not Path(PROGRAM).exists():
         missing("Chromium is not installed: deploy/get-tools installs it")
