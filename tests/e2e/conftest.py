@@ -11,6 +11,14 @@ from tests.drivers.instance import Portal, started
 from tests.drivers.servers import missing
 from tests.drivers.site.shared_instance import SHARED, leave, shared_instance
 
+IMPORT_SECONDS = 1500  # the first test of each worker waits for the import
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "atlas" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(IMPORT_SECONDS))
+
 
 @pytest.fixture(scope="session")
 def atlas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:

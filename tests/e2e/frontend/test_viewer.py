@@ -12,7 +12,7 @@ from tests.drivers import plain_http
 from tests.drivers.instance import Portal, until
 from tests.drivers.site.browser import Reader
 
-pytestmark = pytest.mark.timeout(400)  # WebGL is drawn by the processor
+pytestmark = pytest.mark.timeout(1500)  # the import first; then WebGL is drawn by the processor
 
 KIDNEY = "LADAF-2021-17_kidney_left_VOI-01.1_2.6um_bm05"
 VIEW = f"/datasets/{KIDNEY}/view"
