@@ -22,7 +22,11 @@ def nginx(shared: SharedDownloader, tmp_path: Path) -> Iterator[Nginx]:
     if nginx_program() is None:
         pytest.skip("nginx is not installed: apt-get install nginx-light")
     made = Nginx(
-        tmp_path / "nginx", downloader=process.url, gateway=process.url, cache=process.cache
+        tmp_path / "nginx",
+        downloader=process.url,
+        gateway=process.url,
+        cache=process.cache,
+        site=f"{process.url}/no-site/",  # it has no pages
     )
     yield made
     made.stop()

@@ -19,6 +19,8 @@ from portal_local.launcher.ports import free_port
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tests.drivers import plain_http
+
 SIZE = 5_000_000
 HEAD, TAIL = b"before", b"after" * 1000
 
@@ -31,7 +33,7 @@ async def served(app: Any, http: str) -> AsyncIterator[httpx.AsyncClient]:
     task = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)
-    async with http.async_client(f"http://127.0.0.1:{port}", timeout=30) as client:
+    async with plain_http.async_client(f"http://127.0.0.1:{port}", timeout=30) as client:
         yield client
     server.should_exit = True
     await task
