@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from portal_gateway import app as gateway_app
+from portal_gateway.catalogue import Catalogue
 from portal_gateway.settings import GatewaySettings
 from portal_local.launcher.ports import free_port
 from portal_shared.contracts.records import File
@@ -38,6 +39,7 @@ class DownloadGateway:
 
         app = self.service.app(lifespan)
         app.state.service = self.service
+        app.state.catalogue = Catalogue(self.catalogue)
         gateway_app.add_downloads(app, self.service, self.catalogue, self.settings)
         gateway_app.add_error_handlers(app)
 
@@ -63,7 +65,8 @@ class DownloadGateway:
         """Stores a dataset in the catalogue as the indexer does."""
         summary = {"count": len(files), "bytes": sum(f.size or 0 for f in files)}
         record = {"pid": pid, "folder": folder, "files": summary}
-        await self.catalogue["datasets"].insert_one({"_id": pid, "public": True, "record": record})
+        row = {"_id": pid, "public": True, "json": "{}", "record": record}
+        await self.catalogue["datasets"].insert_one(row)
         rows = [{"pid": pid, "location": f.location, "size": f.size} for f in files]
         if rows:
             await self.catalogue["files"].insert_many(rows)
