@@ -125,7 +125,7 @@ async def test_replicas_run_jobs_of_one_document_in_order_and_others_in_parallel
     await one.finish(first, done(first))
     third = await claimed(two)
     assert third.job_id == "a2"
-    await two.release(third, pause=60, failed=True)
+    await two.release(third, pause=60, failed=True, reason="ICAT is away")
     assert await one.claim() is None  # a3 does not overtake it
 
 
