@@ -49,7 +49,13 @@ def empty_icat(server: ServerProcess) -> None:
     if not server.is_running:
         server.start()
     order = {"delete_all": True, "clear": True}
-    plain_http.post(f"{server.url}/_faults", json=order, timeout=30).raise_for_status()
+    try:
+        answer = plain_http.post(f"{server.url}/_faults", json=order, timeout=30)
+    except httpx.TransportError:  # it was killed a moment ago
+        server.stop()
+        server.start()
+        answer = plain_http.post(f"{server.url}/_faults", json=order, timeout=30)
+    answer.raise_for_status()
 
 
 @contextlib.contextmanager

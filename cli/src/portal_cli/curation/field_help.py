@@ -96,6 +96,8 @@ INNER_FIELD_TEXTS = {  # by model: the fields inside of fields
         "path": "Folder of the file below that of the dataset; portal curate fills it in.",
         "size": "Size in bytes; portal curate fills it in.",
         "sha256": "SHA-256 checksum, 64 hexadecimal digits; portal curate fills it in.",
+        "role": "data, level, preview, thumbnail, metadata or checksum. Default: by its name.",
+        "level": "Number of the resolution level that the file belongs to; 0 is the finest.",
     },
     "Funding": {
         "funder": "Name of the funder.",
