@@ -7,7 +7,7 @@ type Schemas = components["schemas"];
 
 const RECORD_PAGE = /^\/(?:datasets|documents)\/([^/]+)\/?$/;
 const JSON_TYPE = "application/json";
-const KEPT_HEADERS = ["content-type", "etag", "last-modified", "link", "cache-control"];
+const PASSED_HEADERS = ["content-type", "etag", "last-modified", "link", "cache-control"];
 
 /**
  * Returns the answer to a request for a record's page that accepts another format than HTML; null
@@ -42,7 +42,7 @@ export async function answerMachine(request: Request, url: URL): Promise<Respons
     chosen === JSON_TYPE ? `/api/records/${encodeURIComponent(record.pid)}` : formats.get(chosen);
   const answer = await fetch(gatewayUrl(address ?? path), { method: request.method });
   const headers = new Headers({ vary: "Accept" });
-  for (const name of KEPT_HEADERS) {
+  for (const name of PASSED_HEADERS) {
     const value = answer.headers.get(name);
     if (value) headers.set(name, value);
   }

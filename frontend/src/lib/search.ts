@@ -2,7 +2,7 @@
 
 /** Ends of a range in a form without script: voxel.from and voxel.to become voxel=2..10. */
 const END = /^(.+)\.(from|to)$/;
-const KEPT = ["view"];
+const SITE_PARAMETERS = ["view"];
 
 /**
  * Returns the canonical parameters of a form that has fields for the ends of ranges, or null if
@@ -56,7 +56,7 @@ export function withValue(
 /** Returns what the gateway gets: everything but what is the site's own. */
 export function gatewayQuery(given: URLSearchParams): string {
   const query = new URLSearchParams(given);
-  for (const name of KEPT) query.delete(name);
+  for (const name of SITE_PARAMETERS) query.delete(name);
   return query.toString();
 }
 
