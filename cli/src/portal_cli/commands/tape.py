@@ -44,8 +44,9 @@ def failures(
 ) -> None:
     """List files whose recall failed, delivered wrong content or is being repeated.
 
-    Files in quarantine are listed, too. Exit codes: 0 there are none, 1 there are some, 3 the
-    downloader does not respond.
+    Files in quarantine are listed, too, and files whose content matches its checksum but has a
+    chunk that cannot be decoded. Exit codes: 0 there are none, 1 there are some, 3 the downloader
+    does not respond.
     """
     report = _read_failures(data)
     files: list[dict[str, Any]] = [
@@ -54,8 +55,8 @@ def failures(
     if as_json:
         print_json({**report, "files": files})
     else:
-        _print_report(files, report["quarantine"])
-    raise typer.Exit(1 if files else 0)
+        _print_report(files, report)
+    raise typer.Exit(1 if files or report["damaged"] else 0)
 
 
 def _read_failures(data: Path) -> dict[str, Any]:
@@ -65,10 +66,13 @@ def _read_failures(data: Path) -> dict[str, Any]:
     return report
 
 
-def _print_report(files: list[dict[str, Any]], quarantine: list[dict[str, Any]]) -> None:
+def _print_report(files: list[dict[str, Any]], report: dict[str, Any]) -> None:
     if files:
         print_table(COLUMNS, ([file[name] or "" for name in COLUMNS] for file in files))
     else:
         typer.echo("none")
-    for file in quarantine:
+    for file in report["quarantine"]:
         typer.echo(printable(f"in quarantine: {file['name']} ({file['bytes']} bytes)"))
+    for file in report["damaged"]:
+        where = f"{file['pid']} {file['location']} (chunk {file['chunk']})"
+        typer.echo(printable(f"damaged: {where}: {file['reason']}"))

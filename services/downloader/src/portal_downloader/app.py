@@ -23,6 +23,7 @@ from portal_downloader.cache.disk import Cache
 from portal_downloader.cache.eviction import CacheSpace
 from portal_downloader.cache.intake import Intake
 from portal_downloader.cache.recovery import CacheRecovery
+from portal_downloader.cache.residency import CHECK_SECONDS, ResidentCleaner
 from portal_downloader.domain.estimates import Throughput
 from portal_downloader.http import problems
 from portal_downloader.http.access import FileAccess
@@ -93,6 +94,8 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
         handlers.router,
         datasets=stores.datasets,
         requests=stores.requests,
+        resident_files=stores.resident_files,
+        cleaner=signals.cleaner,
         records=records,
         lists=lists,
     )
@@ -157,6 +160,7 @@ def _add_workers(
         throughput=throughput,
         blocked_reason=lambda: space.blocked_reason,
     )
+    _add_cleaner(service, stores, signals, space)
     watchdog, renewer = Watchdog(stores, signals), PinRenewer(settings, stores, archive)
     steps: list[tuple[str, Signal, Callable[[], Awaitable[bool]]]] = [
         ("file list importer", signals.importer, importer.step),
@@ -184,6 +188,13 @@ def _add_workers(
     service.add_worker(Worker("watchdog", watchdog.step))
     service.add_worker(Worker("pin renewer", renewer.step, idle_seconds=renewer.idle))
     return importer
+
+
+def _add_cleaner(service: Service, stores: Stores, signals: Signals, space: CacheSpace) -> None:
+    """Adds the worker that releases files of withdrawn datasets."""
+    step = ResidentCleaner(stores, space).step
+    worker = service.add_worker(Worker("resident cleaner", step, idle_seconds=CHECK_SECONDS))
+    signals.cleaner.add_events(worker.wake)
 
 
 def _make_application(
@@ -214,7 +225,7 @@ def _make_application(
         most_bytes=settings.crop_memory_bytes,
         at_once=settings.crops_at_once,
     )
-    workers = Workers(settings.slices_at_once)
+    workers = Workers(settings.slices_at_once, settings.slices_pending)
     app.state.volumes = make_volume_responder(volumes, stores.damages, workers, settings)
     app.state.requests = stores.requests
     app.state.failure_report = failures.FailureReport(stores.files, stores.damages, cache)

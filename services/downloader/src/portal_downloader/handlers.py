@@ -16,6 +16,8 @@ from portal_shared.runtime.batcher import Batcher
 
 from portal_downloader.store.datasets import Datasets
 from portal_downloader.store.requests import Requests
+from portal_downloader.store.resident_files import ResidentFiles
+from portal_downloader.store.signals import Signal
 
 MAX_GATHERED = 50  # messages of one kind stored together
 
@@ -40,12 +42,18 @@ async def store_dataset(
     no_reply=True,
 )
 async def withdraw_dataset(
-    event: DatasetWithdrawn, datasets: DatasetsDep, requests: Annotated[Requests, Context()]
+    event: DatasetWithdrawn,
+    datasets: DatasetsDep,
+    requests: Annotated[Requests, Context()],
+    resident_files: Annotated[ResidentFiles, Context()],
+    cleaner: Annotated[Signal, Context()],
 ) -> None:
     await datasets.store_withdrawn(
         event.pid, event.version, event.reason, was_public=event.last_public is not None
     )
     await requests.replan({"pid": event.pid})  # planning refuses them now
+    await resident_files.release([event.pid])
+    cleaner.set()
 
 
 @router.subscriber(

@@ -49,6 +49,7 @@ class DownloaderSettings(Settings):
     crops_at_once: int = Field(default=2, ge=1)  # being read at the same time
     intake_root: Path | None = None  # read for files that stay online; None: they are recalled
     slices_at_once: int = Field(default=2, ge=1)  # being read or drawn at the same time
+    slices_pending: int = Field(default=256, ge=1)  # requests; more are refused with 429
     slice_memory_bytes: int = Field(default=2**28, ge=2**20)  # decoded chunks in memory
     picture_memory_bytes: int = Field(default=2**26, ge=2**20)  # pictures in memory
     progress_seconds: float = 0.5  # between progress events of a request

@@ -1,11 +1,12 @@
 """Files that stay online: copied at registration, verified, never evicted, without a recall."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
-from portal_shared.contracts.events import DatasetFilesListed, Event
+from portal_shared.contracts.events import DatasetFilesListed, DatasetWithdrawn, Event
 from portal_shared.contracts.file_roles import recognise
 from portal_shared.contracts.records import File
 
@@ -167,3 +168,35 @@ async def test_a_resident_file_that_was_deleted_on_the_disk_is_copied_again(
         assert (await downloader.get("p", "thumbnail.png")).status_code == 200
     assert content.read_bytes() == tape.content("d/thumbnail.png")
     assert tape.recalls == {}
+
+
+async def test_copies_of_a_withdrawn_dataset_are_removed_unless_another_needs_them(
+    start_downloader: StartDownloader, tape: TapeArchive
+) -> None:
+    downloader = await start_downloader(intake_root=str(tape.archive))
+    own, both = tape.write("d/thumbnail.png", 900), tape.write("d/preview.png", 800)
+    await register(downloader, [own, both])
+    await register(downloader, [both], pid="q")
+    await wait_until_resident(downloader, 3)
+    objects = downloader.process.cache / "objects"
+    await downloader.publish(withdrawal(downloader.pid("p")))
+    async with asyncio.timeout(60):
+        while {f.name for f in objects.glob("*/*")} != {both.sha256}:
+            await asyncio.sleep(0.05)
+    await wait_until_resident(downloader, 1)
+    assert (await downloader.get("q", "preview.png")).status_code == 200
+    await downloader.publish(withdrawal(downloader.pid("q")))
+    async with asyncio.timeout(60):
+        while list(objects.glob("*/*")) or (await downloader.status())["cache"]["resident_bytes"]:
+            await asyncio.sleep(0.05)
+    await register(downloader, [own], version=3)  # a list that arrives late
+    await downloader.wait_idle()
+    await wait_until_resident(downloader, 0)
+    assert list(objects.glob("*/*")) == []
+
+
+def withdrawal(pid: str) -> DatasetWithdrawn:
+    return DatasetWithdrawn(
+        pid=pid, version=2, reason="consent was withdrawn", withdrawn_at=datetime.now(UTC),
+        title="P", history=(),
+    )  # fmt: skip

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import volumes
 from tests.drivers import plain_http
 from tests.drivers.nginx import Nginx
 from tests.drivers.nginx import program as nginx_program
@@ -131,3 +132,40 @@ async def test_archives_come_through(
     async with plain_http.async_client(nginx.url) as client:
         answer = await client.get(path, headers={"Range": "bytes=1000-"})
     assert answer.content == direct.content[1000:]
+
+
+async def test_chunks_and_thumbnails_are_sent_by_nginx_and_slices_come_through(
+    downloader: DownloaderClient, nginx: Nginx, tape: TapeArchive
+) -> None:
+    folder = tape.archive / tape.name / "d" / "v.ome.zarr"
+    voxels = volumes.gradient((8, 16, 24), name=tape.name)
+    volumes.write_volume(folder, voxels, levels=1, name=tape.name, chunks=(8, 8, 24))
+    picture = tape.write("d/thumbnails/small.webp", 900)
+    picture = picture.model_copy(update={"path": "thumbnails", "role": "thumbnail"})
+    files = [f for f in tape.list_files("d") if f.name != "small.webp"]
+    await downloader.register("p", [*files, picture])
+    await downloader.final_event(await downloader.request("p"))
+    chunk, thumbnail = "v.ome.zarr/0/c/0/1/0", "thumbnail/small"
+    itself = {"X-Accel-Mapping": "/_objects/"}
+    async with plain_http.async_client(nginx.url) as client:
+        for location, file in ((chunk, f"d/{chunk}"), (thumbnail, "d/thumbnails/small.webp")):
+            direct = await downloader.get("p", location, headers=itself)
+            assert direct.headers["x-accel-redirect"].startswith("/_objects/"), location
+            path = str(direct.url.raw_path.decode())
+            whole = await client.get(path)
+            assert whole.content == tape.content(file)
+            assert "x-accel-redirect" not in whole.headers
+            part = await client.get(path, headers={"Range": "bytes=-10"})
+            assert (part.status_code, part.content) == (206, tape.content(file)[-10:])
+            assert part.headers["access-control-allow-origin"] == "*"
+        slice_ = await downloader.get("p", "slices/z/3", headers=itself)
+        path = str(slice_.url.raw_path.decode())
+        for method in ("GET", "HEAD"):
+            answer = await client.request(method, path)
+            assert answer.content == (slice_.content if method == "GET" else b"")
+            same = ("etag", "content-type", "slice-index", "cache-control", "content-length")
+            assert {n: answer.headers[n] for n in same} == {n: slice_.headers[n] for n in same}
+        answer = await client.get(path, headers={"If-None-Match": slice_.headers["etag"]})
+        assert answer.status_code == 304
+        absent = path.replace("slices/z/3", "v.ome.zarr/0/c/9/9/9")
+        assert (await client.get(absent)).status_code == 404

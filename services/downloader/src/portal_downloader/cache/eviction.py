@@ -142,16 +142,21 @@ class CacheSpace:
                 queried = True
                 continue
             content = self._candidates.popleft()  # used since, it may not be evicted
-            if self._is_protected(content.sha256) or not await self._contents.evict(content.sha256):
-                continue
-            which = {"sha256": content.sha256}
-            files = await self._files.move(which, ("online",), "archived")
-            await asyncio.to_thread(self._cache.remove, content.sha256)
-            evicted += content.size
-            self._size -= content.size
-            self.evicted += 1
-            log.info("content evicted", sha256=content.sha256, bytes=content.size, files=files)
+            if await self.remove(content):
+                evicted += content.size
+                self._size -= content.size
+                self.evicted += 1
         return evicted
+
+    async def remove(self, content: Content) -> bool:
+        """Removes a content from the cache, unless it is protected; returns whether it did."""
+        if self._is_protected(content.sha256) or not await self._contents.evict(content.sha256):
+            return False
+        which = {"sha256": content.sha256}
+        files = await self._files.move(which, ("online",), "archived")
+        await asyncio.to_thread(self._cache.remove, content.sha256)
+        log.info("content evicted", sha256=content.sha256, bytes=content.size, files=files)
+        return True
 
     async def status(self) -> dict[str, object]:
         """Returns figures for operators."""

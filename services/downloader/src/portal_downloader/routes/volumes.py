@@ -55,6 +55,8 @@ class VolumeResponder:
         descriptions: Descriptions,
         chooser: PlaneChooser,
         renderer: Renderer,
+        *,
+        workers: Workers,
         damages: Damages,
     ) -> None:
         self._access = volumes.access
@@ -62,6 +64,7 @@ class VolumeResponder:
         self._descriptions = descriptions
         self._chooser = chooser
         self._renderer = renderer
+        self._workers = workers
         self._damages = damages
         self._sums = BoundedCache[tuple[float, dict[int, FolderSum]]](MAX_SUMS)
 
@@ -79,7 +82,8 @@ class VolumeResponder:
         if location != VOLUME:
             respond = self._slice if location.startswith(SLICES) else self._thumbnail
         try:
-            return await respond(request, dataset, location)
+            with self._workers.admit():
+                return await respond(request, dataset, location)
         except FilesOffline as offline:
             return await offline_response(
                 self._access, dataset["_id"], offline.rows, what="picture"
@@ -211,7 +215,9 @@ def make_volume_responder(
     reader = PlaneReader(volumes, memory_bytes=settings.slice_memory_bytes)
     chooser = PlaneChooser(reader)
     renderer = Renderer(reader, chooser, workers, memory_bytes=settings.picture_memory_bytes)
-    return VolumeResponder(volumes, Descriptions(volumes), chooser, renderer, damages)
+    return VolumeResponder(
+        volumes, Descriptions(volumes), chooser, renderer, workers=workers, damages=damages
+    )
 
 
 def _is_below(location: str, name: str) -> bool:

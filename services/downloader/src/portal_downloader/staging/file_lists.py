@@ -46,6 +46,7 @@ class FileListImporter:
         self._files = stores.files
         self._requests = stores.requests
         self._batches = stores.batches
+        self._damages = stores.damages
         self._cache = cache
 
     async def step(self) -> bool:
@@ -158,6 +159,9 @@ class FileListImporter:
                 older_version: Doc = {"_id": id_, "version": {"$lt": file_list.version}}
                 writes.append(UpdateOne(older_version, {"$set": {**fields, **version}}))
         if writes:
+            replaced = [id_ for id_ in changed if id_ in existing]
+            if replaced:
+                await self._damages.remove(replaced)
             with translate_errors():
                 try:
                     await write_unordered(self._files.rows, writes)
@@ -185,3 +189,13 @@ class FileListImporter:
             await self._batches.unpin(FileRow.from_row(row))
         with translate_errors():
             await self._files.rows.delete_many(older)
+        await self._remove_damages({f.pid for f in lists})
+
+    async def _remove_damages(self, pids: set[str]) -> None:
+        """Removes reports of damaged files that are not listed any more."""
+        reported = await self._damages.of_datasets(pids)
+        if reported:
+            with translate_errors():
+                rows = self._files.rows.find({"_id": {"$in": list(reported)}}, {"_id": 1})
+                listed = {row["_id"] async for row in rows}
+            await self._damages.remove(reported - listed)

@@ -43,6 +43,7 @@ class OnlineCopier:
     ) -> None:
         self._spare = settings.cache_spare_bytes
         self._deadline = timedelta(seconds=settings.deadline_seconds)
+        self._datasets = stores.datasets
         self._files = stores.files
         self._resident = stores.resident_files
         self._contents = stores.contents
@@ -56,6 +57,10 @@ class OnlineCopier:
         rows = await self._resident.to_copy(FILES_PER_STEP)
         if not rows:
             return False
+        withdrawn = await self._datasets.withdrawn({row["pid"] for row in rows})
+        if withdrawn:  # before their lists arrived
+            await self._resident.release(sorted(withdrawn))
+            rows = [row for row in rows if row["pid"] not in withdrawn]
         copied, missing, blocked = await asyncio.to_thread(self._copy, rows)
         if copied:
             await self._keep(copied)

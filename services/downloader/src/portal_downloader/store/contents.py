@@ -57,6 +57,20 @@ class Contents:
             except DuplicateKeyError:  # another replica added it at the same moment
                 await self._rows.update_one({"_id": content.sha256}, change)
 
+    async def resident(self, after: str, limit: int) -> list[Content]:
+        """Returns contents that are never evicted, in the order of their digests."""
+        which: Doc = {"_id": {"$gt": after}, "resident": True}
+        with translate_errors():
+            rows = self._rows.find(which, {"size": 1}).sort("_id", ASCENDING).limit(limit)
+            return [Content(row["_id"], row["size"]) async for row in rows]
+
+    async def release(self, digests: Sequence[str]) -> None:
+        """Ends the protection of contents that were never evicted."""
+        which: Doc = {"_id": {"$in": list(digests)}, "resident": True}
+        change = {"$set": {"kept_until": datetime.now(UTC)}, "$unset": {"resident": ""}}
+        with translate_errors():
+            await self._rows.update_many(which, change)
+
     async def resident_bytes(self) -> int:
         """Returns the size of the contents that are never evicted."""
         return await self._sum({"resident": True})

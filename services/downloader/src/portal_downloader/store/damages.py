@@ -1,5 +1,6 @@
 """Repository of damaged files: verified against their checksums, but they cannot be decoded."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from portal_shared.runtime.mongo import ASCENDING, Database, Doc, translate_errors
@@ -20,6 +21,17 @@ class Damages:
         with translate_errors():
             which = {"_id": file_id(pid, location)}
             await self._rows.update_one(which, {"$setOnInsert": fields}, upsert=True)
+
+    async def remove(self, ids: Collection[str]) -> None:
+        """Removes reports of files that have another content now; `ids` are their keys."""
+        with translate_errors():
+            await self._rows.delete_many({"_id": {"$in": list(ids)}})
+
+    async def of_datasets(self, pids: Collection[str]) -> set[str]:
+        """Returns the keys of the damaged files of these datasets."""
+        with translate_errors():
+            rows = self._rows.find({"pid": {"$in": list(pids)}}, {"_id": 1})
+            return {row["_id"] async for row in rows}
 
     async def count(self) -> int:
         """Returns how many files are damaged."""

@@ -2,7 +2,7 @@
 
 import uuid
 from bisect import bisect_right
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -83,6 +83,12 @@ class Datasets:
     async def find(self, pid: str) -> Doc | None:
         with translate_errors():
             return await self.rows.find_one({"_id": pid})
+
+    async def withdrawn(self, pids: Collection[str]) -> set[str]:
+        """Returns those of these datasets that are withdrawn."""
+        which: Doc = {"_id": {"$in": list(pids)}, "withdrawn": {"$exists": True}}
+        with translate_errors():
+            return {row["_id"] async for row in self.rows.find(which, {"_id": 1})}
 
     async def list_versions(self, pids: Sequence[str]) -> dict[str, int]:
         """Returns the version of the file list of those of these datasets that have one."""

@@ -92,6 +92,15 @@ class Files:
         found = {name[: name.rfind("/") + 1] for name in names}
         return sorted(f for f in found if not any(f != g and f.startswith(g) for g in found))
 
+    async def pids_by_digest(self, digests: Sequence[str]) -> dict[str, set[str]]:
+        """Returns the datasets that have a file with each of these contents."""
+        found: dict[str, set[str]] = {}
+        with translate_errors():
+            rows = self.rows.find({"sha256": {"$in": list(digests)}}, {"sha256": 1, "pid": 1})
+            async for row in rows:
+                found.setdefault(row["sha256"], set()).add(row["pid"])
+        return found
+
     async def with_role(self, pid: str, role: str, limit: int) -> list[str]:
         """Returns locations of files with this role, sorted."""
         which = {"pid": pid, "role": role}

@@ -62,6 +62,21 @@ class ResidentFiles:
         with translate_errors():
             await self._rows.update_many(which, change)
 
+    async def release(self, pids: Sequence[str]) -> None:
+        """Stores that no file of these datasets needs to stay online."""
+        which: Doc = {"pid": {"$in": list(pids)}, "online_rule": {"$in": [TO_COPY, RESIDENT]}}
+        with translate_errors():
+            await self._rows.update_many(which, {"$unset": {"online_rule": "", "copy_at": ""}})
+
+    async def needed(self, digests: Sequence[str]) -> set[str]:
+        """Returns those of these contents by which a file stays online."""
+        which: Doc = {
+            "sha256": {"$in": list(digests)}, "online_rule": {"$in": [TO_COPY, RESIDENT]},
+        }  # fmt: skip
+        with translate_errors():
+            rows = self._rows.find(which, {"sha256": 1})
+            return {row["sha256"] async for row in rows}
+
     async def counts(self) -> dict[str, int]:
         """Returns how many files are resident, and how many are still to be copied."""
         found: dict[str, Any] = {}

@@ -26,6 +26,7 @@ class Signals:
 
     importer: Signal = field(default_factory=Signal)
     copier: Signal = field(default_factory=Signal)
+    cleaner: Signal = field(default_factory=Signal)
     planner: Signal = field(default_factory=Signal)
     submitter: Signal = field(default_factory=Signal)
     poller: Signal = field(default_factory=Signal)
