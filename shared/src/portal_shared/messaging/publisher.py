@@ -9,9 +9,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import aio_pika
-from aio_pika.abc import AbstractRobustChannel, AbstractRobustConnection, HeadersType
+from aio_pika.abc import (
+    AbstractRobustChannel,
+    AbstractRobustConnection,
+    HeadersType,
+    TimeoutType,
+)
 from aio_pika.exceptions import AMQPException, DeliveryError
 from faststream.rabbit import Channel, QueueType, RabbitQueue
+from typing_extensions import override
 
 from portal_shared.contracts.events import Event
 from portal_shared.messaging import topology
@@ -51,6 +57,18 @@ class Unroutable(Unavailable):
     """No queue is bound for the message."""
 
 
+class _Connection(aio_pika.RobustConnection):
+    """Is closed when its first attempt fails; aio-pika leaves that to the garbage collector."""
+
+    @override
+    async def connect(self, timeout: TimeoutType = None) -> None:
+        try:
+            await super().connect(timeout)
+        except BaseException:
+            await self.close()
+            raise
+
+
 class Publisher:
     """Publishes messages safely: persistent, mandatory, confirmed within a deadline."""
 
@@ -74,6 +92,7 @@ class Publisher:
                         self._connection = await aio_pika.connect_robust(
                             self._url,
                             timeout=PUBLISH_SECONDS,
+                            connection_class=_Connection,
                             reconnect_interval=1,
                             client_properties={"connection_name": f"{self._service} publishes"},
                         )
