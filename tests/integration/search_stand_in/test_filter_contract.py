@@ -196,3 +196,33 @@ def test_filters_follow_a_change_of_the_filterable_fields(
     assert selected(index, "b = 2") == [1]
     with pytest.raises(MeilisearchApiError):
         selected(index, "a = 1")
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ('k > "000010"', {17, 300, 900}),
+        ('k >= "000010"', {16, 17, 300, 900}),
+        ('k < "00012c"', {9, 16, 17}),
+        ('k "000010" TO "00012c"', {16, 17, 300}),
+        ('k > "1e5"', set[int]()),
+        ('k > "000010" OR (k = "000010" AND n > 3) OR k NOT EXISTS', {16, 17, 300, 900, 5}),
+    ],
+)
+def test_strings_are_compared_also_if_they_look_like_numbers(
+    make_index: IndexFactory, expression: str, expected: set[int]
+) -> None:
+    documents: list[dict[str, Any]] = [
+        {"id": n, "k": f"{n:06x}", "n": n} for n in (900, 16, 9, 300, 17)
+    ]
+    index = make_index([*documents, {"id": 5, "n": 5}], {"filterableAttributes": ["k", "n"]})
+    assert {hit["id"] for hit in index.search("", {"filter": expression})["hits"]} == expected
+
+
+def test_a_range_of_strings_is_of_one_value(make_index: IndexFactory) -> None:
+    documents = [{"id": 1, "k": ["a1", "a9"]}, {"id": 2, "k": ["a5"]}]
+    index = make_index(documents, {"filterableAttributes": ["k"]})
+    answer = index.search("", {"filter": "k a3 TO a7"})
+    assert [hit["id"] for hit in answer["hits"]] == [2]
+    answer = index.search("", {"filter": "k >= a3 AND k <= a7"})
+    assert {hit["id"] for hit in answer["hits"]} == {1, 2}

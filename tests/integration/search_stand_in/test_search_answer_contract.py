@@ -118,6 +118,27 @@ def test_sorting_stands_among_the_ranking_rules_where_it_is_put(
     assert refused(index, {"sort": ["n:asc"]}) == "invalid_search_sort"
 
 
+def test_a_search_that_is_cut_off_is_no_longer_sorted(make_index: IndexFactory) -> None:
+    """The answer does not say so, but it took the time that is allowed."""
+    documents = [{"id": n, "v": f"x{n * 7919 % 1000:04d}"} for n in range(1000)]
+    settings = {"sortableAttributes": ["v"], "searchCutoffMs": 0}
+    answer = make_index(documents, settings).search("", {"sort": ["v:asc"], "limit": 1000})
+    values = [hit["v"] for hit in answer["hits"]]
+    assert values != sorted(values)
+    assert sorted(values) == [f"x{n:04d}" for n in range(1000)]
+    assert answer["processingTimeMs"] >= 0
+
+
+def test_sorting_does_not_change_scores(index: Index) -> None:
+    scored = {"showRankingScore": True, "limit": 30}
+    plain = index.search("organ 07", scored)["hits"]
+    ordered = index.search("organ 07", {**scored, "sort": ["size:desc"]})["hits"]
+    assert len({hit["_rankingScore"] for hit in plain}) > 1
+    assert {h["id"]: h["_rankingScore"] for h in ordered} == {
+        h["id"]: h["_rankingScore"] for h in plain
+    }
+
+
 def test_facets_count_values_of_what_was_found(index: Index) -> None:
     answer = index.search("", {"filter": "donor.sex = F", "facets": ["organ", "tags"], "limit": 1})
     assert answer["facetDistribution"] == {

@@ -49,6 +49,12 @@ def pattern_fields(record: PanoscRecord, names: Iterable[str]) -> dict[str, dict
     return {index_fields.GRAMS: grams, index_fields.WORDS: words}
 
 
+def text_keys(record: PanoscRecord, index: str) -> dict[str, str]:
+    """Returns the keys by which the index sorts the record's texts."""
+    names = index_fields.SORTED_TEXTS[index]
+    return {name: index_fields.text_key(record[name]) for name in names if name in record}
+
+
 def technique_terms(rows: Iterable[PanoscRecord]) -> list[str]:
     """Returns the techniques' terms and all their broader terms."""
     found: set[str] = set()

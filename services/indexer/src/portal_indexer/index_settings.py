@@ -33,6 +33,7 @@ def settings(index: str) -> dict[str, Any]:
             "disableOnNumbers": True,
         },
         "pagination": {"maxTotalHits": MAX_HITS},
+        "searchCutoffMs": index_fields.SEARCH_CUTOFF_MS,
         "faceting": {
             "maxValuesPerFacet": index_fields.MAX_FACET_VALUES,
             # The documents above a dataset are sorted by pid.

@@ -55,6 +55,7 @@ def build_dataset(
         "identifiers": [record.pid, record.name, *_dois(api_record)],
         **_dataset_fields(api_record, relations),
         **fields.pattern_fields(api_record, index_fields.PATTERN_FIELDS[index_fields.DATASETS]),
+        index_fields.TEXT_ORDER: fields.text_keys(api_record, index_fields.DATASETS),
         index_fields.PARENT_DOCUMENTS: sorted(index_fields.ancestor_key(d.pid) for d in documents),
         index_fields.FACETS: fields.facets(api_record, DATASET_FACETS, relations),
         index_fields.PEOPLE: _name_variants(_persons(record)),
@@ -90,6 +91,7 @@ def build_document(
         "identifiers": [record.pid, record.name, *_dois(api_record), *(d.pid for d in datasets)],
         index_fields.TEXT_DIGESTS: fields.digests(api_record, DOCUMENT_TEXTS),
         **fields.pattern_fields(api_record, index_fields.PATTERN_FIELDS[index_fields.DOCUMENTS]),
+        index_fields.TEXT_ORDER: fields.text_keys(api_record, index_fields.DOCUMENTS),
         index_fields.NUMBERS: _dates(api_record, ("startDate", "endDate", "releaseDate")),
         index_fields.MEMBERS: {
             "role": fields.digests_of_rows(members, ("role",)).get("role", []),
@@ -120,6 +122,7 @@ def build_instrument(record: Instrument) -> SearchDocument:
         "identifiers": [record.pid],
         index_fields.TEXT_DIGESTS: fields.digests(api_record, INSTRUMENT_TEXTS),
         **fields.pattern_fields(api_record, index_fields.PATTERN_FIELDS[index_fields.INSTRUMENTS]),
+        index_fields.TEXT_ORDER: fields.text_keys(api_record, index_fields.INSTRUMENTS),
         index_fields.FACETS: fields.own_facets(api_record, INSTRUMENT_FACETS),
     }
 

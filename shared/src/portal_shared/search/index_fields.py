@@ -20,6 +20,7 @@ JSON = "json"  # the record without relations, as the API returns it
 RELATIONS = "relations"  # the relations stored with the record, as the API returns them
 TEXT_DIGESTS = "eq"  # eq.F: digests of values of text field F, so that equality is exact
 NUMBERS = "n"  # n.F: numbers; instants as microseconds since 1970
+TEXT_ORDER = "o"  # o.F: text_key of text field F, by which rows are sorted
 GRAMS = "g"  # g.F: all runs of three characters of a text that can be searched by pattern
 WORDS = "w"  # w.F: digests of all words of such a text
 TECHNIQUES = "t"  # technique terms with all their broader terms
@@ -62,11 +63,13 @@ DESCRIBING = {  # the searchable texts that describe the record itself
 }
 
 FILTERABLE = (
-    *(ID, TEXT_DIGESTS, NUMBERS, GRAMS, WORDS, TECHNIQUES, INSTRUMENT, SAMPLES, MEMBERS),
+    *(ID, ORDER, TEXT_ORDER, TEXT_DIGESTS, NUMBERS, GRAMS, WORDS, TECHNIQUES, INSTRUMENT),
+    *(SAMPLES, MEMBERS),
     *(PARAMETERS, PARAMETER_NAMES, DATASET_FIELDS, PARENT_DOCUMENTS, DATASET_COUNT, FACETS),
     LISTING,
 )
-SORTABLE = (ORDER, NUMBERS, PARAMETERS, LISTING)
+SORTABLE = (ORDER, TEXT_ORDER, NUMBERS, PARAMETERS, LISTING)
+SEARCH_CUTOFF_MS = 8000  # a search that takes longer is cut off by the engine, and is no answer
 
 MAX_FACET_VALUES = 100_000  # in one response
 MAX_FACET_CHARS = 80  # longer values are free text
@@ -77,6 +80,11 @@ _MAX_ANCESTOR_KEY_CHARS = 2 * _ORDER_BYTES + 1 + _DIGEST_CHARS  # reached if the
 PATTERN_FIELDS = {  # texts of each index with GRAMS and WORDS
     DOCUMENTS: ("title", "summary", "keywords"),
     DATASETS: ("title", "keywords"),
+    INSTRUMENTS: ("name", "facility"),
+}
+SORTED_TEXTS = {  # texts of each index with TEXT_ORDER: all that have one value
+    DOCUMENTS: ("type", "title", "summary", "doi", "license"),
+    DATASETS: ("title", "doi", "license", "availability", "availabilityDetail"),
     INSTRUMENTS: ("name", "facility"),
 }
 _WORD = re.compile(r"\w+")
@@ -119,6 +127,16 @@ def parameter_key(parameter: str) -> str:
 def sort_key(pid: str) -> str:
     """Returns hexadecimal UTF-8, which sorts like code points in any collation."""
     return pid.encode()[:_ORDER_BYTES].hex()
+
+
+def text_prefix(text: str) -> bytes:
+    """Returns the part of a text by which it is sorted: its first 220 bytes of UTF-8."""
+    return text.encode("utf-8", "replace")[:_ORDER_BYTES]
+
+
+def text_key(text: str) -> str:
+    """Returns a key that sorts like text_prefix; a letter first, so that it is never a number."""
+    return f"x{text_prefix(text).hex()}"
 
 
 def name_key(name: str) -> str:

@@ -100,6 +100,51 @@ async def test_a_nested_search_needs_few_requests_and_reads_its_page(
     assert sum(rows_read) < DOCUMENTS
 
 
+@pytest.mark.parametrize(
+    ("path", "order"),
+    [
+        *(
+            ("Documents", name)
+            for name in ("title", "summary", "type", "doi", "license", "startDate", "isPublic")
+        ),
+        *(
+            ("Datasets", name)
+            for name in ("title", "size", "creationDate", "license", "availability", "doi")
+        ),
+        ("Instruments", "name"),
+        ("Instruments", "facility"),
+    ],
+)
+async def test_a_page_in_any_order_reads_its_rows_alone(
+    portal: Portal, rows_read: list[int], path: str, order: str
+) -> None:
+    wanted = {"order": [f"{order} DESC", "pid"], "limit": 5, "skip": 10}
+    assert (await portal.get(f"/api/{path}", filter=wanted)).status_code == 200
+    assert len(rows_read) == 1
+    assert rows_read[0] <= 5
+
+
+async def test_a_query_in_an_order_reads_its_page_alone(
+    portal: Portal, rows_read: list[int]
+) -> None:
+    wanted = {"order": "title DESC", "limit": 5, "query": "heart"}
+    answer = await portal.get("/api/Documents", filter=wanted)
+    assert [row["title"] for row in answer.json()] == [f"Heart {n}" for n in (9, 8, 7, 6, 59)]
+    assert answer.headers["x-total-count"] == str(DOCUMENTS)
+    assert sum(rows_read) <= 5
+
+
+async def test_an_order_that_the_engine_lacks_is_refused_beyond_some_rows(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = {"order": ["score", "title DESC"], "limit": 5, "query": "heart"}
+    assert (await portal.get("/api/Documents", filter=wanted)).status_code == 200
+    monkeypatch.setattr(pagination, "MAX_SORTED_ROWS", DOCUMENTS - 1)
+    answer = await portal.get("/api/Documents", filter=wanted)
+    assert answer.status_code == 400
+    assert f"order: at most {DOCUMENTS - 1} rows" in answer.json()["error"]["message"]
+
+
 async def test_relations_are_read_only_if_they_are_included(
     portal: Portal, rows_read: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any, cast
 import orjson
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.logs import logger
+from portal_shared.search.index_fields import SEARCH_CUTOFF_MS
 
 from portal_gateway.engine.http import HttpClient
 from portal_gateway.errors import BadRequest
@@ -44,7 +45,10 @@ class Engine:
         await self.request("GET", "/health", None)
 
     async def search(self, index: str, query: dict[str, Any]) -> dict[str, Any]:
-        return await self.request("POST", f"/indexes/{self._prefix}{index}/search", query)
+        """Runs one search. Raises Unavailable, also if the engine cut it off; or BadRequest."""
+        answer = await self.request("POST", f"/indexes/{self._prefix}{index}/search", query)
+        _check_complete(answer)
+        return answer
 
     async def multi_search(self, index: str, queries: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Runs several searches of one index in one request."""
@@ -58,7 +62,10 @@ class Engine:
             return [await self.search(*queries[0])]
         bodies = [{"indexUid": self._prefix + index, **query} for index, query in queries]
         answer = await self.request("POST", "/multi-search", {"queries": bodies})
-        return cast("list[dict[str, Any]]", answer["results"])
+        results = cast("list[dict[str, Any]]", answer["results"])
+        for one in results:
+            _check_complete(one)
+        return results
 
     async def load_document(self, index: str, key: str) -> Hit | None:
         """Returns the stored document of a record, or None. `key` is pid_key() of its pid."""
@@ -89,6 +96,15 @@ class Engine:
         # the index does not exist yet, or the engine is overloaded or has failed
         code = content.get("code", "")
         raise Unavailable(f"The search engine returned status {response.status}: {code}")
+
+
+def _check_complete(answer: dict[str, Any]) -> None:
+    """Raises Unavailable if the engine cut the search off: its hits are then not in order.
+
+    The engine does not say so: a search that was cut off took the time that is allowed.
+    """
+    if answer["processingTimeMs"] >= SEARCH_CUTOFF_MS:
+        raise Unavailable("The search takes too long: narrow it, or try again later")
 
 
 class DocumentMissing(Unavailable):

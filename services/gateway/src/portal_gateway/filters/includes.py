@@ -6,6 +6,8 @@ All related rows have been loaded before.
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias, cast
 
+from portal_shared.search import index_fields
+
 from portal_gateway.filters import parameters, predicates, techniques
 from portal_gateway.filters.ast import EVERYTHING, Include, PageOptions, Row
 from portal_gateway.filters.schema import DATASET, ENTITIES, PARAMETER, TECHNIQUE, Entity
@@ -136,7 +138,8 @@ def sort_positions(
 ) -> list[int]:
     """Returns the positions of the rows in the requested order.
 
-    Rows without the field come last. Sorting is stable.
+    Rows without the field come last; texts are sorted by their first 220 bytes, as in the index.
+    Sorting is stable.
     """
     positions = list(range(len(rows)))
     for name, descending in reversed(order):
@@ -154,4 +157,6 @@ def _key(value: Any, kind: Any) -> Any:
         return predicates.parse_instant(value)
     if kind == "value":
         return (isinstance(value, str), value)
+    if isinstance(value, str):
+        return index_fields.text_prefix(value)
     return value

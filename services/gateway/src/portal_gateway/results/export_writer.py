@@ -1,6 +1,7 @@
 """Writes the result of a search as a table, JSON, citations or a Metalink, while it is read."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from typing import TypeVar
 from xml.sax.saxutils import escape, quoteattr
 
 from portal_shared.contracts.file_urls import data_path, folder_name
@@ -23,6 +24,7 @@ COLUMNS = (
     "bytes", "full_bytes", "date", "availability", "overview", "licence",
 )  # fmt: skip
 _CITATIONS = {"bibtex": bibtex, "ris": ris}
+T = TypeVar("T")
 _METALINK = "urn:ietf:params:xml:ns:metalink"
 
 
@@ -58,7 +60,8 @@ class ExportWriter:
         return _chain(first, parts)
 
     async def _parts(self, criteria: Criteria, wanted: ExportFormat) -> AsyncGenerator[bytes]:
-        batches = self._results.read_cards(criteria)
+        found = self._results.read_cards(criteria)
+        batches = _chain(await anext(found, []), found)  # before any part is sent
         writers = {"json": self._json, "metalink": self._metalink}
         if wanted.name in writers:
             written = writers[wanted.name](batches)
@@ -135,7 +138,7 @@ def _cell(value: object) -> str | int | float:
     return value if isinstance(value, int | float) else export.neutral(str(value))
 
 
-async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _chain(first: T, rest: AsyncIterator[T]) -> AsyncIterator[T]:
     yield first
     async for part in rest:
         yield part

@@ -16,16 +16,17 @@ from portal_shared.contracts.records import pid_key
 from portal_gateway.engine import compiler
 from portal_gateway.engine.client import Engine, Hit
 from portal_gateway.engine.filter import ALL_ROWS, Filter
+from portal_gateway.errors import BadRequest
 from portal_gateway.filters import includes
 from portal_gateway.filters.ast import Row, Search, conditional_includes
 from portal_gateway.search import dataset_join
-from portal_gateway.search.planner import SCORE_WITHOUT_QUERY, Plan, Searcher, score
+from portal_gateway.search.planner import PID_ORDER, SCORE_WITHOUT_QUERY, Plan, Searcher, score
 from portal_gateway.search.time_budget import TimeBudget
 
 MAX_HITS = 10_000_000  # of an unlimited page
 MAX_BUFFERED_ROWS = 5000  # a longer list is sent while it is read
 BATCH_SIZE = 1000
-PID_ORDER = ("order:asc",)
+MAX_SORTED_ROWS = 10_000  # sorted here, because the engine has no such order
 MAX_PIDS_PER_REQUEST = 200
 MAX_UNDECIDED = 200  # rows evaluated one by one so that the engine can page the others
 MAX_UNDECIDED_DOCUMENTS = 20  # likewise, where a search of the datasets is the alternative
@@ -185,8 +186,17 @@ class Paginator:
         return Page(rows, total, self._resume(plan, keys) if keys else None)
 
     async def _page_by_local_sort(self, plan: Plan, *, whole: bool) -> Page:
-        """Sorts the keys of all matching rows, then loads the rows of the page."""
+        """Sorts the keys of all matching rows, then loads the rows of the page.
+
+        Raises BadRequest if there are too many.
+        """
         search, paging = plan.search, plan.search.paging
+        candidates = await self._searcher.count_candidates(plan)
+        if candidates > MAX_SORTED_ROWS:
+            raise BadRequest(
+                f"order: at most {MAX_SORTED_ROWS} rows of a query are sorted by score and other "
+                f"fields; there are {candidates}: narrow the filter, or leave out score"
+            )
         by = [name for name, _ in paging.order]
         batches = self._searcher.select(_keys_only(plan))
         keys = [_sort_key(row, by) async for batch in batches for row in batch]

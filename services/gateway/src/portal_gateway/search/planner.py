@@ -28,7 +28,7 @@ from portal_gateway.search.word_search import WordSearch
 SCORE_WITHOUT_QUERY = 0.5
 BATCH_SIZE = 1000
 BATCH_SIZE_WITH_RELATIONS = 200
-_SORTABLE = {"number", "date"}
+PID_ORDER = (f"{index_fields.ORDER}:asc",)
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,10 @@ class Plan:
             query["filter"] = self.filter.text
         if self.words:  # by relevance, then by pid
             query |= {**self.words.parameters(), "showRankingScore": True}
-        else:
-            query["sort"] = list(self.sort or ("order:asc",))
+        if self.sort and (self.search.paging.order or not self.words):
+            query["sort"] = list(self.sort)
+        elif not self.words:
+            query["sort"] = list(PID_ORDER)
         return query
 
 
@@ -96,7 +98,7 @@ class Searcher:
         if plan is None:
             return 0
         if plan.filter.exact:
-            return await self._count_by_engine(plan)
+            return await self.count_candidates(plan)
         if dataset_join.can_join_on_datasets(search):
             count = await self._count_by_datasets(plan)
             if count is not None:
@@ -104,7 +106,7 @@ class Searcher:
         certain = 0
         if plan.filter.certain:
             certain_filter = Filter(plan.filter.certain, exact=True)
-            certain = await self._count_by_engine(plan.with_filter(certain_filter))
+            certain = await self.count_candidates(plan.with_filter(certain_filter))
             plan = plan.with_filter(Filter(plan.filter.undecided, exact=False))
         return certain + sum([len(b) async for b in self.select(plan, project=False)])
 
@@ -120,10 +122,11 @@ class Searcher:
             return len(documents)
         if others.exact and len(documents) <= dataset_join.MAX_PIDS_IN_FILTER:
             by_pid = dataset_join.pid_filter(dataset_join.document_pids(documents), others)
-            return await self._count_by_engine(plan.with_filter(by_pid))
+            return await self.count_candidates(plan.with_filter(by_pid))
         return None
 
-    async def _count_by_engine(self, plan: Plan) -> int:
+    async def count_candidates(self, plan: Plan) -> int:
+        """Counts the rows that the plan's filter selects; they match if it is exact."""
         answer = await self.engine.search(plan.index, plan.engine_query(hitsPerPage=0, page=1))
         return answer["totalHits"]
 
@@ -227,20 +230,25 @@ def _narrow(query: dict[str, Any], condition: str) -> dict[str, Any]:
 
 
 def _sort(search: Search) -> tuple[str, ...] | None:
-    """Returns the order as sort rules of the engine, with the pid as the last rule."""
+    """Returns the order as sort rules of the engine, with the pid as the last rule.
+
+    None for an order by score, among others, of the words of a query.
+    """
     fields: list[str] = []
-    if search.query and search.paging.order:
-        return None
     for name, descending in search.paging.order:
         direction = "desc" if descending else "asc"
         if name == "pid":
-            return (*fields, f"order:{direction}")
+            return (*fields, f"{index_fields.ORDER}:{direction}")
         if name == "score":
+            if search.query:
+                return None
             continue  # without a query all scores are equal
-        if search.entity.fields[name] not in _SORTABLE:
-            return None
-        fields.append(f"{index_fields.NUMBERS}.{name}:{direction}")
-    return (*fields, "order:asc")
+        kind = search.entity.fields[name]
+        if kind == "boolean":
+            continue  # all records that are found are public
+        group = index_fields.NUMBERS if kind in ("number", "date") else index_fields.TEXT_ORDER
+        fields.append(f"{group}.{name}:{direction}")
+    return (*fields, *PID_ORDER)
 
 
 def score(hit: Hit) -> float:

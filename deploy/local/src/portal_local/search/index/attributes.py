@@ -6,6 +6,7 @@ from typing import Any
 from portal_local.search.index.attribute_patterns import any_covers, covers
 from portal_local.search.index.tokenizer import Tokeniser, fold
 
+DEFAULT_CUTOFF_MS = 1500
 _COMPARISONS = frozenset((">", ">=", "<", "<=", "TO"))
 _PRESENCE = frozenset(("EXISTS", "NULL", "EMPTY"))
 
@@ -22,6 +23,8 @@ class IndexRules:
         self.ranking: list[str] = settings["rankingRules"]
         self.typo: Mapping[str, Any] = settings["typoTolerance"]
         self.max_total_hits: int = settings["pagination"]["maxTotalHits"]
+        cutoff: int | None = settings["searchCutoffMs"]
+        self.max_seconds = (DEFAULT_CUTOFF_MS if cutoff is None else cutoff) / 1000
         self.stop_words = frozenset(fold(word) for word in settings["stopWords"])
         self.tokeniser = Tokeniser(
             settings["separatorTokens"], settings["nonSeparatorTokens"], settings["dictionary"]

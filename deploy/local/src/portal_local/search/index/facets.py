@@ -12,7 +12,6 @@ from portal_local.search.index.bitmaps import (
     bits,
     numbers_in,
     removed,
-    union,
 )
 from portal_local.search.index.tokenizer import facet_form
 
@@ -30,6 +29,7 @@ class Field:
         self._sorted_numbers: list[float] | None = None
         self._sorted_strings: list[str] | None = None
         self._ranges: RangeUnions | None = None  # of the sorted numbers
+        self._string_ranges: RangeUnions | None = None
         self._ranks: dict[bool, dict[int, tuple[int, Any]]] = {}
 
     def sorted_numbers(self) -> list[float]:
@@ -41,6 +41,11 @@ class Field:
         if self._ranges is None:
             self._ranges = RangeUnions([self.numbers[key] for key in self.sorted_numbers()])
         return self._ranges
+
+    def _ranges_of_strings(self) -> RangeUnions:
+        if self._string_ranges is None:
+            self._string_ranges = RangeUnions([self.strings[key] for key in self.sorted_strings()])
+        return self._string_ranges
 
     def sorted_strings(self) -> list[str]:
         if self._sorted_strings is None:
@@ -63,6 +68,7 @@ class Field:
 
     def _add_string(self, number: int, value: str) -> None:
         key = facet_form(value)
+        self._string_ranges = None
         if key not in self.strings:
             self._sorted_strings = None
         self.strings[key] = added(self.strings.get(key), number)
@@ -89,6 +95,7 @@ class Field:
     def _drop_string(self, number: int, key: str) -> None:
         if key not in self.strings:
             return
+        self._string_ranges = None
         left = removed(self.strings[key], number)
         if left is None:
             del self.strings[key]
@@ -120,7 +127,7 @@ class Field:
         low_text = None if low is None else facet_form(low)
         high_text = None if high is None else facet_form(high)
         start, end = _span(texts, low_text, high_text, open_ends=open_ends)
-        return found | union(self.strings[text] for text in texts[start:end])
+        return found | self._ranges_of_strings().union(start, end)
 
     def beginning(self, start: str) -> int:
         found = 0

@@ -1,5 +1,7 @@
 """Sorts documents by the ranking rules group by group, as far as the page needs."""
 
+import math
+import time
 from collections.abc import Iterator, Sequence
 
 from portal_local.search.index.bitmaps import bits, numbers_in
@@ -74,12 +76,23 @@ def _word_rules(name: str, matcher: Matcher, costs: WordCosts) -> list[Rule]:
 
 
 class BucketSort:
-    """Walks the groups of documents; skips whole groups before the page."""
+    """Walks the groups of documents; skips whole groups before the page.
 
-    def __init__(self, rules: Sequence[Rule], *, graded: bool, distinct: Field | None) -> None:
+    After `end`, a time of time.perf_counter(), further groups are no longer sorted.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        *,
+        graded: bool,
+        distinct: Field | None,
+        end: float = math.inf,
+    ) -> None:
         self._rules = rules
         self._graded = graded
         self._distinct = distinct
+        self._end = end
         self._excluded = 0
         self._skip = 0
 
@@ -103,7 +116,8 @@ class BucketSort:
         if self._distinct is None and self._skip >= size:
             self._skip -= size
             return
-        if at == len(self._rules) or (size == 1 and not self._graded):
+        sorted_out = at == len(self._rules) or (size == 1 and not self._graded)
+        if sorted_out or time.perf_counter() >= self._end:
             yield from self._documents(left, group.grades)
             return
         for part in self._rules[at].groups(group if left == group.bits else _subgroup(group, left)):

@@ -63,13 +63,14 @@ class Search:
         rules = rules_for(self._index, matcher, params.matching_strategy, sorts)
         threshold = params.ranking_score_threshold
         start, count = params.window(self._rules.max_total_hits)
+        end = self._began + self._rules.max_seconds
         if threshold is None:
-            ordering = BucketSort(rules, graded=graded, distinct=distinct)
+            ordering = BucketSort(rules, graded=graded, distinct=distinct, end=end)
             page = ordering.page(found, start, count)
             remaining = found if distinct is None else without_duplicates(distinct, found)
             total = remaining.bit_count()
         else:
-            ordering = BucketSort(rules, graded=True, distinct=distinct)
+            ordering = BucketSort(rules, graded=True, distinct=distinct, end=end)
             ranked = ordering.page(found, 0, found.bit_count())
             good = [hit for hit in ranked if score(hit[1]) >= threshold]
             page, total = good[start : start + count], len(good)
