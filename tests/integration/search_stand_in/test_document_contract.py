@@ -1,4 +1,5 @@
 """Documents: adding, updating, reading, deleting; and the tasks that do it."""
+# pyright: basic, reportArgumentType=false
 
 import json
 from collections.abc import Callable

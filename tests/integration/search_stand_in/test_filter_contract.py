@@ -1,4 +1,5 @@
 """The filter language."""
+# pyright: basic, reportArgumentType=false
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,5 @@
 """Paging, order, facets, and the members of a hit."""
+# pyright: basic, reportArgumentType=false
 
 from collections.abc import Callable
 from typing import Any

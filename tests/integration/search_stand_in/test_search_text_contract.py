@@ -1,4 +1,5 @@
 """Which documents a query finds, and in which order."""
+# pyright: basic, reportArgumentType=false
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,5 @@
 """Settings: defaults, updates, resets, refusals."""
+# pyright: basic, reportArgumentType=false
 
 from collections.abc import Callable
 from typing import Any

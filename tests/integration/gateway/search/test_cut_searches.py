@@ -47,4 +47,4 @@ async def test_a_search_that_was_cut_off_is_refused_for_now(
 
 @pytest.mark.parametrize("index", index_fields.INDEXES)
 async def test_the_engine_is_given_the_time_that_the_gateway_expects(index: str) -> None:
-    assert index_settings.settings(index)["searchCutoffMs"] == client.SEARCH_CUTOFF_MS
+    assert index_settings.settings(index)["searchCutoffMs"] == index_fields.SEARCH_CUTOFF_MS

@@ -61,7 +61,8 @@ class ExportWriter:
 
     async def _parts(self, criteria: Criteria, wanted: ExportFormat) -> AsyncGenerator[bytes]:
         found = self._results.read_cards(criteria)
-        batches = _chain(await anext(found, []), found)  # before any part is sent
+        first: list[Card] = await anext(found, [])  # before any part is sent
+        batches = _chain(first, found)
         writers = {"json": self._json, "metalink": self._metalink}
         if wanted.name in writers:
             written = writers[wanted.name](batches)
