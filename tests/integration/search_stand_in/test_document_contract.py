@@ -1,5 +1,6 @@
 """Documents: adding, updating, reading, deleting; and the tasks that do it."""
-# pyright: basic, reportArgumentType=false
+# pyright: basic, reportArgumentType=false, reportOptionalSubscript=false
+# pyright: reportOptionalMemberAccess=false, reportOperatorIssue=false
 
 import json
 from collections.abc import Callable
