@@ -61,8 +61,8 @@ class ExportWriter:
 
     async def _parts(self, criteria: Criteria, wanted: ExportFormat) -> AsyncGenerator[bytes]:
         found = self._results.read_cards(criteria)
-        first: list[Card] = await anext(found, [])  # before any part is sent
-        batches = _chain(first, found)
+        nothing: list[Card] = []
+        batches = _chain(await anext(found, nothing), found)  # before any part is sent
         writers = {"json": self._json, "metalink": self._metalink}
         if wanted.name in writers:
             written = writers[wanted.name](batches)
