@@ -83,6 +83,7 @@ fmt: setup  ## format the code and fix what ruff can fix
 contracts: setup  ## regenerate the contracts
 	$(RUN) portal-contracts
 	$(RUN) python -m portal_gateway.generate
+	$(RUN) python shared/tools/settings_reference.py
 	@deploy/build-site --packages
 	deploy/node npm run --silent types
 

@@ -27,7 +27,15 @@ def program() -> str | None:
 
 class Nginx:
     def __init__(
-        self, folder: Path, *, downloader: str, gateway: str, cache: Path, site: str | None = None
+        self,
+        folder: Path,
+        *,
+        downloader: str,
+        gateway: str,
+        cache: Path,
+        site: str | None = None,
+        resolver: str = "127.0.0.1",  # of names; addresses need none
+        trusted: str = "",  # what the file of trusted proxies has
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -35,12 +43,16 @@ class Nginx:
         server = TEMPLATE.read_text("utf-8")
         for name, value in {
             "NGINX_LISTEN": f"127.0.0.1:{self.port}",
+            "NGINX_LOCAL_RESOLVERS": resolver,
             "PORTAL_GATEWAY_URL": gateway,
             "PORTAL_SITE_SERVER_URL": site or gateway,
             "PORTAL_DOWNLOADER_URL": downloader,
             "PORTAL_CACHE_DIR": str(cache),
         }.items():
             server = server.replace(f"${{{name}}}", value)
+        (folder / "trusted.conf").write_text(trusted, "utf-8")
+        server = server.replace("/etc/nginx/trusted-proxies", str(folder))
+        server = server.replace(f"{folder}/*.conf", f"{folder}/trusted.conf")
         configuration = folder / "nginx.conf"
         user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout
         configuration.write_text(

@@ -8,10 +8,11 @@ from pydantic import Field, SecretStr
 
 
 class DoiSettings(Settings):
-    datacite_url: str = "http://localhost:8090"
-    datacite_user: str = "DEMO.PORTAL"
-    datacite_password: SecretStr = SecretStr("demo")
+    datacite_url: str = "http://localhost:8090"  # DataCite REST API
+    datacite_user: str = "DEMO.PORTAL"  # repository account
+    datacite_password: SecretStr = SecretStr("demo")  # of that account
     datacite_ca_file: CaFile | None = None  # of a private authority, in addition to the system's
+    # of new DOIs; a test prefix by default
     datacite_prefix: Annotated[str, Field(pattern=r"^10\.\d{4,9}$")] = "10.5072"
     datacite_timeout: Annotated[float, Field(gt=0)] = 30  # seconds until the next byte of an answer
     # DataCite takes 3000 calls in 5 minutes from one address, 750 on its test system:

@@ -23,7 +23,7 @@ class DownloaderSettings(Settings):
     tape_token: SecretStr | None = None  # of `wlcg`: bearer token
     tape_ca_file: CaFile | None = None  # of `wlcg`: of a private authority
     tape_timeout: float = 60  # seconds without data from the archive
-    cache_dir: Path = Path("cache")
+    cache_dir: Path = Path("cache")  # folder of the disk cache
     cache_bytes: int | None = Field(default=None, ge=1)  # size limit; None: the disk
     cache_spare_bytes: int = Field(default=256 * 2**20, ge=0)  # of the disk, left free
     keep_seconds: float = 2 * 86_400  # recalled files are protected for so long
@@ -41,7 +41,7 @@ class DownloaderSettings(Settings):
     retry_seconds: float = 5  # before the second attempt; doubled for each
     deadline_seconds: float = 7 * 86_400  # of a queued file, and of a request
     unknown_seconds: float = 600  # a request waits so long for an unknown dataset
-    fetches_at_once: int = Field(default=3, ge=1)
+    fetches_at_once: int = Field(default=3, ge=1)  # files copied from the archive at the same time
     gather_seconds: float = Field(default=0.5, ge=0)  # events of datasets are stored together
     lease_seconds: float = 30  # interrupted work is resumed after that
     crop_voxels: int = Field(default=2**26, ge=1)  # of one crop

@@ -15,10 +15,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PORTAL_", frozen=True, extra="ignore")
 
+    # RabbitMQ, with user and virtual host
     amqp_url: SecretStr = SecretStr("amqp://guest:guest@localhost:5672/")
-    mongo_url: SecretStr = SecretStr("mongodb://localhost:27017/")
+    mongo_url: SecretStr = SecretStr("mongodb://localhost:27017/")  # MongoDB, a replica set
     database_prefix: str = ""  # for several instances on one server, and for tests
-    log_level: str = "INFO"
+    log_level: str = "INFO"  # DEBUG, INFO, WARNING or ERROR
     retry_delays: tuple[float, ...] = (5, 30, 180, 1200)  # seconds between attempts at a message
     site_url: str = (
         "http://localhost:8000"  # public address of the portal, without a slash at its end

@@ -115,7 +115,16 @@ async def test_the_cache_is_not_to_be_had_by_its_own_names(
 
 
 @pytest.mark.parametrize(
-    "path", ["/status", "/metrics", "/status/", "/%73tatus", "//metrics", "/data/../status"]
+    "path",
+    [
+        "/status",
+        "/metrics",
+        "/status/",
+        "/%73tatus",
+        "//metrics",
+        "/data/../status",
+        "/health/live",
+    ],
 )
 async def test_figures_of_operators_are_not_on_the_port_of_readers(nginx: Nginx, path: str) -> None:
     async with plain_http.async_client(nginx.url) as client:
