@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from portal_cli.miniature.waves import Field, Lattice, Waves
+from portal_cli.miniature.waves import Field, Lattice, Part, Waves
 
 SLOPE = 4.6  # mean gradient of a field of wavelength 1: distance to its zero is |field| / SLOPE
 FINE, COARSE = 4.0, 2.5  # voxels per wavelength from which structures are drawn, or averaged
@@ -32,10 +32,17 @@ class Brush:
         self.voxel = lattice.voxel_mm
         self._drawn: dict[str, Field] = {}
 
-    def select(self, planes: slice) -> None:
-        """Selects the planes along z that are drawn next."""
-        self.waves.planes = planes
+    def select(self, part: Part) -> tuple[Field, Field, Field]:
+        """Selects the voxels that are drawn next; returns their x, y, z in mm."""
+        self.waves.part = part
         self._drawn.clear()
+        x, y, z = (
+            values[
+                tuple(s if n > 1 else slice(None) for s, n in zip(part, values.shape, strict=True))
+            ]
+            for values in self.lattice.coordinates
+        )
+        return x, y, z
 
     def noise(self, name: str, wavelength: float) -> Field:
         """Returns a smooth field for outlines, the same at each voxel size."""

@@ -4,7 +4,8 @@ Everything outside of the organ and of the round field of view is 0. The same po
 same tissue in every dataset of a specimen; a coarse grid shows the mean of it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,10 @@ from portal_cli.miniature.organs.pelvis import any_organ, female_genitalia, plac
 from portal_cli.miniature.organs.site import Site
 from portal_cli.miniature.organs.small import eye, prostate, tendon, testis
 from portal_cli.miniature.specimen import Ball, Specimen
-from portal_cli.miniature.waves import Field, Lattice
+from portal_cli.miniature.waves import Field, Lattice, Part
 
 Volume = NDArray[np.uint16]
+Outgrowths = tuple[Ball, ...]
 Organ = Callable[[Site], tuple[Field, Field]]
 ORGANS: dict[str, Organ] = {
     "achillesTendon": tendon,
@@ -44,6 +46,10 @@ ORGANS: dict[str, Organ] = {
 }
 STEPS = 48  # number of grey values; few values compress better
 STEP = 1280  # a value of 16 bits per step: its second byte is 0
+COARSE = 4  # voxels between those that are drawn first, to find the organ
+COARSE_SIDE = 24  # voxels of the whole specimen along each side, to find zooms inside
+FEW_ZOOMS = 3  # that are cheaper to compare one by one
+ALL = (slice(None), slice(None), slice(None))
 PLANES = 8  # drawn at once: they fit in the cache of a processor
 DARKEST = 1.5 / STEPS  # of tissue
 UM_PER_MM = 1000.0
@@ -54,12 +60,11 @@ GROWN = 0.65  # radius of the added tissue, relative to that of the zoom
 def volume(specimen: Specimen, matrix: Matrix, grid: Grid, *, is_round: bool) -> Volume:
     """Returns voxels z, y, x. `matrix`: micrometres in the dataset to those in the specimen."""
     lattice = lattice_of(matrix, grid)
-    balls = _balls_without_tissue(specimen)
-    found = np.empty(grid.shape, np.uint16)
+    outgrowths = outgrowths_of(specimen)
+    found = np.zeros(grid.shape, np.uint16)
     brush = Brush(specimen.name, lattice)
-    for start in range(0, grid.shape[0], PLANES):
-        planes = slice(start, start + PLANES)
-        found[planes] = _draw(specimen, brush, planes, balls)
+    for part in parts_with_tissue(specimen, lattice, outgrowths):
+        found[part] = _draw(specimen, brush, part, outgrowths)
     if is_round:
         found *= _field_of_view(grid.shape[1:])
     return found
@@ -76,33 +81,70 @@ def lattice_of(matrix: Matrix, grid: Grid) -> Lattice:
     return Lattice((x, y, z), tuple(steps), grid.shape)
 
 
-def _draw(specimen: Specimen, brush: Brush, planes: slice, balls: Sequence[Ball]) -> Volume:
-    brush.select(planes)
-    x, y, z = (c[planes] if len(c) > 1 else c for c in brush.lattice.coordinates)
-    site = Site(brush, specimen.half_mm, x, y, z)
-    grey, depth = ORGANS.get(specimen.organ, any_organ)(site)
-    for ball in balls:
-        depth = np.maximum(depth, _ball_depth(ball, x, y, z))
+def _draw(specimen: Specimen, brush: Brush, part: Part, outgrowths: Outgrowths) -> Volume:
+    grey, depth = _tissue(specimen, brush, part, outgrowths)
     share = brush.edge(depth)
     steps = np.rint(np.clip(grey, DARKEST, 0.99) * (share * np.float32(STEPS)))
     return steps.astype(np.uint16) * np.uint16(STEP)
 
 
-def _ball_depth(ball: Ball, x: Field, y: Field, z: Field) -> Field:
-    away = (x - ball.centre[0]) ** 2 + (y - ball.centre[1]) ** 2 + (z - ball.centre[2]) ** 2
-    return np.float32(ball.radius) - np.sqrt(away)
+def _tissue(
+    specimen: Specimen, brush: Brush, part: Part, outgrowths: Outgrowths = ()
+) -> tuple[Field, Field]:
+    """Returns the grey values, and the depth below the surface of the organ in mm."""
+    site = Site(brush, specimen.half_mm, *brush.select(part), outgrowths)
+    return ORGANS.get(specimen.organ, any_organ)(site)
 
 
-def _balls_without_tissue(specimen: Specimen) -> list[Ball]:
-    """Returns the middles of zooms outside of the organ as drawn: the organ is larger there."""
+def parts_with_tissue(
+    specimen: Specimen, lattice: Lattice, outgrowths: Outgrowths
+) -> Generator[Part]:
+    """Yields slabs without most of what is outside of the organ, found on a coarse lattice."""
+    coarse = lattice.every(COARSE)
+    brush = Brush(specimen.name, coarse)
+    _, depth = _tissue(specimen, brush, ALL, outgrowths)
+    near = np.broadcast_to(depth > -brush.voxel, coarse.shape)
+    for start in range(0, lattice.shape[0], PLANES):
+        seen = near[max(0, start // COARSE - 1) : (start + PLANES) // COARSE + 2]
+        if seen.any():
+            _, rows, columns = np.nonzero(seen)
+            yield slice(start, start + PLANES), _span(rows), _span(columns)
+
+
+def _span(coarse: NDArray[np.intp]) -> slice:
+    """Returns the voxels between the first and the last coarse one, and one more around them."""
+    return slice(max(0, int(coarse.min()) - 1) * COARSE, (int(coarse.max()) + 2) * COARSE)
+
+
+def _near_surface(specimen: Specimen) -> list[Ball]:
+    """Returns the zooms that are not certainly inside, by a coarse drawing of the whole organ."""
+    if len(specimen.zooms) <= FEW_ZOOMS:
+        return list(specimen.zooms)
+    x, y, z = (2 * half / COARSE_SIDE for half in specimen.half_mm)
+    first = tuple(-half + size / 2 for half, size in zip(specimen.half_mm, (x, y, z), strict=True))
+    shape = (COARSE_SIDE, COARSE_SIDE, COARSE_SIDE)
+    lattice = Lattice((first[0], first[1], first[2]), ((0, 0, z), (0, y, 0), (x, 0, 0)), shape)
+    _, depth = _tissue(specimen, Brush(specimen.name, lattice), ALL)
+    inside = np.broadcast_to(depth > 2 * max(x, y, z), shape)
     found: list[Ball] = []
     for ball in specimen.zooms:
+        place = [round((c - a) / n) for c, a, n in zip(ball.centre, first, (x, y, z), strict=True)]
+        within = all(0 <= n < COARSE_SIDE for n in place)
+        if not within or not inside[place[2], place[1], place[0]]:
+            found.append(ball)
+    return found
+
+
+@lru_cache(maxsize=128)
+def outgrowths_of(specimen: Specimen) -> Outgrowths:
+    """Returns the middles of zooms outside of the organ as drawn: the organ is larger there."""
+    found: list[Ball] = []
+    for ball in _near_surface(specimen):
         point = Lattice(ball.centre, ((0, 0, 1e-3), (0, 1e-3, 0), (1e-3, 0, 0)), (1, 1, 1))
-        site = Site(Brush(specimen.name, point), specimen.half_mm, *point.coordinates)
-        _, depth = ORGANS.get(specimen.organ, any_organ)(site)
+        _, depth = _tissue(specimen, Brush(specimen.name, point), ALL)
         if float(depth.max()) < MIN_DEPTH * ball.radius:
             found.append(Ball(ball.centre, GROWN * ball.radius))
-    return found
+    return tuple(found)
 
 
 def _field_of_view(shape: tuple[int, ...]) -> Volume:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Field = NDArray[np.floating[Any]]
 Turns = NDArray[np.complex64]
 Triple = tuple[float, float, float]
+Part = tuple[slice, slice, slice]
 TAU = 2 * np.pi
 WAVES = 24  # of a field; more look the same
 NEGLIGIBLE = 0.02  # amplitude below which a field is left out
@@ -53,15 +54,21 @@ class Lattice:
             found.append(total)
         return found[0], found[1], found[2]
 
+    def every(self, step: int) -> "Lattice":
+        """Returns the lattice with every `step`-th voxel along each axis, from the first on."""
+        z, y, x = (-(-n // step) for n in self.shape)
+        steps = tuple((a * step, b * step, c * step) for a, b, c in self.steps)
+        return Lattice(self.origin, (steps[0], steps[1], steps[2]), (z, y, x))
+
 
 class Waves:
     """Random fields of one specimen on one lattice. A name gives the same field everywhere.
 
-    Fields are returned for the planes of a slab: `planes` selects it.
+    Fields are returned for the voxels that `part` selects: slices along z, y, x.
     """
 
     def __init__(self, specimen: str, lattice: Lattice) -> None:
-        self.planes = slice(0, lattice.shape[0])
+        self.part: Part = (slice(None), slice(None), slice(None))
         self._specimen, self._lattice = specimen, lattice
         self._terms: dict[tuple[object, ...], tuple[Turns, Turns, Turns] | None] = {}
 
@@ -78,12 +85,11 @@ class Waves:
         terms = self._terms[key]
         if terms is None:
             return np.zeros((1, 1, 1), np.float32)
-        z, y, x = terms
-        rows = z[self.planes]
-        plane: Turns = (rows[:, None, :] * y[None, :, :]).reshape(-1, WAVES)
+        z, y, x = (turns[part] for turns, part in zip(terms, self.part, strict=True))
+        plane: Turns = (z[:, None, :] * y[None, :, :]).reshape(-1, WAVES)
         left: Field = plane.view(np.float32)  # real and imaginary parts in turn
         right: Field = x.view(np.float32)
-        return (left @ right.T).reshape(len(rows), len(y), len(x))
+        return (left @ right.T).reshape(len(z), len(y), len(x))
 
     def _build(
         self, name: str, wavelength: float, stretch: Triple, *, averaged: bool

@@ -15,6 +15,7 @@ def liver(s: Site) -> tuple[Field, Field]:
     d = 1 - np.sqrt((s.u / 0.92) ** 2 + (s.v / 0.78) ** 2 + (middle / thick) ** 2)
     notch = np.sqrt(((s.u - 0.30) / 0.10) ** 2 + ((s.w - 0.75) / 0.42) ** 2)
     d = np.minimum((d - 0.03 * n1) * 0.75, (notch - 1) * 0.12) * np.float32(r)
+    d = s.grown(d)
     lobule = b.sheets("lobules", 0.075 * r, 0.003 * r)
     v = 0.53 + 0.07 * lobule + 0.016 * b.grain("tissue", 0.05 * r) + 0.012 * n1
     v = v + 0.16 * (b.sheets("lobule", 1.6, 0.06) - 0.13)
@@ -31,6 +32,7 @@ def spleen(s: Site) -> tuple[Field, Field]:
     bent = s.u - 0.36 * s.w**2 + 0.14
     d = 1 - np.sqrt((bent / 0.58) ** 2 + (s.v / 0.78) ** 2 + (s.w / 0.92) ** 2)
     d = (d - 0.035 * n1 - 0.012 * n2) * np.float32(0.62 * r)
+    d = s.grown(d)
     v = 0.47 + 0.020 * b.grain("pulp", 0.06 * r) + 0.015 * n2
     v = mix(v, 0.63, b.blobs("follicles", 0.15 * r, 1.25))
     v = mix(v, 0.73, b.sheets("trabeculae", 0.50 * r, 0.014 * r) * 0.85)
@@ -48,6 +50,7 @@ def colon(s: Site) -> tuple[Field, Field]:
     haustra = 0.06 * np.cos(11 * s.w + 1.2 * n1)
     outer = np.minimum(0.76 + haustra + 0.04 * n1, (0.94 - np.abs(s.w)) * 3)
     d = (outer - away) * np.float32(r)
+    d = s.grown(d)
     around = np.arctan2(y, x)
     fold = 0.40 + 1.6 * haustra + 0.07 * np.cos(7 * around + 1.5 * n1) + 0.06 * n2
     lay = (away - fold) * np.float32(r)  # mm outside of the lumen

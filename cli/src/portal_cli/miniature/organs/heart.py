@@ -15,6 +15,7 @@ def heart(s: Site) -> tuple[Field, Field]:
     width = width * np.clip(1 - np.clip(0.24 - along, 0, 1) ** 2 * 12, 0, 1) ** 0.5
     across = np.sqrt(((s.u - 0.06 * s.w) / 0.84) ** 2 + (s.v / 0.76) ** 2)
     d = (np.clip(width, 0.02, None) - across - 0.025 * n1 - 0.008 * n2) * np.float32(0.85 * r)
+    d = s.grown(d)
     trabeculae = 0.055 * n3 + 0.05 * n2
     left = s.ellipsoid((0.27, 0.02, 0.10), (0.235, 0.25, 0.50)) + trabeculae
     right = s.ellipsoid((-0.36, 0.0, 0.05), (0.22, 0.40, 0.43)) + 1.3 * trabeculae

@@ -13,6 +13,7 @@ def kidney(s: Site) -> tuple[Field, Field]:
     us = s.u + 0.34 * s.w**2 - 0.10
     outline = np.sqrt((us / 0.70) ** 2 + (s.v / 0.74) ** 2 + (s.w / 0.93) ** 2)
     d = (1 - outline - 0.035 * n1 - 0.012 * n2) * np.float32(0.72 * r)
+    d = s.grown(d)
     sinus = np.sqrt(((us + 0.52) / 0.44) ** 2 + (s.v / 0.26) ** 2 + (s.w / 0.50) ** 2)
     sd = (sinus - 1 + 0.10 * n2) * np.float32(0.34 * r)
     t = np.clip(sd, 0, None) / (np.clip(sd, 0, None) + np.clip(d, 0, None) + np.float32(1e-3 * r))

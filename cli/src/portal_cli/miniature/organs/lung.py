@@ -17,6 +17,7 @@ def lung(s: Site) -> tuple[Field, Field]:
     base = 0.90 - 0.26 * np.exp(-((s.u + 0.15) ** 2 + s.v**2) / 0.35) + 0.03 * n1
     d = np.minimum(d, (base - s.w) * np.float32(s.half[2]))
     d = np.minimum(d, (s.w + 0.95) * np.float32(s.half[2]))
+    d = s.grown(d)
     hilum = np.sqrt((s.u + 0.62) ** 2 + s.v**2 + (s.w - 0.05) ** 2)
     foam = 0.030 * b.grain("foam", 0.055 * r) + 0.035 * n2 + _alveoli(s)
     v = 0.36 + foam + 0.06 * smooth(n1, 0.4, 1.4)

@@ -14,6 +14,7 @@ def placenta(s: Site) -> tuple[Field, Field]:
     lobes = 0.05 * np.abs(b.noise("cotyledons", 0.55 * r)) * smooth(-bent, 0, 0.2)
     disc = 1 - np.sqrt((bent / 0.40) ** 2 + (s.v / 0.92) ** 2 + (s.w / 0.92) ** 2)
     d = (disc * 0.40 - 0.03 + lobes - 0.012 * n2) * np.float32(r)
+    d = s.grown(d)
     villi = b.sheets("villi", 0.10 * r, 0.016 * r)
     v = 0.24 + 0.34 * villi + 0.018 * b.grain("tissue", 0.05 * r) + 0.02 * n2
     v = v + 0.16 * (b.sheets("fine villi", 0.6, 0.07) - 0.2)
@@ -34,6 +35,7 @@ def uterus(s: Site) -> tuple[Field, Field]:
     across = np.sqrt((s.u / width) ** 2 + (s.v / (0.30 + 0.40 * smooth(-s.w, -0.3, 0.4))) ** 2)
     top = np.clip(1 - np.clip(-s.w - 0.15, 0, 1) ** 2 / 0.60, 0, 1) ** 0.5
     d = np.minimum((top - across - 0.03 * n1) * 0.55, (0.93 - s.w) * 1.2) * np.float32(r)
+    d = s.grown(d)
     return _uterine_wall(s, d, n1, n2), d
 
 
@@ -74,6 +76,7 @@ def female_genitalia(s: Site) -> tuple[Field, Field]:
     fold = 0.035 - np.abs(s.v + 0.03 * n1)
     fold = np.minimum(fold, np.minimum(0.16 - np.abs(s.w + 0.22), 0.62 - side))
     d = np.maximum(np.maximum(body, ovary), np.maximum(tube, fold)) * np.float32(r)
+    d = s.grown(d)
     v = mix(0.40 + 0.02 * n2, _uterine_wall(s, body * r, n1, n2), b.edge(body * np.float32(r)))
     follicle = b.blobs("follicles", 0.14 * r, 1.0)
     cortex = 0.58 + 0.02 * n2 + 0.10 * (b.blobs("follicles", 0.14 * r, 0.75) - follicle)
@@ -88,6 +91,7 @@ def any_organ(s: Site) -> tuple[Field, Field]:
     b, r = s.brush, s.radius
     n1, n2 = s.wobble(1, 0.9), s.wobble(2, 0.4)
     d = (1 - s.ellipsoid((0, 0, 0), (0.80, 0.74, 0.88)) - 0.04 * n1) * np.float32(0.75 * r)
+    d = s.grown(d)
     v = 0.52 + 0.03 * b.grain("tissue", 0.06 * r) + 0.02 * n2
     v = v + 0.10 * (b.sheets("lobules", 0.20 * r, 0.010 * r) - 0.2)
     v = v + 0.08 * (b.sheets("cells", 0.2, 0.03) - 0.25)

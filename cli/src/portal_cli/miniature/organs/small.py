@@ -18,6 +18,7 @@ def eye(s: Site) -> tuple[Field, Field]:
     nerve = np.maximum(nerve, s.w - 0.98)
     globe = np.minimum(ball, bulge + 0.02)
     d = np.maximum((1 - globe) * 0.86 - 0.004 * n1, -nerve) * np.float32(r)
+    d = s.grown(d)
     behind = smooth(s.w, -0.50, -0.46)  # of the iris
     v = 0.25 + 0.010 * n1 + 0.02 * (b.sheets("fibrils", 0.20 * r, 0.010 * r) - 0.2)
     retina = 0.44 + 0.05 * np.cos(70 * (1 - ball)) * np.float32(min(1.0, 0.02 * r / b.voxel))
@@ -47,6 +48,7 @@ def testis(s: Site) -> tuple[Field, Field]:
     body = s.ellipsoid((0.06, -0.06, 0), (0.72, 0.76, 0.80))
     cap = np.sqrt(((s.u + 0.52) / 0.30) ** 2 + ((s.v - 0.40) / 0.40) ** 2 + (s.w / 0.80) ** 2)
     d = np.maximum((1 - body - 0.02 * n1) * 0.74, (1 - cap - 0.04 * n2) * 0.32) * np.float32(r)
+    d = s.grown(d)
     v = 0.58 - 0.30 * b.sheets("tubules", 0.16 * r, 0.022 * r)
     v = v + 0.016 * b.grain("tissue", 0.05 * r) + 0.10 * (b.sheets("walls", 0.28, 0.03) - 0.2)
     v = mix(v, 0.70, b.sheets("septa", 0.62 * r, 0.014 * r) * 0.8)
@@ -65,6 +67,7 @@ def prostate(s: Site) -> tuple[Field, Field]:
     d = 1 - np.sqrt((s.u / (0.84 * taper)) ** 2 + (s.v / (0.70 * taper)) ** 2 + (s.w / 0.84) ** 2)
     groove = 0.16 * np.exp(-((s.u / 0.22) ** 2)) * smooth(s.v, 0.1, 0.5)
     d = (d - groove - 0.03 * n1 - 0.012 * n2) * np.float32(0.66 * r)
+    d = s.grown(d)
     pipe = np.sqrt(s.u**2 + (s.v + 0.14 + 0.15 * s.w) ** 2) + 0.01 * n2
     v = 0.52 + 0.028 * b.grain("stroma", 0.06 * r) + 0.06 * (b.sheets("fibres", 0.3, 0.04) - 0.25)
     zone = smooth(pipe, 0.26, 0.40)
@@ -92,6 +95,7 @@ def tendon(s: Site) -> tuple[Field, Field]:
     wide, deep = 0.24 + 0.52 * upper + 0.36 * lower, 0.17 + 0.42 * upper + 0.50 * lower
     away = np.sqrt((s.u / wide) ** 2 + ((s.v - 0.08 * lower) / deep) ** 2)
     d = np.minimum((1 - away - 0.03 * n1) * deep, (0.97 - np.abs(s.w)) * 2) * np.float32(r)
+    d = s.grown(d)
     fibre = b.grain("fibres", 0.10 * r, (1, 1, 12)) + 0.6 * b.grain("fine", 0.05 * r, (1, 1, 9))
     v = 0.58 + 0.045 * fibre
     v = mix(v, 0.34, b.sheets("fascicles", 0.26 * r, 0.012 * r, (1, 1, 9)) * 0.75)
