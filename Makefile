@@ -100,4 +100,6 @@ logs:  ## follow the logs of Docker Compose
 	docker compose logs --follow
 
 image:  ## build one image: make image PACKAGE=portal-doi
-	docker build --build-arg PACKAGE=$(PACKAGE) --tag $(PACKAGE) --file deploy/Dockerfile .
+	docker build --build-arg PACKAGE=$(PACKAGE) --tag $(PACKAGE) --file deploy/Dockerfile \
+		--build-arg VERSION=$$(sed -n 's/^version: //p' CITATION.cff) \
+		--build-arg REVISION=$$(git rev-parse HEAD) .

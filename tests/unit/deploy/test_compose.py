@@ -1,0 +1,92 @@
+"""docker-compose.yml gives each service its own settings, secrets and networks."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from portal_shared.runtime.settings import Settings
+
+ROOT = Path(__file__).parents[3]
+SECRETS = ROOT / "deploy" / "compose" / "trial-secrets"
+SERVICES = ("ingest", "doi", "indexer", "downloader", "gateway")
+FRONT = {"nginx", "site", "gateway", "downloader"}
+NOT_OF_THE_MODELS = {"PORTAL_SECRETS_DIR", "FORWARDED_ALLOW_IPS"}
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+    return found
+
+
+def model_of(service: str) -> type[Settings]:
+    module = import_module(f"portal_{service}.settings")
+    found: type[Settings] = getattr(module, f"{service.capitalize()}Settings")
+    return found
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_gets_settings_that_it_reads_and_secrets_as_files(
+    compose: dict[str, Any], service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = model_of(service).model_fields
+    secret = {n for n, field in fields.items() if "SecretStr" in str(field.annotation)}
+    part = compose["services"][service]
+    given = part["environment"].keys() - NOT_OF_THE_MODELS
+    assert given <= {f"PORTAL_{name.upper()}" for name in fields.keys() - secret}
+    monkeypatch.setenv("PORTAL_SECRETS_DIR", str(SECRETS))
+    for variable in part["secrets"]:
+        monkeypatch.delenv(variable, raising=False)
+    read = model_of(service)()
+    for variable in part["secrets"]:
+        name = variable.removeprefix("PORTAL_").lower()
+        assert name in secret
+        text = (SECRETS / variable).read_text("utf-8")
+        assert getattr(read, name).get_secret_value() == text.strip()
+
+
+def test_every_secret_has_a_file_and_is_read_by_someone(compose: dict[str, Any]) -> None:
+    wanted = {name for part in compose["services"].values() for name in part.get("secrets", [])}
+    assert wanted == compose["secrets"].keys()
+    assert all((SECRETS / name).is_file() for name in wanted)
+
+
+def test_readers_reach_only_what_serves_them(compose: dict[str, Any]) -> None:
+    networks = {name: set(part.get("networks", ())) for name, part in compose["services"].items()}
+    assert {name for name, found in networks.items() if "front" in found} == FRONT
+    assert networks["nginx"] == networks["site"] == {"front"}
+    published = [name for name, part in compose["services"].items() if "ports" in part]
+    assert published == ["nginx"]
+
+
+def test_a_server_of_a_secret_has_the_same_secret() -> None:
+    rabbitmq = dict(
+        line.split(" = ") for line in (SECRETS / "rabbitmq.conf").read_text().splitlines()
+    )
+    url = (SECRETS / "PORTAL_AMQP_URL").read_text()
+    assert f"//{rabbitmq['default_user']}:{rabbitmq['default_pass']}@" in url
+    key = (SECRETS / "PORTAL_MEILISEARCH_KEY").read_text().strip()
+    assert f'master_key = "{key}"' in (SECRETS / "meilisearch.toml").read_text()
+
+
+def test_what_runs_ends_well_and_is_checked_at_little_cost(compose: dict[str, Any]) -> None:
+    for name, part in compose["services"].items():
+        if part.get("restart") != "unless-stopped":
+            continue
+        assert part["init"] is True, name
+        assert part["security_opt"] == ["no-new-privileges:true"]
+        assert part["healthcheck"]["interval"] in ("30s", "10s"), name
+        if name in SERVICES:
+            assert part["stop_grace_period"] == "40s"
+            assert part["cap_drop"] == ["ALL"]
+
+
+def test_other_systems_take_the_place_of_parts_that_exist(compose: dict[str, Any]) -> None:
+    other = yaml.safe_load((ROOT / "deploy" / "compose" / "external.yml").read_text("utf-8"))
+    assert other["services"].keys() < compose["services"].keys()
+    for service in (*SERVICES, "topology"):
+        for name, wish in compose["services"][service]["depends_on"].items():
+            if name in other["services"]:
+                assert wish["required"] is False, (service, name)
