@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from portal_shared.contracts.events import EVENTS, PRODUCED, SUBSCRIPTIONS, Event
-from portal_shared.generate import FOLDER, MAP, contracts, event_map
+from portal_shared.generate import ASYNCAPI, FOLDER, MAP, bus_document, contracts, event_map
+from portal_shared.messaging import topology
 
 SAMPLES = Path(__file__).parent / "samples"
 BY_KEY = {event.key: event for event in EVENTS}
@@ -19,6 +20,19 @@ def test_the_committed_contracts_are_those_of_the_code() -> None:
 
 def test_the_committed_map_of_events_is_that_of_the_code() -> None:
     assert MAP.read_text("utf-8") == event_map(), "run `make contracts`"
+
+
+def test_the_committed_document_of_the_bus_is_that_of_the_code() -> None:
+    assert ASYNCAPI.read_text("utf-8") == bus_document(), "run `make contracts`"
+
+
+def test_the_document_of_the_bus_has_every_event_and_queue() -> None:
+    document = json.loads(ASYNCAPI.read_text("utf-8"))
+    queues = {name for service in topology.SERVICES for name in topology.queues_of(service)}
+    assert document["asyncapi"] == "3.0.0"
+    assert document["channels"].keys() == set(BY_KEY) | queues
+    sent = {n for n, found in document["operations"].items() if found["action"] == "send"}
+    assert sent == set(BY_KEY)
 
 
 def test_every_event_is_published_and_consumed() -> None:
@@ -42,11 +56,13 @@ def test_a_sample_once_committed_parses_for_ever(path: Path) -> None:
 def is_within(given: Any, parsed: Any) -> bool:
     """Every given value is in the parsed one; fields added later may be beside it, at any depth."""
     if isinstance(given, dict):
+        fields = cast("dict[str, Any]", given)
         return all(
-            name in parsed and is_within(value, parsed[name]) for name, value in given.items()
+            name in parsed and is_within(value, parsed[name]) for name, value in fields.items()
         )
     if isinstance(given, list):
-        return len(given) == len(parsed) and all(map(is_within, given, parsed))
+        items = cast("list[Any]", given)
+        return len(items) == len(parsed) and all(map(is_within, items, parsed))
     return bool(given == parsed)
 
 

@@ -1,18 +1,21 @@
-"""Writes the generated files: JSON Schemas, docs/events.md, a table of docs/datacite.md."""
+"""Writes what follows from the contracts: JSON Schemas, AsyncAPI, docs/events.md, a table."""
 
 import json
 import sys
 from pathlib import Path
 
+import portal_shared
 from portal_shared.citation.datacite import FIELDS
 from portal_shared.citation.people import CONTRIBUTOR_TYPES
 from portal_shared.contracts.events import EVENTS, PRODUCED, SUBSCRIPTIONS, Event
 from portal_shared.contracts.jobs import Job, JobAnswer
+from portal_shared.messaging import asyncapi
 
 BEGIN, END = "<!-- made by `make contracts` -->", "<!-- end -->"
 FOLDER = Path(__file__).parents[2] / "contracts"
 DOCS = Path(__file__).parents[3] / "docs"
 MAP = DOCS / "events.md"
+ASYNCAPI = DOCS / "asyncapi.json"
 DATACITE_PAGE = DOCS / "datacite.md"
 
 
@@ -44,12 +47,18 @@ def event_map() -> str:
         "",
         "Made by `make contracts` from `shared/src/portal_shared/contracts/events.py`. The body is",
         "the bare event as JSON; the envelope is AMQP's own: `message_id`, `correlation_id`,",
-        "`type`, `timestamp`, `app_id`.",
+        "`type`, `timestamp`, `app_id`. Consumers of other teams: [asyncapi.json](asyncapi.json),",
+        "an AsyncAPI 3 document, has the same with all schemas, and the queue for jobs.",
         "",
         "| event | published by | consumed by | fields |",
         "|---|---|---|---|",
     ]
     return "\n".join([*head, *rows]) + "\n"
+
+
+def bus_document() -> str:
+    """Returns docs/asyncapi.json: the bus as an AsyncAPI document."""
+    return asyncapi.document(portal_shared.__version__)
 
 
 def datacite_table() -> str:
@@ -76,6 +85,7 @@ def main() -> None:
     for name, content in schemas.items():
         (FOLDER / name).write_text(content, "utf-8")
     MAP.write_text(event_map(), "utf-8")
+    ASYNCAPI.write_text(bus_document(), "utf-8")
     page = DATACITE_PAGE.read_text("utf-8")
     DATACITE_PAGE.write_text(with_datacite_table(page), "utf-8")
     sys.stdout.write(f"{len(schemas)} contracts in {FOLDER.name}/\n")
