@@ -47,6 +47,15 @@ export function formatVoxel(um: number, unit: LengthUnit = "um"): string {
   return unit === "mm" || um >= 1000 ? `${formatNumber(um / 1000)} mm` : `${formatNumber(um)} µm`;
 }
 
+/** Returns a voxel size along z, y, x: 2.6 µm if all are equal, else 313 × 313 × 351 µm, x first. */
+export function formatVoxels(um: readonly number[], unit: LengthUnit = "um"): string {
+  const [largest, smallest] = [Math.max(...um), Math.min(...um)];
+  if (largest - smallest <= 0.002 * largest) return formatVoxel(um[0] ?? 0, unit);
+  const isMm = unit === "mm" || largest >= 1000;
+  const sides = [...um].reverse().map((side) => formatNumber(isMm ? side / 1000 : side, 3));
+  return `${sides.join(" × ")} ${isMm ? "mm" : "µm"}`;
+}
+
 /** Returns an extent, x first: 10.0 × 10.0 × 33.7 mm. `um` is [z, y, x] in micrometres. */
 export function formatExtent(um: readonly number[], unit: LengthUnit = "mm"): string {
   const scale = unit === "mm" ? 1000 : 1;

@@ -1,22 +1,16 @@
-/** One organ at three scales, for the home page: an overview, a zoom, a finer zoom. */
+/** One organ at three scales, for the home page: an overview, a zoom in it, a finer zoom in that. */
 import type { components } from "#lib/api.d.ts";
-import { read } from "#lib/gateway.ts";
+import { orNothing, read } from "#lib/gateway.ts";
 import { formatVoxel } from "#lib/formats.ts";
+import type { ZoomBox } from "#lib/overlay.ts";
+import { loadPlace } from "#lib/place.ts";
+import { frames, type Ladder, type Step } from "#lib/stage.ts";
 
 type Schemas = components["schemas"];
 type Card = Schemas["Card"];
 
-export interface Rung {
-  href: string;
-  title: string;
-  voxel: string;
-  picture: string;
-  widthUm: number;
-  heightUm: number;
-}
-
-/** Returns an overview and its zooms: that with the most zooms. Throws GatewayError. */
-export async function findSeries(fetcher: typeof fetch): Promise<Card[]> {
+/** Returns the ladder of the kidney with the most zooms; null if no zoom of it has a place. */
+export async function loadLadder(fetcher: typeof fetch): Promise<Ladder | null> {
   const found = await read<Schemas["SearchPage"]>(
     fetcher,
     "/api/search?type=overview&q=kidney&per_page=50",
@@ -25,30 +19,59 @@ export async function findSeries(fetcher: typeof fetch): Promise<Card[]> {
     (most, row) => ((row.zooms ?? 0) > (most?.zooms ?? 0) ? row : most),
     null,
   );
-  if (!best) return [];
-  const record = await read<Schemas["RecordView"]>(
-    fetcher,
-    `/api/records/${encodeURIComponent(best.pid)}`,
-  );
-  return [best, ...(record.relations.zooms ?? [])];
+  if (!best) return null;
+  const path = `/api/records/${encodeURIComponent(best.pid)}`;
+  const [record, overlay] = await Promise.all([
+    read<Schemas["RecordView"]>(fetcher, path),
+    orNothing(() => read<Schemas["Overlay"]>(fetcher, `${path}/overlay`)),
+  ]);
+  const place = overlay ? await loadPlace(fetcher, record, overlay) : null;
+  if (!place) return null;
+  const cards = new Map(record.relations.zooms.map((card) => [card.pid, card]));
+  const zooms = place.boxes.flatMap((box) => {
+    const card = cards.get(box.pid);
+    return card?.voxel_um && card.size_um ? [{ box, card, step: zoomStep(card, box) }] : [];
+  });
+  const pair = nested(zooms.map((one) => one.step));
+  if (!pair) return null;
+  const whole: Step = {
+    href: best.page,
+    title: best.title,
+    voxel: formatVoxel(best.voxel_um ?? 0),
+    voxelUm: best.voxel_um ?? 0,
+    picture: place.picture,
+    x: 0,
+    y: 0,
+    width: place.widthUm / 1000,
+    height: place.heightUm / 1000,
+  };
+  return frames([whole, ...pair]);
 }
 
-/** Returns three of them, each clearly finer than the one before; fewer if there are no more. */
-export function ladder(series: readonly Card[]): Rung[] {
-  const sorted = series
-    .filter((card) => card.voxel_um && card.size_um)
-    .sort((a, b) => (b.voxel_um ?? 0) - (a.voxel_um ?? 0));
-  const chosen: Card[] = [];
-  for (const card of sorted) {
-    const last = chosen.at(-1);
-    if (!last || (card.voxel_um ?? 0) < (last.voxel_um ?? 0) / 1.5) chosen.push(card);
-  }
-  return chosen.slice(0, 3).map((card) => ({
+function zoomStep(card: Card, box: ZoomBox): Step {
+  return {
     href: card.page,
     title: card.title,
     voxel: formatVoxel(card.voxel_um ?? 0),
+    voxelUm: card.voxel_um ?? 0,
     picture: `/data/${encodeURIComponent(card.pid)}/slices/y/mid?size=640`,
-    widthUm: card.size_um?.[2] ?? 1,
-    heightUm: card.size_um?.[0] ?? 1,
-  }));
+    x: box.x,
+    y: box.y,
+    width: box.width,
+    height: box.height,
+  };
+}
+
+/** Returns a zoom and a finer one whose middle lies in it; the first alone if there is no such. */
+function nested(steps: readonly Step[]): Step[] | null {
+  const coarse = [...steps].sort((a, b) => b.voxelUm - a.voxelUm);
+  for (const outer of coarse) {
+    const inner = coarse.find((one) => {
+      const [x, y] = [one.x + one.width / 2 - outer.x, one.y + one.height / 2 - outer.y];
+      const isInside = x > 0 && x < outer.width && y > 0 && y < outer.height;
+      return one.voxelUm < outer.voxelUm / 1.5 && isInside;
+    });
+    if (inner) return [outer, inner];
+  }
+  return coarse[0] ? [coarse[0]] : null;
 }

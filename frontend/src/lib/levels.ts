@@ -1,6 +1,6 @@
 /** The sizes of a volume as a reader chooses among them, smallest first. Pure. */
 import type { components } from "#lib/api.d.ts";
-import { formatBytes, formatExactBytes, formatShape, formatVoxel } from "#lib/formats.ts";
+import { formatBytes, formatExactBytes, formatShape, formatVoxels } from "#lib/formats.ts";
 
 type Schemas = components["schemas"];
 
@@ -12,6 +12,7 @@ export interface LevelView {
   shape: string;
   bytes: { short: string; exact: string };
   isOnline: boolean;
+  /** Whether it is as fine as the record says the volume is. */
   isFullSize: boolean;
   /** The one to take first: small, and fine enough to recognise the place. */
   isBest: boolean;
@@ -35,26 +36,38 @@ export function whatIsSeen(sights: readonly Sight[], voxelUm: number): string {
   );
 }
 
-/** Returns the levels, smallest first. `sights` are those of the organ. */
-export function levelViews(volume: Schemas["Volume"], sights: readonly Sight[]): LevelView[] {
+/**
+ * Returns the levels, smallest first. `sights` are those of the organ; `fullUm` is the voxel size
+ * of the whole volume, null if it is not recorded.
+ */
+export function levelViews(
+  volume: Schemas["Volume"],
+  sights: readonly Sight[],
+  fullUm: number | null = null,
+): LevelView[] {
   const levels = [...volume.levels].sort((a, b) => b.level - a.level);
   const finest = Math.min(...levels.map((level) => level.level));
   const best = [...levels].reverse().find((one) => one.online && one.bytes <= START_BYTES);
   return levels.map((one) => {
-    const voxelUm = one.voxel_um?.[0] ?? null;
+    const voxelUm = one.voxel_um ? Math.max(...one.voxel_um) : null;
     return {
       level: one.level,
       voxelUm,
-      voxel: voxelUm === null ? `Level ${one.level}` : formatVoxel(voxelUm),
+      voxel: one.voxel_um ? formatVoxels(one.voxel_um) : `Level ${one.level}`,
       sees: voxelUm === null ? "" : whatIsSeen(sights, voxelUm),
       shape: one.shape ? formatShape(one.shape) : "",
       bytes: { short: formatBytes(one.bytes), exact: formatExactBytes(one.bytes) },
       isOnline: one.online,
-      isFullSize: one.level === finest,
+      isFullSize: one.level === finest && isAbout(voxelUm, fullUm),
       isBest: levels.length > 1 && one === best,
       folder: folderOf(one.url, volume.pid),
     };
   });
+}
+
+/** Returns whether two voxel sizes are the same but for rounding; true if one is not known. */
+function isAbout(um: number | null, other: number | null): boolean {
+  return um === null || other === null || Math.abs(um - other) <= 0.05 * other;
 }
 
 /** Returns the folder below the dataset that an address of the volume names. */

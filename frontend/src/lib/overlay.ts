@@ -56,3 +56,68 @@ function box(
     isOwn: registration.source === own,
   };
 }
+
+export interface Tag {
+  pid: string;
+  text: string;
+  x: number;
+  /** Of the base line of the text. */
+  y: number;
+}
+
+const LETTER = 0.62; // mean width of a letter, in heights of the text
+
+/**
+ * Returns a short name beside each box: within the picture, and where there is room not upon
+ * another name. `font` is the height of the text; all lengths are millimetres.
+ */
+export function tags(
+  boxes: readonly ZoomBox[],
+  size: { width: number; height: number },
+  font: number,
+): Tag[] {
+  const placed: Room[] = [];
+  return boxes.map((box) => {
+    const text = box.label.replace(/^Zoom (VOI-)?(.*?)( at .*)?$/, "$2");
+    const width = text.length * LETTER * font;
+    const room = (x: number, y: number): Room => {
+      const left = Math.min(Math.max(x, 0), Math.max(0, size.width - width));
+      const bottom = Math.min(Math.max(y, font), size.height - font / 4);
+      return { left, top: bottom - font, right: left + width, bottom };
+    };
+    const right = box.x + box.width - width;
+    const below = box.y + box.height + font;
+    const rooms = [
+      room(box.x, box.y - font / 4),
+      room(right, box.y - font / 4),
+      room(box.x, below),
+      room(right, below),
+      room(box.x + font / 4, box.y + font * 1.1),
+      room(right - font / 4, box.y + box.height - font / 3),
+    ];
+    const free = rooms.find((one) => !placed.some((other) => overlaps(one, other)));
+    const chosen = free ?? (rooms[0] as Room);
+    placed.push(chosen);
+    return { pid: box.pid, text, x: round(chosen.left), y: round(chosen.bottom) };
+  });
+}
+
+interface Room {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
+function overlaps(one: Room, other: Room): boolean {
+  return (
+    one.left < other.right &&
+    other.left < one.right &&
+    one.top < other.bottom &&
+    other.top < one.bottom
+  );
+}
+
+function round(value: number): number {
+  return Number(value.toFixed(2));
+}

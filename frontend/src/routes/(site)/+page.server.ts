@@ -1,7 +1,8 @@
 import type { components } from "#lib/api.d.ts";
 import { cardView } from "#lib/cards.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
-import { findSeries, ladder } from "#lib/ladder.ts";
+import { loadLadder } from "#lib/ladder.ts";
+import { loadPictures } from "#lib/pictures.ts";
 
 import type { PageServerLoad } from "./$types";
 
@@ -9,19 +10,13 @@ type Schemas = components["schemas"];
 
 export const load: PageServerLoad = async ({ fetch, locals }) => {
   const { profile } = locals;
-  const [totals, organs, overviews, finest] = await Promise.all([
+  const [totals, organs, pictures, ladder] = await Promise.all([
     orErrorPage(() => read<Schemas["Totals"]>(fetch, "/api/totals")),
     orNothing(() => read<Schemas["OrganList"]>(fetch, "/api/organs")),
-    orNothing(() =>
-      read<Schemas["SearchPage"]>(fetch, "/api/search?type=overview&sort=-date&per_page=100"),
-    ),
-    orNothing(() => findSeries(fetch)),
+    orNothing(() => loadPictures(fetch)),
+    orNothing(() => loadLadder(fetch)),
   ]);
   const widths = new Map(profile.organs.map((organ) => [organ.value, organ.width_mm]));
-  const pictures = new Map<string, string>();
-  for (const row of overviews?.rows ?? []) {
-    if (row.organ && !pictures.has(row.organ)) pictures.set(row.organ, row.pid);
-  }
   return {
     texts: profile.texts,
     tagline: profile.tagline,
@@ -36,16 +31,14 @@ export const load: PageServerLoad = async ({ fetch, locals }) => {
       voxels: totals.voxels ?? null,
     },
     newest: totals.newest.slice(0, 4).map(cardView),
-    ladder: finest ? ladder(finest) : [],
+    ladder,
     organs: (organs?.organs ?? []).map((organ) => ({
       value: organ.value,
       label: organ.label,
       datasets: organ.datasets,
       donors: organ.donors,
-      isDrawn: Boolean(widths.get(organ.value) && pictures.has(organ.value)),
-      picture: pictures.has(organ.value)
-        ? `/data/${encodeURIComponent(pictures.get(organ.value) ?? "")}/slices/y/mid?size=320`
-        : null,
+      isDrawn: Boolean(widths.get(organ.value) && pictures?.has(organ.value)),
+      picture: pictures?.get(organ.value)?.front ?? null,
     })),
   };
 };

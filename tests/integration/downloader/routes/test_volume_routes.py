@@ -56,7 +56,7 @@ def close(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
 async def test_a_plane_of_each_axis_is_drawn(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
-    levels = await online(downloader, tape)
+    levels = await online(downloader, tape, scaled=False)  # a voxel is a pixel
     for number, voxels in enumerate(levels):
         planes = {"z": voxels[7], "y": voxels[:, 7], "x": voxels[:, :, 7]}
         for axis, plane in planes.items():
@@ -70,20 +70,32 @@ async def test_a_plane_of_each_axis_is_drawn(
             assert answer.headers["slice-window"] == "0:60000"
 
 
+async def test_lengths_are_true_in_pictures_of_voxels_that_are_not_cubes(
+    downloader: DownloaderClient, tape: TapeArchive
+) -> None:
+    levels = await online(downloader, tape)  # voxels of 2 x 4 x 8 um
+    for axis, shape in {"z": (48, 128), "y": (40, 256), "x": (40, 96)}.items():
+        answer = await downloader.get("p", f"slices/{axis}/7", params={"level": 0, **WHITE})
+        assert pixels(answer.content).shape == shape
+    answer = await downloader.get("p", "slices/z/7", params={"level": 0, **WHITE})
+    voxels = np.asarray(Image.open(io.BytesIO(answer.content)).reduce((2, 1)))
+    assert np.abs(voxels.astype(int) - drawn(levels[0][7]).astype(int)).max() <= 6  # of 255
+
+
 async def test_the_finest_level_that_fits_is_drawn_at_the_place_of_the_index(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
-    levels = await online(downloader, tape)
+    await online(downloader, tape)
     answer = await downloader.get("p", "slices/z/21", params=WHITE)
     assert answer.headers["slice-level"] == "0"
-    assert close(pixels(answer.content), drawn(levels[0][21]))
+    assert pixels(answer.content).shape == (48, 128)
     answer = await downloader.get("p", "slices/z/21", params={**WHITE, "size": 40})
     assert (answer.headers["slice-level"], answer.headers["slice-index"]) == ("1", "10")
-    assert close(pixels(answer.content), drawn(levels[1][10]))
+    assert pixels(answer.content).shape == (15, 40)  # reduced
     assert answer.headers["slice-pixel-um"] == "8 16"
     answer = await downloader.get("p", "slices/z/mid", params={**WHITE, "size": 16})
     assert (answer.headers["slice-level"], answer.headers["slice-index"]) == ("1", "10")
-    assert pixels(answer.content).shape == (12, 16)  # reduced: no level has so few
+    assert pixels(answer.content).shape == (6, 16)  # reduced: no level has so few
 
 
 async def test_a_position_in_micrometres_is_the_plane_whose_centre_is_nearest(

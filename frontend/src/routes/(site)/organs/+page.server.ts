@@ -1,11 +1,21 @@
 import type { components } from "#lib/api.d.ts";
-import { orErrorPage, read } from "#lib/gateway.ts";
+import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
+
+import { loadPictures } from "#lib/pictures.ts";
 
 import type { PageServerLoad } from "./$types";
 
+type Schemas = components["schemas"];
+
 export const load: PageServerLoad = async ({ fetch }) => {
-  const list = await orErrorPage(() =>
-    read<components["schemas"]["OrganList"]>(fetch, "/api/organs"),
-  );
-  return { organs: list.organs };
+  const [list, overviews] = await Promise.all([
+    orErrorPage(() => read<Schemas["OrganList"]>(fetch, "/api/organs")),
+    orNothing(() => loadPictures(fetch)),
+  ]);
+  return {
+    organs: list.organs.map((organ) => ({
+      ...organ,
+      picture: overviews?.get(organ.value)?.thumbnail ?? null,
+    })),
+  };
 };

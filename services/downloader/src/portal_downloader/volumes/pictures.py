@@ -19,6 +19,7 @@ PNG_COMPRESSION = 1
 LOW_PERCENT, HIGH_PERCENT = 0.5, 99.5  # of the values, for a window that is not given
 MAX_SAMPLES = 2**20  # of values, for their percentiles
 BYTE_VALUES = 256
+SQUARE_TOLERANCE = 0.002  # of a side: less is not seen in a picture of 500 pixels
 
 
 def grey(plane: Plane, window: Window) -> NDArray[np.uint8]:
@@ -45,14 +46,34 @@ def encode(picture: Image.Image, kind: PictureFormat) -> bytes:
     return target.getvalue()
 
 
-def draw(plane: Plane, window: Window, size: int) -> Image.Image:
-    """Returns a picture of the plane; one that is larger than `size` is reduced."""
+def draw(plane: Plane, window: Window, size: int, pixel: tuple[float, float] | None) -> Image.Image:
+    """Returns a picture of the plane; `pixel` is the height and width of its voxels.
+
+    Lengths are true: voxels that are not square are stretched, along their longer side. A picture
+    that is larger than `size` is reduced.
+    """
     picture = Image.fromarray(grey(plane, window))
-    longest = max(picture.size)
+    columns, rows = _true_size(picture.size, pixel)
+    longest = max(columns, rows)
     if longest > size:
-        width, height = (max(1, round(n * size / longest)) for n in picture.size)
-        picture = picture.resize((width, height), Image.Resampling.BOX)
-    return picture
+        columns, rows = (max(1, round(n * size / longest)) for n in (columns, rows))
+    if (columns, rows) == picture.size:
+        return picture
+    is_smaller = columns <= picture.width and rows <= picture.height
+    how = Image.Resampling.BOX if is_smaller else Image.Resampling.BICUBIC
+    return picture.resize((columns, rows), how)
+
+
+def _true_size(voxels: tuple[int, int], pixel: tuple[float, float] | None) -> tuple[int, int]:
+    """Returns columns and rows of square pixels, each as large as the shorter side of a voxel."""
+    columns, rows = voxels
+    if pixel is None:
+        return columns, rows
+    height, width = pixel
+    side = min(height, width)
+    if max(height, width) - side < SQUARE_TOLERANCE * side:
+        return columns, rows
+    return round(columns * width / side), round(rows * height / side)
 
 
 def thumbnail(

@@ -33,8 +33,8 @@ class Drawing:
         plane = self.chosen.plane
         facts = [
             self.description.pid, self.description.version, plane.level.folder, plane.axis,
-            plane.index, self.window.low, self.window.high, self.format, self.size, self.square,
-            self.chosen.files.digest,
+            plane.index, plane.pixel_um, self.window.low, self.window.high, self.format, self.size,
+            self.square, self.chosen.files.digest,
         ]  # fmt: skip
         return f'"slice-{hashlib.sha256(json.dumps(facts).encode()).hexdigest()}"'
 
@@ -74,11 +74,8 @@ class Renderer:
 
         chosen = drawing.chosen
         plane = self._reader.read(drawing.description, chosen.plane, chosen.files)
-        if drawing.square:
-            pixel = chosen.plane.pixel_um
-            picture = pictures.thumbnail(plane, drawing.window, drawing.size, pixel)
-        else:
-            picture = pictures.draw(plane, drawing.window, drawing.size)
+        draw = pictures.thumbnail if drawing.square else pictures.draw
+        picture = draw(plane, drawing.window, drawing.size, chosen.plane.pixel_um)
         return pictures.encode(picture, drawing.format)
 
     async def window(self, description: Description) -> WindowSource:

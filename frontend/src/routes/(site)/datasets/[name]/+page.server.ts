@@ -14,6 +14,8 @@ import type { PageServerLoad } from "./$types";
 
 type Schemas = components["schemas"];
 
+const SHOWN = 4; // of datasets that are related from afar
+
 export const load: PageServerLoad = async ({ params, url, fetch, locals, setHeaders }) => {
   const path = `/api/records/${encodeURIComponent(params.name)}`;
   const record = await orErrorPage(() => read<Schemas["RecordView"]>(fetch, path));
@@ -34,7 +36,7 @@ export const load: PageServerLoad = async ({ params, url, fetch, locals, setHead
     card: record.card ? cardView(record.card) : null,
     volume: view,
     positions: view ? readPositions(view, url.searchParams) : null,
-    levels: volume ? levelViews(volume, sights) : [],
+    levels: volume ? levelViews(volume, sights, record.card?.voxel_um ?? null) : [],
     zarr: volume ? { url: volume.url, version: volume.ome_zarr_version } : null,
     place: overlay ? await loadPlace(fetch, record, overlay) : null,
     citations,
@@ -44,8 +46,8 @@ export const load: PageServerLoad = async ({ params, url, fetch, locals, setHead
       overview: record.relations.overview ? cardView(record.relations.overview) : null,
       zooms: record.relations.zooms.map(cardView),
       siblings: record.relations.siblings.map(cardView),
-      donor: record.relations.same_donor.map(cardView),
-      similar: record.relations.similar.map(cardView),
+      donor: record.relations.same_donor.slice(0, SHOWN).map(cardView),
+      similar: record.relations.similar.slice(0, SHOWN).map(cardView),
     },
   };
 };

@@ -24,7 +24,11 @@ export const load: PageServerLoad = async ({ params, url, fetch, locals }) => {
   );
   const view = volume ? volumeView(volume) : null;
   const levels = volume
-    ? levelViews(volume, organSights(locals.profile, record.card?.organ ?? null))
+    ? levelViews(
+        volume,
+        organSights(locals.profile, record.card?.organ ?? null),
+        record.card?.voxel_um ?? null,
+      )
     : [];
   const extent = view
     ? { x: view.axes.x.um / 1000, y: view.axes.y.um / 1000, z: view.axes.z.um / 1000 }

@@ -1,6 +1,7 @@
 import { error } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
+import { formatNumber, formatVoxel } from "#lib/formats.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
 import { loadPlace } from "#lib/place.ts";
 import { groupSeries } from "#lib/series.ts";
@@ -20,6 +21,9 @@ export const load: PageServerLoad = async ({ params, fetch, locals }) => {
   const found = await orErrorPage(() => read<Schemas["SearchPage"]>(fetch, `/api/search?${query}`));
   if (found.total === 0) error(404, "There are no open data of this organ of this donor.");
   const series = groupSeries(found.rows);
+  const donor = await orNothing(() =>
+    read<Schemas["DonorView"]>(fetch, `/api/donors/${encodeURIComponent(params.donor)}`),
+  );
   const groups = await Promise.all(
     series.map(async (one) => {
       const path = one.overview ? encodeURIComponent(one.overview.pid) : null;
@@ -30,7 +34,7 @@ export const load: PageServerLoad = async ({ params, fetch, locals }) => {
           ])
         : [null, null];
       const place = record && overlay ? await loadPlace(fetch, record, overlay) : null;
-      return { title: one.title, cards: one.cards, place };
+      return { title: one.title, cards: one.cards, place, documents: record?.documents ?? [] };
     }),
   );
   const label = locals.profile.organs.find((organ) => organ.value === params.organ);
@@ -42,6 +46,22 @@ export const load: PageServerLoad = async ({ params, fetch, locals }) => {
       plural: label?.plural ?? null,
     },
     total: found.total,
+    sums: {
+      overviews: found.rows.filter((row) => row.type === "overview").length,
+      bytes: found.rows.reduce((sum, row) => sum + (row.full_bytes ?? row.bytes ?? 0), 0),
+      voxels: voxelRange(found.rows.flatMap((row) => (row.voxel_um ? [row.voxel_um] : []))),
+    },
+    finest: found.rows.find((row) => row.type === "overview")?.page ?? null,
+    exports: found.exports,
+    collection: groups.flatMap((group) => group.documents)[0] ?? null,
+    others: (donor?.by_organ ?? []).filter((one) => one.value !== params.organ),
     groups,
   };
 };
+
+/** Returns the smallest and the largest voxel size in words; null if none is recorded. */
+function voxelRange(sizes: readonly number[]): string | null {
+  if (!sizes.length) return null;
+  const [low, high] = [Math.min(...sizes), Math.max(...sizes)];
+  return low === high ? formatVoxel(low) : `${formatNumber(low)} to ${formatVoxel(high)}`;
+}
