@@ -1753,7 +1753,7 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description datacite-json, datacite-xml, json-ld, csl-json, bibtex, ris, text, or the name of a CSL style */
+                    /** @description json-ld, datacite-json, datacite-xml, csl-json, bibtex, ris, turtle, cff, ro-crate, croissant, text, or the name of a CSL style */
                     format?: string;
                     /** @description Style of a text, from citationstyles.org; default apa */
                     style?: string;
@@ -1775,13 +1775,14 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        "application/ld+json": string;
                         "application/vnd.datacite.datacite+json": string;
                         "application/vnd.datacite.datacite+xml": string;
-                        "application/ld+json": string;
-                        "application/vnd.schemaorg.ld+json": string;
                         "application/vnd.citationstyles.csl+json": string;
                         "application/x-bibtex": string;
                         "application/x-research-info-systems": string;
+                        "text/turtle": string;
+                        "application/yaml": string;
                         "text/x-bibliography": string;
                     };
                 };
@@ -1805,6 +1806,26 @@ export interface paths {
                 };
             };
         };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/records/{pid}/citations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Citations
+         * @description Show the citations of the record in the usual styles, as BibTeX and as RIS.
+         */
+        get: operations["show_citations_api_records__pid__citations_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2820,13 +2841,14 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        "application/ld+json": string;
                         "application/vnd.datacite.datacite+json": string;
                         "application/vnd.datacite.datacite+xml": string;
-                        "application/ld+json": string;
-                        "application/vnd.schemaorg.ld+json": string;
                         "application/vnd.citationstyles.csl+json": string;
                         "application/x-bibtex": string;
                         "application/x-research-info-systems": string;
+                        "text/turtle": string;
+                        "application/yaml": string;
                         "text/x-bibliography": string;
                         "application/json": unknown;
                     };
@@ -3007,6 +3029,22 @@ export interface components {
             /** Value */
             value: string;
         };
+        /** Citation */
+        Citation: {
+            /** Id */
+            id: string;
+            /** Label */
+            label: string;
+            /** Text */
+            text: string;
+            /** Is Code */
+            is_code: boolean;
+        };
+        /** CitationList */
+        CitationList: {
+            /** Citations */
+            citations: components["schemas"]["Citation"][];
+        };
         /**
          * CitationView
          * @description How to cite the whole collection.
@@ -3149,6 +3187,90 @@ export interface components {
              * @default []
              */
             commands: components["schemas"]["Command"][];
+        };
+        /**
+         * DownloadView
+         * @description A download as its requester sees it. Times are ISO 8601 with a zone.
+         */
+        DownloadView: {
+            /** Id */
+            id: string;
+            /** Pid */
+            pid: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "ARCHIVED" | "RESTORING" | "ONLINE" | "FAILED" | "CANCELLED";
+            /** Done */
+            done: boolean;
+            /** Files */
+            files: number;
+            /** Files Online */
+            files_online: number;
+            /** Files Failed */
+            files_failed: number;
+            /** Bytes */
+            bytes: number;
+            /** Bytes Online */
+            bytes_online: number;
+            /**
+             * Files Expired
+             * @description Files that were ready and are on tape again
+             */
+            files_expired: number;
+            /**
+             * Result
+             * @description Null until it has ended
+             */
+            result: ("complete" | "partial" | "failed" | "cancelled") | null;
+            /**
+             * Reason
+             * @description Why it failed
+             */
+            reason: string | null;
+            /**
+             * Waits For
+             * @description What it waits for at the moment
+             */
+            waits_for: string | null;
+            /**
+             * Place
+             * @description Place in the queue of the tape archive, from 1
+             */
+            place: number | null;
+            /**
+             * Seconds Left
+             * @description Expected; null if it is not known
+             */
+            seconds_left: number | null;
+            /**
+             * Notices
+             * @description Outcome of each notice: email, webhook
+             */
+            notices: {
+                [key: string]: string;
+            };
+            /** Expected */
+            expected: string | null;
+            /** Created */
+            created: string;
+            /** Updated */
+            updated: string;
+            /**
+             * Self
+             * @description Address of this download
+             */
+            self: string;
+            /** Events */
+            events: string;
+            /**
+             * Data
+             * @description Address of the files
+             */
+            data: string;
+            /** Listing */
+            listing: string;
         };
         /**
          * Drop
@@ -3318,6 +3440,8 @@ export interface components {
             label: string;
             /** Media Type */
             media_type: string;
+            /** Profile */
+            profile?: string | null;
             /** Href */
             href: string;
         };
@@ -4241,6 +4365,57 @@ export interface components {
             label: string;
         };
         /**
+         * StagedDataset
+         * @description Files of a dataset that are being recalled; numbers are those of the largest request.
+         */
+        StagedDataset: {
+            /** Pid */
+            pid: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "ARCHIVED" | "RESTORING" | "ONLINE" | "FAILED" | "CANCELLED";
+            /**
+             * Requests
+             * @default 0
+             */
+            requests: number;
+            /** Since */
+            since: string;
+            /**
+             * Files
+             * @default 0
+             */
+            files: number;
+            /**
+             * Files Online
+             * @default 0
+             */
+            files_online: number;
+            /**
+             * Bytes
+             * @default 0
+             */
+            bytes: number;
+            /**
+             * Bytes Online
+             * @default 0
+             */
+            bytes_online: number;
+            /** Seconds Left */
+            seconds_left?: number | null;
+            /** Data */
+            data: string;
+        };
+        /** StagingList */
+        StagingList: {
+            /** Datasets */
+            datasets: components["schemas"]["StagedDataset"][];
+            /** Downloads */
+            downloads: number;
+        };
+        /**
          * Suggestions
          * @description Suggestions for a typed text; the values are popular ones if it is empty.
          */
@@ -4762,7 +4937,59 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["DownloadView"];
+                };
+            };
+            /** @description The download of a form, which leads to its page */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A parameter is not valid: `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such public record */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The record was withdrawn: the answer has its public part */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A limit of one reader; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search engine or the database cannot be reached */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4784,11 +5011,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["DownloadView"];
                 };
             };
             /** @description A parameter is not valid */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such public record */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4815,11 +5051,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["DownloadView"];
                 };
             };
             /** @description A parameter is not valid */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such public record */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4840,17 +5085,42 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description An event for each change, with the download as JSON */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "text/event-stream": string;
                 };
+            };
+            /** @description It has ended, and the client has its last event */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A parameter is not valid */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such public record */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A limit of one reader; `Retry-After` says when to try again */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5028,6 +5298,65 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RecordView"];
+                };
+            };
+            /** @description A parameter is not valid: `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such public record */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The record was withdrawn: the answer has its public part */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search engine or the database cannot be reached */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_citations_api_records__pid__citations_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Pid, DOI or name of a dataset or document */
+                pid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CitationList"];
                 };
             };
             /** @description A parameter is not valid: `field` names it */
@@ -5393,7 +5722,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
                     "text/plain": string;
                 };
             };
@@ -5666,7 +5994,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["StagingList"];
                 };
             };
         };

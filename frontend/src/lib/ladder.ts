@@ -62,16 +62,24 @@ function zoomStep(card: Card, box: ZoomBox): Step {
   };
 }
 
-/** Returns a zoom and a finer one whose middle lies in it; the first alone if there is no such. */
+/**
+ * Returns a zoom and a finer one whose middle lies in it, as high in the organ as there is one: the
+ * caption stands below. The coarsest zoom alone if there is no such pair.
+ */
 function nested(steps: readonly Step[]): Step[] | null {
-  const coarse = [...steps].sort((a, b) => b.voxelUm - a.voxelUm);
-  for (const outer of coarse) {
-    const inner = coarse.find((one) => {
-      const [x, y] = [one.x + one.width / 2 - outer.x, one.y + one.height / 2 - outer.y];
-      const isInside = x > 0 && x < outer.width && y > 0 && y < outer.height;
-      return one.voxelUm < outer.voxelUm / 1.5 && isInside;
-    });
-    if (inner) return [outer, inner];
-  }
-  return coarse[0] ? [coarse[0]] : null;
+  const pairs = steps.flatMap((outer) =>
+    steps
+      .filter((one) => one.voxelUm < outer.voxelUm / 1.5 && holdsMiddle(outer, one))
+      .map((inner) => [outer, inner]),
+  );
+  const middle = (pair: Step[]): number => (pair[0]?.y ?? 0) + (pair[0]?.height ?? 0) / 2;
+  const [highest] = pairs.sort((a, b) => middle(a) - middle(b));
+  if (highest) return highest;
+  const coarsest = [...steps].sort((a, b) => b.voxelUm - a.voxelUm)[0];
+  return coarsest ? [coarsest] : null;
+}
+
+function holdsMiddle(outer: Step, one: Step): boolean {
+  const [x, y] = [one.x + one.width / 2 - outer.x, one.y + one.height / 2 - outer.y];
+  return x > 0 && x < outer.width && y > 0 && y < outer.height;
 }

@@ -28,7 +28,9 @@ export async function answerMachine(request: Request, url: URL): Promise<Respons
     if (problem instanceof GatewayError) return null; // the page says what is wrong
     throw problem;
   }
-  const formats = new Map(record.formats.map((one) => [one.media_type, one.href]));
+  const formats = new Map(
+    record.formats.filter((one) => !one.profile).map((one) => [one.media_type, one.href]),
+  );
   const chosen = negotiate(accept, [...formats.keys(), JSON_TYPE]);
   if (chosen === "text/html") return null;
   if (chosen === null) {

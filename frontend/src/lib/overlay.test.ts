@@ -15,10 +15,16 @@ const box = (pid: string, x: number, y: number): ZoomBox => ({
 });
 
 test("names of zooms are short and do not lie upon one another", () => {
-  const [first, second] = tags([box("VOI-01", 10, 10), box("VOI-02", 11, 10.5)], { width: 80, height: 100 }, 4);
+  const [first, second] = tags(
+    [box("VOI-01", 10, 10), box("VOI-02", 11, 10.5)],
+    { width: 80, height: 100 },
+    4,
+  );
   assert.equal(first?.text, "01");
   assert.notDeepEqual([first?.x, first?.y], [second?.x, second?.y]);
-  assert.ok(Math.abs((first?.y ?? 0) - (second?.y ?? 0)) >= 4 || (second?.x ?? 0) - (first?.x ?? 0) > 4);
+  assert.ok(
+    Math.abs((first?.y ?? 0) - (second?.y ?? 0)) >= 4 || (second?.x ?? 0) - (first?.x ?? 0) > 4,
+  );
 });
 
 test("a name stays within the picture", () => {

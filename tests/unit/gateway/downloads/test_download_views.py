@@ -17,7 +17,7 @@ ROW: dict[str, Any] = {
 
 
 def view(**changes: Any) -> dict[str, Any]:
-    return download_view(Download.from_row({**ROW, **changes}))
+    return download_view(Download.from_row({**ROW, **changes})).as_json()
 
 
 def test_the_reason_to_wait_is_shown_until_the_download_has_ended() -> None:

@@ -48,12 +48,12 @@ def test_a_mail_of_a_partial_download_has_counts_and_the_reason() -> None:
     ],
 )
 def test_each_outcome_has_a_result(more: dict[str, Any], expected: str | None) -> None:
-    view = download_view(download(**more))
+    view = download_view(download(**more)).as_json()
     assert (view["result"], view["listing"]) == (expected, "/data/a%2Fb/?request=r1")
 
 
 def test_the_requester_sees_what_became_of_each_notice_and_no_address() -> None:
     addresses = {"email": "x@example.org", "webhook": "https://hook.example/"}
-    reported = download_view(download(notify=addresses, notices={"webhook": "failed: x"}))
+    reported = download_view(download(notify=addresses, notices={"webhook": "failed: x"})).as_json()
     assert reported["notices"] == {"email": "pending", "webhook": "failed: x"}
     assert "example" not in str(reported)

@@ -40,6 +40,7 @@ def csl_json(cited: CitedRecord) -> dict[str, Any]:
         "keyword": ", ".join(cited.keywords) or None,
         "language": cited.metadata.get("language"),
         "license": rights[0].get("rightsUri", rights[0]["rights"]) if rights else None,
+        "dimensions": _bytes(cited),
     }
     return {name: value for name, value in made.items() if value not in (None, [])}
 
@@ -64,6 +65,7 @@ def bibtex(cited: CitedRecord) -> str:
         "keywords": _escaped(", ".join(cited.keywords)),
         "language": _escaped(cited.metadata.get("language") or ""),
         "copyright": _escaped(rights[0]["rights"]) if rights else None,
+        "note": _bytes(cited),
         "abstract": _escaped(cited.abstract or ""),
     }
     key = re.sub(r"[^A-Za-z0-9._:/-]+", "-", cited.doi or cited.pid)
@@ -87,8 +89,14 @@ def _escaped(text: str) -> str:
     return " ".join(text.split()).translate(_BIBTEX)
 
 
+def _bytes(cited: CitedRecord) -> str | None:
+    """Returns the size of all files in words."""
+    return None if cited.bytes is None else f"{cited.bytes} bytes"
+
+
 def ris(cited: CitedRecord) -> str:
     """Returns one entry."""
+    rights = cited.items("rightsList")
     kind = "DATA" if cited.level == "dataset" else "AGGR"
     rows = [("TY", kind), ("T1", cited.title)]
     rows += [("AU", str(c["name"])) for c in cited.items("creators")]
@@ -98,6 +106,8 @@ def ris(cited: CitedRecord) -> str:
         ("DO", cited.doi or ""),
         ("UR", cited.address),
         ("ET", str(cited.metadata.get("version") or "")),
+        ("C1", f"Licence: {rights[0]['rights']}" if rights else ""),
+        ("N1", _bytes(cited) or ""),
         ("AB", cited.abstract or ""),
         ("LA", str(cited.metadata.get("language") or "")),
     ]

@@ -33,6 +33,8 @@ class CitedRecord:
     measured: tuple[Measured, ...] = ()
     catalog: tuple[str, str] | None = None  # name and address of the portal
     bytes: int | None = None  # of all files
+    file_count: int = 0
+    instrument: str | None = None
     on_tape: bool = False  # files have to be requested
 
     @property

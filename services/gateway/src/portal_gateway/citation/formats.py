@@ -6,15 +6,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from portal_gateway.citation import bibtex_ris, json_ld, styles
+from portal_gateway.citation.cff import cff
 from portal_gateway.citation.cited_record import CitedRecord
+from portal_gateway.citation.croissant import croissant
+from portal_gateway.citation.ro_crate import ro_crate
+from portal_gateway.citation.turtle import turtle
 from portal_gateway.errors import NotAcceptable
 
 
 @dataclass(frozen=True)
 class Format:
     name: str
+    label: str
     media_type: str
     write: Callable[[CitedRecord], str]
+    profile: str | None = None  # what the media type does not say
+    needs_doi: bool = False
+
+    @property
+    def content_type(self) -> str:
+        """Returns the media type with its profile."""
+        return f'{self.media_type};profile="{self.profile}"' if self.profile else self.media_type
 
 
 def _json(value: Any) -> str:
@@ -42,23 +54,55 @@ def datacite_xml(cited: CitedRecord) -> str:
 TEXT = "text/x-bibliography"
 FORMATS = (
     Format(
+        "json-ld",
+        "schema.org (JSON-LD)",
+        "application/ld+json",
+        lambda c: _json(json_ld.json_ld(c)),
+    ),
+    Format(
         "datacite-json",
+        "DataCite (JSON)",
         "application/vnd.datacite.datacite+json",
         lambda c: _json(datacite_json(c)),
     ),
-    Format("datacite-xml", "application/vnd.datacite.datacite+xml", datacite_xml),
-    Format("json-ld", "application/ld+json", lambda c: _json(json_ld.json_ld(c))),
-    Format("json-ld", "application/vnd.schemaorg.ld+json", lambda c: _json(json_ld.json_ld(c))),
+    Format(
+        "datacite-xml",
+        "DataCite (XML)",
+        "application/vnd.datacite.datacite+xml",
+        datacite_xml,
+        needs_doi=True,
+    ),
     Format(
         "csl-json",
+        "CSL JSON",
         "application/vnd.citationstyles.csl+json",
         lambda c: _json(bibtex_ris.csl_json(c)),
     ),
-    Format("bibtex", "application/x-bibtex", bibtex_ris.bibtex),
-    Format("ris", "application/x-research-info-systems", bibtex_ris.ris),
+    Format("bibtex", "BibTeX", "application/x-bibtex", bibtex_ris.bibtex),
+    Format("ris", "RIS", "application/x-research-info-systems", bibtex_ris.ris),
+    Format("turtle", "RDF (Turtle)", "text/turtle", lambda c: turtle(json_ld.json_ld(c))),
+    Format("cff", "CITATION.cff", "application/yaml", cff),
+    Format(
+        "ro-crate",
+        "RO-Crate",
+        "application/ld+json",
+        lambda c: _json(ro_crate(c)),
+        profile="https://w3id.org/ro/crate",
+    ),
+    Format(
+        "croissant",
+        "Croissant",
+        "application/ld+json",
+        lambda c: _json(croissant(c, text(c, styles.DEFAULT, "en-US").strip())),
+        profile="http://mlcommons.org/croissant/1.0",
+    ),
 )
-BY_NAME = {f.name: f for f in reversed(FORMATS)}
-NAMES = (*dict.fromkeys(f.name for f in FORMATS), "text")
+BY_NAME = {f.name: f for f in FORMATS}
+NAMES = (*BY_NAME, "text")
+# By what a reader accepts; formats with a profile have addresses only.
+BY_MEDIA_TYPE = {f.media_type: f for f in FORMATS if not f.profile} | {
+    "application/vnd.schemaorg.ld+json": BY_NAME["json-ld"]
+}
 
 
 def text(cited: CitedRecord, style: str, locale: str) -> str:

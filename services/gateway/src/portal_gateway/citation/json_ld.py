@@ -16,7 +16,7 @@ _LINKS = {"IsPartOf": "isPartOf", "HasPart": "hasPart", "IsDerivedFrom": "isBase
 
 def json_ld(cited: CitedRecord) -> dict[str, Any]:
     """Returns a Dataset, or a Collection for a document."""
-    rights, size = cited.items("rightsList"), _size(cited)
+    rights = cited.items("rightsList")
     terms = [s for s in cited.items("subjects") if s.get("valueUri")]
     made: dict[str, Any] = {
         "@context": "https://schema.org/",
@@ -43,7 +43,7 @@ def json_ld(cited: CitedRecord) -> dict[str, Any]:
         "includedInDataCatalog": _catalog(cited),
         "about": [_term(s) for s in terms if s["subjectScheme"] != "PaNET"],
         "measurementTechnique": [_term(s) for s in terms if s["subjectScheme"] == "PaNET"],
-        "size": size,
+        "size": _size(cited),
         "spatialCoverage": [_place(p) for p in cited.items("geoLocations")],
         "funding": [_grant(f) for f in cited.items("fundingReferences")],
         "distribution": [_download(cited, f) for f in cited.files],
@@ -131,9 +131,16 @@ def _related(cited: CitedRecord) -> dict[str, list[dict[str, str]]]:
     return found
 
 
-def _size(cited: CitedRecord) -> str | None:
-    sizes: Any = cited.metadata.get("sizes") or []
-    return str(sizes[0]) if sizes else None
+def _size(cited: CitedRecord) -> dict[str, Any] | None:
+    """Returns the bytes of all files; AD is the byte of UN/CEFACT."""
+    if cited.bytes is None:
+        return None
+    return {
+        "@type": "QuantitativeValue",
+        "value": cited.bytes,
+        "unitCode": "AD",
+        "unitText": "bytes",
+    }
 
 
 def _download(cited: CitedRecord, file: Part) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class CitedRecordLoader:
             data_url=f"{self._site_url.rstrip('/')}/data/{record.pid}",
             measured=_measured(record),
             catalog=(profiles.load(record.profile).title, f"{self._site_url.rstrip('/')}/"),
-            bytes=record.files.bytes or None if isinstance(record, Dataset) else None,
+            **_contents(record),
             on_tape=row.get("availability") in TAPE,
         )
 
@@ -86,6 +86,17 @@ class CitedRecordLoader:
             resource_types=profiles.load(record.profile).doi.resource_types,
             own_doi=own,
         )
+
+
+def _contents(record: Dataset | Document) -> dict[str, Any]:
+    """Returns bytes, number of files and instrument of a dataset."""
+    if not isinstance(record, Dataset):
+        return {}
+    return {
+        "bytes": (record.size if record.size is not None else record.files.bytes) or None,
+        "file_count": record.files.count,
+        "instrument": record.instrument.name if record.instrument else None,
+    }
 
 
 def _measured(record: Dataset | Document) -> tuple[Measured, ...]:

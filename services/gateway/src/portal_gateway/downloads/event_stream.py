@@ -23,7 +23,7 @@ EVENT_NAMES = {"ONLINE": "ready", "FAILED": "failed"}
 def encode_event(download: Download) -> bytes:
     """Returns one event. Its id is the version, so that a reconnecting client gets it once."""
     name = EVENT_NAMES.get(download.state, "progress") if download.done else "progress"
-    data = json.dumps(download_view(download))
+    data = json.dumps(download_view(download).as_json())
     return format_sse_event(data_str=data, event=name, id=str(download.version))
 
 

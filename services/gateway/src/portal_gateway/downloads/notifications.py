@@ -125,7 +125,7 @@ class Notifier:
             server.send_message(mail)
 
     async def _call_webhook(self, download: Download, url: str) -> None:
-        await self._webhooks.call(url, download_view(download))
+        await self._webhooks.call(url, download_view(download).as_json())
 
 
 def _public_reason(error: Exception) -> str:
@@ -144,7 +144,7 @@ def build_message(download: Download, address: str, settings: GatewaySettings) -
     mail["From"], mail["To"] = settings.smtp_from, address
     mail["Subject"] = f"Your download of {download.pid} {outcome}"
     mail["Auto-Submitted"] = "auto-generated"
-    path = download_view(download)["data"] if is_complete else listing_path(download)
+    path = download_view(download).data if is_complete else listing_path(download)
     link = f"{settings.site_url}{path}"
     if is_complete:
         text = (

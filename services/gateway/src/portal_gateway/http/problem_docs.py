@@ -7,6 +7,7 @@ _DESCRIPTIONS = {
     400: "A parameter is not valid: `field` names it",
     404: "There is no such public record",
     410: "The record was withdrawn: the answer has its public part",
+    429: "A limit of one reader; `Retry-After` says when to try again",
     503: "The search engine or the database cannot be reached",
 }
 

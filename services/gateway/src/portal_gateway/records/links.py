@@ -8,6 +8,7 @@ from portal_shared.contracts.file_urls import data_path, folder_name
 from portal_shared.contracts.identifiers import bare_doi, doi_url, is_doi
 from portal_shared.contracts.records import Dataset, Document, RelatedItem
 
+from portal_gateway.citation.formats import FORMATS
 from portal_gateway.records.models import (
     Command,
     DownloadLinks,
@@ -22,15 +23,6 @@ CITED_BY = frozenset(("IsCitedBy", "IsReferencedBy"))
 PAPERS = frozenset(
     ("IsDocumentedBy", "IsDescribedBy", "IsSupplementTo", "Cites", "References", "IsPublishedIn")
 )
-FORMATS = (  # name of the citation format, label, media type
-    ("json-ld", "schema.org (JSON-LD)", "application/ld+json"),
-    ("datacite-json", "DataCite (JSON)", "application/vnd.datacite.datacite+json"),
-    ("datacite-xml", "DataCite (XML)", "application/vnd.datacite.datacite+xml"),
-    ("csl-json", "CSL JSON", "application/vnd.citationstyles.csl+json"),
-    ("bibtex", "BibTeX", "application/x-bibtex"),
-    ("ris", "RIS", "application/x-research-info-systems"),
-)
-NEEDS_DOI = frozenset(("datacite-xml",))
 
 
 def record_path(pid: str) -> str:
@@ -40,13 +32,14 @@ def record_path(pid: str) -> str:
 def formats(pid: str, doi: str | None) -> list[FormatLink]:
     return [
         FormatLink(
-            name=name,
-            label=label,
-            media_type=media_type,
-            href=_format_path(pid, name),
+            name=one.name,
+            label=one.label,
+            media_type=one.media_type,
+            profile=one.profile,
+            href=_format_path(pid, one.name),
         )
-        for name, label, media_type in FORMATS
-        if doi or name not in NEEDS_DOI
+        for one in FORMATS
+        if doi or not one.needs_doi
     ]
 
 

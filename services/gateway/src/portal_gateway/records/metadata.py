@@ -10,12 +10,13 @@ from portal_gateway.labels.fields import OTHER_GROUP, FieldTable, SiteField, wri
 from portal_gateway.records.models import FieldGroup, FieldValue
 
 Value = str | float | int
+NOTHING = frozenset(("n/a", "none recorded", "not recorded"))
 
 
 def groups(table: FieldTable, record: Dataset | Document) -> list[FieldGroup]:
     """Returns the groups that have a value or a field that is not recorded."""
     rows: dict[str, list[tuple[Value, str | None]]] = _own_values(record)
-    for parameter in record.parameters:
+    for parameter in filter(_says_something, record.parameters):
         rows.setdefault(parameter.name, []).append((parameter.value, parameter.unit))
     known = (table.by_name.get(name) or _unknown(name) for name in rows)
     fields = [field for field in known if not field.text.hidden]
@@ -37,7 +38,7 @@ def parameter_groups(
 ) -> list[FieldGroup]:
     """Returns one group of fields, of parameters from several records."""
     rows: dict[str, list[tuple[Value, str | None]]] = {}
-    for one in parameters:
+    for one in filter(_says_something, parameters):
         rows.setdefault(one.name, []).append((one.value, one.unit))
     group = next(g for g in table.groups if g.name == name)
     listed = [f for f in map(table.by_name.get, rows) if f is not None and f.group == name]
@@ -45,6 +46,12 @@ def parameter_groups(
     values = [_value(table, f, *row) for f in listed for row in rows[f.name]]
     missing = _not_recorded(table, group.fields, rows)
     return [FieldGroup(group=name, label=group.label, fields=values, not_recorded=missing)]
+
+
+def _says_something(parameter: Parameter) -> bool:
+    """Returns whether a value is more than a word for "not recorded"."""
+    value = parameter.value
+    return not isinstance(value, str) or value.strip().casefold() not in NOTHING
 
 
 def _own_values(record: Dataset | Document) -> dict[str, list[tuple[Value, str | None]]]:

@@ -125,6 +125,7 @@ class FormatLink(BaseModel):
     name: str
     label: str
     media_type: str
+    profile: str | None = None  # what the media type does not say
     href: str
 
 

@@ -78,7 +78,7 @@ def typed_links(
             rel="describedby",
             href=f"{site_url}{one.href}",
             type=one.media_type,
-            profile=PROFILES.get(one.name),
+            profile=one.profile or PROFILES.get(one.name),
         )
         for one in formats
     ]

@@ -14,10 +14,11 @@ from starlette.routing import Route
 from portal_gateway.catalogue import Catalogue
 from portal_gateway.citation import styles
 from portal_gateway.citation.cited_record import CitedRecord
-from portal_gateway.citation.formats import BY_NAME, FORMATS, NAMES, TEXT, Format, text
+from portal_gateway.citation.formats import BY_MEDIA_TYPE, BY_NAME, NAMES, TEXT, Format, text
 from portal_gateway.citation.loader import CitedRecordLoader
 from portal_gateway.errors import MODEL_NOT_FOUND, BadRequest, NotAcceptable, ResourceNotFound
 from portal_gateway.http import pages, responses
+from portal_gateway.records import signposting
 
 _PARAMETER = re.compile(r"text/x-bibliography\s*;([^,]*)", re.IGNORECASE)
 PAGE, PLAIN = "text/html", "application/json"
@@ -48,7 +49,7 @@ class CitationRoutes:
             return JSONResponse(choice, HTTPStatus.MULTIPLE_CHOICES, headers={"vary": "Accept"})
         cited = await self.records.load(*found[0])
         if wanted != TEXT:
-            return _formatted(request, cited, next(f for f in FORMATS if f.media_type == wanted))
+            return await _formatted(request, cited, BY_MEDIA_TYPE[wanted])
         style, locale = _style(request)
         try:
             return await _text(request, cited, style, locale)
@@ -58,8 +59,8 @@ class CitationRoutes:
     async def cite(self, request: Request) -> Response:
         """Returns a citation in the format of the parameter `format`.
 
-        It is one of datacite-json, datacite-xml, json-ld, csl-json, bibtex, ris, text, or the name
-        of a citation style. `style` and `locale` apply to text.
+        It is the name of a format, `text`, or the name of a citation style. `style` and `locale`
+        apply to text.
         """
         query, pid = request.query_params, request.path_params["pid"]
         name = query.get("format", "text")
@@ -70,7 +71,7 @@ class CitationRoutes:
             )
         cited = await self._load_cited(pid)
         if name in BY_NAME:
-            return _formatted(request, cited, BY_NAME[name])
+            return await _formatted(request, cited, BY_NAME[name])
         style = query.get("style", styles.DEFAULT) if name == "text" else name
         try:
             return await _text(request, cited, style, query.get("locale", "en-US"))
@@ -89,7 +90,7 @@ class CitationRoutes:
 
 def _negotiate(request: Request) -> str:
     """Returns the media type with the highest quality; among equal ones, the first of ours."""
-    offered = [PLAIN, PAGE, *(f.media_type for f in FORMATS), TEXT]
+    offered = [PLAIN, PAGE, *BY_MEDIA_TYPE, TEXT]
     if not request.headers.get("accept"):
         return PLAIN
     best = max(offered, key=lambda kind: responses.accept_quality(request, *kind.split("/", 1)))
@@ -121,21 +122,19 @@ def _resolution(
     records = _record_views(found)
     if not page:
         return responses.json_response(request, {"doi": doi, "records": records})
+    path = pages.choice_path(doi)
     if len(found) == 1:
         path = pages.landing_path(records[0]["level"], records[0]["pid"])
-        return RedirectResponse(path, HTTPStatus.FOUND, headers={"vary": "Accept"})
+    return RedirectResponse(path, HTTPStatus.FOUND, headers={"vary": "Accept"})
+
+
+async def _formatted(request: Request, cited: CitedRecord, wanted: Format) -> Response:
+    content = (await asyncio.to_thread(wanted.write, cited)).encode()
     return responses.content_response(
         request,
-        pages.choice_page(doi, records).encode(),
-        media_type=pages.HTML,
-        headers=pages.HEADERS,
-    )
-
-
-def _formatted(request: Request, cited: CitedRecord, wanted: Format) -> Response:
-    content = wanted.write(cited).encode()
-    return responses.content_response(
-        request, content, media_type=f"{wanted.media_type}; charset=utf-8"
+        content,
+        media_type=f"{wanted.content_type}; charset=utf-8",
+        headers={"link": signposting.describes(cited.url)},
     )
 
 

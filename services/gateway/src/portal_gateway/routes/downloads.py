@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from portal_shared.service.app import Service
 
 from portal_gateway.catalogue import Catalogue
@@ -19,11 +19,16 @@ from portal_gateway.downloads.request import (
     parse_idempotency_key,
     parse_request,
 )
-from portal_gateway.downloads.views import download_view, staging_view
+from portal_gateway.downloads.views import (
+    DownloadView,
+    StagingList,
+    download_view,
+    staging_view,
+)
 from portal_gateway.downloads.watch import StreamLimits
 from portal_gateway.downloads.webhooks import Webhooks
-from portal_gateway.http import pages
 from portal_gateway.http.data_proxy import DataProxy
+from portal_gateway.http.problem_docs import problems
 from portal_gateway.settings import GatewaySettings
 
 MAX_STAGING = 1000  # downloads that /api/staging lists
@@ -97,6 +102,11 @@ async def _requester(request: Request) -> str:
     "/api/downloads",
     status_code=202,
     tags=["downloads"],
+    response_model=DownloadView,
+    responses={
+        303: {"description": "The download of a form, which leads to its page"},
+        **problems(400, 404, 410, 429, 503),
+    },
     openapi_extra={"requestBody": REQUEST_BODY},
 )
 async def create_download(request: Request) -> Response:
@@ -116,13 +126,11 @@ async def create_download(request: Request) -> Response:
     creator: DownloadCreator = request.app.state.download_creator
     view = download_view(await creator.create(parsed, key, await _requester(request)))
     if is_form:
-        return Response(
-            status_code=303, headers={"Location": f"/downloads/{view['id']}", **NO_STORE}
-        )
-    return JSONResponse(view, 202, {"Location": view["self"], **NO_STORE})
+        return Response(status_code=303, headers={"Location": f"/downloads/{view.id}", **NO_STORE})
+    return JSONResponse(view.as_json(), 202, {"Location": view.self_, **NO_STORE})
 
 
-@router.get("/api/staging", tags=["downloads"])
+@router.get("/api/staging", tags=["downloads"], response_model=StagingList)
 async def list_staging(request: Request) -> Response:
     """List the datasets whose files are being recalled from tape, for all readers together."""
     pending = await _downloads(request).load_unfinished(MAX_STAGING)
@@ -130,28 +138,47 @@ async def list_staging(request: Request) -> Response:
     public = await catalogue.visible_datasets(download.pid for download in pending)
     downloads = [download for download in pending if download.pid in public]
     datasets = staging_view(downloads)
-    headers = {"Cache-Control": "public, max-age=5", "Vary": "Accept"}
-    accepted = request.headers.get("accept", "")
-    if "text/html" in accepted and "application/json" not in accepted:  # a browser
-        return HTMLResponse(pages.staging_page(datasets), headers={**headers, **pages.HEADERS})
-    return JSONResponse({"datasets": datasets, "downloads": len(downloads)}, headers=headers)
+    view = StagingList(datasets=datasets, downloads=len(downloads))
+    return JSONResponse(view.model_dump(), headers={"Cache-Control": "public, max-age=5"})
 
 
-@router.delete("/api/downloads/{request_id}", tags=["downloads"])
+@router.delete(
+    "/api/downloads/{request_id}",
+    tags=["downloads"],
+    response_model=DownloadView,
+    responses=problems(404),
+)
 async def cancel_download(request: Request, request_id: str) -> Response:
     """Cancel a download. Files that no other download needs are not recalled."""
     download = await _downloads(request).cancel(request_id)
-    return JSONResponse(download_view(download), headers=NO_STORE)
+    return JSONResponse(download_view(download).as_json(), headers=NO_STORE)
 
 
-@router.get("/api/downloads/{request_id}", tags=["downloads"])
+@router.get(
+    "/api/downloads/{request_id}",
+    tags=["downloads"],
+    response_model=DownloadView,
+    responses=problems(404),
+)
 async def show_download(request: Request, request_id: str) -> Response:
     """Show the state of a download."""
     download = await _downloads(request).load(request_id)
-    return JSONResponse(download_view(download), headers=NO_STORE)
+    return JSONResponse(download_view(download).as_json(), headers=NO_STORE)
 
 
-@router.get("/api/downloads/{request_id}/events", tags=["downloads"])
+@router.get(
+    "/api/downloads/{request_id}/events",
+    tags=["downloads"],
+    response_class=Response,
+    responses={
+        200: {
+            "description": "An event for each change, with the download as JSON",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        204: {"description": "It has ended, and the client has its last event"},
+        **problems(404, 429),
+    },
+)
 async def follow_download(request: Request, request_id: str) -> Response:
     """Follow the state of a download by server-sent events, until it has ended."""
     downloads = _downloads(request)

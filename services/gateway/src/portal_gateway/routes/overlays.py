@@ -71,6 +71,7 @@ async def viewer(request: Request, pid: Pid) -> Response:
 
 @router.get(
     "/api/records/{pid:path}/overlay/transform",
+    response_class=Response,
     responses={
         **_MISSING,
         200: {"content": {"text/plain": {"schema": {"type": "string"}}}},

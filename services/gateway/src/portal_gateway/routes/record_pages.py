@@ -1,9 +1,12 @@
-"""Landing pages of records, as HTML or JSON, and the list of addresses at /."""
+"""Addresses of the web site's pages where no site runs: records as JSON, the addresses of the API.
+
+A browser gets a sentence: the pages are those of the web site alone.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from portal_shared.contracts.identifiers import shown_doi
 from portal_shared.runtime.errors import Gone
@@ -58,11 +61,11 @@ class RecordPages:
         pid = request.path_params["pid"].removesuffix("/")
         tombstone = await self.catalogue.load_tombstone(COLLECTIONS[entity.name], pid)
         if tombstone is not None:
-            return _tombstone(request, tombstone)
+            return _tombstone(tombstone)
         view = await self._record_view(entity, pid)
         if not _prefers_page(request):
             return responses.json_response(request, view)
-        return _page(request, pages.record_page(view, pages.api_path(level, view["pid"])))
+        return _no_site(request, f"/api/records/{quote(view['pid'], safe='')}")
 
     async def _record_view(self, entity: Entity, pid: str) -> dict[str, Any]:
         """Returns the record with all its relations and the details of its community."""
@@ -95,21 +98,17 @@ class RecordPages:
             "health": "/health",
         }
         if _prefers_page(request):
-            return _page(request, pages.links_page(title, addresses))
+            return _no_site(request, "/api/docs")
         return responses.json_response(request, {"name": title, "status": "ok", **addresses})
 
 
-def _tombstone(request: Request, row: Doc) -> Response:
+def _tombstone(row: Doc) -> Response:
     """Returns 410 with the reason. The DOI of a withdrawn record still resolves to this page."""
     tombstone = {
         "pid": row["_id"],
         "doi": shown_doi(row.get(DOI), row["record"].get("doi")),
         **tombstone_view(row),
     }
-    if _prefers_page(request):
-        page = pages.tombstone_page(tombstone).encode()
-        headers = {**pages.HEADERS, "content-type": pages.HTML}
-        return Response(page, HTTPStatus.GONE, headers=headers)
     members = {name: value for name, value in tombstone.items() if name != "title"}
     return responses.problem_response(
         Gone(str(tombstone["reason"])),
@@ -137,7 +136,8 @@ def _prefers_page(request: Request) -> bool:
     )
 
 
-def _page(request: Request, text: str) -> Response:
+def _no_site(request: Request, address: str) -> Response:
+    text = f"The web site of this portal does not run here. You find this at {address}\n"
     return responses.content_response(
-        request, text.encode(), media_type=pages.HTML, headers=pages.HEADERS
+        request, text.encode(), media_type=pages.TEXT, headers=pages.HEADERS
     )

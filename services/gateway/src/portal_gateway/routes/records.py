@@ -1,11 +1,13 @@
 """Routes below /api/records/{pid}: the record, its timeline, JSON-LD and links for machines."""
 
+import asyncio
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi import Path as InPath
 
+from portal_gateway.citation.collection import CitationList, citations
 from portal_gateway.citation.json_ld import json_ld
 from portal_gateway.http import responses
 from portal_gateway.http.problem_docs import problems
@@ -43,6 +45,14 @@ async def show_json_ld(request: Request, records: Records, pid: Pid) -> Response
     content = orjson.dumps(json_ld(cited))
     headers = {"link": signposting.describes(cited.url)}
     return responses.content_response(request, content, media_type=JSON_LD, headers=headers)
+
+
+@router.get("/api/records/{pid:path}/citations", response_model=CitationList, responses=PROBLEMS)
+async def show_citations(request: Request, records: Records, pid: Pid) -> Response:
+    """Show the citations of the record in the usual styles, as BibTeX and as RIS."""
+    cited = await records.load_cited(pid)
+    content = (await asyncio.to_thread(citations, cited)).model_dump_json().encode()
+    return responses.content_response(request, content)
 
 
 @router.get(

@@ -1,0 +1,127 @@
+"""Every format is made from one record: they agree on title, authors, DOI, licence and size."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from lxml import etree
+from portal_gateway.citation.cited_record import CitedRecord
+from portal_gateway.citation.formats import BY_NAME, FORMATS
+
+TITLE = 'Zoom of a left kidney: "2.6 µm" & <more>'
+DOI = "10.5072/abc-1"
+LICENCE = "https://creativecommons.org/licenses/by/4.0/legalcode"
+BYTES = 385_100_262_400
+NAMES = ("Tafforeau", "Müller", "The Human Organ Atlas Collaboration")
+SHA256 = "ab" * 32
+HAS_NO_SIZE = {"cff", "croissant"}  # these list no size of the whole
+
+
+def record(**more: Any) -> CitedRecord:
+    people = [("Tafforeau", "Paul"), ("Müller", "Ana")]
+    fields: dict[str, Any] = {
+        "schemaVersion": "http://datacite.org/schema/kernel-4",
+        "types": {"resourceType": "Dataset", "resourceTypeGeneral": "Dataset"},
+        "titles": [{"title": TITLE}],
+        "creators": [
+            *(
+                {
+                    "name": f"{family}, {given}",
+                    "nameType": "Personal",
+                    "familyName": family,
+                    "givenName": given,
+                }
+                for family, given in people
+            ),
+            {"name": NAMES[2], "nameType": "Organizational"},
+        ],
+        "publisher": {"name": "ESRF"},
+        "publicationYear": "2024",
+        "dates": [
+            {"date": "2024-05-06", "dateType": "Available"},
+            {"date": "2021-09-27", "dateType": "Collected"},
+        ],
+        "rightsList": [
+            {"rights": "CC BY 4.0", "rightsUri": LICENCE, "rightsIdentifier": "cc-by-4.0"}
+        ],
+        "descriptions": [
+            {"description": "What was scanned, and how.", "descriptionType": "Abstract"}
+        ],
+        "subjects": [{"subject": "kidney"}],
+        "sizes": [f"{BYTES} bytes"],
+        "version": "2",
+        "language": "en",
+    }
+    files = ({"name": "a.tif", "path": "s", "size": 12, "sha256": SHA256},)
+    return CitedRecord(
+        "kidney-1", "dataset", DOI, "https://portal.example/datasets/kidney-1",
+        fields, "2024", files=files, data_url="https://portal.example/data/kidney-1",
+        bytes=BYTES, file_count=1, instrument="BM05", **more,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_every_format_has_the_same_facts(name: str) -> None:
+    text = _plain(name, BY_NAME[name].write(record()))
+    assert TITLE in text
+    for family in NAMES:
+        assert family in text
+    assert DOI in text
+    assert any(one in text for one in (LICENCE, "CC-BY-4.0", "CC BY 4.0"))
+    if name not in HAS_NO_SIZE:
+        assert str(BYTES) in text
+
+
+def _plain(name: str, text: str) -> str:
+    """Returns what a reader of the format reads: values without their escapes."""
+    if name in ("datacite-json", "csl-json", "json-ld", "ro-crate", "croissant"):
+        return " ".join(_leaves(json.loads(text)))
+    if name == "datacite-xml":
+        return " ".join(etree.fromstring(text.encode()).itertext())
+    if name == "cff":
+        return " ".join(_leaves(yaml.safe_load(text)))
+    if name == "turtle":
+        from rdflib import Graph  # noqa: PLC0415  # slow to import
+
+        graph = Graph().parse(data=text, format="turtle")
+        return " ".join(str(term) for triple in graph for term in triple)
+    return text.replace("\\&", "&").replace("\r\n", "\n")
+
+
+def _leaves(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [leaf for one in value.values() for leaf in _leaves(one)]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, list):
+        return [leaf for one in value for leaf in _leaves(one)]  # pyright: ignore[reportUnknownVariableType]
+    return [str(value)]
+
+
+def test_a_crate_is_flat_and_its_references_lead_somewhere() -> None:
+    crate = json.loads(BY_NAME["ro-crate"].write(record()))
+    graph = {entity["@id"]: entity for entity in crate["@graph"]}
+    assert len(graph) == len(crate["@graph"])
+    descriptor = graph["ro-crate-metadata.json"]
+    assert descriptor["conformsTo"] == {"@id": "https://w3id.org/ro/crate/1.2"}
+    root = graph[descriptor["about"]["@id"]]
+    for name in ("name", "description", "datePublished", "license", "creator", "hasPart"):
+        assert root[name], name
+    for entity in crate["@graph"]:
+        for value in entity.values():
+            for one in value if isinstance(value, list) else [value]:
+                assert not isinstance(one, dict) or set(one) == {"@id"}, entity
+    file = graph["https://portal.example/data/kidney-1/s/a.tif"]
+    assert (file["@type"], file["sha256"], file["contentSize"]) == ("File", SHA256, "12")
+    assert graph["#scan"]["instrument"] == {"@id": "#instrument"}
+
+
+def test_croissant_lists_the_files_with_checksums() -> None:
+    found = json.loads(BY_NAME["croissant"].write(record()))
+    assert found["distribution"][0]["sha256"] == SHA256
+    assert found["recordSet"][0]["data"][0]["files/bytes"] == 12
+
+
+def test_media_types_with_a_profile_say_so() -> None:
+    types = [one.content_type for one in FORMATS]
+    assert len(types) == len(set(types))
+    assert BY_NAME["ro-crate"].content_type.endswith('profile="https://w3id.org/ro/crate"')
