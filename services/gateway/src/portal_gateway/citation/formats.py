@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from portal_gateway.citation import bibtex_ris, json_ld, styles
@@ -52,6 +52,7 @@ def datacite_xml(cited: CitedRecord) -> str:
 
 
 TEXT = "text/x-bibliography"
+_SCHEMA_ORG = "application/vnd.schemaorg.ld+json"  # as DataCite calls it
 FORMATS = (
     Format(
         "json-ld",
@@ -101,7 +102,7 @@ BY_NAME = {f.name: f for f in FORMATS}
 NAMES = (*BY_NAME, "text")
 # By what a reader accepts; formats with a profile have addresses only.
 BY_MEDIA_TYPE = {f.media_type: f for f in FORMATS if not f.profile} | {
-    "application/vnd.schemaorg.ld+json": BY_NAME["json-ld"]
+    _SCHEMA_ORG: replace(BY_NAME["json-ld"], media_type=_SCHEMA_ORG)
 }
 
 
