@@ -317,7 +317,10 @@ async def test_a_thumbnail_of_the_dataset_is_sent_as_its_file(
     version = (await downloader.get("p", "volume")).json()["version"]
     versioned = await downloader.get("p", "thumbnail/small", params={"v": version})
     assert "immutable" in versioned.headers["cache-control"]
-    drawn_ones = [("thumbnail/medium", {}), ("thumbnail/small", {"format": "png"})]
+    drawn_ones: list[tuple[str, dict[str, str]]] = [
+        ("thumbnail/medium", {}),
+        ("thumbnail/small", {"format": "png"}),
+    ]
     for path, query in drawn_ones:
         answer = await downloader.get("p", path, params=query)
         assert answer.headers["etag"].startswith('"slice-'), path
