@@ -44,7 +44,7 @@ _CONTEXT: dict[str, Any] = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
-_KEPT = ("name", "description", "url", "license", "creator", "publisher", "datePublished",
+_COPIED = ("name", "description", "url", "license", "creator", "publisher", "datePublished",
          "dateModified", "keywords", "inLanguage", "version", "identifier")  # fmt: skip
 _FIELDS = (("name", "sc:Text"), ("url", "sc:URL"), ("bytes", "sc:Integer"), ("sha256", "sc:Text"))
 
@@ -58,7 +58,7 @@ def croissant(cited: CitedRecord, citation: str) -> dict[str, Any]:
         "@type": "sc:Dataset",
         "conformsTo": CONFORMS_TO,
         "citeAs": citation,
-        **{name: made[name] for name in _KEPT if name in made},
+        **{name: made[name] for name in _COPIED if name in made},
     }
     found["version"] = _semantic(str(made.get("version", "1")))
     found["distribution"] = [_file(number, one) for number, one in enumerate(files)]

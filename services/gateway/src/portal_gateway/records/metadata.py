@@ -16,7 +16,7 @@ NOTHING = frozenset(("n/a", "none recorded", "not recorded"))
 def groups(table: FieldTable, record: Dataset | Document) -> list[FieldGroup]:
     """Returns the groups that have a value or a field that is not recorded."""
     rows: dict[str, list[tuple[Value, str | None]]] = _own_values(record)
-    for parameter in filter(_says_something, record.parameters):
+    for parameter in filter(_is_recorded, record.parameters):
         rows.setdefault(parameter.name, []).append((parameter.value, parameter.unit))
     known = (table.by_name.get(name) or _unknown(name) for name in rows)
     fields = [field for field in known if not field.text.hidden]
@@ -38,7 +38,7 @@ def parameter_groups(
 ) -> list[FieldGroup]:
     """Returns one group of fields, of parameters from several records."""
     rows: dict[str, list[tuple[Value, str | None]]] = {}
-    for one in filter(_says_something, parameters):
+    for one in filter(_is_recorded, parameters):
         rows.setdefault(one.name, []).append((one.value, one.unit))
     group = next(g for g in table.groups if g.name == name)
     listed = [f for f in map(table.by_name.get, rows) if f is not None and f.group == name]
@@ -48,7 +48,7 @@ def parameter_groups(
     return [FieldGroup(group=name, label=group.label, fields=values, not_recorded=missing)]
 
 
-def _says_something(parameter: Parameter) -> bool:
+def _is_recorded(parameter: Parameter) -> bool:
     """Returns whether a value is more than a word for "not recorded"."""
     value = parameter.value
     return not isinstance(value, str) or value.strip().casefold() not in NOTHING
