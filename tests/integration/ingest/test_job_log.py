@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from portal_ingest.store.jobs import Claim, JobStore, NewJob, ReplyTo
+from portal_ingest.store.claims import Claim
+from portal_ingest.store.job_rows import NewJob, ReplyTo
+from portal_ingest.store.jobs import JobStore
 from portal_shared.contracts.events import JobFinished
 from portal_shared.contracts.jobs import JobAnswer, Outcome
 from portal_shared.messaging import publisher

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from fastapi import FastAPI
+from portal_shared.messaging import topology
 from portal_shared.runtime.worker import Worker
 from portal_shared.service import problems
 from portal_shared.service.app import Service
@@ -14,6 +15,8 @@ from portal_ingest import handlers, routes
 from portal_ingest.dois.audit import DoiAudit
 from portal_ingest.dois.writeback import DoiWriteback
 from portal_ingest.icat.adapter import Icat
+from portal_ingest.jobs.acceptance import Acceptance
+from portal_ingest.jobs.acceptance_queue import AcceptanceQueue
 from portal_ingest.jobs.runner import JobRunner
 from portal_ingest.records.editor import RecordEditor
 from portal_ingest.records.embargo import EmbargoReleaser
@@ -31,6 +34,9 @@ from portal_ingest.store.dois import DoiStore
 from portal_ingest.store.file_lists import FileListStore
 from portal_ingest.store.jobs import JobStore
 from portal_ingest.store.records import RecordStore
+
+# Between queries for work without a wake-up: jobs to repeat, and what other replicas left.
+MAX_IDLE_SECONDS = 4.0
 
 
 def build(settings: IngestSettings | None = None) -> FastAPI:
@@ -53,19 +59,20 @@ def build(settings: IngestSettings | None = None) -> FastAPI:
     writeback = DoiWriteback(records, dois, icat)
     for store in (jobs, records, dois, file_lists):
         service.add_start_step(store.prepare)
-    job_workers = [
-        service.add_worker(Worker(f"jobs {n}", runner.step)) for n in range(settings.jobs_at_once)
-    ]
+    job_workers = _add_job_workers(service, runner, settings.jobs_at_once)
     service.add_worker(Worker("embargoes", EmbargoReleaser(records, release).step))
-    writeback_worker = service.add_worker(Worker("DOIs to ICAT", writeback.step))
+    writeback_worker = service.add_worker(
+        Worker("DOIs to ICAT", writeback.step, max_idle_seconds=MAX_IDLE_SECONDS)
+    )
+    acceptance_queue = AcceptanceQueue(Acceptance(jobs, records, settings.profile))
+    service.retries.order_by_queue[topology.JOBS] = acceptance_queue
     service.subscribe(
         handlers.router,
+        acceptance_queue=acceptance_queue,
         jobs=jobs,
-        records=records,
         dois=dois,
         job_workers=job_workers,
         writeback_worker=writeback_worker,
-        profile=settings.profile,
     )
     if settings.esrf_bridge:
         service.subscribe(bridge.router(), publisher=service.publisher)
@@ -90,6 +97,13 @@ def build(settings: IngestSettings | None = None) -> FastAPI:
     app.include_router(routes.router)
     problems.install(app)
     return app
+
+
+def _add_job_workers(service: Service, runner: JobRunner, count: int) -> list[Worker]:
+    return [
+        service.add_worker(Worker(f"jobs {n}", runner.step, max_idle_seconds=MAX_IDLE_SECONDS))
+        for n in range(count)
+    ]
 
 
 @asynccontextmanager

@@ -58,9 +58,10 @@ class Outbox:
             "correlation_id": correlation_id or current_correlation_id(),
         }
 
-    async def reply(self, session: Session, queue: str, correlation_id: str, body: bytes) -> None:
-        """Sends an answer to a reply queue, which may no longer exist then; that is no error."""
-        row: Doc = {
+    @staticmethod
+    def reply_row(queue: str, correlation_id: str, body: bytes) -> Doc:
+        """Returns the row of an answer to a reply queue; it is no error if that is gone then."""
+        return {
             "exchange": "",
             "routing_key": queue,
             "kind": "ingest.job.answer",
@@ -68,7 +69,6 @@ class Outbox:
             "correlation_id": correlation_id,
             "may_be_gone": True,
         }
-        await self.add_rows(session, [row])
 
     def dead_letter_row(
         self, event: Event, *, reason: str, message_id: str, correlation_id: str | None = None

@@ -9,7 +9,7 @@ to its queue by reject; never by nack, which newer brokers do not count.
 import time
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from faststream import AckPolicy, BaseMiddleware
 from faststream._internal.context.repository import ContextRepo
@@ -61,6 +61,19 @@ def is_permanent(error: BaseException) -> bool:
     return isinstance(error, PortalError) and not may_succeed_later(error)
 
 
+class ArrivalOrder(Protocol):
+    """Learns of the messages of a queue in the order of their delivery.
+
+    Their handlers begin in any order, because the framework prepares some steps in threads.
+    """
+
+    def arrived(self, message: object) -> None:
+        """A message was delivered; its handler begins later."""
+
+    def left(self, message: object) -> None:
+        """The handling of a message has ended, perhaps before its handler began."""
+
+
 class RetryPolicy:
     """Creates the middleware of each message; counts outcomes and records deliveries."""
 
@@ -69,6 +82,7 @@ class RetryPolicy:
         self.service = service
         self._publisher = publisher
         self.heartbeat = Heartbeat()
+        self.order_by_queue: dict[str, ArrivalOrder] = {}
         self.outcomes = {"ok": 0, "retried": 0, "dead": 0}
 
     def __call__(self, msg: Any, /, *, context: ContextRepo) -> "RetryMiddleware":
@@ -123,6 +137,7 @@ class RetryMiddleware(BaseMiddleware[Any, Any]):
     def __init__(self, msg: Any, /, *, context: ContextRepo, policy: RetryPolicy) -> None:
         super().__init__(msg, context=context)
         self._policy = policy
+        self._order: ArrivalOrder | None = None
 
     @override
     async def on_receive(self) -> None:
@@ -134,6 +149,9 @@ class RetryMiddleware(BaseMiddleware[Any, Any]):
         if message.exchange == topology.EVENTS:
             queue = f"{self._policy.service}.{queue}"
         self._policy.heartbeat.record(queue)
+        self._order = self._policy.order_by_queue.get(queue)
+        if self._order is not None:
+            self._order.arrived(message)
         bind_correlation_id(message.correlation_id, message_id=message.message_id or "")
 
     @override
@@ -143,6 +161,8 @@ class RetryMiddleware(BaseMiddleware[Any, Any]):
         exc_val: BaseException | None = None,
         exc_tb: TracebackType | None = None,
     ) -> bool:
+        if self._order is not None:
+            self._order.left(self.msg)
         if exc_val is None:
             self._policy.outcomes["ok"] += 1
         elif isinstance(exc_val, Exception) and not isinstance(exc_val, IgnoredException):

@@ -45,7 +45,9 @@ Client: TypeAlias = AsyncIOMotorClient[Doc]
 Database: TypeAlias = AsyncIOMotorDatabase[Doc]
 Collection: TypeAlias = AsyncIOMotorCollection[Doc]
 Session: TypeAlias = AsyncIOMotorClientSession
-Write: TypeAlias = InsertOne[Doc] | UpdateOne | UpdateMany
+Write: TypeAlias = (
+    InsertOne[Doc] | UpdateOne | UpdateMany | ReplaceOne[Doc] | DeleteOne | DeleteMany
+)
 T = TypeVar("T")
 
 DUPLICATE_KEY = 11000  # the server's code, as write errors of a batch carry it
@@ -78,6 +80,7 @@ __all__ = [
     "WriteCounts",
     "connect",
     "database",
+    "is_duplicate_key",
     "ping",
     "transaction",
     "translate_errors",
@@ -115,7 +118,8 @@ async def ping(client: Client) -> None:
 def translate_errors() -> Generator[None]:
     """Turns connection errors of the driver into Unavailable; DuplicateKeyError stays as it is.
 
-    A write conflict outside a transaction is Unavailable too: the write was not done.
+    A write conflict outside a transaction is Unavailable too, in several writes WriteConflict: the
+    write was not done.
     """
     try:
         yield
@@ -124,9 +128,22 @@ def translate_errors() -> Generator[None]:
     except (ConnectionFailure, ExecutionTimeout) as error:
         raise Unavailable(f"MongoDB: {error}") from error
     except OperationFailure as error:
-        if error.code == WRITE_CONFLICT and not error.has_error_label("TransientTransactionError"):
+        if error.has_error_label("TransientTransactionError"):
+            raise
+        if error.code == WRITE_CONFLICT:
             raise Unavailable(f"MongoDB: {error}") from error
+        if isinstance(error, BulkWriteError) and _has_write_conflict(error):
+            raise WriteConflict(f"MongoDB: {error}") from error
         raise
+
+
+def is_duplicate_key(error: BulkWriteError) -> bool:
+    """Whether all writes of a batch that failed did so because their key existed."""
+    return all(one.get("code") == DUPLICATE_KEY for one in error.details["writeErrors"])
+
+
+def _has_write_conflict(error: BulkWriteError) -> bool:
+    return any(one.get("code") == WRITE_CONFLICT for one in error.details["writeErrors"])
 
 
 class WriteCounts(NamedTuple):

@@ -1,13 +1,13 @@
 """Compares the DOIs of ingest with those in ICAT, and writes missing ones to ICAT again."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from portal_ingest.dois.writeback import DoiWriteback
+from portal_ingest.dois.writeback import DoiWriteback, icat_ids
 from portal_ingest.domain.publicity import last_public
 from portal_ingest.domain.stored_record import StoredRecord
 from portal_ingest.icat.adapter import Icat
-from portal_ingest.icat.mapping import HAS_PART
+from portal_ingest.icat.mapping import HAS_PART, PublicationEntry
 from portal_ingest.store.dois import PROBLEM, DoiStore
 from portal_ingest.store.records import RecordStore
 
@@ -37,8 +37,10 @@ class DoiAudit:
         ]
         parts = await self._icat.parts_of(list(published))
         for stored in documents:
-            if await self._writeback.datasets_in_icat(stored):
-                rows.append(await self._document_row(stored, published, parts))
+            members = await self._writeback.members(stored)
+            if icat_ids(members):
+                entry = self._writeback.publication(stored, str(stored.doi), members)
+                rows.append(_document_row(stored, entry, published, parts))
             elif stored.doi in published and last_public(stored) is None:
                 row = {"pid": stored.pid, "doi": stored.doi, "icat": stored.doi}
                 rows.append({**row, "is_public": False})
@@ -49,26 +51,29 @@ class DoiAudit:
                 row["icat_problem"] = problem
         return {"records": rows, "next": batch[-1].pid if len(batch) == PAGE_RECORDS else None}
 
-    async def _document_row(
-        self, stored: StoredRecord, published: set[str], parts: Mapping[str, set[str]]
-    ) -> dict[str, Any]:
-        """Returns the DOI of a document, and the relations in which ICAT differs from ingest."""
-        doi = str(stored.doi)
-        row = {"pid": stored.pid, "doi": doi, "icat": doi if doi in published else None}
-        if doi not in published:
-            return row
-        entry = await self._writeback.publication(stored, doi)
-        wanted = {r.identifier for r in entry.related if r.relation == HAS_PART}
-        found = parts.get(doi, set[str]())
-        return {
-            **row,
-            "missing_parts": sorted(wanted - found),
-            "unknown_parts": sorted(found - wanted),
-        }
-
     async def write_again(self, pids: list[str]) -> int:
         """Writes the DOIs of these records to ICAT, whatever it has; returns how many it took."""
         found: list[StoredRecord] = [
             s for p in pids if (s := await self._records.find(p)) and s.doi
         ]
         return sum([await self._writeback.write_again(record) for record in found])
+
+
+def _document_row(
+    stored: StoredRecord,
+    entry: PublicationEntry,
+    published: Collection[str],
+    parts: Mapping[str, set[str]],
+) -> dict[str, Any]:
+    """Returns the DOI of a document, and the relations in which ICAT differs from ingest."""
+    doi = entry.doi
+    row = {"pid": stored.pid, "doi": doi, "icat": doi if doi in published else None}
+    if doi not in published:
+        return row
+    wanted = {r.identifier for r in entry.related if r.relation == HAS_PART}
+    found = parts.get(doi, set[str]())
+    return {
+        **row,
+        "missing_parts": sorted(wanted - found),
+        "unknown_parts": sorted(found - wanted),
+    }

@@ -1,5 +1,6 @@
 """Stores the DOIs that the doi service publishes, and writes them to ICAT."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from portal_shared import profile as profiles
@@ -12,12 +13,12 @@ from portal_ingest.domain.publicity import last_public
 from portal_ingest.domain.stored_record import StoredRecord
 from portal_ingest.icat.adapter import Icat
 from portal_ingest.icat.mapping import PublicationEntry, publication_entry
-from portal_ingest.store.dois import WAITING_SINCE, DoiStore
-from portal_ingest.store.records import RecordStore
+from portal_ingest.store.dois import WAITING_SINCE, DoiChange, DoiStore
+from portal_ingest.store.records import Member, RecordStore
 
 log = logger(__name__)
 
-BATCH = 50  # records loaded together
+BATCH = 20  # records leased together: written long before their lease ends
 MAX_REASON_CHARACTERS = 1000
 
 
@@ -34,16 +35,18 @@ async def store_minted(event: DoiMinted, dois: DoiStore) -> bool:
         "doi_problem": None,
         **({WAITING_SINCE: datetime.now(UTC)} if to_write else {}),
     }
-    stored = await dois.store(
-        event.pid, version=event.version, fields=fields, revision=event.revision
+    change = DoiChange(
+        event.pid,
+        event.version,
+        fields,
+        revision=event.revision,
+        of_dataset=event.level == "dataset",
     )
-    if stored and event.level == "dataset":
-        await dois.enqueue_documents_with(event.pid)
-    return stored and to_write
+    return await dois.store(change) and to_write
 
 
 async def store_failed(event: DoiFailed, dois: DoiStore) -> None:
-    await dois.store(event.pid, version=event.version, fields={"doi_problem": event.reason})
+    await dois.store(DoiChange(event.pid, event.version, {"doi_problem": event.reason}))
 
 
 class DoiWriteback:
@@ -61,21 +64,26 @@ class DoiWriteback:
         does not delay the others.
         """
         waiting = await self._dois.waiting(BATCH)
-        for pid, since in waiting:
-            lease = await self._dois.claim(pid, since)
-            record = await self._records.find(pid) if lease else None
-            if lease is None or record is None:
-                continue
-            try:
-                reason = await self._refusal(record)
-            except PortalError:
-                await self._dois.release(pid, lease)
-                raise
-            if reason is None:
-                await self._dois.mark_written(record.pid, lease)
-            else:
-                await self._dois.mark_refused(record.pid, lease, reason)
-        return bool(waiting)
+        if not waiting:
+            return False
+        lease, pids = await self._dois.claim(waiting)
+        records = await self._records.find_all(pids)
+        left = [pid for pid in pids if pid in records]
+        written: list[str] = []
+        try:
+            while left:
+                reason = await self._refusal(records[left[0]])
+                pid = left.pop(0)
+                if reason is None:
+                    written.append(pid)
+                else:
+                    await self._dois.mark_refused(pid, lease, reason)
+        except PortalError:
+            await self._dois.release(left, lease)
+            raise
+        finally:
+            await self._dois.mark_written(written, lease)
+        return True
 
     async def write_again(self, record: StoredRecord) -> bool:
         """Writes the DOI, whatever ICAT has; False if ICAT refused it, with the reason stored."""
@@ -98,8 +106,8 @@ class DoiWriteback:
         log.error("ICAT refused a DOI", pid=record.pid, doi=record.doi, reason=reason)
         return reason
 
-    async def datasets_in_icat(self, record: StoredRecord) -> list[int]:
-        """Returns the ICAT ids of the datasets that the publication of a document contains.
+    async def members(self, record: StoredRecord) -> dict[str, Member]:
+        """Returns the datasets that the publication of a document contains, by pid.
 
         These are its datasets and those of its part documents, as far as they are or were public.
         None for a document that never was: by the rules of many facilities, everybody may read
@@ -107,22 +115,23 @@ class DoiWriteback:
         """
         document = last_public(record)
         if not isinstance(document, Document):
-            return []
+            return {}
         of_parts = await self._records.datasets_of(document.documents)
         datasets = list(dict.fromkeys([*document.datasets, *of_parts]))
-        return await self._records.icat_ids(await self._records.public_among(datasets))
+        return await self._records.public_members(datasets)
 
-    async def publication(self, record: StoredRecord, doi: str) -> PublicationEntry:
-        """Returns the publication of a document as it was public last.
+    @staticmethod
+    def publication(
+        record: StoredRecord, doi: str, members: Mapping[str, Member]
+    ) -> PublicationEntry:
+        """Returns the publication of a document as it was public last, which has `members`.
 
-        Its parts are the DOIs of its public datasets. Only for a document that `datasets_in_icat`
-        returns datasets of.
+        Its parts are the DOIs of its public datasets.
         """
         document = last_public(record)
-        assert isinstance(document, Document)  # noqa: S101  # datasets_in_icat checked it
-        facts = await self._dois.find(document.datasets)
-        public = await self._records.public_among(document.datasets)
-        parts = [d for pid in public if (d := facts.get(pid, {}).get("doi"))]
+        assert isinstance(document, Document)  # noqa: S101  # it has members
+        own = [members[pid] for pid in document.datasets if pid in members]
+        parts = [member.doi for member in own if member.doi]
         return publication_entry(document, doi, profiles.load(document.profile), parts)
 
     async def write(self, record: StoredRecord, doi: str, *, again: bool = False) -> None:
@@ -131,9 +140,14 @@ class DoiWriteback:
             if again or record.brought_doi != doi:
                 await self._icat.set_dataset_doi(record.icat_id, doi)
         elif record.kind == "document":
-            ids = await self.datasets_in_icat(record)
-            if ids:
-                await self._icat.publish(await self.publication(record, doi), ids)
+            members = await self.members(record)
+            if ids := icat_ids(members):
+                await self._icat.publish(self.publication(record, doi, members), ids)
             elif last_public(record) is None:
                 await self._icat.retract(doi)
         log.info("DOI written to ICAT", pid=record.pid, doi=doi)
+
+
+def icat_ids(members: Mapping[str, Member]) -> list[int]:
+    """Returns the ids in ICAT of those that are registered there."""
+    return [member.icat_id for member in members.values() if member.icat_id is not None]

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from faststream.rabbit.annotations import RabbitMessage
@@ -13,13 +13,14 @@ from portal_shared.messaging import topology
 from portal_shared.profile import Profile
 from portal_shared.runtime.errors import Invalid, PortalError
 from portal_shared.runtime.hashes import content_hash
-from portal_shared.runtime.logs import logger
+from portal_shared.runtime.logs import bind_correlation_id, logger
 from portal_shared.runtime.mongo import Doc
 from portal_shared.validation.job_parser import parse_envelope, parse_job
 from portal_shared.validation.redaction import redact, shown_places
 from portal_shared.validation.validator import too_many_records
 
-from portal_ingest.store.jobs import JobStore, NewJob, ReplyTo
+from portal_ingest.store.job_rows import NewJob, ReplyTo
+from portal_ingest.store.jobs import JobStore
 from portal_ingest.store.records import RecordStore
 
 log = logger(__name__)
@@ -45,44 +46,123 @@ async def raw_body(
     return message.body
 
 
-async def accept(
-    body: bytes,
-    reply: ReplyTo | None,
-    *,
-    jobs: JobStore,
-    records: RecordStore,
-    profile: str,
-    dropped_before: Sequence[str] = (),
-) -> bool:
-    """Stores the job, or stores and sends its refusal; returns whether there is a job to run.
+@dataclass(frozen=True)
+class JobMessage:
+    """A message of the queue of jobs."""
 
-    `dropped_before`: fields with private values that were removed on the way to the queue. Raises
-    Unavailable if neither could be stored.
-    """
+    body: bytes
+    reply: ReplyTo | None
+    correlation_id: str
+    dropped_before: Sequence[str] = ()  # private values that were removed on the way to the queue
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A message that contains a job."""
+
+    message: JobMessage
+    job: NewJob
+    pids: Sequence[str]  # of the records that it is about
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """A message that contains none, and why."""
+
+    message: JobMessage
+    error: PortalError
+    job_id: object
+
+
+class Acceptance:
+    """Stores jobs in the order of their messages, those that come together by a few calls."""
+
+    def __init__(self, jobs: JobStore, records: RecordStore, profile: str) -> None:
+        self._jobs = jobs
+        self._records = records
+        self._profile = profile
+
+    async def accept(self, messages: Sequence[JobMessage]) -> list[bool]:
+        """Stores the jobs, or stores and sends their refusals; returns which are to run.
+
+        Raises Unavailable if that failed; what was stored is found when it is repeated.
+        """
+        found = await asyncio.to_thread(self._read_all, messages)
+        read = [one for one in found if isinstance(one, _Read)]
+        documents = await self._documents_by_member([one.pids for one in read])
+        jobs: list[tuple[NewJob, ReplyTo | None]] = []
+        for one in read:
+            subjects = _subjects(one.job.job_id, one.pids, documents)
+            correlation_id = one.message.correlation_id
+            job = replace(one.job, subjects=subjects, correlation_id=correlation_id)
+            jobs.append((job, one.message.reply))
+        runnable = iter([is_new for part in _with_different_ids(jobs)
+                         for is_new in await self._store(part)])  # fmt: skip
+        for one in found:
+            if isinstance(one, _Refused):
+                await _refuse(one, jobs=self._jobs)
+        return [isinstance(one, _Read) and next(runnable) for one in found]
+
+    def _read_all(self, messages: Sequence[JobMessage]) -> list["_Read | _Refused"]:
+        """Large jobs take seconds: run it in a thread."""
+        return [_read(message, self._profile) for message in messages]
+
+    async def _documents_by_member(self, pids: Sequence[Sequence[str]]) -> dict[str, set[str]]:
+        looked_up = {pid for some in pids for pid in some[:MAX_LOOKUP_PIDS]}
+        return await self._records.documents_by_member(sorted(looked_up)) if looked_up else {}
+
+    async def _store(self, jobs: Sequence[tuple[NewJob, ReplyTo | None]]) -> list[bool]:
+        """Stores jobs with different ids, in their order; returns which of them are to run."""
+        known = await self._jobs.find_all([job.job_id for job, _ in jobs])
+        runnable: list[bool] = []
+        new: list[tuple[NewJob, ReplyTo | None]] = []
+        for job, reply in jobs:
+            earlier = known.get(job.job_id)
+            if earlier is None:
+                new.append((job, reply))
+                runnable.append(True)
+                continue
+            await self._store_new(new)  # those before it come first
+            new = []
+            is_reopened = await self._jobs.reopen(earlier, job, reply)
+            runnable.append(is_reopened)
+            bind_correlation_id(job.correlation_id)
+            if is_reopened:
+                _log_accepted(job)
+            else:
+                await _answer_repeated(earlier, job, reply, self._jobs)
+        await self._store_new(new)
+        return runnable
+
+    async def _store_new(self, jobs: Sequence[tuple[NewJob, ReplyTo | None]]) -> None:
+        if jobs:
+            await self._jobs.store(jobs)
+        for job, _ in jobs:
+            bind_correlation_id(job.correlation_id)
+            _log_accepted(job)
+
+
+def _log_accepted(job: NewJob) -> None:
+    if job.dropped:
+        log.warning("private values dropped", job_id=job.job_id, dropped=job.dropped)
+    log.info("job accepted", job_id=job.job_id, datasets=job.datasets)
+
+
+def _read(message: JobMessage, profile: str) -> _Read | _Refused:
     job: dict[str, Any] = {}
     try:
-        job = await asyncio.to_thread(parse_job, body)
+        job = parse_job(message.body)
         head = parse_envelope(job)
-        community = profiles.load(head.profile or profile)
-        new = await asyncio.to_thread(_new_job, job, head, community, dropped_before)
+        new = _new_job(job, head, profiles.load(head.profile or profile), message.dropped_before)
     except PortalError as error:
-        await _refuse(body, error, reply, jobs=jobs, job_id=job.get("job_id"))
-        return False
-    new = replace(new, subjects=sorted(await subjects(head, records)))
-    if new.dropped:
-        log.warning("private values dropped", job_id=head.job_id, dropped=new.dropped)
-    earlier = await jobs.accept(new, reply)
-    if earlier is None or await jobs.reopen(earlier, new, reply):
-        log.info("job accepted", job_id=head.job_id, datasets=len(head.datasets))
-        return True
-    await _answer_repeated(earlier, new, reply, jobs)
-    return False
+        return _Refused(message, error, job.get("job_id"))
+    return _Read(message, new, _pids(head))
 
 
 def _new_job(
     job: dict[str, Any], head: Envelope, profile: Profile, dropped_before: Sequence[str]
 ) -> NewJob:
-    """Returns the job without private values. A large one takes seconds: run it in a thread.
+    """Returns the job without private values, and without its subjects.
 
     Raises Invalid if it has too many records.
     """
@@ -104,22 +184,43 @@ def _new_job(
     )
 
 
-async def subjects(job: Envelope, records: RecordStore) -> set[str]:
-    """Returns what the job is about; jobs that share a subject run in order.
-
-    Subjects are the job's records, by pid or name, and the documents that these belong to as far
-    as they are registered. Documents that an earlier job in the queue is about to register share
-    the pids of their datasets.
-    """
+def _pids(job: Envelope) -> list[str]:
+    """Returns the pids or names of the job's records."""
     pids: set[str] = set()
     for part in (job.document, *job.datasets, *job.records):
         if isinstance(part, dict):
             given = [cast("dict[str, Any]", part).get(label) for label in ("pid", "name")]
             texts = [v[:MAX_PID_CHARACTERS] for v in given if isinstance(v, str) and v]
             pids.update(texts[:1])
-    looked_up = sorted(pids)[:MAX_LOOKUP_PIDS]
-    documents = await records.documents_of(looked_up) if pids else set[str]()
-    return pids | documents or {job.job_id}
+    return sorted(pids)
+
+
+def _subjects(
+    job_id: str, pids: Sequence[str], documents: Mapping[str, Collection[str]]
+) -> list[str]:
+    """Returns what the job is about; jobs that share a subject run in order.
+
+    Subjects are the job's records, by pid or name, and the documents that these belong to as far
+    as they are registered. Documents that an earlier job in the queue is about to register share
+    the pids of their datasets.
+    """
+    owners = {document for pid in pids for document in documents.get(pid, ())}
+    return sorted({*pids, *owners} or {job_id})
+
+
+def _with_different_ids(
+    jobs: Sequence[tuple[NewJob, ReplyTo | None]],
+) -> list[list[tuple[NewJob, ReplyTo | None]]]:
+    """Returns the jobs in order, in parts: of two with the same id, one has to be stored first."""
+    parts: list[list[tuple[NewJob, ReplyTo | None]]] = []
+    ids: set[str] = set()
+    for one in jobs:
+        if not parts or one[0].job_id in ids:
+            parts.append([])
+            ids = set()
+        parts[-1].append(one)
+        ids.add(one[0].job_id)
+    return parts
 
 
 async def _answer_repeated(
@@ -142,10 +243,11 @@ async def _answer_repeated(
         await jobs.add_reply(job.job_id, reply)
 
 
-async def _refuse(
-    body: bytes, error: PortalError, reply: ReplyTo | None, *, jobs: JobStore, job_id: Any
-) -> None:
+async def _refuse(refused: _Refused, *, jobs: JobStore) -> None:
+    job_id, error = refused.job_id, refused.error
     given = job_id[:MAX_JOB_ID_CHARACTERS] if isinstance(job_id, str) and job_id else None
     problem = Problem(field=error.field or "job", reason=error.reason)
-    answer = await jobs.refuse(body, problem, job_id=given, reply=reply)
+    message = refused.message
+    bind_correlation_id(message.correlation_id)
+    answer = await jobs.refuse(message.body, problem, job_id=given, reply=message.reply)
     log.warning("job refused", job_id=answer.job_id, field=problem.field, reason=problem.reason)

@@ -17,7 +17,8 @@ from portal_ingest.records.editor import RecordEditor
 from portal_ingest.records.instruments import Instruments
 from portal_ingest.records.registration import Registrar
 from portal_ingest.records.task import Task
-from portal_ingest.store.jobs import Claim, JobStore
+from portal_ingest.store.claims import Claim
+from portal_ingest.store.jobs import JobStore
 from portal_ingest.store.size_limits import limit_outcomes
 
 log = logger(__name__)

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from portal_ingest.domain import versioning
 from portal_ingest.domain.stored_record import StoredRecord
-from portal_ingest.store.jobs import Claim
+from portal_ingest.store.claims import Claim
 
 Change = Literal["registered", "withdrawn", "released"]
 

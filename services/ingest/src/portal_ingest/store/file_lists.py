@@ -8,9 +8,14 @@ from portal_shared.runtime.mongo import (
     ASCENDING,
     Client,
     Database,
+    DeleteMany,
+    Doc,
+    ReplaceOne,
     Session,
+    Write,
     transaction,
     translate_errors,
+    write_all,
 )
 
 
@@ -34,21 +39,22 @@ class FileListStore:
             return [DatasetFilesListed.model_validate_json(row["body"]) async for row in rows]
 
     async def replace(
-        self, pid: str, parts: Sequence[DatasetFilesListed], session: Session
+        self, lists: Sequence[tuple[str, Sequence[DatasetFilesListed]]], session: Session
     ) -> None:
-        """Stores a new list in place of the old one; without parts the old one stays."""
-        for part in parts:
-            await self._store(part, session)
-        if parts and parts[0].version > 1:
-            await self._parts.delete_many(
-                {"pid": pid, "part": {"$gte": parts[0].parts}}, session=session
-            )
+        """Stores new lists in place of the old ones, by pid; without parts an old one stays."""
+        writes: list[Write] = []
+        for pid, parts in lists:
+            writes += [_part_write(part) for part in parts]
+            if parts and parts[0].version > 1:
+                writes.append(DeleteMany({"pid": pid, "part": {"$gte": parts[0].parts}}))
+        if writes:
+            await write_all(self._parts, writes, session=session)
 
     async def publish_part(self, part: DatasetFilesListed) -> None:
         """Stores and publishes one part of a list that is too long for one transaction."""
 
         async def work(session: Session) -> None:
-            await self._store(part, session)
+            await write_all(self._parts, [_part_write(part)], session=session)
             await self._outbox.add(session, [part])
 
         await transaction(self._client, work)
@@ -58,8 +64,7 @@ class FileListStore:
         with translate_errors():
             await self._parts.delete_many({"pid": pid, "part": {"$gte": count}})
 
-    async def _store(self, part: DatasetFilesListed, session: Session) -> None:
-        key = {"pid": part.pid, "part": part.part}
-        await self._parts.replace_one(
-            key, {**key, "body": part.model_dump_json()}, upsert=True, session=session
-        )
+
+def _part_write(part: DatasetFilesListed) -> ReplaceOne[Doc]:
+    key = {"pid": part.pid, "part": part.part}
+    return ReplaceOne(key, {**key, "body": part.model_dump_json()}, upsert=True)

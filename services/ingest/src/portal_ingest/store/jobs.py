@@ -5,7 +5,6 @@ claim is a lease with a fencing number: a replica whose lease expired can no lon
 """
 
 import hashlib
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,66 +13,54 @@ from typing import Any
 from portal_shared.contracts.events import JobFinished
 from portal_shared.contracts.jobs import JobAnswer, Problem
 from portal_shared.messaging.outbox import Outbox
+from portal_shared.runtime.batcher import Batcher, write_batcher
+from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.logs import current_correlation_id
 from portal_shared.runtime.mongo import (
     ASCENDING,
     DESCENDING,
+    BulkWriteError,
     Client,
     Database,
+    DeleteOne,
     Doc,
-    DuplicateKeyError,
+    InsertOne,
     ReturnDocument,
     Session,
+    WriteConflict,
+    is_duplicate_key,
     transaction,
     translate_errors,
+    write_all,
+    write_unordered,
 )
 
+from portal_ingest.store.claims import UNFINISHED, Claim, claim_jobs, content_key
+from portal_ingest.store.job_rows import (
+    NewJob,
+    ReplyTo,
+    content_write,
+    finishing_update,
+    new_row,
+)
 from portal_ingest.store.size_limits import shorten_answer
 
 LEASE = timedelta(seconds=60)
-MAX_PAGE_JOBS = 500  # unfinished jobs loaded together to find one that may run
-MAX_PAGES = 20
-UNFINISHED = ("accepted", "working")
+COLLECT_SECONDS = 0.005  # claims and answers of other jobs share a call or a transaction
+MAX_BATCH = 32
+MAX_BATCH_ATTEMPTS = 3  # of a transaction of several answers; then each has its own
 NOT_DONE = ("partial", "refused")  # results of jobs that may be sent again
 MAX_ANSWER_BYTES = 8_000_000  # half of what a MongoDB document may have
 MAX_EVENT_ANSWER_BYTES = 1_000_000  # of an answer in its event: less than MAX_EVENT_BYTES
 
 
 @dataclass(frozen=True)
-class ReplyTo:
-    """The queue that an answer goes to; the field names are those in MongoDB."""
+class Answered:
+    """The answer of a claimed job, with the rows that send it to others."""
 
-    queue: str
-    correlation: str
-
-
-@dataclass(frozen=True)
-class NewJob:
-    job_id: str
-    subjects: Sequence[str]  # jobs that share one run in order
-    kind: str
-    profile: str
-    sender: str | None
-    content: str  # the job as JSON
-    content_hash: str
-    dropped: int  # private values
-    dropped_fields: Sequence[str]  # where they were
-    datasets: int  # or records
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A job leased to this replica."""
-
-    job_id: str
-    fence: int
-    content: str
-    profile: str
-    correlation_id: str
-    attempts: int
-    sender: str | None = None
-    dropped: int = 0
-    dropped_fields: tuple[str, ...] = ()
+    claim: Claim
+    answer: JobAnswer
+    event: Doc  # row of the outbox
 
 
 class JobStore:
@@ -86,7 +73,12 @@ class JobStore:
         self._jobs = database["jobs"]
         self._contents = database["job_contents"]  # separate, so that finding a job stays fast
         self._counters = database["counters"]
-        self._owner = str(uuid.uuid4())
+        self._claims: Batcher[None, Claim | None] = Batcher(
+            self._claim, collect_seconds=COLLECT_SECONDS, max_batch=MAX_BATCH
+        )
+        self._answers = write_batcher(
+            self._finish, collect_seconds=COLLECT_SECONDS, max_batch=MAX_BATCH
+        )
 
     async def prepare(self) -> None:
         """Creates the indexes."""
@@ -97,16 +89,33 @@ class JobStore:
 
     async def accept(self, job: NewJob, reply: ReplyTo | None) -> Doc | None:
         """Stores a new job; returns the row of an earlier job with the same id, if there is one."""
+        earlier = (await self.find_all([job.job_id])).get(job.job_id)
+        if earlier is None:
+            await self.store([(job, reply)])
+        return earlier
+
+    async def find_all(self, job_ids: Sequence[str]) -> dict[str, Doc]:
+        """Returns the rows of these jobs by id, as far as they were accepted before."""
         with translate_errors():
-            earlier: Doc | None = await self._jobs.find_one({"_id": job.job_id})
-            if earlier:
-                return earlier
-            await self._store_content(job)
+            rows = self._jobs.find({"_id": {"$in": list(job_ids)}})
+            return {row["_id"]: row async for row in rows}
+
+    async def store(self, jobs: Sequence[tuple[NewJob, ReplyTo | None]]) -> None:
+        """Stores jobs that `find_all` did not find, in this order.
+
+        Raises Unavailable if another replica stored one of them meanwhile: those behind it must not
+        get lower numbers than it has.
+        """
+        with translate_errors():
+            await write_unordered(self._contents, [content_write(job) for job, _ in jobs])
+            first = await self._reserve_numbers(len(jobs))
+            rows = [new_row(job, first + n, reply) for n, (job, reply) in enumerate(jobs)]
             try:
-                await self._jobs.insert_one(_new_row(job, await self._next_number(), reply))
-            except DuplicateKeyError:
-                return await self._jobs.find_one({"_id": job.job_id})
-        return None
+                await write_all(self._jobs, [InsertOne(row) for row in rows])
+            except BulkWriteError as error:
+                if not is_duplicate_key(error):
+                    raise
+                raise Unavailable("MongoDB: another replica accepts the same jobs") from error
 
     async def reopen(self, earlier: Doc, job: NewJob, reply: ReplyTo | None) -> bool:
         """Accepts a job again whose parts were refused: the reason may be gone, as a missing file.
@@ -117,8 +126,8 @@ class JobStore:
         if earlier["hash"] != job.content_hash or earlier.get("result") not in NOT_DONE:
             return False
         with translate_errors():
-            await self._store_content(job)
-            row = _new_row(job, await self._next_number(), reply)
+            await write_all(self._contents, [content_write(job)])
+            row = new_row(job, await self._reserve_numbers(1), reply)
             # the fence goes on, so that a replica with an old claim cannot finish it
             row |= {"fence": earlier["fence"], "runs": earlier.get("runs", 1) + 1}
             replaced = await self._jobs.replace_one(
@@ -126,19 +135,15 @@ class JobStore:
             )
         return bool(replaced.modified_count)
 
-    async def _store_content(self, job: NewJob) -> None:
-        await self._contents.replace_one(
-            {"_id": f"{job.job_id} {job.content_hash}"}, {"content": job.content}, upsert=True
-        )
-
-    async def _next_number(self) -> int:
+    async def _reserve_numbers(self, count: int) -> int:
+        """Returns the first of so many numbers; jobs run in the order of their numbers."""
         counted: Doc = await self._counters.find_one_and_update(
             {"_id": "jobs"},
-            {"$inc": {"seq": 1}},
+            {"$inc": {"seq": count}},
             upsert=True,
             return_document=ReturnDocument.AFTER,
         )
-        return int(counted["seq"])
+        return int(counted["seq"]) - count + 1
 
     async def add_reply(self, job_id: str, reply: ReplyTo) -> None:
         """Sends the job's answer to this queue as well, now or when the job is finished.
@@ -163,10 +168,10 @@ class JobStore:
         """Sends an answer to one queue, without storing it."""
         if reply is None:
             return
-        body = answer.model_dump_json().encode()
+        rows = self._reply_rows(answer, [reply])
 
         async def work(session: Session) -> None:
-            await self._outbox.reply(session, reply.queue, reply.correlation, body)
+            await self._outbox.add_rows(session, rows)
 
         await transaction(self._client, work)
 
@@ -213,69 +218,20 @@ class JobStore:
 
         async def work(session: Session) -> None:
             await self._jobs.replace_one({"_id": own_id}, row, upsert=True, session=session)
-            await self._publish(answer, [reply] if reply else [], session)
+            replies = self._reply_rows(answer, [reply] if reply else [])
+            await self._outbox.add_rows(session, [self._event_row(answer), *replies])
 
         await transaction(self._client, work)
         return answer
 
     async def claim(self) -> Claim | None:
         """Returns the oldest job that may run now, leased to this replica, or None."""
-        now = datetime.now(UTC)
-        busy: set[str] = set()
-        after = -1
-        for _ in range(MAX_PAGES):
-            with translate_errors():
-                rows = self._jobs.find(
-                    {"state": {"$in": UNFINISHED}, "seq": {"$gt": after}},
-                    {"subjects": 1, "state": 1, "until": 1, "not_before": 1, "seq": 1},
-                )
-                page = [r async for r in rows.sort("seq", ASCENDING).limit(MAX_PAGE_JOBS)]
-                for row in page:
-                    claimed = await self._claim_unless_busy(row, busy, now)
-                    if claimed:
-                        return claimed
-            if len(page) < MAX_PAGE_JOBS:
-                return None
-            after = page[-1]["seq"]
-        return None
+        return await self._claims.submit(None)
 
-    async def _claim_unless_busy(self, row: Doc, busy: set[str], now: datetime) -> Claim | None:
-        """Claims the job unless a subject is busy; otherwise its subjects become busy."""
-        free = row["state"] == "accepted" or row["until"] < now
-        postponed = row.get("not_before") and row["not_before"] > now
-        if free and not postponed and busy.isdisjoint(row["subjects"]):
-            claimed = await self._lease(row, now)
-            if claimed:
-                return claimed
-        busy.update(row["subjects"])
-        return None
-
-    async def _lease(self, row: Doc, now: datetime) -> Claim | None:
-        leased: Doc | None = await self._jobs.find_one_and_update(
-            {
-                "_id": row["_id"],
-                "$or": [{"state": "accepted"}, {"state": "working", "until": {"$lt": now}}],
-            },
-            {
-                "$set": {"state": "working", "owner": self._owner, "until": now + self.lease},
-                "$inc": {"fence": 1},
-            },
-            return_document=ReturnDocument.AFTER,
-        )
-        if not leased:
-            return None
-        stored = await self._contents.find_one({"_id": f"{leased['_id']} {leased['hash']}"})
-        return Claim(
-            job_id=leased["_id"],
-            fence=leased["fence"],
-            content=stored["content"] if stored else "",  # not JSON: fails and counts as an attempt
-            profile=leased["profile"],
-            correlation_id=leased["correlation_id"],
-            attempts=leased["attempts"],
-            sender=leased.get("sender"),
-            dropped=leased.get("dropped", 0),
-            dropped_fields=tuple(leased.get("dropped_fields", ())),
-        )
+    async def _claim(self, requests: Sequence[None]) -> Sequence[Claim | None]:
+        count = len(requests)
+        found = await claim_jobs(self._jobs, self._contents, count, lease=self.lease)
+        return [*found, *[None] * (count - len(found))]
 
     async def extend(self, claim: Claim) -> bool:
         """Renews the lease; False if the job was leased to another replica."""
@@ -309,41 +265,47 @@ class JobStore:
 
         Does nothing if the job was leased to another replica.
         """
-        now = datetime.now(UTC)
-        answer = answer.model_copy(update={"finished_at": now})
+        answer = answer.model_copy(update={"finished_at": datetime.now(UTC)})
         answer = shorten_answer(answer, MAX_ANSWER_BYTES)
+        await self._answers.submit(Answered(claim, answer, self._event_row(answer)))
+
+    async def _finish(self, answered: Sequence[Answered]) -> None:
+        """Finishes jobs in one transaction."""
+        by_job = {one.claim.job_id: one for one in answered}
+        if len(by_job) < len(answered):
+            raise WriteConflict("several answers of one job at a time")
 
         async def work(session: Session) -> None:
-            row: Doc | None = await self._jobs.find_one_and_update(
-                {"_id": claim.job_id, "fence": claim.fence, "state": "working"},
-                {
-                    "$set": {
-                        "state": "finished",
-                        "finished_at": now,
-                        "answer": answer.model_dump(mode="json"),
-                        "result": answer.result,
-                    },
-                    "$unset": {"waiting_for": ""},
-                },
+            rows = self._jobs.find(
+                {"_id": {"$in": list(by_job)}, "state": "working"},
+                {"hash": 1, "fence": 1, "replies": 1},
                 session=session,
             )
-            if row:
-                await self._contents.delete_one(
-                    {"_id": f"{row['_id']} {row['hash']}"}, session=session
-                )
+            valid = [r async for r in rows if r["fence"] == by_job[r["_id"]].claim.fence]
+            if not valid:
+                return
+            updates = [finishing_update(row, by_job[row["_id"]].answer) for row in valid]
+            if await write_all(self._jobs, updates, session=session) != len(valid):
+                raise WriteConflict("jobs changed while their answers were stored")
+            contents = [DeleteOne({"_id": content_key(r["_id"], r["hash"])}) for r in valid]
+            await write_all(self._contents, contents, session=session)
+            sent: list[Doc] = []
+            for row in valid:
+                one = by_job[row["_id"]]
                 replies = [ReplyTo(r["queue"], r["correlation"]) for r in row["replies"]]
-                await self._publish(answer, replies, session)
+                sent += [one.event, *self._reply_rows(one.answer, replies)]
+            await self._outbox.add_rows(session, sent)
 
-        await transaction(self._client, work)
+        max_attempts = MAX_BATCH_ATTEMPTS if len(answered) > 1 else None
+        await transaction(self._client, work, max_tries=max_attempts)
 
-    async def _publish(
-        self, answer: JobAnswer, replies: Sequence[ReplyTo], session: Session
-    ) -> None:
+    def _event_row(self, answer: JobAnswer) -> Doc:
         event = JobFinished(answer=shorten_answer(answer, MAX_EVENT_ANSWER_BYTES))
-        await self._outbox.add(session, [event])
+        return self._outbox.event_row(event)
+
+    def _reply_rows(self, answer: JobAnswer, replies: Sequence[ReplyTo]) -> list[Doc]:
         body = answer.model_dump_json().encode()
-        for reply in replies:
-            await self._outbox.reply(session, reply.queue, reply.correlation, body)
+        return [self._outbox.reply_row(reply.queue, reply.correlation, body) for reply in replies]
 
     async def find(self, job_id: str) -> Doc | None:
         with translate_errors():
@@ -365,24 +327,3 @@ class JobStore:
             for result in ("partial", "refused"):
                 found[f"jobs_{result}"] = await self._jobs.count_documents({"result": result})
             return found
-
-
-def _new_row(job: NewJob, seq: int, reply: ReplyTo | None) -> Doc:
-    return {
-        "_id": job.job_id,
-        "subjects": list(job.subjects),
-        "kind": job.kind,
-        "profile": job.profile,
-        "sender": job.sender,
-        "hash": job.content_hash,
-        "correlation_id": current_correlation_id(),
-        "dropped": job.dropped,
-        "dropped_fields": list(job.dropped_fields),
-        "datasets": job.datasets,
-        "seq": seq,
-        "state": "accepted",
-        "received_at": datetime.now(UTC),
-        "replies": [vars(reply)] if reply else [],
-        "fence": 0,
-        "attempts": 0,
-    }

@@ -4,20 +4,28 @@ This module owns the collection `records`, except for the DOI fields (`store.doi
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from portal_shared.contracts.events import Event
 from portal_shared.messaging.outbox import Outbox
+from portal_shared.runtime.batcher import Batcher
 from portal_shared.runtime.mongo import (
     ASCENDING,
+    BulkWriteError,
     Client,
     Database,
     Doc,
-    DuplicateKeyError,
+    InsertOne,
     Session,
     StaleVersion,
+    UpdateOne,
+    WriteConflict,
+    is_duplicate_key,
     transaction,
     translate_errors,
+    write_all,
+    write_unordered,
 )
 
 from portal_ingest.domain.publicity import last_public
@@ -27,6 +35,32 @@ from portal_ingest.store.file_lists import FileListStore
 
 KINDS: tuple[Kind, ...] = ("document", "dataset", "instrument")
 REQUESTED_PUBLIC = "asked_public"  # name of the field in MongoDB
+
+
+COLLECT_SECONDS = 0.005  # what several jobs store meanwhile is one transaction
+COLLECT_READS_SECONDS = 0.001
+MAX_BATCH = 32
+MAX_BATCH_ATTEMPTS = 3  # of a transaction of several jobs; then each has its own
+
+
+@dataclass(frozen=True)
+class Saving:
+    """New versions that are stored together, with the rows of their events."""
+
+    writes: Sequence[RecordWrite | EditionLink]
+    events: Sequence[Doc]
+
+    @property
+    def pids(self) -> list[str]:
+        return [w.pid if isinstance(w, EditionLink) else w.record.pid for w in self.writes]
+
+
+@dataclass(frozen=True)
+class Member:
+    """What a publication needs of a dataset."""
+
+    icat_id: int | None
+    doi: str | None
 
 
 class RecordStore:
@@ -44,6 +78,15 @@ class RecordStore:
         self._records = database["records"]
         self._file_lists = file_lists
         self._dois = dois
+        self._finds: Batcher[str, StoredRecord | None] = Batcher(
+            self._find, collect_seconds=COLLECT_READS_SECONDS, max_batch=MAX_BATCH
+        )
+        self._savings: Batcher[Saving, bool] = Batcher(
+            self._save, collect_seconds=COLLECT_SECONDS, max_batch=MAX_BATCH
+        )
+        self._reservations: Batcher[Doc, StoredRecord | None] = Batcher(
+            self._reserve, collect_seconds=COLLECT_SECONDS, max_batch=MAX_BATCH
+        )
 
     async def prepare(self) -> None:
         """Creates the indexes."""
@@ -54,9 +97,11 @@ class RecordStore:
             await self._records.create_index("icat_id", sparse=True)
 
     async def find(self, pid: str) -> StoredRecord | None:
-        with translate_errors():
-            row = await self._records.find_one({"_id": pid})
-        return from_row(row) if row else None
+        return await self._finds.submit(pid)
+
+    async def _find(self, pids: Sequence[str]) -> list[StoredRecord | None]:
+        found = await self.find_all(sorted(set(pids)))
+        return [found.get(pid) for pid in pids]
 
     async def find_newest(self, pid: str) -> StoredRecord | None:
         """Returns the record, or the last of those that superseded it.
@@ -72,26 +117,44 @@ class RecordStore:
                 newest = found
         return newest
 
-    async def public_among(self, pids: Sequence[str]) -> list[str]:
-        """Returns those of these records that are or were public, in the given order."""
+    async def public_members(self, pids: Sequence[str]) -> dict[str, Member]:
+        """Returns those of these records that are or were public, by pid, in the given order."""
+        if not pids:
+            return {}
         with translate_errors():
             rows = self._records.find({"_id": {"$in": list(pids)}})
-            public = {row["_id"] async for row in rows if last_public(from_row(row)) is not None}
-        return [pid for pid in pids if pid in public]
+            found = {
+                row["_id"]: Member(row.get("icat_id"), row.get("doi"))
+                async for row in rows
+                if last_public(from_row(row)) is not None
+            }
+        return {pid: found[pid] for pid in pids if pid in found}
+
+    async def find_all(self, pids: Sequence[str]) -> dict[str, StoredRecord]:
+        """Returns these records by pid."""
+        with translate_errors():
+            rows = self._records.find({"_id": {"$in": list(pids)}})
+            return {row["_id"]: from_row(row) async for row in rows}
 
     async def documents_with(self, dataset: str) -> list[StoredRecord]:
         """Returns the documents that list the dataset."""
         with translate_errors():
             return [from_row(row) async for row in self._records.find({"datasets": dataset})]
 
-    async def documents_of(self, pids: Sequence[str]) -> set[str]:
-        """Returns the pids of the documents that any of these records belongs to."""
+    async def documents_by_member(self, pids: Sequence[str]) -> dict[str, set[str]]:
+        """Returns the pids of the documents that each of these records belongs to."""
+        found: dict[str, set[str]] = {}
+        wanted = set(pids)
         with translate_errors():
             members = self._records.find({"_id": {"$in": list(pids)}}, {"document": 1})
-            found = {row.get("document") async for row in members}
-            documents = self._records.find({"datasets": {"$in": list(pids)}}, {"_id": 1})
-            found |= {row["_id"] async for row in documents}
-        return {pid for pid in found if pid}
+            async for row in members:
+                if row.get("document"):
+                    found.setdefault(row["_id"], set()).add(row["document"])
+            documents = self._records.find({"datasets": {"$in": list(pids)}}, {"datasets": 1})
+            async for row in documents:
+                for pid in wanted.intersection(row["datasets"]):
+                    found.setdefault(pid, set()).add(row["_id"])
+        return found
 
     async def datasets_of(self, documents: Sequence[str]) -> list[str]:
         """Returns the pids of the datasets of these documents."""
@@ -101,14 +164,6 @@ class RecordStore:
             rows = self._records.find({"_id": {"$in": list(documents)}}, {"datasets": 1})
             found = {row["_id"]: row.get("datasets") or () async for row in rows}
         return [dataset for pid in documents for dataset in found.get(pid, ())]
-
-    async def icat_ids(self, pids: Sequence[str]) -> list[int]:
-        """Returns the ids in ICAT of those of these datasets that are registered there."""
-        with translate_errors():
-            rows = self._records.find(
-                {"_id": {"$in": list(pids)}, "icat_id": {"$ne": None}}, {"icat_id": 1}
-            )
-            return [row["icat_id"] async for row in rows]
 
     async def others_with_icat_id(self, icat_id: int, pid: str) -> list[str]:
         """Returns the pids of the other records that this dataset of ICAT is registered for."""
@@ -135,51 +190,56 @@ class RecordStore:
             "job_id": job_id,
             "body": "",
         }
+        return await self._reservations.submit({**row, "intended_at": datetime.now(UTC)})
+
+    async def _reserve(self, rows: Sequence[Doc]) -> list[StoredRecord | None]:
+        found: list[StoredRecord | None] = [None] * len(rows)
         with translate_errors():
             try:
-                await self._records.insert_one({**row, "intended_at": datetime.now(UTC)})
-            except DuplicateKeyError:
-                return await self.find(pid)
-        return None
+                await write_unordered(self._records, [InsertOne(row) for row in rows])
+            except BulkWriteError as error:
+                if not is_duplicate_key(error):
+                    raise
+                for failed in error.details["writeErrors"]:
+                    index: int = failed["index"]
+                    found[index] = await self.find(rows[index]["_id"])
+        return found
 
     async def save(self, *writes: RecordWrite | EditionLink) -> bool:
         """Stores all versions with their events, or returns False if any of them is stale."""
+        events = [
+            self._outbox.event_row(event)
+            for write in writes
+            if isinstance(write, RecordWrite)
+            for event in (*write.events, *write.file_list)
+        ]
+        return await self._savings.submit(Saving(writes, events))
+
+    async def _save(self, savings: Sequence[Saving]) -> list[bool]:
+        """Stores what several jobs save in one transaction; raises WriteConflict if it cannot."""
+        pids = [pid for saving in savings for pid in saving.pids]
+        if len(savings) > 1 and len(set(pids)) < len(pids):
+            raise WriteConflict("several jobs change the same record")
+        writes = [write for saving in savings for write in saving.writes]
+        updates = [_update(write) for write in writes]
+        versions = [write for write in writes if isinstance(write, RecordWrite)]
+        file_lists = [(write.record.pid, write.file_list) for write in versions]
 
         async def work(session: Session) -> None:
-            for write in writes:
-                if isinstance(write, EditionLink):
-                    await self._link(write, session)
-                else:
-                    await self._save(write, session)
+            if await write_all(self._records, updates, session=session) != len(updates):
+                raise StaleVersion
+            await self._dois.enqueue_documents_of([w.record for w in versions], session)
+            await self._file_lists.replace(file_lists, session)
+            await self._outbox.add_rows(session, [row for one in savings for row in one.events])
 
         try:
-            await transaction(self._client, work)
+            max_attempts = MAX_BATCH_ATTEMPTS if len(savings) > 1 else None
+            await transaction(self._client, work, max_tries=max_attempts)
         except StaleVersion:
-            return False
-        return True
-
-    async def _save(self, write: RecordWrite, session: Session) -> None:
-        record = write.record
-        embargo: Doc = {} if record.release_at else {"$unset": {"release_at": ""}}
-        result = await self._records.update_one(
-            {"_id": record.pid, "version": record.version - 1},
-            {"$set": to_row(record), **embargo},
-            session=session,
-        )
-        if not result.matched_count:
-            raise StaleVersion
-        await self._dois.enqueue_documents_of(record, session)
-        await self._file_lists.replace(record.pid, write.file_list, session)
-        await self._outbox.add(session, [*write.events, *write.file_list])
-
-    async def _link(self, link: EditionLink, session: Session) -> None:
-        result = await self._records.update_one(
-            {"_id": link.pid, "version": link.version},
-            {"$set": {"superseded_by": link.superseded_by}},
-            session=session,
-        )
-        if not result.matched_count:
-            raise StaleVersion
+            if len(savings) > 1:
+                raise WriteConflict("another job changed one of the records") from None
+            return [False]
+        return [True] * len(savings)
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Publishes events without changing a record."""
@@ -232,6 +292,17 @@ def from_row(row: Doc) -> StoredRecord:
         withdrawn=row.get("withdrawn"),
         history=tuple(row.get("history") or ()),
     )
+
+
+def _update(write: RecordWrite | EditionLink) -> UpdateOne:
+    """Returns the update of a record, which matches nothing if it has another version."""
+    if isinstance(write, EditionLink):
+        which: Doc = {"_id": write.pid, "version": write.version}
+        return UpdateOne(which, {"$set": {"superseded_by": write.superseded_by}})
+    record = write.record
+    embargo: Doc = {} if record.release_at else {"$unset": {"release_at": ""}}
+    which = {"_id": record.pid, "version": record.version - 1}
+    return UpdateOne(which, {"$set": to_row(record), **embargo})
 
 
 def to_row(record: StoredRecord) -> Doc:
