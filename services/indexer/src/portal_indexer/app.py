@@ -22,6 +22,7 @@ log = logger(__name__)
 # A new record causes several events: the worker starts when none came for QUIET_SECONDS, and at
 # the latest after MAX_DELAY_SECONDS.
 QUIET_SECONDS, MAX_DELAY_SECONDS = 0.5, 2.0
+MAX_IDLE_SECONDS = 4.0  # between queries for what other replicas left
 
 
 def build(settings: IndexerSettings | None = None) -> FastAPI:
@@ -59,19 +60,20 @@ def build(settings: IndexerSettings | None = None) -> FastAPI:
             "reindex": await rebuild.state(),
         }
 
-    service.add_start_step(catalogue.prepare)
-    service.add_start_step(files.prepare)
-    service.add_start_step(ensure_indexes)
-    service.add_start_step(mark_instruments)
+    for step in (catalogue.prepare, files.prepare, ensure_indexes, mark_instruments):
+        service.add_start_step(step)
     worker = service.add_worker(
         Worker(
             "indexing",
             index_worker.step,
             quiet_seconds=QUIET_SECONDS,
             max_quiet_seconds=MAX_DELAY_SECONDS,
+            max_idle_seconds=MAX_IDLE_SECONDS,
         )
     )
-    rebuild_worker = service.add_worker(Worker("reindexing", rebuild.step))
+    rebuild_worker = service.add_worker(
+        Worker("reindexing", rebuild.step, max_idle_seconds=MAX_IDLE_SECONDS)
+    )
     service.add_check("search", meilisearch.check_ready)
     service.add_status_source(status)
     service.subscribe(handlers.router, catalogue=catalogue, files=files, worker=worker)

@@ -6,8 +6,9 @@ indexed stays dirty.
 """
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from portal_shared.contracts.events import (
     DatasetAvailability,
@@ -17,12 +18,16 @@ from portal_shared.contracts.events import (
 )
 from portal_shared.contracts.jobs import JobAnswer
 from portal_shared.contracts.records import Change, Dataset, Document, Instrument, Level
+from portal_shared.runtime.batcher import Batcher, write_batcher
 from portal_shared.runtime.mongo import (
     ASCENDING,
+    BulkWriteError,
     Database,
     Doc,
     DuplicateKeyError,
+    InsertOne,
     UpdateOne,
+    is_duplicate_key,
     translate_errors,
     write_unordered,
 )
@@ -38,9 +43,53 @@ MAX_MARKS_PER_RECORD = 20  # marks that are read, on average
 LEVELS: dict[Level, str] = {"document": index_fields.DOCUMENTS, "dataset": index_fields.DATASETS}
 
 
+COLLECT_SECONDS = 0.02  # calls for events that come within it are combined
+MAX_BATCH = 100
+
+
+@dataclass(frozen=True)
+class NewState:
+    """Values of a record that count if its field `counter` is lower than `version`."""
+
+    name: str  # of the collection
+    pid: str
+    counter: str
+    version: int
+    values: Doc
+    is_new: bool  # the record is probably not stored yet, so an insert is tried first
+
+    @property
+    def row(self) -> Doc:
+        return {"_id": self.pid, **self.values, self.counter: self.version}
+
+    @property
+    def update(self) -> UpdateOne:
+        older: Doc = {"_id": self.pid, self.counter: {"$not": {"$gte": self.version}}}
+        return UpdateOne(older, {"$set": {**self.values, self.counter: self.version}})
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """A query for the rows of a collection that have a value in a field."""
+
+    name: str
+    field: str
+    value: str
+    fields: tuple[str, ...]  # that are read, beside `_id` and `field`
+
+
 class Catalogue:
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._marks = write_batcher(
+            self._insert_marks, collect_seconds=COLLECT_SECONDS, max_batch=MAX_BATCH
+        )
+        self._stores: Batcher[NewState, bool] = Batcher(
+            self._store_states, collect_seconds=COLLECT_SECONDS, max_batch=MAX_BATCH
+        )
+        self._lookups: Batcher[Lookup, list[Doc]] = Batcher(
+            self._look_up, collect_seconds=COLLECT_SECONDS, max_batch=MAX_BATCH
+        )
 
     async def prepare(self) -> None:
         """Creates the database indexes."""
@@ -133,21 +182,80 @@ class Catalogue:
     async def _store_if_newer(
         self, name: str, pid: str, counter: str, version: int, values: Doc, *, new: bool = False
     ) -> bool:
-        """Stores `values` if the field `counter` is lower than `version`; returns whether."""
+        """Stores `values` if the field `counter` is lower than `version`.
+
+        Returns whether they are stored now.
+        """
+        return await self._stores.submit(NewState(name, pid, counter, version, values, new))
+
+    async def _store_states(self, states: Sequence[NewState]) -> list[bool]:
+        stored: dict[int, bool] = {}
+        for name in {state.name for state in states}:
+            of_collection = [state for state in states if state.name == name]
+            stored |= await self._store_in(name, of_collection)
+        return [stored[id(state)] for state in states]
+
+    async def _store_in(self, name: str, states: Sequence[NewState]) -> dict[int, bool]:
+        """Inserts new records and updates others; then those that were not as expected."""
         rows = self.database[name]
-        older: Doc = {
-            "_id": pid,
-            counter: {"$not": {"$gte": version}},
-        }
-        change: Doc = {"$set": {**values, counter: version}}
+        new = [state for state in states if state.is_new]
+        known = [state for state in states if not state.is_new]
         with translate_errors():
-            if not new and (await rows.update_one(older, change)).matched_count:
-                return True
+            if new:
+                try:
+                    await write_unordered(rows, [InsertOne(state.row) for state in new])
+                except BulkWriteError as error:
+                    if not is_duplicate_key(error):
+                        raise
+                    known += [new[one["index"]] for one in error.details["writeErrors"]]
+            if not known:
+                return {id(state): True for state in states}
+            counts = await write_unordered(rows, [state.update for state in known])
+            if counts.matched == len(known):
+                return {id(state): True for state in states}
+            found = {id(state): True for state in states}
+            for state in known:
+                found[id(state)] = await self._store_again(state)
+            return found
+
+    async def _store_again(self, state: NewState) -> bool:
+        """Stores a state whose update may have matched nothing; returns whether it is stored."""
+        rows = self.database[state.name]
+        row = await rows.find_one({"_id": state.pid}, {state.counter: 1})
+        if row is None:
             try:
-                await rows.insert_one({"_id": pid, **values, counter: version})
+                await rows.insert_one(state.row)
             except DuplicateKeyError:
-                return bool((await rows.update_one(older, change)).matched_count)
+                counts = await write_unordered(rows, [state.update])
+                return bool(counts.matched)
             return True
+        return bool(row.get(state.counter) == state.version)
+
+    async def look_up(
+        self, name: str, field: str, value: str, fields: tuple[str, ...] = ()
+    ) -> list[Doc]:
+        """Returns the rows with the value in the field, with `_id` and these fields."""
+        return await self._lookups.submit(Lookup(name, field, value, fields))
+
+    async def _look_up(self, lookups: Sequence[Lookup]) -> list[list[Doc]]:
+        rows_by_query: dict[tuple[str, str, tuple[str, ...]], list[Doc]] = {}
+        for name, field, fields in {(one.name, one.field, one.fields) for one in lookups}:
+            values = {
+                one.value
+                for one in lookups
+                if (one.name, one.field, one.fields) == (name, field, fields)
+            }
+            which: Doc = {field: {"$in": sorted(values)}}
+            shown: Doc = dict.fromkeys((*fields, field), 1)
+            rows_by_query[name, field, fields] = await self.find(name, which, shown)
+        return [
+            [
+                row
+                for row in rows_by_query[one.name, one.field, one.fields]
+                if _has_value(row, one.field, one.value)
+            ]
+            for one in lookups
+        ]
 
     async def mark(self, **pids: Iterable[str | None]) -> None:
         """Marks records, by collection, to be indexed again. Call it after storing the change."""
@@ -157,6 +265,11 @@ class Catalogue:
             for kind, changed in pids.items()
             for pid in sorted({p for p in changed if p})
         ]
+        if marks:
+            await self._marks.submit(marks)
+
+    async def _insert_marks(self, several: Sequence[Sequence[Doc]]) -> None:
+        marks = [mark for some in several for mark in some]
         for start in range(0, len(marks), MARKS_PER_INSERT):
             with translate_errors():
                 await self.database["dirty"].insert_many(marks[start : start + MARKS_PER_INSERT])
@@ -241,3 +354,11 @@ class Catalogue:
 
 def _history_rows(history: Sequence[Change]) -> list[Doc]:
     return [change.model_dump(mode="json") for change in history]
+
+
+def _has_value(row: Doc, field: str, value: str) -> bool:
+    """Whether the value of a field, or an item of it, is this one."""
+    found: Any = row
+    for name in field.split("."):
+        found = cast("Doc", found).get(name) if isinstance(found, dict) else None
+    return value in cast("list[Any]", found) if isinstance(found, list) else value == found

@@ -1,5 +1,6 @@
 """The bus subscribers of the indexer: each event changes the catalogue and marks records dirty."""
 
+import asyncio
 from typing import Annotated
 
 from faststream import Context
@@ -26,11 +27,7 @@ from portal_indexer.file_lists import FileLists
 MAX_UNACKED = 20  # messages of one queue in work at a time
 MAX_UNACKED_FILE_LISTS = 4  # parts of file lists are large
 
-BEFORE: Doc = {  # what is read of a dataset that changes
-    "public": 1,
-    "record.document": 1,
-    "record.instrument": 1,
-}
+BEFORE = ("public", "record.document", "record.instrument")  # read of a dataset that changes
 
 router = RabbitRouter()
 CatalogueContext = Annotated[Catalogue, Context("catalogue")]
@@ -50,10 +47,12 @@ async def store_dataset(
     worker: IndexWorkerContext,
 ) -> None:
     record = event.dataset
-    before = await catalogue.find(index_fields.DATASETS, {"_id": record.pid}, BEFORE)
-    documents = {record.document, *await _documents_listing(catalogue, record.pid)}
-    documents |= _parents(before)  # the document that the dataset leaves
-    earlier = await _earlier_editions(catalogue, record.pid, record.supersedes)
+    before, listing, earlier = await asyncio.gather(
+        catalogue.look_up(index_fields.DATASETS, "_id", record.pid, BEFORE),
+        _documents_listing(catalogue, record.pid),
+        _earlier_editions(catalogue, record.pid, record.supersedes),
+    )
+    documents = {record.document, *listing} | _parents(before)  # the document that it leaves
     for pid in earlier:
         documents |= await _documents_listing(catalogue, pid)
     newer = await catalogue.store(
@@ -80,7 +79,13 @@ async def store_document(
 ) -> None:
     record = event.document
     datasets = {*record.datasets, *await _datasets_of(catalogue, record.pid)}
-    await catalogue.store(index_fields.DOCUMENTS, record, event.version, history=event.history)
+    await catalogue.store(
+        index_fields.DOCUMENTS,
+        record,
+        event.version,
+        history=event.history,
+        new=event.version == 1,
+    )
     await catalogue.mark(documents=[record.pid], datasets=datasets)
     worker.wake.set()
 
@@ -93,7 +98,7 @@ async def store_document(
 async def withdraw_dataset(
     event: DatasetWithdrawn, catalogue: CatalogueContext, worker: IndexWorkerContext
 ) -> None:
-    before = await catalogue.find(index_fields.DATASETS, {"_id": event.pid}, BEFORE)
+    before = await catalogue.look_up(index_fields.DATASETS, "_id", event.pid, BEFORE)
     if await catalogue.withdraw(index_fields.DATASETS, event):
         documents = _parents(before) | await _documents_listing(catalogue, event.pid)
         await catalogue.mark(
@@ -146,20 +151,22 @@ async def _maybe_hidden(
 
 async def _earlier_editions(catalogue: Catalogue, pid: str, supersedes: str | None) -> set[str]:
     """Returns the pids of the editions that are found in searches until this one is public."""
-    rows = await catalogue.find(index_fields.DATASETS, {"record.superseded_by": pid}, {"_id": 1})
+    rows = await catalogue.look_up(index_fields.DATASETS, "record.superseded_by", pid)
     return {row["_id"] for row in rows} | ({supersedes} if supersedes else set())
 
 
 async def _documents_listing(catalogue: Catalogue, pid: str) -> set[str | None]:
     """Returns the pids of the documents that list the dataset."""
-    rows = await catalogue.find(index_fields.DOCUMENTS, {"record.datasets": pid}, {"_id": 1})
+    rows = await catalogue.look_up(index_fields.DOCUMENTS, "record.datasets", pid)
     return {row["_id"] for row in rows}
 
 
 async def _datasets_of(catalogue: Catalogue, pid: str) -> set[str]:
     """Returns the pids of the datasets that the stored document lists or that point to it."""
-    documents = await catalogue.find(index_fields.DOCUMENTS, {"_id": pid}, {"record.datasets": 1})
-    rows = await catalogue.find(index_fields.DATASETS, {"record.document": pid}, {"_id": 1})
+    documents, rows = await asyncio.gather(
+        catalogue.look_up(index_fields.DOCUMENTS, "_id", pid, ("record.datasets",)),
+        catalogue.look_up(index_fields.DATASETS, "record.document", pid),
+    )
     listed = {one for row in documents for one in row.get("record", {}).get("datasets", ())}
     return {*listed, *(row["_id"] for row in rows)}
 
