@@ -23,7 +23,8 @@ PER_AXIS = SHARD // CHUNK
 ABSENT = 2**64 - 1  # offset and length of a chunk that is left out
 INDEX_BYTES = 16 * PER_AXIS**3
 CRC_BYTES = 4
-COMPRESSOR, LEVEL = "zstd", 1
+# four times as fast as zstd at level 1, for files of noisy voxels that are a twentieth larger
+COMPRESSOR, LEVEL, SHUFFLE = "lz4", 5, "bitshuffle"
 PART = ".part"
 
 
@@ -32,7 +33,7 @@ def array_metadata(shape: Triple, dtype: np.dtype[Any]) -> dict[str, Any]:
     little = {"name": "bytes", "configuration": {"endian": "little"}}
     plain = little if dtype.itemsize > 1 else {"name": "bytes"}
     packing = {"typesize": dtype.itemsize, "cname": COMPRESSOR, "clevel": LEVEL}
-    packing |= {"shuffle": "shuffle", "blocksize": 0}
+    packing |= {"shuffle": SHUFFLE, "blocksize": 0}
     blosc = {"name": "blosc", "configuration": packing}
     index: list[dict[str, Any]] = [little, {"name": "crc32c"}]
     sharding: dict[str, Any] = {
@@ -87,7 +88,7 @@ class ShardWriter:
             cast("Any", np.ascontiguousarray(whole)),
             level=LEVEL,
             compressor=COMPRESSOR,
-            shuffle="shuffle",
+            shuffle=SHUFFLE,
             typesize=self._dtype.itemsize,
             numthreads=1,
         )

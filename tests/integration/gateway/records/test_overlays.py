@@ -135,7 +135,7 @@ async def assert_viewer(organs: Portal) -> None:
     names = [layer["name"] for layer in found["state"]["layers"]]
     assert names == [OVERVIEW.pid, ZOOM.pid, f"box of {ZOOM.pid}"]
     source = found["state"]["layers"][0]["source"]["url"]
-    assert source.startswith("zarr://http")
+    assert source.startswith("zarr3://http")
     assert source.endswith(f"/data/{OVERVIEW.pid}/volume.ome.zarr/")
     address = unquote(found["short_link"].split("#!")[1])
     alone = await organs.reader.get(address[address.index("/api/") :])

@@ -15,7 +15,7 @@ from portal_gateway.overlays.placement import Placement, read_placement
 from portal_shared.registration import inverse, transform
 
 OVERVIEW = {"data": {"shape": [400, 300, 200], "voxel_size_um": 20.0}, "dataset_type": "overview"}
-ZOOM = {
+ZOOM: dict[str, Any] = {
     "data": {"shape": [70, 60, 50], "voxel_size_um": 5.1},
     "dataset_type": "zoom",
     "registration": {
@@ -25,18 +25,21 @@ ZOOM = {
 }  # fmt: skip
 
 
+ZOOM_DIMENSIONS = {axis: [pytest.approx(5.1e-6), "m"] for axis in "zyx"}
+
+
 def placement(pid: str, details: dict[str, Any]) -> Placement:
     return read_placement({"_id": pid, "record": {"details": details}})
 
 
 PLACEMENTS = {"overview": placement("overview", OVERVIEW), "zoom": placement("zoom", ZOOM)}
 FOUND = describe_registration(PLACEMENTS["zoom"], PLACEMENTS["overview"])
-SOURCES = {pid: f"zarr://https://portal.org/data/{pid}/volume.ome.zarr/" for pid in PLACEMENTS}
+SOURCES = {pid: f"zarr3://https://portal.org/data/{pid}/volume.ome.zarr/" for pid in PLACEMENTS}
 
 
-def build(pid: str) -> dict[str, Any]:
+def build(pid: str, sources: dict[str, str] = SOURCES) -> dict[str, Any]:
     overlay = Overlay(pid=pid, registrations=[FOUND], overlapping=[])
-    return viewer_state.build_state(overlay, PLACEMENTS, SOURCES)
+    return viewer_state.build_state(overlay, PLACEMENTS, sources)
 
 
 def layer(state: dict[str, Any], name: str) -> dict[str, Any]:
@@ -45,7 +48,7 @@ def layer(state: dict[str, Any], name: str) -> dict[str, Any]:
 
 def test_the_matrix_of_a_layer_puts_a_landmark_where_the_registration_does() -> None:
     """Neuroglancer multiplies lengths and adds the shift in units of the output dimensions."""
-    placed = layer(build("overview"), "zoom")["source"]["transform"]
+    placed = layer(build("overview"), "box of zoom")["source"]["transform"]
     landmark = (7.0, 8.0, 9.0)  # centre of a voxel of the zoom
     metres = np.array(landmark) * [placed["inputDimensions"][axis][0] for axis in "zyx"]
     unit = np.array([placed["outputDimensions"][axis][0] for axis in "zyx"])
@@ -59,7 +62,16 @@ def test_the_box_of_a_zoom_reaches_to_the_outer_corners_of_its_voxels() -> None:
     outline = layer(build("overview"), "box of zoom")
     box = outline["annotations"][0]
     assert (box["pointA"], box["pointB"]) == ([-0.5, -0.5, -0.5], [49.5, 59.5, 69.5])
-    assert outline["source"]["transform"] == layer(build("overview"), "zoom")["source"]["transform"]
+    image = layer(build("overview"), "zoom")["source"]["transform"]
+    assert {**image, "inputDimensions": ZOOM_DIMENSIONS} == outline["source"]["transform"]
+
+
+def test_a_volume_that_has_its_voxel_size_keeps_it() -> None:
+    """Its finest level may be coarser than the volume that was measured."""
+    assert "inputDimensions" not in layer(build("overview"), "zoom")["source"]["transform"]
+    plain = build("overview", {pid: f"n5://https://portal.org/data/{pid}/" for pid in PLACEMENTS})
+    placed = layer(plain, "zoom")["source"]["transform"]
+    assert placed["inputDimensions"] == ZOOM_DIMENSIONS
 
 
 def test_an_overview_shows_itself_whole_with_hidden_zooms() -> None:
@@ -104,7 +116,7 @@ def test_the_group_of_a_volume_is_the_uppermost() -> None:
         file("b", "raw/s0", "attributes.json"), file("b", None, "attributes.json"),
         file("c", "v.zarr", ".zattrs"),
     ]  # fmt: skip
-    expected = {"a": ("zarr", "volume.ome.zarr"), "b": ("n5", ""), "c": ("zarr", "v.zarr")}
+    expected = {"a": ("zarr3", "volume.ome.zarr"), "b": ("n5", ""), "c": ("zarr2", "v.zarr")}
     assert viewer_state.find_image_groups(files) == expected
 
 
@@ -115,7 +127,8 @@ def test_itk_reads_the_transform(direction: str, tmp_path: Any) -> None:
     file = tmp_path / "zoom.tfm"
     file.write_text(transform_files.itk_transform(matrix, "a comment"), "utf-8")
     point = (11.0, 22.0, 33.0)
-    found = SimpleITK.ReadTransform(str(file)).TransformPoint(point[::-1])
+    untyped: Any = SimpleITK
+    found = untyped.ReadTransform(str(file)).TransformPoint(point[::-1])
     assert np.allclose(found[::-1], transform(matrix, point), rtol=0, atol=1e-9)
 
 
@@ -127,8 +140,8 @@ def test_an_nrrd_header_places_the_zoom_in_its_overview() -> None:
     header = nrrd.read_header(io.BytesIO(text.encode() + b"\n"))
     index = np.array([9, 8, 7])  # x, y, z of a voxel
     found = header["space origin"] + index @ header["space directions"]
-    um = tuple(float(n) * 5.1 for n in index[::-1])
-    assert np.allclose(found[::-1], transform(FOUND.matrix_um, um), rtol=0, atol=1e-9)
+    z, y, x = (float(n) * 5.1 for n in index[::-1])
+    assert np.allclose(found[::-1], transform(FOUND.matrix_um, (z, y, x)), rtol=0, atol=1e-9)
     assert list(header["sizes"]) == [70, 60, 50]
 
 

@@ -2,7 +2,8 @@
 
 Neuroglancer counts positions from the outer corner of a voxel, but shifts an OME-Zarr by half a
 voxel, so that positions in it are those of OME-NGFF: of the centres. Coefficients of a matrix are
-ratios of lengths; its last column is in units of `outputDimensions`.
+ratios of lengths; its last column is in units of `outputDimensions`. `inputDimensions` would
+replace the voxel size of the volume: a layer of an OME-Zarr, which has its own, is given none.
 """
 
 import json
@@ -20,6 +21,8 @@ METRE_UM = 1e-6
 MAX_ZOOMS = 100  # layers that a viewer still shows
 VIEW_PIXELS = 600  # a volume fits in a view of this size
 OUTLINE_COLOURS = ("#ffb000", "#648fff", "#dc267f", "#785ef0", "#fe6100", "#2fb67c")
+ZARR = "zarr"
+IMAGE_KINDS = {"zarr.json": "zarr3", ".zattrs": "zarr2", "attributes.json": "n5"}
 State = dict[str, Any]
 
 
@@ -49,7 +52,12 @@ def build_state(
         name = registration.source
         if name in sources:
             image = _image(name, sources[name], visible=registration is own)
-            image["source"]["transform"] = placed_in
+            is_zarr = sources[name].startswith(ZARR)
+            image["source"]["transform"] = {
+                key: value
+                for key, value in placed_in.items()
+                if not (is_zarr and key == "inputDimensions")
+            }
             state["layers"].append(image)
         colour = OUTLINE_COLOURS[number % len(OUTLINE_COLOURS)]
         state["layers"].append(_outline(name, zoom, placed_in, colour))
@@ -119,16 +127,18 @@ def _outline(name: str, zoom: Volume, placed_in: State, colour: str) -> State:
 
 
 def find_image_groups(files: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, str]]:
-    """Returns by pid the kind (zarr or n5) and the folder of the uppermost group of image data."""
+    """Returns by pid the kind of the uppermost group of image data, and its folder.
+
+    The kind is zarr3, zarr2 or n5, so that the viewer looks for no files of other versions.
+    """
     best: dict[str, tuple[int, int, str]] = {}
-    kinds = ("zarr.json", ".zattrs", "attributes.json")
+    kinds = tuple(IMAGE_KINDS)
     for file in files:
         folder = file.get("path") or ""
         depth = folder.count("/") + 1 if folder else 0
         rank = (depth, kinds.index(file["name"]), folder)
         best[file["pid"]] = min(best.get(file["pid"], rank), rank)
-    return {pid: ("n5" if r[1] == kinds.index("attributes.json") else "zarr", r[2])
-            for pid, r in best.items()}  # fmt: skip
+    return {pid: (IMAGE_KINDS[kinds[r[1]]], r[2]) for pid, r in best.items()}
 
 
 def link(viewer: str, state: State) -> str:
