@@ -103,7 +103,7 @@ def _check_complete(answer: dict[str, Any]) -> None:
 
     The engine does not say so: a search that was cut off took the time that is allowed.
     """
-    if answer["processingTimeMs"] >= SEARCH_CUTOFF_MS:
+    if answer.get("processingTimeMs", 0) >= SEARCH_CUTOFF_MS:
         raise Unavailable("The search takes too long: narrow it, or try again later")
 
 
