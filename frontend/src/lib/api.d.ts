@@ -5865,7 +5865,7 @@ export interface operations {
     export_search_api_search_export_get: {
         parameters: {
             query?: {
-                /** @description tsv, csv, json, bibtex, ris, metalink */
+                /** @description tsv, csv, json, bibtex, ris, atom, metalink */
                 format?: string;
                 /** @description Words; also conditions such as organ:kidney */
                 q?: string;
@@ -5895,6 +5895,7 @@ export interface operations {
                     "application/json": string;
                     "application/x-bibtex": string;
                     "application/x-research-info-systems": string;
+                    "application/atom+xml": string;
                     "application/metalink4+xml": string;
                 };
             };

@@ -7,7 +7,7 @@ type Schemas = components["schemas"];
 export type Profile = Schemas["ProfileView"];
 
 const BASE = process.env["PORTAL_GATEWAY_URL"] ?? "http://127.0.0.1:8000";
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = Number(process.env["PORTAL_GATEWAY_DEADLINE_MS"]) || 15_000;
 
 type Fetch = typeof fetch;
 
@@ -42,6 +42,15 @@ export class GatewayError extends Error {
  * cannot be reached or does not answer in time.
  */
 export async function read<T>(fetcher: Fetch, path: string, headers?: HeadersInit): Promise<T> {
+  return (await (await send(fetcher, path, headers)).json()) as T;
+}
+
+/** Returns the text of GET `path`. Throws like `read`. */
+export async function readText(fetcher: Fetch, path: string): Promise<string> {
+  return (await send(fetcher, path, { accept: "*/*" })).text();
+}
+
+async function send(fetcher: Fetch, path: string, headers?: HeadersInit): Promise<Response> {
   let answer: Response;
   try {
     answer = await fetcher(BASE + path, {
@@ -52,7 +61,7 @@ export async function read<T>(fetcher: Fetch, path: string, headers?: HeadersIni
     throw new GatewayError(503, { detail: "The gateway cannot be reached." });
   }
   if (!answer.ok) throw await readProblem(answer);
-  return (await answer.json()) as T;
+  return answer;
 }
 
 async function readProblem(answer: Response): Promise<GatewayError> {

@@ -1,16 +1,20 @@
 import type { components } from "#lib/api.d.ts";
-import { GatewayError, read } from "#lib/gateway.ts";
+import { GatewayError, orNothing, read } from "#lib/gateway.ts";
 
 import type { PageServerLoad } from "./$types";
+
+type Schemas = components["schemas"];
 
 export const load: PageServerLoad = async ({ fetch, setHeaders }) => {
   setHeaders({ "cache-control": "no-store" });
   try {
-    return {
-      status: await read<components["schemas"]["ServiceStatus"]>(fetch, "/api/service-status"),
-    };
+    const [status, staging] = await Promise.all([
+      read<Schemas["ServiceStatus"]>(fetch, "/api/service-status"),
+      orNothing(() => read<Schemas["StagingList"]>(fetch, "/api/staging")),
+    ]);
+    return { status, staging: staging?.datasets ?? [] };
   } catch (problem) {
     if (!(problem instanceof GatewayError)) throw problem;
-    return { status: null };
+    return { status: null, staging: [] };
   }
 };

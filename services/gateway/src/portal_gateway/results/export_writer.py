@@ -6,13 +6,16 @@ from xml.sax.saxutils import escape, quoteattr
 
 from portal_shared.contracts.file_urls import data_path, folder_name
 from portal_shared.contracts.outside_names import outside_path
+from portal_shared.contracts.records import utc_text
+from portal_shared.runtime.mongo import Doc
 
 from portal_gateway.catalogue import Catalogue, is_visible
 from portal_gateway.citation.bibtex_ris import bibtex, ris
 from portal_gateway.citation.loader import CitedRecordLoader
 from portal_gateway.criteria.criteria import Criteria
 from portal_gateway.errors import BadRequest
-from portal_gateway.results.exports import ExportFormat
+from portal_gateway.results import atom
+from portal_gateway.results.exports import PATH, ExportFormat
 from portal_gateway.results.models import Card
 from portal_gateway.results.search import ResultSearch
 from portal_gateway.search import export
@@ -64,7 +67,9 @@ class ExportWriter:
         nothing: list[Card] = []
         batches = _chain(await anext(found, nothing), found)  # before any part is sent
         writers = {"json": self._json, "metalink": self._metalink}
-        if wanted.name in writers:
+        if wanted.name == "atom":
+            written = self._feed(batches, criteria)
+        elif wanted.name in writers:
             written = writers[wanted.name](batches)
         elif wanted.name in _CITATIONS:
             written = self._citations(batches, wanted.name)
@@ -104,6 +109,22 @@ class ExportWriter:
                 cited = await self._cited.load("dataset", row)
                 yield _CITATIONS[name](cited).encode() + b"\n"
 
+    async def _feed(
+        self, batches: AsyncIterator[list[Card]], criteria: Criteria
+    ) -> AsyncGenerator[bytes]:
+        entries: list[atom.Entry] = []
+        async for cards in batches:
+            shown = {card.pid: card for card in cards[: atom.MAX_ENTRIES - len(entries)]}
+            rows = await self._catalogue.load_rows("datasets", list(shown))
+            entries += [_entry(shown[row["_id"]], row) for row in filter(is_visible, rows)]
+            if len(entries) >= atom.MAX_ENTRIES:
+                break
+        table = self._results.table
+        query = criteria.address(table, paged=False)
+        url = f"{self._site_url}{PATH}?{f'{query}&' if query else ''}format=atom"
+        title = table.profile.title
+        yield atom.atom(entries, title=title, url=url, site_url=self._site_url).encode()
+
     async def _metalink(self, batches: AsyncIterator[list[Card]]) -> AsyncGenerator[bytes]:
         yield f'<?xml version="1.0" encoding="UTF-8"?>\n<metalink xmlns="{_METALINK}">\n'.encode()
         async for cards in batches:
@@ -117,6 +138,13 @@ class ExportWriter:
         async for batch in self._catalogue.read_files_in_batches(pid, 0, FILES_PER_BATCH):
             lines = (_file(self._site_url, pid, root, file) for file in batch)
             yield "".join(line for line in lines if line).encode()
+
+
+def _entry(card: Card, row: Doc) -> atom.Entry:
+    times = [str(change["at"]) for change in row.get("history") or ()]
+    first = times[0] if times else utc_text(card.date)
+    last = times[-1] if times else first
+    return atom.Entry(card, published=first, updated=last, summary=row["record"].get("summary"))
 
 
 def _file(site_url: str, pid: str, root: str, file: dict[str, object]) -> str | None:

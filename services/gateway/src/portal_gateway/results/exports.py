@@ -26,6 +26,7 @@ FORMATS = {
         ExportFormat("json", "JSON", "application/json; charset=utf-8", "json"),
         ExportFormat("bibtex", "BibTeX", "application/x-bibtex; charset=utf-8", "bib"),
         ExportFormat("ris", "RIS", "application/x-research-info-systems; charset=utf-8", "ris"),
+        ExportFormat("atom", "Feed (Atom)", "application/atom+xml; charset=utf-8", "atom"),
         ExportFormat("metalink", "Metalink (files)", "application/metalink4+xml", "meta4"),
     )
 }
@@ -54,8 +55,9 @@ def links(table: FieldTable, criteria: Criteria) -> list[ExportLink]:
 
 
 def headers(one: ExportFormat) -> dict[str, str]:
+    kind = "inline" if one.name == "atom" else "attachment"  # feeds are read, not stored
     return {
         "content-type": one.media_type,
-        "content-disposition": f'attachment; filename="datasets.{one.ending}"',
+        "content-disposition": f'{kind}; filename="datasets.{one.ending}"',
         "x-content-type-options": "nosniff",
     }

@@ -1,0 +1,124 @@
+"""A gateway that is slow, refuses or sends hostile records: pages say so, stay whole, come back."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Route, expect
+
+from tests.drivers.instance import Portal
+from tests.drivers.site.browser import Reader
+from tests.drivers.site.faulty_gateway import Change, FaultyGateway, faulty_site
+
+KIDNEY = "LADAF-2021-17_kidney_left_VOI-01.1_2.6um_bm05"
+PAGE = f"/datasets/{KIDNEY}"
+PICTURE = b"<svg xmlns='http://www.w3.org/2000/svg' width='8' height='8'/>"
+SCRIPT = "</script><script>document.title='taken'</script><img src=x onerror=alert(1)>"
+TEXTS = {
+    "script": SCRIPT,
+    "right to left": "كلية يسرى \u202etxt.exe kidney " * 3,
+    "1000 characters": "Kidney" + "x" * 994,
+}
+
+
+@pytest.fixture(scope="module")
+def gateway(atlas: Portal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyGateway]:
+    with faulty_site(atlas.url, tmp_path_factory.mktemp("site")) as relay:
+        yield relay
+
+
+@pytest.fixture
+def faulty(gateway: FaultyGateway, browser: Browser) -> Iterator[tuple[FaultyGateway, Reader]]:
+    with Reader.opened(browser, gateway.site_url, viewport={"width": 320, "height": 700}) as reader:
+        reader.context.route("**/data/**", _picture)
+        yield gateway, reader
+        # The browser reports the status of pages that a test made fail.
+        reader.errors[:] = [one for one in reader.errors if "status of 503" not in one]
+    gateway.status = gateway.change = None
+    gateway.open.set()
+
+
+def _picture(route: Route) -> None:
+    route.fulfill(content_type="image/svg+xml", body=PICTURE)
+
+
+@pytest.mark.parametrize("path", ["/search?q=kidney", PAGE, "/organs"])
+def test_a_refusing_gateway_is_reported_and_the_page_comes_back(
+    faulty: tuple[FaultyGateway, Reader], path: str
+) -> None:
+    gateway, reader = faulty
+    gateway.status = 503
+    answer = reader.page.goto(path)
+    assert answer is not None
+    assert answer.status == 503
+    reader.settle()
+    expect(reader.page.get_by_role("heading", level=1)).to_contain_text("does not answer")
+    assert reader.violations() == []
+    gateway.status = None
+    reader.page.get_by_role("link", name="Load the page again").click()
+    expect(reader.page.get_by_role("heading", level=1)).not_to_contain_text("does not answer")
+    assert reader.page.locator("main a[href^='/datasets/'], main a[href^='/organs/']").count()
+
+
+def test_a_gateway_that_does_not_answer_in_time_is_reported(
+    faulty: tuple[FaultyGateway, Reader],
+) -> None:
+    gateway, reader = faulty
+    gateway.open.clear()
+    answer = reader.page.goto(PAGE)
+    assert answer is not None
+    assert answer.status == 503
+    gateway.open.set()
+    reader.page.get_by_role("link", name="Load the page again").click()
+    expect(reader.page.get_by_role("heading", level=1)).to_contain_text("kidney")
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_hostile_metadata_break_no_page(faulty: tuple[FaultyGateway, Reader], text: str) -> None:
+    gateway, reader = faulty
+    gateway.change = _with_text(text)
+    reader.page.on("dialog", lambda dialog: pytest.fail(f"a dialog opened: {dialog.message}"))
+    for path in (PAGE, "/search?q=kidney"):
+        reader.open(path)
+        assert reader.page.title() != "taken"
+        assert reader.page.locator("img[src=x]").count() == 0
+        assert not reader.scrolls_sideways(), path
+        assert reader.violations() == []
+
+
+def test_500_authors_are_listed_without_filling_the_page(
+    faulty: tuple[FaultyGateway, Reader],
+) -> None:
+    gateway, reader = faulty
+    person = {"name": "A Person", "organisation": False, "roles": ["Investigation"]}
+
+    def change(_path: str, content: Any) -> Any:
+        if isinstance(content, dict) and "people" in content and "level" in content:
+            content["people"] = [{**person, "name": f"A{n} Person"} for n in range(500)]
+        return content
+
+    gateway.change = change
+    page = reader.open(PAGE)
+    expect(page.get_by_text("488 more people")).to_be_visible()
+    expect(page.get_by_text("A499 Person")).to_be_hidden()
+    assert not reader.scrolls_sideways()
+
+
+def _with_text(text: str) -> Change:
+    """Returns a change that puts a text wherever a record has words of people."""
+    words = {"title", "summary", "citation_title", "name_label", "value_label", "region", "reason"}
+
+    def changed(content: Any) -> Any:
+        if isinstance(content, list):
+            return [changed(one) for one in content]  # pyright: ignore[reportUnknownVariableType]
+        if not isinstance(content, dict):
+            return content
+        return {  # pyright: ignore[reportUnknownVariableType]
+            name: text if name in words and isinstance(value, str) else changed(value)
+            for name, value in content.items()  # pyright: ignore[reportUnknownVariableType]
+        }
+
+    def change(path: str, content: Any) -> Any:
+        return changed(content) if path.startswith(("/api/records/", "/api/search")) else content
+
+    return change
