@@ -2,8 +2,8 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -47,7 +47,7 @@ class FaultyGateway:
 
 
 @contextmanager
-def faulty_site(gateway_url: str, folder: Path) -> Iterator[FaultyGateway]:
+def faulty_site(gateway_url: str, folder: Path) -> Generator[FaultyGateway]:
     """Runs a relay and a site that reads from it."""
     with plain_http.client(gateway_url, timeout=60) as client:
         relay = FaultyGateway(gateway_url)
@@ -60,7 +60,8 @@ def faulty_site(gateway_url: str, folder: Path) -> Iterator[FaultyGateway]:
                 for name, value in {**headers, "content-length": str(len(content))}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(content)
+                with suppress(ConnectionError):  # the site waits no longer
+                    self.wfile.write(content)
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
                 """Writes nothing."""
