@@ -69,7 +69,7 @@ class Portal:
 @contextlib.asynccontextmanager
 async def running(settings: Settings, search_url: tuple[str, str]) -> AsyncGenerator[Portal]:
     await declare_bus(settings, "indexer", "gateway")
-    shared = {
+    shared: dict[str, Any] = {
         **settings.model_dump(),
         "meilisearch_url": search_url[0],
         "meilisearch_key": search_url[1],
@@ -89,6 +89,6 @@ async def running(settings: Settings, search_url: tuple[str, str]) -> AsyncGener
             for app, headers in ((gateway, {}), (indexer, HEADERS))
         ]
         async with asyncio.timeout(60):
-            while await indexer.state.service.failing_checks():
+            while indexer.state.service.failing_checks():
                 await asyncio.sleep(0.05)
         yield Portal(indexer, gateway, clients[0], clients[1], settings)

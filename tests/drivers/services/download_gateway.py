@@ -106,7 +106,7 @@ async def serve_gateway(
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     async with asyncio.timeout(30):
-        while not server.started or await gateway.service.failing_checks():
+        while not server.started or gateway.service.failing_checks():
             await asyncio.sleep(0.05)
     yield gateway
     server.should_exit = True

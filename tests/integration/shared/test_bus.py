@@ -55,7 +55,7 @@ async def notebook(settings: Settings) -> AsyncIterator[tuple[Service, Notebook]
     service.subscribe(router, notebook=notebook)
     async with service.running():
         async with asyncio.timeout(30):
-            while await service.failing_checks():
+            while service.failing_checks():
                 await asyncio.sleep(0.05)
         yield service, notebook
 

@@ -111,7 +111,7 @@ def _wait_until_ready(launcher: subprocess.Popen[bytes], data: Path) -> None:
         if launcher.poll() is not None:
             raise typer.Exit(EXIT_FAILED)  # the launcher has printed the reason
         try:
-            found = asyncio.run(read_status(data))
+            found = asyncio.run(read_status(data, exact=False))
         except NoInstance:
             found = None
         if found and not found.problems and launcher.poll() is None:
@@ -146,7 +146,7 @@ def _import(data: Path, limit: int | None, started: list[subprocess.Popen[bytes]
         )
         started.append(sending)
         while True:
-            found = asyncio.run(read_status(data))
+            found = asyncio.run(read_status(data, exact=False))
             for name, (done, total) in stages(found).items():
                 bars.update(tasks[name], completed=done, total=total or None)
             if sending.poll() is not None and (sending.returncode or not found.waiting):

@@ -69,8 +69,10 @@ class InstanceStatus:
         }
 
 
-async def read_status(data: Path) -> InstanceStatus:
+async def read_status(data: Path, *, exact: bool = True) -> InstanceStatus:
     """Requests the status of every service and the length of every queue.
+
+    Without `exact`, totals may be old; what waits is always as it is.
 
     A service that does not respond is one of the `problems`, and so is a full disk. Raises
     NoInstance, InvalidVariable.
@@ -79,7 +81,9 @@ async def read_status(data: Path) -> InstanceStatus:
     urls, settings = service_urls(data), bus_settings(data)
     await _check_disk(data, settings, found)
     async with httpx.AsyncClient(timeout=10, headers=operator_headers(data)) as client:
-        statuses = await asyncio.gather(*(_service_status(client, n, u) for n, u in urls.items()))
+        statuses = await asyncio.gather(
+            *(_service_status(client, n, u, exact=exact) for n, u in urls.items())
+        )
     for name, status in zip(urls, statuses, strict=True):
         found.services[name] = status
         for kind in ("problems", "trouble"):
@@ -106,9 +110,11 @@ async def _check_disk(data: Path, settings: Settings, found: InstanceStatus) -> 
             found.problems.append(f"disk: {error}")
 
 
-async def _service_status(client: httpx.AsyncClient, name: str, url: str) -> dict[str, Any]:
+async def _service_status(
+    client: httpx.AsyncClient, name: str, url: str, *, exact: bool
+) -> dict[str, Any]:
     try:
-        response = await client.get(f"{url}/status")
+        response = await client.get(f"{url}/status", params={"exact": exact})
         response.raise_for_status()
         status: dict[str, Any] = response.json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
@@ -148,7 +154,7 @@ async def wait_idle(data: Path, timeout: float) -> InstanceStatus:  # noqa: ASYN
     end = time.monotonic() + timeout
     handled_before: int | None = None
     while True:
-        found = await read_status(data)
+        found = await read_status(data, exact=False)
         is_idle = not found.waiting and not found.problems
         is_still = is_idle and handled_before == found.handled_messages
         if is_still or time.monotonic() > end:

@@ -58,7 +58,8 @@ def build(settings: DoiSettings | None = None) -> FastAPI:
     )
     service.add_start_step(registry.prepare)
     service.add_check("DataCite", datacite.check_health)
-    service.add_status_source(operator_store.counts)
+    service.add_status_source(operator_store.pending)
+    service.add_totals(operator_store.counts)
     intent_writer = IntentWriter(registry, prefix=settings.datacite_prefix)
     service.subscribe(handlers.router, intent_writer=intent_writer, reconciler=worker)
 

@@ -23,6 +23,7 @@ from portal_doi.domain.registration import (
     Registration,
     current_registration,
 )
+from portal_doi.metrics import DATACITE_CALLS
 from portal_doi.settings import DoiSettings
 
 CONNECT_SECONDS = 5
@@ -113,7 +114,7 @@ class DataCite:
         headers = {"content-type": "application/vnd.api+json"}
         path = f"dois/{registration.doi}"
         try:
-            response = await self._request("PUT", path, content=content, headers=headers)
+            response = await self._request("put", "PUT", path, content=content, headers=headers)
             return current_registration(_attributes(response))
         except (NotSent, TooFast, Refused, Missing):
             raise
@@ -123,14 +124,16 @@ class DataCite:
     async def find(self, doi: str) -> CurrentRegistration | None:
         """Return what DataCite has of the DOI; None if it does not exist."""
         try:
-            return current_registration(_attributes(await self._request("GET", f"dois/{doi}")))
+            return current_registration(
+                _attributes(await self._request("find", "GET", f"dois/{doi}"))
+            )
         except Missing:
             return None
 
     async def page(self, cursor: str | None, size: int) -> Page:
         """Return a page of all DOIs with our prefix, oldest first."""
         query = {"prefix": self._prefix, "page[size]": str(size), "page[cursor]": cursor or "1"}
-        response = await self._request("GET", "dois", query=query)
+        response = await self._request("list", "GET", "dois", query=query)
         try:
             body = response.json()
             found = {
@@ -154,12 +157,23 @@ class DataCite:
             raise Refused(self.refused)
 
     async def _request(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, **sent: Any
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        **sent: Any,
     ) -> httpx.Response:
-        params = {**(query or {}), **FULL_DETAIL}
+        async with self._slots:
+            with DATACITE_CALLS.measure(operation):
+                return await self._send(method, path, {**(query or {}), **FULL_DETAIL}, **sent)
+
+    async def _send(
+        self, method: str, path: str, params: Mapping[str, str], **sent: Any
+    ) -> httpx.Response:
         try:
-            async with self._slots:
-                response = await self._http.request(method, path, params=params, **sent)
+            response = await self._http.request(method, path, params=params, **sent)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             kind = NotSent if isinstance(error, _NOT_SENT) else Unavailable
             reason = f"DataCite: {type(error).__name__}: {error}"

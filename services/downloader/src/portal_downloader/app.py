@@ -60,7 +60,8 @@ from portal_downloader.volumes.workers import Workers
 def build(settings: DownloaderSettings | None = None) -> FastAPI:
     """Builds the application from settings."""
     settings = settings or DownloaderSettings()
-    service = Service("downloader", settings)
+    needs = (("database",), ("cache",))
+    service = Service("downloader", settings, needs=needs, waits_for_bus=False)
     signals, archive = Signals(), make_archive(settings)
     cache = Cache(settings.cache_dir)
     stores = _make_stores(service, settings, cache, signals)
@@ -75,11 +76,13 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
     lists = write_batcher(importer.import_events, collect_seconds=seconds, max_batch=max_gathered)
 
     async def status() -> Mapping[str, Any]:
-        datasets = await stores.datasets.counts()
+        waiting = await stores.datasets.count_waiting()
         gathered = records.pending + lists.pending
+        return {**waiting, "pending": gathered + sum(waiting.values())}
+
+    async def totals() -> Mapping[str, Any]:
         return {
-            **datasets,
-            "pending": gathered + datasets["lists_unfinished"] + datasets["availability_untold"],
+            "datasets": await stores.datasets.count(),
             "files": await stores.files.sums.counts(),
             "requests": await stores.requests.counts(),
             **await stores.batches.counts(),
@@ -90,6 +93,7 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
 
     service.add_check("cache", partial(asyncio.to_thread, cache.check))
     service.add_status_source(status)
+    service.add_totals(totals)
     service.subscribe(
         handlers.router,
         datasets=stores.datasets,

@@ -76,7 +76,7 @@ CORS_MAX_AGE_SECONDS = 86_400
 def build(settings: GatewaySettings | None = None) -> FastAPI:
     """Builds the application."""
     settings = settings or GatewaySettings()
-    service = Service("gateway", settings, database="gateway")
+    service = Service("gateway", settings, needs=(("search", "database"),), waits_for_bus=False)
     database = mongo.database(service.client, settings, "catalogue")
     engine, catalogue = Engine(settings), Catalogue(database)
     searcher = Searcher(engine, catalogue)
@@ -129,6 +129,7 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
     )
     if settings.site_server_url:
         app.add_middleware(SiteProxy, url=settings.site_server_url)
+    service.observe(app)
     app.openapi = partial(document.build_document, app)
     add_error_handlers(app)
     return app

@@ -49,11 +49,9 @@ def build(settings: IndexerSettings | None = None) -> FastAPI:
         await catalogue.mark_all(names=[index_fields.INSTRUMENTS])
 
     async def status() -> dict[str, Any]:
-        counts = await catalogue.counts()
         lists = await files.count_incomplete()
         return {
-            **counts,
-            "pending": counts["pending"] + lists,
+            "pending": await catalogue.count_dirty() + lists,
             "lists_incomplete": lists,
             "indexed": index_worker.indexed,
             "refused_by_engine": index_worker.refused,
@@ -76,6 +74,7 @@ def build(settings: IndexerSettings | None = None) -> FastAPI:
     )
     service.add_check("search", meilisearch.check_ready)
     service.add_status_source(status)
+    service.add_totals(catalogue.counts)
     service.subscribe(handlers.router, catalogue=catalogue, files=files, worker=worker)
 
     app = service.app()

@@ -38,6 +38,7 @@ from portal_indexer.debounce import select_ready
 COLLECTIONS = index_fields.INDEXES
 USED_INSTRUMENT = "record.instrument.pid"  # field of a dataset
 MARKS_PER_INSERT = 1000
+MAX_COUNTED = 20_000  # marks, for /status: there may be more
 MARKS_PER_DELETE = 100  # SecantusDB compares each row with the whole list
 MAX_MARKS_PER_RECORD = 20  # marks that are read, on average
 LEVELS: dict[Level, str] = {"document": index_fields.DOCUMENTS, "dataset": index_fields.DATASETS}
@@ -344,12 +345,16 @@ class Catalogue:
                 await write_unordered(self.database["techniques"], updates)
 
     async def counts(self) -> dict[str, int]:
-        """Returns the number of records by collection, and of marks as `pending`."""
+        """Returns the number of records by collection."""
         with translate_errors():
-            counts = {"pending": await self.database["dirty"].estimated_document_count()}
-            for name in COLLECTIONS:
-                counts[name] = await self.database[name].estimated_document_count()
-        return counts
+            return {
+                name: await self.database[name].estimated_document_count() for name in COLLECTIONS
+            }
+
+    async def count_dirty(self) -> int:
+        """Returns the number of marks, up to MAX_COUNTED."""
+        with translate_errors():
+            return await self.database["dirty"].count_documents({}, limit=MAX_COUNTED)
 
 
 def _history_rows(history: Sequence[Change]) -> list[Doc]:

@@ -14,6 +14,7 @@ from portal_shared.search import index_fields, techniques
 from portal_indexer import search_documents
 from portal_indexer.catalogue import Catalogue
 from portal_indexer.meilisearch import Meilisearch
+from portal_indexer.metrics import BATCH_SECONDS, INDEXED
 
 log = logger(__name__)
 
@@ -48,7 +49,8 @@ class IndexWorker:
         for name in (index_fields.INSTRUMENTS, index_fields.DATASETS, index_fields.DOCUMENTS):
             rows = await self._catalogue.load_dirty(name, self.batch_size(name))
             if rows:
-                await self.index(name, name, rows)
+                with BATCH_SECONDS.labels(name).time():
+                    await self.index(name, name, rows)
                 more = more or len(rows) >= self.batch_size(name)
         return more
 
@@ -70,6 +72,9 @@ class IndexWorker:
                 [(one.row, {**one.values, "unfit": refusals.get(one.row["_id"])}) for one in built],
             )
             self.indexed += len(rows)
+            INDEXED.labels(name, "indexed").inc(len(sent) - len(refusals))
+            INDEXED.labels(name, "removed").inc(len(removed))
+            INDEXED.labels(name, "refused").inc(len(refusals))
             log.info("indexed", index=index, records=len(sent), removed=len(removed))
 
     async def _send(self, index: str, documents: Sequence[tuple[Doc, Doc]]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from meilisearch.errors import (
 )
 from portal_shared.runtime.errors import Invalid, Unavailable
 
+from portal_indexer.metrics import ENGINE_CALLS
 from portal_indexer.settings import IndexerSettings
 
 T = TypeVar("T")
@@ -37,13 +38,13 @@ class Meilisearch:
 
     async def check_ready(self) -> None:
         """Raises Unavailable if Meilisearch does not answer."""
-        await self._call(self._client.health)
+        await self._call("check_ready", self._client.health)
 
     async def ensure(self, index: str, settings: dict[str, Any]) -> bool:
         """Creates or updates an index. Returns whether all records have to be sent again: the
         index is new, or its filterable or searchable fields changed.
         """
-        return await self._call(lambda: self._ensure(self._prefix + index, settings))
+        return await self._call("ensure", lambda: self._ensure(self._prefix + index, settings))
 
     def _ensure(self, uid: str, settings: dict[str, Any]) -> bool:
         created = False
@@ -66,9 +67,10 @@ class Meilisearch:
             body = "\n".join(json.dumps(d, ensure_ascii=False) for d in documents)
             uid = self._prefix + index
             await self._call(
+                "replace",
                 lambda: self._wait(
                     self._client.index(uid).add_documents_ndjson(body.encode(), "id")
-                )
+                ),
             )
 
     async def delete(self, index: str, ids: Sequence[str]) -> None:
@@ -77,12 +79,14 @@ class Meilisearch:
             uid = self._prefix + index
             which = f"id IN [{', '.join(ids)}]"
             await self._call(
-                lambda: self._wait(self._client.index(uid).delete_documents(filter=which))
+                "delete", lambda: self._wait(self._client.index(uid).delete_documents(filter=which))
             )
 
     async def count(self, index: str) -> int:
         uid = self._prefix + index
-        return await self._call(lambda: self._client.index(uid).get_stats().number_of_documents)
+        return await self._call(
+            "count", lambda: self._client.index(uid).get_stats().number_of_documents
+        )
 
     async def drop(self, index: str) -> None:
         """Deletes an index if it exists."""
@@ -98,14 +102,14 @@ class Meilisearch:
                 if "not found" not in error.reason:
                     raise
 
-        await self._call(delete_if_exists)
+        await self._call("drop", delete_if_exists)
 
     async def swap(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Swaps the indexes of each pair in one Meilisearch task."""
         swaps: list[Mapping[str, list[str] | bool]] = [
             {"indexes": [self._prefix + a, self._prefix + b]} for a, b in pairs
         ]
-        await self._call(lambda: self._wait(self._client.swap_indexes(swaps)))
+        await self._call("swap", lambda: self._wait(self._client.swap_indexes(swaps)))
 
     def _wait(self, task: Any) -> None:
         finished = self._client.wait_for_task(task.task_uid, self._wait_ms, POLL_MS)
@@ -114,18 +118,23 @@ class Meilisearch:
             raise Invalid(f"Meilisearch: {error.get('message', finished.status)}")
 
     @staticmethod
-    async def _call(call: Callable[[], T]) -> T:
-        try:
-            return await asyncio.to_thread(call)
-        except (MeilisearchCommunicationError, MeilisearchTimeoutError) as error:
-            raise Unavailable(f"Meilisearch: {error}") from error
-        except MeilisearchApiError as error:
-            status = error.status_code
-            if status in (400, 413):
-                raise Invalid(f"Meilisearch: {_message(error)}") from error
-            raise Unavailable(f"Meilisearch: {error}") from error
-        except MeilisearchError as error:
-            raise Unavailable(f"Meilisearch: {error}") from error
+    async def _call(operation: str, call: Callable[[], T]) -> T:
+        with ENGINE_CALLS.measure(operation):
+            return await _translated(call)
+
+
+async def _translated(call: Callable[[], T]) -> T:
+    try:
+        return await asyncio.to_thread(call)
+    except (MeilisearchCommunicationError, MeilisearchTimeoutError) as error:
+        raise Unavailable(f"Meilisearch: {error}") from error
+    except MeilisearchApiError as error:
+        status = error.status_code
+        if status in (400, 413):
+            raise Invalid(f"Meilisearch: {_message(error)}") from error
+        raise Unavailable(f"Meilisearch: {error}") from error
+    except MeilisearchError as error:
+        raise Unavailable(f"Meilisearch: {error}") from error
 
 
 def _code(error: Any) -> str | None:

@@ -78,11 +78,12 @@ def build(settings: IngestSettings | None = None) -> FastAPI:
         service.subscribe(bridge.router(), publisher=service.publisher)
 
     async def status() -> Mapping[str, Any]:
-        counts = {**await jobs.counts(), **await records.counts()}
-        pending = counts["jobs_accepted"] + counts["jobs_working"] + counts["icat_due"]
-        return {**counts, "pending": pending, "refusals": await dois.refused()}
+        counts = {**await jobs.count_unfinished(), "icat_due": await dois.count_waiting()}
+        return {**counts, "pending": sum(counts.values()), "refusals": await dois.refused()}
 
     service.add_status_source(status)
+    service.add_totals(jobs.counts)
+    service.add_totals(records.counts)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:

@@ -15,11 +15,13 @@ from portal_shared.messaging import topology
 from portal_shared.messaging.publisher import Publisher, Unroutable
 from portal_shared.runtime.errors import Invalid, PortalError, Unavailable
 from portal_shared.runtime.logs import current_correlation_id, logger
+from portal_shared.runtime.metrics import OUTBOX_EVENTS, OUTBOX_SECONDS
 from portal_shared.runtime.mongo import ASCENDING, Database, Doc, Session, translate_errors
 
 log = logger(__name__)
 
 MAX_BATCH = 100
+MAX_COUNTED = 20_000  # rows, for /status: there may be more
 LEASE = timedelta(seconds=30)  # a batch is sent at the same time, each row within PUBLISH_SECONDS
 SUSPENSION = timedelta(hours=1)  # of a row that the broker refuses for good
 IDLE_SECONDS = 1.0
@@ -33,6 +35,7 @@ class Outbox:
         self._rows = database["outbox"]
         self._service = service
         self.wake = asyncio.Event()
+        self._ending = False
 
     async def prepare(self) -> None:
         """Creates the indexes."""
@@ -104,15 +107,20 @@ class Outbox:
 
     async def pending(self) -> int:
         with translate_errors():
-            return await self._rows.count_documents({})
+            return await self._rows.count_documents({}, limit=MAX_COUNTED)
 
     async def oldest_seconds(self) -> float:
         with translate_errors():
             row = await self._rows.find_one({}, {"created_at": 1}, sort=[("created_at", ASCENDING)])
         return (datetime.now(UTC) - row["created_at"]).total_seconds() if row else 0.0
 
+    def end(self) -> None:
+        """Makes `relay` return once the rows that are there now are sent."""
+        self._ending = True
+        self.wake.set()
+
     async def relay(self, publisher: Publisher) -> None:
-        """Runs until cancelled: sends pending rows, after a wake-up or by polling.
+        """Runs until `end` or cancelled: sends pending rows, after a wake-up or by polling.
 
         Rows are added before their transaction commits; a row that commits after the query is found
         by the next one.
@@ -120,6 +128,7 @@ class Outbox:
         owner = str(uuid.uuid4())
         pause = IDLE_SECONDS
         while True:
+            is_last = self._ending
             try:
                 sent = await self.relay_batch(publisher, owner)
             except PortalError as error:
@@ -132,6 +141,8 @@ class Outbox:
                 await asyncio.sleep(IDLE_SECONDS)
             if sent == MAX_BATCH:
                 continue
+            if is_last:
+                return
             try:
                 async with asyncio.timeout(pause):
                     await self.wake.wait()
@@ -139,7 +150,8 @@ class Outbox:
             except TimeoutError:
                 pause = min(pause * 2, IDLE_SECONDS)
             self.wake.clear()
-            await asyncio.sleep(COLLECT_SECONDS)
+            if not self._ending:
+                await asyncio.sleep(COLLECT_SECONDS)
 
     async def relay_batch(self, publisher: Publisher, owner: str) -> int:
         """Claims a batch, sends it, deletes confirmed rows; returns the number of these."""
@@ -172,6 +184,15 @@ class Outbox:
 
     async def _send(self, publisher: Publisher, row: Doc) -> bool | None:
         """Returns whether the broker confirmed the row; None if it refuses it for good."""
+        sent = await self._publish(publisher, row)
+        result = "refused" if sent is None else "sent" if sent else "failed"
+        OUTBOX_EVENTS.labels(row["kind"], result).inc()
+        if sent:
+            OUTBOX_SECONDS.observe((datetime.now(UTC) - row["created_at"]).total_seconds())
+        return sent
+
+    @staticmethod
+    async def _publish(publisher: Publisher, row: Doc) -> bool | None:
         try:
             await publisher.publish(
                 row["body"],

@@ -22,6 +22,7 @@ from portal_shared.messaging import topology
 from portal_shared.messaging.publisher import Publisher, with_heartbeat
 from portal_shared.runtime.errors import PortalError, Unavailable, may_succeed_later
 from portal_shared.runtime.logs import bind_correlation_id, logger
+from portal_shared.runtime.metrics import MESSAGE_SECONDS, MESSAGES, REDELIVERIES
 from portal_shared.runtime.settings import Settings
 
 log = logger(__name__)
@@ -88,6 +89,11 @@ class RetryPolicy:
     def __call__(self, msg: Any, /, *, context: ContextRepo) -> "RetryMiddleware":
         return RetryMiddleware(msg, context=context, policy=self)
 
+    def count(self, queue: str, outcome: str) -> None:
+        """Counts a message whose handling ended."""
+        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
+        MESSAGES.labels(queue, outcome).inc()
+
     async def retry_or_dead_letter(self, message: Any, error: BaseException) -> None:
         """Publishes the copy of a failed message. Raises Unavailable."""
         queue = str(message.routing_key or "")
@@ -120,7 +126,8 @@ class RetryPolicy:
             correlation_id=message.correlation_id,
             headers=headers,
         )
-        self.outcomes["dead" if dead else "retried"] += 1
+        outcome = "dead" if dead else "retried"
+        self.count(queue, outcome)
         log.error(
             "message moved to dead letters" if dead else "message will be retried",
             queue=queue,
@@ -138,6 +145,8 @@ class RetryMiddleware(BaseMiddleware[Any, Any]):
         super().__init__(msg, context=context)
         self._policy = policy
         self._order: ArrivalOrder | None = None
+        self._queue = ""
+        self._received_at = time.perf_counter()
 
     @override
     async def on_receive(self) -> None:
@@ -148,10 +157,13 @@ class RetryMiddleware(BaseMiddleware[Any, Any]):
         queue = str(message.routing_key or "")
         if message.exchange == topology.EVENTS:
             queue = f"{self._policy.service}.{queue}"
+        self._queue = queue
         self._policy.heartbeat.record(queue)
         self._order = self._policy.order_by_queue.get(queue)
         if self._order is not None:
             self._order.arrived(message)
+        if message.redelivered:
+            REDELIVERIES.labels(queue).inc()
         bind_correlation_id(message.correlation_id, message_id=message.message_id or "")
 
     @override
@@ -163,13 +175,16 @@ class RetryMiddleware(BaseMiddleware[Any, Any]):
     ) -> bool:
         if self._order is not None:
             self._order.left(self.msg)
+        if self._queue:
+            MESSAGE_SECONDS.labels(self._queue).observe(time.perf_counter() - self._received_at)
         if exc_val is None:
-            self._policy.outcomes["ok"] += 1
+            self._policy.count(self._queue, "ok")
         elif isinstance(exc_val, Exception) and not isinstance(exc_val, IgnoredException):
             try:
                 await self._policy.retry_or_dead_letter(self.msg, exc_val)
             except PortalError:
                 log.exception("the copy of a failed message could not be published")
+                MESSAGES.labels(self._queue, "returned").inc()
                 raise RejectMessage(requeue=True) from exc_val
             raise AckMessage from exc_val
         return False
@@ -181,7 +196,7 @@ def make_broker(settings: Settings, service: str, policy: RetryPolicy) -> Rabbit
         with_heartbeat(settings.amqp_url.get_secret_value()),
         app_id=service,
         reconnect_interval=1,
-        graceful_timeout=15,
+        graceful_timeout=settings.stop_seconds,
         ack_policy=AckPolicy.REJECT_ON_ERROR,
         middlewares=[policy],
         context=ContextRepo(),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
+import pymongo
 from bson import ObjectId
 from motor.motor_asyncio import (
     AsyncIOMotorClient,
@@ -38,6 +39,7 @@ from pymongo.errors import (
 )
 
 from portal_shared.runtime.errors import Unavailable
+from portal_shared.runtime.progress import note_progress
 from portal_shared.runtime.settings import Settings
 
 Doc: TypeAlias = dict[str, Any]
@@ -81,6 +83,7 @@ __all__ = [
     "connect",
     "database",
     "is_duplicate_key",
+    "deadline",
     "ping",
     "transaction",
     "translate_errors",
@@ -108,6 +111,13 @@ def database(client: Client, settings: Settings, name: str) -> Database:
     return client[settings.database_prefix + name]
 
 
+@contextmanager
+def deadline(seconds: float) -> Generator[None]:
+    """Limits the operations within the block; the server ends those that take longer."""
+    with pymongo.timeout(seconds):
+        yield
+
+
 async def ping(client: Client) -> None:
     """Raises Unavailable if the database does not respond."""
     with translate_errors():
@@ -123,6 +133,7 @@ def translate_errors() -> Generator[None]:
     """
     try:
         yield
+        note_progress()
     except DuplicateKeyError:
         raise
     except (ConnectionFailure, ExecutionTimeout) as error:

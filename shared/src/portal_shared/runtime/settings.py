@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     profile: str = "human-organs"  # of jobs without one
     operator_token: SecretStr = SecretStr("")  # of operators' routes; empty: they are closed
     data_dir: Path | None = None  # on the disk of broker and database, if these run on this machine
+    stop_seconds: float = Field(default=10, gt=0)  # for what is under way at the end; then cut
+    stuck_seconds: float = Field(default=1800, gt=0)  # of a worker, until /health/live fails
     data_spare_bytes: int = 64 * 10**6  # of that disk; with less, /health reports "disk"
 
     def __init__(self, **values: Any) -> None:

@@ -1,7 +1,8 @@
 """Background worker: a loop over work in the database, woken by messages.
 
 A step claims one piece of work, does it and returns whether there was any. A step that fails is
-repeated with growing pauses; /status shows the error meanwhile.
+repeated with growing pauses; /status shows the error meanwhile. A step that does not move on for
+long fails the liveness of the service.
 """
 
 import asyncio
@@ -10,6 +11,8 @@ from collections.abc import Awaitable, Callable
 
 from portal_shared.runtime.errors import PortalError
 from portal_shared.runtime.logs import logger
+from portal_shared.runtime.metrics import WORKER_STEPS
+from portal_shared.runtime.progress import Progress
 
 log = logger(__name__)
 
@@ -41,28 +44,29 @@ class Worker:
         self.name = name
         self.wake = asyncio.Event()
         self.last_error: str | None = None  # why the last step failed
+        self.progress = Progress()
+        self._ending = False
         self._step = step
         self._quiet = quiet_seconds
         self._patience = max_quiet_seconds
         self._idle = idle_seconds
         self._longest_idle = max_idle_seconds or idle_seconds
 
+    def end(self) -> None:
+        """Makes `run` return after the step under way."""
+        self._ending = True
+        self.wake.set()
+
     async def run(self) -> None:
+        """Repeats the step until `end` is called or the task is cancelled."""
         pause, rest = IDLE_SECONDS, self._idle
-        while True:
+        while not self._ending:
             self.wake.clear()
-            try:
-                worked = await self._step()
-            except PortalError as error:
-                self.last_error = str(error)
-                log.warning("worker is waiting", worker=self.name, reason=str(error), seconds=pause)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, MAX_PAUSE_SECONDS)
-                continue
-            except Exception as error:
-                self.last_error = repr(error)
-                log.exception("worker failed", worker=self.name)
-                await asyncio.sleep(pause)
+            worked = await self._try_step(pause)
+            if self._ending:
+                return
+            if worked is None:
+                await self._pause(pause)
                 pause = min(pause * 2, MAX_PAUSE_SECONDS)
                 continue
             self.last_error, pause = None, IDLE_SECONDS
@@ -74,6 +78,32 @@ class Worker:
             else:
                 rest = min(rest * 2, self._longest_idle)
 
+    async def _try_step(self, pause: float) -> bool | None:
+        """Returns whether the step found work; None if it failed."""
+        self.progress.begin()
+        try:
+            worked = await self._step()
+        except PortalError as error:
+            self.last_error = str(error)
+            log.warning("worker is waiting", worker=self.name, reason=str(error), seconds=pause)
+            worked = None
+        except Exception as error:
+            self.last_error = repr(error)
+            log.exception("worker failed", worker=self.name)
+            worked = None
+        finally:
+            self.progress.end()
+        result = "failed" if worked is None else "worked" if worked else "idle"
+        WORKER_STEPS.labels(self.name, result).inc()
+        return worked
+
+    async def _pause(self, seconds: float) -> None:
+        """Waits after a failure; a wake-up does not shorten it, the end does."""
+        end = time.monotonic() + seconds
+        while not self._ending and (left := end - time.monotonic()) > 0:
+            self.wake.clear()
+            await self._woken(left)
+
     async def _woken(self, within: float) -> bool:
         try:
             async with asyncio.timeout(within):
@@ -84,6 +114,6 @@ class Worker:
 
     async def _collect(self) -> None:
         end = time.monotonic() + self._patience
-        while self.wake.is_set() and (left := end - time.monotonic()) > 0:
+        while not self._ending and self.wake.is_set() and (left := end - time.monotonic()) > 0:
             self.wake.clear()
             await asyncio.sleep(min(self._quiet, left))

@@ -1,51 +1,65 @@
-"""Prometheus metrics of a service, made from its status at the moment of the request."""
+"""The text of /metrics: the registry of the process, and gauges from memory. It never fails.
 
-from collections.abc import Iterator, Mapping
+Nothing is asked of a database or the broker here: the figures are those of the last look.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.process_collector import ProcessCollector
 
-StatusFields = Mapping[str, Any]
+from portal_shared.runtime.metrics import REGISTRY
 
+GAUGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "portal_build_info": ("Always 1; the version of the service", ("service", "version")),
+    "portal_probe_up": ("1 if the probe passes; probe: live, ready, startup", ("probe",)),
+    "portal_check_up": ("1 if the check passed at the last look, else 0", ("check",)),
+    "portal_worker_silent_seconds": (
+        "Time since the step under way of a worker moved on; 0 while it has nothing to do",
+        ("worker",),
+    ),
+    "portal_queue_age_seconds": ("Time since the last delivery, canaries included", ("queue",)),
+    "portal_queue_messages": (
+        "Messages that wait in a queue of this service, its dead letters included",
+        ("queue",),
+    ),
+    "portal_pending": ("Work that waits in the database of this service", ()),
+    "portal_outbox_rows": ("Events that wait in the outbox", ()),
+    "portal_outbox_age_seconds": ("Age of the oldest event in the outbox", ()),
+    "portal_figures_age_seconds": ("Age of the figures from database and broker", ()),
+    "portal_status": ("Numbers of /status, by dotted name", ("service", "name")),
+}
 
-def render(
-    service: str,
-    status: StatusFields,
-    *,
-    outcomes: Mapping[str, int],
-    age_by_queue: Mapping[str, float],
-) -> bytes:
-    """Returns the text of /metrics: queue ages, message outcomes and all numbers of the status."""
-    ages = GaugeMetricFamily(
-        "portal_queue_age_seconds", "Since the last delivery", labels=["queue"]
-    )
-    for queue, age in age_by_queue.items():
-        ages.add_metric([queue], age)
-    messages = GaugeMetricFamily(
-        "portal_messages", "Messages handled since the start", labels=["result"]
-    )
-    for result, count in outcomes.items():
-        messages.add_metric([result], count)
-    figures = GaugeMetricFamily("portal_status", "Numbers of /status", labels=["service", "name"])
-    for name, value in _numbers(status):
-        figures.add_metric([service, name], value)
-    registry = CollectorRegistry()
-    registry.register(_Metrics(ages, messages, figures))
-    return generate_latest(registry)
+_process = CollectorRegistry(auto_describe=True)
+ProcessCollector(registry=_process)
 
 
 class _Metrics:
     """A collector of metrics that are already made."""
 
-    def __init__(self, *metrics: Metric) -> None:
+    def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = metrics
 
     def collect(self) -> Iterator[Metric]:
         yield from self._metrics
 
 
-def _numbers(fields: StatusFields, prefix: str = "") -> list[tuple[str, float]]:
+def render(gauges: Mapping[str, Mapping[tuple[str, ...], float]]) -> bytes:
+    """Returns the text; `gauges` has the values of GAUGES by their labels."""
+    made = CollectorRegistry()
+    families: list[Metric] = []
+    for name, (documentation, labels) in GAUGES.items():
+        family = GaugeMetricFamily(name, documentation, labels=labels)
+        for values, number in gauges.get(name, {}).items():
+            family.add_metric(values, number)
+        families.append(family)
+    made.register(_Metrics(families))
+    return generate_latest(REGISTRY) + generate_latest(made) + generate_latest(_process)
+
+
+def numbers(fields: Mapping[str, Any], prefix: str = "") -> list[tuple[str, float]]:
     """Returns every number of nested fields by its dotted name."""
     found: list[tuple[str, float]] = []
     for name, value in fields.items():
@@ -54,5 +68,5 @@ def _numbers(fields: StatusFields, prefix: str = "") -> list[tuple[str, float]]:
         if isinstance(value, int | float):
             found.append((prefix + name, float(value)))
         elif isinstance(value, dict):
-            found += _numbers(cast("StatusFields", value), f"{prefix}{name}.")
+            found += numbers(cast("Mapping[str, Any]", value), f"{prefix}{name}.")
     return found

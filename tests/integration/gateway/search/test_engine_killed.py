@@ -39,6 +39,12 @@ async def portal(portal_on_engine: Portal) -> Any:
     return portal_on_engine
 
 
+async def until_health(portal: Portal, status: int) -> None:
+    async with asyncio.timeout(60):
+        while (await portal.get("/health")).status_code != status:
+            await asyncio.sleep(0.1)
+
+
 async def test_without_an_engine_searches_are_unavailable_and_records_are_not(
     portal: Portal, engine: StandIn
 ) -> None:
@@ -49,6 +55,7 @@ async def test_without_an_engine_searches_are_unavailable_and_records_are_not(
         assert answer.status_code == 503, path
         assert answer.json()["error"]["statusCode"] == 503
         assert int(answer.headers["retry-after"]) > 0
+    await until_health(portal, 503)
     assert "search" in (await portal.get("/health")).json()["problems"]
     assert (await portal.get("/api/Datasets/10.1%2Fset-3")).json()["title"] == "Scan 3"
 
@@ -61,7 +68,7 @@ async def test_an_engine_that_comes_back_is_found_again(portal: Portal, engine: 
     for path in SEARCHES:
         assert (await portal.reader.get(f"/api/Datasets{path}")).status_code == 200, path
     assert await portal.pids("/api/Datasets") == before
-    assert (await portal.get("/health")).status_code == 200
+    await until_health(portal, 200)
 
 
 async def test_searches_under_way_when_it_is_killed_end_whole_or_unavailable(

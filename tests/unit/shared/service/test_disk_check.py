@@ -45,7 +45,8 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
 
 
 async def test_the_health_of_a_service_says_disk(service: Service) -> None:
-    found = await service.failing_checks()
+    await service.health.refresh()
+    found = service.failing_checks()
     assert "full" in found["disk"]
     assert "database" in found
 
@@ -56,6 +57,7 @@ async def test_the_health_for_everybody_names_no_internal_hosts(service: Service
 
     service.add_check("database", refused)
     transport = httpx.ASGITransport(service.app())
+    await service.health.refresh()
     async with httpx.AsyncClient(transport=transport, base_url="http://portal") as client:
         answer = await client.get("/health")
         status = await client.get("/status", headers=HEADERS)
@@ -74,4 +76,4 @@ async def test_the_status_shows_problems_when_no_figure_can_be_read(service: Ser
     service.add_status_source(broken)
     status = await service.status()
     assert status["problems"]["figures"] == "RuntimeError('the library panics')"
-    assert b"portal_status" in await service.metrics()
+    assert b"portal_status" in service.metrics()

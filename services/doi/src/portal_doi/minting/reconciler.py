@@ -22,6 +22,7 @@ from portal_doi.domain.outcome import Outcome
 from portal_doi.domain.registration import Registration, State
 from portal_doi.domain.row import RESERVED, RegistryRow, RowChanges
 from portal_doi.domain.state import OURS, release_date, why_closed
+from portal_doi.metrics import IDENTIFIERS
 from portal_doi.minting.prefetch import ClaimedRow, PrefetchQueue
 from portal_doi.store.leases import Lease, Leases
 from portal_doi.store.rate_limit import RateLimiter
@@ -127,6 +128,7 @@ class Reconciler:
             is_unsure = isinstance(error, Unsure)
             unknown = is_unsure or lease.row.datacite_unknown
             await self._reschedule(lease, datacite_unknown=unknown, unconfirmed=is_unsure)
+            IDENTIFIERS.labels("retried").inc()
             raise
         except PortalError as error:
             await self._fail(lease, str(error))
@@ -189,6 +191,7 @@ class Reconciler:
             elif await self._leases.assign_doi(lease, doi):
                 return replace(lease, row=replace(lease.row, our_doi=doi, doi=doi))
         await self._leases.complete(lease, outcomes.adopted(lease.row, doi, state))
+        IDENTIFIERS.labels("adopted").inc()
         return None
 
     async def desired_registration(
@@ -246,6 +249,7 @@ class Reconciler:
         outcome = replace(outcome, changes={**outcome.changes, **visibility})
         next_attempt_at = release_date(row) if closed == "under embargo" else None
         await self._leases.complete(lease, outcome, next_attempt_at=next_attempt_at)
+        IDENTIFIERS.labels(registration.state).inc()
 
     async def _put(self, lease: Lease, registration: Registration) -> bool:
         """Send the registration to DataCite; False if the DOI has to be checked again later."""
@@ -273,6 +277,7 @@ class Reconciler:
     async def _fail(self, lease: Lease, reason: str) -> None:
         log.error("no DOI", reason=reason)
         await self._leases.complete(lease, outcomes.failed(lease.row, reason))
+        IDENTIFIERS.labels("failed").inc()
 
     async def _reschedule(self, lease: Lease, *, datacite_unknown: bool, unconfirmed: bool) -> None:
         """Release the row: after a growing pause if its own request was not confirmed."""

@@ -1,6 +1,7 @@
 """Queries and updates of the registry for operators, the audit and /status."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from portal_shared.runtime.mongo import Doc, Session, UpdateMany, transaction, translate_errors
@@ -11,8 +12,11 @@ from portal_doi.store.registry import Registry, requeue_update
 from portal_doi.store.rows import stored, stored_name
 
 MAX_LISTED = 20  # refused records in a status
+MAX_COUNTED = 20_000  # identifiers, for a status: there may be more
 STAGES = ("pending", "minted", "adopted", "failed", "none")
-_PENDING = stored(needs_work=True, waiting_since={"$ne": None})  # not those that wait for a date
+_PENDING = stored(
+    needs_work=True, waiting_since={"$gt": datetime.fromtimestamp(0, UTC)}
+)  # not those that wait for a date
 
 
 class OperatorStore:
@@ -93,18 +97,21 @@ class OperatorStore:
         return await self._registry.select(query, limit=limit)
 
     async def counts(self) -> dict[str, Any]:
-        """Return the number of identifiers by stage, and how many are to be worked on."""
-        by_stage: list[Doc] = [{"$group": {"_id": "$state", "count": {"$sum": 1}}}]
+        """Return the number of identifiers by stage."""
         with translate_errors():
-            found = {r["_id"]: r["count"] async for r in self._rows.aggregate(by_stage)}
-            first = await self._rows.count_documents(_PENDING)
-            relatives = await self._rows.count_documents(stored(relatives_pending=True))
+            stages = {s: await self._rows.count_documents(stored(state=s)) for s in STAGES}
+        return {"identifiers": {"total": sum(stages.values()), **stages}}
+
+    async def pending(self) -> dict[str, Any]:
+        """Return how many identifiers are to be worked on, and why some were refused."""
+        with translate_errors():
+            first = await self._count(_PENDING)
+            relatives = await self._count(stored(relatives_pending=True))
             # Counted twice: relatives get work meanwhile, and would be overlooked.
-            pending = relatives + max(first, await self._rows.count_documents(_PENDING))
-        stages = {stage: found.get(stage, 0) for stage in STAGES}
+            pending = relatives + max(first, await self._count(_PENDING))
         failed = await self._registry.select(stored(state="failed"), limit=MAX_LISTED)
-        return {
-            "pending": pending,
-            "identifiers": {"total": sum(stages.values()), **stages},
-            "refusals": {row.pid: row.problem or "" for row in failed},
-        }
+        refusals = {row.pid: row.problem or "" for row in failed}
+        return {"pending": pending, "refusals": refusals}
+
+    async def _count(self, which: Doc) -> int:
+        return int(await self._rows.count_documents(which, limit=MAX_COUNTED))

@@ -60,6 +60,8 @@ class Registry:
             await self.rows.create_index(our_doi, unique=True, partialFilterExpression=is_set)
             for attributes in (
                 ("needs_work", "next_attempt_at"),
+                ("needs_work", "waiting_since"),
+                ("state",),
                 ("relatives_pending",),
                 ("related_pids",),
                 ("doi",),

@@ -14,6 +14,7 @@ from portal_shared.runtime.errors import Invalid, Unavailable
 from portal_shared.runtime.logs import logger
 
 from portal_downloader.cache.disk import Cache
+from portal_downloader.metrics import EVICTIONS
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.store.contents import Content, Contents
 from portal_downloader.store.files import Files
@@ -155,6 +156,7 @@ class CacheSpace:
         which = {"sha256": content.sha256}
         files = await self._files.move(which, ("online",), "archived")
         await asyncio.to_thread(self._cache.remove, content.sha256)
+        EVICTIONS.inc()
         log.info("content evicted", sha256=content.sha256, bytes=content.size, files=files)
         return True
 

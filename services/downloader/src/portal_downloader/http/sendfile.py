@@ -15,6 +15,8 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
+from portal_downloader.metrics import SERVED_BYTES
+
 SCOPE_KEY = "portal.sendfile"
 BYTES_PER_CALL = 2 * 2**20  # of sendfile; other tasks run between calls
 STALL_SECONDS = 300.0  # without a byte taken by the client; as nginx's send_timeout here
@@ -64,7 +66,7 @@ class SendfileSocket:
             except BlockingIOError:
                 await self._wait_writable()
                 continue
-            self._sent += count
+            self._add(count)
             left = left[count:]
 
     async def send_file(self, descriptor: int, start: int, length: int) -> None:
@@ -84,9 +86,13 @@ class SendfileSocket:
             if not count:
                 raise EOFError("a file of the cache is truncated")  # ends the connection
             position += count
-            self._sent += count
+            self._add(count)
             await asyncio.sleep(0)
             self._check_connected()
+
+    def _add(self, count: int) -> None:
+        self._sent += count
+        SERVED_BYTES.inc(count)
 
     def finish(self) -> None:
         """Reduces the number of bytes that the server still expects by those sent here."""

@@ -20,6 +20,7 @@ from typing_extensions import override
 from portal_downloader.http.ranges import Span, content_range
 from portal_downloader.http.segments import Segments, SegmentSlice, StoredContent
 from portal_downloader.http.sendfile import open_sendfile
+from portal_downloader.metrics import SERVED_BYTES
 
 MIN_CHUNK_BYTES, FIRST_CHUNK_BYTES, MAX_CHUNK_BYTES = 65_536, 131_072, 1_048_576
 CHUNKS_BEFORE_GROWTH = 64  # of one size: the first only fill buffers of the connection
@@ -160,6 +161,7 @@ class SegmentsResponse(Response):
 async def _send_all(reader: SliceReader, send: Send, gone: asyncio.Task[None]) -> None:
     async for portion in _adaptive_chunks(reader):
         await send({"type": "http.response.body", "body": portion, "more_body": True})
+        SERVED_BYTES.inc(len(portion))
         if gone.done():
             return
 

@@ -16,6 +16,7 @@ from portal_downloader.domain.states import recall_outcome
 from portal_downloader.http import responses
 from portal_downloader.http.access import FileAccess
 from portal_downloader.http.problems import CORS, problem
+from portal_downloader.metrics import FILE_READS
 from portal_downloader.routes import folders
 from portal_downloader.routes.bundles import BundleResponder
 from portal_downloader.routes.crops import CROP_NAME, CropResponder
@@ -102,7 +103,9 @@ async def allow(rest: str) -> Response:  # noqa: ARG001  # the same for every pa
 async def _file(request: Request, access: FileAccess, pid: str, location: str) -> Response:
     """Returns the content of a file, or 503 if it is offline."""
     row = await access.file(pid, location)
-    if not await access.is_readable(row):
+    is_online = await access.is_readable(row)
+    FILE_READS.labels("online" if is_online else "offline").inc()
+    if not is_online:
         [state] = await access.availabilities(pid, [row])
         return _not_online(access, row, state)
     return responses.stored_file_response(request, row, access)

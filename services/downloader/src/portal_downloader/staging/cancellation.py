@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from portal_shared.runtime.logs import logger
 
 from portal_downloader.domain.states import PENDING
+from portal_downloader.metrics import DOWNLOADS
 from portal_downloader.store.file_row import FileRow
 from portal_downloader.store.stores import Stores
 
@@ -34,6 +35,7 @@ class Canceller:
                 await self._release(unwanted)
                 released += len(unwanted)
         await self._requests.close(request)
+        DOWNLOADS.labels("cancelled").inc()
         await self._datasets.mark_changed(pid)
         log.info("request cancelled", request_id=request.id, files_released=released)
         return True

@@ -22,6 +22,7 @@ from portal_downloader.cache.disk import READ_BYTES, Cache, IncomingFile, InUse
 from portal_downloader.cache.eviction import CacheSpace, TooLarge
 from portal_downloader.domain.estimates import Throughput
 from portal_downloader.domain.states import RetryPolicy, State, decide_retry
+from portal_downloader.metrics import COPY_SECONDS, RECALLED_BYTES, RECALLS
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.store.file_row import FileRow
 from portal_downloader.store.files import Files
@@ -133,6 +134,7 @@ class Fetcher:
         file = await self._leases.acquire()
         if file is None:
             return False
+        started = time.monotonic()
         try:
             outcome, reason = await self._copy(file)
         except (OSError, Unavailable, asyncio.CancelledError) as error:
@@ -143,6 +145,8 @@ class Fetcher:
                     self._space.report_disk_full()
                 raise Unavailable(f"the cache: {error}") from error
             raise
+        RECALLS.labels(outcome).inc()
+        COPY_SECONDS.observe(time.monotonic() - started)
         await self._handle_outcome(file, outcome, reason)
         return True
 
@@ -151,6 +155,7 @@ class Fetcher:
         if outcome == "verified":
             await self._finish(file, "online", reason=None)
             self._throughput.record(time.monotonic(), file.size)
+            RECALLED_BYTES.inc(file.size)
         elif outcome == "mismatch":
             await self._handle_mismatch(file, reason)
         elif outcome == "too large":

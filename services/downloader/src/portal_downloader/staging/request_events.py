@@ -17,6 +17,7 @@ from portal_shared.runtime.mongo import Client, Doc, Session, transaction
 
 from portal_downloader.domain.estimates import Extent, Throughput, seconds_left
 from portal_downloader.domain.states import BROKEN, Tally, request_state
+from portal_downloader.metrics import DOWNLOADS, ESTIMATE_RATIO
 from portal_downloader.store.request_row import RequestRow
 from portal_downloader.store.stores import Stores
 
@@ -69,6 +70,8 @@ class RequestEvents:
             fields |= {"first_at": now, "first": first}
         estimates = await self._estimates(request, progressed)
         progressed = progressed.model_copy(update=estimates)
+        if request.estimate is None and progressed.seconds_left:
+            fields["estimate"] = {"at": now, "seconds": progressed.seconds_left}
         events: list[Event] = [progressed]
         if progressed.state in ("ONLINE", "FAILED"):
             fields |= {"open": False, "version": version + 1, "ended_at": now}
@@ -76,11 +79,14 @@ class RequestEvents:
                 fields["reason"] = await self._failure_reason(request, progressed)
             events.append(_end_event(progressed, fields.get("reason")))
 
-        async def work(session: Session) -> None:
-            if await self._requests.update(request, fields, session):
+        async def work(session: Session) -> bool:
+            is_newest = await self._requests.update(request, fields, session)
+            if is_newest:
                 await self._outbox.add(session, events)
+            return is_newest
 
-        await transaction(self._client, work)
+        if await transaction(self._client, work) and "ended_at" in fields:
+            _count_end(request, progressed.state, now)
 
     async def _estimates(self, request: RequestRow, progress: DownloadProgressed) -> dict[str, Any]:
         """Returns queue position, seconds left and what blocks the request."""
@@ -126,6 +132,14 @@ class RequestEvents:
         if progressed.files_expired:
             text += f", {progressed.files_expired} of these expired"
         return f"{text}; {broken['location']}: {broken['reason']}"
+
+
+def _count_end(request: RequestRow, state: str, now: datetime) -> None:
+    """Counts the end of a request, and how its first estimate compares with the truth."""
+    DOWNLOADS.labels("ready" if state == "ONLINE" else "failed").inc()
+    if state == "ONLINE" and request.estimate is not None:
+        seconds = (now - request.estimate.at).total_seconds()
+        ESTIMATE_RATIO.observe(seconds / request.estimate.seconds)
 
 
 def _end_event(progressed: DownloadProgressed, reason: str | None) -> Event:

@@ -29,6 +29,7 @@ from portal_shared.runtime.mongo import (
 from portal_downloader.store.signals import Signals
 
 MAX_BOUNDARIES = 2000  # stored for one dataset
+MAX_COUNTED = 20_000  # for /status: there may be more
 
 
 @dataclass(frozen=True)
@@ -292,11 +293,14 @@ class Datasets:
         valid = {row["_id"] async for row in self.rows.find(which, {"_id": 1}, session=session)}
         return [event for row, event in changes if row["_id"] in valid]
 
-    async def counts(self) -> dict[str, int]:
-        """Counts datasets, unfinished lists and pending availability events, for /status."""
+    async def count(self) -> int:
+        """Returns the number of datasets whose files are known."""
         with translate_errors():
-            return {
-                "datasets": await self.rows.count_documents({"list_version": {"$exists": True}}),
-                "lists_unfinished": await self._lists.count_documents({}),
-                "availability_untold": await self.rows.count_documents({"news": True}),
-            }
+            return await self.rows.count_documents({"list_version": {"$exists": True}})
+
+    async def count_waiting(self) -> dict[str, int]:
+        """Counts unfinished lists and pending availability events, each up to MAX_COUNTED."""
+        with translate_errors():
+            lists = await self._lists.count_documents({}, limit=MAX_COUNTED)
+            changed = await self.rows.count_documents({"news": True}, limit=MAX_COUNTED)
+        return {"lists_unfinished": lists, "availability_untold": changed}

@@ -1,6 +1,5 @@
 """Aggregations over files: how many files and bytes are in each state."""
 
-import time
 from collections.abc import Sequence
 
 from portal_shared.runtime.mongo import Collection, Doc, translate_errors
@@ -8,7 +7,6 @@ from portal_shared.runtime.mongo import Collection, Doc, translate_errors
 from portal_downloader.domain.states import State, Tally
 from portal_downloader.store.file_row import selection_filters
 
-COUNTS_COST_FACTOR = 50  # counts are cached for so many times the duration of counting
 _SUMS: Doc = {"files": {"$sum": 1}, "bytes": {"$sum": "$size"}}
 
 
@@ -17,8 +15,6 @@ class FileSums:
 
     def __init__(self, rows: Collection) -> None:
         self._rows = rows
-        self._counts: dict[str, int] = {}
-        self._counts_valid_until = 0.0
 
     async def tallies(self, pids: Sequence[str]) -> dict[str, Tally]:
         """Returns the tally of each of these datasets."""
@@ -55,17 +51,11 @@ class FileSums:
         return found
 
     async def counts(self) -> dict[str, int]:
-        """Counts files by state; cached, because it reads all rows."""
-        started = time.monotonic()
-        if started < self._counts_valid_until:
-            return self._counts
+        """Counts files by state; reads all rows."""
         found: dict[str, int] = {}
         with translate_errors():
             async for row in self._rows.aggregate(
                 [{"$group": {"_id": "$state", "n": {"$sum": 1}}}]
             ):
                 found[row["_id"]] = row["n"]
-        now = time.monotonic()
-        self._counts = found
-        self._counts_valid_until = now + COUNTS_COST_FACTOR * (now - started)
         return found

@@ -14,6 +14,14 @@ PROGRESS_FIELDS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Estimate:
+    """How many seconds a download was said to take, and when."""
+
+    at: datetime
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class RequestRow:
     """A download request, as the staging workers need it."""
 
@@ -29,10 +37,12 @@ class RequestRow:
     progress: dict[str, Any]  # PROGRESS_FIELDS of the newest event; without those not published
     first_at: datetime | None  # when the first files were online
     first: Extent | None  # which were these
+    estimate: Estimate | None  # the first one
 
     @classmethod
     def from_row(cls, row: Doc) -> "RequestRow":
         first: dict[str, int] | None = row.get("first")
+        estimate: Doc | None = row.get("estimate")
         return cls(
             id=row["_id"],
             pid=row["pid"],
@@ -46,4 +56,5 @@ class RequestRow:
             progress={name: row[name] for name in PROGRESS_FIELDS if name in row},
             first_at=row.get("first_at"),
             first=None if first is None else Extent(first["files"], first["bytes"]),
+            estimate=None if estimate is None else Estimate(estimate["at"], estimate["seconds"]),
         )

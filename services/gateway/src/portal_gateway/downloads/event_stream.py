@@ -12,6 +12,7 @@ from typing_extensions import override
 from portal_gateway.downloads.download import Download
 from portal_gateway.downloads.views import download_view
 from portal_gateway.downloads.watch import DownloadWatch, StreamLimits
+from portal_gateway.metrics import EVENT_STREAMS
 
 RETRY_MILLISECONDS = 3000
 KEEPALIVE_SECONDS = 15.0
@@ -55,6 +56,6 @@ class EventStream(EventSourceResponse):
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._limits.count(self._reader):
+        with self._limits.count(self._reader), EVENT_STREAMS.track_inprogress():
             async with contextlib.aclosing(self._events):
                 await super().__call__(scope, receive, send)

@@ -1,5 +1,6 @@
 """Client of the search engine Meilisearch: searches, single documents, health."""
 
+import time
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, cast
@@ -11,6 +12,7 @@ from portal_shared.search.index_fields import SEARCH_CUTOFF_MS
 
 from portal_gateway.engine.http import HttpClient
 from portal_gateway.errors import BadRequest
+from portal_gateway.metrics import observe_engine
 from portal_gateway.settings import GatewaySettings
 
 log = logger(__name__)
@@ -78,10 +80,13 @@ class Engine:
     async def request(self, method: str, path: str, body: Any) -> dict[str, Any]:
         """Sends a request. Raises Unavailable, BadRequest, or DocumentMissing."""
         data = None if body is None else orjson.dumps(body)
+        started = time.perf_counter()
         try:
             response = await self._http.request(method, path, data)
         except (TimeoutError, OSError) as error:
             raise Unavailable(f"The search engine cannot be reached: {error!r}") from error
+        finally:
+            observe_engine(time.perf_counter() - started)
         try:
             content: dict[str, Any] = orjson.loads(response.content)
         except ValueError as error:

@@ -6,6 +6,7 @@ is listed here goes to gateway and downloader, everything else to the site.
 
 import httpx
 from portal_shared.runtime.errors import PortalError
+from portal_shared.service.request_log import ROUTE_KEY
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -44,6 +45,7 @@ class SiteProxy:
             if scope["type"] == "lifespan":  # the application has ended
                 await self._client.aclose()
             return
+        scope[ROUTE_KEY] = "site"
         request = Request(scope, receive)
         try:
             await (await self._forward(request))(scope, receive, send)

@@ -29,6 +29,7 @@ from portal_gateway.downloads.watch import StreamLimits
 from portal_gateway.downloads.webhooks import Webhooks
 from portal_gateway.http.data_proxy import DataProxy
 from portal_gateway.http.problem_docs import problems
+from portal_gateway.metrics import count_download_request
 from portal_gateway.settings import GatewaySettings
 
 MAX_STAGING = 1000  # downloads that /api/staging lists
@@ -121,10 +122,11 @@ async def create_download(request: Request) -> Response:
         if len(body) > MAX_BODY_BYTES:
             break
     is_form = request.headers.get("content-type", "").startswith(FORM)
-    parsed = parse_form(bytes(body)) if is_form else parse_request(bytes(body))
-    key = parse_idempotency_key(request.headers.get("idempotency-key"))
     creator: DownloadCreator = request.app.state.download_creator
-    view = download_view(await creator.create(parsed, key, await _requester(request)))
+    with count_download_request():
+        parsed = parse_form(bytes(body)) if is_form else parse_request(bytes(body))
+        key = parse_idempotency_key(request.headers.get("idempotency-key"))
+        view = download_view(await creator.create(parsed, key, await _requester(request)))
     if is_form:
         return Response(status_code=303, headers={"Location": f"/downloads/{view.id}", **NO_STORE})
     return JSONResponse(view.as_json(), 202, {"Location": view.self_, **NO_STORE})

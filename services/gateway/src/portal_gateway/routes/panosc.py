@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from portal_shared.runtime.errors import PortalError
 from portal_shared.runtime.logs import logger
+from portal_shared.service.request_log import ROUTE_KEY
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -17,6 +18,7 @@ from portal_gateway.filters.ast import And, Search, conditional_includes
 from portal_gateway.filters.parser import FILTER_KEYS, FilterParser, check_keys, parse_search
 from portal_gateway.filters.schema import DATASET, DOCUMENT, FILE, INSTRUMENT, Entity
 from portal_gateway.http import responses
+from portal_gateway.metrics import measure_search
 from portal_gateway.search import export, snippets
 from portal_gateway.search.export import Exporter
 from portal_gateway.search.facets import FacetSearch
@@ -79,6 +81,7 @@ class SearchApiMiddleware:
             below = path.removeprefix(API_PREFIX)
             target = parse_path(below) if below != path else None
             if target is not None:
+                scope[ROUTE_KEY] = f"{API_PREFIX}{below.partition('/')[0]}:{_kind(target)}"
                 response = await self._api.serve(Request(scope, receive, send), below, target)
                 await response(scope, receive, send)
                 return
@@ -105,7 +108,8 @@ class PanoscApi:
     async def serve(self, request: Request, path: str, target: ApiPath | None) -> Response:
         """Returns the response or an error body. `path` begins after /api/."""
         try:
-            return await self._serve(request, path, target)
+            with measure_search(_kind(target)):
+                return await self._serve(request, path, target)
         except PortalError as error:
             if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 log.warning("request failed", path=request.url.path, reason=str(error))
@@ -196,6 +200,13 @@ class PanoscApi:
         search = parse_search(FILE, query_string.parse_object(sent, "filter"))
         page = await self.files.load_page(dataset["pid"], search.where, search.paging)
         return _page_response(request, page)
+
+
+def _kind(target: ApiPath | None) -> str:
+    """Returns the kind of search for metrics: few values, whatever the address is."""
+    if target is None:
+        return "unknown"
+    return target.action.replace("/", "_") or ("get" if target.pid is not None else "list")
 
 
 def _search(entity: Entity, sent: QueryParameters) -> Search:

@@ -20,6 +20,7 @@ from portal_ingest.icat.datasets import DatasetWrite, DatasetWriter
 from portal_ingest.icat.mapping import DatasetEntry, ParameterEntry, PublicationEntry
 from portal_ingest.icat.names import LONG, cut
 from portal_ingest.icat.reference_cache import ReferenceCache
+from portal_ingest.metrics import ICAT_CALLS
 from portal_ingest.settings import IngestSettings
 
 T = TypeVar("T")
@@ -56,48 +57,54 @@ class Icat:
         write = DatasetWrite(
             entry, known_id=known_id, maybe_written=maybe_written, take_over=take_over
         )
-        return await self._run(lambda client: self._datasets.register(client, write))
+        return await self._run("register", lambda client: self._datasets.register(client, write))
 
     async def withdraw(self, dataset_id: int, profile: Profile, reason: str) -> None:
         """Keeps the dataset, and adds a parameter with the reason of the withdrawal."""
         name = profile.icat.parameter_prefix + WITHDRAWN
         entry = ParameterEntry(name, "", cut(reason, LONG))
         facility = profile.icat.facility
-        await self._run(lambda c: self._datasets.set_parameter(c, facility, dataset_id, entry))
+        await self._run(
+            "withdraw", lambda c: self._datasets.set_parameter(c, facility, dataset_id, entry)
+        )
 
     async def set_dataset_doi(self, dataset_id: int, doi: str) -> None:
-        await self._run(lambda client: self._datasets.set_doi(client, dataset_id, doi))
+        await self._run("set_doi", lambda client: self._datasets.set_doi(client, dataset_id, doi))
 
     async def publish(self, entry: PublicationEntry, dataset_ids: list[int]) -> int:
         """Creates or updates the DataCollection and DataPublication of a document's DOI."""
         return await self._run(
-            lambda client: publications.publish(client, self._references, entry, dataset_ids)
+            "publish",
+            lambda client: publications.publish(client, self._references, entry, dataset_ids),
         )
 
     async def retract(self, doi: str) -> None:
         """Deletes the DataPublication of a DOI, if there is one."""
-        await self._run(lambda client: publications.retract(client, doi))
+        await self._run("retract", lambda client: publications.retract(client, doi))
 
     async def dataset_dois(self, ids: list[int]) -> dict[int, str | None]:
         """Returns the DOIs of those of these datasets that exist, by ICAT id."""
-        return await self._run(lambda client: datasets.find_dois(client, ids))
+        return await self._run("find_dois", lambda client: datasets.find_dois(client, ids))
 
     async def published(self, dois: list[str]) -> set[str]:
         """Returns those of the DOIs that have a DataPublication."""
-        return await self._run(lambda client: publications.find_published(client, dois))
+        return await self._run(
+            "find_published", lambda client: publications.find_published(client, dois)
+        )
 
     async def parts_of(self, dois: list[str]) -> dict[str, set[str]]:
         """Returns the DOIs that the publications of these DOIs have as parts."""
-        return await self._run(lambda client: publications.find_parts(client, dois))
+        return await self._run("find_parts", lambda client: publications.find_parts(client, dois))
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _run(self, work: Callable[[IcatClient], T]) -> T:
+    async def _run(self, operation: str, work: Callable[[IcatClient], T]) -> T:
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._threads, self._with_client, work)
         try:
-            return await asyncio.wait_for(asyncio.shield(future), DEADLINE_SECONDS)
+            with ICAT_CALLS.measure(operation):
+                return await asyncio.wait_for(asyncio.shield(future), DEADLINE_SECONDS)
         except TimeoutError as error:
             raise Unavailable(f"ICAT did not respond within {DEADLINE_SECONDS} s") from error
 

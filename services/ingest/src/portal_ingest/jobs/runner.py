@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import contextvars
 import json
+import time
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
@@ -13,6 +15,7 @@ from portal_shared.runtime.logs import bind_correlation_id, logger
 from portal_shared.validation.job_parser import parse_envelope
 from portal_shared.validation.validator import ValidationResult, validate
 
+from portal_ingest.metrics import JOB_SECONDS, JOBS
 from portal_ingest.records.editor import RecordEditor
 from portal_ingest.records.instruments import Instruments
 from portal_ingest.records.registration import Registrar
@@ -47,6 +50,7 @@ class JobRunner:
         if claim is None:
             return False
         bind_correlation_id(claim.correlation_id, job_id=claim.job_id)
+        started = time.monotonic()
         try:
             async with self._lease(claim):
                 answer = await self.run(claim)
@@ -72,6 +76,8 @@ class JobRunner:
             problem = Problem(field="job", reason=reason[:MAX_REASON_CHARACTERS])
             answer = JobAnswer(job_id=claim.job_id, result="refused", problems=(problem,))
         await self._jobs.finish(claim, answer)
+        JOBS.labels(answer.result).inc()
+        JOB_SECONDS.observe(time.monotonic() - started)
         log.info("job finished", result=answer.result, outcomes=len(answer.outcomes))
         return True
 
@@ -85,7 +91,8 @@ class JobRunner:
                 with contextlib.suppress(Unavailable):
                     await self._jobs.extend(claim)
 
-        extension = asyncio.create_task(extend())
+        # In a context of its own: it goes on when the job hangs, and is no progress of the worker.
+        extension = asyncio.create_task(extend(), context=contextvars.Context())
         try:
             yield
         finally:

@@ -36,6 +36,8 @@ WAITING_SINCE = "icat_due"  # field in MongoDB: since when the DOI waits to be w
 PROBLEM = "icat_problem"  # why ICAT refused it last
 REFUSALS = "icat_refusals"  # in a row, since it was enqueued
 MAX_LISTED = 20  # refused records in a status
+MAX_COUNTED = 20_000  # records, for a status: there may be more
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,7 @@ class DoiStore:
     async def refused(self) -> dict[str, str]:
         """Returns why ICAT refused the DOIs of up to 20 records, by pid."""
         with translate_errors():
-            rows = self._records.find({PROBLEM: {"$ne": None}}, {PROBLEM: 1})
+            rows = self._records.find({PROBLEM: {"$gt": ""}}, {PROBLEM: 1})
             found = rows.sort("_id", ASCENDING).limit(MAX_LISTED)
             return {row["_id"]: row[PROBLEM] async for row in found}
 
@@ -212,7 +214,10 @@ class DoiStore:
         return await self._records.count_documents({PROBLEM: {"$ne": None}})
 
     async def count_waiting(self) -> int:
-        return await self._records.count_documents({WAITING_SINCE: {"$ne": None}})
+        """Returns how many DOIs are to be written to ICAT, up to MAX_COUNTED."""
+        which: Doc = {WAITING_SINCE: {"$gt": EPOCH}}  # by the sparse index
+        with translate_errors():
+            return await self._records.count_documents(which, limit=MAX_COUNTED)
 
 
 def _enqueue(which: Doc, since: datetime) -> UpdateMany:

@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from portal_shared.contracts.events import JobFinished
 from portal_shared.contracts.jobs import JobAnswer, Problem
@@ -49,6 +48,7 @@ LEASE = timedelta(seconds=60)
 COLLECT_SECONDS = 0.005  # claims and answers of other jobs share a call or a transaction
 MAX_BATCH = 32
 MAX_BATCH_ATTEMPTS = 3  # of a transaction of several answers; then each has its own
+MAX_COUNTED = 20_000  # jobs, for /status: there may be more
 NOT_DONE = ("partial", "refused")  # results of jobs that may be sent again
 MAX_ANSWER_BYTES = 8_000_000  # half of what a MongoDB document may have
 MAX_EVENT_ANSWER_BYTES = 1_000_000  # of an answer in its event: less than MAX_EVENT_BYTES
@@ -317,13 +317,20 @@ class JobStore:
             rows = self._jobs.find({}, {"replies": 0, "answer.outcomes": 0})
             return [r async for r in rows.sort("received_at", DESCENDING).limit(count)]
 
-    async def counts(self) -> dict[str, Any]:
-        """Returns the numbers for /status and /metrics."""
+    async def count_unfinished(self) -> dict[str, int]:
+        """Returns the number of jobs that wait and that run, each up to MAX_COUNTED."""
         with translate_errors():
-            found: dict[str, Any] = {
-                f"jobs_{state}": await self._jobs.count_documents({"state": state})
-                for state in (*UNFINISHED, "finished")
+            return {
+                f"jobs_{state}": await self._jobs.count_documents(
+                    {"state": state}, limit=MAX_COUNTED
+                )
+                for state in UNFINISHED
             }
-            for result in ("partial", "refused"):
+
+    async def counts(self) -> dict[str, int]:
+        """Returns the number of all jobs that are finished, and of those not done."""
+        with translate_errors():
+            found = {"jobs_finished": await self._jobs.count_documents({"state": "finished"})}
+            for result in NOT_DONE:
                 found[f"jobs_{result}"] = await self._jobs.count_documents({"result": result})
             return found

@@ -256,7 +256,7 @@ class RecordStore:
             return [from_row(row) async for row in rows.sort("_id", ASCENDING).limit(size)]
 
     async def counts(self) -> dict[str, int]:
-        """Returns the numbers for /status and /metrics."""
+        """Returns the number of records of each kind, and in some states."""
         with translate_errors():
             found = {
                 f"{kind}s": await self._records.count_documents(
@@ -266,7 +266,6 @@ class RecordStore:
             }
             found["embargoed"] = await self._records.count_documents({"release_at": {"$ne": None}})
             found["withdrawn"] = await self._records.count_documents({"withdrawn": {"$ne": None}})
-            found["icat_due"] = await self._dois.count_waiting()
             found["icat_refused"] = await self._dois.count_refused()
             return found
 

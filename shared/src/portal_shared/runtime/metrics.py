@@ -1,0 +1,102 @@
+"""Counters and histograms of a process, in one registry; those of one service are in its package.
+
+Names and labels are public: docs/metrics.md lists them, dashboards and alerts use them. Labels have
+few values: a route is its template, never an address of a record.
+"""
+
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from portal_shared.runtime.progress import note_progress
+
+REGISTRY = CollectorRegistry(auto_describe=True)
+
+SHORT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+LONG_SECONDS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 28_800.0, 86_400.0)
+
+MESSAGES = Counter(
+    "portal_messages",
+    "Messages consumed; outcome: ok, retried, dead, returned",
+    ["queue", "outcome"],
+    registry=REGISTRY,
+)
+MESSAGE_SECONDS = Histogram(
+    "portal_message_seconds",
+    "Time to handle a message",
+    ["queue"],
+    buckets=SHORT_SECONDS,
+    registry=REGISTRY,
+)
+REDELIVERIES = Counter(
+    "portal_redeliveries", "Messages that the broker delivered again", ["queue"], registry=REGISTRY
+)
+OUTBOX_EVENTS = Counter(
+    "portal_outbox_events",
+    "Rows of the outbox by event; result: sent, failed, refused",
+    ["event", "result"],
+    registry=REGISTRY,
+)
+OUTBOX_SECONDS = Histogram(
+    "portal_outbox_seconds",
+    "Time from storing an event to the broker's confirmation",
+    buckets=SHORT_SECONDS,
+    registry=REGISTRY,
+)
+WORKER_STEPS = Counter(
+    "portal_worker_steps",
+    "Steps of background workers; result: worked, idle, failed",
+    ["worker", "result"],
+    registry=REGISTRY,
+)
+HTTP_REQUESTS = Counter(
+    "portal_http_requests",
+    "HTTP requests by route and status",
+    ["method", "route", "status"],
+    registry=REGISTRY,
+)
+HTTP_SECONDS = Histogram(
+    "portal_http_seconds",
+    "Time to answer an HTTP request, to the last byte",
+    ["route"],
+    buckets=SHORT_SECONDS,
+    registry=REGISTRY,
+)
+HTTP_OPEN = Gauge("portal_http_open", "HTTP requests being answered", registry=REGISTRY)
+
+
+class Calls:
+    """Calls of one outside system: a counter by operation and result, and their time."""
+
+    def __init__(self, system: str, label: str) -> None:
+        self._counter = Counter(
+            f"portal_{system}_calls",
+            f"Calls of {label}; result: ok, refused, unavailable",
+            ["operation", "result"],
+            registry=REGISTRY,
+        )
+        self._seconds = Histogram(
+            f"portal_{system}_call_seconds",
+            f"Time of a call of {label}",
+            ["operation"],
+            buckets=(*SHORT_SECONDS, 30.0, 60.0),
+            registry=REGISTRY,
+        )
+
+    @contextmanager
+    def measure(self, operation: str) -> Generator[None]:
+        """Counts a call: `ok` if the block ends, by the error's status if it raises one."""
+        started = time.perf_counter()
+        result = "ok"
+        try:
+            yield
+        except BaseException as error:
+            is_refusal = getattr(error, "status", 500) < 500  # noqa: PLR2004  # 4xx
+            result = "refused" if is_refusal else "unavailable"
+            raise
+        finally:
+            note_progress()
+            self._counter.labels(operation, result).inc()
+            self._seconds.labels(operation).observe(time.perf_counter() - started)
