@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -21,6 +21,7 @@ from portal_indexer import index_settings
 from portal_indexer.catalogue import Catalogue
 from portal_indexer.file_lists import FileLists, file_row
 from portal_indexer.index_worker import IndexWorker
+from portal_indexer.marks.claims import Claims
 from portal_indexer.meilisearch import Meilisearch
 from portal_indexer.settings import IndexerSettings
 from portal_local.launcher.ports import free_port
@@ -79,7 +80,7 @@ async def serve_corpus(
 @contextlib.contextmanager
 def _process(
     command: list[str], health: str, environment: dict[str, str] | None = None
-) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+) -> Generator[tuple[str, subprocess.Popen[bytes]]]:
     process = subprocess.Popen(command, env={**os.environ, **(environment or {})})
     try:
         end = time.monotonic() + 120
@@ -115,7 +116,7 @@ async def _load(settings: IndexerSettings, corpus: Corpus) -> None:
     await FileLists(database).prepare()
     for name in index_fields.INDEXES:
         await engine.ensure(name, index_settings.settings(name))
-    indexing = IndexWorker(catalogue, engine, BATCH)
+    indexing = IndexWorker(catalogue, Claims(database), engine, BATCH)
     rows: dict[str, list[Doc]] = {name: [] for name in index_fields.INDEXES}
     rows[index_fields.INSTRUMENTS] = [_row(i) for i in INSTRUMENTS]
     files: list[Doc] = []

@@ -1,3 +1,4 @@
+# pyright: basic
 """The doi service in the process of the test, on a real broker and a real database."""
 
 import asyncio
@@ -36,7 +37,7 @@ class DoiService:
             await self.exchange.publish(message, routing_key=event.key)
 
     async def status(self) -> dict[str, Any]:
-        status: dict[str, Any] = (await self.http.get("/status")).json()
+        status: dict[str, Any] = (await self.http.get("/status", params={"exact": True})).json()
         return status
 
     async def wait_until(self, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:

@@ -204,7 +204,9 @@ class DownloaderClient:
             client.close()
 
     async def status(self) -> dict[str, Any]:
-        status: dict[str, Any] = (await self.http.get("/status", headers=HEADERS)).json()
+        query = {"exact": True}
+        answer = await self.http.get("/status", headers=HEADERS, params=query)
+        status: dict[str, Any] = answer.json()
         return status
 
 

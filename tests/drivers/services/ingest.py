@@ -1,3 +1,4 @@
+# pyright: basic, reportAttributeAccessIssue=false
 """ingest under test: its application on a real broker and database, with the ICAT simulator."""
 
 import asyncio
@@ -164,7 +165,7 @@ class Ingest:
         return await self.broker.new_events()
 
     async def _has_work(self) -> bool:
-        status = (await self.http.get("/status")).raise_for_status().json()
+        status = (await self.http.get("/status", params={"exact": True})).raise_for_status().json()
         return bool(status["pending"] or status["outbox"])
 
     def file(self, folder: str, name: str, content: bytes) -> dict[str, Any]:

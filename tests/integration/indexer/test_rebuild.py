@@ -8,6 +8,7 @@ import pytest
 from portal_indexer import index_settings
 from portal_indexer.catalogue import Catalogue
 from portal_indexer.index_worker import IndexWorker
+from portal_indexer.marks.claims import Claims
 from portal_indexer.meilisearch import Meilisearch
 from portal_indexer.rebuild import Rebuild
 from portal_indexer.settings import IndexerSettings
@@ -44,7 +45,9 @@ async def test_superseded_datasets_and_the_atlas_do_not_stop_a_rebuild(
     settings: IndexerSettings, database: mongo.Database
 ) -> None:
     catalogue, meilisearch = Catalogue(database), Meilisearch(settings)
-    rebuild = Rebuild(database, catalogue, meilisearch, IndexWorker(catalogue, meilisearch, 10))
+    rebuild = Rebuild(
+        database, catalogue, meilisearch, IndexWorker(catalogue, Claims(database), meilisearch, 10)
+    )
     await catalogue.prepare()
     for name in INDEXES:
         await meilisearch.ensure(name, index_settings.settings(name))

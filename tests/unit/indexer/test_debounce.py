@@ -3,7 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from portal_indexer.debounce import MAX_DELAY, MAX_UNDELAYED_RECORDS, QUIET_PERIOD, select_ready
+from portal_indexer.marks.debounce import (
+    MAX_DELAY,
+    MAX_UNDELAYED_RECORDS,
+    QUIET_PERIOD,
+    select_ready,
+)
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -21,6 +21,7 @@ from portal_downloader.bundles.layouts import LayoutCache
 from portal_downloader.bundles.selection import SelectionReader
 from portal_downloader.cache.disk import Cache
 from portal_downloader.cache.eviction import CacheSpace
+from portal_downloader.cache.identity import CacheIdentity
 from portal_downloader.cache.intake import Intake
 from portal_downloader.cache.recovery import CacheRecovery
 from portal_downloader.cache.residency import CHECK_SECONDS, ResidentCleaner
@@ -130,6 +131,8 @@ def _make_stores(
         stores.resident_files,
     ):
         service.add_start_step(repository.prepare)
+    identity = CacheIdentity(database, settings.cache_dir, replaces=settings.cache_replaces)
+    service.add_start_step(identity.check)
     service.add_start_step(CacheRecovery(stores, cache, keep_seconds=settings.keep_seconds).recover)
     return stores
 

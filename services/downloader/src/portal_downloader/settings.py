@@ -24,6 +24,7 @@ class DownloaderSettings(Settings):
     tape_ca_file: CaFile | None = None  # of `wlcg`: of a private authority
     tape_timeout: float = 60  # seconds without data from the archive
     cache_dir: Path = Path("cache")  # folder of the disk cache
+    cache_replaces: str | None = None  # identity of a lost cache that this one replaces
     cache_bytes: int | None = Field(default=None, ge=1)  # size limit; None: the disk
     cache_spare_bytes: int = Field(default=256 * 2**20, ge=0)  # of the disk, left free
     keep_seconds: float = 2 * 86_400  # recalled files are protected for so long

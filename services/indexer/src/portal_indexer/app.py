@@ -13,6 +13,7 @@ from portal_indexer import handlers, index_settings, routes
 from portal_indexer.catalogue import Catalogue
 from portal_indexer.file_lists import FileLists
 from portal_indexer.index_worker import IndexWorker
+from portal_indexer.marks.claims import Claims
 from portal_indexer.meilisearch import Meilisearch
 from portal_indexer.rebuild import Rebuild
 from portal_indexer.settings import IndexerSettings
@@ -30,7 +31,8 @@ def build(settings: IndexerSettings | None = None) -> FastAPI:
     service = Service("indexer", settings, database="catalogue")
     catalogue, files = Catalogue(service.database), FileLists(service.database)
     meilisearch = Meilisearch(settings)
-    index_worker = IndexWorker(catalogue, meilisearch, settings.batch)
+    claims = Claims(service.database)
+    index_worker = IndexWorker(catalogue, claims, meilisearch, settings.batch)
     rebuild = Rebuild(service.database, catalogue, meilisearch, index_worker)
 
     async def ensure_indexes() -> None:
@@ -58,7 +60,8 @@ def build(settings: IndexerSettings | None = None) -> FastAPI:
             "reindex": await rebuild.state(),
         }
 
-    for step in (catalogue.prepare, files.prepare, ensure_indexes, mark_instruments):
+    steps = (catalogue.prepare, claims.prepare, files.prepare, ensure_indexes, mark_instruments)
+    for step in steps:
         service.add_start_step(step)
     worker = service.add_worker(
         Worker(

@@ -5,7 +5,7 @@ adds a mark of its own: writers do not wait for each other, and a record that ch
 indexed stays dirty.
 """
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -33,7 +33,7 @@ from portal_shared.runtime.mongo import (
 )
 from portal_shared.search import index_fields
 
-from portal_indexer.debounce import select_ready
+from portal_indexer.marks.debounce import select_ready
 
 COLLECTIONS = index_fields.INDEXES
 USED_INSTRUMENT = "record.instrument.pid"  # field of a dataset
@@ -284,11 +284,21 @@ class Catalogue:
             rows = await self.find(name, which, {"_id": 1})
             await self.mark(**{name: [row["_id"] for row in rows]})
 
-    async def load_dirty(self, name: str, limit: int) -> list[Doc]:
-        """Returns the rows that are indexed now, each with the ids of its `marks`."""
+    async def find_dirty(
+        self, name: str, limit: int, *, besides: Collection[str] = ()
+    ) -> dict[str, list[Any]]:
+        """Returns the ids of the marks of records to be indexed now, by pid.
+
+        Without the records `besides`, which others index.
+        """
+        most = limit * MAX_MARKS_PER_RECORD + len(besides)
         with translate_errors():
-            cursor = self.database["dirty"].find({"kind": name}).limit(limit * MAX_MARKS_PER_RECORD)
-            marks = select_ready([mark async for mark in cursor], datetime.now(UTC), limit)
+            cursor = self.database["dirty"].find({"kind": name}).limit(most)
+            marks = [mark async for mark in cursor if mark["pid"] not in besides]
+        return select_ready(marks, datetime.now(UTC), limit)
+
+    async def load_marked(self, name: str, marks: Mapping[str, list[Any]]) -> list[Doc]:
+        """Returns the rows of these records as they are now, each with the ids of its `marks`."""
         without_answers: Doc = {"json": 0, "relations": 0}
         found = await self.find(name, {"_id": {"$in": list(marks)}}, without_answers)
         stored = {row["_id"] for row in found}
@@ -296,7 +306,7 @@ class Catalogue:
         return [{**row, "marks": marks[row["_id"]]} for row in rows]
 
     async def store_indexed(self, name: str, indexed: Sequence[tuple[Doc, Doc]]) -> None:
-        """Stores the values found while indexing and deletes the marks that load_dirty read.
+        """Stores the values found while indexing and deletes the marks that find_dirty read.
 
         A record that was marked again meanwhile stays dirty.
         """

@@ -13,6 +13,7 @@ from portal_shared.search import index_fields, techniques
 
 from portal_indexer import search_documents
 from portal_indexer.catalogue import Catalogue
+from portal_indexer.marks.claims import Claim, Claims
 from portal_indexer.meilisearch import Meilisearch
 from portal_indexer.metrics import BATCH_SECONDS, INDEXED
 
@@ -36,8 +37,11 @@ class BuiltRecord:
 
 
 class IndexWorker:
-    def __init__(self, catalogue: Catalogue, meilisearch: Meilisearch, batch: int) -> None:
+    def __init__(
+        self, catalogue: Catalogue, claims: Claims, meilisearch: Meilisearch, batch: int
+    ) -> None:
         self._catalogue = catalogue
+        self._claims = claims
         self._meilisearch = meilisearch
         self.batch = batch
         self.indexed = 0
@@ -47,30 +51,57 @@ class IndexWorker:
         """Indexes one batch of each collection; returns whether there may be more."""
         more = False
         for name in (index_fields.INSTRUMENTS, index_fields.DATASETS, index_fields.DOCUMENTS):
-            rows = await self._catalogue.load_dirty(name, self.batch_size(name))
-            if rows:
-                with BATCH_SECONDS.labels(name).time():
-                    await self.index(name, name, rows)
-                more = more or len(rows) >= self.batch_size(name)
+            more = await self._index_claimed(name) >= self.batch_size(name) or more
         return more
+
+    async def _index_claimed(self, name: str) -> int:
+        """Claims dirty records, and indexes them as they are after that; returns how many."""
+        taken = await self._claims.taken(name)
+        marks = await self._catalogue.find_dirty(name, self.batch_size(name), besides=taken)
+        claim = await self._claims.acquire(name, list(marks))
+        if not claim.pids:
+            return 0
+        try:
+            with BATCH_SECONDS.labels(name).time():
+                rows = await self._catalogue.load_marked(
+                    name, {pid: marks[pid] for pid in claim.pids}
+                )
+                await self.index(name, name, rows, claim=claim)
+        finally:
+            await self._claims.release(claim)
+        return len(claim.pids)
 
     def batch_size(self, name: str) -> int:
         if name == index_fields.DOCUMENTS:
             return max(1, self.batch // DOCUMENT_BATCH_DIVISOR)
         return self.batch
 
-    async def index(self, name: str, index: str, rows: Sequence[Doc]) -> None:
-        """Sends rows of a collection to an index; removes their marks if it is the live index."""
+    async def index(
+        self, name: str, index: str, rows: Sequence[Doc], *, claim: Claim | None = None
+    ) -> None:
+        """Sends rows of a collection to an index; removes their marks if it is the live index.
+
+        Records whose claim was lost meanwhile are marked again: what was sent may be too old.
+        """
         built = await self._build(name, rows)
         removed = [pid_key(one.row["_id"]) for one in built if one.search is None]
         await self._meilisearch.delete(index, removed)
         sent = [(one.row, one.search) for one in built if one.search is not None]
         refusals = await self._send(index, sent)
         if index == name:
+            sent_pids = {one.row["_id"] for one in built}
+            ours = sent_pids if claim is None else await self._claims.unexpired(claim)
             await self._catalogue.store_indexed(
                 name,
-                [(one.row, {**one.values, "unfit": refusals.get(one.row["_id"])}) for one in built],
+                [
+                    (one.row, {**one.values, "unfit": refusals.get(one.row["_id"])})
+                    for one in built
+                    if one.row["_id"] in ours
+                ],
             )
+            lost = sent_pids - ours
+            await self._catalogue.mark(**{name: lost})
+            INDEXED.labels(name, "postponed").inc(len(lost))
             self.indexed += len(rows)
             INDEXED.labels(name, "indexed").inc(len(sent) - len(refusals))
             INDEXED.labels(name, "removed").inc(len(removed))

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from portal_shared.messaging import topology
+from portal_shared.runtime.lease import TaskLease
 from portal_shared.runtime.worker import Worker
 from portal_shared.service import problems
 from portal_shared.service.app import Service
@@ -60,7 +61,8 @@ def build(settings: IngestSettings | None = None) -> FastAPI:
     for store in (jobs, records, dois, file_lists):
         service.add_start_step(store.prepare)
     job_workers = _add_job_workers(service, runner, settings.jobs_at_once)
-    service.add_worker(Worker("embargoes", EmbargoReleaser(records, release).step))
+    clock = TaskLease(database, "embargoes")
+    service.add_worker(Worker("embargoes", clock.limit(EmbargoReleaser(records, release).step)))
     writeback_worker = service.add_worker(
         Worker("DOIs to ICAT", writeback.step, max_idle_seconds=MAX_IDLE_SECONDS)
     )

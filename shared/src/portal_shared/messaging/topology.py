@@ -5,7 +5,9 @@ are quorum queues. Arguments are fixed for ever: the broker refuses a declaratio
 """
 
 import asyncio
-from collections.abc import Collection
+import itertools
+import sys
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +15,12 @@ import aio_pika
 from aio_pika.abc import AbstractChannel
 
 from portal_shared.contracts.events import SUBSCRIPTIONS, Event
+from portal_shared.runtime.errors import Conflict, PortalError, Unavailable
+from portal_shared.runtime.logs import configure, logger
+from portal_shared.runtime.retry import growing_pauses, retry
 from portal_shared.runtime.settings import Settings
+
+log = logger(__name__)
 
 EVENTS = "portal.events"  # topic; routing key = the event's key
 RETRY_PREFIX = (
@@ -24,6 +31,7 @@ JOBS = "ingest.jobs"
 DROPPED_HEADER = "x-dropped-fields"  # of a job: private fields its sender removed, as a JSON list
 SINGLE_CONSUMER_QUEUES = (JOBS,)  # delivered to one replica at a time
 SERVICES = tuple(SUBSCRIPTIONS)
+PAUSES = tuple(itertools.islice(growing_pauses(1.0, 10.0), 63))  # ten minutes in all
 DELIVERY_LIMIT = 20  # a second limit, for messages that crash their consumer
 
 
@@ -120,5 +128,33 @@ async def depths(channel: AbstractChannel, queues: list[str]) -> list[Depth]:
     return found
 
 
+async def declare_patiently(settings: Settings, pauses: Iterable[float] = PAUSES) -> None:
+    """Declares all; while the broker is away, tries again after each of `pauses` (seconds).
+
+    Raises Unavailable with what to do after the last one.
+    """
+
+    async def attempt() -> None:
+        try:
+            await declare(settings)
+        except aio_pika.exceptions.ChannelPreconditionFailed as error:
+            raise Conflict(f"a queue exists with other arguments: {error}") from error
+        except (aio_pika.exceptions.AMQPException, OSError, TimeoutError) as error:
+            raise Unavailable(f"RabbitMQ: {error!r}") from error
+
+    def report(error: Exception, pause: float) -> None:
+        log.warning("broker is away", reason=str(error), seconds=pause)
+
+    await retry(attempt, pauses=pauses, report=report)
+
+
 def main() -> None:
-    asyncio.run(declare(Settings()))
+    """Declares all queues; waits minutes for a broker that is away. Exit code 1: not declared."""
+    settings = Settings()
+    configure("topology", settings.log_level)
+    try:
+        asyncio.run(declare_patiently(settings))
+    except PortalError as error:
+        log.error("queues not declared", reason=str(error))  # noqa: TRY400  # the reason says all
+        sys.exit(1)
+    log.info("queues declared")

@@ -141,4 +141,5 @@ class Figures:
         else:
             self._totals, self._totals_problem = found, None
         self._counted_at = time.monotonic()
-        self._cost = self._counted_at - started
+        # After a failure the next look counts again.
+        self._cost = 0.0 if self._totals_problem else self._counted_at - started

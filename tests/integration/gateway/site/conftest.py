@@ -17,6 +17,7 @@ from portal_indexer import index_settings
 from portal_indexer.catalogue import Catalogue
 from portal_indexer.file_lists import FileLists
 from portal_indexer.index_worker import IndexWorker
+from portal_indexer.marks.claims import Claims
 from portal_indexer.meilisearch import Meilisearch
 from portal_indexer.settings import IndexerSettings
 from portal_shared.contracts.events import (
@@ -77,9 +78,9 @@ async def load(settings: IndexerSettings, events: Iterable[Event]) -> None:
             await catalogue.store(index_fields.DOCUMENTS, event.document, event.version, new=True)
         elif isinstance(event, DatasetWithdrawn):
             await catalogue.withdraw(index_fields.DATASETS, event)
-    worker = IndexWorker(catalogue, engine, BATCH)
+    worker = IndexWorker(catalogue, Claims(database), engine, BATCH)
     for name in index_fields.INDEXES:
-        rows = [{**row, "marks": []} for row in await catalogue.find(name, {})]
+        rows: list[mongo.Doc] = [{**row, "marks": []} for row in await catalogue.find(name, {})]
         for start in range(0, len(rows), BATCH):
             await worker.index(name, name, rows[start : start + BATCH])
     client.close()

@@ -89,6 +89,18 @@ async def test_looks_at_the_same_time_are_one(read: Figures, waiting: Source) ->
     assert waiting.calls == 1
 
 
+async def test_totals_that_failed_are_counted_at_the_next_look(
+    read: Figures, total: Source, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(figures, "COST_FACTOR", 1e9)
+    total.error = OSError("the folder is not there yet")
+    assert await read.look() == {"pending": 1}
+    assert read.problem is not None
+    total.error = None
+    assert await read.look() == {"pending": 2, "records": 2}
+    assert read.problem is None
+
+
 async def test_figures_that_cannot_be_read_are_those_of_the_last_look(
     read: Figures, waiting: Source
 ) -> None:

@@ -1,0 +1,1 @@
+"""Which dirty records are indexed now, and by which replica."""

@@ -1,0 +1,116 @@
+"""Indexers share the work: each record is indexed once, and no older state after a newer one."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from portal_indexer.catalogue import Catalogue
+from portal_indexer.index_worker import IndexWorker
+from portal_indexer.marks.claims import Claims
+from portal_shared.contracts.records import pid_key
+from portal_shared.runtime import mongo
+from portal_shared.runtime.settings import Settings
+from portal_shared.search.index_fields import DATASETS
+
+from tests import builders
+
+RECORDS = [f"d{n}" for n in range(40)]
+A = pid_key("a")
+
+
+class Index:
+    """What was sent to the search engine, in order; a sender may be stopped before it sends."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str]] = []  # key and version
+        self.may_send = asyncio.Event()
+        self.may_send.set()
+        self.has_begun = asyncio.Event()
+
+    async def replace(self, _index: str, documents: list[dict[str, Any]]) -> None:
+        self.has_begun.set()
+        await self.may_send.wait()
+        for one in documents:
+            version = next(v for v in ("version 2", "version 1") if v in json.dumps(one))
+            self.sent.append((one["id"], version))
+
+    async def delete(self, _index: str, _ids: list[str]) -> None:
+        """Nothing is deleted here."""
+
+
+@pytest.fixture
+async def catalogue(settings: Settings) -> AsyncGenerator[Catalogue]:
+    client = mongo.connect(settings)
+    made = Catalogue(mongo.database(client, settings, "catalogue"))
+    await made.prepare()
+    yield made
+    client.close()
+
+
+def worker(
+    catalogue: Catalogue, index: Any, *, batch: int = 5, lease: timedelta | None = None
+) -> IndexWorker:
+    claims = Claims(catalogue.database, **({} if lease is None else {"lease": lease}))
+    return IndexWorker(catalogue, claims, index, batch)
+
+
+async def store(catalogue: Catalogue, pid: str, version: int) -> None:
+    await catalogue.store(DATASETS, builders.dataset(pid, title=f"version {version}"), version)
+    await catalogue.mark(**{DATASETS: [pid]})
+
+
+async def run(one: IndexWorker) -> None:
+    while await one.step():
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("replicas", [2, 4])
+async def test_replicas_index_each_record_once(catalogue: Catalogue, replicas: int) -> None:
+    for pid in RECORDS:
+        await store(catalogue, pid, 1)
+    await catalogue.database["dirty"].update_many({}, {"$unset": {"at": ""}})  # none waits
+    indexes = [Index() for _ in range(replicas)]
+    workers = [worker(catalogue, index) for index in indexes]
+    while await catalogue.count_dirty():
+        await asyncio.gather(*(run(one) for one in workers))
+    assert sorted(pid for index in indexes for pid, _ in index.sent) == sorted(
+        pid_key(p) for p in RECORDS
+    )
+    assert sum(one.indexed for one in workers) == len(RECORDS)
+    assert not await Claims(catalogue.database).taken(DATASETS)
+
+
+async def test_a_record_that_another_replica_indexes_waits_for_it(catalogue: Catalogue) -> None:
+    slow, index = Index(), Index()
+    slow.may_send.clear()
+    await store(catalogue, "a", 1)
+    first = asyncio.create_task(worker(catalogue, slow).step())
+    await slow.has_begun.wait()
+    await store(catalogue, "a", 2)
+    await worker(catalogue, index).step()
+    assert not index.sent
+    slow.may_send.set()
+    await first
+    await worker(catalogue, index).step()
+    assert (slow.sent, index.sent) == ([(A, "version 1")], [(A, "version 2")])
+
+
+async def test_a_replica_that_lost_its_claim_has_the_record_indexed_again(
+    catalogue: Catalogue,
+) -> None:
+    slow, index = Index(), Index()
+    slow.may_send.clear()
+    await store(catalogue, "a", 1)
+    stopped = asyncio.create_task(worker(catalogue, slow, lease=timedelta()).step())
+    await slow.has_begun.wait()
+    await store(catalogue, "a", 2)
+    await worker(catalogue, index).step()
+    assert index.sent == [(A, "version 2")]
+    slow.may_send.set()  # it goes on, and sends the old state after the new one
+    await stopped
+    await worker(catalogue, index).step()
+    assert index.sent[-1] == (A, "version 2")
+    assert not await catalogue.count_dirty()
