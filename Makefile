@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(RUN) pytest --numprocesses $${PORTAL_TEST_WORKERS:-3} --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers tools site frontend frontend-check picture demo test unit it e2e icat-suite kills check fuzz fmt contracts bench up down logs image
+.PHONY: help setup servers tools site frontend frontend-check picture demo test unit it e2e icat-suite kills check monitoring fuzz fmt contracts bench up down logs image
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ check: setup  ## check format, lint, types, import rules and generated contracts
 	$(RUN) lint-imports
 	$(RUN) pytest -q tests/contract
 	@$(MAKE) --no-print-directory frontend-check
+
+monitoring: setup  ## test alerts and dashboards, with Prometheus's own tests if promtool is installed
+	$(RUN) pytest -q tests/unit/deploy/test_monitoring.py
 
 fuzz: setup servers  ## test hostile requests, random filters and all citation styles
 	PORTAL_TEST_FUZZ=20000 PORTAL_TEST_FILTERS=200000 PORTAL_TEST_STYLES=1 \

@@ -147,8 +147,18 @@ SERVICE_MONITOR = _resource(
     ),
 )
 
+RULE: Schema = _object(
+    {"alert": TEXT, "expr": TEXT, "for": DURATION, "labels": TEXTS, "annotations": TEXTS}
+)
+PROMETHEUS_RULE = _resource(
+    "monitoring.coreos.com/v1",
+    "PrometheusRule",
+    _object({"groups": _list(_object({"name": TEXT, "rules": _list(RULE)}))}),
+)
+
 SCHEMAS: dict[str, Schema] = {
     "ScaledObject": SCALED_OBJECT,
     "TriggerAuthentication": TRIGGER_AUTHENTICATION,
     "ServiceMonitor": SERVICE_MONITOR,
+    "PrometheusRule": PROMETHEUS_RULE,
 }

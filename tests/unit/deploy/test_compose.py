@@ -57,8 +57,9 @@ def test_readers_reach_only_what_serves_them(compose: dict[str, Any]) -> None:
     networks = {name: set(part.get("networks", ())) for name, part in compose["services"].items()}
     assert {name for name, found in networks.items() if "front" in found} == FRONT
     assert networks["nginx"] == networks["site"] == {"front"}
-    published = [name for name, part in compose["services"].items() if "ports" in part]
-    assert published == ["nginx"]
+    published = {n: part["ports"] for n, part in compose["services"].items() if "ports" in part}
+    assert published.pop("nginx")
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
 def test_a_server_of_a_secret_has_the_same_secret() -> None:

@@ -32,7 +32,6 @@ http://{{ include "portal.fullname" .root }}-{{ .service }}.{{ .root.Release.Nam
 {{- end -}}
 
 {{- define "portal.probes" -}}
-{{- $probe := dict "timeoutSeconds" 2 "periodSeconds" 10 -}}
 startupProbe:
   httpGet: {path: {{ .startup }}, port: http}
   timeoutSeconds: 2
@@ -45,7 +44,7 @@ livenessProbe:
   failureThreshold: 4
 readinessProbe:
   httpGet: {path: {{ .ready }}, port: http}
-  timeoutSeconds: {{ .readyTimeout | default 2 }}
+  timeoutSeconds: 2
   periodSeconds: 10
   failureThreshold: 3
 {{- end -}}
