@@ -12,7 +12,10 @@ def settings(index: str) -> dict[str, Any]:
     return {
         "searchableAttributes": list(index_fields.SEARCHABLE[index]),
         "displayedAttributes": ["*"],
-        "filterableAttributes": sorted(index_fields.FILTERABLE),
+        "filterableAttributes": [
+            _filterable(index_fields.EQUATABLE, comparison=False),
+            _filterable(index_fields.COMPARABLE, comparison=True),
+        ],
         "sortableAttributes": sorted(index_fields.SORTABLE),
         # A requested order wins over relevance; records that are alike are in the order of pids.
         "rankingRules": [
@@ -40,6 +43,12 @@ def settings(index: str) -> dict[str, Any]:
             "sortFacetValuesBy": {"*": "count", index_fields.PARENT_DOCUMENTS: "alpha"},
         },
     }
+
+
+def _filterable(patterns: Iterable[str], *, comparison: bool) -> dict[str, Any]:
+    """Returns the rule of some fields. What a rule does not allow costs no time in indexing."""
+    features = {"facetSearch": False, "filter": {"equality": True, "comparison": comparison}}
+    return {"attributePatterns": sorted(patterns), "features": features}
 
 
 def synonyms(groups: Iterable[tuple[str, ...]]) -> dict[str, list[str]]:

@@ -62,13 +62,17 @@ DESCRIBING = {  # the searchable texts that describe the record itself
     for index, names in SEARCHABLE.items()
 }
 
-FILTERABLE = (
-    *(ID, ORDER, TEXT_ORDER, TEXT_DIGESTS, NUMBERS, GRAMS, WORDS, TECHNIQUES, INSTRUMENT),
-    *(SAMPLES, MEMBERS),
-    *(PARAMETERS, PARAMETER_NAMES, DATASET_FIELDS, PARENT_DOCUMENTS, DATASET_COUNT, FACETS),
-    LISTING,
+COMPARABLE = (  # fields with ranges, and those after whose values rows are read on
+    *(ORDER, f"{TEXT_ORDER}.*", f"{NUMBERS}.*", f"{PARAMETERS}.*", f"{LISTING}.*"),
+    *(f"{DATASET_FIELDS}.{NUMBERS}.*", f"{DATASET_FIELDS}.{PARAMETERS}.*"),
 )
-SORTABLE = (ORDER, TEXT_ORDER, NUMBERS, PARAMETERS, LISTING)
+EQUATABLE = (  # fields whose values are only compared for equality
+    *(ID, TECHNIQUES, PARAMETER_NAMES, PARENT_DOCUMENTS, DATASET_COUNT),
+    *(f"{group}.*" for group in (TEXT_DIGESTS, GRAMS, WORDS, INSTRUMENT, SAMPLES, MEMBERS, FACETS)),
+    *(f"{DATASET_FIELDS}.{name}" for name in (TECHNIQUES, PARAMETER_NAMES)),
+    *(f"{DATASET_FIELDS}.{group}.*" for group in (TEXT_DIGESTS, INSTRUMENT, SAMPLES)),
+)
+SORTABLE = (ID, ORDER, TEXT_ORDER, NUMBERS, PARAMETERS, LISTING)
 SEARCH_CUTOFF_MS = 8000  # a search that takes longer is cut off by the engine, and is no answer
 
 MAX_FACET_VALUES = 100_000  # in one response

@@ -12,7 +12,9 @@ from portal_shared.search import index_fields
 
 from portal_gateway.criteria import compiler
 from portal_gateway.criteria.criteria import Criteria
-from portal_gateway.engine.client import Engine
+from portal_gateway.engine.client import Engine, Hit
+from portal_gateway.engine.locator import MAX_SKIPPED, PageLocator, RowList
+from portal_gateway.engine.reader import RowReader
 from portal_gateway.labels.fields import FieldTable
 from portal_gateway.results import cards, chips, exports
 from portal_gateway.results.corrections import corrections, highlight_options
@@ -30,6 +32,8 @@ Query = dict[str, Any]
 class ResultSearch:
     def __init__(self, engine: Engine, table: FieldTable) -> None:
         self._engine = engine
+        self._reader = RowReader(engine)
+        self._locator = PageLocator(engine)
         self.table = table
         self._facets = [name for name in table.facets if name in table.by_name]
         self._fields = {name: index_field(table.by_name[name]) for name in self._facets}
@@ -41,6 +45,8 @@ class ResultSearch:
         nothing = bool(criteria.words) and words is None
         queries = self._queries(criteria, expressions, words, nothing=nothing)
         main, everything, *others = await self._engine.multi_search(INDEX, queries)
+        if main["totalHits"] and self._is_deep(criteria):
+            main["hits"] = await self._deep_hits(criteria, queries[0])
         rows = await self._with_zooms(
             [cards.parse_card(self.table, hit[index_fields.CARD]) for hit in main["hits"]]
         )
@@ -62,6 +68,18 @@ class ResultSearch:
             exports=exports.links(self.table, criteria),
         )
 
+    def _is_deep(self, criteria: Criteria) -> bool:
+        skipped = (criteria.page - 1) * criteria.per_page
+        return skipped > MAX_SKIPPED and bool(compiler.sort_rules(self.table, criteria))
+
+    async def _deep_hits(self, criteria: Criteria, main: Query) -> list[Hit]:
+        """Loads the hits of a page far behind the first; `main` is the query that counts them."""
+        paged = ("facets", "hitsPerPage", "page", "sort")
+        query = {name: value for name, value in main.items() if name not in paged}
+        skip = (criteria.page - 1) * criteria.per_page
+        rows = RowList(INDEX, query, compiler.sort_rules(self.table, criteria))
+        return (await self._locator.load(rows, skip, criteria.per_page))[0]
+
     async def count(self, criteria: Criteria) -> int:
         """Counts the datasets of the search."""
         query = await self._whole(criteria)
@@ -73,29 +91,20 @@ class ResultSearch:
     async def read_cards(self, criteria: Criteria) -> AsyncGenerator[list[Card]]:
         """Yields all datasets of the search in batches, in its order."""
         query = await self._whole(criteria)
-        start = 0
-        while query is not None:
-            body = {
-                **query,
-                "offset": start,
-                "limit": BATCH_SIZE,
-                "attributesToRetrieve": [index_fields.CARD],
-            }
-            hits = (await self._engine.search(INDEX, body))["hits"]
+        if query is None:
+            return
+        query["attributesToRetrieve"] = [index_fields.CARD]
+        order = compiler.sort_rules(self.table, criteria) or None
+        async for hits in self._reader.read(INDEX, query, order, size=BATCH_SIZE):
             yield [cards.parse_card(self.table, hit[index_fields.CARD]) for hit in hits]
-            start += BATCH_SIZE
-            if len(hits) < BATCH_SIZE:
-                return
 
     async def _whole(self, criteria: Criteria) -> Query | None:
-        """Returns the query for all datasets; None if nothing is found."""
+        """Returns the query for all datasets, without an order; None if nothing is found."""
         words = await self._words(criteria)
         if criteria.words and words is None:
             return None
-        sort = compiler.sort_rules(self.table, criteria)
         conditions = compiler.compile_conditions(self.table, criteria)
-        options = {"sort": sort} if sort else {}
-        return _query(compiler.join(conditions), words, **options)
+        return _query(compiler.join(conditions), words)
 
     async def _words(self, criteria: Criteria) -> WordSearch | None:
         if not criteria.words:
@@ -111,13 +120,13 @@ class ResultSearch:
         nothing: bool,
     ) -> list[Query]:
         free = [self._fields[n] for n in self._facets if n not in expressions]
-        sort = compiler.sort_rules(self.table, criteria)
+        sort, deep = compiler.sort_rules(self.table, criteria), self._is_deep(criteria)
         main = _query(
             compiler.join(expressions),
             words,
             facets=[*free, index_fields.RECORDED],
-            hitsPerPage=criteria.per_page,
-            page=criteria.page,
+            hitsPerPage=0 if deep else criteria.per_page,
+            page=1 if deep else criteria.page,
             attributesToRetrieve=[index_fields.CARD],
             **({"sort": sort} if sort else {}),
             **(highlight_options() if words and not words.exact else {}),

@@ -16,14 +16,17 @@ from portal_shared.contracts.records import pid_key
 from portal_gateway.engine import compiler
 from portal_gateway.engine.client import Engine, Hit
 from portal_gateway.engine.filter import ALL_ROWS, Filter
+from portal_gateway.engine.locator import MAX_SKIPPED, PageLocator, RowList
+from portal_gateway.engine.positions import both, position_of, rows_after, sort_fields
+from portal_gateway.engine.reader import MAX_HITS, RowReader
 from portal_gateway.errors import BadRequest
 from portal_gateway.filters import includes
 from portal_gateway.filters.ast import Row, Search, conditional_includes
 from portal_gateway.search import dataset_join
-from portal_gateway.search.planner import PID_ORDER, SCORE_WITHOUT_QUERY, Plan, Searcher, score
+from portal_gateway.search.planner import SCORE_WITHOUT_QUERY, Plan, Searcher, score
+from portal_gateway.search.relations import PID_ORDER
 from portal_gateway.search.time_budget import TimeBudget
 
-MAX_HITS = 10_000_000  # of an unlimited page
 MAX_BUFFERED_ROWS = 5000  # a longer list is sent while it is read
 BATCH_SIZE = 1000
 MAX_SORTED_ROWS = 10_000  # sorted here, because the engine has no such order
@@ -44,6 +47,8 @@ class Paginator:
     def __init__(self, searcher: Searcher, engine: Engine) -> None:
         self._searcher = searcher
         self._engine = engine
+        self._reader = RowReader(engine)
+        self._locator = PageLocator(engine)
 
     async def load_page(self, search: Search, *, whole: bool = True) -> Page:
         """Loads the rows of a page and the total.
@@ -69,32 +74,55 @@ class Paginator:
         return await self._page_by_evaluation(plan, whole=whole)
 
     async def _page_by_engine(self, plan: Plan) -> Page:
+        paging = plan.search.paging
+        if plan.row_order and paging.limit is not None and paging.skip > MAX_SKIPPED:
+            return await self._deep_page(plan, plan.row_order, paging.limit)
         answers = await self._engine.multi_search(plan.index, _page_queries(plan))
         return await self._make_page(plan, answers)
 
+    async def _deep_page(self, plan: Plan, order: Sequence[str], limit: int) -> Page:
+        rows = RowList(plan.index, plan.rows_query(), order)
+        hits, total = await self._locator.load(rows, plan.search.paging.skip, limit)
+        return await self._make_page(plan, [{"hits": hits, "totalHits": total}], skip=0)
+
     async def _stream_by_engine(self, plan: Plan) -> Page:
         """Loads the first rows; the rest is read in batches while it is sent."""
-        skip, limit = plan.search.paging.skip, plan.search.paging.limit
-        first = plan.engine_query(
-            offset=skip, limit=MAX_BUFFERED_ROWS, attributesToRetrieve=plan.attributes
-        )
-        count = plan.engine_query(hitsPerPage=0, page=1)
-        answers = await self._engine.multi_search(plan.index, [first, count])
-        page = await self._make_page(plan, answers, skip=0)
-        end = page.total if limit is None else min(page.total, skip + limit)
-        if end <= skip + MAX_BUFFERED_ROWS:
-            return page
-        return replace(page, more=self._read_rest(plan, end))
-
-    async def _read_rest(self, plan: Plan, end: int) -> AsyncGenerator[list[bytes]]:
-        plan = replace(plan, time_budget=TimeBudget(math.inf))
-        for start in range(plan.search.paging.skip + MAX_BUFFERED_ROWS, end, BATCH_SIZE):
-            size = min(BATCH_SIZE, end - start)
-            query = plan.engine_query(
-                offset=start, limit=size, attributesToRetrieve=plan.attributes
+        order, paging = plan.row_order, plan.search.paging
+        limit = min(paging.limit or MAX_HITS, MAX_BUFFERED_ROWS)
+        if order and paging.skip > MAX_SKIPPED:
+            rows = RowList(plan.index, plan.rows_query(), order)
+            hits, total = await self._locator.load(rows, paging.skip, limit)
+        else:
+            attributes = [*plan.attributes, *(sort_fields(order) if order else ())]
+            first = plan.engine_query(
+                offset=paging.skip, limit=limit, attributesToRetrieve=attributes
             )
-            answer = await self._engine.search(plan.index, query)
-            yield (await self._make_page(plan, [{**answer, "totalHits": end}], skip=0)).rows
+            count = plan.engine_query(hitsPerPage=0, page=1)
+            found, counted = await self._engine.multi_search(plan.index, [first, count])
+            hits, total = found["hits"], counted["totalHits"]
+        page = await self._make_page(plan, [{"hits": hits, "totalHits": total}], skip=0)
+        end = total if paging.limit is None else min(total, paging.skip + paging.limit)
+        if end <= paging.skip + limit or not hits:
+            return page
+        return replace(page, more=self._read_rest(plan, hits[-1], paging.skip + limit, end))
+
+    async def _read_rest(
+        self, plan: Plan, last: Hit, start: int, end: int
+    ) -> AsyncGenerator[list[bytes]]:
+        """Yields the rows from `start` to before `end`; `last` is the hit before them."""
+        plan = replace(plan, time_budget=TimeBudget(math.inf))
+        query, order = plan.rows_query(), plan.row_order
+        skip = start
+        if order:
+            after = rows_after(order, position_of(order, last))
+            query["filter"] = both(query.get("filter"), after)
+            skip = 0
+        batches = self._reader.read(
+            plan.index, query, order, size=BATCH_SIZE, skip=skip, limit=end - start
+        )
+        async for hits in batches:
+            answer = {"hits": hits, "totalHits": end}
+            yield (await self._make_page(plan, [answer], skip=0)).rows
 
     async def _page_with_undecided(self, plan: Plan, certain: str) -> Page | None:
         """Evaluates the undecided rows; the engine pages them with the certain ones.

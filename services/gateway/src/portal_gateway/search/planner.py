@@ -17,18 +17,19 @@ from portal_gateway.catalogue import Catalogue
 from portal_gateway.engine import compiler
 from portal_gateway.engine.client import Engine, Hit
 from portal_gateway.engine.filter import ALL_ROWS, Filter
+from portal_gateway.engine.reader import RowReader
 from portal_gateway.filters import includes, predicates, techniques
 from portal_gateway.filters.ast import Row, Search
 from portal_gateway.filters.schema import COLLECTIONS
 from portal_gateway.filters.techniques import Names
 from portal_gateway.search import dataset_join, relations, word_search
+from portal_gateway.search.relations import PID_ORDER
 from portal_gateway.search.time_budget import TimeBudget
 from portal_gateway.search.word_search import WordSearch
 
 SCORE_WITHOUT_QUERY = 0.5
 BATCH_SIZE = 1000
 BATCH_SIZE_WITH_RELATIONS = 200
-PID_ORDER = (f"{index_fields.ORDER}:asc",)
 
 
 @dataclass(frozen=True)
@@ -56,21 +57,29 @@ class Plan:
         """Index fields that are read for each candidate."""
         return relations.stored_attributes(self.search.include)
 
+    @property
+    def row_order(self) -> tuple[str, ...] | None:
+        """Sort rules of the engine in which the rows are read; None: relevance."""
+        return self.sort if self.search.paging.order or not self.words else None
+
+    def rows_query(self) -> dict[str, Any]:
+        """Returns the engine's query for the rows, without order and page."""
+        query: dict[str, Any] = {"attributesToRetrieve": self.attributes}
+        if self.filter.text:
+            query["filter"] = self.filter.text
+        if self.words:
+            query |= {**self.words.parameters(), "showRankingScore": True}
+        return query
+
     def with_filter(self, other: Filter) -> "Plan":
         """Returns the same plan with other candidates."""
         return replace(self, filter=other)
 
     def engine_query(self, **options: Any) -> dict[str, Any]:
         """Returns the body of a search request."""
-        query: dict[str, Any] = dict(options)
-        if self.filter.text:
-            query["filter"] = self.filter.text
-        if self.words:  # by relevance, then by pid
-            query |= {**self.words.parameters(), "showRankingScore": True}
-        if self.sort and (self.search.paging.order or not self.words):
-            query["sort"] = list(self.sort)
-        elif not self.words:
-            query["sort"] = list(PID_ORDER)
+        query = self.rows_query() | options
+        if self.row_order:
+            query["sort"] = list(self.row_order)
         return query
 
 
@@ -79,6 +88,7 @@ class Searcher:
         self.engine = engine
         self._catalogue = catalogue
         self._relations = relations.Relations(engine, catalogue)
+        self._reader = RowReader(engine)
 
     async def make_plan(self, search: Search) -> Plan | None:
         """Compiles the search; None if no record can satisfy it."""
@@ -149,16 +159,9 @@ class Searcher:
         """Yields all rows that satisfy the search, in batches, in the engine's order."""
         has_lookups = any(not i.relation.stored or i.include for i in plan.search.include)
         size = BATCH_SIZE_WITH_RELATIONS if has_lookups else BATCH_SIZE
-        page = 1
-        while True:
-            query = plan.engine_query(
-                hitsPerPage=size, page=page, attributesToRetrieve=plan.attributes
-            )
-            answer = await self.engine.search(plan.index, query)
-            yield await self.evaluate(plan, answer["hits"], project=project)
-            if page >= answer["totalPages"]:
-                return
-            page += 1
+        query, order = plan.rows_query(), plan.row_order
+        async for hits in self._reader.read(plan.index, query, order, size=size):
+            yield await self.evaluate(plan, hits, project=project)
 
     async def evaluate(self, plan: Plan, hits: Sequence[Hit], *, project: bool = True) -> list[Row]:
         """Returns the hits that satisfy the search, with the requested relations.

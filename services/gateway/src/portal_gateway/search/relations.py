@@ -11,6 +11,7 @@ from portal_gateway.catalogue import Catalogue
 from portal_gateway.engine import compiler
 from portal_gateway.engine.client import Engine, Hit
 from portal_gateway.engine.filter import UNKNOWN, Filter, disjunction
+from portal_gateway.engine.reader import RowReader
 from portal_gateway.errors import BadRequest
 from portal_gateway.filters.ast import Include, Row
 from portal_gateway.filters.schema import COLLECTIONS, ENTITIES, Entity, Relation
@@ -21,6 +22,7 @@ MAX_RELATED_ROWS = 200_000  # of one relation, for one batch of parents
 RECORD_AND_RELATIONS = ["json", "relations"]
 MAX_PARENTS_PER_REQUEST = 200
 BATCH_SIZE = 1000
+PID_ORDER = (f"{index_fields.ORDER}:asc",)
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Relations:
     """Loads relations that are not stored with a record, for many rows at once."""
 
     def __init__(self, engine: Engine, catalogue: Catalogue) -> None:
-        self._engine = engine
+        self._reader = RowReader(engine)
         self._catalogue = catalogue
 
     async def attach(
@@ -130,20 +132,10 @@ class Relations:
         return found
 
     async def _hits(self, index: str, narrowed: str, fields: list[str]) -> AsyncGenerator[Hit]:
-        body: dict[str, Any] = {
-            "filter": narrowed,
-            "attributesToRetrieve": fields,
-            "limit": BATCH_SIZE,
-        }
-        start = 0
-        while True:
-            more = {"offset": start, "sort": ["order:asc"]} if start else {}
-            hits: list[Hit] = (await self._engine.search(index, {**body, **more}))["hits"]
+        query = {"filter": narrowed, "attributesToRetrieve": fields}
+        async for hits in self._reader.read(index, query, PID_ORDER, size=BATCH_SIZE):
             for hit in hits:
                 yield hit
-            if len(hits) < BATCH_SIZE:
-                return
-            start += BATCH_SIZE
 
 
 def _related_filter(wanted: Sequence[Include], names: Names) -> Filter:
