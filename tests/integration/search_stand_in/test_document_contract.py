@@ -287,8 +287,8 @@ def test_finished_tasks_can_be_deleted(
         client.get_task(info.task_uid)
 
 
-@pytest.mark.parametrize("body", [b'[{"id": NaN}]', b'["text"]', b"[1]", b'[{"id": 1}', b"\xff"])
-def test_documents_that_are_no_json_objects_are_refused_at_once(
+@pytest.mark.parametrize("body", [b'[{"id": NaN}]', b'[{"id": 1}', b"\xff"])
+def test_documents_that_are_no_json_are_refused_at_once(
     http: httpx.Client, make_index: IndexFactory, body: bytes
 ) -> None:
     url = f"/indexes/{make_index().uid}/documents"

@@ -81,7 +81,8 @@ def test_no_more_hits_are_reachable_than_the_setting_allows(
     make_index: IndexFactory,
 ) -> None:
     index = make_index([{"id": n} for n in range(20)], {"pagination": {"maxTotalHits": 7}})
-    assert index.search("", {"hitsPerPage": 5, "page": 2})["totalHits"] == 7
+    assert index.search("", {"hitsPerPage": 5, "page": 2})["totalHits"] == 20
+    assert index.search("", {"limit": 100})["estimatedTotalHits"] == 20
     assert len(index.search("", {"hitsPerPage": 5, "page": 2})["hits"]) == 2
     assert len(index.search("", {"limit": 100})["hits"]) == 7
     assert index.search("", {"offset": 7, "limit": 5})["hits"] == []
@@ -232,7 +233,8 @@ def test_hits_show_only_displayed_fields(make_index: IndexFactory) -> None:
         [{"id": 1, "a": {"b": 1, "c": 2}, "d": 3}], {"displayedAttributes": ["id", "a.b"]}
     )
     assert index.search("")["hits"] == [{"id": 1, "a": {"b": 1}}]
-    assert index.search("", {"attributesToRetrieve": ["d", "a"]})["hits"] == [{"a": {"b": 1}}]
+    assert index.search("", {"attributesToRetrieve": ["d", "a.b"]})["hits"] == [{"a": {"b": 1}}]
+    assert index.search("", {"attributesToRetrieve": ["d", "a"]})["hits"] == [{}]
 
 
 def test_matches_are_highlighted(make_index: IndexFactory) -> None:

@@ -18,7 +18,7 @@ from portal_gateway.filters import includes, predicates
 from portal_gateway.filters import techniques as technique_filters
 from portal_gateway.filters.parser import parse_search
 from portal_gateway.filters.schema import DATASET, DOCUMENT, Entity
-from portal_indexer import search_documents
+from portal_indexer import index_settings, search_documents
 from portal_local.search.index.attributes import IndexRules
 from portal_local.search.index.documents import facet_values
 from portal_local.search.index.facets import Facets
@@ -107,7 +107,9 @@ class Engine:
         self.rows = [
             {**json.loads(p["json"]), **json.loads(p["relations"])} for p in packed
         ]  # fmt: skip
-        rules = IndexRules(with_defaults({"filterableAttributes": list(index_fields.FILTERABLE)}))
+        settings = index_settings.settings(index_fields.DOCUMENTS)
+        filterable = {"filterableAttributes": settings["filterableAttributes"]}
+        rules = IndexRules(with_defaults(filterable))
         facets = Facets()
         for number, one in enumerate(packed):
             facets.add(number, facet_values(one, rules))

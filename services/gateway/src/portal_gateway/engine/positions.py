@@ -53,16 +53,21 @@ def _value(rule: SortRule, hit: Hit) -> Value:
 
 
 def rows_after(sort: Sequence[str], position: Position) -> str:
-    """Returns the expression for the rows that come after the position."""
-    *others, last = zip(parse_sort(sort), position, strict=True)
-    text = _beyond(*last)
-    for rule, value in reversed(others):
-        if value is None:
-            text = f"({rule.field} NOT EXISTS AND {text})"
-        else:
-            beyond = f"{_beyond(rule, value)} OR {rule.field} NOT EXISTS"
-            text = f"({beyond} OR ({_equal(rule, value)} AND {text}))"
-    return text
+    """Returns the expression for the rows that come after the position.
+
+    It is flat, because the engine limits how deeply a filter is nested.
+    """
+    equal: list[str] = []
+    found: list[str] = []
+    rules = parse_sort(sort)
+    for rule, value in zip(rules, position, strict=True):
+        if value is None:  # rows without a value are last: none comes after them by this rule
+            equal.append(f"{rule.field} NOT EXISTS")
+            continue
+        missing = "" if rule is rules[-1] else f" OR {rule.field} NOT EXISTS"
+        found.append(" AND ".join([*equal, f"({_beyond(rule, value)}{missing})"]))
+        equal.append(_equal(rule, value))
+    return f"({' OR '.join(found)})"
 
 
 def _beyond(rule: SortRule, value: Value) -> str:

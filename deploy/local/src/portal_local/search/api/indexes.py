@@ -13,7 +13,7 @@ from portal_local.search.index import setting_checks
 from portal_local.search.index.index import Index
 from portal_local.search.tasks.engine import Engine
 
-VERSION = "1.36.0"  # of the Meilisearch whose behaviour is implemented
+VERSION = "1.49.0"  # of the Meilisearch whose behaviour is implemented
 _UID = re.compile(r"[A-Za-z0-9_-]{1,400}")
 
 

@@ -19,7 +19,6 @@ _CLAUSE_ENDS = (
     *("\N{FULLWIDTH COLON}", "\N{FULLWIDTH SEMICOLON}", "\N{FULLWIDTH QUESTION MARK}"),
 )
 _CLAUSE_END = re.compile(f"[{''.join(_CLAUSE_ENDS)}]|[.,] ")
-_CAMEL = re.compile(r"(?<=[a-zà-öø-ÿ])(?=[A-ZÀ-ÖØ-Þ])")
 _LETTERS = str.maketrans(
     {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ł": "l", "ß": "ss", "þ": "th", "ð": "d"}
 )
@@ -90,14 +89,6 @@ class Tokeniser:
             start, end = match.span()
             if match.lastgroup == "own":
                 continue
-            run = match.group()
-            if run.islower() or run.isupper() or match.lastgroup:
-                yield start, end
-                continue
-            for camel in _CAMEL.finditer(run):
-                cut = match.start() + camel.start()
-                yield start, cut
-                start = cut
             yield start, end
 
     def words(self, text: str, position: int = 0) -> Iterator[tuple[str, int]]:

@@ -6,7 +6,7 @@ import sys
 from portal_local.search.errors import Failure
 from portal_local.search.query.filter_ast import And, Condition, Node, Not, Or, filter_failure
 
-MAX_DEPTH = 200
+MAX_DEPTH = 36
 SURROGATES = range(0xD800, 0xE000)
 KEYWORDS = frozenset(
     (

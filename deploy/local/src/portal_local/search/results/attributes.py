@@ -18,6 +18,7 @@ class MemberSelection:
 
     def __init__(self, rules: IndexRules, wanted: Sequence[str]) -> None:
         everything = "*" in wanted
+        wanted = [name for name in wanted if name == "*" or rules.is_displayed(name)]
         self._all = everything and "*" in rules.displayed
         self._lists = [names for names in (rules.displayed, wanted) if "*" not in names]
         self._plans: dict[str, _Plan] = {}

@@ -75,7 +75,7 @@ class Search:
             good = [hit for hit in ranked if score(hit[1]) >= threshold]
             page, total = good[start : start + count], len(good)
             found = sum(1 << number for number, _ in good)
-        return self._response(matcher, page, found, min(total, self._rules.max_total_hits))
+        return self._response(matcher, page, found, total)
 
     def _response(self, matcher: Matcher, page: Sequence[Ranked], found: int, total: int) -> str:
         params = self._params
