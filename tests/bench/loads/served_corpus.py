@@ -68,13 +68,20 @@ async def serve_corpus(
     await _load(IndexerSettings.model_validate(own), corpus)
     seconds = time.monotonic() - began
     made = GatewaySettings.model_validate(own)
+    with served(made) as (url, process):
+        yield Loaded(corpus, url, process, made, seconds)
+    await _forget(IndexerSettings.model_validate(own))
+
+
+@contextlib.contextmanager
+def served(settings: GatewaySettings) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Runs a gateway in a process of its own; yields its address and the process."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "--factory", "portal_gateway.app:build"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--no-access-log"]
     health = f"http://127.0.0.1:{port}/health"
-    with _process(command, health, _environment(made)) as (url, process):
-        yield Loaded(corpus, url, process, made, seconds)
-    await _forget(IndexerSettings.model_validate(own))
+    with _process(command, health, _environment(settings)) as found:
+        yield found
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Collection
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from portal_shared import units
 
@@ -98,6 +99,7 @@ _GRAM_CHARS = 3  # characters
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@lru_cache(maxsize=65_536)
 def digest(text: str) -> str:
     """Returns a short hash of a text, so that the engine compares it exactly."""
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_CHARS]
@@ -180,6 +182,7 @@ def all_pids_known(keys: Collection[str]) -> bool:
     return all(ancestor_pid(one) is not None for one in keys if len(one) >= _MAX_ANCESTOR_KEY_CHARS)
 
 
+@lru_cache(maxsize=4096)
 def dimension_key(unit: units.Unit) -> str:
     return "u" + digest(repr([(base, str(power)) for base, power in unit.dimension]))[:8]
 

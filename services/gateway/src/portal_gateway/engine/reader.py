@@ -1,5 +1,6 @@
 """Reads all rows of a search in batches, each of which begins after the last row before it."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
@@ -43,15 +44,23 @@ class RowReader:
         attributes = [*query["attributesToRetrieve"], *sort_fields(sort)]
         body = {**query, "sort": list(sort), "attributesToRetrieve": attributes}
         remaining = MAX_HITS if limit is None else limit
-        while True:
-            wanted = min(size, remaining)
-            hits: list[Hit] = (await self._engine.search(index, {**body, "limit": wanted}))["hits"]
-            yield hits
-            remaining -= len(hits)
-            if len(hits) < wanted or not remaining:
-                return
+        wanted = min(size, remaining)
+        hits = await self._search(index, {**body, "limit": wanted})
+        while len(hits) == wanted < remaining:
             after = rows_after(sort, position_of(sort, hits[-1]))
-            body["filter"] = both(query.get("filter"), after)
+            remaining -= wanted
+            wanted = min(size, remaining)
+            following = {**body, "filter": both(query.get("filter"), after), "limit": wanted}
+            task = asyncio.create_task(self._search(index, following))
+            try:  # the engine works while the hits are used
+                yield hits
+                hits = await task
+            finally:
+                task.cancel()
+        yield hits
+
+    async def _search(self, index: str, body: Query) -> list[Hit]:
+        return (await self._engine.search(index, body))["hits"]
 
     async def _by_relevance(
         self, index: str, query: Query, skip: int, limit: int | None
@@ -59,7 +68,7 @@ class RowReader:
         """Reads the keys of all rows at once, then the rows by their keys."""
         keys = {**query, "attributesToRetrieve": ["id"], "offset": skip}
         keys["limit"] = MAX_HITS if limit is None else limit
-        listed: list[Hit] = (await self._engine.search(index, keys))["hits"]
+        listed: list[Hit] = await self._search(index, keys)
         if not listed:
             yield []
         attributes = [*query["attributesToRetrieve"], "id"]
@@ -67,6 +76,6 @@ class RowReader:
             some = listed[start : start + BATCH_BY_ID]
             which = f"id IN [{', '.join(hit['id'] for hit in some)}]"
             body = {"filter": which, "limit": BATCH_BY_ID, "attributesToRetrieve": attributes}
-            hits: list[Hit] = (await self._engine.search(index, body))["hits"]
+            hits: list[Hit] = await self._search(index, body)
             found = {hit["id"]: hit for hit in hits}
             yield [{**hit, **found[hit["id"]]} for hit in some if hit["id"] in found]

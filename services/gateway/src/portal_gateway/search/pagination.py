@@ -27,7 +27,7 @@ from portal_gateway.search.planner import SCORE_WITHOUT_QUERY, Plan, Searcher, s
 from portal_gateway.search.relations import PID_ORDER
 from portal_gateway.search.time_budget import TimeBudget
 
-MAX_BUFFERED_ROWS = 5000  # a longer list is sent while it is read
+MAX_BUFFERED_ROWS = 500  # a longer list is sent while it is read
 BATCH_SIZE = 1000
 MAX_SORTED_ROWS = 10_000  # sorted here, because the engine has no such order
 MAX_PIDS_PER_REQUEST = 200

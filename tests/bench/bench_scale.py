@@ -1,0 +1,237 @@
+"""Searches of 10^4 to 10^6 generated records, beside those of 10^4, and checked by brute force.
+
+PORTAL_BENCH_SCALE has the numbers of datasets ("10000 100000"). Records go straight into the
+index by the indexer's own functions; the gateway runs in a process of its own. 200 random filters,
+an order, a facet, a far page and an export are compared with what the records themselves say.
+"""
+
+import csv
+import json
+import os
+import random
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import httpx
+from portal_shared.contracts.records import Dataset
+
+from tests.bench.loads.scale_load import Scale, Scaling
+from tests.bench.loads.search_corpus import PANET, TECHNIQUES
+from tests.bench.loads.wide_corpus import FACILITIES, LICENSES, WideCorpus, word
+
+SIZES = tuple(int(n) for n in os.environ.get("PORTAL_BENCH_SCALE", "10000").split())
+FILTERS = int(os.environ.get("PORTAL_BENCH_FILTERS", "200"))
+ROUNDS = 30
+Test = Callable[[Dataset], bool]
+TECHNIQUE = {"relation": "techniques", "scope": {"where": {"pid": f"{PANET}PaNET01200"}}}
+ENERGY = {"relation": "parameters", "scope": {"where": {"and": [
+    {"name": "energy"}, {"value": {"between": [15000, 22000]}}, {"unit": "eV"}]}}}  # fmt: skip
+
+
+async def test_scale(scaling: Scaling) -> None:
+    for size in SIZES:
+        async with scaling(WideCorpus(size)) as loaded:
+            print(f"\n{loaded.engine}: {len(loaded.datasets)} datasets, "
+                  f"{loaded.documents} documents: {loaded.rate:.0f} records/s "
+                  f"({loaded.build:.0f}/s built), engine {loaded.memory:.0f} MB, disk {loaded.disk:.0f} MB")  # fmt: skip
+            await checked(loaded)
+            await timed(loaded)
+
+
+def cases(size: int) -> dict[str, str]:
+    def at(path: str, **given: Any) -> str:
+        return f"/api/{path}?{urlencode({'filter': json.dumps(given)})}"
+
+    middle = size // 2 + 7
+    below = {"relation": "datasets", "scope": {"include": [TECHNIQUE, ENERGY]}}
+    only = {"relation": "datasets", "scope": {"include": [TECHNIQUE]}}
+    return {
+        "list 50": at("Datasets", limit=50),
+        "get": "/api/Datasets/10.5072%2Fwide-0000007.0",
+        "count": "/api/Datasets/count",
+        "text": at("Datasets", where={"text": word(300)}, limit=50),
+        "query": at("Datasets", query=f"{word(40)} {word(300)}", limit=50),
+        "technique": at("Datasets", include=[TECHNIQUE], limit=50),
+        "range": at("Datasets", include=[ENERGY], limit=50),
+        "documents by technique": at("Documents", include=[only], limit=50),
+        "documents by both": at("Documents", include=[below], limit=50),
+        "order by date": at("Datasets", order="creationDate DESC", limit=50),
+        "order by title": at("Datasets", order="title DESC", limit=50),
+        "title, skip 500": at("Datasets", order="title DESC", skip=500, limit=50),
+        "title, skip half": at("Datasets", order="title DESC", skip=middle, limit=50),
+        "technique, skip 1/20": at("Datasets", include=[TECHNIQUE], skip=size // 20, limit=50),
+        "facets": "/api/Datasets/facets?facets=keywords,license,techniques",
+    }
+
+
+async def timed(loaded: Scale) -> None:
+    async with aiohttp.ClientSession(headers={"Accept-Encoding": "identity"}) as session:
+        for name, path in cases(len(loaded.datasets)).items():
+            times: list[float] = []
+            for _ in range(ROUNDS):
+                began = time.perf_counter()
+                async with session.get(loaded.url_of(path)) as answer:
+                    assert answer.status == 200, await answer.text()
+                    await answer.read()
+                times.append((time.perf_counter() - began) * 1000)
+            print(
+                f"{name:28} first {times[0]:8.1f}  p50 {statistics.median(times):8.1f} ms",
+                flush=True,
+            )
+        await streamed(loaded, session)
+
+
+async def streamed(loaded: Scale, session: aiohttp.ClientSession) -> None:
+    """Prints rows per second and the time of the first byte of lists without limit."""
+    only = {"relation": "datasets", "scope": {"include": [TECHNIQUE]}}
+    for name, path, given in (
+        ("plain", "Datasets", {}),
+        ("documents by technique", "Documents", {"include": [only]}),
+    ):
+        began = time.perf_counter()
+        url = loaded.url_of(f"/api/{path}?{urlencode({'filter': json.dumps(given)})}")
+        async with session.get(url) as answer:
+            await answer.content.readany()
+            first = (time.perf_counter() - began) * 1000
+            async for _ in answer.content.iter_any():
+                pass
+            rows = int(answer.headers["x-total-count"])
+        seconds = time.perf_counter() - began
+        print(f"all rows, {name:24} {rows:8} rows {rows / seconds:8.0f}/s, first {first:.0f} ms, "
+              f"gateway {loaded.gateway_memory():.0f} MB", flush=True)  # fmt: skip
+
+
+async def checked(loaded: Scale) -> None:
+    chance = random.Random(7)  # noqa: S311  # repeatable, not secret
+    async with httpx.AsyncClient(base_url=loaded.url, timeout=60) as reader:
+        for _ in range(FILTERS):
+            given, test = random_filter(chance)
+            order = chance.choice(("pid", "title DESC", "size", "creationDate DESC"))
+            expected = [d for d in in_order(loaded.datasets, order) if test(d)]
+            skip = chance.choice((0, 0, len(expected) // 2))
+            shape = {**given, "order": order, "skip": skip, "limit": 20, "fields": ["pid"]}
+            answer = await reader.get("/api/Datasets", params={"filter": json.dumps(shape)})
+            assert answer.status_code == 200, answer.text
+            assert answer.headers["x-total-count"] == str(len(expected)), (given, len(expected))
+            found = [row["pid"] for row in answer.json()]
+            assert found == [d.pid for d in expected[skip : skip + 20]], (given, order, skip)
+        await check_facet(loaded, reader)
+        await check_export(loaded, reader)
+    print(f"{FILTERS} filters with orders, a facet and an export: right")
+
+
+async def check_facet(loaded: Scale, reader: httpx.AsyncClient) -> None:
+    where = {"license": LICENSES[0]}
+    answer = await reader.get(
+        "/api/Datasets/facets",
+        params={"facets": "keywords", "filter": json.dumps({"where": where})},
+    )
+    rows = [d for d in loaded.datasets if d.license == LICENSES[0]]
+    counted = Counter(k for d in rows for k in set(d.keywords))
+    assert answer.json()["total"] == len(rows)
+    found = {one["value"]: one["count"] for one in answer.json()["facets"]["keywords"]}
+    assert found == counted
+
+
+async def check_export(loaded: Scale, reader: httpx.AsyncClient) -> None:
+    shape = {"order": "title DESC"}
+    async with reader.stream(
+        "GET",
+        "/api/Datasets/export",
+        params={"columns": "pid,size", "filter": json.dumps(shape)},
+    ) as answer:
+        lines = [line async for line in answer.aiter_lines() if line]
+    found = [(row["pid"], row["size"]) for row in csv.DictReader(lines)]
+    expected = in_order(loaded.datasets, "title DESC")
+    assert found == [(d.pid, "" if d.size is None else str(d.size)) for d in expected]
+
+
+def in_order(datasets: list[Dataset], order: str) -> list[Dataset]:
+    by_pid = sorted(datasets, key=lambda d: d.pid)
+    name, _, direction = order.partition(" ")
+    if name == "pid":
+        return by_pid
+    if name == "title":
+        return sorted(by_pid, key=lambda d: d.title, reverse=bool(direction))
+    if name == "creationDate":
+        return sorted(by_pid, key=lambda d: d.created, reverse=bool(direction))
+    present = sorted((d for d in by_pid if d.size is not None), key=lambda d: d.size or 0)
+    return [*present, *(d for d in by_pid if d.size is None)]
+
+
+def random_filter(chance: random.Random) -> tuple[dict[str, Any], Test]:
+    """Returns a filter of datasets, and the same condition on a record."""
+    wheres: list[tuple[dict[str, Any], Test]] = [
+        _condition(chance) for _ in range(chance.randint(0, 2))
+    ]
+    together = chance.random() < 0.5
+    given: dict[str, Any] = {}
+    tests: list[Test] = []
+    if wheres:
+        given["where"] = {"and" if together else "or": [where for where, _ in wheres]}
+        decide = all if together else any
+        listed = [test for _, test in wheres]
+        tests.append(lambda d: decide(test(d) for test in listed))
+    if chance.random() < 0.4:
+        term, _, _ = chance.choice(TECHNIQUES)
+        leaf = {"relation": "techniques", "scope": {"where": {"pid": PANET + term}}}
+        given.setdefault("include", []).append(leaf)
+        tests.append(lambda d: PANET + term in _with_narrower(d, term))
+    if chance.random() < 0.4:
+        include, test = _parameter(chance)
+        given.setdefault("include", []).append(include)
+        tests.append(test)
+    return given, lambda d: all(test(d) for test in tests)
+
+
+def _with_narrower(dataset: Dataset, term: str) -> set[str]:
+    """Returns the terms of a dataset; of those in use, none is broader than another but one."""
+    found = {t.pid for t in dataset.techniques}
+    if term == "PaNET01332" and PANET + "PaNET01333" in found:
+        found.add(PANET + term)
+    return found
+
+
+def _condition(chance: random.Random) -> tuple[dict[str, Any], Test]:
+    kind = chance.randrange(6)
+    if kind == 0:
+        part = word(chance.randrange(2000))
+        return {"title": {"ilike": f"%{part.upper()}%"}}, lambda d: part in d.title
+    if kind == 1:
+        low = int(chance.lognormvariate(21, 3))
+        return {"size": {"gt": low}}, lambda d: d.size is not None and d.size > low
+    if kind == 2:
+        year = chance.randrange(2008, 2026)
+        return (
+            {"creationDate": {"between": [f"{year}-01-01T00:00:00Z", f"{year}-12-31T00:00:00Z"]}},
+            lambda d: d.created.year == year and (d.created.month, d.created.day) < (12, 31),
+        )
+    if kind == 3:
+        two = [word(100 + chance.randrange(60)) for _ in range(2)]
+        return {"keywords": {"inq": two}}, lambda d: any(k in two for k in d.keywords)
+    if kind == 4:
+        return {"license": None}, lambda d: d.license is None
+    start = word(chance.randrange(300))
+    return {"title": {"like": f"{start}%"}}, lambda d: d.title.startswith(start)
+
+
+def _parameter(chance: random.Random) -> tuple[dict[str, Any], Test]:
+    if chance.random() < 0.3:
+        place = f"facility {chance.randrange(FACILITIES)}"
+        where: dict[str, Any] = {"and": [{"name": "facility"}, {"value": place}]}
+        test: Test = lambda d: any(p.value == place for p in d.parameters)  # noqa: E731
+    else:
+        name = chance.choice(("energy", f"own_{chance.randrange(1, 60)}"))
+        low, unit, scale = (15.0, "eV", 1000) if name == "energy" else (-3.0, "cm", 0.1)
+        bounds = [low * scale, (low + 8) * scale]
+        where = {"and": [{"name": name}, {"value": {"between": bounds}}, {"unit": unit}]}
+        test = lambda d: any(  # noqa: E731
+            p.name == name and not isinstance(p.value, str) and low <= p.value <= low + 8
+            for p in d.parameters
+        )
+    return {"relation": "parameters", "scope": {"where": where}}, test

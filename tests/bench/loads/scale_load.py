@@ -1,0 +1,123 @@
+"""Loads a wide corpus straight into the indexes, and serves it by a gateway process."""
+
+import os
+import time
+import uuid
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import httpx
+from portal_gateway.settings import GatewaySettings
+from portal_indexer import index_settings, search_documents
+from portal_indexer.meilisearch import Meilisearch
+from portal_indexer.settings import IndexerSettings
+from portal_shared.contracts.records import Dataset
+from portal_shared.messaging import topology
+from portal_shared.runtime.settings import Settings
+from portal_shared.search import index_fields
+from yarl import URL
+
+from tests.bench.loads.served_corpus import served
+from tests.bench.loads.wide_corpus import WideCorpus
+
+BATCH = 1000  # documents, with all their datasets
+ENGINE_PID = int(os.environ.get("PORTAL_BENCH_ENGINE_PID", "0"))  # whose memory is printed
+
+
+@dataclass
+class Scale:
+    """A corpus behind a gateway."""
+
+    datasets: list[Dataset]
+    documents: int
+    url: str
+    engine: str  # name and version
+    rate: float  # records per second that were built and loaded
+    build: float  # records per second that were built alone
+    memory: float  # MB of the engine's process; 0 if it is not on this machine
+    disk: float  # MB
+    gateway: int  # process id
+
+    def url_of(self, path: str) -> URL:
+        return URL(self.url + path, encoded=True)
+
+    def gateway_memory(self) -> float:
+        return process_memory(self.gateway)
+
+
+Scaling = Callable[[WideCorpus], AbstractAsyncContextManager[Scale]]
+
+
+@asynccontextmanager
+async def scaled(
+    corpus: WideCorpus, settings: Settings, engine_url: tuple[str, str]
+) -> AsyncGenerator[Scale]:
+    own = {
+        **settings.model_dump(),
+        "database_prefix": f"s{uuid.uuid4().hex[:10]}_",
+        "meilisearch_url": engine_url[0],
+        "meilisearch_key": engine_url[1],
+        "index_prefix": f"s{uuid.uuid4().hex[:10]}_",
+    }
+    await topology.declare(settings)
+    engine = Meilisearch(IndexerSettings.model_validate(own))
+    for name in index_fields.INDEXES:
+        await engine.ensure(name, index_settings.settings(name))
+    datasets: list[Dataset] = []
+    documents, building = 0, 0.0
+    began = time.monotonic()
+    records = corpus.records()
+    while batch := list(islice(records, BATCH)):
+        started = time.monotonic()
+        below = [d for _, listed in batch for d in listed]
+        made = {
+            index_fields.DOCUMENTS: [
+                search_documents.build_document(document, datasets=listed)
+                for document, listed in batch
+            ],
+            index_fields.DATASETS: [
+                search_documents.build_dataset(one, documents=[document])
+                for document, listed in batch
+                for one in listed
+            ],
+        }
+        building += time.monotonic() - started
+        for name, rows in made.items():
+            await engine.replace(name, rows)
+        datasets += below
+        documents += len(batch)
+    seconds = time.monotonic() - began
+    with served(GatewaySettings.model_validate(own)) as (url, process):
+        yield Scale(
+            datasets, documents, url, _version(engine_url),
+            (len(datasets) + documents) / seconds, (len(datasets) + documents) / building,
+            process_memory(ENGINE_PID), _disk(engine_url), process.pid,
+        )  # fmt: skip
+    for name in index_fields.INDEXES:
+        await engine.drop(name)
+
+
+def _http(engine_url: tuple[str, str], path: str) -> Any:
+    headers = {"Authorization": f"Bearer {engine_url[1]}"} if engine_url[1] else {}
+    return httpx.get(engine_url[0] + path, headers=headers).json()
+
+
+def _version(engine_url: tuple[str, str]) -> str:
+    found = _http(engine_url, "/version")
+    real = found.get("commitSha", "") not in ("", "unknown")
+    return f"{'Meilisearch' if real else 'engine'} {found['pkgVersion']}"
+
+
+def _disk(engine_url: tuple[str, str]) -> float:
+    return _http(engine_url, "/stats").get("databaseSize", 0) / 1e6
+
+
+def process_memory(pid: int) -> float:
+    """Returns the MB of memory that a process has allocated, without mapped files."""
+    lines = Path(f"/proc/{pid}/status").read_text("utf-8").splitlines() if pid else []
+    found = next((line.split()[1] for line in lines if line.startswith("RssAnon")), "0")
+    return int(found) / 1000
