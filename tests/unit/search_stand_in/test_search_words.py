@@ -56,7 +56,7 @@ def test_separators_and_dictionary_are_an_indexs_own() -> None:
     assert words("a|b<br>c", separators=["|", "<br>"]) == ["a", "b", "c"]
     assert words("c#d e-f", non_separators=["#", "-"]) == ["c#d", "e-f"]
     assert words("J. R. R. Tolkien", dictionary=["J. R. R."]) == ["j. r. r.", "tolkien"]
-    assert words("xJ. R. R.", dictionary=["J. R. R."]) == ["x", "j", "r", "r"]
+    assert words("xJ. R. R.", dictionary=["J. R. R."]) == ["xj", "r", "r"]
 
 
 @pytest.mark.parametrize(

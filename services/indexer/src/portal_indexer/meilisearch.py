@@ -5,7 +5,7 @@ A write returns only when its Meilisearch task has succeeded.
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import meilisearch
@@ -23,6 +23,7 @@ from portal_indexer.settings import IndexerSettings
 T = TypeVar("T")
 REQUEST_SECONDS = 60
 POLL_MS = 20
+MAX_BODY_BYTES = 20 * 10**6  # of documents that are sent together; Meilisearch accepts 100 MB
 FIELD_SETTINGS = ("filterableAttributes", "searchableAttributes")
 
 
@@ -63,13 +64,12 @@ class Meilisearch:
 
     async def replace(self, index: str, documents: Sequence[dict[str, Any]]) -> None:
         """Adds or replaces documents. Raises Invalid if Meilisearch refuses one of them."""
-        if documents:
-            body = "\n".join(json.dumps(d, ensure_ascii=False) for d in documents)
-            uid = self._prefix + index
+        uid = self._prefix + index
+        for body in _bodies(documents):
             await self._call(
                 "replace",
-                lambda: self._wait(
-                    self._client.index(uid).add_documents_ndjson(body.encode(), "id")
+                lambda body=body: self._wait(
+                    self._client.index(uid).add_documents_ndjson(body, "id")
                 ),
             )
 
@@ -135,6 +135,21 @@ async def _translated(call: Callable[[], T]) -> T:
         raise Unavailable(f"Meilisearch: {error}") from error
     except MeilisearchError as error:
         raise Unavailable(f"Meilisearch: {error}") from error
+
+
+def _bodies(documents: Sequence[dict[str, Any]]) -> Iterator[bytes]:
+    """Yields documents as NDJSON, in parts of about MAX_BODY_BYTES."""
+    lines: list[bytes] = []
+    size = 0
+    for document in documents:
+        line = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        if lines and size + len(line) > MAX_BODY_BYTES:
+            yield b"\n".join(lines)
+            lines, size = [], 0
+        lines.append(line)
+        size += len(line) + 1
+    if lines:
+        yield b"\n".join(lines)
 
 
 def _code(error: Any) -> str | None:

@@ -8,5 +8,5 @@ class IndexerSettings(Settings):
     meilisearch_url: str = "http://localhost:7700"  # the search engine
     meilisearch_key: SecretStr = SecretStr("")  # may write indexes; in the gateway: may search them
     index_prefix: str = ""  # of index names, when several instances share one Meilisearch
-    batch: int = 200  # records that are built and sent together
+    batch: int = 1000  # records that are built and sent together; of documents a quarter
     task_seconds: float = 300  # timeout of one Meilisearch task
