@@ -2,6 +2,7 @@
 
 Records go straight into both, by the indexer's own packing: the bus is another bench's matter.
 """
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false
 
 import contextlib
 import os

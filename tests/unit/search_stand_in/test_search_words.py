@@ -1,4 +1,5 @@
 """Tokenisation, similar words and bitmaps."""
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false
 
 from itertools import product
 from typing import Any

@@ -1,4 +1,5 @@
 """Lists, exports and far pages are read on after a row; rows, order and totals stay exact."""
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false
 
 import asyncio
 import csv

@@ -3,6 +3,7 @@
 Random filters over records that differ in every field. An exact compiled filter selects the same
 records, any other at least those.
 """
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false
 
 import json
 import os
