@@ -29,11 +29,11 @@ MAX_IDLE_SECONDS = 4.0  # between queries for what other replicas left
 def build(settings: IndexerSettings | None = None) -> FastAPI:
     settings = settings or IndexerSettings()
     service = Service("indexer", settings, database="catalogue")
-    catalogue, files = Catalogue(service.database), FileLists(service.database)
-    meilisearch = Meilisearch(settings)
-    claims = Claims(service.database)
+    database = service.database
+    catalogue, files = Catalogue(database), FileLists(database)
+    claims, meilisearch = Claims(database), Meilisearch(settings)
     index_worker = IndexWorker(catalogue, claims, meilisearch, settings.batch)
-    rebuild = Rebuild(service.database, catalogue, meilisearch, index_worker)
+    rebuild = Rebuild(database, catalogue, meilisearch, index_worker)
 
     async def ensure_indexes() -> None:
         """Creates or updates the indexes; marks all records if an index has to be filled."""
@@ -60,8 +60,8 @@ def build(settings: IndexerSettings | None = None) -> FastAPI:
             "reindex": await rebuild.state(),
         }
 
-    steps = (catalogue.prepare, claims.prepare, files.prepare, ensure_indexes, mark_instruments)
-    for step in steps:
+    stores = (catalogue.prepare, claims.prepare, files.prepare)
+    for step in (*stores, ensure_indexes, mark_instruments):
         service.add_start_step(step)
     worker = service.add_worker(
         Worker(
@@ -82,8 +82,7 @@ def build(settings: IndexerSettings | None = None) -> FastAPI:
 
     app = service.app()
     app.state.service = service
-    app.state.rebuild = rebuild
-    app.state.rebuild_worker = rebuild_worker
+    app.state.rebuild, app.state.rebuild_worker = rebuild, rebuild_worker
     app.include_router(routes.router)
     problems.install(app)
     return app
