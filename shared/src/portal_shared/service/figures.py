@@ -26,26 +26,40 @@ COST_FACTOR = 50  # others are remembered for so many times the duration of coun
 
 
 class SharedCall:
-    """Runs an operation once for all callers that come while it runs."""
+    """Runs an operation once for all callers that come before it begins, one run at a time."""
 
     def __init__(self, operation: Callable[[], Awaitable[None]]) -> None:
         self._operation = operation
         self._task: asyncio.Task[None] | None = None
+        self._next: asyncio.Task[None] | None = None
 
     def start(self) -> asyncio.Task[None]:
-        """Returns the task of the operation, which is started unless it runs."""
+        """Returns the task of a run that begins after this call.
+
+        What a run under way has read may be older than what its caller knows: the next one is
+        returned instead.
+        """
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
-        return self._task
+            return self._task
+        if self._next is None:
+            self._next = asyncio.create_task(self._run_after(self._task))
+        return self._next
 
     async def _run(self) -> None:
         await self._operation()
 
+    async def _run_after(self, earlier: asyncio.Task[None]) -> None:
+        await asyncio.wait((earlier,))
+        self._task, self._next = self._next, None
+        await self._operation()
+
     async def cancel(self) -> None:
         """Ends the operation."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [task for task in (self._next, self._task) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Figures:

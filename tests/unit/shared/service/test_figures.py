@@ -84,9 +84,22 @@ async def test_looks_at_the_same_time_are_one(read: Figures, waiting: Source) ->
     looks[0].cancel()  # a client that is gone does not end the look of the others
     await asyncio.sleep(0)
     waiting.may_return.set()
-    assert await looks[1] == {"pending": 1, "records": 1}
+    assert await looks[1] == {"pending": 2, "records": 2}
     await asyncio.gather(*looks, return_exceptions=True)
-    assert waiting.calls == 1
+    assert waiting.calls == 2  # one that the first began, and one for all who came during it
+
+
+async def test_a_look_sees_what_came_before_it(read: Figures, waiting: Source) -> None:
+    """A look that began earlier may have counted too early for a later caller."""
+    waiting.may_return.clear()
+    earlier = asyncio.create_task(read.look())
+    while not waiting.calls:
+        await asyncio.sleep(0)
+    later = asyncio.create_task(read.look())
+    await asyncio.sleep(0)
+    waiting.may_return.set()
+    assert (await earlier)["pending"] == 1
+    assert (await later)["pending"] == 2
 
 
 async def test_totals_that_failed_are_counted_at_the_next_look(
