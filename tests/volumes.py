@@ -33,10 +33,11 @@ def reduced(voxels: Voxels) -> Voxels:
 
 
 def multiscales(
-    levels: int, *, axes: str = "zyx", unit: str | None = "micrometer", scaled: bool = True
-) -> dict[str, Any]:
+    levels: int, *, axes: str = "zyx", unit: str | None = "micrometer", scaled: bool = True,
+    voxel_um: tuple[float, float, float] = VOXEL_UM,
+) -> dict[str, Any]:  # fmt: skip
     """OME-NGFF metadata of a volume whose levels are averaged by two."""
-    size = dict(zip("zyx", VOXEL_UM, strict=True))
+    size = dict(zip("zyx", voxel_um, strict=True))
     given = [
         {"name": a, "type": "space", **({"unit": unit} if unit else {})}
         if a in size
@@ -57,13 +58,15 @@ def multiscales(
 def write_volume(
     folder: Path, voxels: Voxels, *, levels: int = 2, zarr_format: int = 3, axes: str = "zyx",
     unit: str | None = "micrometer", scaled: bool = True, omero: Any = None, name: str = "",
-    **array: Any,
+    voxel_um: tuple[float, float, float] = VOXEL_UM, **array: Any,
 ) -> list[Voxels]:  # fmt: skip
     """Writes a volume; returns the voxels of its levels, in the order z, y, x.
 
     With a name, its metadata differ from those of other volumes.
     """
-    ome: dict[str, Any] = multiscales(levels, axes=axes, unit=unit, scaled=scaled)
+    ome: dict[str, Any] = multiscales(
+        levels, axes=axes, unit=unit, scaled=scaled, voxel_um=voxel_um
+    )
     if omero is not None:
         ome["omero"] = omero
     ome["multiscales"][0]["name"] = name

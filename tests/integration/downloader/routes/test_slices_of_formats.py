@@ -58,6 +58,7 @@ def write(folder: Path, name: str, dtype: str = "u2", **more: Any) -> volumes.Vo
         "name": name,
         "levels": 1,
         "chunks": CHUNKS,
+        "voxel_um": (2.0, 2.0, 2.0),  # others are stretched
         **more,
     }
     volumes.write_volume(folder / f"{name}.zarr", voxels, **stored)
