@@ -52,7 +52,7 @@ class DoiService:
     async def wait_idle(self, *, messages: int) -> dict[str, Any]:
         """Wait until so many messages were handled since the start and no work is left."""
         return await self.wait_until(
-            lambda s: s["settled"]["ok"] >= messages and not s["pending"] and not s["outbox"]
+            lambda s: s["settled"]["ok"] >= messages and s.get("pending") == 0 == s.get("outbox")
         )
 
     async def published(self) -> list[tuple[str, dict[str, Any]]]:

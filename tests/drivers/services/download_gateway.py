@@ -105,7 +105,7 @@ async def serve_gateway(
     config = uvicorn.Config(gateway.app(), port=gateway.port, log_level="warning", log_config=None)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not server.started or gateway.service.failing_checks():
             await asyncio.sleep(0.05)
     yield gateway

@@ -183,7 +183,7 @@ class DownloaderClient:
                 queues = [await self.channel.declare_queue(d, passive=True) for d in depths]
                 waiting = sum(q.declaration_result.message_count or 0 for q in queues)
                 status = await self.status()
-                if not waiting and not status["pending"] and not status["outbox"]:
+                if not waiting and status.get("pending") == 0 == status.get("outbox"):
                     break
                 await asyncio.sleep(0.1)
         await self.receive()

@@ -166,7 +166,7 @@ class Ingest:
 
     async def _has_work(self) -> bool:
         status = (await self.http.get("/status", params={"exact": True})).raise_for_status().json()
-        return bool(status["pending"] or status["outbox"])
+        return not (status.get("pending") == 0 == status.get("outbox"))  # missing: not known
 
     def file(self, folder: str, name: str, content: bytes) -> dict[str, Any]:
         """Writes a file below the intake folder and returns its description for a job."""

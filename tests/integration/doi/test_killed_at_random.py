@@ -145,7 +145,7 @@ async def _wait_idle(machine: Machine, amqp_url: str, count: int) -> dict[str, A
         while time.monotonic() < end:
             status = await _get(doi, "/status")
             is_minted = status.get("identifiers", {}).get("minted") == count
-            if is_minted and not status["pending"] and not status["outbox"]:
+            if is_minted and status.get("pending") == 0 == status.get("outbox"):
                 return status
             await asyncio.sleep(0.5)
         sys.stdout.write(await _report(machine, amqp_url, doi))

@@ -41,6 +41,7 @@ log = logger(__name__)
 FIRST_START_PAUSE_SECONDS = 0.2
 MAX_START_PAUSE_SECONDS = 5.0
 FIGURES_INTERVAL_SECONDS = 15.0  # between looks for /metrics; /status looks at once
+WAITING_FIGURES = ("pending", "outbox")  # of /status
 PING_SECONDS = 3.0
 CLOSE_SECONDS = 3.0  # of connections, at the end
 DATABASE = "database"
@@ -254,11 +255,14 @@ class Service:
 
         Read in the order in which work flows (messages, sources, outbox), so that work on its way
         from one to the next is not overlooked. If figures cannot be read, they are missing or those
-        of the last look, and the reason is the problem "figures".
+        of the last look, and the reason is the problem "figures"; what waits is missing then, since
+        an old figure would say that work is done.
         """
         outcomes = dict(self.retries.outcomes)
         fields = await self._look(exact=exact)
         problem = {"figures": self.figures.problem} if self.figures.problem else {}
+        if problem:
+            fields = {n: v for n, v in fields.items() if n not in WAITING_FIGURES}
         return {
             "service": self.name,
             "problems": {**self.failing_checks(), **problem},
