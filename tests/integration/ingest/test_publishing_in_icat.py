@@ -12,7 +12,7 @@ from portal_shared.contracts.events import DoiMinted
 from portal_shared.messaging import topology
 
 from tests.builders import dataset_part, document_part, job
-from tests.drivers.services.ingest import Broker, Ingest
+from tests.drivers.services.ingest import Ingest
 from tests.integration.ingest.test_changing_records import change
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -24,13 +24,23 @@ QUERY = (
 )
 
 
-async def publish_minted(broker: Broker, pid: str, level: Any, doi: str, version: int) -> None:
+async def settled(ingest: Ingest) -> int:
+    status = (await ingest.http.get("/status")).raise_for_status().json()
+    return sum(status["settled"].values())
+
+
+async def publish_minted(ingest: Ingest, pid: str, level: Any, doi: str, version: int) -> None:
+    """Publishes that a DOI was minted; returns once ingest has stored it."""
+    before = await settled(ingest)
     event = DoiMinted(pid=pid, level=level, doi=doi, url="https://x.org", adopted=False,
                       state="findable", version=version)  # fmt: skip
-    exchange = await broker.channel.get_exchange(topology.EVENTS)
+    exchange = await ingest.broker.channel.get_exchange(topology.EVENTS)
     body = event.model_dump_json().encode()
     message = aio_pika.Message(body, message_id=str(uuid.uuid4()), type=event.key)
     await exchange.publish(message, routing_key=event.key)
+    async with asyncio.timeout(60):
+        while await settled(ingest) == before:
+            await asyncio.sleep(0.05)
 
 
 async def published(catalogue: icat.Client, title: str) -> Any:
@@ -62,8 +72,8 @@ async def test_a_document_is_published_with_people_dates_funding_and_relations(
         "related": [{"relation": "IsSupplementTo", "identifier": "10.1038/s41592-021-01317-x"}],
     }  # fmt: skip
     await ingest.run(job(dataset_part("a"), job_id="j1", document=document))
-    await publish_minted(ingest.broker, "a", "dataset", "10.5072/a", 1)
-    await publish_minted(ingest.broker, "D1_kidney", "document", "10.5072/d", 1)
+    await publish_minted(ingest, "a", "dataset", "10.5072/a", 1)
+    await publish_minted(ingest, "D1_kidney", "document", "10.5072/d", 1)
     found = await published(catalogue, "Kidney of donor D1")
     assert (found.pid, found.type.name) == ("10.5072/d", "Collection")
     assert found.content.doi == "10.5072/d"
@@ -113,10 +123,10 @@ async def test_a_publication_gets_the_parts_whose_dois_come_later(
     ingest: Ingest, catalogue: icat.Client
 ) -> None:
     await ingest.run(job(dataset_part("a"), dataset_part("b"), job_id="j1"))
-    await publish_minted(ingest.broker, "a", "dataset", "10.5072/a", 1)
-    await publish_minted(ingest.broker, "D1_kidney", "document", "10.5072/d", 1)
+    await publish_minted(ingest, "a", "dataset", "10.5072/a", 1)
+    await publish_minted(ingest, "D1_kidney", "document", "10.5072/d", 1)
     await parts(catalogue, "10.5072/a")
-    await publish_minted(ingest.broker, "b", "dataset", "10.5072/b", 1)
+    await publish_minted(ingest, "b", "dataset", "10.5072/b", 1)
     await parts(catalogue, "10.5072/a", "10.5072/b")
     row = await document_row(ingest)
     assert (row["missing_parts"], row["unknown_parts"]) == ([], [])
@@ -126,8 +136,8 @@ async def test_the_audit_finds_and_writes_relations_that_differ_in_icat(
     ingest: Ingest, catalogue: icat.Client
 ) -> None:
     await ingest.run(job(dataset_part("a"), job_id="j1"))
-    await publish_minted(ingest.broker, "a", "dataset", "10.5072/a", 1)
-    await publish_minted(ingest.broker, "D1_kidney", "document", "10.5072/d", 1)
+    await publish_minted(ingest, "a", "dataset", "10.5072/a", 1)
+    await publish_minted(ingest, "D1_kidney", "document", "10.5072/d", 1)
     await parts(catalogue, "10.5072/a")
     [item] = catalogue.search("SELECT r FROM RelatedItem r INCLUDE 1")
     item.identifier = "10.5072/other"
@@ -165,8 +175,8 @@ async def test_icat_gets_the_publication_of_a_document_when_it_is_released(
 ) -> None:
     hidden = document_part(release_date=FAR)
     await ingest.run(job(dataset_part("a"), job_id="j1", document=hidden))
-    await publish_minted(ingest.broker, "a", "dataset", "10.5072/a", 1)
-    await publish_minted(ingest.broker, "D1_kidney", "document", "10.5072/d", 1)
+    await publish_minted(ingest, "a", "dataset", "10.5072/a", 1)
+    await publish_minted(ingest, "D1_kidney", "document", "10.5072/d", 1)
     await wait_until_nothing_waits(ingest)
     assert await publications(catalogue) == {}
     assert await audited_pids(ingest) == {"a"}
@@ -181,9 +191,9 @@ async def test_a_publication_in_icat_contains_no_hidden_dataset(
 ) -> None:
     atlas = document_part("atlas", title="Atlas", type="atlas", documents=["D1_kidney"])
     await ingest.run(job(document=atlas, job_id="j0"))
-    await publish_minted(ingest.broker, "atlas", "document", "10.5072/t", 1)
+    await publish_minted(ingest, "atlas", "document", "10.5072/t", 1)
     await ingest.run(job(dataset_part("a"), dataset_part("b", is_public=False), job_id="j1"))
-    await publish_minted(ingest.broker, "D1_kidney", "document", "10.5072/d", 1)
+    await publish_minted(ingest, "D1_kidney", "document", "10.5072/d", 1)
     await wait_until_nothing_waits(ingest)
     assert {doi: names for doi, (_, names) in (await publications(catalogue)).items()} == {
         "10.5072/d": {"a"},
@@ -201,7 +211,7 @@ async def test_changes_of_a_hidden_document_do_not_reach_its_publication_in_icat
     ingest: Ingest, catalogue: icat.Client
 ) -> None:
     await ingest.run(job(dataset_part("a"), job_id="j1"))
-    await publish_minted(ingest.broker, "D1_kidney", "document", "10.5072/d", 1)
+    await publish_minted(ingest, "D1_kidney", "document", "10.5072/d", 1)
     fields = {"is_public": False, "title": "Secret"}
     await ingest.run(change("p1", "patch", {"pid": "D1_kidney", "fields": fields}))
     await wait_until_nothing_waits(ingest)
@@ -212,12 +222,12 @@ async def test_the_audit_finds_and_removes_the_publication_of_a_hidden_document(
     ingest: Ingest, catalogue: icat.Client
 ) -> None:
     await ingest.run(job(dataset_part("a"), job_id="j1"))
-    await publish_minted(ingest.broker, "D1_kidney", "document", "10.5072/d", 1)
+    await publish_minted(ingest, "D1_kidney", "document", "10.5072/d", 1)
     await wait_until_nothing_waits(ingest)
     assert "10.5072/d" in await publications(catalogue)
     hidden = document_part("D2_heart", is_public=False)
     await ingest.run(job(dataset_part("b"), job_id="j2", document=hidden))
-    await publish_minted(ingest.broker, "D2_heart", "document", "10.5072/e", 1)
+    await publish_minted(ingest, "D2_heart", "document", "10.5072/e", 1)
     await wait_until_nothing_waits(ingest)
     [publication] = catalogue.search("SELECT o FROM DataPublication o INCLUDE 1")
     publication.pid = "10.5072/e"  # as an earlier version published it
@@ -249,10 +259,10 @@ async def test_a_person_is_named_in_each_publication_as_published_there(
                 await asyncio.sleep(0.1)
 
     await ingest.run(job(dataset_part("a"), job_id="j1", document=by("Ada Lovelace")))
-    await publish_minted(ingest.broker, "D1_kidney", "document", "10.5072/d", 1)
+    await publish_minted(ingest, "D1_kidney", "document", "10.5072/d", 1)
     other = {**by("A. Lovelace"), "name": "D2_kidney"}
     await ingest.run(job(dataset_part("b"), job_id="j2", document=other))
-    await publish_minted(ingest.broker, "D2_kidney", "document", "10.5072/e", 1)
+    await publish_minted(ingest, "D2_kidney", "document", "10.5072/e", 1)
     second = ("A. Lovelace", None, "UCL A. Lovelace")
     await names(("Ada Lovelace", None, "UCL Ada Lovelace"), second)
     changed = by("Ada Lovelace", first_name="Augusta Ada")
