@@ -10,14 +10,16 @@ from typing import Any
 import httpx
 
 NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+# Servers close a connection that was idle for 5 s; a request that is sent just then has no answer.
+LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=1)
 
 
 def client(url: str = "", **options: Any) -> httpx.Client:
-    return httpx.Client(base_url=url, verify=NO_AUTHORITIES, **options)
+    return httpx.Client(base_url=url, verify=NO_AUTHORITIES, **{"limits": LIMITS, **options})
 
 
 def async_client(url: str = "", **options: Any) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=url, verify=NO_AUTHORITIES, **options)
+    return httpx.AsyncClient(base_url=url, verify=NO_AUTHORITIES, **{"limits": LIMITS, **options})
 
 
 def get(url: str, **options: Any) -> httpx.Response:

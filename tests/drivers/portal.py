@@ -50,7 +50,8 @@ class Portal:
         service: Service = self.indexer.state.service
         async with asyncio.timeout(seconds):
             while True:
-                done = sum(service.retries.outcomes.values())
+                outcomes = service.retries.outcomes
+                done = outcomes["ok"] + outcomes["dead"]  # a retried message comes again
                 status = (await self.operator.get("/status")).json()
                 if done >= self.published and status.get("pending") == 0:
                     return status
