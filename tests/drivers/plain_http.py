@@ -14,12 +14,14 @@ NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=1)
 
 
-def client(url: str = "", **options: Any) -> httpx.Client:
-    return httpx.Client(base_url=url, verify=NO_AUTHORITIES, **{"limits": LIMITS, **options})
+def client(url: str = "", *, limits: httpx.Limits = LIMITS, **options: Any) -> httpx.Client:
+    return httpx.Client(base_url=url, verify=NO_AUTHORITIES, limits=limits, **options)
 
 
-def async_client(url: str = "", **options: Any) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=url, verify=NO_AUTHORITIES, **{"limits": LIMITS, **options})
+def async_client(
+    url: str = "", *, limits: httpx.Limits = LIMITS, **options: Any
+) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=url, verify=NO_AUTHORITIES, limits=limits, **options)
 
 
 def get(url: str, **options: Any) -> httpx.Response:

@@ -10,6 +10,7 @@ import pytest
 from portal_indexer.catalogue import Catalogue
 from portal_indexer.index_worker import IndexWorker
 from portal_indexer.marks.claims import Claims
+from portal_shared.contracts.events import DatasetAvailability, DoiMinted
 from portal_shared.contracts.records import pid_key
 from portal_shared.runtime import mongo
 from portal_shared.runtime.settings import Settings
@@ -114,3 +115,16 @@ async def test_a_replica_that_lost_its_claim_has_the_record_indexed_again(
     await worker(catalogue, index).step()
     assert index.sent[-1] == (A, "version 2")
     assert not await catalogue.count_dirty()
+
+
+async def test_different_states_of_an_unknown_record_that_come_together_are_all_stored(
+    catalogue: Catalogue,
+) -> None:
+    minted = DoiMinted(pid="a", level="dataset", doi="10.5072/a", url="https://x.org",
+                       adopted=False, state="findable", version=1)  # fmt: skip
+    seen = DatasetAvailability(pid="a", availability="ONLINE", version=1, files=1, files_online=1)
+    assert await asyncio.gather(
+        catalogue.store_doi(minted), catalogue.store_availability(seen)
+    ) == [True, True]
+    [row] = await catalogue.find(DATASETS, {"_id": "a"})
+    assert (row["doi"], row["availability"]) == ("10.5072/a", "ONLINE")

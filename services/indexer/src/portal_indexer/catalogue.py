@@ -227,10 +227,12 @@ class Catalogue:
             try:
                 await rows.insert_one(state.row)
             except DuplicateKeyError:
-                counts = await write_unordered(rows, [state.update])
-                return bool(counts.matched)
-            return True
-        return bool(row.get(state.counter) == state.version)
+                pass  # another state of the record came first
+            else:
+                return True
+        # The record may have been inserted, with another state of the batch, after the update.
+        counts = await write_unordered(rows, [state.update])
+        return bool(counts.matched) or (row or {}).get(state.counter) == state.version
 
     async def look_up(
         self, name: str, field: str, value: str, fields: tuple[str, ...] = ()
