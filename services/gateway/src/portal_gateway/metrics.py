@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from portal_shared.runtime.metrics import REGISTRY, SHORT_SECONDS
+from portal_shared.runtime.metrics import REGISTRY, SHORT_SECONDS, count_result
 from prometheus_client import Counter, Gauge, Histogram
 
 SEARCHES = Counter(
@@ -36,7 +36,6 @@ DOWNLOAD_REQUESTS = Counter(
 )
 EVENT_STREAMS = Gauge("portal_event_streams", "Open event streams of downloads", registry=REGISTRY)
 
-UNAVAILABLE = 500  # statuses from here on
 OTHER = "other"  # requests to the engine that belong to no search
 
 _kind: ContextVar[str] = ContextVar("search kind", default=OTHER)
@@ -47,33 +46,12 @@ def measure_search(kind: str) -> Generator[None]:
     """Counts a search, and the engine's time within the block, under this kind."""
     token = _kind.set(kind)
     started = time.perf_counter()
-    result = "ok"
     try:
-        yield
-    except BaseException as error:
-        result = _failure(error)
-        raise
+        with count_result(SEARCHES, kind):
+            yield
     finally:
         _kind.reset(token)
-        SEARCHES.labels(kind, result).inc()
         SEARCH_SECONDS.labels(kind).observe(time.perf_counter() - started)
-
-
-@contextmanager
-def count_download_request() -> Generator[None]:
-    """Counts the request that the block creates, by how it ends."""
-    result = "accepted"
-    try:
-        yield
-    except BaseException as error:
-        result = _failure(error)
-        raise
-    finally:
-        DOWNLOAD_REQUESTS.labels(result).inc()
-
-
-def _failure(error: BaseException) -> str:
-    return "refused" if getattr(error, "status", UNAVAILABLE) < UNAVAILABLE else "unavailable"
 
 
 def observe_engine(seconds: float) -> None:

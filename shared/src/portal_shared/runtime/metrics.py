@@ -67,6 +67,26 @@ HTTP_SECONDS = Histogram(
 HTTP_OPEN = Gauge("portal_http_open", "HTTP requests being answered", registry=REGISTRY)
 
 
+SERVER_ERROR = 500  # statuses from here on
+
+
+@contextmanager
+def count_result(counter: Counter, *labels: str, success: str = "ok") -> Generator[None]:
+    """Counts how the block ends, as the last label of the counter.
+
+    That is `success`, or for an error `refused` if its status is below 500, else `unavailable`.
+    """
+    result = success
+    try:
+        yield
+    except BaseException as error:
+        is_refusal = getattr(error, "status", SERVER_ERROR) < SERVER_ERROR
+        result = "refused" if is_refusal else "unavailable"
+        raise
+    finally:
+        counter.labels(*labels, result).inc()
+
+
 class Calls:
     """Calls of one outside system: a counter by operation and result, and their time."""
 
@@ -87,16 +107,11 @@ class Calls:
 
     @contextmanager
     def measure(self, operation: str) -> Generator[None]:
-        """Counts a call: `ok` if the block ends, by the error's status if it raises one."""
+        """Counts a call and its time; see `count_result`."""
         started = time.perf_counter()
-        result = "ok"
         try:
-            yield
-        except BaseException as error:
-            is_refusal = getattr(error, "status", 500) < 500  # noqa: PLR2004  # 4xx
-            result = "refused" if is_refusal else "unavailable"
-            raise
+            with count_result(self._counter, operation):
+                yield
         finally:
             note_progress()
-            self._counter.labels(operation, result).inc()
             self._seconds.labels(operation).observe(time.perf_counter() - started)

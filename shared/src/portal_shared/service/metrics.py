@@ -1,6 +1,6 @@
 """The text of /metrics: the registry of the process, and gauges from memory. It never fails.
 
-Nothing is asked of a database or the broker here: the figures are those of the last look.
+No database and no broker is queried here: the figures are those of the last look.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -15,7 +15,7 @@ PROBES = ("live", "ready", "startup")
 
 
 class Probes:
-    """The state of a process, as an orchestrator asks for it.
+    """The state of a process, for the probes of an orchestrator.
 
     `needs` are groups of names of checks; the process is unready if all checks of a group fail.
     """

@@ -15,7 +15,7 @@ from tests.drivers.deployment.name_server import NameServer
 from tests.drivers.nginx import Nginx
 from tests.drivers.nginx import program as nginx_program
 
-ATTEMPTS = 2000  # each a new connection: nginx asks again after five seconds
+ATTEMPTS = 2000  # each a new connection: nginx resolves a name again after five seconds
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -21,7 +21,7 @@ class Citation(BaseModel):
     id: str
     label: str
     text: str
-    is_code: bool  # a file format, whose lines are kept
+    is_code: bool  # a file format: its line breaks count
 
 
 class CitationList(BaseModel):

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from portal_shared.runtime.metrics import count_result
 from portal_shared.service.app import Service
 
 from portal_gateway.catalogue import Catalogue
@@ -29,7 +30,7 @@ from portal_gateway.downloads.watch import StreamLimits
 from portal_gateway.downloads.webhooks import Webhooks
 from portal_gateway.http.data_proxy import DataProxy
 from portal_gateway.http.problem_docs import problems
-from portal_gateway.metrics import count_download_request
+from portal_gateway.metrics import DOWNLOAD_REQUESTS
 from portal_gateway.settings import GatewaySettings
 
 MAX_STAGING = 1000  # downloads that /api/staging lists
@@ -123,7 +124,7 @@ async def create_download(request: Request) -> Response:
             break
     is_form = request.headers.get("content-type", "").startswith(FORM)
     creator: DownloadCreator = request.app.state.download_creator
-    with count_download_request():
+    with count_result(DOWNLOAD_REQUESTS, success="accepted"):
         parsed = parse_form(bytes(body)) if is_form else parse_request(bytes(body))
         key = parse_idempotency_key(request.headers.get("idempotency-key"))
         view = download_view(await creator.create(parsed, key, await _requester(request)))
