@@ -35,7 +35,7 @@ async def test_a_doi_missing_in_icat_is_found_and_written_again(
     ingest: Ingest, catalogue: icat.Client
 ) -> None:
     await ingest.run(job(dataset_part("a"), job_id="j1"))
-    await publish_minted(ingest.broker, "a", "dataset", DOI, 1)
+    await publish_minted(ingest, "a", "dataset", DOI, 1)
     await wait_for_doi_in_icat(ingest, DOI)
 
     def lose() -> None:
@@ -69,10 +69,10 @@ async def status_with(ingest: Ingest, **figures: int) -> dict[str, Any]:
 async def refused_document(ingest: Ingest, icat_url: str) -> None:
     """Registers a document whose publication ICAT refuses until nobody tries any more."""
     await ingest.run(job(dataset_part("a"), job_id="j1"))
-    await publish_minted(ingest.broker, "a", "dataset", "10.5072/a", 1)
+    await publish_minted(ingest, "a", "dataset", "10.5072/a", 1)
     await status_with(ingest, icat_due=0)
     await fail_next(icat_url, operation="create", type="VALIDATION", count=ATTEMPTS)
-    await publish_minted(ingest.broker, DOCUMENT, "document", "10.5072/d", 1)
+    await publish_minted(ingest, DOCUMENT, "document", "10.5072/d", 1)
     await status_with(ingest, icat_due=0, icat_refused=1)
 
 
@@ -118,10 +118,10 @@ async def test_an_outage_is_no_refusal(
     ingest: Ingest, icat_url: str, catalogue: icat.Client
 ) -> None:
     await ingest.run(job(dataset_part("a"), job_id="j1"))
-    await publish_minted(ingest.broker, "a", "dataset", "10.5072/a", 1)
+    await publish_minted(ingest, "a", "dataset", "10.5072/a", 1)
     await status_with(ingest, icat_due=0)
     await fail_next(icat_url, operation="create", type="INTERNAL", count=ATTEMPTS)
-    await publish_minted(ingest.broker, DOCUMENT, "document", "10.5072/d", 1)
+    await publish_minted(ingest, DOCUMENT, "document", "10.5072/d", 1)
     async with asyncio.timeout(90):
         while not catalogue.search("SELECT o.pid FROM DataPublication o"):
             assert (await status_with(ingest))["icat_refused"] == 0
