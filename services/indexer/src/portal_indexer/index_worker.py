@@ -138,12 +138,16 @@ class IndexWorker:
         """Whether an instrument is public: a public dataset uses it, or none uses it at all.
 
         An instrument that hidden datasets alone use would tell about them. A tombstone is public.
+        Whether any dataset uses it is read first: a public one that is stored between the reads
+        is then seen by the later ones, and a hidden one marks the instrument again.
         """
         pid: str = instrument["_id"]
+        if not await self._catalogue.is_used(pid, by={}):
+            return True
         for fields in ({"public": True}, {"withdrawn": {"$ne": None}, "record.is_public": True}):
             if await self._catalogue.is_used(pid, by=fields):
                 return True
-        return not await self._catalogue.is_used(pid, by={})
+        return False
 
     async def _build_datasets(self, rows: Sequence[Doc]) -> list[BuiltRecord]:
         records = {r["_id"]: Dataset.model_validate(r["record"]) for r in rows if _is_public(r)}
