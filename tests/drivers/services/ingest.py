@@ -93,9 +93,17 @@ class Broker:
     events: aio_pika.abc.AbstractQueue
     received: list[Event] = field(default_factory=list[Event])
 
-    async def send(self, job: dict[str, Any] | bytes, correlation: str = "c") -> None:
+    async def send(
+        self,
+        job: dict[str, Any] | bytes,
+        correlation: str = "c",
+        *,
+        headers: dict[str, Any] | None = None,
+    ) -> None:
         body = job if isinstance(job, bytes) else json.dumps(job).encode()
-        message = aio_pika.Message(body, reply_to=self.answers.name, correlation_id=correlation)
+        message = aio_pika.Message(
+            body, reply_to=self.answers.name, correlation_id=correlation, headers=headers
+        )
         await self.channel.default_exchange.publish(message, routing_key=topology.JOBS)
 
     async def answer(self) -> JobAnswer:

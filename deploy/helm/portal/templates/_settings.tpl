@@ -4,6 +4,7 @@
 {{- $service := .service -}}
 {{- $external := $root.Values.external -}}
 {{- $own := dict "PORTAL_SITE_URL" ($root.Values.siteUrl | trimSuffix "/") -}}
+{{- if $external.collector.url -}}{{- $_ := set $own "PORTAL_OTLP_URL" $external.collector.url -}}{{- end -}}
 {{- if has $service (list "ingest" "downloader") -}}
   {{- $ofTape := and (eq $service "downloader") (ne $external.tape.kind "ids") -}}
   {{- if not $ofTape -}}

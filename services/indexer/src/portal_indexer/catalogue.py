@@ -31,6 +31,7 @@ from portal_shared.runtime.mongo import (
     translate_errors,
     write_unordered,
 )
+from portal_shared.runtime.telemetry.origin import Origin, current_origin
 from portal_shared.search import index_fields
 
 from portal_indexer.marks.debounce import select_ready
@@ -77,6 +78,14 @@ class Lookup:
     field: str
     value: str
     fields: tuple[str, ...]  # that are read, beside `_id` and `field`
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The marks of a record: their ids, and what they follow from."""
+
+    ids: list[Any]
+    origins: tuple[Origin, ...]  # one of each job, or other cause
 
 
 class Catalogue:
@@ -261,10 +270,13 @@ class Catalogue:
         ]
 
     async def mark(self, **pids: Iterable[str | None]) -> None:
-        """Marks records, by collection, to be indexed again. Call it after storing the change."""
-        now = datetime.now(UTC)
+        """Marks records, by collection, to be indexed again. Call it after storing the change.
+
+        A mark has the origin of the caller's work, for log entries and traces.
+        """
+        now, origin = datetime.now(UTC), current_origin().fields
         marks: list[Doc] = [
-            {"kind": kind, "pid": pid, "at": now}
+            {"kind": kind, "pid": pid, "at": now, **origin}
             for kind, changed in pids.items()
             for pid in sorted({p for p in changed if p})
         ]
@@ -288,8 +300,8 @@ class Catalogue:
 
     async def find_dirty(
         self, name: str, limit: int, *, besides: Collection[str] = ()
-    ) -> dict[str, list[Any]]:
-        """Returns the ids of the marks of records to be indexed now, by pid.
+    ) -> dict[str, Marks]:
+        """Returns the marks of records to be indexed now, by pid.
 
         Without the records `besides`, which others index.
         """
@@ -297,10 +309,15 @@ class Catalogue:
         with translate_errors():
             cursor = self.database["dirty"].find({"kind": name}).limit(most)
             marks = [mark async for mark in cursor if mark["pid"] not in besides]
-        return select_ready(marks, datetime.now(UTC), limit)
+        origins: dict[str, dict[tuple[str, str], Origin]] = {}
+        for mark in marks:
+            origin = Origin.of_row(mark)
+            origins.setdefault(mark["pid"], {}).setdefault(origin.cause, origin)
+        ready = select_ready(marks, datetime.now(UTC), limit)
+        return {pid: Marks(ids, tuple(origins[pid].values())) for pid, ids in ready.items()}
 
-    async def load_marked(self, name: str, marks: Mapping[str, list[Any]]) -> list[Doc]:
-        """Returns the rows of these records as they are now, each with the ids of its `marks`."""
+    async def load_marked(self, name: str, marks: Mapping[str, Marks]) -> list[Doc]:
+        """Returns the rows of these records as they are now, each with its `marks`."""
         without_answers: Doc = {"json": 0, "relations": 0}
         found = await self.find(name, {"_id": {"$in": list(marks)}}, without_answers)
         stored = {row["_id"] for row in found}
@@ -317,7 +334,7 @@ class Catalogue:
             UpdateOne({"_id": row["_id"]}, {"$set": {**values, "packed_at": now}})
             for row, values in indexed
         ]
-        marks = [mark for row, _ in indexed for mark in row["marks"]]
+        marks = [mark for row, _ in indexed for mark in row["marks"].ids]
         if updates:
             with translate_errors():
                 await write_unordered(self.database[name], updates)

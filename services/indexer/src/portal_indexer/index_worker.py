@@ -1,5 +1,6 @@
 """Indexes dirty records: builds their search documents and sends them to Meilisearch."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from portal_shared.contracts.records import Dataset, Document, Instrument, doi_l
 from portal_shared.runtime.errors import Invalid
 from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import Doc
+from portal_shared.runtime.telemetry import tracing
+from portal_shared.runtime.telemetry.origin import Origin
 from portal_shared.search import index_fields, techniques
 
 from portal_indexer import search_documents
@@ -62,7 +65,11 @@ class IndexWorker:
         if not claim.pids:
             return 0
         try:
-            with BATCH_SECONDS.labels(name).time():
+            causes = {o.cause: o.traceparent for pid in claim.pids for o in marks[pid].origins}
+            with (
+                tracing.shared_span(f"index {name}", causes.values(), records=len(claim.pids)),
+                BATCH_SECONDS.labels(name).time(),
+            ):
                 rows = await self._catalogue.load_marked(
                     name, {pid: marks[pid] for pid in claim.pids}
                 )
@@ -106,7 +113,7 @@ class IndexWorker:
             INDEXED.labels(name, "indexed").inc(len(sent) - len(refusals))
             INDEXED.labels(name, "removed").inc(len(removed))
             INDEXED.labels(name, "refused").inc(len(refusals))
-            log.info("indexed", index=index, records=len(sent), removed=len(removed))
+            _log_indexed(index, built)
 
     async def _send(self, index: str, documents: Sequence[tuple[Doc, Doc]]) -> dict[str, str]:
         """Sends rows' search documents, one by one if Meilisearch refuses them together.
@@ -117,8 +124,9 @@ class IndexWorker:
             await self._meilisearch.replace(index, [search for _, search in documents])
         except Invalid as error:
             if len(documents) == 1:
-                pid: str = documents[0][0]["_id"]
-                log.exception("record refused", index=index, pid=pid)
+                row = documents[0][0]
+                pid: str = row["_id"]
+                log.exception("record refused", index=index, pid=pid, **_origins(row)[-1].ids)
                 self.refused += 1
                 return {pid: error.reason[:MAX_REASON]}
             refusals: dict[str, str] = {}
@@ -225,6 +233,25 @@ class IndexWorker:
                 rows = await self._catalogue.find(name, {label: {"$in": list(wanted)}})
                 found |= {row["_id"]: row for row in rows}
         return list(found.values())
+
+
+def _origins(row: Doc) -> tuple[Origin, ...]:
+    """Returns what the marks of a row follow from; in a rebuild that is not known."""
+    return row["marks"].origins if "marks" in row else (Origin(),)
+
+
+def _log_indexed(index: str, built: Sequence[BuiltRecord]) -> None:
+    """Writes an entry for each job, or other origin, whose records a batch had."""
+    origins: dict[tuple[str, str], Origin] = {}
+    records: Counter[tuple[str, str]] = Counter()
+    removed: Counter[tuple[str, str]] = Counter()
+    for one in built:
+        for origin in _origins(one.row):
+            origins.setdefault(origin.cause, origin)
+            (removed if one.search is None else records)[origin.cause] += 1
+    for cause, origin in origins.items():
+        counts = {"records": records[cause], "removed": removed[cause]}
+        log.info("indexed", index=index, **counts, **origin.ids)
 
 
 def _pending_editions(datasets: Iterable[Dataset], replaced: Collection[str]) -> list[str]:

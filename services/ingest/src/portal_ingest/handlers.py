@@ -7,7 +7,7 @@ from faststream.rabbit import RabbitRouter
 from faststream.rabbit.annotations import RabbitMessage
 from portal_shared.contracts.events import DoiFailed, DoiMinted
 from portal_shared.messaging import publisher, topology
-from portal_shared.runtime.logs import current_correlation_id
+from portal_shared.runtime.telemetry.origin import current_origin
 from portal_shared.runtime.worker import Worker
 
 from portal_ingest.dois import writeback
@@ -39,7 +39,7 @@ async def accept_job(
     queue = raw.reply_to or str(raw.headers.get("x-reply-to") or "")
     reply = ReplyTo(queue, raw.correlation_id or "") if queue else None
     dropped = acceptance.dropped_before(raw.headers)
-    found = acceptance.JobMessage(body, reply, current_correlation_id(), dropped)
+    found = acceptance.JobMessage(body, reply, current_origin(), dropped)
     if await acceptance_queue.accept(raw, found):
         for worker in job_workers:
             worker.wake.set()

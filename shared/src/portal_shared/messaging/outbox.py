@@ -8,15 +8,18 @@ are sent in the order in which they were added, except those that have to be sen
 import asyncio
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from portal_shared.contracts.events import PRODUCED, Event
 from portal_shared.messaging import topology
 from portal_shared.messaging.publisher import Publisher, Unroutable
 from portal_shared.runtime.errors import Invalid, PortalError, Unavailable
-from portal_shared.runtime.logs import current_correlation_id, logger
+from portal_shared.runtime.logs import logger
 from portal_shared.runtime.metrics import OUTBOX_EVENTS, OUTBOX_SECONDS
 from portal_shared.runtime.mongo import ASCENDING, Database, Doc, Session, translate_errors
+from portal_shared.runtime.telemetry import tracing
+from portal_shared.runtime.telemetry.origin import Origin, current_origin
 
 log = logger(__name__)
 
@@ -47,8 +50,8 @@ class Outbox:
         """Publishes the events after the transaction commits."""
         await self.add_rows(session, [self.event_row(event) for event in events])
 
-    def event_row(self, event: Event, *, correlation_id: str | None = None) -> Doc:
-        """Returns the row of an event; `correlation_id` replaces that of the caller."""
+    def event_row(self, event: Event, *, origin: Origin | None = None) -> Doc:
+        """Returns the row of an event; `origin` replaces that of the caller."""
         if type(event) not in PRODUCED[self._service]:
             raise TypeError(
                 f"{self._service} must not publish {event.key}: see PRODUCED in contracts/events.py"
@@ -58,7 +61,7 @@ class Outbox:
             "routing_key": event.key,
             "kind": event.key,
             "body": event.model_dump_json().encode(),
-            "correlation_id": correlation_id or current_correlation_id(),
+            **_origin_fields(origin),
         }
 
     @staticmethod
@@ -74,7 +77,7 @@ class Outbox:
         }
 
     def dead_letter_row(
-        self, event: Event, *, reason: str, message_id: str, correlation_id: str | None = None
+        self, event: Event, *, reason: str, message_id: str, origin: Origin | None = None
     ) -> Doc:
         """Returns the row that puts a consumed event into the dead letters, to be replayed."""
         now = datetime.now(UTC).isoformat()
@@ -93,7 +96,7 @@ class Outbox:
             "body": event.model_dump_json().encode(),
             "headers": headers,
             "message_id": message_id,
-            "correlation_id": correlation_id or current_correlation_id(),
+            **_origin_fields(origin),
         }
 
     async def add_rows(self, session: Session, rows: Sequence[Doc]) -> None:
@@ -193,6 +196,17 @@ class Outbox:
 
     @staticmethod
     async def _publish(publisher: Publisher, row: Doc) -> bool | None:
+        origin = Origin.of_row(row)
+        if not origin.traceparent:
+            return await Outbox._publish_with(publisher, row, origin)
+        with tracing.span(f"publish {row['kind']}", parent=origin.traceparent, kind="producer"):
+            traceparent = tracing.context() or origin.traceparent
+            return await Outbox._publish_with(
+                publisher, row, replace(origin, traceparent=traceparent)
+            )
+
+    @staticmethod
+    async def _publish_with(publisher: Publisher, row: Doc, origin: Origin) -> bool | None:
         try:
             await publisher.publish(
                 row["body"],
@@ -201,7 +215,7 @@ class Outbox:
                 message_id=row.get("message_id") or row["_id"],
                 kind=row["kind"],
                 correlation_id=row["correlation_id"],
-                headers=row.get("headers"),
+                headers={**(row.get("headers") or {}), **origin.headers},
             )
         except Unroutable:
             if not row.get("may_be_gone"):
@@ -213,3 +227,11 @@ class Outbox:
             log.error("event refused", row=row["_id"], reason=error.reason)  # noqa: TRY400
             return None
         return True
+
+
+def _origin_fields(given: Origin | None) -> Doc:
+    """Returns the fields that say what an event follows from; it has a correlation id always."""
+    current = current_origin()
+    if given is None or not given.correlation_id:
+        return dict(current.fields)
+    return dict(given.fields)

@@ -24,10 +24,18 @@ from portal_shared.runtime.errors import PortalError, Unavailable, may_succeed_l
 from portal_shared.runtime.logs import bind_correlation_id, logger
 from portal_shared.runtime.metrics import MESSAGE_SECONDS, MESSAGES, REDELIVERIES
 from portal_shared.runtime.settings import Settings
+from portal_shared.runtime.telemetry import tracing
+from portal_shared.runtime.telemetry.origin import JOB_HEADER
 
 log = logger(__name__)
 
-PASSED_ON = ("traceparent", "x-reply-to", "x-history", "x-dropped-fields")  # to a retry
+PASSED_ON = (
+    tracing.HEADER,
+    JOB_HEADER,
+    "x-reply-to",
+    "x-history",
+    "x-dropped-fields",
+)  # to a retry
 CANARY = "x-canary"  # header of a message that only shows that its queue is consumed
 
 
@@ -164,7 +172,12 @@ class RetryMiddleware(BaseMiddleware[Any, Any]):
             self._order.arrived(message)
         if message.redelivered:
             REDELIVERIES.labels(queue).inc()
-        bind_correlation_id(message.correlation_id, message_id=message.message_id or "")
+        job_id = message.headers.get(JOB_HEADER)
+        bind_correlation_id(
+            message.correlation_id,
+            message_id=message.message_id or "",
+            **({"job_id": str(job_id)} if job_id else {}),
+        )
 
     @override
     async def after_processed(
@@ -192,13 +205,14 @@ class RetryMiddleware(BaseMiddleware[Any, Any]):
 
 def make_broker(settings: Settings, service: str, policy: RetryPolicy) -> RabbitBroker:
     """Returns the consuming broker of a service, with a context of its own."""
+    tracer = tracing.tracer()
     return RabbitBroker(
         with_heartbeat(settings.amqp_url.get_secret_value()),
         app_id=service,
         reconnect_interval=1,
         graceful_timeout=settings.stop_seconds,
         ack_policy=AckPolicy.REJECT_ON_ERROR,
-        middlewares=[policy],
+        middlewares=[*([tracer.middleware()] if tracer else []), policy],
         context=ContextRepo(),
         logger=None,
     )

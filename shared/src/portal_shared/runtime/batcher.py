@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.mongo import WriteConflict
+from portal_shared.runtime.telemetry.origin import neutral_context
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
@@ -40,7 +41,7 @@ class Batcher(Generic[Request, Result]):
         self._waiting.append((request, future))
         self.pending += 1
         if self._running is None:
-            self._running = asyncio.create_task(self._run())
+            self._running = asyncio.create_task(self._run(), context=neutral_context())
         try:
             return await future
         finally:

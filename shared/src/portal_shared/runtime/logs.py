@@ -1,6 +1,7 @@
-"""Structured logs: one JSON line for each entry, with the correlation id.
+"""Structured logs: one JSON line for each entry, with the ids of what it follows from.
 
-The sender of a job chooses the correlation id; all events that result from the job carry it.
+The sender of a job chooses the correlation id; all events that result from the job carry it. Where
+traces are on, an entry has the ids of the trace and the span that it was written in.
 """
 
 import logging
@@ -9,8 +10,21 @@ import uuid
 
 import structlog
 
+from portal_shared.runtime.telemetry import tracing
+
+
+def _add_trace_ids(
+    _logger: object, _method: str, entry: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    ids = tracing.ids()
+    if ids and entry.get("trace_id") in (None, ids["trace_id"]):  # not that of another trace
+        entry.update(ids)
+    return entry
+
+
 _PROCESSORS: list[structlog.types.Processor] = [
     structlog.contextvars.merge_contextvars,
+    _add_trace_ids,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

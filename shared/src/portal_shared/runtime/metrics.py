@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from portal_shared.runtime.progress import note_progress
+from portal_shared.runtime.telemetry import tracing
 
 REGISTRY = CollectorRegistry(auto_describe=True)
 
@@ -88,9 +89,10 @@ def count_result(counter: Counter, *labels: str, success: str = "ok") -> Generat
 
 
 class Calls:
-    """Calls of one outside system: a counter by operation and result, and their time."""
+    """Calls of one outside system: a counter by operation and result, their time, and a span."""
 
     def __init__(self, system: str, label: str) -> None:
+        self._system = system
         self._counter = Counter(
             f"portal_{system}_calls",
             f"Calls of {label}; result: ok, refused, unavailable",
@@ -110,7 +112,10 @@ class Calls:
         """Counts a call and its time; see `count_result`."""
         started = time.perf_counter()
         try:
-            with count_result(self._counter, operation):
+            with (
+                tracing.span(f"{self._system} {operation}", kind="client"),
+                count_result(self._counter, operation),
+            ):
                 yield
         finally:
             note_progress()

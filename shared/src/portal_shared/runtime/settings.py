@@ -21,6 +21,9 @@ class Settings(BaseSettings):
     database_prefix: str = ""  # for several instances on one server, and for tests
     log_level: str = "INFO"  # DEBUG, INFO, WARNING or ERROR
     retry_delays: tuple[float, ...] = (5, 30, 180, 1200)  # seconds between attempts at a message
+    # OTLP over HTTP: where traces are sent, as in http://collector:4318; empty: there are none
+    otlp_url: str = ""
+    trace_share: float = Field(default=1, ge=0, le=1)  # of the traces that begin here: recorded
     site_url: str = (
         "http://localhost:8000"  # public address of the portal, without a slash at its end
     )

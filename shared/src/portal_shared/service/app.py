@@ -25,6 +25,7 @@ from portal_shared.runtime.errors import Conflict, PortalError, Unavailable
 from portal_shared.runtime.logs import configure, logger
 from portal_shared.runtime.retry import growing_pauses, retry
 from portal_shared.runtime.settings import Settings
+from portal_shared.runtime.telemetry import tracing
 from portal_shared.runtime.worker import Worker
 from portal_shared.service import metrics, routes
 from portal_shared.service.disk import DiskCheck
@@ -63,6 +64,7 @@ class Service:
         waits_for_bus: bool = True,
     ) -> None:
         configure(name, settings.log_level)
+        self._tracer = _start_traces(name, settings)
         self.name = name
         self.settings = settings
         self.publisher = Publisher(settings, name)
@@ -144,6 +146,8 @@ class Service:
                 task.cancel()
             await asyncio.gather(*background, *self._tasks, return_exceptions=True)
             await self.figures.close()
+            if self._tracer is not None:
+                await asyncio.to_thread(self._tracer.stop, CLOSE_SECONDS)
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await self.publisher.close()
@@ -328,3 +332,15 @@ class Service:
     async def _lifespan(self, _app: FastAPI) -> AsyncGenerator[None]:
         async with self.running():
             yield
+
+
+def _start_traces(service: str, settings: Settings) -> tracing.Tracer | None:
+    """Begins traces, if they are wanted: before anything is made that begins spans."""
+    if not settings.otlp_url:
+        return None
+    from portal_shared.runtime.telemetry import exporter  # noqa: PLC0415  # only if it is needed
+
+    processor = exporter.otlp_processor(settings.otlp_url)
+    tracer = exporter.OpenTelemetry(service, processor, share=settings.trace_share)
+    tracing.start(tracer)
+    return tracer

@@ -1,15 +1,19 @@
-"""ASGI middleware around a whole application: counts, times and ends its requests."""
+"""ASGI middleware around a whole application: counts, times, traces and ends its requests."""
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal_shared.runtime.metrics import HTTP_OPEN, HTTP_REQUESTS, HTTP_SECONDS
+from portal_shared.runtime.telemetry import tracing
 from portal_shared.service.drain import Drain
 
 ROUTE_KEY = "portal.route"  # of the scope: the template, where no framework routes the request
 UNROUTED = "none"
+UNTRACED = ("/health", "/metrics", "/status")  # requested every few seconds
+HEADER = tracing.HEADER.encode()
 NO_STATUS = 499  # nothing was sent: the client has gone
 
 
@@ -38,8 +42,12 @@ class RequestLog:
 
         HTTP_OPEN.inc()
         try:
-            with self._drain.request():
-                await self._app(scope, receive, send_noting_status)
+            with _span(scope) as span, self._drain.request():
+                try:
+                    await self._app(scope, receive, send_noting_status)
+                finally:
+                    if span is not None:
+                        _complete(span, scope, status)
         finally:
             HTTP_OPEN.dec()
             self._count(scope, status, time.perf_counter() - started)
@@ -63,3 +71,22 @@ def route_of(scope: Scope) -> str:
     if known is not None:
         return known
     return getattr(scope.get("route"), "path", None) or UNROUTED
+
+
+def _span(scope: Scope) -> AbstractContextManager[tracing.Span | None]:
+    """Begins the span of a request, in the trace that its header names; none for operators'."""
+    if tracing.tracer() is None or scope["path"].startswith(UNTRACED):
+        return nullcontext()
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    named = next((value for name, value in headers if name == HEADER), b"")
+    parent = named.decode("latin-1") or tracing.NEW_TRACE
+    return tracing.span(scope["method"], parent=parent, kind="server")
+
+
+def _complete(span: tracing.Span, scope: Scope, status: int) -> None:
+    """Adds what is known of a request at its end."""
+    route = route_of(scope)
+    span.update_name(f"{scope['method']} {route}")
+    span.set_attribute("http.request.method", scope["method"])
+    span.set_attribute("http.route", route)
+    span.set_attribute("http.response.status_code", status)

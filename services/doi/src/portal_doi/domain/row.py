@@ -62,7 +62,9 @@ class RegistryRow(RelativeRow):
     revision: int = 0  # counts the published changes
     problem: str | None = None
     year: int
-    correlation_id: str = ""
+    correlation_id: str = ""  # these three: what the latest intent follows from
+    job_id: str = ""
+    traceparent: str = ""
 
     needs_work: bool = False
     next_attempt_at: datetime | None = None

@@ -9,8 +9,9 @@ from typing import Any
 from portal_shared import profile as profiles
 from portal_shared.contracts.records import Level, Pid
 from portal_shared.runtime.errors import Conflict, Invalid, NotFound
-from portal_shared.runtime.logs import current_correlation_id, logger
+from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import DuplicateKeyError
+from portal_shared.runtime.telemetry.origin import current_origin
 from portal_shared.runtime.worker import Worker
 from pydantic import TypeAdapter, ValidationError
 
@@ -165,7 +166,7 @@ class OperatorActions:
         }
         before = new_row(pid, now)
         try:
-            await self._registry.store([Intent(before, Outcome(changes), current_correlation_id())])
+            await self._registry.store([Intent(before, Outcome(changes), current_origin())])
         except DuplicateKeyError as error:
             raise Conflict(
                 f"{pid} was registered at the same time; check it and try again", field="id"

@@ -13,7 +13,8 @@ from typing import TypeVar
 
 from portal_shared.citation.relations import Related
 from portal_shared.runtime.errors import Conflict, PortalError, Unavailable
-from portal_shared.runtime.logs import bind_correlation_id, logger
+from portal_shared.runtime.logs import logger
+from portal_shared.runtime.telemetry.origin import Origin, resume
 
 from portal_doi.datacite import DataCite, TooFast, Unsure
 from portal_doi.domain import desired
@@ -118,8 +119,13 @@ class Reconciler:
 
     async def _process(self, claimed: ClaimedRow) -> None:
         """Reconcile a row, or release it for later. Raises Unavailable if the step has to end."""
+        row = claimed.lease.row
+        origin = Origin(row.correlation_id, row.job_id, row.traceparent)
+        with resume(origin, "reconcile DOI", pid=row.pid):
+            await self._process_alone(claimed)
+
+    async def _process_alone(self, claimed: ClaimedRow) -> None:
         lease = claimed.lease
-        bind_correlation_id(lease.row.correlation_id, pid=lease.pid)
         try:
             await self._reconcile(lease, claimed.relatives)
         except Unavailable as error:

@@ -13,9 +13,10 @@ from portal_shared.contracts.events import DatasetWithdrawn, DocumentWithdrawn
 from portal_shared.contracts.records import Change, Dataset, Document
 from portal_shared.runtime.batcher import Batcher
 from portal_shared.runtime.errors import Unavailable
-from portal_shared.runtime.logs import current_correlation_id, logger
+from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import DuplicateKeyError, WriteConflict
 from portal_shared.runtime.retry import retry
+from portal_shared.runtime.telemetry.origin import Origin, current_origin
 
 from portal_doi.domain.intent import registration_intent, withdrawal_intent
 from portal_doi.domain.outcome import Outcome
@@ -39,7 +40,7 @@ Decide = Callable[[RegistryRow, int, datetime], Outcome | None]
 class RecordChange:
     pid: str
     decide: Decide
-    correlation_id: str
+    origin: Origin
 
 
 class IntentWriter:
@@ -72,9 +73,7 @@ class IntentWriter:
                 history=history,
             )
 
-        return await self._write_with_retry(
-            RecordChange(record.pid, decide, current_correlation_id())
-        )
+        return await self._write_with_retry(RecordChange(record.pid, decide, current_origin()))
 
     async def write_withdrawal(self, event: DatasetWithdrawn | DocumentWithdrawn) -> bool:
         """Store the intent for a withdrawn record; False if a newer version is stored."""
@@ -84,9 +83,7 @@ class IntentWriter:
                 return None
             return withdrawal_intent(event, before, now=now)
 
-        return await self._write_with_retry(
-            RecordChange(event.pid, decide, current_correlation_id())
-        )
+        return await self._write_with_retry(RecordChange(event.pid, decide, current_origin()))
 
     async def _write_with_retry(self, change: RecordChange) -> bool:
         return await retry(lambda: self._batcher.submit(change), pauses=_pauses())
@@ -113,7 +110,7 @@ class IntentWriter:
         for change in changes:
             before = rows.get(change.pid) or new_row(change.pid, now)
             outcome = change.decide(before, attempt, now)
-            intents.append(Intent(before, outcome, change.correlation_id) if outcome else None)
+            intents.append(Intent(before, outcome, change.origin) if outcome else None)
         return intents
 
     async def _write_alone(self, change: RecordChange) -> bool:

@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from portal_shared.runtime.batcher import Batcher
-from portal_shared.runtime.logs import current_correlation_id
 from portal_shared.runtime.mongo import (
     ASCENDING,
     Doc,
@@ -28,6 +27,7 @@ from portal_shared.runtime.mongo import (
     translate_errors,
     write_all,
 )
+from portal_shared.runtime.telemetry.origin import Origin, current_origin
 
 from portal_doi.domain.outcome import Outcome
 from portal_doi.domain.row import RegistryRow
@@ -89,7 +89,7 @@ class Completion:
     lease: Lease
     outcome: Outcome
     next_attempt_at: datetime | None
-    correlation_id: str
+    origin: Origin
 
 
 class Leases:
@@ -251,7 +251,7 @@ class Leases:
         Then nothing is published, and the row will be compared with DataCite again.
         `next_attempt_at` is when to look at it again in any case: the end of an embargo.
         """
-        completion = Completion(lease, outcome, next_attempt_at, current_correlation_id())
+        completion = Completion(lease, outcome, next_attempt_at, current_origin())
         return await self._completions.submit(completion)
 
     async def _complete(self, completions: Sequence[Completion]) -> Sequence[bool]:
@@ -266,7 +266,7 @@ class Leases:
             if await write_all(self._rows, writes, session=session) != len(writes):
                 raise WriteConflict("registry rows changed while their outcome was stored")
             valid = [u.is_valid for u in updates]
-            outcomes = [(c.outcome, c.correlation_id) for c in completions]
+            outcomes = [(c.outcome, c.origin) for c in completions]
             await self.registry.add_events(
                 session, [o for o, is_valid in zip(outcomes, valid, strict=True) if is_valid]
             )

@@ -28,6 +28,7 @@ from portal_shared.runtime.mongo import (
     translate_errors,
     write_all,
 )
+from portal_shared.runtime.telemetry.origin import Origin
 
 from portal_doi.domain.outcome import Outcome
 from portal_doi.domain.row import NEW, RegistryRow
@@ -42,7 +43,7 @@ class Intent:
 
     before: RegistryRow
     outcome: Outcome
-    correlation_id: str
+    origin: Origin
 
 
 class Registry:
@@ -103,7 +104,7 @@ class Registry:
             matched = await write_all(self.rows, [*inserts, *updates], session=session)
             if matched != len(updates):
                 raise StaleVersion
-            await self.add_events(session, [(i.outcome, i.correlation_id) for i in intents])
+            await self.add_events(session, [(i.outcome, i.origin) for i in intents])
 
         try:
             await transaction(self.client, work, max_tries=max_attempts)
@@ -127,20 +128,20 @@ class Registry:
 
         await transaction(self.client, work, max_tries=max_attempts)
 
-    async def add_events(self, session: Session, outcomes: Sequence[tuple[Outcome, str]]) -> None:
-        """Publish the events of outcomes, with their correlation ids, when the session commits."""
+    async def add_events(
+        self, session: Session, outcomes: Sequence[tuple[Outcome, Origin]]
+    ) -> None:
+        """Publish the events of outcomes, with what they follow from, when the session commits."""
         rows: list[Doc] = []
-        for outcome, correlation_id in outcomes:
-            rows += [
-                self.outbox.event_row(e, correlation_id=correlation_id) for e in outcome.events
-            ]
+        for outcome, origin in outcomes:
+            rows += [self.outbox.event_row(e, origin=origin) for e in outcome.events]
             if letter := outcome.dead_letter:
                 rows.append(
                     self.outbox.dead_letter_row(
                         letter.event,
                         reason=letter.reason,
                         message_id=letter.message_id,
-                        correlation_id=correlation_id,
+                        origin=origin,
                     )
                 )
         await self.outbox.add_rows(session, rows)
@@ -174,13 +175,13 @@ def relatives_update(before: RegistryRow | None, after: RegistryRow) -> Doc:
 
 def _insert(intent: Intent, now: datetime) -> Doc:
     row = intent.before.changed(intent.outcome.changes)
-    row = replace(row, correlation_id=intent.correlation_id)
+    row = replace(row, **vars(intent.origin))
     return {**to_row(row), **stored(updated_at=now), **relatives_update(None, row)}
 
 
 def _update(intent: Intent, now: datetime) -> UpdateOne:
     before, changes = intent.before, intent.outcome.changes
-    values = stored(**changes, updated_at=now, correlation_id=intent.correlation_id)
+    values = stored(**changes, updated_at=now, **vars(intent.origin))
     values |= relatives_update(before, before.changed(changes))
     query = stored(pid=before.pid, version=before.version)
     return UpdateOne(query, {"$set": values, "$inc": stored(work_revision=1)})

@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 from portal_shared.contracts.events import DownloadFailed
 from portal_shared.messaging.outbox import Outbox
-from portal_shared.runtime.logs import bind_correlation_id, logger
+from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import Client, Doc, Session, transaction
+from portal_shared.runtime.telemetry.origin import resume
 
 from portal_downloader.archives.tape_locations import TapeLocator
 from portal_downloader.cache.disk import Cache
@@ -55,13 +56,13 @@ class Planner:
         """Plans a request, else queues more files of one; returns False when there is none."""
         request = await self._requests.claim_unplanned()
         if request is not None:
-            bind_correlation_id(request.correlation_id, request_id=request.id)
-            await self._plan(request)
+            with resume(request.origin, "plan download", request_id=request.id):
+                await self._plan(request)
             return True
         request = await self._requests.claim_partly_queued()
         if request is not None:
-            bind_correlation_id(request.correlation_id, request_id=request.id)
-            await self._queue_more(request)
+            with resume(request.origin, "queue files", request_id=request.id):
+                await self._queue_more(request)
             return True
         return False
 

@@ -12,8 +12,8 @@ from portal_shared.contracts.events import (
     Event,
 )
 from portal_shared.messaging.outbox import Outbox
-from portal_shared.runtime.logs import bind_correlation_id
 from portal_shared.runtime.mongo import Client, Doc, Session, transaction
+from portal_shared.runtime.telemetry.origin import resume
 
 from portal_downloader.domain.estimates import Extent, Throughput, seconds_left
 from portal_downloader.domain.states import BROKEN, Tally, request_state
@@ -47,11 +47,9 @@ class RequestEvents:
 
     async def publish(self, request: RequestRow, tally: Tally, *, republish: bool = False) -> None:
         """Publishes the progress of a request if it changed, and its end."""
-        bind_correlation_id(request.correlation_id, request_id=request.id)
-        version = request.version + 1
         progressed = DownloadProgressed(
             request_id=request.id,
-            version=version,
+            version=request.version + 1,
             state=request_state(tally, unfinished=request.following is not None),
             files=tally.all_files,
             files_online=tally.count("online"),
@@ -61,9 +59,14 @@ class RequestEvents:
             bytes_online=tally.bytes_online,
         )
         published = progressed.model_dump(exclude={"request_id", "version", *ESTIMATED_FIELDS})
-        if not republish and published == request.progress:
-            return
-        now = datetime.now(UTC)
+        if republish or published != request.progress:
+            with resume(request.origin, "publish progress", request_id=request.id):
+                await self._publish(request, progressed, published)
+
+    async def _publish(
+        self, request: RequestRow, progressed: DownloadProgressed, published: Doc
+    ) -> None:
+        version, now = progressed.version, datetime.now(UTC)
         fields: Doc = {**published, "version": version, "told_at": now}
         if progressed.files_online and request.first_at is None:
             first = {"files": progressed.files_online, "bytes": progressed.bytes_online}

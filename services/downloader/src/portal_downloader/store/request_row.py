@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from portal_shared.runtime.mongo import Doc
+from portal_shared.runtime.telemetry.origin import Origin
 
 from portal_downloader.domain.estimates import Extent
 
@@ -33,7 +34,7 @@ class RequestRow:
     priority: int
     version: int  # of the newest event
     requested_at: datetime
-    correlation_id: str
+    origin: Origin
     progress: dict[str, Any]  # PROGRESS_FIELDS of the newest event; without those not published
     first_at: datetime | None  # when the first files were online
     first: Extent | None  # which were these
@@ -52,7 +53,7 @@ class RequestRow:
             priority=row.get("priority") or 0,
             version=row["version"],
             requested_at=row["requested_at"],
-            correlation_id=row.get("correlation_id") or "",
+            origin=Origin.of_row(row),
             progress={name: row[name] for name in PROGRESS_FIELDS if name in row},
             first_at=row.get("first_at"),
             first=None if first is None else Extent(first["files"], first["bytes"]),

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from portal_shared.contracts.events import DownloadRequested
-from portal_shared.runtime.logs import current_correlation_id
 from portal_shared.runtime.mongo import (
     ASCENDING,
     Database,
@@ -19,6 +18,7 @@ from portal_shared.runtime.mongo import (
     Session,
     translate_errors,
 )
+from portal_shared.runtime.telemetry.origin import current_origin
 
 from portal_downloader.domain.estimates import Extent
 from portal_downloader.store.request_names import RequestNames
@@ -66,7 +66,7 @@ class Requests:
             "state": None,
             "version": 0,
             "requested_at": now,
-            "correlation_id": current_correlation_id(),
+            **current_origin().fields,
         }
         with translate_errors():
             try:

@@ -8,6 +8,7 @@ from typing import Any, cast
 import orjson
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.logs import logger
+from portal_shared.runtime.telemetry import tracing
 from portal_shared.search.index_fields import SEARCH_CUTOFF_MS
 
 from portal_gateway.engine.http import HttpClient
@@ -82,7 +83,8 @@ class Engine:
         data = None if body is None else orjson.dumps(body)
         started = time.perf_counter()
         try:
-            response = await self._http.request(method, path, data)
+            with tracing.span("search engine", kind="client"):
+                response = await self._http.request(method, path, data)
         except (TimeoutError, OSError) as error:
             raise Unavailable(f"The search engine cannot be reached: {error!r}") from error
         finally:

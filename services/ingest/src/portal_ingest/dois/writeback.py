@@ -8,6 +8,7 @@ from portal_shared.contracts.events import DoiFailed, DoiMinted
 from portal_shared.contracts.records import Document
 from portal_shared.runtime.errors import PortalError, may_succeed_later
 from portal_shared.runtime.logs import logger
+from portal_shared.runtime.telemetry.origin import Origin, current_origin, resume
 
 from portal_ingest.domain.publicity import last_public
 from portal_ingest.domain.stored_record import StoredRecord
@@ -33,6 +34,7 @@ async def store_minted(event: DoiMinted, dois: DoiStore) -> bool:
         "doi_state": event.state,
         "doi_adopted": event.adopted,
         "doi_problem": None,
+        "doi_origin": current_origin().fields,
         **({WAITING_SINCE: datetime.now(UTC)} if to_write else {}),
     }
     change = DoiChange(
@@ -95,15 +97,16 @@ class DoiWriteback:
         """Writes the record's DOI; returns why ICAT refuses it, if it does."""
         if not record.doi:
             return None
-        try:
-            await self.write(record, record.doi, again=again)
-        except PortalError as error:
-            if may_succeed_later(error):
-                raise
-            reason = error.reason[:MAX_REASON_CHARACTERS]
-        else:
-            return None
-        log.error("ICAT refused a DOI", pid=record.pid, doi=record.doi, reason=reason)
+        with resume(Origin.of_row(record.doi_origin), "write DOI to ICAT", pid=record.pid):
+            try:
+                await self.write(record, record.doi, again=again)
+            except PortalError as error:
+                if may_succeed_later(error):
+                    raise
+                reason = error.reason[:MAX_REASON_CHARACTERS]
+            else:
+                return None
+            log.error("ICAT refused a DOI", doi=record.doi, reason=reason)
         return reason
 
     async def members(self, record: StoredRecord) -> dict[str, Member]:
@@ -145,7 +148,7 @@ class DoiWriteback:
                 await self._icat.publish(self.publication(record, doi, members), ids)
             elif last_public(record) is None:
                 await self._icat.retract(doi)
-        log.info("DOI written to ICAT", pid=record.pid, doi=doi)
+        log.info("DOI written to ICAT", doi=doi)
 
 
 def icat_ids(members: Mapping[str, Member]) -> list[int]:

@@ -1,7 +1,7 @@
 """A record as ingest stores it, with its version history, and the write of its next version."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ class StoredRecord:
     public_body: str | None = None  # its last public state, if it is not public now but was once
     icat_id: int | None = None
     doi: str | None = None  # as published by the doi service
+    doi_origin: Mapping[str, str] = field(default_factory=dict[str, str])  # of the DOI's event
     brought_doi: str | None = None  # as given in the job
     document: str | None = None  # of a dataset
     datasets: tuple[str, ...] = ()  # of a document

@@ -13,8 +13,9 @@ from portal_shared.messaging import topology
 from portal_shared.profile import Profile
 from portal_shared.runtime.errors import Invalid, PortalError
 from portal_shared.runtime.hashes import content_hash
-from portal_shared.runtime.logs import bind_correlation_id, logger
+from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import Doc
+from portal_shared.runtime.telemetry.origin import Origin, resume
 from portal_shared.validation.job_parser import parse_envelope, parse_job
 from portal_shared.validation.redaction import redact, shown_places
 from portal_shared.validation.validator import too_many_records
@@ -52,7 +53,7 @@ class JobMessage:
 
     body: bytes
     reply: ReplyTo | None
-    correlation_id: str
+    origin: Origin
     dropped_before: Sequence[str] = ()  # private values that were removed on the way to the queue
 
 
@@ -93,8 +94,7 @@ class Acceptance:
         jobs: list[tuple[NewJob, ReplyTo | None]] = []
         for one in read:
             subjects = _subjects(one.job.job_id, one.pids, documents)
-            correlation_id = one.message.correlation_id
-            job = replace(one.job, subjects=subjects, correlation_id=correlation_id)
+            job = replace(one.job, subjects=subjects, origin=one.message.origin)
             jobs.append((job, one.message.reply))
         runnable = iter([is_new for part in _with_different_ids(jobs)
                          for is_new in await self._store(part)])  # fmt: skip
@@ -126,11 +126,11 @@ class Acceptance:
             new = []
             is_reopened = await self._jobs.reopen(earlier, job, reply)
             runnable.append(is_reopened)
-            bind_correlation_id(job.correlation_id)
-            if is_reopened:
-                _log_accepted(job)
-            else:
-                await _answer_repeated(earlier, job, reply, self._jobs)
+            with resume(job.origin, "accept job", job_id=job.job_id):
+                if is_reopened:
+                    _log_accepted(job)
+                else:
+                    await _answer_repeated(earlier, job, reply, self._jobs)
         await self._store_new(new)
         return runnable
 
@@ -138,14 +138,14 @@ class Acceptance:
         if jobs:
             await self._jobs.store(jobs)
         for job, _ in jobs:
-            bind_correlation_id(job.correlation_id)
-            _log_accepted(job)
+            with resume(job.origin, "accept job", job_id=job.job_id):
+                _log_accepted(job)
 
 
 def _log_accepted(job: NewJob) -> None:
     if job.dropped:
-        log.warning("private values dropped", job_id=job.job_id, dropped=job.dropped)
-    log.info("job accepted", job_id=job.job_id, datasets=job.datasets)
+        log.warning("private values dropped", dropped=job.dropped)
+    log.info("job accepted", datasets=job.datasets)
 
 
 def _read(message: JobMessage, profile: str) -> _Read | _Refused:
@@ -237,7 +237,7 @@ async def _answer_repeated(
             result="refused",
             problems=(Problem(field="job_id", reason=reason),),
         )
-        log.warning("job refused", job_id=job.job_id, reason=reason)
+        log.warning("job refused", reason=reason)
         await jobs.send_answer(refusal, reply)
     elif reply is not None:
         await jobs.add_reply(job.job_id, reply)
@@ -248,6 +248,6 @@ async def _refuse(refused: _Refused, *, jobs: JobStore) -> None:
     given = job_id[:MAX_JOB_ID_CHARACTERS] if isinstance(job_id, str) and job_id else None
     problem = Problem(field=error.field or "job", reason=error.reason)
     message = refused.message
-    bind_correlation_id(message.correlation_id)
-    answer = await jobs.refuse(message.body, problem, job_id=given, reply=message.reply)
-    log.warning("job refused", job_id=answer.job_id, field=problem.field, reason=problem.reason)
+    with resume(message.origin, "refuse job"):
+        answer = await jobs.refuse(message.body, problem, job_id=given, reply=message.reply)
+        log.warning("job refused", job_id=answer.job_id, field=problem.field, reason=problem.reason)

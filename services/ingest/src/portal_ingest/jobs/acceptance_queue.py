@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.logs import logger
 from portal_shared.runtime.retry import retry
+from portal_shared.runtime.telemetry.origin import neutral_context
 
 from portal_ingest.jobs.acceptance import Acceptance, JobMessage
 
@@ -57,7 +58,7 @@ class AcceptanceQueue:
         self._waiting[id(raw)] = message, future
         self._changed.set()
         if self._running is None:
-            self._running = asyncio.create_task(self._run())
+            self._running = asyncio.create_task(self._run(), context=neutral_context())
         return await future
 
     async def _run(self) -> None:

@@ -11,7 +11,8 @@ from dataclasses import replace
 from portal_shared import profile as profiles
 from portal_shared.contracts.jobs import Envelope, JobAnswer, Outcome, Problem
 from portal_shared.runtime.errors import PortalError, Unavailable, may_succeed_later
-from portal_shared.runtime.logs import bind_correlation_id, logger
+from portal_shared.runtime.logs import logger
+from portal_shared.runtime.telemetry.origin import resume
 from portal_shared.validation.job_parser import parse_envelope
 from portal_shared.validation.validator import ValidationResult, validate
 
@@ -49,7 +50,12 @@ class JobRunner:
         claim = await self._jobs.claim()
         if claim is None:
             return False
-        bind_correlation_id(claim.correlation_id, job_id=claim.job_id)
+        with resume(claim.origin, "run job"):
+            await self._run_claimed(claim)
+        return True
+
+    async def _run_claimed(self, claim: Claim) -> None:
+        """Runs a job to its end, or gives it back. Raises Unavailable if it has to wait."""
         started = time.monotonic()
         try:
             async with self._lease(claim):
@@ -58,6 +64,7 @@ class JobRunner:
             if may_succeed_later(error):
                 reason = error.reason[:MAX_REASON_CHARACTERS]
                 await self._jobs.release(claim, pause=RETRY_SECONDS, failed=False, reason=reason)
+                log.warning("job waits", reason=reason, seconds=RETRY_SECONDS)
                 raise
             problem = Problem(
                 field=error.field or "job", reason=error.reason[:MAX_REASON_CHARACTERS]
@@ -68,7 +75,7 @@ class JobRunner:
             if claim.attempts + 1 < MAX_ATTEMPTS:
                 reason = repr(error)[:MAX_REASON_CHARACTERS]
                 await self._jobs.release(claim, pause=RETRY_SECONDS, failed=True, reason=reason)
-                return True
+                return
             reason = (
                 f"unexpected error in the portal, after {MAX_ATTEMPTS} attempts; tell its"
                 f" operators the job_id: {error!r}"
@@ -79,7 +86,6 @@ class JobRunner:
         JOBS.labels(answer.result).inc()
         JOB_SECONDS.observe(time.monotonic() - started)
         log.info("job finished", result=answer.result, outcomes=len(answer.outcomes))
-        return True
 
     @contextlib.asynccontextmanager
     async def _lease(self, claim: Claim) -> AsyncGenerator[None]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from portal_shared.runtime.mongo import ASCENDING, Collection, Doc, translate_errors
+from portal_shared.runtime.telemetry.origin import Origin
 
 FIRST_PAGE_JOBS = 32  # unfinished jobs loaded to find one that may run; mostly that is enough
 MAX_PAGE_JOBS = 500
@@ -24,7 +25,7 @@ class Claim:
     fence: int
     content: str
     profile: str
-    correlation_id: str
+    origin: Origin
     attempts: int
     sender: str | None = None
     dropped: int = 0
@@ -106,7 +107,7 @@ def _claim(row: Doc, content: str) -> Claim:
         fence=row["fence"],
         content=content,
         profile=row["profile"],
-        correlation_id=row["correlation_id"],
+        origin=Origin.of_row({**row, "job_id": row["_id"]}),
         attempts=row["attempts"],
         sender=row.get("sender"),
         dropped=row.get("dropped", 0),

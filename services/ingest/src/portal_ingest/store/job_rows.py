@@ -1,12 +1,12 @@
 """Jobs as MongoDB stores them: the fields of a row and the writes of its changes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from portal_shared.contracts.jobs import JobAnswer
-from portal_shared.runtime.logs import current_correlation_id
 from portal_shared.runtime.mongo import Doc, ReplaceOne, UpdateOne
+from portal_shared.runtime.telemetry.origin import Origin, current_origin
 
 from portal_ingest.store.claims import content_key
 
@@ -31,10 +31,11 @@ class NewJob:
     dropped: int  # private values
     dropped_fields: Sequence[str]  # where they were
     datasets: int  # or records
-    correlation_id: str = ""  # empty: that of the caller
+    origin: Origin = field(default_factory=Origin)  # without a correlation id: that of the caller
 
 
 def new_row(job: NewJob, seq: int, reply: ReplyTo | None) -> Doc:
+    origin = job.origin if job.origin.correlation_id else current_origin()
     return {
         "_id": job.job_id,
         "subjects": list(job.subjects),
@@ -42,7 +43,8 @@ def new_row(job: NewJob, seq: int, reply: ReplyTo | None) -> Doc:
         "profile": job.profile,
         "sender": job.sender,
         "hash": job.content_hash,
-        "correlation_id": job.correlation_id or current_correlation_id(),
+        "correlation_id": origin.correlation_id,
+        **({"traceparent": origin.traceparent} if origin.traceparent else {}),
         "dropped": job.dropped,
         "dropped_fields": list(job.dropped_fields),
         "datasets": job.datasets,

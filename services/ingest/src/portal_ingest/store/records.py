@@ -281,6 +281,7 @@ def from_row(row: Doc) -> StoredRecord:
         public_body=row.get("public_body"),
         icat_id=row.get("icat_id"),
         doi=row.get("doi"),
+        doi_origin=row.get("doi_origin") or {},
         brought_doi=row.get("brought_doi"),
         document=row.get("document"),
         datasets=tuple(row.get("datasets") or ()),

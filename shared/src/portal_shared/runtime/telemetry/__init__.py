@@ -1,0 +1,1 @@
+"""Traces, and the ids by which everything that follows from a job or request is found."""
