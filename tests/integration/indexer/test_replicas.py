@@ -14,7 +14,9 @@ from portal_shared.contracts.events import DatasetAvailability, DoiMinted
 from portal_shared.contracts.records import pid_key
 from portal_shared.runtime import mongo
 from portal_shared.runtime.settings import Settings
+from portal_shared.runtime.telemetry.origin import Origin, resume
 from portal_shared.search.index_fields import DATASETS
+from structlog.testing import capture_logs
 
 from tests import builders
 
@@ -66,6 +68,18 @@ async def store(catalogue: Catalogue, pid: str, version: int) -> None:
 async def run(one: IndexWorker) -> None:
     while await one.step():
         await asyncio.sleep(0)
+
+
+async def test_log_entries_have_the_ids_of_the_jobs_whose_records_are_indexed(
+    catalogue: Catalogue,
+) -> None:
+    for number, pid in enumerate(RECORDS[:3]):
+        with resume(Origin(f"c{number % 2}", f"j{number % 2}"), "test"):
+            await store(catalogue, pid, 1)
+    with capture_logs() as entries:
+        await run(worker(catalogue, Index()))
+    found = [(e["job_id"], e["correlation_id"], e["records"]) for e in entries]
+    assert sorted(found) == [("j0", "c0", 2), ("j1", "c1", 1)]
 
 
 @pytest.mark.parametrize("replicas", [2, 4])

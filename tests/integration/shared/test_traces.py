@@ -106,7 +106,7 @@ async def services(spans: Spans, settings: Settings, tmp_path: Path) -> AsyncIte
 
 
 async def test_one_trace_follows_a_dataset_through_all_services(
-    services: Services, spans: Spans
+    services: Services, spans: Spans, caplog: pytest.LogCaptureFixture
 ) -> None:
     ingest = services.ingest
     file = ingest.file("hoa/a", "0/c", b"voxels")
@@ -129,6 +129,11 @@ async def test_one_trace_follows_a_dataset_through_all_services(
     )
     assert found["run job"].attributes == {"correlation_id": "c-1", "job_id": "j1"}
     assert parents(spans.of(JOB_TRACE), "datacite put") == ["reconcile DOI"]
+    ids = {"job_id": "j1", "correlation_id": "c-1", "trace_id": JOB_TRACE}
+    entries = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    written = {entry["event"] for entry in entries if entry.items() >= ids.items()}
+    assert written >= {"job accepted", "job finished", "DOI registered", "DOI written to ICAT"}
+    assert written >= {"file list imported", "indexed"}
 
 
 def parents(spans: list[ReadableSpan], name: str) -> list[str]:

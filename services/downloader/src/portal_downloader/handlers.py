@@ -13,6 +13,7 @@ from portal_shared.contracts.events import (
 )
 from portal_shared.messaging import publisher
 from portal_shared.runtime.batcher import Batcher
+from portal_shared.runtime.logs import logger
 
 from portal_downloader.store.datasets import Datasets
 from portal_downloader.store.requests import Requests
@@ -21,6 +22,7 @@ from portal_downloader.store.signals import Signal
 
 MAX_GATHERED = 50  # messages of one kind stored together
 
+log = logger(__name__)
 router = RabbitRouter()
 DatasetsDep = Annotated[Datasets, Context("datasets")]
 
@@ -68,6 +70,7 @@ async def store_files(
 ) -> None:
     if event.parts == 1:
         await lists.submit(event)
+        log.info("file list imported", pid=event.pid, version=event.version)
     else:
         await datasets.store_part(event)
 

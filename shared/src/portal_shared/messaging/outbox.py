@@ -220,11 +220,11 @@ class Outbox:
         except Unroutable:
             if not row.get("may_be_gone"):
                 return False
-            log.info("reply queue is gone", queue=row["routing_key"])
+            log.info("reply queue is gone", queue=row["routing_key"], **origin.ids)
         except Unavailable:
             return False
         except Invalid as error:  # stays for operators, behind the other rows
-            log.error("event refused", row=row["_id"], reason=error.reason)  # noqa: TRY400
+            log.error("event refused", row=row["_id"], reason=error.reason, **origin.ids)  # noqa: TRY400
             return None
         return True
 

@@ -7,10 +7,15 @@ traces are on, an entry has the ids of the trace and the span that it was writte
 import logging
 import sys
 import uuid
+from types import TracebackType
+from typing import Any
 
 import structlog
 
 from portal_shared.runtime.telemetry import tracing
+
+ACCESS_LOG = "uvicorn.access"
+SERVER_LOGS = ("uvicorn", ACCESS_LOG)  # uvicorn gives them handlers when it starts
 
 
 def _add_trace_ids(
@@ -22,6 +27,17 @@ def _add_trace_ids(
     return entry
 
 
+def _split_access_line(
+    _logger: object, _method: str, entry: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    """Makes fields of a line of uvicorn's access log; who the reader is stays out of it."""
+    arguments: Any = entry.pop("positional_args", None)
+    if entry["_record"].name == ACCESS_LOG:
+        _client, method, path, _version, status = arguments
+        entry.update(event="request", method=method, path=path, status=status)
+    return entry
+
+
 _PROCESSORS: list[structlog.types.Processor] = [
     structlog.contextvars.merge_contextvars,
     _add_trace_ids,
@@ -30,6 +46,7 @@ _PROCESSORS: list[structlog.types.Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
 ]
+_FOREIGN_PROCESSORS = [_split_access_line, *_PROCESSORS]
 # One list for all calls of `configure`: loggers that were cached by an earlier call share it.
 _OWN_PROCESSORS = [*_PROCESSORS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter]
 
@@ -51,7 +68,8 @@ def configure(service: str, level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_PROCESSORS,
+            foreign_pre_chain=_FOREIGN_PROCESSORS,
+            pass_foreign_args=True,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 add_service_name,
@@ -64,7 +82,22 @@ def configure(service: str, level: str = "INFO") -> None:
     root.setLevel(level)
     for noisy in ("suds", "httpx", "httpcore", "aio_pika", "aiormq", "pymongo", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    for name in SERVER_LOGS:  # with handlers of their own: without, the access log is off
+        of_server = logging.getLogger(name)
+        if of_server.handlers:
+            of_server.handlers = []
+            of_server.propagate = True
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _log_uncaught
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    logging.getLogger("python").critical("ended by an error", exc_info=(kind, error, trace))
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -125,7 +125,12 @@ class IntentWriter:
             except DuplicateKeyError:
                 our_doi = intent.outcome.changes.get("our_doi")
                 if our_doi and await self._registry.has_doi(our_doi, other_than=change.pid):
-                    log.warning("another record has this DOI", doi=our_doi, pid=change.pid)
+                    log.warning(
+                        "another record has this DOI",
+                        doi=our_doi,
+                        pid=change.pid,
+                        **change.origin.ids,
+                    )
                     attempt += 1
         raise Unavailable(
             f"the registry row of {change.pid} changed during each of {MAX_ATTEMPTS} attempts"

@@ -102,7 +102,9 @@ class FileListImporter:
         replanned = [f.pid for f in newer + again if f.pid in known]
         if replanned:  # requests of a first list are not planned yet
             await self._requests.replan({"pid": {"$in": replanned}})
-        log.info("file lists imported", datasets=[(f.pid, f.version) for f in newer])
+        in_parts = [(f.pid, f.version) for f in newer if f.id]
+        if in_parts:  # those that came in one part: see handlers.py
+            log.info("file lists imported", datasets=in_parts)
         stored = [f for f in lists if f.id or f.version > 1]
         if stored:
             await self._datasets.delete_lists(stored)
