@@ -1,8 +1,8 @@
-# pyright: basic
+# pyright: basic, reportOptionalMemberAccess=false
 """One trace follows a dataset from its job to index, DOI and ICAT; another one a download."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +82,7 @@ class Services:
 async def services(spans: Spans, settings: Settings, tmp_path: Path) -> AsyncIterator[Services]:
     await declare_bus(settings, "ingest", "doi", "indexer", "downloader", "gateway")
     datacite, engine = DataCiteServer(tmp_path / "datacite"), StandIn(tmp_path / "search")
-    shared: Mapping[str, Any] = {**settings.model_dump(), "site_url": "http://portal.example"}
+    shared: dict[str, Any] = {**settings.model_dump(), "site_url": "http://portal.example"}
     cache = DownloaderSettings(
         **shared, cache_dir=tmp_path / "cache", tape_url="http://127.0.0.1:1"
     )
@@ -92,7 +92,7 @@ async def services(spans: Spans, settings: Settings, tmp_path: Path) -> AsyncIte
         datacite.start()
         engine.start()
         datacite.reset()
-        doi = {"datacite_url": datacite.url, "datacite_prefix": datacite.prefix}
+        doi: dict[str, Any] = {"datacite_url": datacite.url, "datacite_prefix": datacite.prefix}
         doi_settings = DoiSettings(**shared, **doi, relations_quiet=0.2, relations_patience=2)
         icat = stack.enter_context(ingest_driver.running_icat(tmp_path))
         downloader = build_downloader(cache)

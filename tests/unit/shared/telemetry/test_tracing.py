@@ -1,4 +1,4 @@
-# pyright: basic
+# pyright: basic, reportOptionalMemberAccess=false
 """Traces: nothing is imported while they are off; spans reach a collector; batches are shared."""
 
 import subprocess
