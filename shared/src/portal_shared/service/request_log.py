@@ -78,9 +78,9 @@ def _span(scope: Scope) -> AbstractContextManager[tracing.Span | None]:
     if tracing.tracer() is None or scope["path"].startswith(UNTRACED):
         return nullcontext()
     headers: list[tuple[bytes, bytes]] = scope["headers"]
-    named = next((value for name, value in headers if name == HEADER), b"")
-    parent = named.decode("latin-1") or tracing.NEW_TRACE
-    return tracing.span(scope["method"], parent=parent, kind="server")
+    parent = next((value for name, value in headers if name == HEADER), b"")
+    value = parent.decode("latin-1") or tracing.NEW_TRACE
+    return tracing.span(scope["method"], parent=value, kind="server")
 
 
 def _complete(span: tracing.Span, scope: Scope, status: int) -> None:

@@ -42,8 +42,8 @@ class Origin:
     @property
     def headers(self) -> dict[str, str]:
         """What is known beside the correlation id, as the headers of a message."""
-        named = {JOB_HEADER: self.job_id, tracing.HEADER: self.traceparent}
-        return {name: value for name, value in named.items() if value}
+        by_name = {JOB_HEADER: self.job_id, tracing.HEADER: self.traceparent}
+        return {name: value for name, value in by_name.items() if value}
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> "Origin":
