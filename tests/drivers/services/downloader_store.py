@@ -116,7 +116,7 @@ class DownloaderStore:
     async def availability(self, *pids: str) -> list[str | None]:
         """Returns the stored availabilities of these datasets."""
         found = [await self.stores.datasets.find(pid) for pid in pids]
-        return [row.get("availability") if row else None for row in found]
+        return [one.availability if one else None for one in found]
 
     def submitter(self, archive: WlcgArchive, **settings: Any) -> Submitter:
         changed = self.settings.model_copy(update={"window_seconds": 0.0, **settings})

@@ -58,7 +58,7 @@ async def test_a_file_that_is_left_out_waits_while_the_request_is_open(
     assert await store.state("b") == "submitted"
     row = await store.stores.files.find("p", "b")
     assert row is not None
-    assert (row["attempt"], row["reason"]) == (0, None)
+    assert (row.attempt, row.reason) == (0, None)
     assert await pins(store) == []
 
 

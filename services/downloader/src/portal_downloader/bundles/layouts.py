@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from portal_shared.runtime.mongo import Doc
-
 from portal_downloader.bundles import bagit
 from portal_downloader.bundles.bagit import DatasetInfo, Member
 from portal_downloader.bundles.selection import Selection, SelectionReader
@@ -17,6 +15,8 @@ from portal_downloader.cache.disk import Cache
 from portal_downloader.http.access import FilesOffline
 from portal_downloader.http.segments import Segments
 from portal_downloader.store.contents import Contents
+from portal_downloader.store.dataset_row import DatasetRow
+from portal_downloader.store.file_row import ListedFile
 
 Kind = Literal["zip", "tar"]
 MAX_CACHED_ENTRIES = 300_000  # of all layouts together
@@ -33,10 +33,15 @@ class Layout:
     entries: int
 
 
-def dataset_info(dataset: Doc) -> DatasetInfo:
-    """Returns the facts of a dataset row that a bag records."""
-    names = ("title", "doi", "license", "created")
-    return DatasetInfo(dataset["_id"], **{name: dataset.get(name) for name in names})
+def dataset_info(dataset: DatasetRow) -> DatasetInfo:
+    """Returns the facts of a dataset that a bag records."""
+    return DatasetInfo(
+        dataset.pid,
+        title=dataset.title,
+        doi=dataset.doi,
+        license=dataset.license,
+        created=dataset.created,
+    )
 
 
 class LayoutCache:
@@ -48,9 +53,9 @@ class LayoutCache:
         self._cache = cache
         self._layouts: OrderedDict[object, Layout] = OrderedDict()
 
-    async def layout(self, kind: Kind, dataset: Doc, chosen: Selection) -> Layout:
+    async def layout(self, kind: Kind, dataset: DatasetRow, chosen: Selection) -> Layout:
         """Returns the layout of a selection. Raises FilesOffline, NotFound."""
-        cache_key = (kind, dataset["list_version"], dataset.get("version"), chosen)
+        cache_key = (kind, dataset.list_version, dataset.version, chosen)
         found = self._layouts.get(cache_key)
         if found is not None and await self._selected.is_online(chosen):
             self._layouts.move_to_end(cache_key)
@@ -73,7 +78,7 @@ class LayoutCache:
             if member.sha256 not in sums:
                 found = await asyncio.to_thread(self._cache.crc32, member.sha256, member.size)
                 if found is None:
-                    raise FilesOffline([_offline_row(member)], len(members))
+                    raise FilesOffline([_archived_file(member)], len(members))
                 await self._contents.add(
                     member.sha256, size=member.size, crc32=found, keep=0
                 )  # fmt: skip
@@ -90,9 +95,9 @@ class LayoutCache:
             self._layouts.popitem(last=False)
 
 
-def _offline_row(member: Member) -> Doc:
-    """Returns the row of a file whose content just left the cache."""
-    return {"location": member.location, "state": "archived"}
+def _archived_file(member: Member) -> ListedFile:
+    """Returns a file whose content just left the cache."""
+    return ListedFile(member.location, member.size, member.sha256, "archived", None)
 
 
 def _make_layout(kind: Kind, info: DatasetInfo, members: Sequence[Member]) -> Layout:

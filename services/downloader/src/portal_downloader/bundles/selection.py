@@ -10,6 +10,7 @@ from portal_shared.runtime.mongo import Doc
 from starlette.datastructures import QueryParams
 
 from portal_downloader.bundles.bagit import Member
+from portal_downloader.store.file_row import ListedFile
 from portal_downloader.store.files import Files
 from portal_downloader.store.requests import Requests
 
@@ -90,14 +91,14 @@ class SelectionReader:
     def __init__(self, files: Files) -> None:
         self.files = files
 
-    async def members(self, chosen: Selection) -> tuple[list[Member], list[Doc]]:
-        """Returns all members in order, and the rows of those that are offline. Raises NotFound."""
+    async def members(self, chosen: Selection) -> tuple[list[Member], list[ListedFile]]:
+        """Returns all members in order, and those that are offline. Raises NotFound."""
         members: list[Member] = []
-        offline: list[Doc] = []
-        async for row in self.files.sorted_rows(chosen.row_filter(), chosen.locations):
-            if row["state"] != "online":
-                offline.append(row)
-            members.append(Member(row["location"], row["size"] or 0, row["sha256"] or ""))
+        offline: list[ListedFile] = []
+        async for file in self.files.in_order(chosen.row_filter(), chosen.locations):
+            if not file.is_online:
+                offline.append(file)
+            members.append(Member(file.location, file.size, file.sha256))
         self._check_complete(chosen, members)
         return members, offline
 

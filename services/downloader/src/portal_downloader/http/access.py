@@ -3,19 +3,19 @@
 import asyncio
 from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from portal_shared.contracts.records import Availability
 from portal_shared.runtime.errors import Gone, NotFound, Unavailable
 from portal_shared.runtime.logs import logger
-from portal_shared.runtime.mongo import Doc
 
 from portal_downloader.cache.disk import Cache
 from portal_downloader.cache.eviction import CacheSpace
-from portal_downloader.domain.file_rows import EPOCH
 from portal_downloader.domain.states import file_availability
 from portal_downloader.http.segments import StoredContent
-from portal_downloader.store.datasets import withdrawal_reason
+from portal_downloader.store.dataset_row import DatasetRow
+from portal_downloader.store.file_row import FileRow, ListedFile
 from portal_downloader.store.stores import Stores
 
 TOUCH_INTERVAL_SECONDS = 60.0  # between recorded uses of the same content
@@ -28,9 +28,9 @@ log = logger(__name__)
 class FilesOffline(Exception):
     """Some of the files that a response needs are not online."""
 
-    def __init__(self, rows: Sequence[Doc], files: int) -> None:
+    def __init__(self, rows: Sequence[ListedFile], files: int) -> None:
         super().__init__(f"{len(rows)} of {files} files are not online")
-        self.rows = rows  # of the offline files
+        self.rows = rows  # the offline files
         self.files = files  # how many are needed
 
 
@@ -58,40 +58,38 @@ class FileAccess:
         self._touch_after: dict[str, float] = {}
         self._touch_tasks: set[asyncio.Task[None]] = set()
 
-    async def dataset(self, pid: str) -> Doc:
-        """Returns the row of a public dataset. Raises NotFound, or Gone if it was withdrawn."""
-        row = await self._datasets.find(pid)
-        if row is not None and (reason := withdrawal_reason(row)):
+    async def dataset(self, pid: str) -> DatasetRow:
+        """Returns a public dataset. Raises NotFound, or Gone if it was withdrawn."""
+        found = await self._datasets.find(pid)
+        if found is not None and (reason := found.withdrawal_reason):
             raise Gone(f"the dataset {pid!r} was withdrawn: {reason}")
-        if row is None or not row.get("is_public") or "list_version" not in row:
+        if found is None or not found.is_public or found.list_version is None:
             raise NotFound(f"no public dataset {pid!r}")
-        row["listed_at"] = row.get("listed_at") or row.get("created") or EPOCH
-        return row
+        return found
 
     async def exists(self, pid: str, location: str) -> bool:
         """Returns whether the dataset has a file at this location, public or not."""
         return await self._files.find(pid, location) is not None
 
-    async def file(self, pid: str, location: str) -> Doc:
-        """Returns the row of a file of a public dataset. Raises NotFound, Gone."""
+    async def file(self, pid: str, location: str) -> FileRow:
+        """Returns a file of a public dataset. Raises NotFound, Gone."""
         await self.dataset(pid)
         row = await self._files.find(pid, location)
         if row is None:
             raise NotFound(f"the dataset {pid!r} has no file {location!r}")
         return row
 
-    async def is_readable(self, row: Doc) -> bool:
-        """Returns whether a file is in the cache; a file that has disappeared is archived."""
-        if row["state"] != "online":
-            return False
-        if await asyncio.to_thread(self._cache.contains, row["sha256"], row["size"]):
-            await self.mark_used([row["sha256"]])
-            return True
-        await self._files.move({"_id": row["_id"]}, ("online",), "archived")
-        await self._contents.remove(row["sha256"])
-        await self._resident_files.copy_again([row["sha256"]])
-        row["state"] = "archived"
-        return False
+    async def checked(self, file: FileRow) -> FileRow:
+        """Returns the file; if it is online but has disappeared from the cache, as archived."""
+        if not file.is_online:
+            return file
+        if await asyncio.to_thread(self._cache.contains, file.sha256, file.size):
+            await self.mark_used([file.sha256])
+            return file
+        await self._files.move({"_id": file.id}, ("online",), "archived")
+        await self._contents.remove(file.sha256)
+        await self._resident_files.copy_again([file.sha256])
+        return replace(file, state="archived")
 
     async def missing(self, contents: Mapping[str, StoredContent]) -> list[str]:
         """Returns the names of those of these contents that are not in the cache."""
@@ -104,14 +102,14 @@ class FileAccess:
             if not stored.sha256 or not self._cache.contains(stored.sha256, stored.size)
         ]
 
-    async def availabilities(self, pid: str, rows: Sequence[Doc]) -> list[Availability]:
+    async def availabilities(self, pid: str, files: Sequence[ListedFile]) -> list[Availability]:
         """Returns the public availability of each of these files of a dataset."""
-        found: list[Availability] = [file_availability(row["state"]) for row in rows]
-        archived = [r["location"] for r, s in zip(rows, found, strict=True) if s == "ARCHIVED"]
+        found: list[Availability] = [file_availability(file.state) for file in files]
+        archived = [f.location for f, s in zip(files, found, strict=True) if s == "ARCHIVED"]
         pending = await self._requests.still_to_queue(pid, archived) if archived else set[str]()
         return [
-            "RESTORING" if state == "ARCHIVED" and row["location"] in pending else state
-            for state, row in zip(found, rows, strict=True)
+            "RESTORING" if state == "ARCHIVED" and file.location in pending else state
+            for state, file in zip(found, files, strict=True)
         ]
 
     async def mark_used(self, digests: Collection[str], *, tag: str = "") -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fastapi import Request
-from portal_shared.runtime.mongo import Doc
 from starlette.responses import Response
 
 from portal_downloader.domain.file_rows import etag_of
@@ -15,6 +14,7 @@ from portal_downloader.http.access import FileAccess
 from portal_downloader.http.problems import CORS, problem
 from portal_downloader.http.segments import Segments, StoredContent
 from portal_downloader.http.streaming import SegmentsResponse
+from portal_downloader.store.file_row import FileRow
 
 ACCEL_HEADER = "x-accel-mapping"  # from a proxy that can send the objects of the cache itself
 # the proxy would compare its own tag
@@ -46,19 +46,22 @@ def content_headers(media_type: str) -> dict[str, str]:
 
 
 def stored_file_response(
-    request: Request, row: Doc, access: FileAccess, changed_headers: dict[str, str] | None = None
+    request: Request,
+    file: FileRow,
+    access: FileAccess,
+    changed_headers: dict[str, str] | None = None,
 ) -> Response:
     """Returns the content of a file that is in the cache."""
-    kind = media_types.media_type(row["location"])
-    digest = base64.b64encode(bytes.fromhex(row["sha256"])).decode()
+    kind = media_types.media_type(file.location)
+    digest = base64.b64encode(bytes.fromhex(file.sha256)).decode()
     headers = {**content_headers(kind), "Repr-Digest": f"sha-256=:{digest}:"}
     if media_types.is_active(kind):
         headers["Content-Disposition"] = "attachment"
-    stored = StoredContent(row["sha256"], row["size"])
+    stored = StoredContent(file.sha256, file.size)
     view = FileView(
         segments.from_list([stored]),
         etag_of(stored.sha256),
-        row["changed_at"],
+        file.changed_at,
         [stored.sha256],
         stored,
     )

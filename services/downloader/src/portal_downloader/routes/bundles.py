@@ -8,7 +8,6 @@ from urllib.parse import quote
 from fastapi import Request
 from portal_shared.contracts.file_urls import data_path, folder_name
 from portal_shared.runtime.errors import Invalid
-from portal_shared.runtime.mongo import Doc
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from portal_downloader.bundles import bagit, metalink, scripts
@@ -20,6 +19,7 @@ from portal_downloader.http import responses
 from portal_downloader.http.access import FileAccess, FilesOffline
 from portal_downloader.http.problems import CORS, problem
 from portal_downloader.http.responses import FileView
+from portal_downloader.store.dataset_row import DatasetRow
 
 RETRY_SECONDS = 30
 LINES_PER_CHUNK = 1000
@@ -46,7 +46,7 @@ class BundleResponder:
     layouts: LayoutCache
 
     async def respond(
-        self, request: Request, kind: str, dataset: Doc, chosen: Selection
+        self, request: Request, kind: str, dataset: DatasetRow, chosen: Selection
     ) -> Response:
         """Returns the selection in this format. Raises Invalid, NotFound."""
         if kind == "zip" or kind == "tar":  # noqa: PLR1714  # narrows the type
@@ -57,9 +57,9 @@ class BundleResponder:
             await self.access.mark_used(bundle.digests, tag=bundle.tag)
             headers = {
                 **responses.content_headers(TYPES[kind]),
-                **_attachment(dataset["_id"], f".{kind}"),
+                **_attachment(dataset.pid, f".{kind}"),
             }
-            view = FileView(bundle.segments, bundle.tag, dataset["listed_at"], bundle.digests)
+            view = FileView(bundle.segments, bundle.tag, dataset.listed_at, bundle.digests)
             return responses.file_response(request, view, headers, self.access)
         if kind == "commands":
             base = self.base(chosen)
@@ -79,7 +79,9 @@ class BundleResponder:
         path = f"{self.access.site_url}{data_path(chosen.pid, chosen.folder)}"
         return f"{path}?{chosen.query}" if chosen.query else path
 
-    def _list(self, kind: str, dataset: Doc, chosen: Selection, members: list[Member]) -> Response:
+    def _list(
+        self, kind: str, dataset: DatasetRow, chosen: Selection, members: list[Member]
+    ) -> Response:
         """Returns a list of files or a script."""
 
         def address(location: str) -> str:
@@ -106,7 +108,7 @@ class BundleResponder:
         del headers["Accept-Ranges"]
         return StreamingResponse(_join_lines(lines), headers=headers)
 
-    def _bag(self, request: Request, dataset: Doc, members: list[Member]) -> Response:
+    def _bag(self, request: Request, dataset: DatasetRow, members: list[Member]) -> Response:
         """Returns a zip of the bag without its files, whose URLs are listed in fetch.txt."""
         info = dataset_info(dataset)
         root = folder_name(info.pid)
@@ -121,14 +123,14 @@ class BundleResponder:
         entries = [*generated, bagit.generated_entry(f"{root}/fetch.txt", "".join(lines).encode())]
         tag = bagit.bundle_etag("bag", info, entries)
         headers = {**responses.content_headers(TYPES["zip"]), **_attachment(info.pid, "-bag.zip")}
-        view = FileView(Zip(entries, info.moment).segments, tag, dataset["listed_at"], frozenset())
+        view = FileView(Zip(entries, info.moment).segments, tag, dataset.listed_at, frozenset())
         return responses.file_response(request, view, headers, self.access)
 
     async def _not_online(self, chosen: Selection, offline: FilesOffline) -> Response:
         """Returns 503 with the number of offline files and how to request them."""
         states = await self.access.availabilities(chosen.pid, offline.rows)
         by_row = list(zip(offline.rows, states, strict=True))
-        broken = [(r["location"], s) for r, s in by_row if s in ("UNAVAILABLE", "LOST")]
+        broken = [(r.location, s) for r, s in by_row if s in ("UNAVAILABLE", "LOST")]
         counts: dict[str, Any] = {
             "files": offline.files,
             "files_online": offline.files - len(offline.rows),
@@ -150,7 +152,7 @@ class BundleResponder:
             pid=chosen.pid,
             **counts,
             request=self.access.request_hint(
-                chosen.download_request([row["location"] for row in offline.rows])
+                chosen.download_request([row.location for row in offline.rows])
             ),
         )
 

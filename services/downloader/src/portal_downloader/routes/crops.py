@@ -17,7 +17,6 @@ from fastapi import Request
 from portal_shared.contracts.file_urls import folder_name
 from portal_shared.runtime.errors import NotFound, Unavailable
 from portal_shared.runtime.logs import logger
-from portal_shared.runtime.mongo import Doc
 from starlette.datastructures import QueryParams
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -30,6 +29,7 @@ from portal_downloader.http import conditional, responses
 from portal_downloader.http.access import FilesOffline
 from portal_downloader.http.segments import StoredContent
 from portal_downloader.routes.offline_files import offline_response
+from portal_downloader.store.dataset_row import DatasetRow
 from portal_downloader.volumes.volume_files import VolumeFiles, contents_of
 
 if TYPE_CHECKING:
@@ -145,27 +145,27 @@ class CropResponder:
         self._memory = MemoryBudget(most_bytes)
         self._slots = asyncio.Semaphore(at_once)
 
-    async def respond(self, request: Request, dataset: Doc) -> Response:
+    async def respond(self, request: Request, dataset: DatasetRow) -> Response:
         """Returns 200, 304, or 503 for files on tape. Raises InvalidBox, BoxTooLarge, NotFound."""
         crop_request = CropRequest.parse(request.query_params)
         try:
             job = await self._prepare(dataset, crop_request)
         except FilesOffline as offline:
-            pid = dataset["_id"]
+            pid = dataset.pid
             return await offline_response(self._store, pid, offline.rows, what="box")
         except InvalidVolume as error:
             raise InvalidBox(f"cannot be cropped: {error}", field="volume") from error
         headers = {
             **responses.content_headers(job.container.media_type),
             "ETag": job.tag,
-            "Last-Modified": conditional.http_date(dataset["listed_at"]),
+            "Last-Modified": conditional.http_date(dataset.listed_at),
             "Content-Disposition": f'attachment; filename="{job.name}"',
             "Accept-Ranges": "none",
         }
         if job.container.length is not None:
             headers["Content-Length"] = str(job.container.length)
         verdict = conditional.evaluate_conditions(
-            request.headers, tag=job.tag, modified=dataset["listed_at"]
+            request.headers, tag=job.tag, modified=dataset.listed_at
         )
         if verdict != 200:  # noqa: PLR2004
             return Response(status_code=verdict, headers={**headers, "Content-Length": "0"})
@@ -173,9 +173,9 @@ class CropResponder:
             return Response(headers=headers)
         return await CropResponse.start(self._stream(job), headers)
 
-    async def _prepare(self, dataset: Doc, crop_request: CropRequest) -> CropJob:
+    async def _prepare(self, dataset: DatasetRow, crop_request: CropRequest) -> CropJob:
         """Finds the files of the box and returns the job. Raises FilesOffline, InvalidVolume."""
-        pid = dataset["_id"]
+        pid = dataset.pid
         group = await self._volumes.read_group(
             pid, await self._find_volume(pid, crop_request.volume)
         )

@@ -26,33 +26,33 @@ class FailureReport:
 
     async def failures(self) -> dict[str, Any]:
         """Returns files whose recall has failed, or is retried after an error."""
-        rows = await self._files.with_errors(MAX_FILES)
+        files = await self._files.with_errors(MAX_FILES)
         damaged = await self._damages.first(MAX_FILES)
         quarantined = await asyncio.to_thread(lambda: list(self._cache.quarantined()))
         return {
             "files": [
                 {
-                    "pid": row["pid"],
-                    "location": row["location"],
-                    "path": row["path"],
-                    "state": row["state"],
-                    "reason": row["reason"],
-                    "attempts": row["attempt"],
-                    "mismatches": row["mismatches"],
-                    "changed": utc_text(row["changed_at"]),
+                    "pid": file.pid,
+                    "location": file.location,
+                    "path": file.path,
+                    "state": file.state,
+                    "reason": file.reason,
+                    "attempts": file.attempt,
+                    "mismatches": file.mismatches,
+                    "changed": utc_text(file.changed_at),
                 }
-                for row in rows
+                for file in files
             ],
             "quarantine": [{"name": name, "bytes": size} for name, size in quarantined],
             "damaged": [
                 {
-                    "pid": row["pid"],
-                    "location": row["location"],
-                    "chunk": row["chunk"],
-                    "reason": row["reason"],
-                    "found": utc_text(row["found_at"]),
+                    "pid": one.pid,
+                    "location": one.location,
+                    "chunk": one.chunk,
+                    "reason": one.reason,
+                    "found": utc_text(one.found_at),
                 }
-                for row in damaged
+                for one in damaged
             ],
         }
 

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Request, Response
 from portal_shared.contracts.file_urls import parse_data_path
 from portal_shared.contracts.records import Availability
 from portal_shared.runtime.errors import NotFound
-from portal_shared.runtime.mongo import Doc
 
 from portal_downloader.bundles.selection import parse_selection
 from portal_downloader.domain.states import recall_outcome
@@ -21,6 +20,7 @@ from portal_downloader.routes import folders
 from portal_downloader.routes.bundles import BundleResponder
 from portal_downloader.routes.crops import CROP_NAME, CropResponder
 from portal_downloader.routes.volumes import VOLUME_NAMES, VolumeResponder
+from portal_downloader.store.file_row import FileRow
 from portal_downloader.store.requests import Requests
 
 router = APIRouter()
@@ -102,25 +102,24 @@ async def allow(rest: str) -> Response:  # noqa: ARG001  # the same for every pa
 
 async def _file(request: Request, access: FileAccess, pid: str, location: str) -> Response:
     """Returns the content of a file, or 503 if it is offline."""
-    row = await access.file(pid, location)
-    is_online = await access.is_readable(row)
-    FILE_READS.labels("online" if is_online else "offline").inc()
-    if not is_online:
-        [state] = await access.availabilities(pid, [row])
-        return _not_online(access, row, state)
-    return responses.stored_file_response(request, row, access)
+    file = await access.checked(await access.file(pid, location))
+    FILE_READS.labels("online" if file.is_online else "offline").inc()
+    if not file.is_online:
+        [state] = await access.availabilities(pid, [file])
+        return _not_online(access, file, state)
+    return responses.stored_file_response(request, file, access)
 
 
-def _not_online(access: FileAccess, row: Doc, state: Availability) -> Response:
+def _not_online(access: FileAccess, file: FileRow, state: Availability) -> Response:
     """Returns 503 with the availability of the file and how to request it."""
-    extensions: dict[str, Any] = {"state": state, "pid": row["pid"], "location": row["location"]}
-    if row.get("reason"):
-        extensions["reason"] = row["reason"]
-    if (outcome := recall_outcome(row["state"])) is not None:
+    extensions: dict[str, Any] = {"state": state, "pid": file.pid, "location": file.location}
+    if file.reason:
+        extensions["reason"] = file.reason
+    if (outcome := recall_outcome(file.state)) is not None:
         extensions["recall"] = outcome
     if state in ("UNAVAILABLE", "LOST"):
-        return problem(503, f"{row['location']!r} is unavailable: {row['reason']}", **extensions)
-    extensions["request"] = access.request_hint({"pid": row["pid"], "files": [row["location"]]})
+        return problem(503, f"{file.location!r} is unavailable: {file.reason}", **extensions)
+    extensions["request"] = access.request_hint({"pid": file.pid, "files": [file.location]})
     detail = "the file is on tape: send the request given here, then try again"
     if state == "RESTORING":
         detail = "the file is being recalled from tape: try again later"

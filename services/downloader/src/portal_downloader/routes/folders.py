@@ -11,13 +11,14 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from portal_shared.contracts.file_urls import data_path
 from portal_shared.contracts.records import Availability
 from portal_shared.runtime.errors import Invalid, NotFound
-from portal_shared.runtime.mongo import Doc
 
 from portal_downloader.bundles.selection import Selection
 from portal_downloader.domain.file_rows import etag_of
 from portal_downloader.domain.states import recall_outcome
 from portal_downloader.http.problems import CORS
 from portal_downloader.routes.bundles import FORMATS, BundleResponder
+from portal_downloader.store.dataset_row import DatasetRow
+from portal_downloader.store.file_row import FileRow
 from portal_downloader.store.files import Files
 
 MAX_ENTRIES_PER_PAGE = 1000
@@ -27,13 +28,13 @@ MAX_ENTRIES_PER_PAGE = 1000
 class Page:
     """Rows of files and names of folders in one order, and where the next page begins."""
 
-    files: Sequence[Doc]
+    files: Sequence[FileRow]
     folders: Sequence[str]
     following: str | None
 
 
 async def respond(
-    request: Request, bundles: BundleResponder, dataset: Doc, chosen: Selection
+    request: Request, bundles: BundleResponder, dataset: DatasetRow, chosen: Selection
 ) -> Response:
     folder = chosen.folder
     limit, after = _limit(request), request.query_params.get("after", "")
@@ -42,10 +43,10 @@ async def respond(
     if chosen.locations is not None:
         page = await _selected_page(files, chosen, chosen.locations, after=after, limit=limit)
     elif folder or page_wanted:
-        page = await folder_page(files, dataset["_id"], folder, after=after, limit=limit)
+        page = await folder_page(files, dataset.pid, folder, after=after, limit=limit)
     else:
-        page = await _dataset_page(files, dataset["_id"], after=after, limit=limit)
-    site, pid = bundles.access.site_url, dataset["_id"]
+        page = await _dataset_page(files, dataset.pid, after=after, limit=limit)
+    site, pid = bundles.access.site_url, dataset.pid
     following = None
     if page.following is not None:
         query = urlencode({"after": page.following, "limit": limit})
@@ -59,8 +60,8 @@ async def respond(
         return HTMLResponse(text, headers={**headers, "Content-Security-Policy": _POLICY})
     body: dict[str, Any] = {
         "pid": pid,
-        "availability": dataset.get("availability"),
-        "total": dataset.get("files") if chosen.locations is None else len(chosen.locations),
+        "availability": dataset.availability,
+        "total": dataset.files if chosen.locations is None else len(chosen.locations),
         "files": [_file_entry(site, row, state) for row, state in entries],
         "next": following,
     }
@@ -74,7 +75,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox allow-top-navi
 
 async def _dataset_page(files: Files, pid: str, *, after: str, limit: int) -> Page:
     rows = await files.page(pid, after, limit + 1)
-    following = rows[limit - 1]["location"] if len(rows) > limit else None
+    following = rows[limit - 1].location if len(rows) > limit else None
     return Page(rows[:limit], (), following)
 
 
@@ -85,10 +86,10 @@ async def _selected_page(
     remaining = sorted(name for name in locations if name > after)
     rows = await files.find_many(chosen.pid, remaining[:limit])
     if len(rows) < len(remaining[:limit]) and chosen.request is None:
-        existing = {row["location"] for row in rows}
+        existing = {row.location for row in rows}
         missing = next(name for name in remaining if name not in existing)
         raise NotFound(f"the dataset has no file {missing[:200]!r}", field="file")
-    rows.sort(key=lambda row: row["location"])
+    rows.sort(key=lambda row: row.location)
     return Page(rows, (), remaining[limit - 1] if len(remaining) > limit else None)
 
 
@@ -97,17 +98,15 @@ async def folder_page(files: Files, pid: str, folder: str, *, after: str, limit:
 
     Raises NotFound if the folder does not exist.
     """
-    found: list[Doc] = []
+    found: list[FileRow] = []
     folders: list[str] = []
     position = max(after, folder)
     while len(found) + len(folders) <= limit:
         rows = [
-            r
-            for r in await files.page(pid, position, limit + 1)
-            if r["location"].startswith(folder)
+            r for r in await files.page(pid, position, limit + 1) if r.location.startswith(folder)
         ]
         for row in rows:
-            position = row["location"]
+            position = row.location
             name, inside, _ = position[len(folder) :].partition("/")
             if inside:
                 folders.append(name)
@@ -122,12 +121,10 @@ async def folder_page(files: Files, pid: str, folder: str, *, after: str, limit:
         raise NotFound(f"the dataset {pid!r} has no folder {folder!r}")
     if len(found) + len(folders) <= limit:
         return Page(found, folders, None)
-    last = max([r["location"] for r in found] + [f"{folder}{name}/" for name in folders])
-    files_before = [r for r in found if r["location"] != last]
+    last = max([r.location for r in found] + [f"{folder}{name}/" for name in folders])
+    files_before = [r for r in found if r.location != last]
     folders_before = [name for name in folders if f"{folder}{name}/" != last]
-    ends = [r["location"] for r in files_before] + [
-        f"{folder}{n}/\U0010ffff" for n in folders_before
-    ]
+    ends = [r.location for r in files_before] + [f"{folder}{n}/\U0010ffff" for n in folders_before]
     return Page(files_before, folders_before, max(ends))
 
 
@@ -145,40 +142,40 @@ def _prefers_html(request: Request) -> bool:
     return "text/html" in accepted and "application/json" not in accepted
 
 
-def _file_entry(site_url: str, row: Doc, state: Availability) -> dict[str, Any]:
+def _file_entry(site_url: str, row: FileRow, state: Availability) -> dict[str, Any]:
     return {
-        "name": row["location"],
-        "size": row["size"],
-        "sha256": row["sha256"],
-        "etag": etag_of(row["sha256"]) if row["sha256"] else None,
+        "name": row.location,
+        "size": row.known_size,
+        "sha256": row.sha256 or None,
+        "etag": etag_of(row.sha256) if row.sha256 else None,
         "state": state,
-        "recall": recall_outcome(row["state"]),
-        "reason": None if state == "ONLINE" else row.get("reason"),
-        "url": f"{site_url}{data_path(row['pid'], row['location'])}",
+        "recall": recall_outcome(row.state),
+        "reason": None if state == "ONLINE" else row.reason,
+        "url": f"{site_url}{data_path(row.pid, row.location)}",
     }
 
 
-def _ended(row: Doc) -> str:
-    ended = recall_outcome(row["state"])
-    return f" (recall {ended}: {html.escape(row['reason'] or '')})" if ended else ""
+def _ended(row: FileRow) -> str:
+    ended = recall_outcome(row.state)
+    return f" (recall {ended}: {html.escape(row.reason or '')})" if ended else ""
 
 
 def _html(
-    dataset: Doc,
+    dataset: DatasetRow,
     chosen: Selection,
     folders: Sequence[str],
-    files: Sequence[tuple[Doc, Availability]],
+    files: Sequence[tuple[FileRow, Availability]],
     following: str | None,
 ) -> str:
     folder = chosen.folder
-    title = html.escape(f"{dataset.get('title') or dataset['_id']}: /{folder}")
+    title = html.escape(f"{dataset.title or dataset.pid}: /{folder}")
     rows = [
         f'<tr><td><a href="{quote(name)}/">{html.escape(name)}/</a></td><td></td><td></td></tr>'
         for name in folders
     ]
     rows += [
-        f'<tr><td><a href="{quote(row["location"][len(folder) :])}">'
-        f"{html.escape(row['location'][len(folder) :])}</a></td><td>{row['size']}</td>"
+        f'<tr><td><a href="{quote(row.location[len(folder) :])}">'
+        f"{html.escape(row.location[len(folder) :])}</a></td><td>{row.known_size}</td>"
         f"<td>{state}{_ended(row)}</td></tr>"
         for row, state in files
     ]

@@ -10,7 +10,6 @@ from typing import Any
 from fastapi import Request
 from portal_shared.runtime.errors import NotFound, Unavailable
 from portal_shared.runtime.logs import logger
-from portal_shared.runtime.mongo import Doc
 from starlette.responses import JSONResponse, Response
 
 from portal_downloader.crops.errors import FileEvicted
@@ -20,6 +19,8 @@ from portal_downloader.http.problems import CORS, problem
 from portal_downloader.routes.offline_files import offline_response
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.store.damages import Damages
+from portal_downloader.store.dataset_row import DatasetRow
+from portal_downloader.store.file_row import FileRow
 from portal_downloader.store.files import Files, FolderSum
 from portal_downloader.volumes import slice_request
 from portal_downloader.volumes.bounded_cache import BoundedCache
@@ -68,34 +69,32 @@ class VolumeResponder:
         self._damages = damages
         self._sums = BoundedCache[tuple[float, dict[int, FolderSum]]](MAX_SUMS)
 
-    async def handles(self, dataset: Doc, location: str) -> bool:
+    async def handles(self, dataset: DatasetRow, location: str) -> bool:
         """Returns whether this is an address of a volume, and not of a file of the dataset."""
         kind = next((name for name in VOLUME_NAMES if _is_below(location, name)), "")
         return bool(kind) and kind not in (await self._descriptions.volumes(dataset)).own_names
 
-    async def respond(self, request: Request, dataset: Doc, location: str) -> Response:
+    async def respond(self, request: Request, dataset: DatasetRow, location: str) -> Response:
         """Returns 200, 304, 429, 503 for files on tape, or 422 for a damaged chunk.
 
         Raises InvalidSlice, SliceTooLarge, NotFound, Unavailable.
         """
-        respond: Callable[[Request, Doc, str], Awaitable[Response]] = self._volume
+        respond: Callable[[Request, DatasetRow, str], Awaitable[Response]] = self._volume
         if location != VOLUME:
             respond = self._slice if location.startswith(SLICES) else self._thumbnail
         try:
             with self._workers.admit():
                 return await respond(request, dataset, location)
         except FilesOffline as offline:
-            return await offline_response(
-                self._access, dataset["_id"], offline.rows, what="picture"
-            )
+            return await offline_response(self._access, dataset.pid, offline.rows, what="picture")
         except Overloaded as error:
             return problem(429, error.reason, {"Retry-After": str(error.retry_seconds)})
         except FileEvicted as error:
             raise Unavailable("the files of the slice have left the cache: try again") from error
         except DamagedChunk as error:
-            return await self._damaged(dataset["_id"], error)
+            return await self._damaged(dataset.pid, error)
 
-    async def _slice(self, request: Request, dataset: Doc, location: str) -> Response:
+    async def _slice(self, request: Request, dataset: DatasetRow, location: str) -> Response:
         axis, _, position = location.removeprefix(SLICES).partition("/")
         wanted = slice_request.parse_slice(axis, position, request.query_params)
         description = await self._descriptions.load(dataset, wanted.volume)
@@ -105,7 +104,7 @@ class VolumeResponder:
         drawing = Drawing(description, chosen, window, wanted.format, size)
         return await self._picture(request, dataset, drawing, wanted.version)
 
-    async def _thumbnail(self, request: Request, dataset: Doc, location: str) -> Response:
+    async def _thumbnail(self, request: Request, dataset: DatasetRow, location: str) -> Response:
         name, query = location.removeprefix(THUMBNAIL), request.query_params
         slice_request.check_names(query, slice_request.THUMBNAIL_PARAMETERS)
         if name not in THUMBNAILS:
@@ -125,8 +124,8 @@ class VolumeResponder:
         return await self._picture(request, dataset, drawing, query.get("v"))
 
     async def _thumbnail_file(
-        self, dataset: Doc, size: str, kind: str, *, exact: bool
-    ) -> Doc | None:
+        self, dataset: DatasetRow, size: str, kind: str, *, exact: bool
+    ) -> FileRow | None:
         """Returns the thumbnail that the dataset has as a file, if it is online.
 
         Its name has the size; with `exact`, it must be of this format.
@@ -137,40 +136,40 @@ class VolumeResponder:
         if not chosen and not exact:
             chosen = own
         for location in chosen:
-            row = await self._files.find(dataset["_id"], location)
-            if row is not None and await self._access.is_readable(row):
-                return row
+            file = await self._files.find(dataset.pid, location)
+            if file is not None and (await self._access.checked(file)).is_online:
+                return file
         return None
 
     async def _picture(
-        self, request: Request, dataset: Doc, drawing: Drawing, version: str | None
+        self, request: Request, dataset: DatasetRow, drawing: Drawing, version: str | None
     ) -> Response:
         tag = drawing.tag
         headers = {
             **responses.content_headers(f"image/{drawing.format}"),
             **_slice_headers(drawing),
             "ETag": tag,
-            "Last-Modified": conditional.http_date(dataset["listed_at"]),
+            "Last-Modified": conditional.http_date(dataset.listed_at),
             "Accept-Ranges": "none",
         }
         if version == drawing.description.version and drawing.chosen.is_final:
             headers["Cache-Control"] = IMMUTABLE
         verdict = conditional.evaluate_conditions(
-            request.headers, tag=tag, modified=dataset["listed_at"]
+            request.headers, tag=tag, modified=dataset.listed_at
         )
         if verdict != 200:  # noqa: PLR2004
             return Response(status_code=verdict, headers=headers)
         content = await self._renderer.draw(drawing)
         return Response(content, headers=headers)
 
-    async def _volume(self, request: Request, dataset: Doc, _location: str) -> Response:
+    async def _volume(self, request: Request, dataset: DatasetRow, _location: str) -> Response:
         query = request.query_params
         slice_request.check_names(query, slice_request.VOLUME_PARAMETERS)
         description = await self._descriptions.load(dataset, slice_request.parse_volume(query))
         body = volume_document(
             description,
             site_url=self._access.site_url,
-            availability=dataset.get("availability"),
+            availability=dataset.availability,
             volumes=(await self._descriptions.volumes(dataset)).folders,
             sums=await self._level_sums(description),
             window=await self._known_window(description),

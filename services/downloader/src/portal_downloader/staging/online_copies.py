@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.logs import logger
-from portal_shared.runtime.mongo import Doc
 
 from portal_downloader.cache.disk import Cache, InUse
 from portal_downloader.cache.intake import Intake
@@ -54,14 +53,14 @@ class OnlineCopier:
 
     async def step(self) -> bool:
         """Copies some files; returns False when there is none to copy now."""
-        rows = await self._resident.to_copy(FILES_PER_STEP)
-        if not rows:
+        files = await self._resident.to_copy(FILES_PER_STEP)
+        if not files:
             return False
-        withdrawn = await self._datasets.withdrawn({row["pid"] for row in rows})
+        withdrawn = await self._datasets.withdrawn({file.pid for file in files})
         if withdrawn:  # before their lists arrived
             await self._resident.release(sorted(withdrawn))
-            rows = [row for row in rows if row["pid"] not in withdrawn]
-        copied, missing, blocked = await asyncio.to_thread(self._copy, rows)
+            files = [file for file in files if file.pid not in withdrawn]
+        copied, missing, blocked = await asyncio.to_thread(self._copy, files)
         if copied:
             await self._keep(copied)
         if missing:
@@ -72,60 +71,60 @@ class OnlineCopier:
         return True
 
     def _copy(
-        self, rows: Sequence[Doc]
-    ) -> tuple[list[tuple[Doc, int | None]], list[Doc], str | None]:
+        self, files: Sequence[FileRow]
+    ) -> tuple[list[tuple[FileRow, int | None]], list[FileRow], str | None]:
         """Returns files that are in the cache with their CRC-32, the others, and why it is full.
 
         Blocking.
         """
-        copied: list[tuple[Doc, int | None]] = []
-        missing: list[Doc] = []
-        for row in rows:
-            if self._cache.contains(row["sha256"], row["size"]):
-                copied.append((row, None))
+        copied: list[tuple[FileRow, int | None]] = []
+        missing: list[FileRow] = []
+        for file in files:
+            if self._cache.contains(file.sha256, file.size):
+                copied.append((file, None))
                 continue
-            if self._cache.free_bytes() < self._spare + row["size"]:
+            if self._cache.free_bytes() < self._spare + file.size:
                 return copied, missing, "the disk of the cache is full: files that stay online wait"
-            key = FileRow.from_row(row).part_key
+            key = file.part_key
             try:
                 crc32 = self._intake.copy(
-                    self._cache, row["path"], key=key, sha256=row["sha256"], size=row["size"]
+                    self._cache, file.path, key=key, sha256=file.sha256, size=file.size
                 )
             except InUse:  # a recall of the same file arrives
-                missing.append(row)
+                missing.append(file)
                 continue
             except OSError as error:
                 full = error.errno in (errno.ENOSPC, errno.EDQUOT)
                 reason = "the disk of the cache is full" if full else f"the cache: {error}"
                 return copied, missing, reason
             if crc32 is None:
-                missing.append(row)
+                missing.append(file)
             else:
-                copied.append((row, crc32))
+                copied.append((file, crc32))
         return copied, missing, None
 
-    async def _keep(self, copied: Sequence[tuple[Doc, int | None]]) -> None:
+    async def _keep(self, copied: Sequence[tuple[FileRow, int | None]]) -> None:
         """Protects contents for ever, then makes their files online."""
-        rows = [row for row, _ in copied]
-        new = [row["sha256"] for row, crc32 in copied if crc32 is None]
+        files = [file for file, _ in copied]
+        new = [file.sha256 for file, crc32 in copied if crc32 is None]
         known = await self._contents.crc32s(new) if new else {}
-        for row, crc32 in copied:
-            found = known.get(row["sha256"]) if crc32 is None else crc32
-            content = Content(row["sha256"], row["size"])
+        for file, crc32 in copied:
+            found = known.get(file.sha256) if crc32 is None else crc32
+            content = Content(file.sha256, file.size)
             if found is None:
                 found = await asyncio.to_thread(self._cache.crc32, content.sha256, content.size)
             await self._contents.retain(content, crc32=found or 0)
-        ids = [row["_id"] for row in rows]
+        ids = [file.id for file in files]
         await self._files.move_all(ids, {}, REQUESTABLE, "online", reason=None)
-        await self._resident.mark_resident(rows)
-        log.info("files stay online", files=len(rows), datasets=len({row["pid"] for row in rows}))
+        await self._resident.mark_resident(files)
+        log.info("files stay online", files=len(files), datasets=len({file.pid for file in files}))
 
-    async def _recall(self, rows: Sequence[Doc]) -> None:
+    async def _recall(self, files: Sequence[FileRow]) -> None:
         """Queues files that are not in the intake folder; they are looked at again later."""
         now = datetime.now(UTC)
-        broken = [row["_id"] for row in rows if row["state"] in BROKEN]
-        waiting = [row["_id"] for row in rows if row["state"] not in BROKEN]
+        broken = [file.id for file in files if file.state in BROKEN]
+        waiting = [file.id for file in files if file.state not in BROKEN]
         fields = file_rows.requested_fields(now, now + self._deadline, priority=PRIORITY)
         await self._resident.postpone(broken, FAILED_CHECK_SECONDS)
         await self._resident.postpone(waiting, RECALL_CHECK_SECONDS)
-        await self._enqueuer.enqueue([FileRow.from_row(row) for row in rows], fields)
+        await self._enqueuer.enqueue(files, fields)

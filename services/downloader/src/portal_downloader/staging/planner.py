@@ -20,7 +20,7 @@ from portal_downloader.domain import file_rows
 from portal_downloader.domain.states import BROKEN, PENDING, REQUESTABLE
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.staging.queue import FROM_START, Enqueuer
-from portal_downloader.store.datasets import withdrawal_reason
+from portal_downloader.store.dataset_row import DatasetRow
 from portal_downloader.store.request_row import RequestRow
 from portal_downloader.store.stores import Stores
 
@@ -69,7 +69,7 @@ class Planner:
     async def _plan(self, request: RequestRow) -> None:
         """Queues the first files of a request, refuses it, or waits for its dataset."""
         dataset = await self._datasets.find(request.pid)
-        if dataset is None or "list_version" not in dataset or "version" not in dataset:
+        if dataset is None or dataset.list_version is None or dataset.version is None:
             await self._wait_for_dataset(request)
             return
         reason = _access_refusal(dataset) or await self._undeliverable_reason(request, dataset)
@@ -114,11 +114,11 @@ class Planner:
         else:
             await self._refuse(request, f"the dataset {request.pid!r} is unknown")
 
-    async def _undeliverable_reason(self, request: RequestRow, dataset: Doc) -> str | None:
+    async def _undeliverable_reason(self, request: RequestRow, dataset: DatasetRow) -> str | None:
         """Returns why the request can never be delivered, or None."""
         pid, locations = request.pid, request.locations
         if locations is None:
-            listed = dataset.get("files") or await self._files.has_files(pid)
+            listed = dataset.files or await self._files.has_files(pid)
             return None if listed else "the dataset has no files to download"
         states = (*REQUESTABLE, *PENDING, *BROKEN, "online")
         if await self._files.sums.count(pid, locations, states) < len(locations):
@@ -165,8 +165,8 @@ class Planner:
         return tally.all_files, tally.count("online"), tally.all_files - ended
 
 
-def _access_refusal(dataset: Doc) -> str | None:
+def _access_refusal(dataset: DatasetRow) -> str | None:
     """Returns why the files of a dataset are not available to the public, or None."""
-    if reason := withdrawal_reason(dataset):
-        return f"the dataset {dataset['_id']!r} was withdrawn: {reason}"
-    return None if dataset["is_public"] else f"the dataset {dataset['_id']!r} is not public"
+    if reason := dataset.withdrawal_reason:
+        return f"the dataset {dataset.pid!r} was withdrawn: {reason}"
+    return None if dataset.is_public else f"the dataset {dataset.pid!r} is not public"

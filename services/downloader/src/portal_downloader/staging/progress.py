@@ -15,11 +15,12 @@ from portal_shared.contracts.events import (
 )
 from portal_shared.messaging.outbox import Outbox
 from portal_shared.runtime.logs import logger
-from portal_shared.runtime.mongo import Client, Doc, Session, transaction
+from portal_shared.runtime.mongo import Client, Session, transaction
 
 from portal_downloader.domain.estimates import Throughput
 from portal_downloader.domain.states import Tally, availability_detail, dataset_availability
 from portal_downloader.staging.request_events import RequestEvents
+from portal_downloader.store.dataset_row import DatasetRow
 from portal_downloader.store.request_row import RequestRow
 from portal_downloader.store.stores import Stores
 
@@ -122,10 +123,10 @@ class ProgressPublisher:
         self._resting = {pid: until for pid, until in self._resting.items() if until > now}
         return frozenset(self._resting)
 
-    async def _changed_datasets(self, *, besides: int) -> dict[str, Doc]:
+    async def _changed_datasets(self, *, besides: int) -> dict[str, DatasetRow]:
         """Returns changed datasets by pid, so many more than a step handles as are paused."""
         limit = DATASETS_PER_STEP + besides
-        rows = {row["_id"]: row for row in await self._datasets.changed(limit)}
+        rows = {row.pid: row for row in await self._datasets.changed(limit)}
         for pid in (await self._files.changed_pids())[:DATASETS_PER_STEP]:
             row = await self._datasets.mark_changed(pid)
             if row is not None:
@@ -135,13 +136,13 @@ class ProgressPublisher:
 
     async def _publish_availability(
         self,
-        datasets: Mapping[str, Doc],
+        datasets: Mapping[str, DatasetRow],
         tallies: Mapping[str, Tally],
         partly_queued: Collection[str],
     ) -> None:
         """Publishes changed availabilities in one transaction and clears all marks."""
-        changed: list[tuple[Doc, DatasetAvailability]] = []
-        unchanged: list[Doc] = []
+        changed: list[tuple[DatasetRow, DatasetAvailability]] = []
+        unchanged: list[DatasetRow] = []
         for pid, row in datasets.items():
             event = _availability_event(row, tallies[pid], pending=pid in partly_queued)
             if event is None:
@@ -182,20 +183,22 @@ class ProgressPublisher:
             await self._request_events.publish(request, tally, republish=republish)
 
 
-def _availability_event(row: Doc, tally: Tally, *, pending: bool) -> DatasetAvailability | None:
+def _availability_event(
+    dataset: DatasetRow, tally: Tally, *, pending: bool
+) -> DatasetAvailability | None:
     """Returns the event for a dataset, or None if its availability was published already."""
     found = dataset_availability(tally, pending=pending)
-    if "list_version" not in row:
+    if dataset.list_version is None:
         return None
     detail = availability_detail(found, tally)
-    known = row.get("availability"), row.get("availability_detail"), row.get("files")
+    known = dataset.availability, dataset.availability_detail, dataset.files
     if (found, detail, tally.all_files) == known:
         return None
     return DatasetAvailability(
-        pid=row["_id"],
+        pid=dataset.pid,
         availability=found,
         files=tally.all_files,
         files_online=tally.count("online"),
-        version=(row.get("availability_version") or 0) + 1,
+        version=(dataset.availability_version or 0) + 1,
         detail=detail,
     )

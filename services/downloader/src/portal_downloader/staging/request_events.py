@@ -134,7 +134,7 @@ class RequestEvents:
         text = f"{progressed.files_failed} of {progressed.files} files failed"
         if progressed.files_expired:
             text += f", {progressed.files_expired} of these expired"
-        return f"{text}; {broken['location']}: {broken['reason']}"
+        return f"{text}; {broken.location}: {broken.reason}"
 
 
 def _count_end(request: RequestRow, state: str, now: datetime) -> None:

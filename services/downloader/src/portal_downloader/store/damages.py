@@ -1,6 +1,7 @@
 """Repository of damaged files: verified against their checksums, but they cannot be decoded."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from portal_shared.runtime.mongo import ASCENDING, Database, Doc, translate_errors
@@ -8,6 +9,17 @@ from portal_shared.runtime.mongo import ASCENDING, Database, Doc, translate_erro
 from portal_downloader.store.file_row import file_id
 
 MAX_REASON_CHARS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A file with a chunk that cannot be decoded."""
+
+    pid: str
+    location: str
+    chunk: str  # its indices z/y/x
+    reason: str
+    found_at: datetime
 
 
 class Damages:
@@ -38,8 +50,11 @@ class Damages:
         with translate_errors():
             return int(await self._rows.count_documents({}))
 
-    async def first(self, limit: int) -> list[Doc]:
+    async def first(self, limit: int) -> list[Damage]:
         """Returns damaged files in the order of datasets and locations."""
         with translate_errors():
             rows = self._rows.find({}).sort([("pid", ASCENDING), ("location", ASCENDING)])
-            return [row async for row in rows.limit(limit)]
+            return [
+                Damage(row["pid"], row["location"], row["chunk"], row["reason"], row["found_at"])
+                async for row in rows.limit(limit)
+            ]

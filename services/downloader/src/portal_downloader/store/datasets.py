@@ -26,6 +26,7 @@ from portal_shared.runtime.mongo import (
     write_unordered,
 )
 
+from portal_downloader.store.dataset_row import DatasetRow
 from portal_downloader.store.signals import Signals
 
 MAX_BOUNDARIES = 2000  # stored for one dataset
@@ -51,20 +52,6 @@ def _file_list(row: Doc) -> FileList:
     )
 
 
-def withdrawal_reason(dataset: Doc) -> str | None:
-    """Returns the public reason why a dataset was withdrawn; None if it never was public."""
-    return dataset.get("withdrawn") if dataset.get("was_public") else None
-
-
-def _unchanged_filter(row: Doc) -> Doc:
-    """Returns a filter that matches the row unless it has changed since it was read."""
-    return {
-        "_id": row["_id"],
-        "changes": row.get("changes"),
-        "availability_version": row.get("availability_version"),
-    }
-
-
 class Datasets:
     def __init__(self, database: Database, lease: float, signals: Signals) -> None:
         self._signals = signals
@@ -81,9 +68,10 @@ class Datasets:
             await self._parts.create_index([("pid", ASCENDING), ("version", ASCENDING)])
             await self._lists.create_index([("until", ASCENDING)])
 
-    async def find(self, pid: str) -> Doc | None:
+    async def find(self, pid: str) -> DatasetRow | None:
         with translate_errors():
-            return await self.rows.find_one({"_id": pid})
+            row = await self.rows.find_one({"_id": pid})
+        return DatasetRow.from_row(row) if row else None
 
     async def withdrawn(self, pids: Collection[str]) -> set[str]:
         """Returns those of these datasets that are withdrawn."""
@@ -121,7 +109,7 @@ class Datasets:
     ) -> None:
         """Stores that a dataset is withdrawn: its files are no longer served.
 
-        Readers get the reason if the dataset was public; see `withdrawal_reason`.
+        Readers get the reason if the dataset was public; see `DatasetRow.withdrawal_reason`.
         """
         fields: Doc = {"version": version, "is_public": False, "withdrawn": reason}
         if was_public:
@@ -174,7 +162,8 @@ class Datasets:
 
     async def _is_imported(self, event: DatasetFilesListed) -> bool:
         known = await self.find(event.pid)
-        return known is not None and known.get("list_version", -1) >= event.version
+        listed = None if known is None else known.list_version
+        return listed is not None and listed >= event.version
 
     async def claim_list(self) -> FileList | None:
         """Claims a complete list to import; it is leased for a while."""
@@ -236,13 +225,14 @@ class Datasets:
             await self._parts.delete_many({"$or": older})
             await self._lists.delete_many({"$or": older})
 
-    async def changed(self, limit: int) -> list[Doc]:
+    async def changed(self, limit: int) -> list[DatasetRow]:
         """Returns datasets whose files or requests have changed."""
         with translate_errors():
-            return [row async for row in self.rows.find({"news": True}).limit(limit)]
+            rows = self.rows.find({"news": True}).limit(limit)
+            return [DatasetRow.from_row(row) async for row in rows]
 
-    async def mark_changed(self, pid: str) -> Doc | None:
-        """Marks that files or requests of a dataset have changed; returns its row after that."""
+    async def mark_changed(self, pid: str) -> DatasetRow | None:
+        """Marks that files or requests of a dataset have changed; returns it as it is then."""
         with translate_errors():
             row = await self.rows.find_one_and_update(
                 {"_id": pid},
@@ -250,19 +240,19 @@ class Datasets:
                 return_document=ReturnDocument.AFTER,
             )
         self._signals.publisher.set()
-        return row
+        return DatasetRow.from_row(row) if row else None
 
-    async def clear_changed(self, rows: Iterable[Doc]) -> None:
+    async def clear_changed(self, datasets: Iterable[DatasetRow]) -> None:
         """Clears the mark of these datasets, unless they have changed since they were read."""
         seen: list[Any] = [
-            UpdateOne(_unchanged_filter(row), {"$unset": {"news": ""}}) for row in rows
+            UpdateOne(one.unchanged_filter, {"$unset": {"news": ""}}) for one in datasets
         ]
         if seen:
             with translate_errors():
                 await write_unordered(self.rows, seen)
 
     async def store_availability(
-        self, changes: Sequence[tuple[Doc, DatasetAvailability]], session: Session
+        self, changes: Sequence[tuple[DatasetRow, DatasetAvailability]], session: Session
     ) -> list[DatasetAvailability]:
         """Stores changed availabilities within a transaction and clears the mark of the datasets.
 
@@ -272,7 +262,7 @@ class Datasets:
         marker = uuid.uuid4().hex
         writes: list[Any] = [
             UpdateOne(
-                _unchanged_filter(row),
+                dataset.unchanged_filter,
                 {
                     "$set": {
                         "availability": event.availability,
@@ -284,14 +274,14 @@ class Datasets:
                     "$unset": {"news": ""},
                 },
             )
-            for row, event in changes
+            for dataset, event in changes
         ]
         counts = await write_unordered(self.rows, writes, session=session)
         if counts.matched == len(changes):
             return [event for _, event in changes]
-        which: Doc = {"_id": {"$in": [row["_id"] for row, _ in changes]}, "teller": marker}
+        which: Doc = {"_id": {"$in": [dataset.pid for dataset, _ in changes]}, "teller": marker}
         valid = {row["_id"] async for row in self.rows.find(which, {"_id": 1}, session=session)}
-        return [event for row, event in changes if row["_id"] in valid]
+        return [event for dataset, event in changes if dataset.pid in valid]
 
     async def count(self) -> int:
         """Returns the number of datasets whose files are known."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from portal_shared.contracts.records import pid_key
 from portal_shared.runtime.mongo import Doc
@@ -16,16 +17,43 @@ def file_id(pid: str, location: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class FileRow:
-    """A row of `files`, as the staging workers need it."""
+class ListedFile:
+    """What a listing or an archive needs of a file of a dataset."""
+
+    location: str
+    known_size: int | None  # None if the list of files does not have it
+    sha256: str  # empty if unknown
+    state: State
+    reason: str | None  # why it is not available, or is retried
+
+    @property
+    def size(self) -> int:
+        """Bytes; 0 if unknown."""
+        return self.known_size or 0
+
+    @property
+    def is_online(self) -> bool:
+        return self.state == "online"
+
+
+LISTED_FIELDS: Doc = dict.fromkeys(("location", "size", "sha256", "state", "reason"), 1)
+
+
+def listed_file(row: Doc) -> ListedFile:
+    """Returns the file of a row with LISTED_FIELDS."""
+    return ListedFile(
+        row["location"], row["size"], row["sha256"] or "", row["state"], row.get("reason")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow(ListedFile):
+    """A row of `files`, as staging and the routes need it."""
 
     id: str
     pid: str
-    location: str
     path: str  # in the archive
-    size: int
-    sha256: str
-    state: State
+    changed_at: datetime  # its content
     attempt: int
     mismatches: int  # times it arrived with a wrong size or checksum
     interruptions: int  # times its transfer was interrupted
@@ -45,9 +73,11 @@ class FileRow:
             pid=row["pid"],
             location=row["location"],
             path=row["path"],
-            size=row["size"] or 0,
+            known_size=row["size"],
             sha256=row["sha256"] or "",
             state=row["state"],
+            reason=row.get("reason"),
+            changed_at=row["changed_at"],
             attempt=row["attempt"],
             mismatches=row["mismatches"],
             interruptions=row["stumbles"],

@@ -26,7 +26,15 @@ from portal_downloader.domain.states import (
     TRANSITIONS,
     State,
 )
-from portal_downloader.store.file_row import FileRow, LocationRange, file_id, selection_filters
+from portal_downloader.store.file_row import (
+    LISTED_FIELDS,
+    FileRow,
+    ListedFile,
+    LocationRange,
+    file_id,
+    listed_file,
+    selection_filters,
+)
 from portal_downloader.store.file_sums import FileSums
 from portal_downloader.store.signals import Signals
 
@@ -68,16 +76,17 @@ class Files:
                 group = {"group": group_of(row["path"], None), "position": 0, "requester": ""}
                 await self.rows.update_one({"_id": row["_id"]}, {"$set": group})
 
-    async def find(self, pid: str, location: str) -> Doc | None:
+    async def find(self, pid: str, location: str) -> FileRow | None:
         with translate_errors():
-            return await self.rows.find_one({"_id": file_id(pid, location)})
+            row = await self.rows.find_one({"_id": file_id(pid, location)})
+        return FileRow.from_row(row) if row else None
 
-    async def find_many(self, pid: str, locations: Sequence[str]) -> list[Doc]:
-        """Returns the rows of those of these locations that the dataset has."""
-        found: list[Doc] = []
+    async def find_many(self, pid: str, locations: Sequence[str]) -> list[FileRow]:
+        """Returns those of the files at these locations that the dataset has."""
+        found: list[FileRow] = []
         for which in selection_filters(pid, locations):
             with translate_errors():
-                found += [row async for row in self.rows.find(which)]
+                found += [FileRow.from_row(row) async for row in self.rows.find(which)]
         return found
 
     async def zarr_folders(self, pid: str) -> list[str]:
@@ -125,21 +134,24 @@ class Files:
                 return FolderSum(row["files"], int(row["bytes"]), row["offline"])
         return FolderSum(0, 0, 0)
 
-    async def page(self, pid: str, after: str, limit: int) -> list[Doc]:
-        """Returns rows in the order of their locations, beginning after this location."""
+    async def page(self, pid: str, after: str, limit: int) -> list[FileRow]:
+        """Returns files in the order of their locations, beginning after this location."""
         with translate_errors():
             rows = self.rows.find({"pid": pid, "location": {"$gt": after}})
-            return [row async for row in rows.sort("location", ASCENDING).limit(limit)]
+            rows = rows.sort("location", ASCENDING).limit(limit)
+            return [FileRow.from_row(row) async for row in rows]
 
-    async def sorted_rows(self, which: Doc, locations: Sequence[str] | None) -> AsyncGenerator[Doc]:
-        """Yields location, size, checksum and state of a selection in the order of locations."""
-        fields = {"location": 1, "size": 1, "sha256": 1, "state": 1}
+    async def in_order(
+        self, which: Doc, locations: Sequence[str] | None
+    ) -> AsyncGenerator[ListedFile]:
+        """Yields the files of a selection in the order of locations."""
         pid = which["pid"]
         portions = [which] if locations is None else selection_filters(pid, sorted(locations))
         for portion in portions:
             with translate_errors():
-                async for row in self.rows.find(portion, fields).sort("location", ASCENDING):
-                    yield row
+                rows = self.rows.find(portion, LISTED_FIELDS).sort("location", ASCENDING)
+                async for row in rows:
+                    yield listed_file(row)
 
     async def any_offline(self, which: Doc, locations: Sequence[str] | None) -> bool:
         """Returns whether a file of the selection is not online.
@@ -309,22 +321,22 @@ class Files:
         with translate_errors():
             await self.rows.update_many({"news": True, "pid": pid}, {"$unset": {"news": ""}})
 
-    async def first_broken(self, pid: str, locations: Sequence[str] | None) -> Doc | None:
+    async def first_broken(self, pid: str, locations: Sequence[str] | None) -> FileRow | None:
         """Returns the first file of a selection that is not retried any more, for its reason."""
         for which in selection_filters(pid, locations):
             broken = {**which, "state": {"$in": list(BROKEN)}}
             with translate_errors():
                 row = await self.rows.find_one(broken, sort=[("location", ASCENDING)])
             if row:
-                return row
+                return FileRow.from_row(row)
         return None
 
-    async def with_errors(self, limit: int) -> list[Doc]:
+    async def with_errors(self, limit: int) -> list[FileRow]:
         """Returns files that are unavailable, or are retried after an error."""
         which: Doc = {"state": {"$ne": "online"}, "reason": {"$type": "string"}}
         with translate_errors():
             rows = self.rows.find(which).sort([("pid", ASCENDING), ("location", ASCENDING)])
-            return [row async for row in rows.limit(limit)]
+            return [FileRow.from_row(row) async for row in rows.limit(limit)]
 
     async def range_page(
         self, pid: str, locations: LocationRange, limit: int

@@ -12,6 +12,7 @@ from typing import Any
 from portal_shared.runtime.mongo import ASCENDING, Doc, UpdateOne, translate_errors
 
 from portal_downloader.domain.file_rows import RESIDENT, TO_COPY
+from portal_downloader.store.file_row import FileRow
 from portal_downloader.store.files import Files
 
 IDS_PER_UPDATE = 100
@@ -27,20 +28,20 @@ class ResidentFiles:
             order = [("online_rule", ASCENDING), ("copy_at", ASCENDING)]
             await self._rows.create_index(order, sparse=True)
 
-    async def to_copy(self, limit: int) -> list[Doc]:
-        """Returns rows of files that are to be copied now."""
+    async def to_copy(self, limit: int) -> list[FileRow]:
+        """Returns files that are to be copied now."""
         which: Doc = {"online_rule": TO_COPY, "copy_at": {"$lte": datetime.now(UTC)}}
         with translate_errors():
-            return [row async for row in self._rows.find(which).limit(limit)]
+            return [FileRow.from_row(row) async for row in self._rows.find(which).limit(limit)]
 
-    async def mark_resident(self, rows: Sequence[Doc]) -> None:
+    async def mark_resident(self, files: Sequence[FileRow]) -> None:
         """Stores that these files are in the cache for ever, unless their lists have changed."""
         writes: list[Any] = [
             UpdateOne(
-                {"_id": row["_id"], "sha256": row["sha256"], "online_rule": TO_COPY},
+                {"_id": file.id, "sha256": file.sha256, "online_rule": TO_COPY},
                 {"$set": {"online_rule": RESIDENT}},
             )
-            for row in rows
+            for file in files
         ]
         with translate_errors():
             await self._rows.bulk_write(writes, ordered=False)

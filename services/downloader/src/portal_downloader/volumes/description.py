@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from portal_shared import ngff, units
-from portal_shared.runtime.mongo import Doc
 
 from portal_downloader.crops.box import AXES, Box, Frame, Shape, Triple
+from portal_downloader.store.file_row import FileRow
 from portal_downloader.volumes.slice_request import InvalidSlice, SliceRequest, Window
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Description:
     units: tuple[str, str, str]  # of z, y, x, as the metadata name them
     levels: tuple[VolumeLevel, ...]  # from the finest to the coarsest
     window: Window | None  # of the metadata
-    offline: tuple[Doc, ...] = ()  # rows of metadata files that are on tape
+    offline: tuple[FileRow, ...] = ()  # metadata files that are on tape
     computed: "list[WindowSource]" = field(default_factory=list[WindowSource])  # at most one
 
     @property

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 from portal_shared.ngff import ARRAY_FILES
 from portal_shared.runtime.errors import NotFound
-from portal_shared.runtime.mongo import Doc
 
 from portal_downloader.crops import volume as volumes
 from portal_downloader.crops.volume import InvalidVolume, Level
 from portal_downloader.http.access import FilesOffline
 from portal_downloader.http.segments import StoredContent
+from portal_downloader.store.dataset_row import DatasetRow
+from portal_downloader.store.file_row import FileRow
 from portal_downloader.volumes import description as descriptions
 from portal_downloader.volumes.bounded_cache import BoundedCache
 from portal_downloader.volumes.description import Description, VolumeLevel
@@ -44,10 +45,10 @@ class Descriptions:
         self._volumes = BoundedCache[DatasetVolumes](4 * MAX_DESCRIPTIONS)
         self._descriptions = BoundedCache[Description](MAX_DESCRIPTIONS)
 
-    async def volumes(self, dataset: Doc) -> DatasetVolumes:
+    async def volumes(self, dataset: DatasetRow) -> DatasetVolumes:
         """Returns the volumes of a dataset, and which reserved names its files use."""
-        pid = dataset["_id"]
-        key = pid, dataset["list_version"]
+        pid = dataset.pid
+        key = pid, dataset.list_version
         found = self._volumes.get(key)
         if found is None:
             own = [name for name in RESERVED if await self._files.files.any_below(pid, name)]
@@ -58,18 +59,18 @@ class Descriptions:
         return found
 
     @staticmethod
-    def version_of(dataset: Doc) -> str:
+    def version_of(dataset: DatasetRow) -> str:
         """Returns the version of the volumes of a dataset and of their pictures."""
-        return f"{dataset['list_version']}.{PICTURE_VERSION}"
+        return f"{dataset.list_version}.{PICTURE_VERSION}"
 
-    async def load(self, dataset: Doc, name: str | None) -> Description:
+    async def load(self, dataset: DatasetRow, name: str | None) -> Description:
         """Returns the description of a volume, by default of the first one.
 
         Raises NotFound, InvalidSlice; FilesOffline if the metadata are on tape.
         """
-        pid = dataset["_id"]
+        pid = dataset.pid
         folder = await self._folder(dataset, name)
-        key = pid, dataset["list_version"], folder
+        key = pid, dataset.list_version, folder
         found = self._descriptions.get(key)
         if found is None:
             try:
@@ -80,10 +81,10 @@ class Descriptions:
                 self._descriptions.put(key, found, 1)
         return found
 
-    async def _folder(self, dataset: Doc, name: str | None) -> str:
+    async def _folder(self, dataset: DatasetRow, name: str | None) -> str:
         found = await self.volumes(dataset)
         if not found.folders:
-            raise NotFound(f"the dataset {dataset['_id']!r} has no OME-Zarr volume")
+            raise NotFound(f"the dataset {dataset.pid!r} has no OME-Zarr volume")
         if name is None:
             return found.folders[0]
         folder = f"{name}/" if name else ""
@@ -93,8 +94,8 @@ class Descriptions:
             raise InvalidSlice(reason, field="volume")
         return folder
 
-    async def _load(self, dataset: Doc, folder: str) -> Description:
-        pid = dataset["_id"]
+    async def _load(self, dataset: DatasetRow, folder: str) -> Description:
+        pid = dataset.pid
         group = await self._files.read_group(pid, folder)
         given = volumes.levels(group.metadata)
         if len(given) > MAX_LEVELS:
@@ -118,14 +119,15 @@ class Descriptions:
 
     async def _levels(
         self, pid: str, group: Group, given: Sequence[Level]
-    ) -> tuple[list[VolumeLevel], list[Doc]]:
+    ) -> tuple[list[VolumeLevel], list[FileRow]]:
         """Returns the levels, and the metadata files that are on tape."""
         names = [f"{group.folder}{level.path}/{name}" for level in given for name in ARRAY_FILES]
-        rows = await self._files.files.find_many(pid, names)
-        readable = [row for row in rows if await self._files.access.is_readable(row)]
-        offline = [row for row in rows if row not in readable]
+        found_files = await self._files.files.find_many(pid, names)
+        files = [await self._files.access.checked(file) for file in found_files]
+        readable = [file for file in files if file.is_online]
+        offline = [file for file in files if not file.is_online]
         contents = {**group.contents, **contents_of(readable, group.folder)}
-        on_tape = {row["location"].rpartition("/")[0] for row in offline}
+        on_tape = {file.location.rpartition("/")[0] for file in offline}
         found = [
             await asyncio.to_thread(
                 self._open, number, level, group, contents, f"{group.folder}{level.path}" in on_tape

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from portal_shared.runtime.mongo import Doc
-
 from portal_downloader.http.access import FilesOffline
 from portal_downloader.volumes.description import (
     Description,
@@ -96,11 +94,6 @@ def _level(description: Description, number: int) -> VolumeLevel:
     if level.problem:
         raise InvalidSlice(f"cannot be read: {level.problem}", field="level")
     if level.voxels is None:
-        rows = [row for row in description.offline if _is_below(row, level.folder)]
-        raise FilesOffline(rows, len(rows))
+        files = [file for file in description.offline if file.location.startswith(level.folder)]
+        raise FilesOffline(files, len(files))
     return level
-
-
-def _is_below(row: Doc, folder: str) -> bool:
-    location: str = row["location"]
-    return location.startswith(folder)

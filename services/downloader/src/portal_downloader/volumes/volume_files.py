@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from portal_shared.ngff import ARRAY_FILES, GROUP_FILES
-from portal_shared.runtime.mongo import Doc
 
 from portal_downloader.crops.volume import InvalidVolume, Level, is_container
 from portal_downloader.http.access import FileAccess, FilesOffline
 from portal_downloader.http.segments import StoredContent
+from portal_downloader.store.file_row import FileRow
 from portal_downloader.store.files import Files
 
 if TYPE_CHECKING:
@@ -66,13 +66,14 @@ class VolumeFiles:
         names = [f"{folder}{level.path}/{name}" for name in ARRAY_FILES]
         return contents_of(await self.online_rows(pid, names), folder)
 
-    async def online_rows(self, pid: str, locations: Sequence[str]) -> list[Doc]:
+    async def online_rows(self, pid: str, locations: Sequence[str]) -> list[FileRow]:
         """Returns those of these files that exist. Raises FilesOffline if one is offline."""
-        rows = await self.files.find_many(pid, locations)
-        offline = [row for row in rows if not await self.access.is_readable(row)]
+        found = await self.files.find_many(pid, locations)
+        files = [await self.access.checked(file) for file in found]
+        offline = [file for file in files if not file.is_online]
         if offline:
-            raise FilesOffline(offline, len(rows))
-        return rows
+            raise FilesOffline(offline, len(files))
+        return files
 
     def open_voxels(self, contents: dict[str, StoredContent], level: Level) -> "Voxels":
         """Opens a level with these files. Blocking. Raises InvalidVolume."""
@@ -102,9 +103,8 @@ class VolumeFiles:
         return cast("dict[str, Any]", found)
 
 
-def contents_of(rows: Sequence[Doc], folder: str) -> dict[str, StoredContent]:
+def contents_of(files: Sequence[FileRow], folder: str) -> dict[str, StoredContent]:
     """Returns what these rows of files contain, by name in the volume."""
     return {
-        row["location"].removeprefix(folder): StoredContent(row["sha256"], row["size"])
-        for row in rows
+        file.location.removeprefix(folder): StoredContent(file.sha256, file.size) for file in files
     }
