@@ -2,12 +2,11 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
-import hypothesis
 import pytest
 from portal_shared.runtime.settings import Settings
 
+from tests.drivers.plugins.examples import use_patient_examples
 from tests.drivers.servers import (
     RabbitNode,
     isolated_settings,
@@ -16,25 +15,17 @@ from tests.drivers.servers import (
     virtual_host,
 )
 from tests.drivers.services import operators
-from tests.drivers.site.shared_instance import SHARED, leave
+from tests.drivers.site.shared_instance import leave_run
 
 # Set before numpy is imported: with threads, products of small matrices wait for busy processors.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# How fast examples are made and judged says nothing on a machine that runs other tests meanwhile.
-hypothesis.settings.register_profile(
-    "portal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("portal")
+use_patient_examples()
 operators.give_token()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Stops the instance that the workers of a run share when the last of them ends."""
-    workers = os.environ.get("PYTEST_XDIST_WORKER_COUNT")
-    own = session.config.getoption("basetemp")
-    if workers and own:
-        leave(Path(own).parent / SHARED, int(workers))
+    leave_run(session.config.getoption("basetemp"))
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +48,7 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def settings(amqp_url: str, mongo_server: str) -> Settings:
-    """Settings of a service under test: its own virtual host, its own databases, quick retries."""
+    """Settings of a service: its own virtual host, its own databases, quick retries."""
     return isolated_settings(amqp_url, mongo_server)
 
 

@@ -20,10 +20,10 @@ from portal_downloader.store.batches import Batches
 from portal_downloader.store.contents import Contents
 from portal_downloader.store.damages import Damages
 from portal_downloader.store.datasets import Datasets
-from portal_downloader.store.file_row import file_id
 from portal_downloader.store.files import Files
 from portal_downloader.store.requests import Requests
 from portal_downloader.store.resident_files import ResidentFiles
+from portal_downloader.store.rows.file import file_id
 from portal_downloader.store.signals import Signals
 from portal_downloader.store.stores import Stores
 from portal_shared.contracts.events import FILES_PER_PART, DownloadRequested

@@ -23,6 +23,7 @@ PRIVATE = {  # one of them in a name means nothing to somebody who has not writt
 }  # fmt: skip
 WORD = re.compile(rf"\b({'|'.join(sorted(PRIVATE))}|lets? go)\b", re.IGNORECASE)
 MAX_MODULES, MAX_LINES, MAX_FUNCTION_LINES, MAX_WORDS_PER_THOUSAND = 14, 400, 60, 1.0
+MAX_CONFTEST_LINES = 60
 
 
 SOURCES = [
@@ -104,6 +105,13 @@ def test_files_and_functions_are_short() -> None:
                 if lines > MAX_FUNCTION_LINES:
                     wrong.append(f"{_at(path, node.lineno)} {node.name} has {lines} lines")
     assert not wrong, f"split these where it reads better: {wrong}"
+
+
+def test_fixtures_of_a_folder_fit_on_a_screen() -> None:
+    lines = {p: p.read_text("utf-8").count("\n") for p in SOURCES if p.name == "conftest.py"}
+    wrong = [f"{_at(path)} {n}" for path, n in lines.items() if n > MAX_CONFTEST_LINES]
+    assert lines
+    assert not wrong, f"move what starts and loads things to tests/drivers: {wrong}"
 
 
 @pytest.mark.parametrize("shipped", [True, False], ids=["shipped", "tests"])

@@ -21,10 +21,10 @@ from portal_downloader.store.batches import Batches
 from portal_downloader.store.contents import Contents
 from portal_downloader.store.damages import Damages
 from portal_downloader.store.datasets import Datasets
-from portal_downloader.store.file_row import file_id
 from portal_downloader.store.files import Files
 from portal_downloader.store.requests import Requests
 from portal_downloader.store.resident_files import ResidentFiles
+from portal_downloader.store.rows.file import file_id
 from portal_downloader.store.signals import Signals
 from portal_downloader.store.stores import Stores
 from portal_shared.contracts.events import DownloadRequested
@@ -127,7 +127,7 @@ class DownloaderStore:
     async def state(self, location: str, pid: str = "p") -> str:
         row = await self.stores.files.find(pid, location)
         assert row is not None
-        return str(row["state"])
+        return str(row.state)
 
 
 @asynccontextmanager

@@ -2,7 +2,8 @@
 with the last worker of the run, whether that one used it or not."""
 
 import json
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,13 +39,20 @@ def leave(folder: Path, workers: int) -> None:
             Portal(folder / "data", "").run("down")
 
 
+def leave_run(worker_folder: str | None) -> None:
+    """Notes that this worker of pytest-xdist has ended; without workers there is nothing to end."""
+    workers = os.environ.get("PYTEST_XDIST_WORKER_COUNT")
+    if workers and worker_folder:
+        leave(Path(worker_folder).parent / SHARED, int(workers))
+
+
 @contextmanager
-def _state(folder: Path) -> Iterator[dict[str, Any]]:
+def _state(folder: Path) -> Generator[dict[str, Any]]:
     """Yields what the workers know of the instance, and stores what the caller changes."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "state.json"
     with FileLock(folder / "lock", timeout=LOCK_SECONDS):
-        state = json.loads(file.read_text("utf-8")) if file.exists() else {}
+        state: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
         try:
             yield state
         finally:

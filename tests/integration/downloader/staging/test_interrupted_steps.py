@@ -19,7 +19,7 @@ from portal_downloader.staging.pins import PinReleaser, PinRenewer
 from portal_downloader.staging.poller import Poller
 from portal_downloader.staging.progress import REPUBLISH_SECONDS
 from portal_downloader.staging.queue import FILES_PER_PORTION
-from portal_downloader.store.file_row import FileRow
+from portal_downloader.store.rows.file import FileRow
 from portal_downloader.store.signals import Signal
 from portal_shared.contracts.events import DatasetFilesListed, DownloadFailed
 from portal_shared.contracts.records import File

@@ -18,11 +18,11 @@ from portal_downloader.settings import DownloaderSettings
 from portal_downloader.staging import fetcher, submitter
 from portal_downloader.staging.fetcher import FileLeases
 from portal_downloader.store.contents import Contents
-from portal_downloader.store.file_row import file_id
 from portal_downloader.store.files import Files
 from portal_downloader.store.queue import QueuedFiles
 from portal_downloader.store.request_names import RequestNames
 from portal_downloader.store.requests import Requests
+from portal_downloader.store.rows.file import file_id
 from portal_downloader.store.signals import Signals
 from portal_shared.runtime import mongo
 from portal_shared.runtime.mongo import Client, Database, Doc

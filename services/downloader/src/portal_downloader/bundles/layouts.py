@@ -15,8 +15,8 @@ from portal_downloader.cache.disk import Cache
 from portal_downloader.http.access import FilesOffline
 from portal_downloader.http.segments import Segments
 from portal_downloader.store.contents import Contents
-from portal_downloader.store.dataset_row import DatasetRow
-from portal_downloader.store.file_row import ListedFile
+from portal_downloader.store.rows.dataset import DatasetRow
+from portal_downloader.store.rows.file import ListedFile
 
 Kind = Literal["zip", "tar"]
 MAX_CACHED_ENTRIES = 300_000  # of all layouts together

@@ -10,9 +10,9 @@ from portal_shared.runtime.mongo import Doc
 from starlette.datastructures import QueryParams
 
 from portal_downloader.bundles.bagit import Member
-from portal_downloader.store.file_row import ListedFile
 from portal_downloader.store.files import Files
 from portal_downloader.store.requests import Requests
+from portal_downloader.store.rows.file import ListedFile
 
 MAX_FILES_IN_URL = 1000  # in an address
 PARAMETERS = frozenset({"format", "file", "request", "after", "limit"})

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from portal_shared.runtime.logs import logger
 
 from portal_downloader.cache.disk import Cache
-from portal_downloader.store.file_row import FileRow
+from portal_downloader.store.rows.file import FileRow
 from portal_downloader.store.stores import Stores
 
 log = logger(__name__)

@@ -14,8 +14,8 @@ from portal_downloader.cache.disk import Cache
 from portal_downloader.cache.eviction import CacheSpace
 from portal_downloader.domain.states import file_availability
 from portal_downloader.http.segments import StoredContent
-from portal_downloader.store.dataset_row import DatasetRow
-from portal_downloader.store.file_row import FileRow, ListedFile
+from portal_downloader.store.rows.dataset import DatasetRow
+from portal_downloader.store.rows.file import FileRow, ListedFile
 from portal_downloader.store.stores import Stores
 
 TOUCH_INTERVAL_SECONDS = 60.0  # between recorded uses of the same content

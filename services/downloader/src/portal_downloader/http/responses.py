@@ -14,7 +14,7 @@ from portal_downloader.http.access import FileAccess
 from portal_downloader.http.problems import CORS, problem
 from portal_downloader.http.segments import Segments, StoredContent
 from portal_downloader.http.streaming import SegmentsResponse
-from portal_downloader.store.file_row import FileRow
+from portal_downloader.store.rows.file import FileRow
 
 ACCEL_HEADER = "x-accel-mapping"  # from a proxy that can send the objects of the cache itself
 # the proxy would compare its own tag

@@ -19,7 +19,7 @@ from portal_downloader.http import responses
 from portal_downloader.http.access import FileAccess, FilesOffline
 from portal_downloader.http.problems import CORS, problem
 from portal_downloader.http.responses import FileView
-from portal_downloader.store.dataset_row import DatasetRow
+from portal_downloader.store.rows.dataset import DatasetRow
 
 RETRY_SECONDS = 30
 LINES_PER_CHUNK = 1000

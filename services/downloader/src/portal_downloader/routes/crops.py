@@ -29,7 +29,7 @@ from portal_downloader.http import conditional, responses
 from portal_downloader.http.access import FilesOffline
 from portal_downloader.http.segments import StoredContent
 from portal_downloader.routes.offline_files import offline_response
-from portal_downloader.store.dataset_row import DatasetRow
+from portal_downloader.store.rows.dataset import DatasetRow
 from portal_downloader.volumes.volume_files import VolumeFiles, contents_of
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from portal_downloader.routes import folders
 from portal_downloader.routes.bundles import BundleResponder
 from portal_downloader.routes.crops import CROP_NAME, CropResponder
 from portal_downloader.routes.volumes import VOLUME_NAMES, VolumeResponder
-from portal_downloader.store.file_row import FileRow
 from portal_downloader.store.requests import Requests
+from portal_downloader.store.rows.file import FileRow
 
 router = APIRouter()
 

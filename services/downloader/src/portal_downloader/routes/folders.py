@@ -17,9 +17,9 @@ from portal_downloader.domain.file_rows import etag_of
 from portal_downloader.domain.states import recall_outcome
 from portal_downloader.http.problems import CORS
 from portal_downloader.routes.bundles import FORMATS, BundleResponder
-from portal_downloader.store.dataset_row import DatasetRow
-from portal_downloader.store.file_row import FileRow
 from portal_downloader.store.files import Files
+from portal_downloader.store.rows.dataset import DatasetRow
+from portal_downloader.store.rows.file import FileRow
 
 MAX_ENTRIES_PER_PAGE = 1000
 

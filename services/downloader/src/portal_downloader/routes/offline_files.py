@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 from portal_downloader.domain.states import file_availability
 from portal_downloader.http.access import FileAccess
 from portal_downloader.http.problems import problem
-from portal_downloader.store.file_row import ListedFile
+from portal_downloader.store.rows.file import ListedFile
 
 RETRY_SECONDS = 30
 MAX_LISTED = 1000  # files in the request; for more, the whole dataset is requested

@@ -19,9 +19,9 @@ from portal_downloader.http.problems import CORS, problem
 from portal_downloader.routes.offline_files import offline_response
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.store.damages import Damages
-from portal_downloader.store.dataset_row import DatasetRow
-from portal_downloader.store.file_row import FileRow
 from portal_downloader.store.files import Files, FolderSum
+from portal_downloader.store.rows.dataset import DatasetRow
+from portal_downloader.store.rows.file import FileRow
 from portal_downloader.volumes import slice_request
 from portal_downloader.volumes.bounded_cache import BoundedCache
 from portal_downloader.volumes.description import Description, WindowSource

@@ -6,7 +6,7 @@ from portal_shared.runtime.logs import logger
 
 from portal_downloader.domain.states import PENDING
 from portal_downloader.metrics import DOWNLOADS
-from portal_downloader.store.file_row import FileRow
+from portal_downloader.store.rows.file import FileRow
 from portal_downloader.store.stores import Stores
 
 log = logger(__name__)

@@ -24,8 +24,8 @@ from portal_downloader.domain.estimates import Throughput
 from portal_downloader.domain.states import RetryPolicy, State, decide_retry
 from portal_downloader.metrics import COPY_SECONDS, RECALLED_BYTES, RECALLS
 from portal_downloader.settings import DownloaderSettings
-from portal_downloader.store.file_row import FileRow
 from portal_downloader.store.files import Files
+from portal_downloader.store.rows.file import FileRow
 from portal_downloader.store.stores import Stores
 
 log = logger(__name__)

@@ -29,7 +29,7 @@ from portal_downloader.domain import file_rows
 from portal_downloader.domain.online_rule import NO_ONLINE_FILES, LevelSums, OnlineFiles
 from portal_downloader.domain.states import IN_FLIGHT
 from portal_downloader.store.datasets import FileList
-from portal_downloader.store.file_row import FileRow, file_id
+from portal_downloader.store.rows.file import FileRow, file_id
 from portal_downloader.store.signals import Signal
 from portal_downloader.store.stores import Stores
 

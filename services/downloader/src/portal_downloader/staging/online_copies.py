@@ -19,7 +19,7 @@ from portal_downloader.domain.states import BROKEN, REQUESTABLE
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.staging.queue import Enqueuer
 from portal_downloader.store.contents import Content
-from portal_downloader.store.file_row import FileRow
+from portal_downloader.store.rows.file import FileRow
 from portal_downloader.store.stores import Stores
 
 log = logger(__name__)

@@ -20,8 +20,8 @@ from portal_downloader.domain import file_rows
 from portal_downloader.domain.states import BROKEN, PENDING, REQUESTABLE
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.staging.queue import FROM_START, Enqueuer
-from portal_downloader.store.dataset_row import DatasetRow
-from portal_downloader.store.request_row import RequestRow
+from portal_downloader.store.rows.dataset import DatasetRow
+from portal_downloader.store.rows.request import RequestRow
 from portal_downloader.store.stores import Stores
 
 log = logger(__name__)

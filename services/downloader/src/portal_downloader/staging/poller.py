@@ -15,7 +15,7 @@ from portal_downloader.archives.wlcg_answers import ON_DISK, FileProgress, Local
 from portal_downloader.domain.states import AT_ARCHIVE, PENDING, RetryPolicy, decide_retry
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.store.batches import Batch
-from portal_downloader.store.file_row import FileRow
+from portal_downloader.store.rows.file import FileRow
 from portal_downloader.store.stores import Stores
 
 log = logger(__name__)

@@ -20,8 +20,8 @@ from portal_shared.runtime.mongo import Client, Session, transaction
 from portal_downloader.domain.estimates import Throughput
 from portal_downloader.domain.states import Tally, availability_detail, dataset_availability
 from portal_downloader.staging.request_events import RequestEvents
-from portal_downloader.store.dataset_row import DatasetRow
-from portal_downloader.store.request_row import RequestRow
+from portal_downloader.store.rows.dataset import DatasetRow
+from portal_downloader.store.rows.request import RequestRow
 from portal_downloader.store.stores import Stores
 
 log = logger(__name__)

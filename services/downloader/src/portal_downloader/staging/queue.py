@@ -16,9 +16,9 @@ from portal_downloader.cache.disk import Cache
 from portal_downloader.domain import file_rows
 from portal_downloader.domain.states import REQUESTABLE
 from portal_downloader.settings import DownloaderSettings
-from portal_downloader.store.file_row import FileRow, LocationRange
 from portal_downloader.store.queue import QueuedFiles
-from portal_downloader.store.request_row import RequestRow
+from portal_downloader.store.rows.file import FileRow, LocationRange
+from portal_downloader.store.rows.request import RequestRow
 from portal_downloader.store.stores import Stores
 
 log = logger(__name__)

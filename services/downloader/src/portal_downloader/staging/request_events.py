@@ -18,7 +18,7 @@ from portal_shared.runtime.telemetry.origin import resume
 from portal_downloader.domain.estimates import Extent, Throughput, seconds_left
 from portal_downloader.domain.states import BROKEN, Tally, request_state
 from portal_downloader.metrics import DOWNLOADS, ESTIMATE_RATIO
-from portal_downloader.store.request_row import RequestRow
+from portal_downloader.store.rows.request import RequestRow
 from portal_downloader.store.stores import Stores
 
 # these alone do not cause an event

@@ -15,8 +15,8 @@ from portal_downloader.domain.batch_policy import BatchPolicy
 from portal_downloader.domain.fair_share import FairShare
 from portal_downloader.domain.states import AT_ARCHIVE, PENDING
 from portal_downloader.settings import DownloaderSettings
-from portal_downloader.store.file_row import FileRow
 from portal_downloader.store.queue import QueuedFiles
+from portal_downloader.store.rows.file import FileRow
 from portal_downloader.store.stores import Stores
 
 log = logger(__name__)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from portal_shared.runtime.mongo import ASCENDING, Database, Doc, ReturnDocument, translate_errors
 
-from portal_downloader.store.file_row import FileRow
+from portal_downloader.store.rows.file import FileRow
 from portal_downloader.store.signals import Signals
 
 PINS_PER_RELEASE = 500  # in one call of the archive

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from portal_shared.runtime.mongo import ASCENDING, Database, Doc, translate_errors
 
-from portal_downloader.store.file_row import file_id
+from portal_downloader.store.rows.file import file_id
 
 MAX_REASON_CHARS = 300
 

@@ -26,7 +26,7 @@ from portal_shared.runtime.mongo import (
     write_unordered,
 )
 
-from portal_downloader.store.dataset_row import DatasetRow
+from portal_downloader.store.rows.dataset import DatasetRow
 from portal_downloader.store.signals import Signals
 
 MAX_BOUNDARIES = 2000  # stored for one dataset

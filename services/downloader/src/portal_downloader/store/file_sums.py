@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from portal_shared.runtime.mongo import Collection, Doc, translate_errors
 
 from portal_downloader.domain.states import State, Tally
-from portal_downloader.store.file_row import selection_filters
+from portal_downloader.store.rows.file import selection_filters
 
 _SUMS: Doc = {"files": {"$sum": 1}, "bytes": {"$sum": "$size"}}
 

@@ -26,7 +26,8 @@ from portal_downloader.domain.states import (
     TRANSITIONS,
     State,
 )
-from portal_downloader.store.file_row import (
+from portal_downloader.store.file_sums import FileSums
+from portal_downloader.store.rows.file import (
     LISTED_FIELDS,
     FileRow,
     ListedFile,
@@ -35,7 +36,6 @@ from portal_downloader.store.file_row import (
     listed_file,
     selection_filters,
 )
-from portal_downloader.store.file_sums import FileSums
 from portal_downloader.store.signals import Signals
 
 IDS_PER_MOVE = 100

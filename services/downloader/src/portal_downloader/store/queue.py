@@ -10,8 +10,8 @@ from portal_shared.runtime.mongo import ASCENDING, Doc, UpdateOne, translate_err
 from portal_downloader.domain.batch_policy import TapeLocation, group_of
 from portal_downloader.domain.fair_share import InFlight, WaitingGroup
 from portal_downloader.domain.states import IN_FLIGHT
-from portal_downloader.store.file_row import FileRow
 from portal_downloader.store.files import Files
+from portal_downloader.store.rows.file import FileRow
 
 
 @dataclass(frozen=True)

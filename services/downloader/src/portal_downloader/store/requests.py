@@ -22,7 +22,7 @@ from portal_shared.runtime.telemetry.origin import current_origin
 
 from portal_downloader.domain.estimates import Extent
 from portal_downloader.store.request_names import RequestNames
-from portal_downloader.store.request_row import RequestRow
+from portal_downloader.store.rows.request import RequestRow
 from portal_downloader.store.signals import Signals
 
 RETENTION = timedelta(days=30)

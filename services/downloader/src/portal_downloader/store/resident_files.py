@@ -12,8 +12,8 @@ from typing import Any
 from portal_shared.runtime.mongo import ASCENDING, Doc, UpdateOne, translate_errors
 
 from portal_downloader.domain.file_rows import RESIDENT, TO_COPY
-from portal_downloader.store.file_row import FileRow
 from portal_downloader.store.files import Files
+from portal_downloader.store.rows.file import FileRow
 
 IDS_PER_UPDATE = 100
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from portal_shared import ngff, units
 
 from portal_downloader.crops.box import AXES, Box, Frame, Shape, Triple
-from portal_downloader.store.file_row import FileRow
+from portal_downloader.store.rows.file import FileRow
 from portal_downloader.volumes.slice_request import InvalidSlice, SliceRequest, Window
 
 if TYPE_CHECKING:

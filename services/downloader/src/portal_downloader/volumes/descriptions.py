@@ -15,8 +15,8 @@ from portal_downloader.crops import volume as volumes
 from portal_downloader.crops.volume import InvalidVolume, Level
 from portal_downloader.http.access import FilesOffline
 from portal_downloader.http.segments import StoredContent
-from portal_downloader.store.dataset_row import DatasetRow
-from portal_downloader.store.file_row import FileRow
+from portal_downloader.store.rows.dataset import DatasetRow
+from portal_downloader.store.rows.file import FileRow
 from portal_downloader.volumes import description as descriptions
 from portal_downloader.volumes.bounded_cache import BoundedCache
 from portal_downloader.volumes.description import Description, VolumeLevel

@@ -14,8 +14,8 @@ from portal_shared.ngff import ARRAY_FILES, GROUP_FILES
 from portal_downloader.crops.volume import InvalidVolume, Level, is_container
 from portal_downloader.http.access import FileAccess, FilesOffline
 from portal_downloader.http.segments import StoredContent
-from portal_downloader.store.file_row import FileRow
 from portal_downloader.store.files import Files
+from portal_downloader.store.rows.file import FileRow
 
 if TYPE_CHECKING:
     from portal_downloader.crops.voxels import Voxels

@@ -1,0 +1,1 @@
+"""Rows of the collections as values."""
