@@ -6,8 +6,8 @@ type Schemas = components["schemas"];
 export type Citation = Schemas["Citation"];
 
 /** Returns the citations that the gateway gives; none if it does not answer. */
-export async function loadCitations(fetcher: typeof fetch, pid: string): Promise<Citation[]> {
+export async function loadCitations(pid: string): Promise<Citation[]> {
   const path = `/api/records/${encodeURIComponent(pid)}/citations`;
-  const found = await orNothing(() => read<Schemas["CitationList"]>(fetcher, path));
+  const found = await orNothing(() => read<Schemas["CitationList"]>(path));
   return found?.citations ?? [];
 }

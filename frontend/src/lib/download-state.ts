@@ -1,6 +1,6 @@
 /** The state of a download request, as the gateway reports it and its events repeat it. Pure. */
 import { formatBytes, formatDuration, formatNumberOf } from "#lib/formats.ts";
-import { words } from "#lib/words/en.ts";
+import { taskWords } from "#lib/words/en-tasks.ts";
 
 export interface DownloadState {
   pid: string;
@@ -42,7 +42,7 @@ export function readDownload(answer: Record<string, unknown>): DownloadState {
 
 /** Returns what matters most, in a few words: "18 minutes left", "Ready". */
 export function headline(state: DownloadState): string {
-  const known = words.download.states as Record<string, string>;
+  const known = taskWords.download.states as Record<string, string>;
   if (state.done) return known[state.state] ?? state.state;
   if (state.secondsLeft !== null) {
     const left = formatDuration(state.secondsLeft).replace(/^about /, "");

@@ -2,20 +2,13 @@
 import { error } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
+import { get, type HttpAnswer } from "#lib/http.ts";
 
 type Schemas = components["schemas"];
 export type Profile = Schemas["ProfileView"];
 
 const BASE = process.env["PORTAL_GATEWAY_URL"] ?? "http://127.0.0.1:8000";
 const DEADLINE_MS = Number(process.env["PORTAL_GATEWAY_DEADLINE_MS"]) || 15_000;
-
-type Fetch = typeof fetch;
-
-export interface Answer<T> {
-  status: number;
-  body: T;
-  headers: Headers;
-}
 
 /** A problem of RFC 9457, as the gateway sends it. */
 export interface Problem {
@@ -41,34 +34,31 @@ export class GatewayError extends Error {
  * Returns the JSON of GET `path`. Throws GatewayError for a problem, with status 503 if the gateway
  * cannot be reached or does not answer in time.
  */
-export async function read<T>(fetcher: Fetch, path: string, headers?: HeadersInit): Promise<T> {
-  return (await (await send(fetcher, path, headers)).json()) as T;
+export async function read<T>(path: string): Promise<T> {
+  return JSON.parse((await send(path, "application/json")).text) as T;
 }
 
 /** Returns the text of GET `path`. Throws like `read`. */
-export async function readText(fetcher: Fetch, path: string): Promise<string> {
-  return (await send(fetcher, path, { accept: "*/*" })).text();
+export async function readText(path: string): Promise<string> {
+  return (await send(path, "*/*")).text;
 }
 
-async function send(fetcher: Fetch, path: string, headers?: HeadersInit): Promise<Response> {
-  let answer: Response;
+async function send(path: string, accept: string): Promise<HttpAnswer> {
+  let answer: HttpAnswer;
   try {
-    answer = await fetcher(BASE + path, {
-      headers: { accept: "application/json", ...headers },
-      signal: AbortSignal.timeout(DEADLINE_MS),
-    });
+    answer = await get(BASE + path, { accept }, DEADLINE_MS);
   } catch {
     throw new GatewayError(503, { detail: "The gateway cannot be reached." });
   }
-  if (!answer.ok) throw await readProblem(answer);
+  if (answer.status < 200 || answer.status >= 300) throw readProblem(answer);
   return answer;
 }
 
-async function readProblem(answer: Response): Promise<GatewayError> {
-  const wait = Number(answer.headers.get("retry-after"));
+function readProblem(answer: HttpAnswer): GatewayError {
+  const wait = Number(answer.headers["retry-after"]);
   let problem: Problem = {};
   try {
-    problem = (await answer.json()) as Problem;
+    problem = JSON.parse(answer.text) as Problem;
   } catch {
     // An answer without a problem document, of a proxy for example.
   }

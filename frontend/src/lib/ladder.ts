@@ -10,11 +10,8 @@ type Schemas = components["schemas"];
 type Card = Schemas["Card"];
 
 /** Returns the ladder of the kidney with the most zooms; null if no zoom of it has a place. */
-export async function loadLadder(fetcher: typeof fetch): Promise<Ladder | null> {
-  const found = await read<Schemas["SearchPage"]>(
-    fetcher,
-    "/api/search?type=overview&q=kidney&per_page=50",
-  );
+export async function loadLadder(): Promise<Ladder | null> {
+  const found = await read<Schemas["SearchPage"]>("/api/search?type=overview&q=kidney&per_page=50");
   const best = found.rows.reduce<Card | null>(
     (most, row) => ((row.zooms ?? 0) > (most?.zooms ?? 0) ? row : most),
     null,
@@ -22,10 +19,10 @@ export async function loadLadder(fetcher: typeof fetch): Promise<Ladder | null> 
   if (!best) return null;
   const path = `/api/records/${encodeURIComponent(best.pid)}`;
   const [record, overlay] = await Promise.all([
-    read<Schemas["RecordView"]>(fetcher, path),
-    orNothing(() => read<Schemas["Overlay"]>(fetcher, `${path}/overlay`)),
+    read<Schemas["RecordView"]>(path),
+    orNothing(() => read<Schemas["Overlay"]>(`${path}/overlay`)),
   ]);
-  const place = overlay ? await loadPlace(fetcher, record, overlay) : null;
+  const place = overlay ? await loadPlace(record, overlay) : null;
   if (!place) return null;
   const cards = new Map(record.relations.zooms.map((card) => [card.pid, card]));
   const zooms = place.boxes.flatMap((box) => {

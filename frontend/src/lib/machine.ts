@@ -23,7 +23,7 @@ export async function answerMachine(request: Request, url: URL): Promise<Respons
   const path = `/api/records/${encodeURIComponent(decodeURIComponent(found[1]))}`;
   let record: Schemas["RecordView"];
   try {
-    record = await read<Schemas["RecordView"]>(fetch, path);
+    record = await read<Schemas["RecordView"]>(path);
   } catch (problem) {
     if (problem instanceof GatewayError) return null; // the page says what is wrong
     throw problem;

@@ -10,9 +10,9 @@ export interface OrganPicture {
 }
 
 /** Returns pictures by organ. Throws GatewayError. */
-export async function loadPictures(fetcher: typeof fetch): Promise<Map<string, OrganPicture>> {
+export async function loadPictures(): Promise<Map<string, OrganPicture>> {
   const path = "/api/search?type=overview&sort=-date&per_page=100";
-  const found = await read<components["schemas"]["SearchPage"]>(fetcher, path);
+  const found = await read<components["schemas"]["SearchPage"]>(path);
   const pictures = new Map<string, OrganPicture>();
   for (const row of found.rows) {
     if (!row.organ || pictures.has(row.organ)) continue;

@@ -22,7 +22,6 @@ export interface Place {
  * zooms. Null if no place is known, or the overview cannot be shown.
  */
 export async function loadPlace(
-  fetcher: typeof fetch,
   record: Schemas["RecordView"],
   overlay: Schemas["Overlay"],
 ): Promise<Place | null> {
@@ -33,10 +32,10 @@ export async function loadPlace(
   const overview = own ? record.relations.overview : record.card;
   if (!overview) return null;
   const [volume, all] = await Promise.all([
-    orNothing(() => read<Schemas["Volume"]>(fetcher, `/data/${encodeURIComponent(target)}/volume`)),
+    orNothing(() => read<Schemas["Volume"]>(`/data/${encodeURIComponent(target)}/volume`)),
     own
       ? orNothing(() =>
-          read<Schemas["Overlay"]>(fetcher, `/api/records/${encodeURIComponent(target)}/overlay`),
+          read<Schemas["Overlay"]>(`/api/records/${encodeURIComponent(target)}/overlay`),
         )
       : overlay,
   ]);

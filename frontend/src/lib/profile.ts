@@ -14,7 +14,7 @@ let pending: Promise<Profile> | undefined;
  */
 export async function loadProfile(): Promise<Profile> {
   if (cached && cached.until > Date.now()) return cached.profile;
-  pending ??= read<Profile>(fetch, "/api/profile").finally(() => (pending = undefined));
+  pending ??= read<Profile>("/api/profile").finally(() => (pending = undefined));
   try {
     const profile = await pending;
     cached = { profile, until: Date.now() + FRESH_MS };

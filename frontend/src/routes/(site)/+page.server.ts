@@ -8,13 +8,13 @@ import type { PageServerLoad } from "./$types";
 
 type Schemas = components["schemas"];
 
-export const load: PageServerLoad = async ({ fetch, locals }) => {
+export const load: PageServerLoad = async ({ locals }) => {
   const { profile } = locals;
   const [totals, organs, pictures, ladder] = await Promise.all([
-    orErrorPage(() => read<Schemas["Totals"]>(fetch, "/api/totals")),
-    orNothing(() => read<Schemas["OrganList"]>(fetch, "/api/organs")),
-    orNothing(() => loadPictures(fetch)),
-    orNothing(() => loadLadder(fetch)),
+    orErrorPage(() => read<Schemas["Totals"]>("/api/totals")),
+    orNothing(() => read<Schemas["OrganList"]>("/api/organs")),
+    orNothing(() => loadPictures()),
+    orNothing(() => loadLadder()),
   ]);
   const widths = new Map(profile.organs.map((organ) => [organ.value, organ.width_mm]));
   return {

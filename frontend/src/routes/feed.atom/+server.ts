@@ -3,10 +3,8 @@ import { orErrorPage, readText } from "#lib/gateway.ts";
 
 import type { RequestHandler } from "./$types";
 
-export const GET: RequestHandler = async ({ fetch }) => {
-  const feed = await orErrorPage(() =>
-    readText(fetch, "/api/search/export?sort=-date&format=atom"),
-  );
+export const GET: RequestHandler = async () => {
+  const feed = await orErrorPage(() => readText("/api/search/export?sort=-date&format=atom"));
   return new Response(feed, {
     headers: {
       "content-type": "application/atom+xml; charset=utf-8",

@@ -10,12 +10,12 @@ const OWN = ["/", "/search", "/organs", "/donors", "/about"];
 const escape = (text: string): string =>
   text.replace(/[<>&'"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
-export const GET: RequestHandler = async ({ url, fetch }) => {
+export const GET: RequestHandler = async ({ url }) => {
   const entries = OWN.map((page) => `<url><loc>${escape(url.origin + page)}</loc></url>`);
   let after: string | null = "";
   while (after !== null && entries.length < MAX_PAGES) {
     const path: string = after ? `/api/sitemap?after=${encodeURIComponent(after)}` : "/api/sitemap";
-    const part = await orErrorPage(() => read<components["schemas"]["Sitemap"]>(fetch, path));
+    const part = await orErrorPage(() => read<components["schemas"]["Sitemap"]>(path));
     for (const entry of part.entries) {
       const changed = entry.changed
         ? `<lastmod>${escape(entry.changed.slice(0, 10))}</lastmod>`

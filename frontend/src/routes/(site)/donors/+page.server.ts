@@ -3,9 +3,7 @@ import { orErrorPage, read } from "#lib/gateway.ts";
 
 import type { PageServerLoad } from "./$types";
 
-export const load: PageServerLoad = async ({ fetch }) => {
-  const list = await orErrorPage(() =>
-    read<components["schemas"]["DonorList"]>(fetch, "/api/donors"),
-  );
+export const load: PageServerLoad = async () => {
+  const list = await orErrorPage(() => read<components["schemas"]["DonorList"]>("/api/donors"));
   return { donors: list.donors };
 };

@@ -7,10 +7,10 @@ import type { PageServerLoad } from "./$types";
 
 type Schemas = components["schemas"];
 
-export const load: PageServerLoad = async ({ fetch }) => {
+export const load: PageServerLoad = async () => {
   const [list, overviews] = await Promise.all([
-    orErrorPage(() => read<Schemas["OrganList"]>(fetch, "/api/organs")),
-    orNothing(() => loadPictures(fetch)),
+    orErrorPage(() => read<Schemas["OrganList"]>("/api/organs")),
+    orNothing(() => loadPictures()),
   ]);
   return {
     organs: list.organs.map((organ) => ({

@@ -2,6 +2,7 @@ import { redirect } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
 import { cardView } from "#lib/cards.ts";
+import { facetViews } from "#lib/facets.ts";
 import { GatewayError, orErrorPage, read } from "#lib/gateway.ts";
 import { gatewayQuery, joinRanges, searchAddress } from "#lib/search.ts";
 
@@ -9,13 +10,13 @@ import type { PageServerLoad } from "./$types";
 
 type SearchPage = components["schemas"]["SearchPage"];
 
-export const load: PageServerLoad = async ({ url, fetch, locals, isDataRequest }) => {
+export const load: PageServerLoad = async ({ url, locals, isDataRequest }) => {
   const joined = joinRanges(url.searchParams);
   if (joined) redirect(303, searchAddress(joined));
   const given = url.searchParams;
   const sorts = locals.profile.sorts;
   try {
-    const found = await read<SearchPage>(fetch, `/api/search?${gatewayQuery(given)}`);
+    const found = await read<SearchPage>(`/api/search?${gatewayQuery(given)}`);
     return {
       refused: null,
       q: given.get("q") ?? "",
@@ -30,7 +31,7 @@ export const load: PageServerLoad = async ({ url, fetch, locals, isDataRequest }
       sorts,
       words: found.words,
       cards: found.rows.map(cardView),
-      facets: found.facets,
+      facets: facetViews(found.facets),
       chips: found.chips,
       corrections: found.corrections,
       ignored: found.ignored_words,

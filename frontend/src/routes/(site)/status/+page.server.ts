@@ -5,12 +5,12 @@ import type { PageServerLoad } from "./$types";
 
 type Schemas = components["schemas"];
 
-export const load: PageServerLoad = async ({ fetch, setHeaders }) => {
+export const load: PageServerLoad = async ({ setHeaders }) => {
   setHeaders({ "cache-control": "no-store" });
   try {
     const [status, staging] = await Promise.all([
-      read<Schemas["ServiceStatus"]>(fetch, "/api/service-status"),
-      orNothing(() => read<Schemas["StagingList"]>(fetch, "/api/staging")),
+      read<Schemas["ServiceStatus"]>("/api/service-status"),
+      orNothing(() => read<Schemas["StagingList"]>("/api/staging")),
     ]);
     return { status, staging: staging?.datasets ?? [] };
   } catch (problem) {

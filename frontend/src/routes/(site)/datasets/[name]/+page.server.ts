@@ -4,6 +4,7 @@ import { organSights } from "#lib/profile.ts";
 import type { components } from "#lib/api.d.ts";
 import { cardView } from "#lib/cards.ts";
 import { loadCitations } from "#lib/citations.ts";
+import { crumbs, description, pythonCode, relatedLists, slicesFiller } from "#lib/dataset-page.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
 import { levelViews } from "#lib/levels.ts";
 import { scriptJson } from "#lib/machine.ts";
@@ -16,38 +17,47 @@ type Schemas = components["schemas"];
 
 const SHOWN = 4; // of datasets that are related from afar
 
-export const load: PageServerLoad = async ({ params, url, fetch, locals, setHeaders }) => {
+export const load: PageServerLoad = async ({ params, url, locals, setHeaders }) => {
   const path = `/api/records/${encodeURIComponent(params.name)}`;
-  const record = await orErrorPage(() => read<Schemas["RecordView"]>(fetch, path));
+  const record = await orErrorPage(() => read<Schemas["RecordView"]>(path));
   if (record.level !== "dataset" || record.name !== params.name) redirect(308, record.page);
   setHeaders({ link: record.link_header });
   const pid = encodeURIComponent(record.pid);
   const [volume, overlay, timeline, citations, jsonLd] = await Promise.all([
-    orNothing(() => read<Schemas["Volume"]>(fetch, `/data/${pid}/volume`)),
-    orNothing(() => read<Schemas["Overlay"]>(fetch, `/api/records/${pid}/overlay`)),
-    orNothing(() => read<Schemas["Timeline"]>(fetch, `/api/records/${pid}/timeline`)),
-    loadCitations(fetch, record.pid),
-    orNothing(() => read<unknown>(fetch, `/api/records/${pid}/jsonld`)),
+    orNothing(() => read<Schemas["Volume"]>(`/data/${pid}/volume`)),
+    orNothing(() => read<Schemas["Overlay"]>(`/api/records/${pid}/overlay`)),
+    orNothing(() => read<Schemas["Timeline"]>(`/api/records/${pid}/timeline`)),
+    loadCitations(record.pid),
+    orNothing(() => read<unknown>(`/api/records/${pid}/jsonld`)),
   ]);
   const view = volume ? volumeView(volume) : null;
   const sights = organSights(locals.profile, record.card?.organ ?? null);
+  const card = record.card ? cardView(record.card) : null;
+  const levels = volume ? levelViews(volume, sights, record.card?.voxel_um ?? null) : [];
+  const place = overlay ? await loadPlace(record, overlay) : null;
+  const { overview, zooms, siblings, same_donor: donor, similar } = record.relations;
+  const related = {
+    overview: overview ? cardView(overview) : null,
+    zooms: zooms.map(cardView),
+    siblings: siblings.map(cardView),
+    donor: donor.slice(0, SHOWN).map(cardView),
+    similar: similar.slice(0, SHOWN).map(cardView),
+  };
   return {
     record,
-    card: record.card ? cardView(record.card) : null,
+    card,
+    crumbs: crumbs(record),
+    description: description(record, card?.voxel ?? null),
     volume: view,
     positions: view ? readPositions(view, url.searchParams) : null,
-    levels: volume ? levelViews(volume, sights, record.card?.voxel_um ?? null) : [],
-    zarr: volume ? { url: volume.url, version: volume.ome_zarr_version } : null,
-    place: overlay ? await loadPlace(fetch, record, overlay) : null,
+    filler: slicesFiller(view, place),
+    levels,
+    python: volume ? pythonCode(volume.url, levels) : null,
+    place,
     citations,
     jsonLd: jsonLd ? scriptJson(jsonLd) : null,
     events: timeline?.events ?? [],
-    related: {
-      overview: record.relations.overview ? cardView(record.relations.overview) : null,
-      zooms: record.relations.zooms.map(cardView),
-      siblings: record.relations.siblings.map(cardView),
-      donor: record.relations.same_donor.slice(0, SHOWN).map(cardView),
-      similar: record.relations.similar.slice(0, SHOWN).map(cardView),
-    },
+    hasOverview: related.overview !== null,
+    related: relatedLists(record, related),
   };
 };

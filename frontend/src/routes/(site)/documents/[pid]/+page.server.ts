@@ -8,18 +8,18 @@ import { scriptJson } from "#lib/machine.ts";
 
 import type { PageServerLoad } from "./$types";
 
-export const load: PageServerLoad = async ({ params, fetch, setHeaders }) => {
+export const load: PageServerLoad = async ({ params, setHeaders }) => {
   const path = `/api/records/${encodeURIComponent(params.pid)}`;
-  const record = await orErrorPage(() => read<components["schemas"]["RecordView"]>(fetch, path));
+  const record = await orErrorPage(() => read<components["schemas"]["RecordView"]>(path));
   if (record.level !== "document" || record.pid !== params.pid) redirect(308, record.page);
   setHeaders({ link: record.link_header });
   const jsonLd = await orNothing(() =>
-    read<unknown>(fetch, `/api/records/${encodeURIComponent(record.pid)}/jsonld`),
+    read<unknown>(`/api/records/${encodeURIComponent(record.pid)}/jsonld`),
   );
   return {
     record,
     jsonLd: jsonLd ? scriptJson(jsonLd) : null,
     cards: (record.datasets ?? []).map(cardView),
-    citations: await loadCitations(fetch, record.pid),
+    citations: await loadCitations(record.pid),
   };
 };

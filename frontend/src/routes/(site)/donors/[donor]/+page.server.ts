@@ -4,12 +4,9 @@ import { orErrorPage, read } from "#lib/gateway.ts";
 
 import type { PageServerLoad } from "./$types";
 
-export const load: PageServerLoad = async ({ params, fetch }) => {
+export const load: PageServerLoad = async ({ params }) => {
   const donor = await orErrorPage(() =>
-    read<components["schemas"]["DonorView"]>(
-      fetch,
-      `/api/donors/${encodeURIComponent(params.donor)}`,
-    ),
+    read<components["schemas"]["DonorView"]>(`/api/donors/${encodeURIComponent(params.donor)}`),
   );
   return { donor, cards: donor.overviews_first.map(cardView) };
 };

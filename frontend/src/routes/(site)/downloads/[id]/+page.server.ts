@@ -4,17 +4,14 @@ import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
 
 import type { PageServerLoad } from "./$types";
 
-export const load: PageServerLoad = async ({ params, fetch, setHeaders }) => {
+export const load: PageServerLoad = async ({ params, setHeaders }) => {
   setHeaders({ "cache-control": "no-store" });
   const path = `/api/downloads/${encodeURIComponent(params.id)}`;
   const state: DownloadState = readDownload(
-    await orErrorPage(() => read<Record<string, unknown>>(fetch, path)),
+    await orErrorPage(() => read<Record<string, unknown>>(path)),
   );
   const record = await orNothing(() =>
-    read<components["schemas"]["RecordView"]>(
-      fetch,
-      `/api/records/${encodeURIComponent(state.pid)}`,
-    ),
+    read<components["schemas"]["RecordView"]>(`/api/records/${encodeURIComponent(state.pid)}`),
   );
   return {
     id: params.id,

@@ -10,19 +10,16 @@ type Schemas = components["schemas"];
 
 const ALL = 100;
 
-export const load: PageServerLoad = async ({ params, fetch, locals }) => {
+export const load: PageServerLoad = async ({ params, locals }) => {
   const field = locals.profile.fields.find((one) => one.name === locals.profile.organ_field);
   const parameter = field?.parameter ?? "organ";
   const query = new URLSearchParams([[parameter, params.organ]]);
   const [organs, overviews, donors] = await Promise.all([
-    orErrorPage(() => read<Schemas["OrganList"]>(fetch, "/api/organs")),
+    orErrorPage(() => read<Schemas["OrganList"]>("/api/organs")),
     orErrorPage(() =>
-      read<Schemas["SearchPage"]>(
-        fetch,
-        `/api/search?${query}&type=overview&sort=name&per_page=${ALL}`,
-      ),
+      read<Schemas["SearchPage"]>(`/api/search?${query}&type=overview&sort=name&per_page=${ALL}`),
     ),
-    orErrorPage(() => read<Schemas["SearchPage"]>(fetch, `/api/search?${query}&per_page=1`)),
+    orErrorPage(() => read<Schemas["SearchPage"]>(`/api/search?${query}&per_page=1`)),
   ]);
   const organ = organs.organs.find((one) => one.value === params.organ);
   if (!organ) error(404, "There is no such organ with open data.");

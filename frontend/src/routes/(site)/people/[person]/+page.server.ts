@@ -3,11 +3,8 @@ import { orErrorPage, read } from "#lib/gateway.ts";
 
 import type { PageServerLoad } from "./$types";
 
-export const load: PageServerLoad = async ({ params, fetch }) => ({
+export const load: PageServerLoad = async ({ params }) => ({
   person: await orErrorPage(() =>
-    read<components["schemas"]["PersonRecord"]>(
-      fetch,
-      `/api/people/${encodeURIComponent(params.person)}`,
-    ),
+    read<components["schemas"]["PersonRecord"]>(`/api/people/${encodeURIComponent(params.person)}`),
   ),
 });

@@ -3,10 +3,9 @@ import { orErrorPage, read } from "#lib/gateway.ts";
 
 import type { PageServerLoad } from "./$types";
 
-export const load: PageServerLoad = async ({ params, fetch }) => ({
+export const load: PageServerLoad = async ({ params }) => ({
   proposal: await orErrorPage(() =>
     read<components["schemas"]["ProposalView"]>(
-      fetch,
       `/api/proposals/${encodeURIComponent(params.number)}`,
     ),
   ),

@@ -9,9 +9,9 @@ interface Resolution {
   records: { level: string; pid: string; title: string }[];
 }
 
-export const load: PageServerLoad = async ({ params, fetch }) => {
+export const load: PageServerLoad = async ({ params }) => {
   const doi = params.doi.replace(/\/+$/, "");
   if (!doi.includes("/")) error(404, "This is no DOI.");
   const path = `/doi/${doi.split("/").map(encodeURIComponent).join("/")}`;
-  return orErrorPage(() => read<Resolution>(fetch, path));
+  return orErrorPage(() => read<Resolution>(path));
 };

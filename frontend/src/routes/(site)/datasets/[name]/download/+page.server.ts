@@ -13,14 +13,14 @@ import type { PageServerLoad } from "./$types";
 
 type Schemas = components["schemas"];
 
-export const load: PageServerLoad = async ({ params, url, fetch, locals }) => {
+export const load: PageServerLoad = async ({ params, url, locals }) => {
   const path = `/api/records/${encodeURIComponent(params.name)}`;
-  const record = await orErrorPage(() => read<Schemas["RecordView"]>(fetch, path));
+  const record = await orErrorPage(() => read<Schemas["RecordView"]>(path));
   if (record.level !== "dataset" || record.name !== params.name) {
     redirect(308, `${record.page}/download${url.search}`);
   }
   const volume = await orNothing(() =>
-    read<Schemas["Volume"]>(fetch, `/data/${encodeURIComponent(record.pid)}/volume`),
+    read<Schemas["Volume"]>(`/data/${encodeURIComponent(record.pid)}/volume`),
   );
   const view = volume ? volumeView(volume) : null;
   const levels = volume

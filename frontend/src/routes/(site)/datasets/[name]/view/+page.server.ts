@@ -11,15 +11,15 @@ import type { PageServerLoad } from "./$types";
 
 type Schemas = components["schemas"];
 
-export const load: PageServerLoad = async ({ params, url, fetch }) => {
+export const load: PageServerLoad = async ({ params, url }) => {
   const path = `/api/records/${encodeURIComponent(params.name)}`;
-  const record = await orErrorPage(() => read<Schemas["RecordView"]>(fetch, path));
+  const record = await orErrorPage(() => read<Schemas["RecordView"]>(path));
   if (record.level !== "dataset") redirect(308, record.page);
   if (record.name !== params.name) redirect(308, `${record.page}/view`);
   const pid = encodeURIComponent(record.pid);
   const [volume, viewer] = await Promise.all([
-    orNothing(() => read<Schemas["Volume"]>(fetch, `/data/${pid}/volume`)),
-    orNothing(() => read<Schemas["ViewerState"]>(fetch, `${path}/overlay/neuroglancer`)),
+    orNothing(() => read<Schemas["Volume"]>(`/data/${pid}/volume`)),
+    orNothing(() => read<Schemas["ViewerState"]>(`${path}/overlay/neuroglancer`)),
   ]);
   const view = volume ? volumeView(volume) : null;
   const { overview, zooms, siblings } = record.relations;

@@ -10,7 +10,7 @@ import type { PageServerLoad } from "./$types";
 
 type Schemas = components["schemas"];
 
-export const load: PageServerLoad = async ({ params, fetch, locals }) => {
+export const load: PageServerLoad = async ({ params, locals }) => {
   const field = locals.profile.fields.find((one) => one.name === locals.profile.organ_field);
   const query = new URLSearchParams([
     [field?.parameter ?? "organ", params.organ],
@@ -18,22 +18,22 @@ export const load: PageServerLoad = async ({ params, fetch, locals }) => {
     ["per_page", "100"],
     ["sort", "name"],
   ]);
-  const found = await orErrorPage(() => read<Schemas["SearchPage"]>(fetch, `/api/search?${query}`));
+  const found = await orErrorPage(() => read<Schemas["SearchPage"]>(`/api/search?${query}`));
   if (found.total === 0) error(404, "There are no open data of this organ of this donor.");
   const series = groupSeries(found.rows);
   const donor = await orNothing(() =>
-    read<Schemas["DonorView"]>(fetch, `/api/donors/${encodeURIComponent(params.donor)}`),
+    read<Schemas["DonorView"]>(`/api/donors/${encodeURIComponent(params.donor)}`),
   );
   const groups = await Promise.all(
     series.map(async (one) => {
       const path = one.overview ? encodeURIComponent(one.overview.pid) : null;
       const [record, overlay] = path
         ? await Promise.all([
-            orNothing(() => read<Schemas["RecordView"]>(fetch, `/api/records/${path}`)),
-            orNothing(() => read<Schemas["Overlay"]>(fetch, `/api/records/${path}/overlay`)),
+            orNothing(() => read<Schemas["RecordView"]>(`/api/records/${path}`)),
+            orNothing(() => read<Schemas["Overlay"]>(`/api/records/${path}/overlay`)),
           ])
         : [null, null];
-      const place = record && overlay ? await loadPlace(fetch, record, overlay) : null;
+      const place = record && overlay ? await loadPlace(record, overlay) : null;
       return { title: one.title, cards: one.cards, place, documents: record?.documents ?? [] };
     }),
   );

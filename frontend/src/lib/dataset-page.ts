@@ -1,0 +1,94 @@
+/** Sentences and lists of a dataset's page. Made on the server. Pure. */
+import type { components } from "#lib/api.d.ts";
+import type { Card } from "#lib/cards.ts";
+import type { LevelView } from "#lib/levels.ts";
+import { AXES, fillerClass, SIDES, type VolumeView } from "#lib/volume.ts";
+
+type Record = components["schemas"]["RecordView"];
+
+export interface Link {
+  href: string;
+  label: string;
+}
+
+const capital = (text: string): string => (text[0]?.toUpperCase() ?? "") + text.slice(1);
+const organPage = (organ: string): string => `/organs/${encodeURIComponent(organ)}`;
+const donorPage = (donor: string): string => `/donors/${encodeURIComponent(donor)}`;
+
+/** Returns where the page lies: organ, donor, and what it is of them. */
+export function crumbs(record: Record): { href?: string; label: string }[] {
+  const card = record.card;
+  const found: { href?: string; label: string }[] = [];
+  if (card?.organ) {
+    const label = card.organ_label?.replace(/^(Left|Right) /, "") ?? card.organ;
+    found.push({ href: organPage(card.organ), label: capital(label) });
+  }
+  if (card?.donor) found.push({ href: donorPage(card.donor), label: card.donor });
+  const label = [card?.type_label, card?.region].filter(Boolean).join(" ");
+  return [...found, { label: card?.type_label ? label : record.name }];
+}
+
+export interface RelatedCards {
+  overview: Card | null;
+  zooms: Card[];
+  siblings: Card[];
+  donor: Card[];
+  similar: Card[];
+}
+
+/** Returns the lists of related datasets that have rows. */
+export function relatedLists(
+  record: Record,
+  related: RelatedCards,
+): { title: string; cards: Card[]; all?: Link }[] {
+  const { donor, organ } = record.card ?? {};
+  return [
+    {
+      title: "The whole organ that this zoom lies in",
+      cards: related.overview ? [related.overview] : [],
+    },
+    { title: "Zooms into this organ", cards: related.zooms },
+    { title: "Other zooms of the same organ", cards: related.siblings },
+    {
+      title: "Other organs of the same donor",
+      cards: related.donor,
+      ...(donor ? { all: { href: donorPage(donor), label: "All of this donor" } } : {}),
+    },
+    {
+      title: "The same organ of other donors",
+      cards: related.similar,
+      ...(organ ? { all: { href: organPage(organ), label: "All of this organ" } } : {}),
+    },
+  ].filter((list) => list.cards.length > 0);
+}
+
+/** Returns lines of Python that open the finest size that is online. */
+export function pythonCode(address: string, levels: readonly LevelView[]): string {
+  const online = levels.filter((level) => level.isOnline).at(-1);
+  const number = online?.level ?? levels.at(-1)?.level ?? 0;
+  const note = online ? `  # ${online.voxel}, ${online.bytes.short}` : "";
+  return `import zarr
+
+volume = zarr.open("${address}", mode="r")
+level = volume["${number}"]${note}
+print(level.shape)  # z, y, x`;
+}
+
+/** Returns what search engines show below the title. */
+export function description(record: Record, voxel: string | null): string {
+  const size = voxel ? `, ${voxel}` : "";
+  const plain = `${record.title}${size}. Open X-ray volume, free to view, download and cite.`;
+  return (record.summary ?? plain).slice(0, 300);
+}
+
+/** Returns the class of the element that fills the row of slices; null without a volume. */
+export function slicesFiller(
+  view: VolumeView | null,
+  place: { widthUm: number; heightUm: number } | null,
+): string | null {
+  if (!view) return null;
+  const own = AXES.map(
+    (axis) => view.axes[SIDES[axis].columns].um / view.axes[SIDES[axis].rows].um,
+  );
+  return fillerClass(place ? [place.widthUm / place.heightUm, ...own] : own);
+}
