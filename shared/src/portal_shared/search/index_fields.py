@@ -202,6 +202,7 @@ def facet_value(value: str) -> str:
     return digest(value) + value.encode()[:_MAX_FACET_BYTES].decode("utf-8", "ignore")
 
 
+@lru_cache(maxsize=16_384)  # answers repeat the same values
 def parse_facet_value(stored: str) -> str | None:
     """Returns the value of facet_value; None if it was too long to be stored whole."""
     value = stored[_DIGEST_CHARS:]

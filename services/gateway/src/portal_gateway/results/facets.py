@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from portal_shared.search import buckets, index_fields
@@ -53,12 +54,13 @@ def facet_view(
 ) -> FacetView | None:
     """Returns the facet; None if no public dataset has the field.
 
-    `counts` is of the search without the condition on this field, `everything` of all datasets.
+    `counts` is of the search without the condition on this field, `everything` of all datasets;
+    this may be some seconds older.
     """
     one = table.by_name[name]
     recorded = counts.values.get(index_fields.RECORDED, {}).get(name, 0)
     ever = everything.values.get(index_fields.RECORDED, {}).get(name, 0)
-    if not ever and condition is None:
+    if not (recorded or ever) and condition is None:
         return None
     chosen = condition or Condition()
     missing = MissingCount(
@@ -109,6 +111,7 @@ def _with_values(
     return found.model_copy(update={"values": values, "more_values": len(listed) - len(shown)})
 
 
+@lru_cache(maxsize=4096)
 def _label(table: FieldTable, name: str, value: str) -> str:
     if name == "person":
         return value.partition("\t")[2] or value

@@ -1,9 +1,11 @@
 """The one search behind a page of results: rows, facets, chips, corrections, in few requests.
 
 One request of several queries: the page with the facets that have no condition; one query for each
-facet with a condition, without it; and the values that all datasets have, so that zeros stay.
+facet with a condition, without it; and the values that all datasets have, so that zeros stay. The
+last is the same for all searches: its answer is used for some seconds.
 """
 
+import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -26,6 +28,7 @@ from portal_gateway.search.word_search import WordSearch
 INDEX = index_fields.DATASETS
 MAX_DROPS = 20
 BATCH_SIZE = 500  # datasets that an export reads at once
+ALL_COUNTS_SECONDS = 5.0  # the counts of all datasets are used for so long
 Query = dict[str, Any]
 
 
@@ -37,6 +40,7 @@ class ResultSearch:
         self.table = table
         self._facets = [name for name in table.facets if name in table.by_name]
         self._fields = {name: index_field(table.by_name[name]) for name in self._facets}
+        self._all_counts = (Counts(), 0.0)  # of all datasets, and until when they are used
 
     async def load_page(self, criteria: Criteria) -> SearchPage:
         """Runs the search. Raises Unavailable if the engine cannot be reached."""
@@ -44,7 +48,7 @@ class ResultSearch:
         words = await self._words(criteria)
         nothing = bool(criteria.words) and words is None
         queries = self._queries(criteria, expressions, words, nothing=nothing)
-        main, everything, *others = await self._engine.multi_search(INDEX, queries)
+        everything, (main, *others) = await self._search(queries)
         if main["totalHits"] and self._is_deep(criteria):
             main["hits"] = await self._deep_hits(criteria, queries[0])
         rows = await self._with_zooms(
@@ -60,13 +64,24 @@ class ResultSearch:
             words=criteria.words,
             query=criteria.address(self.table),
             rows=rows,
-            facets=self._views(criteria, Counts.of(main), Counts.of(everything), others),
+            facets=self._views(criteria, Counts.of(main), everything, others),
             chips=chips.chips(self.table, criteria),
             corrections=corrections(words.words, main["hits"]) if words and not words.exact else [],
             ignored_words=list(words.ignored) if words else [],
             drop=[] if total else await self._drops(criteria),
             exports=exports.links(self.table, criteria),
         )
+
+    async def _search(self, queries: list[Query]) -> tuple[Counts, list[dict[str, Any]]]:
+        """Returns the counts of all datasets, and the answers to these queries."""
+        counts, until = self._all_counts
+        if time.monotonic() < until:
+            return counts, await self._engine.multi_search(INDEX, queries)
+        every = _count(None, None, facets=[*self._fields.values(), index_fields.RECORDED])
+        first, *answers = await self._engine.multi_search(INDEX, [every, *queries])
+        counts = Counts.of(first)
+        self._all_counts = (counts, time.monotonic() + ALL_COUNTS_SECONDS)
+        return counts, answers
 
     def _is_deep(self, criteria: Criteria) -> bool:
         skipped = (criteria.page - 1) * criteria.per_page
@@ -131,7 +146,6 @@ class ResultSearch:
             **({"sort": sort} if sort else {}),
             **(highlight_options() if words and not words.exact else {}),
         )
-        everything = _count(None, None, facets=[*self._fields.values(), index_fields.RECORDED])
         others = [
             _count(
                 compiler.join(expressions, without=name),
@@ -142,7 +156,7 @@ class ResultSearch:
         ]
         if nothing:  # no record has any of the words
             main, *others = (_empty(query) for query in (main, *others))
-        return [main, everything, *others]
+        return [main, *others]
 
     def _conditioned(self, criteria: Criteria) -> list[str]:
         return [name for name in self._facets if name in criteria.conditions]
