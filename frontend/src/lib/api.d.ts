@@ -4747,6 +4747,8 @@ export interface components {
                 /** @enum {string} */
                 source: "metadata" | "type" | "computed";
             } | null;
+            /** @description Voxels that one crop may have (/data/{pid}/crop) */
+            max_crop_voxels: number;
             levels: components["schemas"]["VolumeLevel"][];
             /** @description URI template (RFC 6570) of slices: axis, index, level, window, format, size, um */
             slices: string;

@@ -29,8 +29,6 @@ export interface DownloadPlan {
   tool: Tool;
 }
 
-/** Voxels that one crop may have (ADR 22). */
-const MAX_CROP_VOXELS = 2 ** 26;
 const DTYPE_BITS = /(\d+)$/;
 
 export function planDownload(
@@ -43,7 +41,7 @@ export function planDownload(
   const level = levels.find((one) => one.level === selection.level);
   const source = volume?.levels.find((one) => one.level === selection.level);
   const shared = { tool: selection.tool, refusal: null, isCrop: false };
-  if (!level || !source) {
+  if (!level || !volume || !source) {
     return {
       ...shared,
       bytes: dataset.bytes,
@@ -69,7 +67,7 @@ export function planDownload(
       isOnline: level.isOnline,
       isCrop: true,
       refusal:
-        count > MAX_CROP_VOXELS
+        count > volume.max_crop_voxels
           ? "This part has too many voxels to be cut out at once: choose a smaller box, a coarser size, or OME-Zarr as a whole."
           : null,
       address,

@@ -170,6 +170,7 @@ async def test_a_volume_describes_its_levels_and_pictures(
     assert coarse["url"] == f"{base}v.ome.zarr/1/"
     slices = f"{base}slices/{{axis}}/{{index}}?v={about['version']}"
     assert about["slices"] == slices + "{&level,window,format,size,um}"
+    assert about["max_crop_voxels"] == 2**26
     assert about["thumbnail"] == f"{base}thumbnail/{{size}}?v={about['version']}{{&format}}"
 
 

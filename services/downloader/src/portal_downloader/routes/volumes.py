@@ -59,7 +59,9 @@ class VolumeResponder:
         *,
         workers: Workers,
         damages: Damages,
+        max_crop_voxels: int,
     ) -> None:
+        self._max_crop_voxels = max_crop_voxels
         self._access = volumes.access
         self._files: Files = volumes.files
         self._descriptions = descriptions
@@ -173,6 +175,7 @@ class VolumeResponder:
             volumes=(await self._descriptions.volumes(dataset)).folders,
             sums=await self._level_sums(description),
             window=await self._known_window(description),
+            max_crop_voxels=self._max_crop_voxels,
         )
         return JSONResponse(body, headers={**CORS, "Cache-Control": "no-cache"})
 
@@ -215,7 +218,13 @@ def make_volume_responder(
     chooser = PlaneChooser(reader)
     renderer = Renderer(reader, chooser, workers, memory_bytes=settings.picture_memory_bytes)
     return VolumeResponder(
-        volumes, Descriptions(volumes), chooser, renderer, workers=workers, damages=damages
+        volumes,
+        Descriptions(volumes),
+        chooser,
+        renderer,
+        workers=workers,
+        damages=damages,
+        max_crop_voxels=settings.crop_voxels,
     )
 
 

@@ -22,6 +22,7 @@ def volume_document(
     volumes: tuple[str, ...],
     sums: dict[int, FolderSum],
     window: WindowSource | None,
+    max_crop_voxels: int,
 ) -> Json:
     """Returns the description of a volume; `sums` are the files of each level."""
     base = f"{site_url}{data_path(description.pid)}"
@@ -41,6 +42,7 @@ def volume_document(
         "unit": units.pop() if len(units) == 1 else None,
         "window": window
         and {"start": window.window.low, "end": window.window.high, "source": window.source},
+        "max_crop_voxels": max_crop_voxels,
         "levels": [
             _level(level, description, site_url, sums[level.number]) for level in description.levels
         ],

@@ -45,7 +45,7 @@ VOLUME: Json = {
     "description": "What a viewer needs to show an OME-Zarr volume",
     "required": [
         "pid", "version", "volume", "volumes", "url", "ome_zarr_version", "availability", "axes",
-        "unit", "window", "levels", "slices", "thumbnail",
+        "unit", "window", "max_crop_voxels", "levels", "slices", "thumbnail",
     ],
     "properties": {
         "pid": {"type": "string"},
@@ -73,6 +73,10 @@ VOLUME: Json = {
                 "end": {"type": "number"},
                 "source": {"type": "string", "enum": ["metadata", "type", "computed"]},
             },
+        },
+        "max_crop_voxels": {
+            "type": "integer",
+            "description": "Voxels that one crop may have (/data/{pid}/crop)",
         },
         "levels": {"type": "array", "items": {"$ref": "#/components/schemas/VolumeLevel"}},
         "slices": {
