@@ -2,13 +2,11 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from portal_local.launcher.site import BUILD
 
 from tests.drivers.instance import Portal, started
-from tests.drivers.servers import missing
+from tests.drivers.site.atlas import start_atlas
 from tests.drivers.site.shared_instance import SHARED, leave, shared_instance
 
 IMPORT_SECONDS = 1500  # the first test of each worker waits for the import
@@ -28,26 +26,13 @@ def atlas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     """
     own = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:  # tests/conftest.py stops it after the last worker
-        yield shared_instance(own.parent / SHARED, _atlas)
+        yield shared_instance(own.parent / SHARED, start_atlas)
         return
     folder = own / SHARED
     try:
-        yield shared_instance(folder, _atlas)
+        yield shared_instance(folder, start_atlas)
     finally:
         leave(folder, workers=1)
-
-
-def _atlas(folder: Path) -> Portal:
-    if not (BUILD / "index.js").is_file():
-        missing("the web site is not built: `make site` builds it")
-    portal = started(folder, with_site=True)
-    try:
-        portal.done("import", "hoa", "--json", timeout=900)
-        portal.done("wait", "--timeout", "600", timeout=700)
-    except BaseException:
-        portal.run("down")
-        raise
-    return portal
 
 
 @pytest.fixture(scope="module")
