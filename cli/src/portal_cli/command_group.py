@@ -58,6 +58,16 @@ ENTRIES = {
     ),
     "doi": _entry("doi", "app", "Show, reserve, publish, hide and audit DOIs."),
     "tape": _entry("tape", "app", "Show files that could not be restored from tape."),
+    "backup": _entry(
+        "recovery.backup",
+        "backup",
+        "Write all databases of the portal into one file, with checksums, while it is in use.",
+    ),
+    "restore": _entry(
+        "recovery.restore",
+        "restore",
+        "Write a backup into an empty instance, after checking all of it.",
+    ),
     "reindex": _entry(
         "reindex", "reindex", "Rebuild the search indexes beside the old ones, then swap them."
     ),

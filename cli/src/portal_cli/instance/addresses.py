@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from portal_shared.runtime.settings import Settings
 
 SERVICES = ("ingest", "doi", "indexer", "downloader", "gateway")
-AMQP_VARIABLE, URL_VARIABLE, TOKEN_VARIABLE = (
+AMQP_VARIABLE, MONGO_VARIABLE, URL_VARIABLE, TOKEN_VARIABLE = (
     "PORTAL_AMQP_URL",
+    "PORTAL_MONGO_URL",
     "PORTAL_URL",
     "PORTAL_OPERATOR_TOKEN",
 )
@@ -171,13 +172,34 @@ def operator_client(data: Path, service: str, *, timeout: float) -> httpx.Client
 
 def bus_settings(data: Path) -> Settings:
     """Returns settings for a connection to the broker. Raises NoInstance, InvalidVariable."""
+    return _settings(amqp_url=amqp_url(data))
+
+
+def database_settings(data: Path) -> Settings:
+    """Returns settings for the database: PORTAL_MONGO_URL or that of the instance.
+
+    Raises NoInstance, InvalidVariable.
+    """
+    url = os.environ.get(MONGO_VARIABLE) or str(read_instance(data).get("mongo_url", ""))
+    if not _is_database(url):
+        raise InvalidVariable(
+            f"{MONGO_VARIABLE}={without_password(url)} is not the address of a database: it must "
+            "be like mongodb://user:password@host:27017"
+        )
+    return _settings(mongo_url=url)
+
+
+def _is_database(url: str) -> bool:
+    return url.startswith(("mongodb://", "mongodb+srv://"))  # several hosts: no URL of RFC 3986
+
+
+def _settings(**values: str) -> Settings:
     from portal_shared.runtime.settings import Settings
     from pydantic import ValidationError
     from pydantic_settings import SettingsError
 
-    url = amqp_url(data)
     try:
-        return Settings.model_validate({"amqp_url": url})
+        return Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"][:1])

@@ -7,12 +7,14 @@ delivered again.
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import pymongo
 from bson import ObjectId
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import (
     AsyncIOMotorClient,
     AsyncIOMotorClientSession,
@@ -54,6 +56,7 @@ T = TypeVar("T")
 
 DUPLICATE_KEY = 11000  # the server's code, as write errors of a batch carry it
 WRITE_CONFLICT = 112
+_RAW: Any = CodecOptions(document_class=RawBSONDocument)
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.01, 1.0  # between attempts of a transaction
 
 __all__ = [
@@ -83,8 +86,11 @@ __all__ = [
     "connect",
     "database",
     "deadline",
+    "insert_raw",
     "is_duplicate_key",
     "ping",
+    "raw_documents",
+    "snapshot_session",
     "transaction",
     "translate_errors",
     "write_all",
@@ -231,3 +237,34 @@ async def transaction(
                     raise WriteConflict(f"MongoDB: {error}") from error
                 raise
             return result
+
+
+@asynccontextmanager
+async def snapshot_session(client: Client) -> AsyncGenerator[Session | None]:
+    """Yields a session whose queries all see one moment; None if the server has none.
+
+    A replica set of MongoDB remembers `minSnapshotHistoryWindowInSeconds`, five minutes by default.
+    """
+    async with await client.start_session(snapshot=True) as session:
+        try:
+            await client["admin"]["system.version"].find_one({}, session=session)
+        except OperationFailure:
+            is_supported = False
+        else:
+            is_supported = True
+        yield session if is_supported else None
+
+
+async def raw_documents(
+    database: Database, name: str, session: Session | None
+) -> AsyncGenerator[bytes]:
+    """Yields the documents of a collection as BSON, in no order."""
+    rows: Any = database.get_collection(name, codec_options=_RAW)
+    async for row in rows.find({}, session=session):
+        yield row.raw
+
+
+async def insert_raw(database: Database, name: str, documents: Sequence[bytes]) -> None:
+    """Inserts documents that are BSON. Raises BulkWriteError if one exists already."""
+    rows: Any = database.get_collection(name, codec_options=_RAW)
+    await rows.insert_many([RawBSONDocument(one) for one in documents], ordered=False)

@@ -1,0 +1,1 @@
+"""Backups: all databases of the portal in one archive, and back."""
