@@ -4,6 +4,8 @@ from typing import Any
 
 from fastapi import FastAPI
 from portal_shared.runtime.logs import logger
+from portal_shared.runtime.mongo import Database
+from portal_shared.runtime.schema import Migration
 from portal_shared.runtime.worker import Worker
 from portal_shared.search import index_fields
 from portal_shared.service import problems
@@ -26,9 +28,17 @@ QUIET_SECONDS, MAX_DELAY_SECONDS = 0.5, 2.0
 MAX_IDLE_SECONDS = 4.0  # between queries for what other replicas left
 
 
+async def mark_instruments(database: Database) -> None:
+    """Marks instruments: releases before showed those that hidden datasets alone use."""
+    await Catalogue(database).mark_all(names=[index_fields.INSTRUMENTS])
+
+
+MIGRATIONS = (Migration(2, "mark instruments", mark_instruments),)
+
+
 def build(settings: IndexerSettings | None = None) -> FastAPI:
     settings = settings or IndexerSettings()
-    service = Service("indexer", settings, database="catalogue")
+    service = Service("indexer", settings, database="catalogue", migrations=MIGRATIONS)
     database = service.database
     catalogue, files = Catalogue(database), FileLists(database)
     claims, meilisearch = Claims(database), Meilisearch(settings)
@@ -46,10 +56,6 @@ def build(settings: IndexerSettings | None = None) -> FastAPI:
             log.info("indexes to fill", indexes=to_fill)
             await catalogue.mark_all()
 
-    async def mark_instruments() -> None:
-        """Marks instruments: earlier versions showed those that hidden datasets alone use."""
-        await catalogue.mark_all(names=[index_fields.INSTRUMENTS])
-
     async def status() -> dict[str, Any]:
         lists = await files.count_incomplete()
         return {
@@ -61,7 +67,7 @@ def build(settings: IndexerSettings | None = None) -> FastAPI:
         }
 
     stores = (catalogue.prepare, claims.prepare, files.prepare)
-    for step in (*stores, ensure_indexes, mark_instruments):
+    for step in (*stores, ensure_indexes):
         service.add_start_step(step)
     worker = service.add_worker(
         Worker(

@@ -24,6 +24,7 @@ from portal_shared.runtime import mongo
 from portal_shared.runtime.errors import Conflict, PortalError, Unavailable
 from portal_shared.runtime.logs import configure, logger
 from portal_shared.runtime.retry import growing_pauses, retry
+from portal_shared.runtime.schema import Migration, Schema
 from portal_shared.runtime.settings import Settings
 from portal_shared.runtime.telemetry import tracing
 from portal_shared.runtime.worker import Worker
@@ -51,7 +52,7 @@ DATABASE = "database"
 class Service:
     """The parts of a service; its `build()` adds to them, `app()` returns the ASGI application.
 
-    `needs` and `waits_for_bus`: see Probes.
+    `needs` and `waits_for_bus`: see Probes; `migrations` of its database: see Schema.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Service:
         database: str | None = None,
         needs: Sequence[Sequence[str]] = ((DATABASE,),),
         waits_for_bus: bool = True,
+        migrations: Sequence[Migration] = (),
     ) -> None:
         configure(name, settings.log_level)
         self._tracer = _start_traces(name, settings)
@@ -89,7 +91,10 @@ class Service:
         self.probes.ended_task = self._ended_task
         self.figures = Figures(self._outbox_figures)
         self._depths: dict[str, int] = {}
-        self._start_steps: list[Callable[[], Awaitable[None]]] = [self.outbox.prepare]
+        self._start_steps: list[Callable[[], Awaitable[None]]] = [
+            Schema(self.database, migrations).prepare,
+            self.outbox.prepare,
+        ]
         self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._starting: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
