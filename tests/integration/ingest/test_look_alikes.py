@@ -92,6 +92,32 @@ async def test_another_record_of_the_portal_is_never_taken_over(
     assert found.description == "Volume d"
 
 
+@pytest.mark.parametrize("other", ["d", "D "])
+async def test_a_dataset_that_moves_to_where_its_name_is_taken_is_refused_in_words(
+    ingest: Ingest, catalogue: icat.Client, other: str
+) -> None:
+    await ingest.run(job(dataset_part("d", pid="first", proposal="md1"), job_id="j1"))
+    await ingest.run(job(dataset_part(other, pid="second", proposal="md2"), job_id="j2"))
+    moved = dataset_part(other, pid="second", proposal="md1")
+    for take_over in (False, True):
+        answer = await ingest.run(job(moved, job_id=f"t{take_over}", take_over=take_over))
+        [problem] = [p for o in answer.outcomes for p in o.problems]
+        assert problem.field == "datasets[0].name"
+        assert "ICAT already has a dataset 'd' in the same investigation" in problem.reason
+    rows = catalogue.search("SELECT d.complete, d.investigation.name FROM Dataset d ORDER BY d.id")
+    assert [tuple(row) for row in rows] == [(True, "md1"), (True, "md2")]
+
+
+async def test_techniques_of_one_name_are_one_technique_of_a_dataset(
+    ingest: Ingest, catalogue: icat.Client
+) -> None:
+    techniques = [{"pid": f"x:{n}", "name": name} for n, name in enumerate(("CT", "CT", "ct"))]
+    answer = await ingest.run(job(dataset_part("d", techniques=techniques), profile="panosc"))
+    assert answer.result == "done"
+    names = catalogue.search("SELECT t.technique.name FROM DatasetTechnique t ORDER BY t.id")
+    assert [name.partition(" ~")[0] for name in names] == ["CT", "ct"]
+
+
 async def test_files_that_differ_in_case_are_all_in_icat(
     ingest: Ingest, catalogue: icat.Client
 ) -> None:

@@ -81,7 +81,7 @@ class DatasetWriter:
         ):
             existing = _find(client, investigation, entry.name)
             if existing is None:
-                _refuse_look_alike(client, investigation, entry.name)
+                _refuse_taken(client, investigation, entry.name)
                 raise
             return self._reconcile_existing(client, existing, write)
         created = int(dataset.id)
@@ -207,6 +207,8 @@ class DatasetWriter:
         """Makes the dataset equal to the entry; it is marked incomplete in the meantime."""
         dataset = client.get("Dataset INCLUDE 1", dataset_id)
         investigation = self._references.investigation(client, entry.facility, entry.investigation)
+        if (int(dataset.investigation.id), dataset.name) != (investigation, entry.name):
+            _refuse_taken(client, investigation, entry.name, own_id=dataset_id)
         dataset.investigation = client.stub("investigation", investigation)
         kind = self._references.of_facility(client, "DatasetType", entry.facility, entry.type)
         dataset.type = client.stub("datasetType", kind)
@@ -269,12 +271,21 @@ def _find(client: IcatClient, investigation: int, name: str) -> int | None:
     return int(exact[0].id) if exact else None
 
 
-def _refuse_look_alike(client: IcatClient, investigation: int, name: str) -> None:
-    """Raises Invalid if ICAT has a dataset that its database takes for one of this name."""
+def _refuse_taken(
+    client: IcatClient, investigation: int, name: str, *, own_id: int | None = None
+) -> None:
+    """Raises Invalid if ICAT has another dataset of this name, or one that it takes for it."""
     for other in _of_name(client, investigation, name):
+        if int(other.id) == own_id:
+            continue
+        compared = (
+            ""
+            if other.name == name
+            else ", and its database compares names without case, accents and trailing spaces"
+        )
         reason = (
-            f"ICAT already has a dataset '{other.name}' in the same investigation, and its database"
-            f" compares names without case, accents and trailing spaces; rename {name!r}"
+            f"ICAT already has a dataset '{other.name}' in the same investigation{compared};"
+            f" rename {name!r}"
         )
         raise Invalid(reason, field="name")
 

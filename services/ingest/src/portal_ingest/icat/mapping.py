@@ -144,10 +144,18 @@ def dataset_entry(
         instruments=(SharedEntity(cut_name(visit), cut_name(instrument.pid), instrument.name),)
         if instrument
         else (),
-        techniques=tuple({t.pid: _technique(t) for t in dataset.techniques}.values()),
+        techniques=_techniques(dataset.techniques),
         parameters=parameter_entries(dataset, profile),
         files=files,
     )
+
+
+def _techniques(techniques: Sequence[Technique]) -> tuple[SharedEntity, ...]:
+    """Returns one technique of each name: ICAT has no others, and refuses a second of a dataset."""
+    found: dict[str, SharedEntity] = {}
+    for technique in map(_technique, techniques):
+        found.setdefault(technique.name, technique)
+    return tuple(found.values())
 
 
 def _technique(technique: Technique) -> SharedEntity:
