@@ -1,5 +1,6 @@
 """Conversion of attribute values between XML and the store."""
 
+import hashlib
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -7,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from portal_local.icat.errors import IcatError
+from portal_local.icat.schema.collation import compare, weight
 from portal_local.icat.schema.schema import load
 from portal_local.icat.schema.values import Values
+
+from tests.drivers.mariadb_weights import BASIC_PLANE, WEIGHTS_SHA256
 
 SCHEMA = load()
 VALUES = Values(SCHEMA, UTC)
@@ -79,3 +83,11 @@ def test_empty_text_is_null_except_for_strings() -> None:
     assert VALUES.read("Dataset", DATASET["name"], "") == ""
     assert VALUES.read("Dataset", DATASET["fileSize"], " ") is None
     assert VALUES.read("Dataset", DATASET["complete"], "") == 0
+
+
+def test_text_has_the_weights_of_mariadb() -> None:
+    weights = "".join(map(weight, BASIC_PLANE))
+    assert hashlib.sha256(weights.encode()).hexdigest() == WEIGHTS_SHA256
+    assert compare("심장", "신장") != 0
+    assert compare("Straße ", "STRASE") == 0
+    assert compare("🫀", "🫁") == 0

@@ -1,12 +1,21 @@
 """Names that ICAT's database takes for one."""
 
-import pytest
-from portal_ingest.icat.mapping import LogicalFiles, file_entries, publication_entry
-from portal_ingest.icat.names import SHORT, distinct_names, fold, one_of_each, own_name
-from portal_shared import profile
-from portal_shared.contracts.records import File, Member, Person, RelatedItem
+import hashlib
 
-from tests.builders import PROFILE, document
+import pytest
+from portal_ingest.icat.collation import fold
+from portal_ingest.icat.mapping import (
+    LogicalFiles,
+    dataset_entry,
+    file_entries,
+    publication_entry,
+)
+from portal_ingest.icat.names import SHORT, distinct_names, one_of_each, own_name
+from portal_shared import profile
+from portal_shared.contracts.records import File, Member, Person, RelatedItem, Technique
+
+from tests.builders import PROFILE, dataset, document
+from tests.drivers.mariadb_weights import BASIC_PLANE, WEIGHTS_SHA256
 
 
 @pytest.mark.parametrize(
@@ -18,6 +27,8 @@ from tests.builders import PROFILE, document
         ("ÅNGSTRÖM", "angstrom"),
         ("README.txt", "Readme.TXT  "),
         ("🫀", "🫁"),
+        ("straße", "STRASE"),
+        ("\u03f2", "\u03c3"),
     ],
 )
 def test_look_alikes_fold_to_the_same_text(left: str, right: str) -> None:
@@ -25,10 +36,19 @@ def test_look_alikes_fold_to_the_same_text(left: str, right: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("left", "right"), [("mW", "m W"), (" a", "a"), ("a-b", "a_b"), ("ab", "a")]
+    ("left", "right"),
+    [
+        *(("mW", "m W"), (" a", "a"), ("a-b", "a_b"), ("ab", "a"), ("<", "≮"), ("И", "Й")),
+        *(("심장", "신장"), ("か", "が"), ("ß", "ss"), ("K", "\N{KELVIN SIGN}")),
+    ],
 )
 def test_other_names_do_not(left: str, right: str) -> None:
     assert fold(left) != fold(right)
+
+
+def test_every_character_has_the_weight_of_mariadb() -> None:
+    weights = "".join(fold(character) or " " for character in BASIC_PLANE)
+    assert hashlib.sha256(weights.encode()).hexdigest() == WEIGHTS_SHA256
 
 
 def test_a_name_of_its_own_begins_with_the_name_and_fits() -> None:
@@ -74,3 +94,15 @@ def test_a_publication_has_no_look_alikes_among_keywords_and_related_items() -> 
     assert entry.subjects == ("Heart",)
     assert [r.identifier for r in entry.related] == ["10.1234/ABC"]
     assert [u.name for u in entry.users] == ["muller-a", "müller-a"]
+
+
+def test_keywords_of_another_script_are_not_look_alikes() -> None:
+    record = document(keywords=["심장", "신장"])
+    entry = publication_entry(record, "10.5072/x", profile.load(PROFILE))
+    assert entry.subjects == ("심장", "신장")
+
+
+def test_a_dataset_has_one_technique_of_a_name() -> None:
+    techniques = tuple(Technique(pid=p, name=n) for p, n in (("a", "CT"), ("b", "CT"), ("c", "ct")))
+    entry = dataset_entry(dataset(techniques=techniques), None, profile.load(PROFILE))
+    assert [(t.name, t.pid) for t in entry.techniques] == [("CT", "a"), ("ct", "c")]

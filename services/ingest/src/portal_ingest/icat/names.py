@@ -2,23 +2,22 @@
 
 A name that is too long is cut with a digest.
 
-MariaDB's default collation (utf8mb4_general_ci) compares text without case, accents and trailing
-spaces, takes µ (micro) for μ (mu), and every character outside the basic plane for every other:
-`mW` equals `MW`. A name that cannot stand beside its look-alike gets a name of its own:
+ICAT's database takes look-alikes for one (see `collation`): `mW` equals `MW`. A name that cannot
+stand beside its look-alike gets a name of its own:
 `NAME ~DIGEST`, where the digest is the first 8 hexadecimal digits of the SHA-256 of the name. What
 stands before the last ` ~` is the name as it was sent.
 """
 
 import hashlib
-import unicodedata
 from collections.abc import Callable, Iterable
 from typing import TypeVar
+
+from portal_ingest.icat.collation import fold
 
 T = TypeVar("T")
 
 SHORT, LONG = 255, 4000  # characters of text columns
 DIGEST_DIGITS = 8
-BASIC_PLANE = 0xFFFF
 
 
 def cut(text: str, length: int) -> str:
@@ -31,20 +30,6 @@ def cut_name(text: str, length: int = SHORT) -> str:
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     return f"{text[: length - 14]}… {digest}"
-
-
-def fold(text: str) -> str:
-    """Returns a text that is equal for texts that MariaDB's default collation takes for one.
-
-    Letters that no collation splits in the same way (ß, æ) are only folded by case.
-    """
-    return "".join(map(_fold_character, text.rstrip(" ")))
-
-
-def _fold_character(character: str) -> str:
-    if ord(character) > BASIC_PLANE:
-        return "\ufffd"
-    return unicodedata.normalize("NFD", character)[0].upper()[0]
 
 
 def own_name(name: str, *context: str) -> str:
