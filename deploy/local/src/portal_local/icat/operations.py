@@ -15,7 +15,7 @@ from portal_local.icat.errors import IcatError, bad_parameter
 from portal_local.icat.ids.operations import Catalogue, IdsService
 from portal_local.icat.ids.storage import TieredStorage
 from portal_local.icat.jpql.plan import Planner
-from portal_local.icat.schema.schema import VALUES, Field, Schema
+from portal_local.icat.schema.schema import VALUES, Bean, Field, Schema
 from portal_local.icat.schema.store import Store
 from portal_local.icat.schema.values import Values, long, markup
 from portal_local.icat.sessions import Sessions
@@ -171,25 +171,21 @@ class IcatService:
         record = self._decoder.decode(node.first("bean"))
         with self._store.write_transaction() as connection:
             user = self._user(connection, node)
-            return [_return(str(self._create_one(connection, record, user)))]
-
-    def _create_one(self, connection: sqlite3.Connection, record: Record, user: str) -> int:
-        number = self._writer.create(connection, record, user)
-        gate = self._rights.gate(connection, user)
-        gate.require("CREATE", record.bean, [number])  # afterwards, as ICAT does
-        return number
+            number = self._writer.create(connection, record, user)
+            gate = self._rights.gate(connection, user)
+            gate.require("CREATE", record.bean, [number])  # afterwards, as ICAT does
+        return [_return(str(number))]
 
     def _create_many(self, node: Node) -> list[str]:
         records = [self._decoder.decode(bean) for bean in node.every("beans")]
-        ids: list[str] = []
         with self._store.write_transaction() as connection:
             user = self._user(connection, node)
-            for offset, record in enumerate(records):
-                try:
-                    ids.append(_return(str(self._create_one(connection, record, user))))
-                except IcatError as error:
-                    raise IcatError(error.kind, error.message, offset) from error
-        return ids
+
+            def authorize(bean: Bean, number: int) -> None:  # by the rules as they are by then
+                self._rights.gate(connection, user).require("CREATE", bean, [number])
+
+            ids = self._writer.create_many(connection, records, user, authorize)
+        return [_return(str(number)) for number in ids]
 
     def _update(self, node: Node) -> list[str]:
         record = self._decoder.decode(node.first("bean"))

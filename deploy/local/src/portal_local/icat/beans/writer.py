@@ -50,15 +50,45 @@ class Writer:
 
     def create(self, connection: sqlite3.Connection, record: Record, user: str) -> int:
         """Creates the bean with its whole tree or, on error, nothing; returns its id."""
-        connection.execute("SAVEPOINT tree")
         try:
-            number = self._insert_tree(connection, record, {}, (user, _now()))
-        except _Refused as refused:
-            connection.execute("ROLLBACK TO tree")
-            raise self._explain(connection, record, refused) from refused
-        finally:
-            connection.execute("RELEASE tree")
+            [number] = self.create_many(connection, [record], user, lambda _bean, _id: None)
+        except IcatError as error:
+            raise IcatError(error.kind, error.message) from error
         return number
+
+    def create_many(
+        self,
+        connection: sqlite3.Connection,
+        records: list[Record],
+        user: str,
+        authorize: Callable[[Bean, int], None],
+    ) -> list[int]:
+        """Creates the beans with their trees or, on error, none; the error has a bean's offset.
+
+        `authorize` is called with each bean that was created. As in ICAT, the reason of an error is
+        looked for when nothing is written any more: a look-alike of another bean of the request is
+        an INTERNAL error, one with exactly the same key is not.
+        """
+        ids: list[int] = []
+        connection.execute("SAVEPOINT trees")
+        try:
+            for record in records:
+                number = self._insert_tree(connection, record, {}, (user, _now()))
+                authorize(record.bean, number)
+                ids.append(number)
+        except _Refused as refused:
+            connection.execute("ROLLBACK TO trees")
+            record, earlier = records[len(ids)], records[: len(ids)]
+            error = self._explain(connection, record, refused)
+            if error.kind == "INTERNAL" and refused.record is record:
+                error = _same_key(record, earlier) or error
+            raise IcatError(error.kind, error.message, len(ids)) from refused
+        except IcatError as error:
+            connection.execute("ROLLBACK TO trees")
+            raise IcatError(error.kind, error.message, len(ids)) from error
+        finally:
+            connection.execute("RELEASE trees")
+        return ids
 
     def _insert_tree(
         self,
@@ -265,10 +295,30 @@ def _duplicate(
     query = f'SELECT 1 FROM "{bean.name}" WHERE {where}'  # noqa: S608
     if connection.execute(query, values).fetchone() is None:
         return None
-    shown = ", ".join(
-        f"{field.name} = '{f'{field.type}:' if field.relation == 'ONE' else ''}{value}'"
-        for field, value in zip(fields, values, strict=True)
+    return _exists(
+        bean,
+        [
+            f"{f.type}:{v}" if f.relation == "ONE" else v
+            for f, v in zip(fields, values, strict=True)
+        ],
     )
+
+
+def _same_key(record: Record, others: list[Record]) -> IcatError | None:
+    """Returns OBJECT_ALREADY_EXISTS if one of these records has exactly the record's key."""
+    bean = record.bean
+    fields = [bean.fields[name] for name in bean.key]
+    values = [_cell(record, field) for field in fields]
+    twins = (other for other in others if other.bean is bean)
+    if not fields or values not in ([_cell(twin, field) for field in fields] for twin in twins):
+        return None
+    return _exists(
+        bean, [f"id:{v}" if f.relation == "ONE" else v for f, v in zip(fields, values, strict=True)]
+    )
+
+
+def _exists(bean: Bean, values: list[Value]) -> IcatError:
+    shown = ", ".join(f"{name} = '{v}'" for name, v in zip(bean.key, values, strict=True))
     return IcatError("OBJECT_ALREADY_EXISTS", f"{bean.name} exists with {shown}")
 
 
