@@ -25,15 +25,15 @@ def test_all_other_tests_pass(
     assert failed == {}
 
 
-def test_expected_failures_do_not_pass(
+def test_expected_failures_are_skipped_by_the_suite(
     outcomes: Outcomes, expected_failures: dict[str, str], base: Base
 ) -> None:
-    passed = [
-        case
-        for case, how in outcomes.items()
-        if how == "passed" and base(case) in expected_failures
-    ]
-    assert passed == []
+    others = {
+        case: outcome
+        for case, outcome in outcomes.items()
+        if base(case) in expected_failures and not outcome.startswith("skipped: ")
+    }
+    assert others == {}
 
 
 def test_every_expected_failure_is_a_test_that_ran(
@@ -45,5 +45,5 @@ def test_every_expected_failure_is_a_test_that_ran(
 
 def test_no_case_is_missing(outcomes: Outcomes) -> None:
     passed = [case for case, outcome in outcomes.items() if outcome == "passed"]
-    assert len(passed) == 484
+    assert len(passed) == 485
     assert len(outcomes) == 489
