@@ -12,7 +12,6 @@ import threading
 import xml.sax
 from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any, ClassVar, cast
 
 import icat
@@ -44,7 +43,6 @@ TRANSIENT = re.compile(
     r"|Error in allocating a connection",
     re.IGNORECASE,
 )
-TIMESTAMP = "{ts %Y-%m-%d %H:%M:%S}"  # ICAT reads it in its own time zone
 
 
 class DatabaseRefusal(Exception):
@@ -193,7 +191,10 @@ def connect(settings: IngestSettings) -> IcatClient:
 
 
 def literal(value: object) -> str:
-    """Returns a value as JPQL literal; no value enters a query otherwise. Raises TypeError."""
+    """Returns a value as JPQL literal; no value enters a query otherwise. Raises TypeError.
+
+    A date is none: ICAT would read it in the zone of its server.
+    """
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, str):
@@ -202,8 +203,6 @@ def literal(value: object) -> str:
         return str(value)
     if isinstance(value, float) and math.isfinite(value):
         return repr(value)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime(TIMESTAMP)
     raise TypeError(f"{type(value).__name__} cannot be written as a JPQL literal")
 
 
