@@ -135,17 +135,50 @@ async def test_a_publication_gets_the_parts_whose_dois_come_later(
 async def test_the_audit_finds_and_writes_relations_that_differ_in_icat(
     ingest: Ingest, catalogue: icat.Client
 ) -> None:
-    await ingest.run(job(dataset_part("a"), job_id="j1"))
+    cited = {"relation": "IsCitedBy", "identifier": "10.1038/x"}
+    await ingest.run(job(dataset_part("a"), document=document_part(related=[cited]), job_id="j1"))
     await publish_minted(ingest, "a", "dataset", "10.5072/a", 1)
     await publish_minted(ingest, "D1_kidney", "document", "10.5072/d", 1)
-    await parts(catalogue, "10.5072/a")
-    [item] = catalogue.search("SELECT r FROM RelatedItem r INCLUDE 1")
-    item.identifier = "10.5072/other"
-    item.update()
+    await parts(catalogue, "10.5072/a", "10.1038/x")
+    for item in catalogue.search("SELECT r FROM RelatedItem r INCLUDE 1"):
+        item.identifier = f"{item.identifier}-other"
+        item.update()
     row = await document_row(ingest)
-    assert (row["missing_parts"], row["unknown_parts"]) == (["10.5072/a"], ["10.5072/other"])
+    assert (row["missing_parts"], row["unknown_parts"]) == (["10.5072/a"], ["10.5072/a-other"])
+    assert row["missing_relations"] == ["IsCitedBy 10.1038/x"]
+    assert row["unknown_relations"] == ["IsCitedBy 10.1038/x-other"]
     await ingest.http.post("/dois/mend", json={"pids": ["D1_kidney"]})
-    await parts(catalogue, "10.5072/a")
+    await parts(catalogue, "10.5072/a", "10.1038/x")
+    found = await document_row(ingest)
+    assert [found[name] for name in found if name.endswith(("_parts", "_relations"))] == [[]] * 4
+
+
+async def test_a_document_with_look_alikes_reaches_icat(
+    ingest: Ingest, catalogue: icat.Client
+) -> None:
+    people = [
+        {"roles": ["Investigation"], "person": {"id": name, "full_name": name}}
+        for name in ("muller-a", "müller-a")
+    ]
+    related = [
+        {"relation": relation, "identifier": identifier}
+        for relation, identifier in (
+            ("IsCitedBy", "10.1234/ABC"),
+            ("IsDescribedBy", "10.1234/abc"),
+        )
+    ]
+    document = document_part(keywords=["Heart", "heart", "심장", "신장"], related=related)
+    await ingest.run(job(dataset_part("a"), document={**document, "members": people}, job_id="j1"))
+    await publish_minted(ingest, "a", "dataset", "10.5072/a", 1)
+    await publish_minted(ingest, "D1_kidney", "document", "10.5072/d", 1)
+    found = await published(catalogue, document["title"])
+    assert {s.name for s in found.subjects} == {"Heart", "심장", "신장"}
+    assert {u.fullName for u in found.users} == {"muller-a", "müller-a"}
+    names = sorted(u.user.name.partition(" ~")[0] for u in found.users)
+    assert names == ["muller-a", "müller-a"]
+    await parts(catalogue, "10.5072/a", "10.1234/ABC")
+    row = await document_row(ingest)
+    assert not any(row[name] for name in row if name.endswith(("_parts", "_relations")))
 
 
 async def publications(catalogue: icat.Client) -> dict[str, tuple[str, set[str]]]:

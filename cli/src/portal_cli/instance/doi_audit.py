@@ -87,6 +87,8 @@ def _difference(record: dict[str, Any], doi: str | None) -> Difference | None:
         for name, text in (
             ("missing_parts", "its publication in ICAT lacks HasPart"),
             ("unknown_parts", "its publication in ICAT has a HasPart that it should not have:"),
+            ("missing_relations", "its publication in ICAT lacks"),
+            ("unknown_relations", "its publication in ICAT has relations that it should not have:"),
         )
         if record.get(name)
     ]

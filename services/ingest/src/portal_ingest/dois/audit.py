@@ -12,6 +12,7 @@ from portal_ingest.store.dois import PROBLEM, DoiStore
 from portal_ingest.store.records import RecordStore
 
 PAGE_RECORDS = 200
+Relation = tuple[str, str]  # DataCite's name, identifier
 
 
 class DoiAudit:
@@ -35,12 +36,12 @@ class DoiAudit:
             for s in batch
             if s.pid in datasets
         ]
-        parts = await self._icat.parts_of(list(published))
+        relations = await self._icat.relations_of(list(published))
         for stored in documents:
             members = await self._writeback.members(stored)
             if icat_ids(members):
                 entry = self._writeback.publication(stored, str(stored.doi), members)
-                rows.append(_document_row(stored, entry, published, parts))
+                rows.append(_document_row(stored, entry, published, relations))
             elif stored.doi in published and last_public(stored) is None:
                 row = {"pid": stored.pid, "doi": stored.doi, "icat": stored.doi}
                 rows.append({**row, "is_public": False})
@@ -63,17 +64,24 @@ def _document_row(
     stored: StoredRecord,
     entry: PublicationEntry,
     published: Collection[str],
-    parts: Mapping[str, set[str]],
+    relations: Mapping[str, set[Relation]],
 ) -> dict[str, Any]:
     """Returns the DOI of a document, and the relations in which ICAT differs from ingest."""
     doi = entry.doi
     row = {"pid": stored.pid, "doi": doi, "icat": doi if doi in published else None}
     if doi not in published:
         return row
-    wanted = {r.identifier for r in entry.related if r.relation == HAS_PART}
-    found = parts.get(doi, set[str]())
+    wanted = {(r.relation, r.identifier) for r in entry.related}
+    found = relations.get(doi, set[Relation]())
     return {
         **row,
-        "missing_parts": sorted(wanted - found),
-        "unknown_parts": sorted(found - wanted),
+        **_relation_fields("missing", wanted - found),
+        **_relation_fields("unknown", found - wanted),
     }
+
+
+def _relation_fields(kind: str, relations: set[Relation]) -> dict[str, list[str]]:
+    """Returns the identifiers of parts, and other relations as `IsCitedBy 10.1234/abc`."""
+    parts = sorted(identifier for relation, identifier in relations if relation == HAS_PART)
+    others = sorted(" ".join(one) for one in relations if one[0] != HAS_PART)
+    return {f"{kind}_parts": parts, f"{kind}_relations": others}

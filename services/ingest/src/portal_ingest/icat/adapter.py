@@ -92,9 +92,11 @@ class Icat:
             "find_published", lambda client: publications.find_published(client, dois)
         )
 
-    async def parts_of(self, dois: list[str]) -> dict[str, set[str]]:
-        """Returns the DOIs that the publications of these DOIs have as parts."""
-        return await self._run("find_parts", lambda client: publications.find_parts(client, dois))
+    async def relations_of(self, dois: list[str]) -> dict[str, set[tuple[str, str]]]:
+        """Returns what the publications of these DOIs are related to: relation and identifier."""
+        return await self._run(
+            "find_relations", lambda client: publications.find_relations(client, dois)
+        )
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from portal_ingest.icat import collections
 from portal_ingest.icat.client import IcatClient, literal
-from portal_ingest.icat.mapping import HAS_PART, PublicationEntry, UserEntry
+from portal_ingest.icat.mapping import PublicationEntry, UserEntry
 from portal_ingest.icat.names import SHORT, cut
 from portal_ingest.icat.reference_cache import ReferenceCache
 
@@ -20,19 +20,19 @@ def find_published(client: IcatClient, dois: Sequence[str]) -> set[str]:
     return {str(pid) for pid in found}
 
 
-def find_parts(client: IcatClient, dois: Sequence[str]) -> dict[str, set[str]]:
-    """Returns the identifiers that these publications have as parts, by the publication's DOI."""
+def find_relations(client: IcatClient, dois: Sequence[str]) -> dict[str, set[tuple[str, str]]]:
+    """Returns the relations and identifiers of the related items, by the publication's DOI."""
     if not dois:
         return {}
     among = ", ".join(literal(doi) for doi in dois)
     rows = client.search(
-        "SELECT o FROM RelatedItem o"  # noqa: S608  # quoted
-        f" WHERE o.publication.pid IN ({among}) AND o.relationType = {literal(HAS_PART)}"
+        f"SELECT o FROM RelatedItem o WHERE o.publication.pid IN ({among})"  # noqa: S608  # quoted
         " INCLUDE o.publication"
     )
-    found: dict[str, set[str]] = {}
+    found: dict[str, set[tuple[str, str]]] = {}
     for row in rows:
-        found.setdefault(str(row.publication.pid), set()).add(str(row.identifier))
+        relation = (str(row.relationType), str(row.identifier))
+        found.setdefault(str(row.publication.pid), set()).add(relation)
     return found
 
 
