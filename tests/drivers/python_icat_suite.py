@@ -29,8 +29,11 @@ USERS = {
     "ingest": ("simple", "dataingest"),
     **{name: ("db", name) for name in ("acord", "ahau", "jbotu", "jdoe", "nbour", "rbeck")},
 }  # section of the suite's configuration: authenticator and user; the password is the name
-OPTIONS = [f"--user={how}/{name}:{name}" for how, name in USERS.values()]
-OPTIONS += ["--root-user=simple/root", "--server-tz=Europe/Berlin"]  # where its reference data are
+OPTIONS = [
+    *(f"--user={how}/{name}:{name}" for how, name in USERS.values()),
+    "--root-user=simple/root",
+    "--server-tz=Europe/Berlin",  # where its reference data are
+]
 
 Outcomes: TypeAlias = dict[str, str]
 """By id of a test case: "passed", or the kind and reason of another outcome."""

@@ -209,31 +209,6 @@ def test_many_are_created_together_or_not_at_all(archive: Archive) -> None:
     assert archive.search(names) == []
 
 
-def test_equal_names_in_one_list_exist_already_and_nothing_is_created(archive: Archive) -> None:
-    key = f"investigation = 'id:{archive.investigation.id}', name = 'b'"
-    with pytest.raises(icat.ICATObjectExistsError, match=f"Dataset exists with {key}") as refused:
-        archive.client.createMany([archive.dataset(name) for name in "abcb"])
-    assert refused.value.offset == 3
-    assert archive.search("SELECT o FROM Dataset o WHERE o.investigation.id = {inv}") == []
-
-
-@pytest.mark.parametrize("pair", [("Readme", "README"), ("é", "e"), ("x", "x ")])
-def test_look_alikes_in_one_list_are_an_internal_error_and_nothing_is_created(
-    archive: Archive, pair: tuple[str, str]
-) -> None:
-    archive.dataset("heart").create()
-    with pytest.raises(icat.ICATInternalError, match="Duplicate entry") as refused:
-        archive.client.createMany([archive.dataset(name) for name in ("first", *pair, "last")])
-    assert refused.value.offset == 2
-    query = "SELECT o.name FROM Dataset o WHERE o.investigation.id = {inv}"
-    assert archive.search(query) == ["heart"]
-    nested = archive.dataset("lung")
-    nested.datafiles = [archive.new("Datafile", name=name) for name in pair]
-    with pytest.raises(icat.ICATInternalError, match="Duplicate entry"):
-        nested.create()
-    assert archive.search(query) == ["heart"]
-
-
 def test_strict_errors_report_what_is_wrong_inside(start: Callable[..., IcatSimulator]) -> None:
     archive = Archive(start("--strict-nested-errors").client())
     volume = archive.dataset("heart")

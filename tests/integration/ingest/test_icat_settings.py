@@ -1,6 +1,6 @@
 """What depends on how a facility has set up its ICAT: counts of files, and dates."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -40,7 +40,7 @@ def entry(name: str, files: int) -> DatasetEntry:
 
 
 @contextmanager
-def adapter_of(settings: Settings, folder: Path, *options: str) -> Iterator[tuple[Icat, str]]:
+def adapter_of(settings: Settings, folder: Path, *options: str) -> Generator[tuple[Icat, str]]:
     """Yields ingest's adapter to an ICAT with these options, and the address of the ICAT."""
     server = icat_process(folder, *options)
     server.start()
