@@ -12,7 +12,7 @@ from portal_local.icat.schema.collation import compare, weight
 from portal_local.icat.schema.schema import load
 from portal_local.icat.schema.values import Values
 
-from tests.drivers.mariadb_weights import BASIC_PLANE, WEIGHTS_SHA256
+from tests.mariadb_weights import BASIC_PLANE, WEIGHTS_SHA256
 
 SCHEMA = load()
 VALUES = Values(SCHEMA, UTC)

@@ -15,7 +15,7 @@ from portal_shared import profile
 from portal_shared.contracts.records import File, Member, Person, RelatedItem, Technique
 
 from tests.builders import PROFILE, dataset, document
-from tests.drivers.mariadb_weights import BASIC_PLANE, WEIGHTS_SHA256
+from tests.mariadb_weights import BASIC_PLANE, WEIGHTS_SHA256
 
 
 @pytest.mark.parametrize(
