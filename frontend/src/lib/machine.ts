@@ -1,7 +1,7 @@
 /** What machines get at the addresses of record pages: their metadata in the format they accept. */
 import type { components } from "#lib/api.d.ts";
 import { GatewayError, gatewayUrl, read } from "#lib/gateway.ts";
-import { negotiate } from "#lib/negotiation.ts";
+import { negotiate, prefersPage } from "#lib/negotiation.ts";
 
 type Schemas = components["schemas"];
 
@@ -18,8 +18,7 @@ export async function answerMachine(request: Request, url: URL): Promise<Respons
   const accept = request.headers.get("accept");
   if (!found?.[1] || !accept || (request.method !== "GET" && request.method !== "HEAD"))
     return null;
-  if (negotiate(accept, []) === "text/html" && !/json|xml|bibtex|ris|csl|turtle/.test(accept))
-    return null;
+  if (prefersPage(accept)) return null;
   const path = `/api/records/${encodeURIComponent(decodeURIComponent(found[1]))}`;
   let record: Schemas["RecordView"];
   try {
@@ -29,7 +28,10 @@ export async function answerMachine(request: Request, url: URL): Promise<Respons
     throw problem;
   }
   const formats = new Map(
-    record.formats.filter((one) => !one.profile).map((one) => [one.media_type, one.href]),
+    record.formats.map(({ media_type: media, profile, href }) => [
+      profile ? `${media};profile="${profile}"` : media,
+      href,
+    ]),
   );
   const chosen = negotiate(accept, [...formats.keys(), JSON_TYPE]);
   if (chosen === "text/html") return null;

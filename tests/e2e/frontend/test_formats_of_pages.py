@@ -1,0 +1,48 @@
+"""The address of a record's page answers programs in the format that they accept."""
+
+import pytest
+
+from tests.drivers import plain_http
+from tests.drivers.instance import Portal
+
+PAGES = (
+    "/datasets/LADAF-2021-17_kidney_left_VOI-01.1_2.6um_bm05",
+    "/documents/human-organ-atlas",
+)
+CRATE = 'application/ld+json;profile="https://w3id.org/ro/crate"'
+CROISSANT = 'application/ld+json;profile="http://mlcommons.org/croissant/1.0"'
+FORMATS = {  # accepted, its media type, and what only this format has
+    "turtle": ("text/turtle", "text/turtle", "@prefix"),
+    "cff": ("application/yaml, text/html;q=0.5", "application/yaml", "cff-version:"),
+    "ro-crate": (CRATE, "application/ld+json", "ro-crate-metadata.json"),
+    "croissant": (CROISSANT, "application/ld+json", "mlcommons.org/croissant"),
+    "json-ld": ("application/ld+json", "application/ld+json", "schema.org"),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("page", PAGES, ids=["dataset", "document"])
+def test_a_page_answers_in_the_accepted_format(atlas: Portal, page: str, name: str) -> None:
+    accept, media, sign = FORMATS[name]
+    record = atlas.api(f"/records/{page.rpartition('/')[2]}")
+    if name not in [one["name"] for one in record["formats"]]:
+        pytest.skip(f"there is no {name} of such records")
+    answer = plain_http.get(atlas.url + page, headers={"accept": accept}, timeout=60)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].partition(";")[0] == media
+    assert "accept" in answer.headers["vary"].lower()
+    assert sign in answer.text
+
+
+@pytest.mark.parametrize("page", [*PAGES, "/search", "/"])
+def test_readers_get_the_page_and_caches_learn_what_it_depends_on(atlas: Portal, page: str) -> None:
+    answer = plain_http.get(atlas.url + page, headers={"accept": "text/html"}, timeout=60)
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "accept" in answer.headers["vary"].lower()
+
+
+def test_a_format_that_no_record_has_is_refused_with_those_there_are(atlas: Portal) -> None:
+    answer = plain_http.get(atlas.url + PAGES[0], headers={"accept": "image/png"}, timeout=60)
+    assert answer.status_code == 406
+    assert "text/turtle" in answer.text
+    assert "accept" in answer.headers["vary"].lower()
