@@ -47,6 +47,18 @@ def test_a_page_has_no_findings(look: Reader, name: str) -> None:
     assert_sound(look, page)
 
 
+@pytest.mark.parametrize("name", ["home", "results", "dataset", "document", "download"])
+def test_text_of_double_size_fits(reader: Reader, name: str) -> None:
+    reader.page.add_init_script(
+        """const sheet = new CSSStyleSheet();
+        sheet.replaceSync(':root { font-size: 200% }');
+        document.adoptedStyleSheets = [sheet];"""
+    )
+    page = reader.open(PAGES[name])
+    assert page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") == 32
+    assert_sound(reader, page)
+
+
 def test_open_filters_have_no_findings_on_a_narrow_screen(browser: Browser, atlas: Portal) -> None:
     with Reader.opened(browser, atlas.url, **NARROW) as reader:
         page = reader.open("/search?organ=lung")
