@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseRequestHandler
 from typing import Any
 
 import httpx
@@ -30,6 +31,18 @@ class FaultyGateway:
     change: Change | None = None
     open: threading.Event = field(default_factory=threading.Event)  # cleared: no answer yet
     site_url: str = ""
+    server: ThreadingHTTPServer | None = None
+
+    def leave(self) -> None:
+        """Ends the relay: connections are refused until `come_back`."""
+        assert self.server is not None
+        self.server.shutdown()
+        self.server.server_close()
+
+    def come_back(self) -> None:
+        """Listens at the same address again."""
+        assert self.server is not None
+        self.server = _listening(self.server.server_port, self.server.RequestHandlerClass)
 
     def answer(self, path: str, client: httpx.Client) -> tuple[int, dict[str, str], bytes]:
         """Returns status, headers and content of GET `path`."""
@@ -44,6 +57,13 @@ class FaultyGateway:
         if self.change and "json" in headers.get("content-type", ""):
             content = json.dumps(self.change(path, found.json())).encode()
         return found.status_code, headers, content
+
+
+def _listening(port: int, handler: type[BaseRequestHandler]) -> ThreadingHTTPServer:
+    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
 
 
 @contextmanager
@@ -66,11 +86,8 @@ def faulty_site(gateway_url: str, folder: Path) -> Generator[FaultyGateway]:
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
                 """Writes nothing."""
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        component = site(f"http://127.0.0.1:{server.server_port}")
+        relay.server = _listening(0, Handler)
+        component = site(f"http://127.0.0.1:{relay.server.server_port}")
         environment = {**component.environment, "PORTAL_GATEWAY_DEADLINE_MS": DEADLINE_MS}
         for name in ("PROTOCOL_HEADER", "HOST_HEADER"):  # no proxy is in front of this one
             del environment[name]
@@ -83,6 +100,4 @@ def faulty_site(gateway_url: str, folder: Path) -> Generator[FaultyGateway]:
         finally:
             relay.open.set()
             child.stop()
-            server.shutdown()
-            server.server_close()
-            thread.join()
+            relay.leave()

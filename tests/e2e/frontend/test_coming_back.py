@@ -30,6 +30,26 @@ def test_back_restores_focus_and_scroll(reader: Reader) -> None:
     assert abs(page.evaluate("window.scrollY") - before) <= 2
 
 
+def test_forward_restores_focus_and_scroll(reader: Reader) -> None:
+    page = reader.open("/search?organ=kidney")
+    page.locator("table.rows th.name a").first.click()
+    page.wait_for_url("**/datasets/**")
+    dataset = page.url
+    link = page.locator("#formats a").first
+    link.scroll_into_view_if_needed()
+    before = page.evaluate("window.scrollY")
+    assert before > 0
+    name = link.get_attribute("href")
+    link.focus()
+    page.go_back()
+    page.wait_for_url("**/search?organ=kidney")
+    page.go_forward()
+    page.wait_for_url(dataset)
+    expect(page.locator("#formats a").first).to_be_focused()
+    assert page.locator(":focus").get_attribute("href") == name
+    page.wait_for_function("place => Math.abs(scrollY - place) <= 2", arg=before)
+
+
 def test_questions_of_readers_are_answered_in_the_first_rows(atlas: Portal) -> None:
     questions = reader_questions.answers()
     assert len(questions) >= 40

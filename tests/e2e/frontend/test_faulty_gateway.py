@@ -73,6 +73,26 @@ def test_a_gateway_that_does_not_answer_in_time_is_reported(
     expect(reader.page.get_by_role("heading", level=1)).to_contain_text("kidney")
 
 
+@pytest.mark.parametrize("path", ["/", "/search?q=kidney", PAGE, "/documents/human-organ-atlas"])
+def test_a_gateway_that_is_gone_is_reported_and_the_page_comes_back(
+    faulty: tuple[FaultyGateway, Reader], path: str
+) -> None:
+    gateway, reader = faulty
+    gateway.leave()
+    try:
+        answer = reader.page.goto(path)
+        assert answer is not None
+        assert answer.status == 503
+        reader.settle()
+        heading = reader.page.get_by_role("heading", level=1)
+        expect(heading).to_contain_text("does not answer")
+        assert reader.violations() == []
+    finally:
+        gateway.come_back()
+    reader.page.get_by_role("link", name="Load the page again").click()
+    expect(heading).not_to_contain_text("does not answer")
+
+
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_hostile_metadata_break_no_page(faulty: tuple[FaultyGateway, Reader], text: str) -> None:
     gateway, reader = faulty
