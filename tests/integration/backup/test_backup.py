@@ -11,6 +11,7 @@ from bson import Decimal128, ObjectId
 from portal_cli.backup import archive, databases
 from portal_cli.backup.archive import DamagedArchive
 from portal_shared.runtime import mongo
+from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.settings import Settings
 
 from tests.builders import dataset_part, document_part, job
@@ -116,6 +117,13 @@ async def test_a_damaged_or_cut_archive_restores_nothing(
     assert not [
         n for n in await client.list_database_names() if n.startswith(empty.database_prefix)
     ]
+
+
+async def test_a_database_that_is_away_is_unavailable_and_leaves_no_file(tmp_path: Path) -> None:
+    nowhere = Settings.model_validate({"mongo_url": "mongodb://127.0.0.1:1/"})
+    with pytest.raises(Unavailable):
+        await databases.back_up(nowhere, tmp_path / "portal.tar.gz", silent)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_archive_that_is_not_finished_has_no_name(tmp_path: Path) -> None:

@@ -48,8 +48,9 @@ async def back_up(settings: Settings, path: Path, report: Callable[[str], None])
     """
     client = mongo.connect(settings)
     try:
-        async with mongo.snapshot_session(client) as session:
-            has_snapshots = session is not None
+        with mongo.translate_errors():
+            async with mongo.snapshot_session(client) as session:
+                has_snapshots = session is not None
         now = datetime.now(UTC).isoformat(timespec="seconds")
         manifest = Manifest(portal_shared.__version__, now, has_snapshots)
         with new_archive(path, manifest) as archive:
