@@ -33,3 +33,8 @@ test("a long picture is cut at both ends, and a box with it", () => {
 test("a box outside the picture is not drawn", () => {
   assert.deepEqual(frames([step({}), step({ x: 90 })]).boxes, []);
 });
+
+test("words give way to a box at the bottom of the whole organ", () => {
+  assert.equal(frames([step({}), step({ y: 30, width: 10, height: 20 })]).wordsOnTop, true);
+  assert.equal(frames([step({}), step({ y: 10, width: 10, height: 20 })]).wordsOnTop, false);
+});

@@ -25,6 +25,8 @@ export interface Ladder {
   /** Outlines of the next picture in the one before, and lines from them to its frame. */
   boxes: Rectangle[];
   lines: { x1: number; y1: number; x2: number; y2: number }[];
+  /** Whether the words in the first picture stand at its top, because a box is at its bottom. */
+  wordsOnTop: boolean;
 }
 
 /** The stage is 1000 wide and 600 high; styles/home.css places the pictures at the same frames. */
@@ -34,10 +36,12 @@ const FRAMES: Rectangle[] = [
   { x: 700, y: 300, width: 300, height: 300 },
 ];
 
+const WORDS_TOP = 490; // of the words at the bottom of the first picture
+
 /** Returns the drawing. A picture fills its frame; what is longer is cut at both ends. */
 export function frames(steps: readonly Step[]): Ladder {
   const shown = steps.slice(0, FRAMES.length);
-  const ladder: Ladder = { steps: [], boxes: [], lines: [] };
+  const ladder: Ladder = { steps: [], boxes: [], lines: [], wordsOnTop: false };
   shown.forEach((step, place) => {
     const frame = FRAMES[place] as Rectangle;
     const scale = Math.max(frame.width / step.width, frame.height / step.height);
@@ -64,6 +68,8 @@ export function frames(steps: readonly Step[]): Ladder {
     ladder.boxes.push(box);
     ladder.lines.push(...connections(box, target));
   });
+  const first = ladder.boxes[0];
+  ladder.wordsOnTop = first !== undefined && first.y + first.height > WORDS_TOP;
   return ladder;
 }
 
