@@ -1,15 +1,18 @@
 """What depends on how a facility has set up its ICAT: counts of files, and dates."""
 
+import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import httpx
 import pytest
 from portal_ingest.icat.adapter import Icat
 from portal_ingest.icat.mapping import DatasetEntry, FileEntry, InvestigationEntry, ParameterEntry
 from portal_ingest.settings import IngestSettings
+from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.settings import Settings
 
 from tests.builders import CREATED
@@ -71,12 +74,51 @@ async def test_files_are_counted_once(
         await adapter.register(
             entry("few", 5), known_id=ids["few"], maybe_written=True, take_over=False
         )
-        with icat_client(url) as client:
-            counts = {
-                found.name: (found.fileCount, found.fileSize)
-                for found in client.search("SELECT d FROM Dataset d")
-            }
+        counts = stored_counts(url)
     assert counts == {"few": (5, 35), "many": (600, 4200), "few again": (4, 28)}
+
+
+def stored_counts(url: str) -> dict[str, tuple[int, int]]:
+    """Returns number and bytes of the files of each dataset, as ICAT shows them."""
+    with icat_client(url) as client:
+        found = client.search("SELECT d FROM Dataset d")
+        return {one.name: (one.fileCount, one.fileSize) for one in found}
+
+
+@pytest.mark.parametrize("options", [(), ("--count-triggers",)])
+async def test_files_of_datasets_that_come_together_are_counted(
+    settings: Settings, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    names = [f"d{n}" for n in range(8)]
+    with adapter_of(settings, tmp_path, *options) as (adapter, url):
+        await adapter.register(  # what all datasets refer to exists then
+            entry("first", 0), known_id=None, maybe_written=False, take_over=False
+        )
+        await asyncio.gather(
+            *(
+                adapter.register(entry(n, 3), known_id=None, maybe_written=False, take_over=False)
+                for n in names
+            )
+        )
+        counts = stored_counts(url)
+    assert counts == {"first": (0, 0), **dict.fromkeys(names, (3, 21))}
+
+
+@pytest.mark.parametrize("options", [(), ("--count-triggers",)])
+async def test_files_are_counted_after_icat_went_away_before_their_counts_were_stored(
+    settings: Settings, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    lost = {"faults": [{"fault": "drop_before", "operation": "get"}]}
+    with adapter_of(settings, tmp_path, *options) as (adapter, url):
+        async with httpx.AsyncClient() as client:
+            (await client.post(f"{url}/_faults", json=lost)).raise_for_status()
+        with pytest.raises(Unavailable):
+            await adapter.register(
+                entry("a", 3), known_id=None, maybe_written=False, take_over=False
+            )
+        await adapter.register(entry("a", 3), known_id=None, maybe_written=True, take_over=False)
+        counts = stored_counts(url)
+    assert counts == {"a": (3, 21)}
 
 
 TWICE = datetime(2024, 10, 27, 0, 30, tzinfo=UTC)  # 2:30 in Berlin, which comes again an hour later

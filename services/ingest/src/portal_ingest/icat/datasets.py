@@ -87,8 +87,9 @@ class DatasetWriter:
         created = int(dataset.id)
         if not dataset.complete:
             self._finish(client, created, entry)
-        elif entry.files and self._database_counts is None:
-            self._find_out_who_counts(client, created)
+        elif entry.files and dataset.fileCount is None and self._database_counts is not True:
+            if self._database_counts is None:
+                self._find_out_who_counts(client, created)
             self._complete(client, created, entry)
         return created
 
@@ -106,7 +107,7 @@ class DatasetWriter:
         """Returns whether an earlier attempt wrote the dataset, and only its response was lost."""
         found = client.get("Dataset", existing)
         equal = (found.complete, found.description) == (True, entry.description)
-        if self._database_counts is False:
+        if self._database_counts is not True:
             counts = (found.fileCount or 0, found.fileSize or 0)
             equal = equal and counts == (entry.file_count, entry.file_size)
         return equal and all(
@@ -115,9 +116,10 @@ class DatasetWriter:
         )
 
     def _is_partial(self, client: IcatClient, existing: int, entry: DatasetEntry) -> bool:
-        """Returns whether an earlier attempt was interrupted while it wrote the files."""
+        """Returns whether an earlier attempt was interrupted before all was there."""
         found = client.get("Dataset", existing)
-        return not found.complete and found.description == entry.description
+        is_counted = bool(found.fileCount) or not entry.file_count
+        return not (found.complete and is_counted) and found.description == entry.description
 
     def _finish(self, client: IcatClient, dataset_id: int, entry: DatasetEntry) -> None:
         """Writes the files that did not fit into the first request, then marks it complete."""
