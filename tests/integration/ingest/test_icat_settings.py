@@ -90,10 +90,13 @@ async def test_files_of_datasets_that_come_together_are_counted(
     settings: Settings, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     names = [f"d{n}" for n in range(8)]
+    slow = {"faults": [{"fault": "slow", "operation": "create", "seconds": 2}]}  # one of them
     with adapter_of(settings, tmp_path, *options) as (adapter, url):
         await adapter.register(  # what all datasets refer to exists then
             entry("first", 0), known_id=None, maybe_written=False, take_over=False
         )
+        async with httpx.AsyncClient() as client:
+            (await client.post(f"{url}/_faults", json=slow)).raise_for_status()
         await asyncio.gather(
             *(
                 adapter.register(entry(n, 3), known_id=None, maybe_written=False, take_over=False)
