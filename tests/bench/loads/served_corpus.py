@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 from portal_gateway.settings import GatewaySettings
 from portal_indexer import index_settings
-from portal_indexer.catalogue import Catalogue
+from portal_indexer.catalogue import Catalogue, Marks
 from portal_indexer.file_lists import FileLists, file_row
 from portal_indexer.index_worker import IndexWorker
 from portal_indexer.marks.claims import Claims
@@ -30,11 +30,13 @@ from portal_shared.contracts.events import DatasetFilesListed
 from portal_shared.messaging import topology
 from portal_shared.runtime import mongo
 from portal_shared.runtime.settings import Settings
+from portal_shared.runtime.telemetry.origin import Origin
 from portal_shared.search import index_fields
 
 from tests.bench.loads.search_corpus import INSTRUMENTS, Corpus
 
 BATCH = 250
+NO_MARKS = Marks([], (Origin(),))
 Doc = dict[str, Any]
 
 
@@ -147,7 +149,7 @@ async def _load(settings: IndexerSettings, corpus: Corpus) -> None:
             await database[name].insert_many(batch)
     for name in index_fields.INDEXES:
         for batch in _batches(rows[name], BATCH):
-            await indexing.index(name, name, [{**row, "marks": []} for row in batch])
+            await indexing.index(name, name, [{**row, "marks": NO_MARKS} for row in batch])
     client.close()
 
 

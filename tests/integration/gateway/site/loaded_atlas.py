@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from portal_indexer import index_settings
-from portal_indexer.catalogue import Catalogue
+from portal_indexer.catalogue import Catalogue, Marks
 from portal_indexer.file_lists import FileLists
 from portal_indexer.index_worker import IndexWorker
 from portal_indexer.marks.claims import Claims
@@ -16,11 +16,13 @@ from portal_shared.contracts.events import (
     Event,
 )
 from portal_shared.runtime import mongo
+from portal_shared.runtime.telemetry.origin import Origin
 from portal_shared.search import index_fields
 
 from tests.integration.gateway.records.small_atlas import registered, scan
 
 BATCH = 200
+NO_MARKS = Marks([], (Origin(),))
 WITHDRAWN = scan("kidney", "left", "zoom", 3.0)
 EMBARGOED = scan("stomach", "whole", "overview", 7.0, is_public=False)
 
@@ -58,7 +60,9 @@ async def load(settings: IndexerSettings, events: Iterable[Event]) -> None:
             await catalogue.withdraw(index_fields.DATASETS, event)
     worker = IndexWorker(catalogue, Claims(database), engine, BATCH)
     for name in index_fields.INDEXES:
-        rows: list[mongo.Doc] = [{**row, "marks": []} for row in await catalogue.find(name, {})]
+        rows: list[mongo.Doc] = [
+            {**row, "marks": NO_MARKS} for row in await catalogue.find(name, {})
+        ]
         for start in range(0, len(rows), BATCH):
             await worker.index(name, name, rows[start : start + BATCH])
     client.close()
