@@ -46,6 +46,12 @@ def drawn(plane: volumes.Voxels, low: float = 0, high: float = 60000) -> np.ndar
     return np.rint(np.clip(grey, 0, 255)).astype("uint8")
 
 
+def smooth(plane: volumes.Voxels) -> np.ndarray[Any, Any]:
+    """Where no jump of the gradient is near in the row: a larger picture is smooth across it."""
+    jumps = np.abs(np.diff(plane.astype(int), axis=1, prepend=plane[:, :1])) > 1000
+    return ~np.any([np.roll(jumps, shift, axis=1) for shift in range(-2, 3)], axis=0)
+
+
 def close(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
     """Whether pictures are the same but for rounding."""
     return one.shape == other.shape and bool(
@@ -79,7 +85,8 @@ async def test_lengths_are_true_in_pictures_of_voxels_that_are_not_cubes(
         assert pixels(answer.content).shape == shape
     answer = await downloader.get("p", "slices/z/7", params={"level": 0, **WHITE})
     voxels = np.asarray(Image.open(io.BytesIO(answer.content)).reduce((2, 1)))
-    assert np.abs(voxels.astype(int) - drawn(levels[0][7]).astype(int)).max() <= 6  # of 255
+    differences = np.abs(voxels.astype(int) - drawn(levels[0][7]).astype(int))
+    assert differences[smooth(levels[0][7])].max() <= 6  # of 255
 
 
 async def test_the_finest_level_that_fits_is_drawn_at_the_place_of_the_index(
