@@ -35,6 +35,7 @@ storage = Storage()
 @pytest.fixture
 def signals() -> Iterator[StopSignals]:
     before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it, and the launcher then, too
     yield StopSignals()
     for number, handler in before.items():
         signal.signal(number, handler)
