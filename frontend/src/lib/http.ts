@@ -1,6 +1,6 @@
 /**
  * GET over connections that stay open. Used on the server only: it costs the half of fetch, and
- * asks for no compression, which is lost time between two processes of one machine or network.
+ * requests no compression, which is lost time between two processes of one machine or network.
  */
 import http from "node:http";
 import https from "node:https";

@@ -1,22 +1,18 @@
 """portal backup: writes all databases of the portal into one file, while it is in use."""
 
 import asyncio
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from portal_cli.instance.addresses import database_settings, exit_without_instance
-from portal_cli.terminal import (
-    DEFAULT_DATA,
-    EXIT_FAILED,
-    EXIT_UNREACHABLE,
-    Data,
-    Json,
-    fail,
-    print_json,
+from portal_cli.commands.recovery.results import (
+    database_required,
+    print_result,
+    progress_printer,
 )
+from portal_cli.instance.addresses import database_settings, exit_without_instance
+from portal_cli.terminal import DEFAULT_DATA, EXIT_FAILED, Data, Json, fail
 
 
 def backup(
@@ -31,26 +27,18 @@ def backup(
     are not in it. Exit codes: 0 the file is complete, 1 it was not written, 3 the database does not
     respond.
     """
-    from portal_shared.runtime.errors import Unavailable
     from portal_shared.runtime.mongo import OperationFailure
 
     from portal_cli.backup import databases
 
     with exit_without_instance():
         settings = database_settings(data)
-
-    def report(line: str) -> None:
-        if not as_json:
-            typer.echo(line)
-
+    report = progress_printer(as_json=as_json)
     try:
-        manifest = asyncio.run(databases.back_up(settings, file, report))
-    except Unavailable as error:
-        raise fail(f"The database does not respond: {error.reason}", EXIT_UNREACHABLE) from error
+        with database_required():
+            manifest = asyncio.run(databases.back_up(settings, file, report))
     except (FileExistsError, OperationFailure) as error:
         raise fail(f"No backup: {error}", EXIT_FAILED) from error
-    counts = manifest.counts()
-    if as_json:
-        print_json({**asdict(manifest), "parts": len(manifest.parts), "documents": counts})
-        return
-    typer.echo(f"{file}: {sum(counts.values())} documents, {file.stat().st_size} bytes")
+    documents = sum(manifest.counts().values())
+    text = f"{file}: {documents} documents, {file.stat().st_size} bytes"
+    print_result(manifest, as_json=as_json, text=text)

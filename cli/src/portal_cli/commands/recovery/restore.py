@@ -1,22 +1,18 @@
 """portal restore: writes a backup into the databases of an empty instance."""
 
 import asyncio
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from portal_cli.instance.addresses import database_settings, exit_without_instance
-from portal_cli.terminal import (
-    DEFAULT_DATA,
-    EXIT_FAILED,
-    EXIT_UNREACHABLE,
-    Data,
-    Json,
-    fail,
-    print_json,
+from portal_cli.commands.recovery.results import (
+    database_required,
+    print_result,
+    progress_printer,
 )
+from portal_cli.instance.addresses import database_settings, exit_without_instance
+from portal_cli.terminal import DEFAULT_DATA, EXIT_FAILED, Data, Json, fail
 
 
 def restore(
@@ -31,7 +27,6 @@ def restore(
     before, and go on as deploy/runbooks/backup.md says. Exit codes: 0 restored, 1 not restored, 3
     the database does not respond.
     """
-    from portal_shared.runtime.errors import Unavailable
     from portal_shared.runtime.mongo import BulkWriteError
 
     from portal_cli.backup import databases
@@ -39,25 +34,17 @@ def restore(
 
     with exit_without_instance():
         settings = database_settings(data)
-
-    def report(line: str) -> None:
-        if not as_json:
-            typer.echo(line)
-
+    report = progress_printer(as_json=as_json)
     try:
-        manifest = asyncio.run(databases.restore(settings, file, report))
-    except Unavailable as error:
-        raise fail(f"The database does not respond: {error.reason}", EXIT_UNREACHABLE) from error
+        with database_required():
+            manifest = asyncio.run(databases.restore(settings, file, report))
     except (DamagedArchive, databases.NotEmpty) as error:
         raise fail(f"Nothing was restored: {error}", EXIT_FAILED) from error
     except BulkWriteError as error:
         reason = "others write to the databases; stop the services, drop the databases, try again"
         raise fail(f"Restored in part: {reason}", EXIT_FAILED) from error
-    counts = manifest.counts()
-    if as_json:
-        print_json({**asdict(manifest), "parts": len(manifest.parts), "documents": counts})
-        return
-    typer.echo(
-        f"{sum(counts.values())} documents of {manifest.created_at} are restored. Start the"
-        " services, then: portal doi audit --repair; portal reindex"
+    text = (
+        f"{sum(manifest.counts().values())} documents of {manifest.created_at} are restored. Start"
+        " the services, then: portal doi audit --repair; portal reindex"
     )
+    print_result(manifest, as_json=as_json, text=text)

@@ -122,8 +122,7 @@ class Descriptions:
     ) -> tuple[list[VolumeLevel], list[FileRow]]:
         """Returns the levels, and the metadata files that are on tape."""
         names = [f"{group.folder}{level.path}/{name}" for level in given for name in ARRAY_FILES]
-        found_files = await self._files.files.find_many(pid, names)
-        files = [await self._files.access.checked(file) for file in found_files]
+        files = await self._files.checked_files(pid, names)
         readable = [file for file in files if file.is_online]
         offline = [file for file in files if not file.is_online]
         contents = {**group.contents, **contents_of(readable, group.folder)}

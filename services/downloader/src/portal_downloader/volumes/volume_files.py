@@ -66,10 +66,14 @@ class VolumeFiles:
         names = [f"{folder}{level.path}/{name}" for name in ARRAY_FILES]
         return contents_of(await self.online_rows(pid, names), folder)
 
+    async def checked_files(self, pid: str, locations: Sequence[str]) -> list[FileRow]:
+        """Returns those of these files that exist, as they are in the cache."""
+        found = await self.files.find_many(pid, locations)
+        return [await self.access.checked(file) for file in found]
+
     async def online_rows(self, pid: str, locations: Sequence[str]) -> list[FileRow]:
         """Returns those of these files that exist. Raises FilesOffline if one is offline."""
-        found = await self.files.find_many(pid, locations)
-        files = [await self.access.checked(file) for file in found]
+        files = await self.checked_files(pid, locations)
         offline = [file for file in files if not file.is_online]
         if offline:
             raise FilesOffline(offline, len(files))
