@@ -2153,12 +2153,14 @@ export interface paths {
                 query?: {
                     /** @description Level of the pyramid; 0 is the finest */
                     level?: number;
-                    /** @description Voxels from:to of this level, without `to`; an end or the parameter may be missing */
+                    /** @description Voxels from:to of this level, without `to`; with unit=um, positions from:to. An end or the parameter may be missing */
                     x?: string;
-                    /** @description Voxels from:to of this level, without `to`; an end or the parameter may be missing */
+                    /** @description Voxels from:to of this level, without `to`; with unit=um, positions from:to. An end or the parameter may be missing */
                     y?: string;
-                    /** @description Voxels from:to of this level, without `to`; an end or the parameter may be missing */
+                    /** @description Voxels from:to of this level, without `to`; with unit=um, positions from:to. An end or the parameter may be missing */
                     z?: string;
+                    /** @description Unit of the ranges. With um the box has every voxel of which a part lies between the two positions, in the coordinates of /data/{pid}/volume */
+                    unit?: "voxel" | "um";
                     /** @description OME-TIFF, NRRD, or OME-Zarr 0.5 in a zip; each has the position of the box */
                     format?: "tiff" | "nrrd" | "zarr";
                     /** @description Location of the OME-Zarr in the dataset; required if there are several */

@@ -13,8 +13,9 @@ import pytest
 import tifffile
 import zarr
 from portal_downloader.crops import box as boxes
-from portal_downloader.crops import containers, volume
+from portal_downloader.crops import containers, grid, volume
 from portal_downloader.crops.box import Box, BoxTooLarge, InvalidBox
+from portal_downloader.crops.grid import Grid
 from portal_downloader.crops.volume import InvalidVolume
 from portal_downloader.crops.voxels import CacheStore, Voxels
 from portal_downloader.http.segments import StoredContent
@@ -186,6 +187,54 @@ def test_an_invalid_range_is_refused_with_field_and_reason(
 
 def test_an_end_left_out_is_the_volumes() -> None:
     assert boxes.parse_box({"x": ":5", "y": "50:"}, SHAPE) == Box((0, 50, 0), (50, 60, 5))
+
+
+UM = Grid((2.0, 4.0, 8.0), (0.0, 2.0, -10.0))  # z, y, x: the volume begins at -1, 0 and -14 um
+
+
+@pytest.mark.parametrize(
+    ("query", "box"),
+    [
+        ({}, Box((0, 0, 0), SHAPE)),
+        ({"z": "0:0.5"}, Box((0, 0, 0), (1, 60, 70))),  # inside the first voxel
+        ({"z": "0.5:3.5"}, Box((0, 0, 0), (3, 60, 70))),
+        ({"z": "1:3"}, Box((1, 0, 0), (2, 60, 70))),  # from border to border
+        ({"z": "0.99999999:3.00000001"}, Box((1, 0, 0), (2, 60, 70))),
+        ({"y": "236.5:"}, Box((0, 59, 0), (50, 60, 70))),
+        ({"x": "-14:-6"}, Box((0, 0, 0), (50, 60, 1))),
+        ({"x": ":-5.9"}, Box((0, 0, 0), (50, 60, 2))),
+        ({"z": "+1e0:9.9e1"}, Box((1, 0, 0), (50, 60, 70))),
+    ],
+)
+def test_a_range_in_um_has_every_voxel_of_which_a_part_is_inside(
+    query: dict[str, str], box: Box
+) -> None:
+    assert grid.parse_box_um(query, SHAPE, UM) == box
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "reason"),
+    [
+        ({"z": "5"}, "z", "not a range of micrometres"),
+        ({"z": "nan:5"}, "z", "not a range"),
+        ({"y": "1:1e400"}, "y", "not a range"),
+        ({"z": "5:5"}, "z", "empty"),
+        ({"z": "9:2"}, "z", "empty"),
+        ({"z": "-1.1:2"}, "z", "from -1 to 99 um along z"),
+        ({"x": "0:546.1"}, "x", "from -14 to 546 um along x"),
+    ],
+)
+def test_an_invalid_range_in_um_is_refused_with_field_and_reason(
+    query: dict[str, str], field: str, reason: str
+) -> None:
+    with pytest.raises(InvalidBox, match=reason) as raised:
+        grid.parse_box_um(query, SHAPE, UM)
+    assert (raised.value.field, raised.value.status) == (field, 400)
+
+
+def test_um_are_refused_for_a_volume_without_a_scale() -> None:
+    with pytest.raises(InvalidBox, match="no physical scale"):
+        grid.parse_box_um({"x": "0:1"}, SHAPE, None)
 
 
 def test_no_more_is_cut_or_read_than_may_be() -> None:

@@ -22,7 +22,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
-from portal_downloader.crops.box import Box, BoxTooLarge, InvalidBox, check_size, parse_box
+from portal_downloader.crops.box import Box, BoxTooLarge, InvalidBox, Shape, check_size, parse_box
+from portal_downloader.crops.grid import grid_of, parse_box_um
 from portal_downloader.crops.memory import MemoryBudget
 from portal_downloader.crops.volume import InvalidVolume, Level, levels
 from portal_downloader.http import conditional, responses
@@ -39,8 +40,9 @@ if TYPE_CHECKING:
 log = logger(__name__)
 
 CROP_NAME = "crop"  # reserved, unless the dataset has such a file
-PARAMETERS = ("level", "x", "y", "z", "format", "volume")
+PARAMETERS = ("level", "x", "y", "z", "unit", "format", "volume")
 FORMATS = ("tiff", "nrrd", "zarr")
+UNITS = ("voxel", "um")  # of the ranges
 MAX_DECODED_PER_VOXEL = 8  # voxels decoded per voxel allowed in a box
 MAX_FILES = 20_000
 PIECE_BYTES = 2**20  # sent at once
@@ -71,10 +73,18 @@ class CropRequest:
         kind, level = query.get("format", "tiff"), query.get("level", "0")
         if kind not in FORMATS:
             raise InvalidBox(f"unknown format; allowed are {', '.join(FORMATS)}", field="format")
+        if query.get("unit", UNITS[0]) not in UNITS:
+            raise InvalidBox(f"unknown unit; allowed are {', '.join(UNITS)}", field="unit")
         if not (level.isascii() and level.isdigit() and len(level) <= 3):  # noqa: PLR2004
             raise InvalidBox("must be a number from 0 (the finest level) on", field="level")
         volume = query.get("volume")
         return cls(kind, int(level), volume.strip("/") if volume is not None else None, query)
+
+    def box(self, shape: Shape, level: Level) -> Box:
+        """Returns the box, whose ranges are in voxels or in um. Raises InvalidBox."""
+        if self.query.get("unit") == "um":
+            return parse_box_um(self.query, shape, grid_of(level.frame))
+        return parse_box(self.query, shape)
 
 
 @dataclass(frozen=True)
@@ -183,7 +193,7 @@ class CropResponder:
         array = await self._volumes.array_contents(pid, volume, level)
         contents = {**group.contents, **array}
         voxels = await asyncio.to_thread(self._volumes.open_voxels, contents, level)
-        box = parse_box(crop_request.query, voxels.shape)
+        box = crop_request.box(voxels.shape, level)
         check_size(box, voxels.chunk, most=self._most, decoded=MAX_DECODED_PER_VOXEL * self._most)
         if box.decoded_voxels(voxels.stored_chunk) > MAX_FILES * _voxel_count(voxels.stored_chunk):
             raise BoxTooLarge(f"the box needs more than {MAX_FILES} files: request a smaller box")

@@ -3,27 +3,19 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
-from portal_shared import ngff, units
+from portal_shared import ngff
 
-from portal_downloader.crops.box import AXES, Box, Frame, Shape, Triple
+from portal_downloader.crops.box import AXES, Box, Shape
+from portal_downloader.crops.grid import Grid
 from portal_downloader.store.rows.file import FileRow
 from portal_downloader.volumes.slice_request import InvalidSlice, SliceRequest, Window
 
 if TYPE_CHECKING:
     from portal_downloader.crops.voxels import Voxels
 
-MICROMETRE = "um"
 EDGE = 0.5 + 1e-9  # half a voxel: a volume begins half a voxel before its first centre
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Positions along each axis: the centre of voxel n is at `offset + n * voxel`, in um."""
-
-    voxel: Triple
-    offset: Triple
 
 
 @dataclass(frozen=True)
@@ -121,19 +113,6 @@ class Plane:
         high = list(self.voxels.shape)
         low[self.axis], high[self.axis] = start, stop
         return Box((low[0], low[1], low[2]), (high[0], high[1], high[2]))
-
-
-def grid_of(frame: Frame) -> Grid | None:
-    """Returns the positions in um; None without a scale or a unit of length."""
-    factors = [units.convert(1.0, unit, MICROMETRE) for unit in frame.units]
-    if any(factor is None for factor in factors):
-        return None
-    sizes = cast("list[float]", factors)
-    voxel = [abs(s) * f for s, f in zip(frame.scale, sizes, strict=True)]
-    offset = [o * f for o, f in zip(frame.offset, sizes, strict=True)]
-    if not all(v > 0 for v in voxel):
-        return None
-    return Grid((voxel[0], voxel[1], voxel[2]), (offset[0], offset[1], offset[2]))
 
 
 def metadata_window(metadata: Mapping[str, Any]) -> Window | None:

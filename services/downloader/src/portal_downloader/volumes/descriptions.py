@@ -12,6 +12,7 @@ from portal_shared.ngff import ARRAY_FILES
 from portal_shared.runtime.errors import NotFound
 
 from portal_downloader.crops import volume as volumes
+from portal_downloader.crops.grid import grid_of
 from portal_downloader.crops.volume import InvalidVolume, Level
 from portal_downloader.http.access import FilesOffline
 from portal_downloader.http.segments import StoredContent
@@ -155,7 +156,7 @@ class Descriptions:
             number=number,
             path=level.path,
             folder=f"{group.folder}{level.path}/",
-            grid=descriptions.grid_of(level.frame),
+            grid=grid_of(level.frame),
             voxels=voxels,
             problem=problem,
         )

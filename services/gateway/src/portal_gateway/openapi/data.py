@@ -19,7 +19,14 @@ _PROBLEM: Json = {
         "request": {"type": "object", "description": "How to request the files that are on tape"},
     },
 }
-_RANGE = "Voxels from:to of this level, without `to`; an end or the parameter may be missing"
+_RANGE = (
+    "Voxels from:to of this level, without `to`; with unit=um, positions from:to. An end or the "
+    "parameter may be missing"
+)
+_UNIT = (
+    "Unit of the ranges. With um the box has every voxel of which a part lies between the two "
+    "positions, in the coordinates of /data/{pid}/volume"
+)
 
 
 def paths() -> Json:
@@ -35,6 +42,8 @@ def _crop() -> Json:
         "OME-TIFF, NRRD, or OME-Zarr 0.5 in a zip; each has the position of the box",
     )
     form["schema"] = {"type": "string", "enum": ["tiff", "nrrd", "zarr"], "default": "tiff"}
+    unit = parameter("unit", "query", _UNIT)
+    unit["schema"] = {"type": "string", "enum": ["voxel", "um"], "default": "voxel"}
     volume = "Location of the OME-Zarr in the dataset; required if there are several"
     kinds = ("image/tiff", "application/octet-stream", "application/zip")
     binary: Json = {"schema": {"type": "string", "format": "binary"}}
@@ -49,6 +58,7 @@ def _crop() -> Json:
             parameter("pid", "path", "Pid of the dataset, with slashes as %2F"),
             level,
             *(parameter(axis, "query", _RANGE) for axis in "xyz"),
+            unit,
             form,
             parameter("volume", "query", volume),
         ],
