@@ -3,10 +3,6 @@
 Source: ITU-T T.800, annex A (markers SIZ, COD, SOT) and annex I (boxes).
 """
 
-# glymur is not typed.
-# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
-
 import struct
 import warnings
 from pathlib import Path
@@ -33,7 +29,8 @@ def read_jpeg2000(path: Path) -> Header:
         warnings.simplefilter("ignore")  # glymur warns of unknown boxes
         import glymur  # noqa: PLC0415  # slow to import
 
-        image = glymur.Jp2k(path)
+        untyped: Any = glymur
+        image = untyped.Jp2k(path)
         codestream = image.get_codestream()
     size = next(s for s in codestream.segment if s.marker_id == "SIZ")
     coding = next(s for s in codestream.segment if s.marker_id == "COD")

@@ -1,9 +1,5 @@
 """A dataset of an HDF5 or NeXus file."""
 
-# h5py is typed only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
-
 from math import prod
 from pathlib import Path
 from typing import Any

@@ -3,10 +3,6 @@
 Rows of uncompressed slices are read where they are; of others, the strips or tiles are decoded.
 """
 
-# tifffile is typed only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
-
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,7 +3,6 @@
 It is `copy` from the moment the file is listed until its content is in the cache and protected for
 ever; then it is `resident`. So an interrupted copy is found again, by any replica.
 """
-# pyright: reportUnknownMemberType=false
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -44,7 +43,8 @@ class ResidentFiles:
             for file in files
         ]
         with translate_errors():
-            await self._rows.bulk_write(writes, ordered=False)
+            rows: Any = self._rows  # bulk_write is typed only in part
+            await rows.bulk_write(writes, ordered=False)
 
     async def postpone(self, ids: Sequence[str], seconds: float) -> None:
         """Stores that these files are looked at again after a while."""

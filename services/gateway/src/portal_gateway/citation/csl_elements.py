@@ -3,9 +3,6 @@
 The element classes of citeproc-py are replaced by these when a style is parsed (csl_style.py).
 Numbers of sections are those of the CSL 1.0.2 specification.
 """
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
-# pyright: reportUnknownParameterType=false, reportIncompatibleMethodOverride=false
 
 import re
 from typing import Any
@@ -30,7 +27,7 @@ class UnnumberedItem(CitationItem):
     @property
     def reference(self) -> Any:
         """The record in the form of citeproc-py, which reads this hundreds of times."""
-        found = dict.get(self, "found")
+        found = super().get("found")
         if found is None:
             found = self.found = super().reference
         return found
@@ -51,16 +48,18 @@ def _as_string(text: Any) -> Any:
 class _Changes:
     """Changes texts of any kind, and no text at all (sections Text-case and Strip-periods)."""
 
-    def strip_periods(self, text: Any) -> Any:
+    def strip_periods(self, string: Any) -> Any:
         """Removes periods, but not the decimal points of numbers."""
-        if self.get("strip-periods", "false").lower() != "true":  # pyright: ignore[reportAttributeAccessIssue]
-            return text
-        return String(_PERIOD.sub("", str(text)))
+        element: Any = self
+        if element.get("strip-periods", "false").lower() != "true":
+            return string
+        return String(_PERIOD.sub("", str(string)))
 
     def case(self, text: Any, language: str | None = None) -> Any:
         if text is None or not str(text):
             return text
-        return super().case(_as_string(text), language)  # pyright: ignore[reportAttributeAccessIssue]
+        element: Any = super()  # of citeproc-py, beside which this class stands
+        return element.case(_as_string(text), language)
 
 
 class Macros:

@@ -1,7 +1,4 @@
 """A parsed style of the Citation Style Language, and the citation of one record in it."""
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
-# pyright: reportMissingSuperCall=false, reportAttributeAccessIssue=false, reportCallIssue=false
 
 import warnings
 from typing import Any
