@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from portal_shared.messaging.broker.settings import TopologySettings
 from portal_shared.runtime.settings import Settings
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "settings.md"
 SCHEMA = ROOT / "deploy" / "helm" / "portal" / "values.schema.json"
 SERVICES = ("ingest", "doi", "indexer", "downloader", "gateway")
+TOPOLOGY = "topology"  # `portal-topology`, which prepares the broker before the services start
 PREFIX = "PORTAL_"
 UNITS = (  # the first word that a name or sentence has
     "seconds", "bytes", "voxels", "files", "downloads", "notices", "tapes", "calls per second",
@@ -36,6 +38,8 @@ service at its start with the name of the setting. Lists and tables are JSON. Se
 files. The names and files of the Helm chart and of Docker Compose are checked against these.
 """
 
+TOPOLOGY_HEAD = """`portal-topology` and `portal topology` also read `PORTAL_AMQP_URL` and
+`PORTAL_RETRY_DELAYS`. Users are made with the names and passwords of the addresses."""
 NONE = "none"
 OTHERS = (  # variables, who reads them, purpose
     ("PORTAL_SECRETS_DIR", "all services, `portal-topology`", "folder with one file per setting"),
@@ -79,7 +83,9 @@ class Setting:
 
 
 def model_of(service: str) -> type[Settings]:
-    """Returns the settings' model of a service."""
+    """Returns the settings' model of a service, or of TOPOLOGY."""
+    if service == TOPOLOGY:
+        return TopologySettings
     module = import_module(f"portal_{service}.settings")
     found: type[Settings] = getattr(module, f"{service.capitalize()}Settings")
     return found
@@ -98,6 +104,14 @@ def settings() -> list[Setting]:
                 both = (*same.services, service)
                 found[setting.name] = replace(same, sentence=sentence, services=both)
     return list(found.values())
+
+
+def topology_settings() -> list[Setting]:
+    """Returns what `portal-topology` and `portal topology` read besides what all services do."""
+    every = _settings_of(TOPOLOGY, TopologySettings)
+    return [
+        s for s in every if s.name not in {f"{PREFIX}{n.upper()}" for n in Settings.model_fields}
+    ]
 
 
 def _settings_of(service: str, model: type[Settings]) -> Iterator[Setting]:
@@ -170,6 +184,12 @@ def page() -> str:
         parts.append("|---|---|---|---|---|---|")
         parts += [_row(setting) for setting in rows]
         parts.append("")
+    parts += ["## Preparing the broker", "", TOPOLOGY_HEAD, ""]
+    parts += [
+        "| setting | unit | default | read by | secret | purpose |",
+        "|---|---|---|---|---|---|",
+    ]
+    parts += [*map(_row, topology_settings()), ""]
     parts += ["## Variables that are not settings of a service", ""]
     parts += ["| variable | read by | purpose |", "|---|---|---|"]
     parts += [f"| {_code(names)} | {reader} | {use} |" for names, reader, use in OTHERS]
@@ -199,6 +219,9 @@ def with_names(schema: str) -> str:
     by_name = {"env": shared}
     for service in SERVICES:
         by_name[f"env-{service}"] = [s for s in every if not s.is_secret and service in s.services]
+    by_name[f"env-{TOPOLOGY}"] = [
+        s for s in _settings_of(TOPOLOGY, TopologySettings) if not s.is_secret
+    ]
     for name, rows in by_name.items():
         content["$defs"][name] = {
             "description": "settings of docs/settings.md; secrets belong into Secrets",

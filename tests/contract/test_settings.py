@@ -24,4 +24,5 @@ def test_the_schema_of_the_chart_has_the_names_of_the_models(reference: dict[str
 
 
 def test_every_setting_says_what_it_is_for(reference: dict[str, Any]) -> None:
-    assert [s.name for s in reference["settings"]() if not s.sentence] == []
+    every = [*reference["settings"](), *reference["topology_settings"]()]
+    assert [s.name for s in every if not s.sentence] == []

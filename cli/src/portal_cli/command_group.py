@@ -54,10 +54,17 @@ ENTRIES = {
     "wait": _entry("wait", "wait", "Wait until everything that was sent is processed and indexed."),
     "get": _entry("get", "get", "Download datasets and verify every file."),
     "dead-letters": _entry(
-        "dead_letters", "app", "List, show, replay and discard messages that failed for good."
+        "broker.dead_letters",
+        "app",
+        "List, show, replay and discard messages that failed for good.",
     ),
     "doi": _entry("doi", "app", "Show, reserve, publish, hide and audit DOIs."),
     "tape": _entry("tape", "app", "Show files that could not be restored from tape."),
+    "topology": _entry(
+        "broker.topology",
+        "topology",
+        "Show how the broker differs from what this version needs, and make what is missing.",
+    ),
     "backup": _entry(
         "recovery.backup",
         "backup",

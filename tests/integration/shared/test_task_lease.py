@@ -4,9 +4,7 @@ from collections.abc import AsyncGenerator
 from datetime import timedelta
 
 import pytest
-from portal_shared.messaging import topology
 from portal_shared.runtime import mongo
-from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.lease import TaskLease
 from portal_shared.runtime.settings import Settings
 
@@ -46,10 +44,3 @@ async def test_an_expired_lease_goes_to_another_replica(database: mongo.Database
 async def test_different_tasks_have_leases_of_their_own(database: mongo.Database) -> None:
     assert await TaskLease(database, "clock").acquire()
     assert await TaskLease(database, "sweep").acquire()
-
-
-async def test_the_topology_is_declared_again_and_again_while_the_broker_is_away() -> None:
-    nowhere = Settings.model_validate({"amqp_url": "amqp://guest:guest@127.0.0.1:1/"})
-    with pytest.raises(Unavailable, match="RabbitMQ"):
-        await topology.declare_patiently(nowhere, pauses=(0.0, 0.0))
-    assert sum(topology.PAUSES) > 300

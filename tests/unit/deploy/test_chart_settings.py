@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from portal_shared.messaging import topology
+from portal_shared.messaging.broker.settings import TopologySettings
+from portal_shared.messaging.broker.wanted import CLIENTS
 from portal_shared.runtime.settings import Settings
 
 from tests.drivers.deployment import helm_chart
@@ -19,6 +21,8 @@ BOTH = pytest.mark.parametrize("values", helm_chart.VALUES)
 
 
 def model_of(service: str) -> type[Settings]:
+    if service == "topology":
+        return TopologySettings
     found: type[Settings] = getattr(
         import_module(f"portal_{service}.settings"), f"{service.capitalize()}Settings"
     )
@@ -54,12 +58,12 @@ def secret_files(found: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
 
 
 @BOTH
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", [*SERVICES, "topology"])
 def test_a_service_gets_settings_that_it_reads(
     values: str, service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = model_of(service)
-    found = container(values, "Deployment", service)
+    found = container(values, "Job" if service == "topology" else "Deployment", service)
     given = {n: v for n, v in variables(found).items() if n.startswith("PORTAL_")}
     assert given.keys() - NOT_OF_THE_MODELS <= names_of(model)
     assert not given.keys() & secrets_of(model), "secrets are files"
@@ -107,7 +111,15 @@ def test_a_service_gets_no_secret_of_another(values: str) -> None:
     assert own["indexer"] == {"PORTAL_MEILISEARCH_KEY"}
     assert own["downloader"] <= {"PORTAL_TAPE_TOKEN"}
     assert own["gateway"] <= {"PORTAL_MEILISEARCH_KEY", "PORTAL_SMTP_PASSWORD"}
-    assert set(files["topology"]) == {"PORTAL_AMQP_URL"}
+    clients = (*SERVICES, *CLIENTS) if values == "full" else ()
+    assert set(files["topology"]) == {
+        "PORTAL_AMQP_URL",
+        *(f"PORTAL_AMQP_URL_{client.upper()}" for client in clients),
+        *(["PORTAL_AMQP_MANAGEMENT_URL"] if values == "full" else []),
+    }
+    for client in clients:
+        own = files["topology"][f"PORTAL_AMQP_URL_{client.upper()}"]
+        assert own == ("portal-rabbitmq", f"url-{client}")
     if values == "full":
         users = {service: found["PORTAL_AMQP_URL"] for service, found in files.items()}
         assert users == {service: ("portal-rabbitmq", f"url-{service}") for service in users}
@@ -140,6 +152,6 @@ def test_the_addresses_of_services_are_names_of_services() -> None:
 
 def test_values_of_settings_are_refused_in_any_other_service() -> None:
     schema = json.loads((helm_chart.FOLDER / "values.schema.json").read_text("utf-8"))
-    for service in SERVICES:
+    for service in (*SERVICES, "topology"):
         listed = schema["$defs"][f"env-{service}"]["properties"].keys()
         assert listed == names_of(model_of(service)) - secrets_of(model_of(service))

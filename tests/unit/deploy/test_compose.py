@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import yaml
+from portal_shared.messaging.broker.settings import TopologySettings
+from portal_shared.messaging.broker.wanted import CLIENTS, wanted
 from portal_shared.runtime.settings import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -22,35 +24,63 @@ def compose() -> dict[str, Any]:
 
 
 def model_of(service: str) -> type[Settings]:
+    if service == "topology":
+        return TopologySettings
     module = import_module(f"portal_{service}.settings")
     found: type[Settings] = getattr(module, f"{service.capitalize()}Settings")
     return found
 
 
-@pytest.mark.parametrize("service", SERVICES)
+def secrets_of(part: dict[str, Any]) -> dict[str, str]:
+    """Returns the file of each secret by the name that it has inside the container."""
+    listed = part.get("secrets", [])
+    return {
+        (one if isinstance(one, str) else one["target"]): (
+            one if isinstance(one, str) else one["source"]
+        )
+        for one in listed
+    }
+
+
+@pytest.mark.parametrize("service", [*SERVICES, "topology"])
 def test_a_service_gets_settings_that_it_reads_and_secrets_as_files(
-    compose: dict[str, Any], service: str, monkeypatch: pytest.MonkeyPatch
+    compose: dict[str, Any], service: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     fields = model_of(service).model_fields
     secret = {n for n, field in fields.items() if "SecretStr" in str(field.annotation)}
     part = compose["services"][service]
     given = part["environment"].keys() - NOT_OF_THE_MODELS
     assert given <= {f"PORTAL_{name.upper()}" for name in fields.keys() - secret}
-    monkeypatch.setenv("PORTAL_SECRETS_DIR", str(SECRETS))
-    for variable in part["secrets"]:
+    monkeypatch.setenv("PORTAL_SECRETS_DIR", str(tmp_path))
+    texts = {
+        variable: (SECRETS / file).read_text("utf-8") for variable, file in secrets_of(part).items()
+    }
+    for variable, text in texts.items():
         monkeypatch.delenv(variable, raising=False)
+        (tmp_path / variable).write_text(text)
     read = model_of(service)()
-    for variable in part["secrets"]:
+    for variable, text in texts.items():
         name = variable.removeprefix("PORTAL_").lower()
         assert name in secret
-        text = (SECRETS / variable).read_text("utf-8")
         assert getattr(read, name).get_secret_value() == text.strip()
 
 
 def test_every_secret_has_a_file_and_is_read_by_someone(compose: dict[str, Any]) -> None:
-    wanted = {name for part in compose["services"].values() for name in part.get("secrets", [])}
+    wanted = {n for part in compose["services"].values() for n in secrets_of(part).values()}
     assert wanted == compose["secrets"].keys()
     assert all((SECRETS / name).is_file() for name in wanted)
+
+
+def test_each_service_has_the_user_of_the_broker_that_is_made_for_it(
+    compose: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORTAL_SECRETS_DIR", str(SECRETS))
+    accounts = [account.name for account in wanted(TopologySettings()).accounts]
+    assert accounts == [*SERVICES, *CLIENTS]
+    for client in (*SERVICES, "cli"):
+        file = secrets_of(compose["services"][client])["PORTAL_AMQP_URL"]
+        assert file == f"PORTAL_AMQP_URL_{client.upper()}"
+        assert f"//{client}:" in (SECRETS / file).read_text("utf-8")
 
 
 def test_readers_reach_only_what_serves_them(compose: dict[str, Any]) -> None:

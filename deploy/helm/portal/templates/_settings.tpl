@@ -51,6 +51,12 @@
 {{- if eq $service "doi" -}}{{- $wanted = append $wanted (list "PORTAL_DATACITE_PASSWORD" $external.datacite) -}}{{- end -}}
 {{- if and (eq $service "downloader") (eq $external.tape.kind "wlcg") -}}{{- $wanted = append $wanted (list "PORTAL_TAPE_TOKEN" $external.tape) -}}{{- end -}}
 {{- if and (eq $service "gateway") $external.smtp.host -}}{{- $wanted = append $wanted (list "PORTAL_SMTP_PASSWORD" $external.smtp) -}}{{- end -}}
+{{- if and (eq $service "topology") $external.rabbitmq.managementKey -}}
+  {{- $wanted = append $wanted (list "PORTAL_AMQP_MANAGEMENT_URL" (dict "existingSecret" $external.rabbitmq.existingSecret "key" $external.rabbitmq.managementKey)) -}}
+  {{- range $client, $key := omit $external.rabbitmq.serviceKeys "topology" -}}
+    {{- $wanted = append $wanted (list (printf "PORTAL_AMQP_URL_%s" (upper $client)) (dict "existingSecret" $external.rabbitmq.existingSecret "key" $key)) -}}
+  {{- end -}}
+{{- end -}}
 {{- $found := list -}}
 {{- range $wanted -}}
   {{- $source := last . -}}
@@ -65,7 +71,7 @@
 {{/* The certificates of private authorities that a service reads: a list of system and ConfigMap. */}}
 {{- define "portal.authorities" -}}
 {{- $external := .root.Values.external -}}
-{{- $systems := dict "ingest" (list "icat") "doi" (list "datacite") "downloader" (list (eq $external.tape.kind "ids" | ternary "icat" "tape")) -}}
+{{- $systems := dict "ingest" (list "icat") "doi" (list "datacite") "downloader" (list (eq $external.tape.kind "ids" | ternary "icat" "tape")) "topology" (list "rabbitmq") -}}
 {{- $found := list -}}
 {{- range get $systems .service | default list -}}
   {{- $ca := (get $external .).ca -}}

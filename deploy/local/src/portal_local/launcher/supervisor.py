@@ -163,7 +163,7 @@ class Supervisor:
         command = [
             sys.executable,
             "-c",
-            "from portal_shared.messaging.topology import main; main()",
+            "from portal_shared.messaging.broker.preparation import main; main()",
         ]
         child = Child(
             "topology", command, log=log, environment=settings, inherited=self._lock.inherited

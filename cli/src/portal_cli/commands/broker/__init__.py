@@ -1,0 +1,1 @@
+"""Commands for the broker: what is in its queues, and how it is set up."""

@@ -1,0 +1,1 @@
+"""What this version needs on the broker: compared with what is there, and made."""
