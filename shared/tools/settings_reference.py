@@ -54,7 +54,10 @@ OTHERS = (  # variables, who reads them, purpose
             "PORTAL_DOWNLOADER_URL, PORTAL_GATEWAY_URL"
         ),
         "command `portal`",
-        "addresses of the services, if no instance of `portal up` is used",
+        (
+            "addresses of the routes of operators, and of the portal itself (`PORTAL_URL`), if no "
+            "instance of `portal up` is used"
+        ),
     ),
     ("PORTAL_HOST", "`portal up`", "address of the gateway; default `127.0.0.1`"),
     (
@@ -115,7 +118,8 @@ def topology_settings() -> list[Setting]:
 
 
 def _settings_of(service: str, model: type[Settings]) -> Iterator[Setting]:
-    sentences = {**_sentences(Settings), **_sentences(model)}
+    models = [m for m in reversed(model.__mro__) if issubclass(m, Settings)]
+    sentences = {n: s for m in models for n, s in _sentences(m).items()}
     for name, field in model.model_fields.items():
         sentence = sentences.get(name, "")
         words = f"{name.replace('_', ' ')} {sentence}"

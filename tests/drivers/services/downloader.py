@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import aio_pika
 import httpx
+from portal_local.launcher.ports import free_port
 from portal_shared.contracts.events import (
     FILES_PER_PART,
     DatasetFilesListed,
@@ -58,11 +59,17 @@ class DownloaderProcess(ServerProcess):
         self, folder: Path, environment: dict[str, str], *, prefix: Sequence[str] = ()
     ) -> None:
         self.cache = folder / "cache"
+        operators = free_port()
+        self.operator_url = f"http://127.0.0.1:{operators}"
         super().__init__(
             "downloader",
             *("-m", "uvicorn", "--factory", "portal_downloader.app:build", "--no-access-log"),
             folder=folder,
-            environment={**environment, "PORTAL_CACHE_DIR": str(self.cache)},
+            environment={
+                **environment,
+                "PORTAL_CACHE_DIR": str(self.cache),
+                "PORTAL_OPERATOR_PORT": str(operators),
+            },
             health="/health",
             prefix=prefix,
         )
@@ -204,10 +211,14 @@ class DownloaderClient:
             client.close()
 
     async def status(self) -> dict[str, Any]:
-        query = {"exact": True}
-        answer = await self.http.get("/status", headers=HEADERS, params=query)
-        status: dict[str, Any] = answer.json()
-        return status
+        return await self.ask_operators("/status", exact=True)
+
+    async def ask_operators(self, path: str, **query: Any) -> dict[str, Any]:
+        """Returns what a route for operators answers."""
+        url = self.process.operator_url + path
+        answer = await self.http.get(url, headers=HEADERS, params=query)
+        found: dict[str, Any] = answer.json()
+        return found
 
 
 @contextmanager

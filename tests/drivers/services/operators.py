@@ -1,4 +1,4 @@
-"""The token of operators in tests, and the header that carries it."""
+"""The token of operators in tests, the header that carries it, and their port."""
 
 import os
 
@@ -9,3 +9,4 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 def give_token() -> None:
     """Gives the token to all services that this process builds or starts."""
     os.environ["PORTAL_OPERATOR_TOKEN"] = TOKEN
+    os.environ["PORTAL_OPERATOR_PORT"] = "0"  # services that tests build run side by side

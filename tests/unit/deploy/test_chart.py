@@ -116,6 +116,34 @@ def test_monitors_and_scalers_lead_to_what_exists() -> None:
         assert ("replicas" in deployment["spec"]) == (name(deployment) not in scaled)
 
 
+def test_figures_are_read_from_the_port_of_operators() -> None:
+    """Each Service has a port `operators`; where readers have a port, it is another one."""
+    deployments = helm_chart.of_kind("full", "Deployment")
+    policies = helm_chart.of_kind("full", "NetworkPolicy")
+    for service, found in helm_chart.of_kind("full", "Service").items():
+        targets = {port["name"]: port["targetPort"] for port in found["spec"]["ports"]}
+        if service in ("site", "nginx"):
+            assert "operators" not in targets
+            continue
+        for_readers = service in ("gateway", "downloader")
+        assert targets["operators"] == ("operators" if for_readers else "http")
+        (container,) = deployments[service]["spec"]["template"]["spec"]["containers"]
+        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+        assert set(targets.values()) == ports.keys()
+        assert container["readinessProbe"]["httpGet"]["port"] == "http"
+        assert container["livenessProbe"]["httpGet"]["port"] == targets["operators"]
+        if for_readers:
+            given = helm_chart.variables(container)
+            assert given["PORTAL_OPERATOR_PORT"] == str(ports["operators"])
+        for rule in policies[service]["spec"]["ingress"]:
+            peers = [p["podSelector"]["matchLabels"] for p in rule["from"] if "podSelector" in p]
+            is_portal = any("app.kubernetes.io/component" in labels for labels in peers)
+            expected = "http" if is_portal else targets["operators"]
+            assert rule["ports"] == [{"port": expected}]
+    (monitor,) = helm_chart.of_kind("full", "ServiceMonitor").values()
+    assert [e["port"] for e in monitor["spec"]["endpoints"]] == ["operators"]
+
+
 def test_nothing_is_open_but_what_a_policy_names() -> None:
     """By default a pod of the portal is reached by nobody, and reaches nothing."""
     policies = helm_chart.of_kind("full", "NetworkPolicy")

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from portal_shared.messaging.broker.settings import TopologySettings
 from portal_shared.messaging.broker.wanted import CLIENTS, wanted
-from portal_shared.runtime.settings import Settings
+from portal_shared.runtime.settings import ReadersSettings, Settings
 
 ROOT = Path(__file__).parents[3]
 SECRETS = ROOT / "deploy" / "compose" / "trial-secrets"
@@ -81,6 +81,21 @@ def test_each_service_has_the_user_of_the_broker_that_is_made_for_it(
         file = secrets_of(compose["services"][client])["PORTAL_AMQP_URL"]
         assert file == f"PORTAL_AMQP_URL_{client.upper()}"
         assert f"//{client}:" in (SECRETS / file).read_text("utf-8")
+
+
+def test_figures_are_read_from_the_port_of_operators(compose: dict[str, Any]) -> None:
+    path = ROOT / "deploy" / "monitoring" / "prometheus.yaml"
+    jobs = yaml.safe_load(path.read_text("utf-8"))["scrape_configs"]
+    ports = {job["job_name"]: job["dns_sd_configs"][0]["port"] for job in jobs}
+    assert ports.keys() == set(SERVICES)
+    command = compose["services"]["cli"]["environment"]
+    for service, port in ports.items():
+        for_readers = issubclass(model_of(service), ReadersSettings)
+        assert port == (8001 if for_readers else 8000)
+        assert command[f"PORTAL_{service.upper()}_URL"] == f"http://{service}:{port}"
+        given = compose["services"][service]["environment"]
+        assert ("PORTAL_OPERATOR_HOST" in given) == for_readers
+    assert ReadersSettings.model_fields["operator_port"].default == 8001
 
 
 def test_readers_reach_only_what_serves_them(compose: dict[str, Any]) -> None:

@@ -82,7 +82,9 @@ def intake_folder(data: Path) -> str | None:
 
 
 def service_urls(data: Path) -> dict[str, str]:
-    """Returns the URL of each service: PORTAL_<NAME>_URL or that of the instance.
+    """Returns where each service has its routes for operators.
+
+    That is PORTAL_<NAME>_URL, or the address of the instance.
 
     Raises NoInstance, InvalidVariable.
     """
@@ -103,8 +105,9 @@ def service_urls(data: Path) -> dict[str, str]:
 
 def _running_url(running: Any, name: str) -> str:
     try:
-        return str(running[name]["url"])
-    except (KeyError, TypeError) as error:
+        found = running[name]
+        return str(found.get("operator_url") or found["url"])
+    except (AttributeError, KeyError, TypeError) as error:
         raise NoInstance(
             f"instance.json has no address of {name}; start the portal again."
         ) from error

@@ -31,14 +31,20 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 http://{{ include "portal.fullname" .root }}-{{ .service }}.{{ .root.Release.Namespace }}.svc.{{ .root.Values.clusterDomain }}:8000
 {{- end -}}
 
+{{/* The port of a service with the routes of operators: readers have another one, if it has any. */}}
+{{- define "portal.operatorPort" -}}
+{{- has . (list "gateway" "downloader") | ternary "operators" "http" -}}
+{{- end -}}
+
+{{/* Readiness asks the port that clients use; the others ask that of operators, if there is one. */}}
 {{- define "portal.probes" -}}
 startupProbe:
-  httpGet: {path: {{ .startup }}, port: http}
+  httpGet: {path: {{ .startup }}, port: {{ .operators | default "http" }}}
   timeoutSeconds: 2
   periodSeconds: 5
   failureThreshold: 120 # databases may be slow: ten minutes
 livenessProbe:
-  httpGet: {path: {{ .live }}, port: http}
+  httpGet: {path: {{ .live }}, port: {{ .operators | default "http" }}}
   timeoutSeconds: 2
   periodSeconds: 15
   failureThreshold: 4

@@ -215,12 +215,15 @@ def _make_application(
 ) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
-        async with service.running():
+        async with service.running_beside(operators, settings):
             yield
         workers.close()
         await archive.close()
 
-    app = service.app(lifespan, kind=SendfileApplication)
+    app = service.plain_app(SendfileApplication, lifespan)
+    service.add_probes(app)
+    service.observe(app)
+    operators = app.state.operators = service.app()
     access = FileAccess(settings.site_url, stores, cache, space, read_seconds=settings.read_seconds)
     selections = SelectionReader(stores.files)
     layouts = LayoutCache(selections, stores.contents, cache)
@@ -235,9 +238,10 @@ def _make_application(
     workers = Workers(settings.slices_at_once, settings.slices_pending)
     app.state.volumes = make_volume_responder(volumes, stores.damages, workers, settings)
     app.state.requests = stores.requests
-    app.state.failure_report = failures.FailureReport(stores.files, stores.damages, cache)
-    app.include_router(failures.router)
+    operators.state.failure_report = failures.FailureReport(stores.files, stores.damages, cache)
+    operators.include_router(failures.router)
     app.include_router(files.router)
-    for kind in (PortalError, HTTPException):
-        app.add_exception_handler(kind, problems.handle_error)
+    for made in (app, operators):
+        for kind in (PortalError, HTTPException):
+            made.add_exception_handler(kind, problems.handle_error)
     return app

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Literal
 
-from portal_shared.runtime.settings import Settings
+from portal_shared.runtime.settings import ReadersSettings
 from portal_shared.runtime.tls import CaFile
 from pydantic import Field, SecretStr
 
 
-class DownloaderSettings(Settings):
+class DownloaderSettings(ReadersSettings):
     archive: Literal["wlcg", "ids", "command"] = "wlcg"  # the kind of archive
     archive_command: tuple[str, ...] = ()  # of `command`: the program and its first arguments
     archive_root: Path | None = None  # of `command`: where recalled files are read

@@ -83,7 +83,7 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
-        async with service.running():
+        async with service.running_beside(operators, settings):
             try:
                 yield
             finally:
@@ -96,7 +96,7 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url=api_manual.OPENAPI_PATH,
     )
-    service.add_operator_routes(app)
+    operators = add_operators(app, service)
     service.add_check("search", engine.check_health)
     app.state.service = service
     app.state.engine = engine
@@ -133,6 +133,14 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
     app.openapi = partial(document.build_document, app)
     add_error_handlers(app)
     return app
+
+
+def add_operators(app: FastAPI, service: Service) -> FastAPI:
+    """Adds the probes to the port of readers; returns the application of operators' own port."""
+    service.add_probes(app)
+    operators = app.state.operators = service.app()
+    problems.install(operators)
+    return operators
 
 
 def add_site(

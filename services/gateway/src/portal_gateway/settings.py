@@ -1,10 +1,10 @@
 """Settings of the gateway."""
 
-from portal_shared.runtime.settings import Settings
+from portal_shared.runtime.settings import ReadersSettings
 from pydantic import Field, SecretStr
 
 
-class GatewaySettings(Settings):
+class GatewaySettings(ReadersSettings):
     meilisearch_url: str = "http://localhost:7700"
     meilisearch_key: SecretStr = SecretStr("")
     index_prefix: str = ""  # of index names, so that instances can share an engine

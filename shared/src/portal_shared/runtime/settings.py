@@ -37,3 +37,10 @@ class Settings(BaseSettings):
     def __init__(self, **values: Any) -> None:
         folder = os.environ.get("PORTAL_SECRETS_DIR")
         super().__init__(**({"_secrets_dir": folder} if folder else {}), **values)
+
+
+class ReadersSettings(Settings):
+    """Of services with a port for readers: their routes for operators are on another one."""
+
+    operator_host: str = "127.0.0.1"  # where the routes of operators are; 0.0.0.0: any address
+    operator_port: int = Field(default=8001, ge=0, le=65535)  # of these routes; 0: any free one

@@ -25,7 +25,7 @@ from portal_shared.runtime.errors import Conflict, PortalError, Unavailable
 from portal_shared.runtime.logs import configure, logger
 from portal_shared.runtime.retry import growing_pauses, retry
 from portal_shared.runtime.schema import Migration, Schema
-from portal_shared.runtime.settings import Settings
+from portal_shared.runtime.settings import ReadersSettings, Settings
 from portal_shared.runtime.telemetry import tracing
 from portal_shared.runtime.worker import Worker
 from portal_shared.service import metrics, routes
@@ -35,6 +35,7 @@ from portal_shared.service.figures import Figures, StatusFields
 from portal_shared.service.health import Check, Health
 from portal_shared.service.heartbeat import send_canaries
 from portal_shared.service.operator_access import OperatorAccess
+from portal_shared.service.operator_port import open_port
 from portal_shared.service.probes import PROBES, Probes
 from portal_shared.service.request_log import RequestLog
 
@@ -306,28 +307,37 @@ class Service:
             }
         )
 
-    def app(
-        self, lifespan: Lifespan[FastAPI] | None = None, *, kind: type[FastAPI] = FastAPI
-    ) -> FastAPI:
+    def app(self, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         """Returns the ASGI application of an internal port, with the routes for operators.
 
-        It has no pages about its routes: those of readers are documented by the gateway.
+        Probes are open to everybody; /status and /metrics are for operators.
         """
-        made = kind(
-            title=f"portal {self.name}",
-            lifespan=lifespan or self._lifespan,
-            docs_url=None,
-            redoc_url=None,
-            openapi_url=None,
-        )
-        self.add_operator_routes(made)
+        made = self.plain_app(FastAPI, lifespan or self._lifespan)
+        made.state.operator_access = OperatorAccess(self.settings.operator_token)
+        made.include_router(routes.probe_router(self))
+        made.include_router(routes.operator_router(self))
         self.observe(made)
         return made
 
-    def add_operator_routes(self, made: FastAPI) -> None:
-        """Adds probes, open to everybody; and /status and /metrics, for operators."""
-        made.state.operator_access = OperatorAccess(self.settings.operator_token)
-        made.include_router(routes.router(self))
+    def plain_app(self, kind: type[FastAPI], lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+        """Returns an ASGI application without routes.
+
+        It has no pages about its routes: those of readers are documented by the gateway.
+        """
+        title = f"portal {self.name}"
+        return kind(title=title, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+
+    def add_probes(self, made: FastAPI) -> None:
+        """Adds the probes to an application for readers, which gets no routes of operators."""
+        made.include_router(routes.probe_router(self))
+
+    @asynccontextmanager
+    async def running_beside(
+        self, operators: FastAPI, settings: ReadersSettings
+    ) -> AsyncGenerator[None]:
+        """As `running`, with `operators`, made by `app`, on a port of its own until the end."""
+        async with open_port(operators, settings), self.running():
+            yield
 
     def observe(self, made: FastAPI) -> None:
         """Counts and times the requests of an application; call it after all other middleware."""

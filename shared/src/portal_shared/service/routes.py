@@ -26,10 +26,9 @@ class Observed(Protocol):
     def metrics(self) -> bytes: ...
 
 
-def router(service: Observed) -> APIRouter:
-    """Returns the routes of a service."""
+def probe_router(service: Observed) -> APIRouter:
+    """Returns /health and the probes, which are open to everybody."""
     made = APIRouter()
-    for_operators = [Depends(require_operator)]
 
     @made.get("/health", include_in_schema=False)
     async def health() -> JSONResponse:
@@ -38,18 +37,25 @@ def router(service: Observed) -> APIRouter:
     for probe in PROBES:
         made.add_api_route(f"/health/{probe}", _probe(service, probe), include_in_schema=False)
 
-    @made.get("/status", include_in_schema=False, dependencies=for_operators)
-    async def status(*, exact: bool = False) -> dict[str, Any]:
-        return await service.status(exact=exact)
-
-    @made.get("/metrics", include_in_schema=False, dependencies=for_operators)
-    async def metrics() -> Response:
-        return Response(service.metrics(), media_type=CONTENT_TYPE_LATEST, headers=NO_STORE)
-
     def _answer(failing: str, problems: dict[str, str]) -> JSONResponse:
         status = failing if problems else "ok"
         body = {"status": status, "service": service.name, "problems": problems}
         return JSONResponse(body, 503 if problems else 200, NO_STORE)
+
+    return made
+
+
+def operator_router(service: Observed) -> APIRouter:
+    """Returns /status and /metrics, for operators."""
+    made = APIRouter(dependencies=[Depends(require_operator)])
+
+    @made.get("/status", include_in_schema=False)
+    async def status(*, exact: bool = False) -> dict[str, Any]:
+        return await service.status(exact=exact)
+
+    @made.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(service.metrics(), media_type=CONTENT_TYPE_LATEST, headers=NO_STORE)
 
     return made
 

@@ -8,7 +8,6 @@ from portal_shared.contracts.records import File
 
 from tests import volumes
 from tests.drivers.services.downloader import DownloaderClient, StartDownloader
-from tests.drivers.services.operators import HEADERS
 from tests.drivers.tape import TapeArchive
 
 SHAPE = (20, 40, 60)
@@ -95,7 +94,7 @@ async def test_a_damaged_chunk_is_named_to_the_reader_and_to_operators(
 
 
 async def damaged(downloader: DownloaderClient) -> list[dict[str, Any]]:
-    report = (await downloader.http.get("/failures", headers=HEADERS)).json()
+    report = await downloader.ask_operators("/failures")
     return [row for row in report["damaged"] if row["pid"] == downloader.pid("p")]
 
 

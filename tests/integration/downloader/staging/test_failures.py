@@ -9,7 +9,6 @@ from portal_cli.commands import tape as tape_command
 from typer.testing import CliRunner
 
 from tests.drivers.services.downloader import DownloaderClient, StartDownloader
-from tests.drivers.services.operators import HEADERS
 from tests.drivers.tape import TapeArchive
 
 
@@ -58,7 +57,7 @@ async def test_a_file_that_never_ends_ends_by_its_deadline(
     assert [(f["name"], f["recall"]) for f in listed] == [("x", "expired"), ("y", None)]
     page = await downloader.get("p", headers={"accept": "text/html"})
     assert "ARCHIVED (recall expired: not recalled within 3 s" in page.text
-    reported = (await downloader.http.get("/failures", headers=HEADERS)).json()["files"]
+    reported = (await downloader.ask_operators("/failures"))["files"]
     assert [(f["location"], f["state"]) for f in reported] == [("x", "expired")]
 
 

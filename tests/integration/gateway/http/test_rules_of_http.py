@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -160,15 +161,19 @@ async def test_a_preflight_is_good_for_a_day(api: Portal) -> None:
 
 @pytest.mark.parametrize("path", ["/status", "/metrics"])
 @pytest.mark.parametrize("token", [None, "Bearer wrong", "Bearer ", "Basic YTpi"])
-async def test_figures_of_operators_are_closed_on_the_public_port(
+async def test_figures_of_operators_are_on_a_port_of_their_own_and_closed(
     api: Portal, path: str, token: str | None
 ) -> None:
     headers = {"authorization": token} if token else {}
-    refused = await api.reader.get(path, headers=headers)
+    transport = httpx.ASGITransport(api.gateway.state.operators)
+    async with httpx.AsyncClient(transport=transport, base_url="http://operators") as operators:
+        refused = await operators.get(path, headers=headers)
+        assert (await operators.get(path, headers=HEADERS)).status_code == 200
     assert refused.status_code == 401
     assert refused.headers["www-authenticate"] == "Bearer"
     assert "PORTAL_OPERATOR_TOKEN" in refused.json()["detail"]
-    assert (await api.reader.get(path, headers=HEADERS)).status_code == 200
+    for sent in (headers, HEADERS):
+        assert (await api.reader.get(path, headers=sent)).status_code == 404
 
 
 @pytest.mark.parametrize(

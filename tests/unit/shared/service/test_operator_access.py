@@ -54,15 +54,21 @@ async def test_every_route_of_a_service_but_its_health_is_for_operators(
 
 @pytest.mark.parametrize(
     ("build", "paths"),
-    [(gateway.build, ["/status", "/metrics"]), (downloader.build, ["/status", "/failures"])],
+    [
+        (gateway.build, ["/status", "/metrics"]),
+        (downloader.build, ["/status", "/metrics", "/failures"]),
+    ],
     ids=["gateway", "downloader"],
 )
-async def test_the_ports_of_readers_have_closed_routes(
+async def test_the_ports_of_readers_have_no_routes_of_operators(
     build: Callable[[], FastAPI], paths: list[str]
 ) -> None:
-    found = [("GET", path) for path in paths]
-    assert await statuses(build(), found, {}) == {401}
-    assert await statuses(build(), found, {**HEADERS, **FOREIGN[0]}) == {403}
+    app, found = build(), [("GET", path) for path in paths]
+    for headers in ({}, HEADERS):
+        assert await statuses(app, found, headers) == {404}
+    operators = app.state.operators
+    assert await statuses(operators, found, {}) == {401}
+    assert await statuses(operators, found, {**HEADERS, **FOREIGN[0]}) == {403}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from portal_local.launcher.ports import free_port
 
 HTTP_PROTOCOL = "portal_shared.service.http_protocol:DeadlineProtocol"
 SERVICES = ("ingest", "doi", "indexer", "downloader", "gateway")
+FOR_READERS = ("downloader", "gateway")  # their routes for operators have a port of their own
 ICAT_USER, ICAT_PASSWORD = "ingest", "ingest"  # only for the simulator, which listens on 127.0.0.1
 DATACITE_USER, DATACITE_PASSWORD, DATACITE_PREFIX = "DEMO.PORTAL", "demo", "10.5072"
 
@@ -27,6 +28,11 @@ class Component:
     port: int
     health: str = "/health"
     environment: dict[str, str] = field(default_factory=dict[str, str])
+    operator_port: int | None = None  # of routes for operators; None: they are on `port`
+
+    @property
+    def operator_url(self) -> str:
+        return f"http://127.0.0.1:{self.operator_port or self.port}"
 
     @property
     def url(self) -> str:
@@ -156,6 +162,7 @@ def services(layout: Layout, settings: Mapping[str, str], gateway_port: int) -> 
         # No proxy is believed, not even on this machine, unless it is named.
         "FORWARDED_ALLOW_IPS": os.environ.get("FORWARDED_ALLOW_IPS", ""),
     }
+    operators = {name: free_port() for name in FOR_READERS}
     host = os.environ.get("PORTAL_HOST", "127.0.0.1")
     return [
         Component(
@@ -177,7 +184,14 @@ def services(layout: Layout, settings: Mapping[str, str], gateway_port: int) -> 
                 "5",
             ],
             ports[name],
-            environment=shared,
+            environment={**shared, **_operator_port(operators.get(name))},
+            operator_port=operators.get(name),
         )
         for name in SERVICES
     ]
+
+
+def _operator_port(port: int | None) -> dict[str, str]:
+    if port is None:
+        return {}
+    return {"PORTAL_OPERATOR_HOST": "127.0.0.1", "PORTAL_OPERATOR_PORT": str(port)}

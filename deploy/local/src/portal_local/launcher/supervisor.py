@@ -203,6 +203,7 @@ class Supervisor:
             "services": {
                 name: {
                     "url": component.url,
+                    "operator_url": component.operator_url,
                     "pid": child.pid,
                     "log": str(child.log),
                     "restarts": self._restarts.get(name, 0),

@@ -7,7 +7,6 @@ is listed here goes to gateway and downloader, everything else to the site.
 import httpx
 from portal_shared.runtime.errors import PortalError
 from portal_shared.service.request_log import ROUTE_KEY
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -15,8 +14,7 @@ from portal_gateway.errors import BadRequest
 from portal_gateway.http.forwarded_response import ForwardedResponse, http_client
 from portal_gateway.http.responses import problem_response
 
-GATEWAY_PATHS = ("/api", "/data", "/doi", "/oai", "/health", "/metrics")
-OPERATORS_PATH = "/status"  # the site has a page there, for requests without a token
+GATEWAY_PATHS = ("/api", "/data", "/doi", "/oai", "/health")
 MAX_BODY_BYTES = 65_536  # of the site's forms
 NOT_FORWARDED = frozenset(
     {"host", "connection", "keep-alive", "upgrade", "te", "transfer-encoding", "content-length",
@@ -24,10 +22,8 @@ NOT_FORWARDED = frozenset(
 )  # fmt: skip
 
 
-def is_site_path(path: str, *, has_token: bool) -> bool:
-    """Returns whether the site answers `path`; `has_token`: the request names an operator."""
-    if path == OPERATORS_PATH:
-        return not has_token
+def is_site_path(path: str) -> bool:
+    """Returns whether the site answers `path`."""
     return not any(path == prefix or path.startswith(f"{prefix}/") for prefix in GATEWAY_PATHS)
 
 
@@ -40,7 +36,7 @@ class SiteProxy:
         self._client = http_client()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not self._is_site_request(scope):
+        if scope["type"] != "http" or not is_site_path(scope["path"]):
             await self._app(scope, receive, send)
             if scope["type"] == "lifespan":  # the application has ended
                 await self._client.aclose()
@@ -51,10 +47,6 @@ class SiteProxy:
             await (await self._forward(request))(scope, receive, send)
         except PortalError as error:
             await problem_response(error)(scope, receive, send)
-
-    def _is_site_request(self, scope: Scope) -> bool:
-        has_token = "authorization" in Headers(scope=scope)
-        return is_site_path(scope["path"], has_token=has_token)
 
     async def _forward(self, request: Request) -> ForwardedResponse:
         raw_path = bytes(request.scope["raw_path"])
