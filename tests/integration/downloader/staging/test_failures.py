@@ -15,7 +15,7 @@ from tests.drivers.tape import TapeArchive
 @pytest.fixture
 def addresses(downloader: DownloaderClient, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ingest", "doi", "indexer", "downloader", "gateway"):
-        monkeypatch.setenv(f"PORTAL_{name.upper()}_URL", downloader.process.url)
+        monkeypatch.setenv(f"PORTAL_{name.upper()}_URL", downloader.process.operator_url)
 
 
 async def reported(*options: str) -> tuple[int, Any]:
