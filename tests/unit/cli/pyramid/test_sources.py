@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,12 @@ import imagecodecs
 import numcodecs
 import numpy as np
 import pytest
+import rasterio
 import tifffile
 import zarr
+from portal_cli.curation.sources import jpeg2000
+from portal_cli.pyramid.plan import MIB
+from portal_cli.pyramid.source import SourceFault
 from zarr.codecs import BloscCodec, BytesCodec, GzipCodec, ZstdCodec
 
 from .scanned import SHAPE, ScannedVolume
@@ -57,6 +62,62 @@ def test_a_stack_of_jpeg2000_is_read(scanned: ScannedVolume, dtype: str) -> None
         (scanned.path / f"s{number:03}.jp2").write_bytes(content)
     assert scanned.curate("--pyramid", shape=voxels.shape).problems == []
     assert scanned.has(voxels)
+
+
+def write_tiled(path: Path, plane: Any) -> None:
+    rows, columns = plane.shape
+    options = {"BLOCKXSIZE": 64, "BLOCKYSIZE": 512, "REVERSIBLE": "YES", "QUALITY": "100"}
+    size = {"width": columns, "height": rows, "count": 1, "dtype": plane.dtype.name}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the image has no place on the Earth
+        with rasterio.open(path, "w", driver="JP2OpenJPEG", **size, **options) as image:
+            image.write(plane, 1)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("tiled", [False, True], ids=["one tile", "tiles"])
+def test_large_slices_of_jpeg2000_are_read_by_rows(
+    scanned: ScannedVolume, dtype: str, monkeypatch: pytest.MonkeyPatch, *, tiled: bool
+) -> None:
+    monkeypatch.setattr(jpeg2000, "MAX_WHOLE_BYTES", 0)
+    monkeypatch.setattr(imagecodecs, "jpeg2k_decode", lambda *_, **__: 1 / 0)
+    voxels = ramp((3, 2100, 70), dtype)  # two windows of 1024 rows, and a part of one
+    for number, plane in enumerate(voxels):
+        path = scanned.path / f"s{number:03}.jp2"
+        if tiled:
+            write_tiled(path, plane)
+        else:
+            path.write_bytes(imagecodecs.jpeg2k_encode(plane, level=0, codecformat="jp2"))
+    assert scanned.curate("--pyramid", shape=voxels.shape).problems == []
+    assert scanned.has(voxels)
+
+
+def test_a_large_slice_of_jpeg2000_takes_little_memory(tmp_path: Path) -> None:
+    """Of one tile: the file and some rows. Of tiles: less, because one is decoded at a time."""
+    write_tiled(tmp_path / "a.jp2", ramp((600, 130), "uint16"))
+    with (tmp_path / "a.jp2").open("r+b") as file:
+        file.truncate(300 * MIB)  # sparse: only its size and its header are read
+    lengths = (20_000, 20_000)
+    slices = jpeg2000.Jpeg2000Slices(tmp_path, ["a.jp2"], lengths, "uint16")
+    assert slices.rows_at_once == 1024
+    assert slices.decoded_bytes < 210 * MIB
+    assert slices.shape == (1, *lengths)
+
+
+@pytest.mark.parametrize("limit", [0, jpeg2000.MAX_WHOLE_BYTES], ids=["windows", "whole"])
+def test_a_slice_of_jpeg2000_that_differs_is_refused(
+    tmp_path: Path, limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jpeg2000, "MAX_WHOLE_BYTES", limit)
+    for number, shape in enumerate([(40, 70), (40, 60)]):
+        write_tiled(tmp_path / f"{number}.jp2", ramp(shape, "uint16"))
+    slices = jpeg2000.Jpeg2000Slices(tmp_path, ["0.jp2", "1.jp2"], (40, 70), "uint16")
+    assert np.array_equal(slices.rows(0, 3, 9), ramp((40, 70), "uint16")[3:9])
+    with pytest.raises(SourceFault, match="has 60 x 40 voxels of uint16, but the stack has 70 x"):
+        slices.rows(1, 3, 9)
+    (tmp_path / "1.jp2").write_bytes(b"\0" * 100)
+    with pytest.raises(SourceFault, match=r"1.jp2.*(damaged|cannot be read)"):
+        slices.rows(1, 3, 9)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", ">u2", "float32"])

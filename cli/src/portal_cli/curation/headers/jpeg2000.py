@@ -23,17 +23,33 @@ START_OF_TILE_PART = 0xFF90
 TILE_PART = struct.Struct(">HHHI")  # SOT, length of the segment, tile, length of the tile part
 
 
-def read_jpeg2000(path: Path) -> Header:
-    """Returns the image. Raises TornFile if the file ends before its last tile."""
+def read_tile(path: Path) -> tuple[int, int]:
+    """Returns the lengths of a tile along y and x. Raises OSError."""
+    _, codestream = _read(path)
+    size = _segment(codestream, "SIZ")
+    return size.ytsiz, size.xtsiz
+
+
+def _read(path: Path) -> tuple[Any, Any]:
+    """Returns the image and its codestream, of which only the header is read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # glymur warns of unknown boxes
         import glymur  # noqa: PLC0415  # slow to import
 
         untyped: Any = glymur
         image = untyped.Jp2k(path)
-        codestream = image.get_codestream()
-    size = next(s for s in codestream.segment if s.marker_id == "SIZ")
-    coding = next(s for s in codestream.segment if s.marker_id == "COD")
+        return image, image.get_codestream()
+
+
+def _segment(codestream: Any, marker: str) -> Any:
+    return next(s for s in codestream.segment if s.marker_id == marker)
+
+
+def read_jpeg2000(path: Path) -> Header:
+    """Returns the image. Raises TornFile if the file ends before its last tile."""
+    image, codestream = _read(path)
+    size = _segment(codestream, "SIZ")
+    coding = _segment(codestream, "COD")
     last = codestream.segment[-1]
     _check_length(path, last.offset + last.length + 2)
     signed, depth = size.signed[0], size.bitdepth[0]
