@@ -2303,6 +2303,120 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/data/{pid}/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Estimate how long files would take before they are requested from tape
+         * @description Nothing is recalled. The answer holds for a few seconds.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Only the files below this folder of the dataset; default: all files */
+                    folder?: string;
+                };
+                header?: never;
+                path: {
+                    /** @description Pid of the dataset, with slashes as %2F */
+                    pid: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The estimate */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Estimate"];
+                    };
+                };
+                /** @description A parameter is not valid */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description There is no such public dataset, or no such files */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": {
+                            title: string;
+                            status: number;
+                            /** @description What is wrong, and what to do */
+                            detail: string;
+                            /** @description Parameter that is wrong */
+                            field?: string;
+                            /** @enum {string} */
+                            state?: "ARCHIVED" | "RESTORING" | "UNAVAILABLE" | "LOST";
+                            /** @description How to request the files that are on tape */
+                            request?: Record<string, never>;
+                        };
+                    };
+                };
+                /** @description The dataset was withdrawn */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": {
+                            title: string;
+                            status: number;
+                            /** @description What is wrong, and what to do */
+                            detail: string;
+                            /** @description Parameter that is wrong */
+                            field?: string;
+                            /** @enum {string} */
+                            state?: "ARCHIVED" | "RESTORING" | "UNAVAILABLE" | "LOST";
+                            /** @description How to request the files that are on tape */
+                            request?: Record<string, never>;
+                        };
+                    };
+                };
+                /** @description The downloader cannot be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": {
+                            title: string;
+                            status: number;
+                            /** @description What is wrong, and what to do */
+                            detail: string;
+                            /** @description Parameter that is wrong */
+                            field?: string;
+                            /** @enum {string} */
+                            state?: "ARCHIVED" | "RESTORING" | "UNAVAILABLE" | "LOST";
+                            /** @description How to request the files that are on tape */
+                            request?: Record<string, never>;
+                        };
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/data/{pid}/slices/{axis}/{index}": {
         parameters: {
             query?: never;
@@ -4784,6 +4898,29 @@ export interface components {
             problem: string | null;
             /** @description Of its zarr array, with a slash at the end */
             url: string;
+        };
+        /** @description What a request of these files would take, if it was made now */
+        Estimate: {
+            pid: string;
+            /** @description With a slash at its end; empty: all files */
+            folder: string;
+            files: number;
+            bytes: number;
+            /** @description Those of them that are not online */
+            files_on_tape: number;
+            bytes_on_tape: number;
+            /** @description Left of all requests before it, with those of these files that they name */
+            files_ahead: number;
+            bytes_ahead: number;
+            /** @description Its place in the queue, from 1; null if all files are online */
+            place: number | null;
+            /** @description Until all files are online */
+            seconds: number;
+            /**
+             * @description online: nothing has to come; recent: the pace of the last files that came; usual: what the archive usually does
+             * @enum {string}
+             */
+            basis: "online" | "recent" | "usual";
         };
         Error: {
             error: {

@@ -1,6 +1,12 @@
 """How long a request may still take."""
 
-from portal_downloader.domain.estimates import Extent, Throughput, seconds_left
+from portal_downloader.domain.estimates import (
+    Extent,
+    Throughput,
+    UsualPace,
+    seconds_if_requested,
+    seconds_left,
+)
 
 NOTHING = Extent(0, 0)
 
@@ -63,3 +69,30 @@ def test_old_samples_are_dropped() -> None:
 
 def test_when_nothing_is_left_no_time_is() -> None:
     assert guessed(Throughput(), left=NOTHING) == 0.0
+
+
+def test_a_pause_in_which_nobody_wanted_files_does_not_count() -> None:
+    pace = each(1, until=100, files=6)
+    pace.record(100 + 8 * 3600, 100)
+    pace.record(101 + 8 * 3600, 100)
+    assert pace.seconds_for(Extent(7, 700)) == 6.0
+
+
+USUAL = UsualPace(first_seconds=180, bytes_per_second=10)
+
+
+def test_before_a_request_the_usual_pace_counts_while_none_is_known() -> None:
+    new, ahead = Extent(10, 1000), Extent(2, 200)
+    found = seconds_if_requested(new, ahead, throughput=Throughput(), usual=USUAL)
+    assert found == (180 + 120, "usual")
+
+
+def test_before_a_request_the_pace_of_others_and_the_queue_count() -> None:
+    pace = each(1, until=100, files=11)
+    new, ahead = Extent(10, 1000), Extent(20, 2000)
+    assert seconds_if_requested(new, ahead, throughput=pace, usual=USUAL) == (180 + 30, "recent")
+
+
+def test_what_is_online_takes_no_time() -> None:
+    found = seconds_if_requested(NOTHING, NOTHING, throughput=Throughput(), usual=USUAL)
+    assert found == (0.0, "online")

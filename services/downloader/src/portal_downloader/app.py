@@ -32,6 +32,7 @@ from portal_downloader.http.sendfile import SendfileApplication
 from portal_downloader.routes import failures, files
 from portal_downloader.routes.bundles import BundleResponder
 from portal_downloader.routes.crops import CropResponder
+from portal_downloader.routes.estimates import EstimateResponder
 from portal_downloader.routes.volumes import make_volume_responder
 from portal_downloader.settings import DownloaderSettings
 from portal_downloader.staging.cancellation import Canceller
@@ -67,8 +68,16 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
     cache = Cache(settings.cache_dir)
     stores = _make_stores(service, settings, cache, signals)
     space = CacheSpace(settings, contents=stores.contents, files=stores.files, cache=cache)
+    throughput = Throughput()
     importer = _add_workers(
-        service, settings, stores, signals, cache=cache, space=space, archive=archive
+        service,
+        settings,
+        stores,
+        signals,
+        cache=cache,
+        space=space,
+        archive=archive,
+        throughput=throughput,
     )
     seconds, max_gathered = settings.gather_seconds, handlers.MAX_GATHERED
     records = write_batcher(
@@ -104,7 +113,9 @@ def build(settings: DownloaderSettings | None = None) -> FastAPI:
         records=records,
         lists=lists,
     )
-    return _make_application(service, settings, stores, cache=cache, space=space, archive=archive)
+    app = _make_application(service, settings, stores, cache=cache, space=space, archive=archive)
+    app.state.estimates = EstimateResponder(stores, throughput, settings)
+    return app
 
 
 def _make_stores(
@@ -146,9 +157,10 @@ def _add_workers(
     cache: Cache,
     space: CacheSpace,
     archive: Archive,
+    throughput: Throughput,
 ) -> FileListImporter:
     """Adds all workers, in the order in which a file passes them."""
-    throughput, client, outbox = Throughput(), service.client, service.outbox
+    client, outbox = service.client, service.outbox
     locator = TapeLocator(
         settings.tape_places_url, timeout=settings.tape_timeout, ca_file=settings.tape_ca_file
     )

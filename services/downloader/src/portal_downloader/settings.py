@@ -42,6 +42,8 @@ class DownloaderSettings(ReadersSettings):
     retry_seconds: float = 5  # before the second attempt; doubled for each
     deadline_seconds: float = 7 * 86_400  # of a queued file, and of a request
     unknown_seconds: float = 600  # a request waits so long for an unknown dataset
+    usual_first_seconds: float = Field(default=180, ge=0)  # until a first file; for estimates
+    usual_bytes_per_second: float = Field(default=100e6, gt=0)  # of the archive; for estimates
     fetches_at_once: int = Field(default=3, ge=1)  # files copied from the archive at the same time
     gather_seconds: float = Field(default=0.5, ge=0)  # events of datasets are stored together
     lease_seconds: float = 30  # interrupted work is resumed after that

@@ -140,7 +140,11 @@ def simulator_settings(
             "PORTAL_DATACITE_PASSWORD": DATACITE_PASSWORD,
         }
     if "tape" in urls:
-        settings["PORTAL_TAPE_URL"] = urls["tape"]
+        settings |= {
+            "PORTAL_TAPE_URL": urls["tape"],
+            "PORTAL_USUAL_FIRST_SECONDS": "2",  # the simulator is much faster than a tape library
+            "PORTAL_USUAL_BYTES_PER_SECOND": "1e9",
+        }
     return {name: value for name, value in settings.items() if not environment.get(name)}
 
 

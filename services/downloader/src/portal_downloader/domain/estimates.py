@@ -8,9 +8,14 @@ arrives early or late by chance.
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
 
 MIN_SAMPLES = 3  # files that must have arrived before a rate is used
 MAX_SAMPLES = 500  # arrivals remembered
+IDLE_SECONDS = 1800.0  # a longer pause between arrivals is no work: nobody wanted files
+
+Basis = Literal["online", "recent", "usual"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,8 @@ class Throughput:
         """Returns the seconds for this extent at the recent rate; None with too few samples."""
         if len(self._arrivals) < MIN_SAMPLES:
             return None
-        elapsed = self._arrivals[-1][0] - self._arrivals[0][0]
+        pauses = (after - before for (before, _), (after, _) in pairwise(self._arrivals))
+        elapsed = sum(pause for pause in pauses if pause <= IDLE_SECONDS)
         files, size = (
             len(self._arrivals) - 1,
             sum(size for _, size in self._arrivals) - self._arrivals[0][1],
@@ -52,6 +58,31 @@ class Throughput:
         return since * _fraction(
             everything, Extent(len(arrivals), sum(size for _, size in arrivals))
         )
+
+
+@dataclass(frozen=True)
+class UsualPace:
+    """What the archive usually does: used while no arrivals are known."""
+
+    first_seconds: float  # from a request to its first file
+    bytes_per_second: float
+
+
+def seconds_if_requested(
+    new: Extent, ahead: Extent, *, throughput: Throughput, usual: UsualPace
+) -> tuple[float, Basis]:
+    """Returns how long a request made now would take, and what that is based on.
+
+    `new` is what would be recalled for it; `ahead` is what is left of the requests before it. Both
+    come at the pace of recent arrivals, otherwise at the usual one.
+    """
+    if not new.files and not ahead.files:
+        return 0.0, "online"
+    everything = Extent(new.files + ahead.files, new.bytes + ahead.bytes)
+    measured = throughput.seconds_for(everything)
+    if measured is not None:
+        return usual.first_seconds + measured, "recent"
+    return usual.first_seconds + everything.bytes / usual.bytes_per_second, "usual"
 
 
 def _fraction(of: Extent, whole: Extent) -> float:

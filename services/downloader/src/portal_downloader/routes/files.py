@@ -19,6 +19,7 @@ from portal_downloader.metrics import FILE_READS
 from portal_downloader.routes import folders
 from portal_downloader.routes.bundles import BundleResponder
 from portal_downloader.routes.crops import CROP_NAME, CropResponder
+from portal_downloader.routes.estimates import ESTIMATE_NAME, EstimateResponder
 from portal_downloader.routes.volumes import VOLUME_NAMES, VolumeResponder
 from portal_downloader.store.requests import Requests
 from portal_downloader.store.rows.file import FileRow
@@ -53,17 +54,25 @@ def _volumes(request: Request) -> VolumeResponder:
     return volumes
 
 
+def _estimates(request: Request) -> EstimateResponder:
+    estimates: EstimateResponder = request.app.state.estimates
+    return estimates
+
+
 VolumesDep = Annotated[VolumeResponder, Depends(_volumes)]
 CropsDep = Annotated[CropResponder, Depends(_crops)]
+EstimatesDep = Annotated[EstimateResponder, Depends(_estimates)]
 
 
 @router.api_route("/data/{rest:path}", methods=["GET", "HEAD"], include_in_schema=False)
 async def read(
     request: Request,
     bundles: BundlesDep,
+    *,
     requests: RequestsDep,
     crops: CropsDep,
     volumes: VolumesDep,
+    estimates: EstimatesDep,
 ) -> Response:
     found = parse_data_path(bytes(request.scope["raw_path"]))
     if found is None:
@@ -72,6 +81,8 @@ async def read(
     if location == CROP_NAME and not await bundles.access.exists(pid, location):
         dataset = await bundles.access.dataset(pid)
         return await crops.respond(request, dataset)
+    if location == ESTIMATE_NAME and not await bundles.access.exists(pid, location):
+        return await estimates.respond(request, await bundles.access.dataset(pid))
     if location.startswith(VOLUME_NAMES):
         dataset = await bundles.access.dataset(pid)
         if await volumes.handles(dataset, location):

@@ -40,6 +40,22 @@ class FileSums:
                     sizes[row["_id"]] = sizes.get(row["_id"], 0) + row["bytes"]
         return Tally(files, sizes)
 
+    async def folder_tally(self, pid: str, folder: str) -> Tally:
+        """Returns the tally of all files below a folder, whose name ends with a slash.
+
+        An empty name is the whole dataset.
+        """
+        which: Doc = {"pid": pid}
+        if folder:
+            which["location"] = {"$gt": folder, "$lt": f"{folder}\U0010ffff"}
+        files: dict[str, int] = {}
+        sizes: dict[str, int] = {}
+        steps: list[Doc] = [{"$match": which}, {"$group": {"_id": "$state", **_SUMS}}]
+        with translate_errors():
+            async for row in self._rows.aggregate(steps):
+                files[row["_id"]], sizes[row["_id"]] = row["files"], row["bytes"]
+        return Tally(files, sizes)
+
     async def count(
         self, pid: str, locations: Sequence[str] | None, states: Sequence[State]
     ) -> int:

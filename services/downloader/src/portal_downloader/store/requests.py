@@ -145,6 +145,11 @@ class Requests:
         with translate_errors():
             return 1 + await self._rows.count_documents(which)
 
+    async def count_open(self) -> int:
+        """Returns the number of open requests."""
+        with translate_errors():
+            return await self._rows.count_documents({"open": True})
+
     async def extent_ahead(self, request: RequestRow) -> Extent:
         """Returns the files and bytes that are left of the requests before this one."""
         return await self._sum_left({"open": True, "requested_at": {"$lt": request.requested_at}})

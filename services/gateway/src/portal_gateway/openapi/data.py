@@ -29,8 +29,69 @@ _UNIT = (
 )
 
 
+ESTIMATE: Json = {
+    "type": "object",
+    "description": "What a request of these files would take, if it was made now",
+    "required": [
+        "pid", "folder", "files", "bytes", "files_on_tape", "bytes_on_tape", "files_ahead",
+        "bytes_ahead", "place", "seconds", "basis",
+    ],
+    "properties": {
+        "pid": {"type": "string"},
+        "folder": {"type": "string", "description": "With a slash at its end; empty: all files"},
+        "files": {"type": "integer"},
+        "bytes": {"type": "integer"},
+        "files_on_tape": {"type": "integer", "description": "Those of them that are not online"},
+        "bytes_on_tape": {"type": "integer"},
+        "files_ahead": {
+            "type": "integer",
+            "description": "Left of all requests before it, with those of these files that they"
+            " name",
+        },
+        "bytes_ahead": {"type": "integer"},
+        "place": {
+            "type": ["integer", "null"],
+            "description": "Its place in the queue, from 1; null if all files are online",
+        },
+        "seconds": {"type": "number", "description": "Until all files are online"},
+        "basis": {
+            "type": "string",
+            "enum": ["online", "recent", "usual"],
+            "description": "online: nothing has to come; recent: the pace of the last files that"
+            " came; usual: what the archive usually does",
+        },
+    },
+}  # fmt: skip
+SCHEMAS: Json = {"Estimate": ESTIMATE}
+
+
 def paths() -> Json:
-    return {"/data/{pid}/crop": {"get": _crop()}, **volumes.paths(_PROBLEM)}
+    return {
+        "/data/{pid}/crop": {"get": _crop()},
+        "/data/{pid}/estimate": {"get": _estimate()},
+        **volumes.paths(_PROBLEM),
+    }
+
+
+def _estimate() -> Json:
+    folder = "Only the files below this folder of the dataset; default: all files"
+    content: Json = {"application/json": {"schema": {"$ref": "#/components/schemas/Estimate"}}}
+    return {
+        "summary": "Estimate how long files would take before they are requested from tape",
+        "description": "Nothing is recalled. The answer holds for a few seconds.",
+        "tags": ["data"],
+        "parameters": [
+            parameter("pid", "path", "Pid of the dataset, with slashes as %2F"),
+            parameter("folder", "query", folder),
+        ],
+        "responses": {
+            "200": {"description": "The estimate", "content": content},
+            "404": _problem("There is no such public dataset, or no such files"),
+            "410": _problem("The dataset was withdrawn"),
+            "422": _problem("The query is not valid: field and reason"),
+            "503": _problem("The downloader cannot be reached"),
+        },
+    }
 
 
 def _crop() -> Json:

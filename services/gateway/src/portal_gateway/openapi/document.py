@@ -45,6 +45,7 @@ def build_document(app: FastAPI) -> Json:
     schemas: Json = openapi.setdefault("components", {}).setdefault("schemas", {})
     schemas.update({e.name: _schema(e) for e in ENTITIES.values()})
     schemas.update(volumes.SCHEMAS)
+    schemas.update(data.SCHEMAS)
     schemas["Error"] = _error()
     schemas["Problem"] = helpers.PROBLEM
     helpers.replace_validation_errors(openapi)
