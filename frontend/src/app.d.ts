@@ -1,9 +1,12 @@
+import type { Lengths } from "#lib/formats.ts";
 import type { Profile } from "#lib/profile.ts";
 
 declare global {
   namespace App {
     interface Locals {
       profile: Profile;
+      /** Units of lengths that the reader chose. */
+      lengths: Lengths;
       /** The gateway did not give its profile: pages use plain words. */
       isDegraded: boolean;
       /** Status of a page that shows why a request is refused, such as a search. */
@@ -17,6 +20,8 @@ declare global {
     }
     interface PageData {
       title?: string;
+      /** Absent where no page could be loaded. */
+      lengths?: Lengths;
     }
   }
 }

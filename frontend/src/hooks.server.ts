@@ -1,5 +1,6 @@
 import type { Handle, HandleServerError } from "@sveltejs/kit/hooks";
 
+import { LENGTHS_COOKIE, readLengths } from "#lib/formats.ts";
 import { GatewayError } from "#lib/gateway.ts";
 import { answerMachine } from "#lib/machine.ts";
 import { loadProfile, plainProfile } from "#lib/profile.ts";
@@ -15,6 +16,7 @@ export const handle: Handle = async ({ event, resolve }) => {
   const machine = await answerMachine(event.request, event.url);
   if (machine) return withHeaders(machine);
   event.locals.isDegraded = false;
+  event.locals.lengths = readLengths(event.cookies.get(LENGTHS_COOKIE));
   try {
     event.locals.profile = await loadProfile();
   } catch (problem) {
@@ -23,7 +25,7 @@ export const handle: Handle = async ({ event, resolve }) => {
     event.locals.isDegraded = true;
   }
   const response = await resolve(event, { preload: ({ type }) => type === "js" || type === "css" });
-  response.headers.append("Vary", "Accept");
+  response.headers.append("Vary", "Accept, Cookie");
   const { pageStatus } = event.locals;
   if (!pageStatus || response.status !== 200) return withHeaders(response);
   return withHeaders(

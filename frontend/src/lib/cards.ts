@@ -7,6 +7,7 @@ import {
   formatNumberOf,
   formatVoxel,
   isoDate,
+  type Lengths,
 } from "#lib/formats.ts";
 
 type GatewayCard = components["schemas"]["Card"];
@@ -26,7 +27,7 @@ export interface Card {
 }
 
 /** Returns what a list shows. Sizes are those of the whole volume where the record says them. */
-export function cardView(card: GatewayCard): Card {
+export function cardView(card: GatewayCard, lengths: Lengths): Card {
   const bytes = card.full_bytes ?? card.bytes ?? null;
   const note = [
     card.zooms ? `${formatNumberOf(card.zooms, "zoom")} inside.` : null,
@@ -39,8 +40,8 @@ export function cardView(card: GatewayCard): Card {
     title: card.title.split(", "),
     note: note.filter((part) => part !== null),
     thumbnail: card.thumbnail,
-    voxel: card.voxel_um ? formatVoxel(card.voxel_um) : null,
-    extent: card.size_um ? formatExtent(card.size_um) : null,
+    voxel: card.voxel_um ? formatVoxel(card.voxel_um, lengths) : null,
+    extent: card.size_um ? formatExtent(card.size_um, lengths) : null,
     bytes: bytes === null ? null : { short: formatBytes(bytes), exact: formatExactBytes(bytes) },
     date: `Scanned ${isoDate(card.date)}`,
     availability: card.availability ?? "UNKNOWN",

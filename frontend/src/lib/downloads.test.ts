@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { planDownload } from "./downloads.ts";
+import { planDownload, waitingTime } from "./downloads.ts";
 import type { LevelView } from "./levels.ts";
 
 const LEVEL = {
@@ -30,4 +30,33 @@ function refusal(maxCropVoxels: number): string | null {
 test("the limit of crops is that of the volume's server", () => {
   assert.equal(refusal(8000), null);
   assert.match(refusal(7999) ?? "", /too many voxels/);
+});
+
+const ESTIMATE = {
+  pid: "p",
+  folder: "",
+  files: 14,
+  bytes: 5e9,
+  files_on_tape: 12,
+  bytes_on_tape: 4.2e9,
+  files_ahead: 0,
+  bytes_ahead: 0,
+  place: 1,
+  seconds: 1500,
+  basis: "usual" as const,
+};
+
+test("the time that tape takes is in words, with what it is based on", () => {
+  assert.deepEqual(waitingTime(ESTIMATE), {
+    time: "about 25 minutes",
+    reason: "As tape usually takes.",
+    onTape: "4.2 GB in 12 files",
+  });
+  const behind = waitingTime({ ...ESTIMATE, basis: "recent", place: 3, seconds: 7200 });
+  assert.equal(behind?.time, "about 2 hours");
+  assert.equal(behind?.reason, "At the pace of the last files, behind 2 other requests.");
+});
+
+test("what is online has no waiting time", () => {
+  assert.equal(waitingTime({ ...ESTIMATE, files_on_tape: 0, place: null, seconds: 0 }), null);
 });

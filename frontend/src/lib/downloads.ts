@@ -1,5 +1,6 @@
 /** What a choice in the download dialog means: bytes, where they are, addresses, commands. Pure. */
 import type { components } from "#lib/api.d.ts";
+import { formatBytes, formatDuration, formatNumberOf } from "#lib/formats.ts";
 import type { LevelView } from "#lib/levels.ts";
 import {
   boxVoxels,
@@ -138,4 +139,30 @@ export function commands(plan: DownloadPlan, origin: string): { tool: string; te
     ];
   }
   return [];
+}
+
+type Estimate = components["schemas"]["Estimate"];
+
+/** How long files on tape would take, before they are asked for. */
+export interface WaitingTime {
+  /** "about 25 minutes" */
+  time: string;
+  /** What that is based on, and what comes first. */
+  reason: string;
+  /** How much has to come; the rest is online. */
+  onTape: string;
+}
+
+/** Returns the words for an estimate; null if nothing has to come from tape. */
+export function waitingTime(estimate: Estimate): WaitingTime | null {
+  if (!estimate.files_on_tape) return null;
+  const before = (estimate.place ?? 1) - 1;
+  const queue = before ? `, behind ${formatNumberOf(before, "other request")}` : "";
+  const pace =
+    estimate.basis === "recent" ? "At the pace of the last files" : "As tape usually takes";
+  return {
+    time: formatDuration(estimate.seconds),
+    reason: `${pace}${queue}.`,
+    onTape: `${formatBytes(estimate.bytes_on_tape)} in ${formatNumberOf(estimate.files_on_tape, "file")}`,
+  };
 }

@@ -1,11 +1,13 @@
 /** What the filters show of a facet. Made on the server, so that pages carry no more. Pure. */
 import type { components } from "#lib/api.d.ts";
-import { formatCount } from "#lib/formats.ts";
+import { formatCount, type Lengths } from "#lib/formats.ts";
 
 type GatewayFacet = components["schemas"]["FacetView"];
 
 const OPEN_FACETS = 6;
 const SHOWN_VALUES = 8;
+const MISSING = "~missing";
+const UNIT_SCALES: Record<string, number> = { "µm in mm": 1000, "mm in um": 0.001 };
 
 export interface Option {
   value: string;
@@ -36,6 +38,8 @@ export interface ChoiceFacet extends Shared {
 export interface RangeFacet extends Shared {
   kind: "range";
   unit: string | null;
+  /** Units of the gateway in one unit that is shown; forms send it with the ends. */
+  scale: number;
   min: number;
   max: number;
   low: number | null;
@@ -44,10 +48,60 @@ export interface RangeFacet extends Shared {
 }
 
 /** Returns the facets that have a choice to make, or a choice made. */
-export function facetViews(facets: readonly GatewayFacet[]): (ChoiceFacet | RangeFacet)[] {
+export function facetViews(
+  facets: readonly GatewayFacet[],
+  lengths: Lengths,
+): (ChoiceFacet | RangeFacet)[] {
   return facets
+    .map((facet) => inUnit(facet, lengths))
     .filter((facet) => hasChoice(facet) || isUsed(facet))
     .map((facet, place) => (facet.kind === "choice" ? choice(facet, place) : range(facet, place)));
+}
+
+type Chip = components["schemas"]["Chip"];
+
+/** Returns the chips of chosen values, with ranges in the units of their facets. */
+export function chipViews(
+  chips: readonly Chip[],
+  facets: readonly (ChoiceFacet | RangeFacet)[],
+): Chip[] {
+  const texts = new Map(
+    facets.map((facet) => [
+      facet.parameter,
+      facet.kind === "range" && facet.scale !== 1 ? facet.chosen : "",
+    ]),
+  );
+  return chips.map((chip) => ({
+    ...chip,
+    value_label: (chip.value !== MISSING && texts.get(chip.parameter)) || chip.value_label,
+  }));
+}
+
+type ScaledFacet = GatewayFacet & { scale: number };
+
+/** Returns a facet of lengths in the unit that the reader chose. */
+function inUnit(facet: GatewayFacet, lengths: Lengths): ScaledFacet {
+  const scale = UNIT_SCALES[`${facet.unit} in ${lengths}`];
+  if (!scale) return { ...facet, scale: 1 };
+  const change = <T extends number | null | undefined>(value: T): T =>
+    (typeof value === "number" ? Number((value / scale).toPrecision(8)) : value) as T;
+  return {
+    ...facet,
+    unit: lengths === "mm" ? "mm" : "µm",
+    min: change(facet.min),
+    max: change(facet.max),
+    buckets: facet.buckets.map((one) => ({
+      ...one,
+      start: change(one.start),
+      end: change(one.end),
+    })),
+    selected: facet.selected.map((one) => ({
+      ...one,
+      low: change(one.low),
+      high: change(one.high),
+    })),
+    scale,
+  };
 }
 
 function hasChoice(facet: GatewayFacet): boolean {
@@ -96,13 +150,14 @@ function option(
   return found;
 }
 
-function range(facet: GatewayFacet, place: number): RangeFacet {
+function range(facet: ScaledFacet, place: number): RangeFacet {
   const most = Math.max(1, facet.missing.count, ...facet.buckets.map((bucket) => bucket.count));
   const { low, high } = facet.selected[0] ?? {};
   return {
     ...shared(facet, place, most),
     kind: "range",
     unit: facet.unit ?? null,
+    scale: facet.scale,
     min: facet.min ?? 0,
     max: facet.max ?? 1,
     low: low ?? null,

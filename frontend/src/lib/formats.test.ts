@@ -7,7 +7,12 @@ import {
   formatDuration,
   formatExtent,
   formatNumberOf,
+  formatPosition,
+  formatScale,
   formatVoxel,
+  formatVoxelRange,
+  formatVoxels,
+  readLengths,
   scaleBar,
 } from "./formats.ts";
 
@@ -25,8 +30,30 @@ test("lengths are in the unit of the reader", () => {
   assert.equal(formatVoxel(2.6), "2.6 µm");
   assert.equal(formatVoxel(25.14), "25.14 µm");
   assert.equal(formatVoxel(2.6, "mm"), "0.0026 mm");
+  assert.equal(formatVoxel(1250), "1.25 mm");
+  assert.equal(formatVoxel(1250, "um"), "1250 µm");
+  assert.equal(formatVoxels([351, 313, 313]), "313 × 313 × 351 µm");
+  assert.equal(formatVoxels([351, 313, 313], "mm"), "0.313 × 0.313 × 0.351 mm");
   assert.equal(formatExtent([33_670, 10_030, 10_030]), "10.0 × 10.0 × 33.7 mm");
   assert.equal(formatExtent([100, 200, 300], "um"), "300 × 200 × 100 µm");
+  assert.equal(formatExtent([33_670, 10_030.4, 10_030], "um"), "10,030 × 10,030 × 33,670 µm");
+  assert.equal(formatPosition(12_344), "12.34 mm");
+  assert.equal(formatPosition(12_344, "um"), "12,344 µm");
+  assert.equal(formatScale(20_000, "um"), "20,000 µm");
+  assert.equal(formatScale(500, "mm"), "0.5 mm");
+});
+
+test("a range of voxel sizes names its unit once, unless both ends differ in it", () => {
+  assert.equal(formatVoxelRange(0.65, 25.3), "0.65 to 25.3 µm");
+  assert.equal(formatVoxelRange(0.65, 25.3, "mm"), "0.00065 to 0.0253 mm");
+  assert.equal(formatVoxelRange(2.6, 2.6), "2.6 µm");
+  assert.equal(formatVoxelRange(650, 1300), "650 µm to 1.3 mm");
+});
+
+test("a choice that is not known is the usual one", () => {
+  assert.equal(readLengths("mm"), "mm");
+  assert.equal(readLengths("inch"), "both");
+  assert.equal(readLengths(undefined), "both");
 });
 
 test("a scale bar is a round length of at most a third", () => {

@@ -39,29 +39,63 @@ export function formatNumber(value: number, digits = 4): string {
   return String(Number(value.toPrecision(Math.abs(value) >= 1000 ? 6 : digits)));
 }
 
-/** The unit of lengths that a reader chose. */
-export type LengthUnit = "um" | "mm";
+/** Lengths as a reader wants them: small ones in µm and large ones in mm, or all in one unit. */
+export const LENGTHS = ["both", "um", "mm"] as const;
+export type Lengths = (typeof LENGTHS)[number];
+
+const NAMES = { um: "µm", mm: "mm" } as const;
+
+/** Name of the cookie that keeps the choice. */
+export const LENGTHS_COOKIE = "lengths";
+
+/** Returns the choice that a text names; "both" for anything else. */
+export function readLengths(text: string | null | undefined): Lengths {
+  return LENGTHS.find((one) => one === text) ?? "both";
+}
+
+/** Returns the unit of a length; with "both" it is mm from `firstMm` micrometres on. */
+function unitOf(um: number, lengths: Lengths, firstMm: number): "um" | "mm" {
+  if (lengths !== "both") return lengths;
+  return um >= firstMm ? "mm" : "um";
+}
 
 /** Returns a voxel size: 2.6 µm, or 0.0026 mm. */
-export function formatVoxel(um: number, unit: LengthUnit = "um"): string {
-  return unit === "mm" || um >= 1000 ? `${formatNumber(um / 1000)} mm` : `${formatNumber(um)} µm`;
+export function formatVoxel(um: number, lengths: Lengths = "both"): string {
+  const unit = unitOf(um, lengths, 1000);
+  return `${formatNumber(unit === "mm" ? um / 1000 : um)} ${NAMES[unit]}`;
 }
 
 /** Returns a voxel size along z, y, x: 2.6 µm if all are equal, else 313 × 313 × 351 µm, x first. */
-export function formatVoxels(um: readonly number[], unit: LengthUnit = "um"): string {
+export function formatVoxels(um: readonly number[], lengths: Lengths = "both"): string {
   const [largest, smallest] = [Math.max(...um), Math.min(...um)];
-  if (largest - smallest <= 0.002 * largest) return formatVoxel(um[0] ?? 0, unit);
-  const isMm = unit === "mm" || largest >= 1000;
-  const sides = [...um].reverse().map((side) => formatNumber(isMm ? side / 1000 : side, 3));
-  return `${sides.join(" × ")} ${isMm ? "mm" : "µm"}`;
+  if (largest - smallest <= 0.002 * largest) return formatVoxel(um[0] ?? 0, lengths);
+  const unit = unitOf(largest, lengths, 1000);
+  const scale = unit === "mm" ? 1000 : 1;
+  const sides = [...um].reverse().map((side) => formatNumber(side / scale, 3));
+  return `${sides.join(" × ")} ${NAMES[unit]}`;
+}
+
+/** Returns a range of voxel sizes: 0.65 to 25.3 µm; one size if both are the same. */
+export function formatVoxelRange(low: number, high: number, lengths: Lengths = "both"): string {
+  const [from, to] = [formatVoxel(low, lengths), formatVoxel(high, lengths)];
+  if (from === to) return from;
+  const [start, unit] = from.split(" ");
+  return to.endsWith(` ${unit}`) ? `${start} to ${to}` : `${from} to ${to}`;
 }
 
 /** Returns an extent, x first: 10.0 × 10.0 × 33.7 mm. `um` is [z, y, x] in micrometres. */
-export function formatExtent(um: readonly number[], unit: LengthUnit = "mm"): string {
-  const scale = unit === "mm" ? 1000 : 1;
-  const digits = unit === "mm" ? 1 : 0;
-  const sizes = [...um].reverse().map((size) => (size / scale).toFixed(digits));
-  return `${sizes.join(" × ")} ${unit === "mm" ? "mm" : "µm"}`;
+export function formatExtent(um: readonly number[], lengths: Lengths = "both"): string {
+  const unit = unitOf(0, lengths, 0);
+  const side = (size: number): string =>
+    unit === "mm" ? (size / 1000).toFixed(1) : formatCount(Math.round(size));
+  return `${[...um].reverse().map(side).join(" × ")} ${NAMES[unit]}`;
+}
+
+/** Returns a place along an axis: 12.34 mm, or 12,340 µm. */
+export function formatPosition(um: number, lengths: Lengths = "both"): string {
+  return unitOf(0, lengths, 0) === "mm"
+    ? `${(um / 1000).toFixed(2)} mm`
+    : `${formatCount(Math.round(um))} µm`;
 }
 
 /** Returns a shape, x first: 3856 × 3856 × 12950. `shape` is [z, y, x]. */
@@ -100,6 +134,8 @@ export function scaleBar(um: number): { um: number; share: number } {
 }
 
 /** Returns the label of a scale bar: 20 mm, 500 µm. */
-export function formatScale(um: number): string {
-  return um >= 1000 ? `${formatNumber(um / 1000)} mm` : `${formatNumber(um)} µm`;
+export function formatScale(um: number, lengths: Lengths = "both"): string {
+  const unit = unitOf(um, lengths, 1000);
+  if (unit === "mm") return `${formatNumber(um / 1000)} mm`;
+  return `${um >= 10_000 ? formatCount(um) : formatNumber(um)} µm`;
 }

@@ -1,7 +1,7 @@
 /** One organ at three scales, for the home page: an overview, a zoom in it, a finer zoom in that. */
 import type { components } from "#lib/api.d.ts";
 import { orNothing, read } from "#lib/gateway.ts";
-import { formatVoxel } from "#lib/formats.ts";
+import { formatVoxel, type Lengths } from "#lib/formats.ts";
 import type { ZoomBox } from "#lib/overlay.ts";
 import { loadPlace } from "#lib/place.ts";
 import { frames, type Ladder, type Step } from "#lib/stage.ts";
@@ -10,7 +10,7 @@ type Schemas = components["schemas"];
 type Card = Schemas["Card"];
 
 /** Returns the ladder of the kidney with the most zooms; null if no zoom of it has a place. */
-export async function loadLadder(): Promise<Ladder | null> {
+export async function loadLadder(lengths: Lengths): Promise<Ladder | null> {
   const found = await read<Schemas["SearchPage"]>("/api/search?type=overview&q=kidney&per_page=50");
   const best = found.rows.reduce<Card | null>(
     (most, row) => ((row.zooms ?? 0) > (most?.zooms ?? 0) ? row : most),
@@ -22,19 +22,21 @@ export async function loadLadder(): Promise<Ladder | null> {
     read<Schemas["RecordView"]>(path),
     orNothing(() => read<Schemas["Overlay"]>(`${path}/overlay`)),
   ]);
-  const place = overlay ? await loadPlace(record, overlay) : null;
+  const place = overlay ? await loadPlace(record, overlay, lengths) : null;
   if (!place) return null;
   const cards = new Map(record.relations.zooms.map((card) => [card.pid, card]));
   const zooms = place.boxes.flatMap((box) => {
     const card = cards.get(box.pid);
-    return card?.voxel_um && card.size_um ? [{ box, card, step: zoomStep(card, box) }] : [];
+    return card?.voxel_um && card.size_um
+      ? [{ box, card, step: zoomStep(card, box, lengths) }]
+      : [];
   });
   const pair = nested(zooms.map((one) => one.step));
   if (!pair) return null;
   const whole: Step = {
     href: best.page,
     title: best.title,
-    voxel: formatVoxel(best.voxel_um ?? 0),
+    voxel: formatVoxel(best.voxel_um ?? 0, lengths),
     voxelUm: best.voxel_um ?? 0,
     picture: place.picture,
     x: 0,
@@ -45,11 +47,11 @@ export async function loadLadder(): Promise<Ladder | null> {
   return frames([whole, ...pair]);
 }
 
-function zoomStep(card: Card, box: ZoomBox): Step {
+function zoomStep(card: Card, box: ZoomBox, lengths: Lengths): Step {
   return {
     href: card.page,
     title: card.title,
-    voxel: formatVoxel(card.voxel_um ?? 0),
+    voxel: formatVoxel(card.voxel_um ?? 0, lengths),
     voxelUm: card.voxel_um ?? 0,
     picture: `/data/${encodeURIComponent(card.pid)}/slices/y/mid?size=640`,
     x: box.x,

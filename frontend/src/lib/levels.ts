@@ -1,6 +1,12 @@
 /** The sizes of a volume as a reader chooses among them, smallest first. Pure. */
 import type { components } from "#lib/api.d.ts";
-import { formatBytes, formatExactBytes, formatShape, formatVoxels } from "#lib/formats.ts";
+import {
+  formatBytes,
+  formatExactBytes,
+  formatShape,
+  formatVoxels,
+  type Lengths,
+} from "#lib/formats.ts";
 
 type Schemas = components["schemas"];
 
@@ -43,7 +49,8 @@ export function whatIsSeen(sights: readonly Sight[], voxelUm: number): string {
 export function levelViews(
   volume: Schemas["Volume"],
   sights: readonly Sight[],
-  fullUm: number | null = null,
+  fullUm: number | null,
+  lengths: Lengths,
 ): LevelView[] {
   const levels = [...volume.levels].sort((a, b) => b.level - a.level);
   const finest = Math.min(...levels.map((level) => level.level));
@@ -53,7 +60,7 @@ export function levelViews(
     return {
       level: one.level,
       voxelUm,
-      voxel: one.voxel_um ? formatVoxels(one.voxel_um) : `Level ${one.level}`,
+      voxel: one.voxel_um ? formatVoxels(one.voxel_um, lengths) : `Level ${one.level}`,
       sees: voxelUm === null ? "" : whatIsSeen(sights, voxelUm),
       shape: one.shape ? formatShape(one.shape) : "",
       bytes: { short: formatBytes(one.bytes), exact: formatExactBytes(one.bytes) },

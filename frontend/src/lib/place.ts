@@ -2,7 +2,7 @@
 import type { components } from "#lib/api.d.ts";
 import { orNothing, read } from "#lib/gateway.ts";
 import { zoomBoxes, type ZoomBox } from "#lib/overlay.ts";
-import { formatVoxel } from "#lib/formats.ts";
+import { formatVoxel, type Lengths } from "#lib/formats.ts";
 import { sliceAddress, volumeView } from "#lib/volume.ts";
 
 type Schemas = components["schemas"];
@@ -24,6 +24,7 @@ export interface Place {
 export async function loadPlace(
   record: Schemas["RecordView"],
   overlay: Schemas["Overlay"],
+  lengths: Lengths,
 ): Promise<Place | null> {
   const own = overlay.registrations.find((one) => one.source === record.pid);
   const target = own ? own.target : record.pid;
@@ -55,7 +56,7 @@ export async function loadPlace(
   const label = (pid: string): { href: string; label: string } => {
     const card = cards.get(pid);
     const region = card?.region ? `Zoom ${card.region}` : `Zoom ${pid}`;
-    const size = card?.voxel_um ? ` at ${formatVoxel(card.voxel_um)}` : "";
+    const size = card?.voxel_um ? ` at ${formatVoxel(card.voxel_um, lengths)}` : "";
     return { href: card?.page ?? `/datasets/${encodeURIComponent(pid)}`, label: region + size };
   };
   return {

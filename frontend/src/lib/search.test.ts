@@ -14,6 +14,15 @@ test("fields for the ends of a range become one parameter", () => {
   assert.equal(joinRanges(read("voxel.from=&voxel.to="))?.toString(), "");
 });
 
+test("ends in another unit become those of the address", () => {
+  assert.equal(
+    joinRanges(read("voxel.scale=1000&voxel.from=0.0026&voxel.to=0,01"))?.toString(),
+    "voxel=2.6..10",
+  );
+  assert.equal(joinRanges(read("voxel.scale=1000&voxel.from=&voxel.to="))?.toString(), "");
+  assert.equal(joinRanges(read("voxel.scale=1000&voxel.from=fine"))?.toString(), "voxel=fine..");
+});
+
 test("empty fields of a form are left out, and a clean address stays", () => {
   assert.equal(joinRanges(read("q=&organ=kidney"))?.toString(), "organ=kidney");
   assert.equal(joinRanges(read("q=kidney&organ=kidney&organ=lung")), null);

@@ -1,7 +1,7 @@
 /** Addresses of searches: the site's are those of the gateway's /api/search. All pure. */
 
 /** Ends of a range in a form without script: voxel.from and voxel.to become voxel=2..10. */
-const END = /^(.+)\.(from|to)$/;
+const END = /^(.+)\.(from|to|scale)$/;
 const SITE_PARAMETERS = ["view"];
 
 /**
@@ -10,13 +10,13 @@ const SITE_PARAMETERS = ["view"];
  */
 export function joinRanges(given: URLSearchParams): URLSearchParams | null {
   const joined = new URLSearchParams();
-  const ends = new Map<string, { from: string; to: string }>();
+  const ends = new Map<string, Ends>();
   let isChanged = false;
   for (const [name, value] of given) {
     const end = END.exec(name);
     if (end?.[1] && end[2]) {
-      const range = ends.get(end[1]) ?? { from: "", to: "" };
-      range[end[2] as "from" | "to"] = value.trim().replace(",", ".");
+      const range = ends.get(end[1]) ?? { from: "", to: "", scale: "" };
+      range[end[2] as keyof Ends] = value.trim().replace(",", ".");
       ends.set(end[1], range);
       isChanged = true;
     } else if (value.trim() === "") {
@@ -25,10 +25,24 @@ export function joinRanges(given: URLSearchParams): URLSearchParams | null {
       joined.append(name, value);
     }
   }
-  for (const [name, { from, to }] of ends) {
-    if (from || to) joined.append(name, `${from}..${to}`);
+  for (const [name, { from, to, scale }] of ends) {
+    if (from || to) joined.append(name, `${scaled(from, scale)}..${scaled(to, scale)}`);
   }
   return isChanged ? joined : null;
+}
+
+interface Ends {
+  from: string;
+  to: string;
+  /** What ends are multiplied by: they are shown in another unit. */
+  scale: string;
+}
+
+/** Returns a number in the unit of its field; what is no number stays, and the gateway says so. */
+function scaled(text: string, scale: string): string {
+  const value = Number(text) * Number(scale || 1);
+  if (text === "" || scale === "" || !Number.isFinite(value)) return text;
+  return String(Number(value.toPrecision(8)));
 }
 
 /** Returns the parameters without one value of one parameter, on the first page. */

@@ -1,6 +1,7 @@
 /** The datasets of one organ of one donor: each whole organ with its zooms. Pure. */
 import type { components } from "#lib/api.d.ts";
 import { cardView, type Card } from "#lib/cards.ts";
+import type { Lengths } from "#lib/formats.ts";
 
 type GatewayCard = components["schemas"]["Card"];
 
@@ -15,7 +16,7 @@ export interface Series {
  * Returns a series for each side or part, with its whole organs first; datasets of which no side is
  * recorded come last.
  */
-export function groupSeries(rows: readonly GatewayCard[]): Series[] {
+export function groupSeries(rows: readonly GatewayCard[], lengths: Lengths): Series[] {
   const groups = new Map<string, GatewayCard[]>();
   for (const row of rows) {
     const side = row.organ_label ?? "";
@@ -32,7 +33,11 @@ export function groupSeries(rows: readonly GatewayCard[]): Series[] {
         (most, row) => (!most || (row.zooms ?? 0) > (most.zooms ?? 0) ? row : most),
         null,
       );
-      return { title: title || "Organ", overview, cards: sorted.map(cardView) };
+      return {
+        title: title || "Organ",
+        overview,
+        cards: sorted.map((row) => cardView(row, lengths)),
+      };
     });
 }
 

@@ -12,6 +12,7 @@ export const load: LayoutServerLoad = ({ locals }) => {
       licence: profile.licence?.name ?? null,
       contact: profile.contact ?? null,
     },
+    lengths: locals.lengths,
     paper: profile.citation,
   };
 };

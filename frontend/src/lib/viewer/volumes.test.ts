@@ -20,7 +20,7 @@ const cards = [
 ] as unknown as Cards;
 
 test("volumes have the names of their records; those on tape cannot be shown", () => {
-  assert.deepEqual(imageLayers(state, cards, "whole"), [
+  assert.deepEqual(imageLayers(state, cards, "whole", "both"), [
     {
       name: "whole",
       label: "Whole left kidney",

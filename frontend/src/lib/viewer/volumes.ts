@@ -1,6 +1,6 @@
 /** What the page of the viewer lists: volumes, outlines, the range of grey values. Pure. */
 import type { components } from "#lib/api.d.ts";
-import { formatVoxel } from "#lib/formats.ts";
+import { formatVoxel, type Lengths } from "#lib/formats.ts";
 import type { ViewerState } from "#lib/viewer/state.ts";
 
 type Schemas = components["schemas"];
@@ -30,6 +30,7 @@ export function imageLayers(
   state: ViewerState,
   cards: readonly Schemas["Card"][],
   readable: string | null,
+  lengths: Lengths,
 ): LayerView[] {
   const byPid = new Map(cards.map((card) => [card.pid, card]));
   return (state.layers ?? [])
@@ -39,7 +40,7 @@ export function imageLayers(
       return {
         name,
         label: card ? labelOf(card) : name,
-        voxel: card?.voxel_um ? formatVoxel(card.voxel_um) : null,
+        voxel: card?.voxel_um ? formatVoxel(card.voxel_um, lengths) : null,
         isOnline: name === readable || ONLINE.has(card?.availability?.toUpperCase() ?? ""),
         isVisible: visible !== false,
       };

@@ -39,6 +39,10 @@ export const words = {
     y: { name: "From the front", kind: "Slice from the front" },
     x: { name: "From the side", kind: "Slice from the side" },
   },
+  lengths: {
+    label: "Lengths in",
+    choices: { both: "µm and mm", um: "µm", mm: "mm" },
+  },
   copy: { rest: "Copy", done: "Copied", failed: "Press Ctrl+C to copy" },
   sort: { label: "Sorted by", apply: "Sort" },
   errors: {

@@ -9,12 +9,12 @@ import type { PageServerLoad } from "./$types";
 type Schemas = components["schemas"];
 
 export const load: PageServerLoad = async ({ locals }) => {
-  const { profile } = locals;
+  const { profile, lengths } = locals;
   const [totals, organs, pictures, ladder] = await Promise.all([
     orErrorPage(() => read<Schemas["Totals"]>("/api/totals")),
     orNothing(() => read<Schemas["OrganList"]>("/api/organs")),
     orNothing(() => loadPictures()),
-    orNothing(() => loadLadder()),
+    orNothing(() => loadLadder(lengths)),
   ]);
   const widths = new Map(profile.organs.map((organ) => [organ.value, organ.width_mm]));
   return {
@@ -30,7 +30,7 @@ export const load: PageServerLoad = async ({ locals }) => {
       bytes: totals.full_bytes || totals.bytes,
       voxels: totals.voxels ?? null,
     },
-    newest: totals.newest.slice(0, 4).map(cardView),
+    newest: totals.newest.slice(0, 4).map((card) => cardView(card, lengths)),
     ladder,
     organs: (organs?.organs ?? []).map((organ) => ({
       value: organ.value,

@@ -2,7 +2,7 @@ import { redirect } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
 import { cardView } from "#lib/cards.ts";
-import { facetViews } from "#lib/facets.ts";
+import { chipViews, facetViews } from "#lib/facets.ts";
 import { GatewayError, orErrorPage, read } from "#lib/gateway.ts";
 import { gatewayQuery, joinRanges, searchAddress } from "#lib/search.ts";
 
@@ -17,6 +17,7 @@ export const load: PageServerLoad = async ({ url, locals, isDataRequest }) => {
   const sorts = locals.profile.sorts;
   try {
     const found = await read<SearchPage>(`/api/search?${gatewayQuery(given)}`);
+    const facets = facetViews(found.facets, locals.lengths);
     return {
       refused: null,
       q: given.get("q") ?? "",
@@ -30,9 +31,9 @@ export const load: PageServerLoad = async ({ url, locals, isDataRequest }) => {
       sort: found.sort,
       sorts,
       words: found.words,
-      cards: found.rows.map(cardView),
-      facets: facetViews(found.facets),
-      chips: found.chips,
+      cards: found.rows.map((row) => cardView(row, locals.lengths)),
+      facets,
+      chips: chipViews(found.chips, facets),
       corrections: found.corrections,
       ignored: found.ignored_words,
       drop: found.drop,

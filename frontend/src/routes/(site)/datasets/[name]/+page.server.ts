@@ -2,7 +2,7 @@ import { redirect } from "@sveltejs/kit";
 
 import { organSights } from "#lib/profile.ts";
 import type { components } from "#lib/api.d.ts";
-import { cardView } from "#lib/cards.ts";
+import { cardView, type Card } from "#lib/cards.ts";
 import { loadCitations } from "#lib/citations.ts";
 import { crumbs, description, pythonCode, relatedLists, slicesFiller } from "#lib/dataset-page.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
@@ -31,17 +31,19 @@ export const load: PageServerLoad = async ({ params, url, locals, setHeaders }) 
     orNothing(() => read<unknown>(`/api/records/${pid}/jsonld`)),
   ]);
   const view = volume ? volumeView(volume) : null;
+  const { lengths } = locals;
   const sights = organSights(locals.profile, record.card?.organ ?? null);
-  const card = record.card ? cardView(record.card) : null;
-  const levels = volume ? levelViews(volume, sights, record.card?.voxel_um ?? null) : [];
-  const place = overlay ? await loadPlace(record, overlay) : null;
+  const card = record.card ? cardView(record.card, lengths) : null;
+  const levels = volume ? levelViews(volume, sights, record.card?.voxel_um ?? null, lengths) : [];
+  const place = overlay ? await loadPlace(record, overlay, lengths) : null;
   const { overview, zooms, siblings, same_donor: donor, similar } = record.relations;
+  const show = (one: Schemas["Card"]): Card => cardView(one, lengths);
   const related = {
-    overview: overview ? cardView(overview) : null,
-    zooms: zooms.map(cardView),
-    siblings: siblings.map(cardView),
-    donor: donor.slice(0, SHOWN).map(cardView),
-    similar: similar.slice(0, SHOWN).map(cardView),
+    overview: overview ? show(overview) : null,
+    zooms: zooms.map(show),
+    siblings: siblings.map(show),
+    donor: donor.slice(0, SHOWN).map(show),
+    similar: similar.slice(0, SHOWN).map(show),
   };
   return {
     record,

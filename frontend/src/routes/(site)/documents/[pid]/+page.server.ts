@@ -8,7 +8,7 @@ import { scriptJson } from "#lib/machine.ts";
 
 import type { PageServerLoad } from "./$types";
 
-export const load: PageServerLoad = async ({ params, setHeaders }) => {
+export const load: PageServerLoad = async ({ params, locals, setHeaders }) => {
   const path = `/api/records/${encodeURIComponent(params.pid)}`;
   const record = await orErrorPage(() => read<components["schemas"]["RecordView"]>(path));
   if (record.level !== "document" || record.pid !== params.pid) redirect(308, record.page);
@@ -19,7 +19,7 @@ export const load: PageServerLoad = async ({ params, setHeaders }) => {
   return {
     record,
     jsonLd: jsonLd ? scriptJson(jsonLd) : null,
-    cards: (record.datasets ?? []).map(cardView),
+    cards: (record.datasets ?? []).map((card) => cardView(card, locals.lengths)),
     citations: await loadCitations(record.pid),
   };
 };

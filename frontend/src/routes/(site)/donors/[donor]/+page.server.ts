@@ -4,9 +4,9 @@ import { orErrorPage, read } from "#lib/gateway.ts";
 
 import type { PageServerLoad } from "./$types";
 
-export const load: PageServerLoad = async ({ params }) => {
+export const load: PageServerLoad = async ({ params, locals }) => {
   const donor = await orErrorPage(() =>
     read<components["schemas"]["DonorView"]>(`/api/donors/${encodeURIComponent(params.donor)}`),
   );
-  return { donor, cards: donor.overviews_first.map(cardView) };
+  return { donor, cards: donor.overviews_first.map((row) => cardView(row, locals.lengths)) };
 };

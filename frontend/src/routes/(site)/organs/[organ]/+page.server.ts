@@ -27,7 +27,7 @@ export const load: PageServerLoad = async ({ params, locals }) => {
   return {
     organ,
     search: query.toString(),
-    overviews: overviews.rows.map(cardView),
+    overviews: overviews.rows.map((row) => cardView(row, locals.lengths)),
     donors: (donorFacet?.values ?? []).filter((value) => value.count > 0),
     moreDonors: donorFacet?.more_values ?? 0,
   };

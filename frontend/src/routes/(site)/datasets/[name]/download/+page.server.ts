@@ -1,7 +1,7 @@
 import { redirect } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
-import { commands, type DownloadPlan, planDownload } from "#lib/downloads.ts";
+import { commands, type DownloadPlan, planDownload, waitingTime } from "#lib/downloads.ts";
 import { formatExtent } from "#lib/formats.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
 import { levelViews } from "#lib/levels.ts";
@@ -28,6 +28,7 @@ export const load: PageServerLoad = async ({ params, url, locals }) => {
         volume,
         organSights(locals.profile, record.card?.organ ?? null),
         record.card?.voxel_um ?? null,
+        locals.lengths,
       )
     : [];
   const extent = view
@@ -40,6 +41,7 @@ export const load: PageServerLoad = async ({ params, url, locals }) => {
     files: record.files?.count ?? 0,
     isOnline: record.availability.state === "ONLINE",
   });
+  const estimate = plan.isOnline ? null : await loadEstimate(record.pid, plan.location);
   return {
     pid: record.pid,
     title: record.title,
@@ -50,11 +52,22 @@ export const load: PageServerLoad = async ({ params, url, locals }) => {
     licence: record.licence ?? null,
     levels,
     extent,
-    extentText: view ? formatExtent([view.axes.z.um, view.axes.y.um, view.axes.x.um]) : null,
+    extentText: view
+      ? formatExtent([view.axes.z.um, view.axes.y.um, view.axes.x.um], locals.lengths)
+      : null,
     all: { bytes: record.files?.bytes ?? 0, count: record.files?.count ?? 0 },
     selection,
     problems,
     plan,
+    waiting: estimate ? waitingTime(estimate) : null,
     commands: commands(plan, url.origin),
   };
 };
+
+/** Returns how long files on tape would take; null if the downloader does not say. */
+function loadEstimate(pid: string, folder: string): Promise<Schemas["Estimate"] | null> {
+  const query = new URLSearchParams(folder ? { folder } : {});
+  return orNothing(() =>
+    read<Schemas["Estimate"]>(`/data/${encodeURIComponent(pid)}/estimate?${query}`),
+  );
+}

@@ -11,7 +11,7 @@ import type { PageServerLoad } from "./$types";
 
 type Schemas = components["schemas"];
 
-export const load: PageServerLoad = async ({ params, url }) => {
+export const load: PageServerLoad = async ({ params, url, locals }) => {
   const path = `/api/records/${encodeURIComponent(params.name)}`;
   const record = await orErrorPage(() => read<Schemas["RecordView"]>(path));
   if (record.level !== "dataset") redirect(308, record.page);
@@ -26,10 +26,12 @@ export const load: PageServerLoad = async ({ params, url }) => {
   const cards = [record.card, overview, ...zooms, ...siblings].filter((card) => card != null);
   const greys = volume ? greyValues(volume) : null;
   const whole = (viewer?.state ?? {}) as ViewerState;
-  const layers = imageLayers(whole, cards, volume ? record.pid : null);
+  const layers = imageLayers(whole, cards, volume ? record.pid : null, locals.lengths);
   const onTape = layers.filter((layer) => !layer.isOnline).map((layer) => layer.name);
   const shown = withoutLayers(atOrigin(whole, ""), onTape);
-  const online = volume ? levelViews(volume, []).filter((level) => level.isOnline) : [];
+  const online = volume
+    ? levelViews(volume, [], null, locals.lengths).filter((level) => level.isOnline)
+    : [];
   return {
     title: record.title,
     name: record.name,

@@ -1,7 +1,7 @@
 import { error } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
-import { formatNumber, formatVoxel } from "#lib/formats.ts";
+import { formatVoxelRange, type Lengths } from "#lib/formats.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
 import { loadPlace } from "#lib/place.ts";
 import { groupSeries } from "#lib/series.ts";
@@ -20,7 +20,7 @@ export const load: PageServerLoad = async ({ params, locals }) => {
   ]);
   const found = await orErrorPage(() => read<Schemas["SearchPage"]>(`/api/search?${query}`));
   if (found.total === 0) error(404, "There are no open data of this organ of this donor.");
-  const series = groupSeries(found.rows);
+  const series = groupSeries(found.rows, locals.lengths);
   const donor = await orNothing(() =>
     read<Schemas["DonorView"]>(`/api/donors/${encodeURIComponent(params.donor)}`),
   );
@@ -33,7 +33,7 @@ export const load: PageServerLoad = async ({ params, locals }) => {
             orNothing(() => read<Schemas["Overlay"]>(`/api/records/${path}/overlay`)),
           ])
         : [null, null];
-      const place = record && overlay ? await loadPlace(record, overlay) : null;
+      const place = record && overlay ? await loadPlace(record, overlay, locals.lengths) : null;
       return { title: one.title, cards: one.cards, place, documents: record?.documents ?? [] };
     }),
   );
@@ -49,7 +49,10 @@ export const load: PageServerLoad = async ({ params, locals }) => {
     sums: {
       overviews: found.rows.filter((row) => row.type === "overview").length,
       bytes: found.rows.reduce((sum, row) => sum + (row.full_bytes ?? row.bytes ?? 0), 0),
-      voxels: voxelRange(found.rows.flatMap((row) => (row.voxel_um ? [row.voxel_um] : []))),
+      voxels: voxelRange(
+        found.rows.flatMap((row) => (row.voxel_um ? [row.voxel_um] : [])),
+        locals.lengths,
+      ),
     },
     finest: found.rows.find((row) => row.type === "overview")?.page ?? null,
     exports: found.exports,
@@ -60,8 +63,7 @@ export const load: PageServerLoad = async ({ params, locals }) => {
 };
 
 /** Returns the smallest and the largest voxel size in words; null if none is recorded. */
-function voxelRange(sizes: readonly number[]): string | null {
+function voxelRange(sizes: readonly number[], lengths: Lengths): string | null {
   if (!sizes.length) return null;
-  const [low, high] = [Math.min(...sizes), Math.max(...sizes)];
-  return low === high ? formatVoxel(low) : `${formatNumber(low)} to ${formatVoxel(high)}`;
+  return formatVoxelRange(Math.min(...sizes), Math.max(...sizes), lengths);
 }

@@ -1,0 +1,47 @@
+"""The reader's choice of units: µm, mm, or each where it suits."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.drivers.site.browser import Reader
+
+
+def choose(page: Page, name: str) -> None:
+    """Presses a button of the first switch of units."""
+    group = page.get_by_role("group", name="Lengths in").first
+    group.get_by_role("button", name=name, exact=True).click()
+    pressed = page.get_by_role("group", name="Lengths in").first.get_by_role(
+        "button", name=name, exact=True
+    )
+    expect(pressed).to_have_attribute("aria-pressed", "true")
+
+
+def test_lengths_change_at_once_and_stay_chosen(reader: Reader) -> None:
+    page = reader.open("/search?q=kidney&voxel_um=..3")
+    table = page.get_by_role("table", name="Datasets found")
+    expect(table).to_contain_text("µm")
+    choose(page, "mm")
+    expect(table).not_to_contain_text("µm")
+    expect(
+        page.get_by_role("link", name=re.compile("Remove Voxel size: up to 0.003 mm"))
+    ).to_be_visible()
+    page.get_by_label("To (mm)").first.fill("0.0065")
+    page.get_by_label("To (mm)").first.press("Tab")
+    expect(page).to_have_url(re.compile(r"voxel_um=\.\.6\.5"))
+    table.get_by_role("link").first.click()
+    expect(page).to_have_url(re.compile("/datasets/"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile(r"0\.00\d+ mm"))
+    assert reader.violations() == []
+
+
+def test_lengths_are_chosen_without_script(plain_reader: Reader) -> None:
+    page = plain_reader.page
+    page.goto("/search?q=kidney&view=cards")
+    choose(page, "µm")
+    expect(page).to_have_url(re.compile(r"/search\?q=kidney&view=cards$"))
+    expect(page.locator(".cards")).not_to_contain_text(" mm")
+    page.goto("/organs")
+    expect(
+        page.get_by_role("group", name="Lengths in").get_by_role("button", name="µm", exact=True)
+    ).to_have_attribute("aria-pressed", "true")
