@@ -50,6 +50,7 @@ test("the time that tape takes is in words, with what it is based on", () => {
   assert.deepEqual(waitingTime(ESTIMATE), {
     time: "about 25 minutes",
     reason: "As tape usually takes.",
+    isPart: true,
     onTape: "4.2 GB in 12 files",
   });
   const behind = waitingTime({ ...ESTIMATE, basis: "recent", place: 3, seconds: 7200 });

@@ -151,6 +151,7 @@ export interface WaitingTime {
   reason: string;
   /** How much has to come; the rest is online. */
   onTape: string;
+  isPart: boolean;
 }
 
 /** Returns the words for an estimate; null if nothing has to come from tape. */
@@ -163,6 +164,7 @@ export function waitingTime(estimate: Estimate): WaitingTime | null {
   return {
     time: formatDuration(estimate.seconds),
     reason: `${pace}${queue}.`,
+    isPart: estimate.files_on_tape < estimate.files,
     onTape: `${formatBytes(estimate.bytes_on_tape)} in ${formatNumberOf(estimate.files_on_tape, "file")}`,
   };
 }

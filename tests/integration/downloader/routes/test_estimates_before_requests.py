@@ -1,15 +1,26 @@
 """GET /data/{pid}/estimate: time before a request is made. Nothing is recalled by it."""
 
+from portal_shared.contracts.records import File
+
 from tests.drivers.services.downloader import DownloaderClient
 from tests.drivers.tape import TapeArchive
 
 PID = "e/1"
 
 
+def written(tape: TapeArchive, *folders: str, each: int) -> list[File]:
+    """Returns files on tape, so many in each folder of the dataset."""
+    return [
+        tape.write(f"d/{folder}/{n}.bin", 1000 + n).model_copy(update={"path": folder})
+        for folder in folders
+        for n in range(each)
+    ]
+
+
 async def test_the_time_is_known_before_files_are_requested(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
-    files = [tape.write(f"e/{place}/{n}.bin", 1000 + n) for place in "ab" for n in range(3)]
+    files = written(tape, "a", "b", each=3)
     await downloader.register(PID, files)
     before = await downloader.get(PID, "estimate")
     assert before.status_code == 200
@@ -32,11 +43,7 @@ async def test_the_time_is_known_before_files_are_requested(
 async def test_an_estimate_is_of_a_folder_that_the_dataset_has(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
-    files = [
-        tape.write(f"d/{folder}/{n}.bin", 500).model_copy(update={"path": folder})
-        for folder in ("a", "ab")
-        for n in range(2)
-    ]
+    files = written(tape, "a", "ab", each=2)
     await downloader.register(PID, files)
     found = await downloader.get(PID, "estimate", params={"folder": "a"})
     assert (found.json()["folder"], found.json()["files"]) == ("a/", 2)

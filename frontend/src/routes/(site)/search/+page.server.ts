@@ -4,6 +4,7 @@ import type { components } from "#lib/api.d.ts";
 import { cardView } from "#lib/cards.ts";
 import { chipViews, facetViews } from "#lib/facets.ts";
 import { GatewayError, orErrorPage, read } from "#lib/gateway.ts";
+import type { Profile } from "#lib/profile.ts";
 import { gatewayQuery, joinRanges, searchAddress } from "#lib/search.ts";
 
 import type { PageServerLoad } from "./$types";
@@ -45,6 +46,19 @@ export const load: PageServerLoad = async ({ url, locals, isDataRequest }) => {
     }
     // What was typed is refused: the page stays, with the reason beside the search box.
     if (!isDataRequest) locals.pageStatus = problem.status;
-    return { refused: problem.message, q: given.get("q") ?? "", address: given.toString() };
+    return {
+      refused: refusal(problem, locals.profile),
+      q: given.get("q") ?? "",
+      address: given.toString(),
+    };
   }
 };
+
+/** Returns why a search is refused, with the label of the field instead of its parameter. */
+function refusal({ message, problem }: GatewayError, profile: Profile): string {
+  const field = profile.fields.find((one) => one.parameter && one.parameter === problem["field"]);
+  const start = `${field?.parameter}: `;
+  return field && message.startsWith(start)
+    ? `${field.label}: ${message.slice(start.length)}`
+    : message;
+}
