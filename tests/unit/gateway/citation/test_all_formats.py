@@ -1,6 +1,7 @@
 """Every format is made from one record: they agree on title, authors, DOI, licence and size."""
 
 import json
+from dataclasses import replace
 from typing import Any, cast
 from xml.etree import ElementTree as ET
 
@@ -71,6 +72,23 @@ def test_every_format_has_the_same_facts(name: str) -> None:
     assert any(one in text for one in (LICENCE, "CC-BY-4.0", "CC BY 4.0"))
     if name not in HAS_NO_SIZE:
         assert str(BYTES) in text
+
+
+LINK = {
+    "relatedIdentifier": "10.5072/other",
+    "relatedIdentifierType": "DOI",
+    "relationType": "IsPartOf",
+    "resourceTypeGeneral": "Collection",
+}
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_formats_say_whether_they_have_links_to_records_and_files(name: str) -> None:
+    bare = record()
+    linked = replace(bare, metadata={**bare.metadata, "relatedIdentifiers": [LINK]})
+    without = replace(bare, files=())
+    texts = {BY_NAME[name].write(one) for one in (linked, without)}
+    assert (len(texts) > 1) == BY_NAME[name].has_links
 
 
 def _plain(name: str, text: str) -> str:

@@ -22,6 +22,7 @@ class Format:
     write: Callable[[CitedRecord], str]
     profile: str | None = None  # what the media type does not say
     needs_doi: bool = False
+    has_links: bool = False  # to related records and files
 
     @property
     def content_type(self) -> str:
@@ -59,12 +60,14 @@ FORMATS = (
         "schema.org (JSON-LD)",
         "application/ld+json",
         lambda c: _json(json_ld.json_ld(c)),
+        has_links=True,
     ),
     Format(
         "datacite-json",
         "DataCite (JSON)",
         "application/vnd.datacite.datacite+json",
         lambda c: _json(datacite_json(c)),
+        has_links=True,
     ),
     Format(
         "datacite-xml",
@@ -72,6 +75,7 @@ FORMATS = (
         "application/vnd.datacite.datacite+xml",
         datacite_xml,
         needs_doi=True,
+        has_links=True,
     ),
     Format(
         "csl-json",
@@ -81,7 +85,13 @@ FORMATS = (
     ),
     Format("bibtex", "BibTeX", "application/x-bibtex", bibtex_ris.bibtex),
     Format("ris", "RIS", "application/x-research-info-systems", bibtex_ris.ris),
-    Format("turtle", "RDF (Turtle)", "text/turtle", lambda c: turtle(json_ld.json_ld(c))),
+    Format(
+        "turtle",
+        "RDF (Turtle)",
+        "text/turtle",
+        lambda c: turtle(json_ld.json_ld(c)),
+        has_links=True,
+    ),
     Format("cff", "CITATION.cff", "application/yaml", cff),
     Format(
         "ro-crate",
@@ -89,6 +99,7 @@ FORMATS = (
         "application/ld+json",
         lambda c: _json(ro_crate(c)),
         profile="https://w3id.org/ro/crate",
+        has_links=True,
     ),
     Format(
         "croissant",
@@ -96,6 +107,7 @@ FORMATS = (
         "application/ld+json",
         lambda c: _json(croissant(c, text(c, styles.DEFAULT, "en-US").strip())),
         profile="http://mlcommons.org/croissant/1.0",
+        has_links=True,
     ),
 )
 BY_NAME = {f.name: f for f in FORMATS}

@@ -31,18 +31,24 @@ class CitedRecordLoader:
         self._catalogue = catalogue
         self._site_url = site_url
 
-    async def load(self, level: str, row: Doc) -> CitedRecord:
+    async def load(self, level: str, row: Doc, *, with_links: bool = True) -> CitedRecord:
+        """Returns the record of a row of the catalogue.
+
+        Without links, which citations do not have, it lacks related records and files, and nothing
+        more is read from the database.
+        """
         model = Dataset if level == "dataset" else Document
         record: Dataset | Document = model.model_validate(row["record"])
         kind = _level(record)
         moments = [datetime.fromisoformat(c["at"]) for c in row.get("history") or ()]
+        related, files = await self._links(record, row) if with_links else ([], ())
         released = record.release_date.year if record.release_date else None
         source = Source(
             record,
             profiles.load(record.profile),
             registered=moments[0] if moments else row.get("packed_at"),
             updated=moments[-1] if moments else None,
-            related=await self._related(record, row.get(DOI)),
+            related=related,
             withdrawal=_withdrawal(row),
         )
         datacite = metadata(source)
@@ -55,13 +61,21 @@ class CitedRecordLoader:
             metadata=datacite,
             # An adopted DOI was published elsewhere, possibly in another year.
             year=str(released or datacite["publicationYear"]) if minted_here or released else None,
-            files=() if row.get("withdrawn") else await self._files(record),
+            files=files,
             data_url=f"{self._site_url.rstrip('/')}/data/{record.pid}",
             measured=_measured(record),
             catalog=(profiles.load(record.profile).title, f"{self._site_url.rstrip('/')}/"),
             **_contents(record),
             on_tape=row.get("availability") in TAPE,
         )
+
+    async def _links(
+        self, record: Dataset | Document, row: Doc
+    ) -> tuple[list[Related], tuple[Doc, ...]]:
+        """Loads related records and files at the same time."""
+        if row.get("withdrawn"):
+            return await self._related(record, row.get(DOI)), ()
+        return await asyncio.gather(self._related(record, row.get(DOI)), self._files(record))
 
     async def _files(self, record: Dataset | Document) -> tuple[Doc, ...]:
         if not isinstance(record, Dataset) or not record.folder:

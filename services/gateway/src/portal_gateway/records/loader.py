@@ -72,7 +72,7 @@ class RecordLoader:
         """Loads the whole view. Raises like `find`."""
         level, row = await self.find(name)
         cited, related = await asyncio.gather(
-            self._cited.load(level, row),
+            self._cited.load(level, row, with_links=False),
             self._of_dataset(row) if level == "dataset" else self._of_document(row),
         )
         citation = await asyncio.to_thread(_citation, cited)
@@ -80,9 +80,12 @@ class RecordLoader:
             self._table, row, related, cited=cited, citation=citation, site_url=self.site_url
         )
 
-    async def load_cited(self, name: str) -> CitedRecord:
-        """Loads a record in the form in which it is cited. Raises like `find`."""
-        return await self._cited.load(*await self.find(name))
+    async def load_cited(self, name: str, *, with_links: bool = True) -> CitedRecord:
+        """Loads a record in the form in which it is cited, see CitedRecordLoader.
+
+        Raises like `find`.
+        """
+        return await self._cited.load(*await self.find(name), with_links=with_links)
 
     async def _of_dataset(self, row: Doc) -> view.Related:
         record = Dataset.model_validate(row["record"])
@@ -104,7 +107,8 @@ class RecordLoader:
 
     async def _withdrawn(self, level: str, row: Doc) -> Withdrawn:
         record: Doc = row["record"]
-        citation = await asyncio.to_thread(_citation, await self._cited.load(level, row))
+        cited = await self._cited.load(level, row, with_links=False)
+        citation = await asyncio.to_thread(_citation, cited)
         tombstone = tombstone_view(row)
         public = {
             "pid": row["_id"],

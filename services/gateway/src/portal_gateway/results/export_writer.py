@@ -106,7 +106,7 @@ class ExportWriter:
         async for cards in batches:
             rows = await self._catalogue.load_rows("datasets", [card.pid for card in cards])
             for row in filter(is_visible, rows):
-                cited = await self._cited.load("dataset", row)
+                cited = await self._cited.load("dataset", row, with_links=False)
                 yield _CITATIONS[name](cited).encode() + b"\n"
 
     async def _feed(

@@ -47,9 +47,10 @@ class CitationRoutes:
         if len(found) > 1:
             choice = {"doi": doi, "records": _record_views(found)}
             return JSONResponse(choice, HTTPStatus.MULTIPLE_CHOICES, headers={"vary": "Accept"})
-        cited = await self.records.load(*found[0])
-        if wanted != TEXT:
-            return await _formatted(request, cited, BY_MEDIA_TYPE[wanted])
+        form = BY_MEDIA_TYPE.get(wanted)
+        cited = await self.records.load(*found[0], with_links=form is not None and form.has_links)
+        if form is not None:
+            return await _formatted(request, cited, form)
         style, locale = _style(request)
         try:
             return await _text(request, cited, style, locale)
@@ -69,23 +70,24 @@ class CitationRoutes:
                 f"format: {name[:80]!r} is not known; known are {', '.join(NAMES)}, and the "
                 "names of the styles of citationstyles.org"
             )
-        cited = await self._load_cited(pid)
-        if name in BY_NAME:
-            return await _formatted(request, cited, BY_NAME[name])
+        form = BY_NAME.get(name)
+        cited = await self._load_cited(pid, with_links=form is not None and form.has_links)
+        if form is not None:
+            return await _formatted(request, cited, form)
         style = query.get("style", styles.DEFAULT) if name == "text" else name
         try:
             return await _text(request, cited, style, query.get("locale", "en-US"))
         except Invalid as error:
             raise BadRequest(str(error)) from error
 
-    async def _load_cited(self, pid: str) -> CitedRecord:
+    async def _load_cited(self, pid: str, *, with_links: bool) -> CitedRecord:
         found = await self.catalogue.find_by_pid_or_doi(pid)
         if not found:
             raise ResourceNotFound(f'Unknown record "{pid[:300]}".', code=MODEL_NOT_FOUND)
         if len(found) > 1:
             pids = ", ".join(row["_id"] for _, row in found)
             raise BadRequest(f"Several records have the DOI {pid[:300]}: use a pid, one of {pids}")
-        return await self.records.load(*found[0])
+        return await self.records.load(*found[0], with_links=with_links)
 
 
 def _negotiate(request: Request) -> str:

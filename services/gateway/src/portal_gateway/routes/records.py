@@ -50,7 +50,7 @@ async def show_json_ld(request: Request, records: Records, pid: Pid) -> Response
 @router.get("/api/records/{pid:path}/citations", response_model=CitationList, responses=PROBLEMS)
 async def show_citations(request: Request, records: Records, pid: Pid) -> Response:
     """Show the citations of the record in the usual styles, as BibTeX and as RIS."""
-    cited = await records.load_cited(pid)
+    cited = await records.load_cited(pid, with_links=False)
     content = (await asyncio.to_thread(citations, cited)).model_dump_json().encode()
     return responses.content_response(request, content)
 
