@@ -25,4 +25,4 @@ LABEL org.opencontainers.image.title="portal-site" \
     org.opencontainers.image.version="$VERSION" \
     org.opencontainers.image.revision="$REVISION" \
     org.opencontainers.image.licenses="MIT"
-CMD ["node", "--max-old-space-size=96", "--max-semi-space-size=2", "build/index.js"]
+CMD ["node", "--max-old-space-size=96", "--max-semi-space-size=4", "build/index.js"]

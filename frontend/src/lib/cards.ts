@@ -13,7 +13,6 @@ import {
 type GatewayCard = components["schemas"]["Card"];
 
 export interface Card {
-  pid: string;
   href: string;
   /** Parts of the title; each stays on one line where there is room. */
   title: string[];
@@ -35,7 +34,6 @@ export function cardView(card: GatewayCard, lengths: Lengths): Card {
     `Scanned ${isoDate(card.date)}.`,
   ];
   return {
-    pid: card.pid,
     href: card.page,
     title: card.title.split(", "),
     note: note.filter((part) => part !== null),

@@ -77,7 +77,7 @@ test("a facet of lengths is in the reader's unit, and so are its chips", () => {
   const [shown] = facetViews([facet], "mm");
   assert.ok(shown?.kind === "range");
   assert.deepEqual([shown.min, shown.max, shown.low, shown.high], [0.00065, 0.05, 0.0026, null]);
-  assert.deepEqual(shown.buckets, [{ start: 0.00065, end: 0.05, count: 3 }]);
+  assert.deepEqual([shown.edges, shown.counts], [[0.00065, 0.05], [3]]);
   assert.equal(shown.unit, "mm");
   assert.equal(shown.scale, 1000);
   assert.equal(shown.chosen, "from 0.0026 mm");

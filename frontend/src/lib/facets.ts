@@ -44,7 +44,9 @@ export interface RangeFacet extends Shared {
   max: number;
   low: number | null;
   high: number | null;
-  buckets: { start: number; end: number; count: number }[];
+  /** Ends of the bars of the histogram, one more than there are bars. */
+  edges: number[];
+  counts: number[];
 }
 
 /** Returns the facets that have a choice to make, or a choice made. */
@@ -162,8 +164,15 @@ function range(facet: ScaledFacet, place: number): RangeFacet {
     max: facet.max ?? 1,
     low: low ?? null,
     high: high ?? null,
-    buckets: facet.buckets,
+    edges: edges(facet.buckets),
+    counts: facet.buckets.map((bucket) => bucket.count),
   };
+}
+
+/** Returns where buckets begin, and where the last one ends. */
+function edges(buckets: GatewayFacet["buckets"]): number[] {
+  const last = buckets.at(-1);
+  return last ? [...buckets.map((bucket) => bucket.start), last.end] : [];
 }
 
 function chosenText(facet: GatewayFacet): string {

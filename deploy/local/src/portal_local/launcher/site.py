@@ -10,7 +10,7 @@ from portal_local.launcher.ports import free_port
 BUILD = Path(__file__).parents[5] / "frontend" / "build"
 HEALTH = "/site-health"
 # The site holds no data: small heaps, so that garbage is collected early.
-NODE_OPTIONS = ("--max-old-space-size=96", "--max-semi-space-size=2")
+NODE_OPTIONS = ("--max-old-space-size=96", "--max-semi-space-size=4")
 
 
 class NoSite(Exception):
