@@ -47,16 +47,26 @@ def test_a_page_has_no_findings(look: Reader, name: str) -> None:
     assert_sound(look, page)
 
 
+DOUBLE_TEXT = """const sheet = new CSSStyleSheet();
+    sheet.replaceSync(':root { font-size: 200% }');
+    document.adoptedStyleSheets = [sheet];"""
+
+
 @pytest.mark.parametrize("name", ["home", "results", "dataset", "document", "download"])
 def test_text_of_double_size_fits(reader: Reader, name: str) -> None:
-    reader.page.add_init_script(
-        """const sheet = new CSSStyleSheet();
-        sheet.replaceSync(':root { font-size: 200% }');
-        document.adoptedStyleSheets = [sheet];"""
-    )
+    reader.page.add_init_script(DOUBLE_TEXT)
     page = reader.open(PAGES[name])
     assert page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") == 32
     assert_sound(reader, page)
+
+
+def test_choices_of_a_download_stay_beside_the_summary(reader: Reader) -> None:
+    reader.page.add_init_script(DOUBLE_TEXT)
+    page = reader.open(PAGES["download"])
+    ends = """form => [form, ...form.querySelectorAll('.choice *')]
+      .map((one) => one.getBoundingClientRect().right)"""
+    edge, *others = page.locator("form.steps").evaluate(ends)
+    assert max(others) <= edge + 1
 
 
 def test_open_filters_have_no_findings_on_a_narrow_screen(browser: Browser, atlas: Portal) -> None:
