@@ -50,6 +50,37 @@ async def test_a_doi_missing_in_icat_is_found_and_written_again(
     await wait_for_doi_in_icat(ingest, DOI)
 
 
+def set_counts(catalogue: icat.Client, count: int, size: int) -> None:
+    (dataset,) = catalogue.search("SELECT o FROM Dataset o INCLUDE 1")
+    dataset.fileCount, dataset.fileSize = count, size
+    dataset.update()
+
+
+async def test_wrong_counts_of_files_in_icat_are_found_and_corrected(
+    ingest: Ingest, catalogue: icat.Client
+) -> None:
+    files = [ingest.file("a", name, b"1234567") for name in ("1.tif", "2.tif")]
+    await ingest.run(job(dataset_part("a", folder="a", files=files), job_id="j1"))
+    assert "icat_files" not in await row_of(ingest, "a")
+    for wrong in ((0, 0), (4, 28)):
+        set_counts(catalogue, *wrong)
+        row = await row_of(ingest, "a")
+        assert (row["files"], row["icat_files"]) == ([2, 14], list(wrong))
+        assert (await ingest.http.post("/dois/mend", json={"pids": ["a"]})).json() == {"told": 1}
+        assert "icat_files" not in await row_of(ingest, "a")
+    found = catalogue.search("SELECT o FROM Dataset o")
+    assert [(one.fileCount, one.fileSize) for one in found] == [(2, 14)]
+
+
+async def test_counts_of_the_files_that_icat_itself_has_are_right(
+    ingest: Ingest, catalogue: icat.Client
+) -> None:
+    files = [ingest.file("a", f"{n:03}.tif", b"1234567") for n in range(501)]
+    await ingest.run(job(dataset_part("a", folder="a", files=files), job_id="j1"))
+    set_counts(catalogue, 1, 501 * 7)  # one file in ICAT stands for the stack, as triggers count
+    assert "icat_files" not in await row_of(ingest, "a")
+
+
 async def fail_next(icat_url: str, **fault: Any) -> None:
     async with httpx.AsyncClient() as client:
         order = {"faults": [{"fault": "error", "message": REASON, **fault}]}

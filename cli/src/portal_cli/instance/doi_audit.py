@@ -82,7 +82,14 @@ def _difference(record: dict[str, Any], doi: str | None) -> Difference | None:
         return {**found, "what": "icat", "reason": reason}
     if record.get("is_public") is False:
         return {**found, "what": "icat", "reason": "ICAT has a publication, but it is not public"}
-    differences = refusal + [
+    differences = [*refusal, *_file_counts(record), *_relations(record)]
+    if differences:
+        return {**found, "what": "icat", "reason": "; ".join(differences)}
+    return None
+
+
+def _relations(record: dict[str, Any]) -> list[str]:
+    return [
         f"{text} {', '.join(record[name])}"
         for name, text in (
             ("missing_parts", "its publication in ICAT lacks HasPart"),
@@ -92,9 +99,15 @@ def _difference(record: dict[str, Any], doi: str | None) -> Difference | None:
         )
         if record.get(name)
     ]
-    if differences:
-        return {**found, "what": "icat", "reason": "; ".join(differences)}
-    return None
+
+
+def _file_counts(record: dict[str, Any]) -> list[str]:
+    if "icat_files" not in record:
+        return []
+    ours, theirs = (
+        f"{count} files of {size} bytes" for count, size in (record["files"], record["icat_files"])
+    )
+    return [f"ICAT counts {theirs}, the portal {ours}"]
 
 
 def _repair(doi: httpx.Client, ingest: httpx.Client, differences: list[Difference]) -> int:

@@ -1,4 +1,4 @@
-"""Compares the DOIs of ingest with those in ICAT, and writes missing ones to ICAT again."""
+"""Compares DOIs, relations and counts of files with those in ICAT, and writes them again."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -7,6 +7,7 @@ from portal_ingest.dois.writeback import DoiWriteback, icat_ids
 from portal_ingest.domain.publicity import last_public
 from portal_ingest.domain.stored_record import StoredRecord
 from portal_ingest.icat.adapter import Icat
+from portal_ingest.icat.datasets import StoredDataset
 from portal_ingest.icat.mapping import HAS_PART, PublicationEntry
 from portal_ingest.store.dois import PROBLEM, DoiStore
 from portal_ingest.store.records import RecordStore
@@ -29,10 +30,10 @@ class DoiAudit:
         batch = await self._records.batch_after(after, PAGE_RECORDS)
         datasets = {s.pid: s.icat_id for s in batch if s.kind == "dataset" and s.icat_id}
         documents = [s for s in batch if s.kind == "document" and s.doi]
-        in_icat = await self._icat.dataset_dois(list(datasets.values()))
+        in_icat = await self._icat.stored_datasets(list(datasets.values()))
         published = await self._icat.published([s.doi for s in documents if s.doi])
-        rows: list[dict[str, Any]] = [
-            {"pid": s.pid, "doi": s.doi, "icat": in_icat.get(datasets[s.pid])}
+        rows = [
+            await self._dataset_row(s, in_icat.get(datasets[s.pid]))
             for s in batch
             if s.pid in datasets
         ]
@@ -52,10 +53,28 @@ class DoiAudit:
                 row["icat_problem"] = problem
         return {"records": rows, "next": batch[-1].pid if len(batch) == PAGE_RECORDS else None}
 
+    async def _dataset_row(
+        self, stored: StoredRecord, in_icat: StoredDataset | None
+    ) -> dict[str, Any]:
+        """Returns the DOI of a dataset, and the counts of its files if those in ICAT are wrong.
+
+        Right are those of the record and, because of ICAT's triggers, of the files in ICAT.
+        """
+        row = {"pid": stored.pid, "doi": stored.doi, "icat": in_icat.doi if in_icat else None}
+        counts = stored.file_counts()
+        if in_icat is None or stored.icat_id is None or in_icat.counts == counts:
+            return row
+        if in_icat.counts == await self._icat.counted_files(stored.icat_id):
+            return row
+        return {**row, "files": counts, "icat_files": in_icat.counts}
+
     async def write_again(self, pids: list[str]) -> int:
-        """Writes the DOIs of these records to ICAT, whatever it has; returns how many it took."""
+        """Writes DOIs of these records and counts of their files to ICAT, whatever it has.
+
+        Returns how many records it took.
+        """
         found: list[StoredRecord] = [
-            s for p in pids if (s := await self._records.find(p)) and s.doi
+            s for p in pids if (s := await self._records.find(p)) and (s.doi or s.icat_id)
         ]
         return sum([await self._writeback.write_again(record) for record in found])
 

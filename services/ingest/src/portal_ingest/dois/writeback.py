@@ -88,18 +88,24 @@ class DoiWriteback:
         return True
 
     async def write_again(self, record: StoredRecord) -> bool:
-        """Writes the DOI, whatever ICAT has; False if ICAT refused it, with the reason stored."""
+        """Writes the DOI and the counts of files, whatever ICAT has.
+
+        Returns False if ICAT refused them, with the reason stored.
+        """
         reason = await self._refusal(record, again=True)
         await self._dois.set_problem(record.pid, reason)
         return reason is None
 
     async def _refusal(self, record: StoredRecord, *, again: bool = False) -> str | None:
         """Writes the record's DOI; returns why ICAT refuses it, if it does."""
-        if not record.doi:
+        if not record.doi and not again:
             return None
         with resume(Origin.of_row(record.doi_origin), "write DOI to ICAT", pid=record.pid):
             try:
-                await self.write(record, record.doi, again=again)
+                if again and record.icat_id is not None:
+                    await self._icat.correct_counts(record.icat_id, record.file_counts())
+                if record.doi:
+                    await self.write(record, record.doi, again=again)
             except PortalError as error:
                 if may_succeed_later(error):
                     raise

@@ -43,6 +43,11 @@ class StoredRecord:
             return Document.model_validate_json(self.body)
         return None
 
+    def file_counts(self) -> tuple[int, int]:
+        """Returns the number and the bytes of a dataset's files; (0, 0) for other records."""
+        model = self.model()
+        return (model.files.count, model.files.bytes) if isinstance(model, Dataset) else (0, 0)
+
 
 @dataclass(frozen=True)
 class EditionLink:

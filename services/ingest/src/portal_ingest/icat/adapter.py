@@ -16,7 +16,7 @@ from portal_shared.runtime.errors import Invalid, Unavailable
 
 from portal_ingest.icat import datasets, publications
 from portal_ingest.icat.client import DatabaseRefusal, IcatClient, connect, translated
-from portal_ingest.icat.datasets import DatasetWrite, DatasetWriter
+from portal_ingest.icat.datasets import DatasetWrite, DatasetWriter, StoredDataset
 from portal_ingest.icat.mapping import DatasetEntry, ParameterEntry, PublicationEntry
 from portal_ingest.icat.names import LONG, cut
 from portal_ingest.icat.reference_cache import ReferenceCache
@@ -82,9 +82,20 @@ class Icat:
         """Deletes the DataPublication of a DOI, if there is one."""
         await self._run("retract", lambda client: publications.retract(client, doi))
 
-    async def dataset_dois(self, ids: list[int]) -> dict[int, str | None]:
-        """Returns the DOIs of those of these datasets that exist, by ICAT id."""
-        return await self._run("find_dois", lambda client: datasets.find_dois(client, ids))
+    async def correct_counts(self, dataset_id: int, counts: tuple[int, int]) -> None:
+        """Stores number and bytes of a dataset's files, unless triggers of ICAT count them."""
+        await self._run(
+            "correct_counts",
+            lambda client: self._datasets.correct_counts(client, dataset_id, counts),
+        )
+
+    async def stored_datasets(self, ids: list[int]) -> dict[int, StoredDataset]:
+        """Returns those of these datasets that exist, by ICAT id."""
+        return await self._run("find_datasets", lambda client: datasets.find_datasets(client, ids))
+
+    async def counted_files(self, dataset_id: int) -> tuple[int, int]:
+        """Returns number and bytes of the dataset's files that are in ICAT."""
+        return await self._run("count_files", lambda c: datasets.count_files(c, dataset_id))
 
     async def published(self, dois: list[str]) -> set[str]:
         """Returns those of the DOIs that have a DataPublication."""

@@ -28,6 +28,9 @@ COUNTS = {
 PARAMETER = (
     "SELECT o FROM DatasetParameter o WHERE o.dataset.id = {owner} AND o.type.id = {type_id}"
 )
+FILE_SIZES = (
+    "SELECT o.fileSize FROM Datafile o WHERE o.dataset.id = {owner} AND o.fileSize IS NOT NULL"
+)
 BY_ID = "SELECT o.id FROM Dataset o WHERE o.id = {known_id}"
 
 
@@ -41,13 +44,30 @@ class DatasetWrite:
     take_over: bool  # also change a dataset that others wrote
 
 
-def find_dois(client: IcatClient, ids: Sequence[int]) -> dict[int, str | None]:
-    """Returns the DOIs of those of these datasets that exist, by ICAT id."""
+@dataclass(frozen=True)
+class StoredDataset:
+    """What ICAT has of a dataset: its DOI, and the number and bytes of its files."""
+
+    doi: str | None
+    counts: tuple[int, int]
+
+
+def find_datasets(client: IcatClient, ids: Sequence[int]) -> dict[int, StoredDataset]:
+    """Returns those of these datasets that exist, by ICAT id."""
     if not ids:
         return {}
     among = ", ".join(str(int(i)) for i in ids)
     found = client.search(f"SELECT o FROM Dataset o WHERE o.id IN ({among})")  # noqa: S608  # numbers
-    return {int(one.id): one.doi for one in found}
+    return {
+        int(one.id): StoredDataset(one.doi, (one.fileCount or 0, one.fileSize or 0))
+        for one in found
+    }
+
+
+def count_files(client: IcatClient, dataset_id: int) -> tuple[int, int]:
+    """Returns number and bytes of the dataset's files in ICAT, as its triggers count them."""
+    sizes = client.read(FILE_SIZES, owner=dataset_id)
+    return int(client.read(COUNTS["Datafile"], owner=dataset_id)[0]), sum(map(int, sizes))
 
 
 class NameTaken(Exception):
@@ -160,6 +180,14 @@ class DatasetWriter:
         dataset = client.get("Dataset INCLUDE 1", dataset_id)
         if dataset.doi != doi:
             dataset.doi = doi
+            dataset.update()
+
+    def correct_counts(self, client: IcatClient, dataset_id: int, counts: tuple[int, int]) -> None:
+        """Stores number and bytes of the files, unless triggers have counted those in ICAT."""
+        dataset = client.get("Dataset INCLUDE 1", dataset_id)
+        stored = (dataset.fileCount or 0, dataset.fileSize or 0)
+        if stored not in (counts, count_files(client, dataset_id)):
+            dataset.fileCount, dataset.fileSize = counts
             dataset.update()
 
     def _build(self, client: IcatClient, entry: DatasetEntry, investigation: int) -> Any:
