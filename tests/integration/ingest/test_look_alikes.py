@@ -118,14 +118,17 @@ async def test_techniques_of_one_name_are_one_technique_of_a_dataset(
     assert [name.partition(" ~")[0] for name in names] == ["CT", "ct"]
 
 
-async def test_files_that_differ_in_case_are_all_in_icat(
-    ingest: Ingest, catalogue: icat.Client
+@pytest.mark.parametrize("names", [("README.txt", "Readme.txt", "a.txt"), ("a", "a ", "A")])
+async def test_files_that_are_look_alikes_are_all_in_icat(
+    ingest: Ingest, catalogue: icat.Client, names: tuple[str, ...]
 ) -> None:
-    files = [ingest.file("f", name, b"x") for name in ("README.txt", "Readme.txt", "a.txt")]
+    files = [ingest.file("f", name, b"x") for name in names]
     answer = await ingest.run(job(dataset_part("d", folder="f", files=files)))
     assert answer.result == "done"
-    locations = catalogue.search("SELECT f.location FROM Datafile f")
-    assert sorted(locations) == ["f/README.txt", "f/Readme.txt", "f/a.txt"]
+    found = {f.location: f.name for f in catalogue.search("SELECT f FROM Datafile f")}
+    assert found.keys() == {f"f/{name}" for name in names}
+    own = {name.rpartition(" ~")[0] or name for name in found.values()}
+    assert own == set(names)
 
 
 async def test_a_lock_of_the_database_is_waited_for(ingest: Ingest, icat_url: str) -> None:
