@@ -3,8 +3,9 @@
 The distribution is the one in uv.lock, checked against the lock's hash; no part of it is in this
 repository. The test that the suite leaves out as slow runs, too, with a file of 1 MiB instead of
 1 GiB. The test files are divided into shards that run in parallel, each with a copy of the suite
-and a simulator of its own, since the suite wipes its server. Clients of the suite load the
-descriptions of entity types once per process (see plugins/entity_info_cache.py), not once per test.
+and a simulator of its own, since the suite wipes its server. Two plugins make it quick: what
+clients look up about types is kept (entity_info_cache), and the suite's scripts run in forks of the
+test process (script_forks).
 """
 
 import os
@@ -113,6 +114,7 @@ def _run(tests: Path, files: list[str], url: str, folder: Path) -> Outcomes:
     command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *files]
     command += ["--no-skip-slow"]
     command += ["-p", "no:cacheprovider", "-p", "pytest_dependency", "-p", "entity_info_cache"]
+    command += ["-p", "script_forks"]
     done = subprocess.run(
         command,
         cwd=tests,

@@ -8,6 +8,7 @@ import copy
 import http.client
 import math
 import re
+import ssl
 import threading
 import xml.sax
 from collections.abc import Generator
@@ -218,13 +219,23 @@ def translated() -> Generator[None]:
     except icat.exception.ICATError as error:
         raise _translate(error) from error
     except (OSError, http.client.HTTPException) as error:  # URLError and TimeoutError among them
-        raise Unavailable(f"ICAT: {error!r}") from error
+        raise Unavailable(_connection_failure(error)) from error
     except (xml.sax.SAXParseException, AttributeError, KeyError, ValueError) as error:
         raise Unavailable(f"the response of ICAT is not SOAP: {error!r}") from error
     except Exception as error:
         if type(error) is Exception:  # raised by suds for an HTTP status
             raise Unavailable(f"ICAT: HTTP {error}") from error
         raise
+
+
+def _connection_failure(error: Exception) -> str:
+    reason = getattr(error, "reason", error)  # of URLError
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return (
+            f"the certificate of ICAT is not trusted ({reason.verify_message}); if it is of a"
+            " private authority, PORTAL_ICAT_CA_FILE has to name the authority's certificate"
+        )
+    return f"ICAT: {error!r}"
 
 
 def _translate(error: icat.exception.ICATError) -> Exception:
