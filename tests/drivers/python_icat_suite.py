@@ -4,8 +4,8 @@ The distribution is the one in uv.lock, checked against the lock's hash; no part
 repository. The test that the suite leaves out as slow runs, too, with a file of 1 MiB instead of
 1 GiB. The test files are divided into shards that run in parallel, each with a copy of the suite
 and a simulator of its own, since the suite wipes its server. Two plugins make it quick: what
-clients look up about types is kept (entity_info_cache), and the suite's scripts run in forks of the
-test process (script_forks).
+clients look up about types stays cached (entity_info_cache), and the suite's scripts run in forks
+of the test process (script_forks).
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Pytest plugin of python-icat's suite: what its clients look up about types is kept.
+"""Pytest plugin of python-icat's suite: what its clients look up about types stays cached.
 
 Each client loads the descriptions of 53 types when it connects, which takes 0.6 s of the client's
 own CPU; the suite connects some hundred times to one server, which always returns the same. The

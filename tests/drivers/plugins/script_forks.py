@@ -1,7 +1,7 @@
 """Pytest plugin of python-icat's suite: its command-line scripts run in forks of the test process.
 
-A new interpreter for each of some hundred calls imports python-icat and asks the server for its 53
-types of entities again, which is most of what a call costs. A fork has both.
+A new interpreter for each of some hundred calls imports python-icat and loads the 53 types of
+entities again, which is most of what a call costs. A fork has both.
 """
 
 import os
