@@ -45,11 +45,7 @@ def portal(data: Path, *arguments: str) -> None:
 def statuses(data: Path) -> dict[str, dict[str, Any]]:
     running = json.loads((data / "instance.json").read_text("utf-8"))["services"]
     return {
-        name: httpx.get(
-            running[name].get("operator_url", running[name]["url"]) + "/status",
-            headers=HEADERS,
-            timeout=30,
-        ).json()
+        name: httpx.get(running[name]["url"] + "/status", headers=HEADERS, timeout=30).json()
         for name in ("ingest", "doi", "indexer")
     }
 

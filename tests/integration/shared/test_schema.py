@@ -3,11 +3,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from portal_shared.runtime import mongo
-from portal_shared.runtime.errors import Conflict
-from portal_shared.runtime.schema import Migration, Schema
+from portal_shared.runtime.errors import Conflict, Unavailable
+from portal_shared.runtime.schema import LEASE, Migration, Schema
 from portal_shared.runtime.settings import Settings
 from portal_shared.service.app import Service
 
@@ -70,6 +71,51 @@ async def test_an_interrupted_migration_is_run_again_and_those_before_it_are_not
     assert await version(database) == 2
     await Schema(database, steps.migrations).prepare()
     assert (await version(database), steps.runs) == (3, ["a", "b", "b"])
+
+
+async def test_a_replica_that_lost_the_lease_stops_its_migration(
+    database: mongo.Database,
+) -> None:
+    """It was paused for longer than the lease, and another replica goes on."""
+    await database["rows"].insert_one({"_id": 1})
+    has_begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def endless(_: mongo.Database) -> None:
+        has_begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    slow = Schema(database, [Migration(2, "a", endless)], lease=timedelta(seconds=0.2))
+    running = asyncio.create_task(slow.prepare())
+    await has_begun.wait()
+    other = {"owner": "another", "until": datetime.now(UTC) + timedelta(hours=1)}
+    await database["leases"].update_one({"_id": LEASE}, {"$set": other})
+    with pytest.raises(Unavailable, match="another replica"):
+        await asyncio.wait_for(running, 30)
+    assert ended.is_set()
+    assert await version(database) == 1
+    row = await database["leases"].find_one({"_id": LEASE})
+    assert row["owner"] == "another"
+
+
+async def test_a_long_migration_keeps_its_lease(database: mongo.Database) -> None:
+    await database["rows"].insert_one({"_id": 1})
+
+    async def until() -> datetime:
+        return (await database["leases"].find_one({"_id": LEASE}))["until"]
+
+    async def long(_: mongo.Database) -> None:
+        first = await until()
+        while await until() == first:
+            await asyncio.sleep(0.02)
+
+    migrations = [Migration(2, "a", long)]
+    async with asyncio.timeout(30):
+        await Schema(database, migrations, lease=timedelta(seconds=0.4)).prepare()
+    assert await version(database) == 2
+    assert await database["leases"].find_one({"_id": LEASE}) is None
 
 
 async def test_a_release_older_than_the_database_refuses_and_says_what_to_do(

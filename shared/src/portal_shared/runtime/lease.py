@@ -24,13 +24,18 @@ class TaskLease:
         self._owner = uuid.uuid4().hex
         self._renew_at = 0.0  # by this process's monotonic clock
 
+    @property
+    def renewal_seconds(self) -> float:
+        """Until `acquire` renews a lease that this replica has."""
+        return self._duration.total_seconds() / 2
+
     async def acquire(self) -> bool:
         """Takes or renews the lease; returns whether this replica has it now."""
         if time.monotonic() < self._renew_at:
             return True
         if not await self._write():
             return False
-        self._renew_at = time.monotonic() + self._duration.total_seconds() / 2
+        self._renew_at = time.monotonic() + self.renewal_seconds
         return True
 
     async def _write(self) -> bool:
