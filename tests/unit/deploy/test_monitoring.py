@@ -55,6 +55,24 @@ def expressions() -> list[str]:
     return [*shown, *(rule["expr"] for rule in rules()), *scaling()]
 
 
+def test_the_collector_takes_what_the_services_send() -> None:
+    """Each part of its pipeline is configured; nothing else is, and OTLP comes over HTTP."""
+    found = yaml.safe_load((MONITORING / "collector.yaml").read_text("utf-8"))
+    (pipeline,) = found["service"]["pipelines"].values()
+    for kind, names in pipeline.items():
+        assert found[kind].keys() == set(names)
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+    endpoint = found["receivers"]["otlp"]["protocols"]["http"]["endpoint"]
+    assert endpoint.endswith(":4318")
+    part = compose["services"]["collector"]
+    assert part["profiles"] == compose["services"]["prometheus"]["profiles"] == ["monitoring"]
+    (mount,) = part["volumes"]
+    source, target, _ = mount.split(":")
+    assert (ROOT / source).is_file()
+    assert part["command"] == [f"--config={target}"]
+    assert "back" in part["networks"], "where the services are"
+
+
 @pytest.fixture(scope="module")
 def metrics() -> set[str]:
     """The names in /metrics of all services."""
@@ -119,6 +137,6 @@ def test_prometheus_accepts_the_rules_and_they_fire() -> None:
 def test_compose_scrapes_every_service() -> None:
     found = yaml.safe_load((MONITORING / "prometheus.yaml").read_text("utf-8"))
     jobs = {job["job_name"]: job for job in found["scrape_configs"]}
-    assert jobs.keys() == set(SERVICES)
+    assert jobs.keys() == {*SERVICES, "collector"}
     for name, job in jobs.items():
         assert job["dns_sd_configs"][0]["names"] == [name]
