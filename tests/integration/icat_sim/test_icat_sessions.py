@@ -28,7 +28,7 @@ def test_entity_info_has_lengths_and_nullability(client: icat.Client) -> None:
     assert not fields["sample"].notNullable
     assert fields["complete"].type == "boolean"
     assert fields["createTime"].type == "Date"
-    with pytest.raises(icat.ICATParameterError, match="Organ is not an entity type"):
+    with pytest.raises(icat.ICATParameterError, match="Organ is not an ICAT entity"):
         client.getEntityInfo("Organ")
 
 

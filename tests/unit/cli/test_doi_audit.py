@@ -8,19 +8,21 @@ from portal_cli.instance.doi_audit import audit_dois
 
 EMPTY = {"differences": [], "compared": 0, "next": None}
 DOI = "10.5072/a"
+REFUSAL = "ICAT refused the request: title cannot have length > 255"
 
 
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
         ({}, None),
-        ({"icat": None}, "ICAT has None"),
+        ({"icat": None}, "ICAT has no DOI"),
+        ({"icat": None, "icat_problem": REFUSAL}, f"ICAT has no DOI; {REFUSAL}"),
         (
             {"files": [3, 21], "icat_files": [0, 0]},
             "ICAT counts 0 files of 0 bytes, the portal 3 files of 21 bytes",
         ),
         ({"missing_parts": ["10.5072/b"]}, "its publication in ICAT lacks HasPart 10.5072/b"),
-        ({"icat_problem": "too long"}, "ICAT refused it: too long"),
+        ({"icat_problem": REFUSAL}, REFUSAL),
     ],
 )
 def test_the_audit_says_what_differs_in_icat(fields: dict[str, Any], reason: str | None) -> None:

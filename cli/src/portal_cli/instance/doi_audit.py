@@ -76,9 +76,9 @@ def _difference(record: dict[str, Any], doi: str | None) -> Difference | None:
     if record["doi"] != doi:
         return {**found, "what": "ingest", "reason": f"ingest has {record['doi']}"}
     problem = record.get("icat_problem")
-    refusal = [f"ICAT refused it: {problem}"] if problem else []
+    refusal = [str(problem)] if problem else []
     if record["icat"] != doi:
-        reason = "; ".join([f"ICAT has {record['icat']}", *refusal])
+        reason = "; ".join([f"ICAT has {record['icat'] or 'no DOI'}", *refusal])
         return {**found, "what": "icat", "reason": reason}
     if record.get("is_public") is False:
         return {**found, "what": "icat", "reason": "ICAT has a publication, but it is not public"}

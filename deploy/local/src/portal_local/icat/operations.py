@@ -258,7 +258,7 @@ def _return(text: str) -> str:
 def _entity_info(schema: Schema, name: str | None) -> str:
     bean = schema.abstract_parameter if name == VALUES else schema.beans.get(name or "")
     if bean is None:
-        raise bad_parameter(f"{name} is not an entity type")
+        raise bad_parameter(f"{name} is not an ICAT entity")
     key = "".join(f"<fieldNames>{part}</fieldNames>" for part in bean.key)
     constraints = f"<constraints>{key}</constraints>" if key else ""
     fields = "".join(_field_info(field) for field in bean.fields.values())
