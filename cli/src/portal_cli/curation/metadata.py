@@ -81,10 +81,12 @@ def _place(before: str) -> tuple[int, int]:
 
 def _parse_yaml(text: str, profile: Profile) -> dict[str, Any]:
     found = yaml_reader.load(text)
+    if not isinstance(found, dict):
+        what = "is empty" if found is None else "has no fields at its top"
+        raise Invalid(f"the YAML {what}; write 'document:' or 'datasets:' there")
     try:  # as strict as for JSON: NaN, depth, and the size with all aliases expanded
-        if isinstance(found, dict):
-            found = _expand_parameters(cast("dict[str, Any]", found), profile)
-        return parse_job(json.dumps(_settle(found, text=False)).encode())
+        parts = _expand_parameters(cast("dict[str, Any]", found), profile)
+        return parse_job(json.dumps(_settle(parts, text=False)).encode())
     except (TypeError, RecursionError, ValueError) as error:
         raise Invalid(f"the YAML cannot be used: {error}") from error
 

@@ -8,8 +8,12 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-QUANTITY = re.compile(
-    r"([-+]?(?:\d++\.?+\d*+|\.\d++)(?:[eE][-+]?\d++)?)(?:\s*+([^\d\s.,'\u2019+-].*))?"
+QUANTITY = re.compile(  # a unit begins with a letter or sign of its own: no 1:30 s, no 2x10^3
+    r"([-+]?(?:\d++\.?+\d*+|\.\d++)(?:[eE][-+]?\d++)?)"
+    r"(?:\s*+((?![x\u00d7]\s*\d)(?:[^\W\d_]|[%\u2030\u00b0\u2032\u2033\"/(]).*))?"
+)
+_SPACED = re.compile(  # 1 024, 1'024: blanks and apostrophes are never decimal marks
+    r"([-+]?\d{1,3})(?P<mark>[ \u00a0\u2009\u202f'\u2019])(\d{3}(?:(?P=mark)\d{3})*)(?!\d)"
 )
 _NUMBER = re.compile(r"\s*+([-+]?[\d.,]++)(.*+)", re.DOTALL)
 _GROUPS = re.compile(r"[-+]?\d{1,3}([.,]\d{3})+")  # thousands, or three decimals
@@ -18,9 +22,20 @@ _BOTH = re.compile(r"[-+]?\d{1,3}(?:([.,])\d{3})+(?!\1)[.,]\d+")  # 1.024,5 or 1
 DecimalMark = Literal[".", ","]
 
 
+def without_blanks(text: str) -> str:
+    """Returns the text with the number at its start as computers write it: 1024 for 1 024."""
+    given = text.strip()
+    if given.startswith("\u2212"):
+        given = f"-{given[1:]}"
+    found = _SPACED.match(given)
+    if not found:
+        return given
+    return found[1] + found[3].replace(found["mark"], "") + given[found.end() :]
+
+
 def parse_quantity(text: str) -> tuple[float, str | None] | None:
     """Returns number and unit of a text such as "25.14 um"; None if it is no such text."""
-    found = QUANTITY.fullmatch(text.strip())
+    found = QUANTITY.fullmatch(without_blanks(text))
     number = float(found[1]) if found else math.inf
     if not found or not math.isfinite(number):
         return None
@@ -48,6 +63,11 @@ def _proved_mark(text: str) -> DecimalMark | None:
     if _GROUPS.fullmatch(digits) or len(re.findall(r"[.,]", digits)) != 1:
         return None
     return "," if "," in digits else "."
+
+
+def is_grouped(text: str) -> bool:
+    """Whether the text is a number whose only marks may be between thousands: 6.000, 1,024."""
+    return bool(_GROUPS.fullmatch(text))
 
 
 def has_point_or_comma(text: str) -> bool:

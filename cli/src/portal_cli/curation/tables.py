@@ -25,6 +25,7 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 LIST_FIELDS = {"keywords"}
 INTEGER_FIELDS = {"size"}
 BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
+_TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"')  # how Excel keeps the zeros of ="0123"
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE)
 _Cells = list[str]
 
@@ -36,6 +37,7 @@ class Column:
     unit: str | None
     numeric: bool  # its cells are numbers by the profile
     is_parameter: bool
+    whole: bool = False  # its numbers are counts
 
 
 @dataclass
@@ -77,8 +79,9 @@ def read_table(
     columns = _columns(table, line, header, [cells for _, cells in lines])
     whole: list[tuple[int, _Cells]] = []
     for number, cells in lines:
-        if len(cells) == len(header):
-            whole.append((number, cells))
+        fitted = _fitted(cells, header)
+        if fitted:
+            whole.append((number, fitted))
         else:
             reason = f"the line has {len(cells)} cells, but the header has {len(header)}; columns"
             table.add_problem(number, None, f"{reason} are separated by {_word(separator)}")
@@ -89,6 +92,22 @@ def read_table(
         places += table.places
     parts = {"datasets": table.datasets, **({"document": table.document} if table.document else {})}
     return parts, table.problems
+
+
+def _fitted(cells: _Cells, header: Sequence[str]) -> _Cells | None:
+    """Returns the line with as many cells as the header; None if more than empty ends differ.
+
+    Spreadsheets write empty cells at the end of some lines and leave them out of others.
+    """
+    names = list(header)
+    while names and not names[-1].strip():
+        names.pop()
+    found = list(cells)
+    while len(found) > len(names) and not found[-1].strip():
+        found.pop()
+    if not len(names) <= len(found) <= len(header):
+        return None
+    return found + [""] * (len(header) - len(found))
 
 
 def _word(separator: str) -> str:
@@ -151,8 +170,11 @@ def _columns(
         elif of_document or top in DatasetIn.model_fields:
             found.append(Column(number, name, unit, name in INTEGER_FIELDS, is_parameter=False))
         elif name in table.profile.parameters:
-            numeric = table.profile.parameters[name].unit is not None
-            found.append(Column(number, name, unit, numeric, is_parameter=True))
+            rule = table.profile.parameters[name]
+            numeric = rule.unit is not None
+            found.append(Column(number, name, unit, numeric, is_parameter=True, whole=rule.whole))
+        elif not name:
+            table.add_problem(line, number, "the column has no name; give it one, or remove it")
         else:
             reason = f"{cell[:80]!r} is not a known field or parameter"
             table.add_problem(line, number, reason, closest_name(name, known))
@@ -174,12 +196,14 @@ def _unify_numbers(
     """
     numeric = [c for c in columns if c.numeric]
     places = [(line, cells, c) for line, cells in rows for c in numeric]
+    for _, cells, column in places:
+        cells[column.number - 1] = quantities.without_blanks(cells[column.number - 1])
     mark = quantities.decimal_mark(cells[c.number - 1] for _, cells, c in places)
     for line, cells, column in places:
         text = cells[column.number - 1].strip()
         if not quantities.has_point_or_comma(text):
             continue
-        reason = _doubt(text, mark, separator)
+        reason = _doubt(text, mark, separator, whole=column.whole)
         unified = None
         if reason is None:
             unified = quantities.with_decimal_point(text, cast("Any", mark or "."))
@@ -189,7 +213,7 @@ def _unify_numbers(
         cells[column.number - 1] = unified or ""
 
 
-def _doubt(text: str, mark: str | None, separator: str) -> str | None:
+def _doubt(text: str, mark: str | None, separator: str, *, whole: bool) -> str | None:
     """Returns why the number is not certain; None if it is."""
     advice = "write it with a decimal point and without separators of thousands"
     shown = repr(text[:40])
@@ -199,6 +223,8 @@ def _doubt(text: str, mark: str | None, separator: str) -> str | None:
     if mark is None and ("," in text or separator == ";"):
         why = "and no other number of the table shows which"
         return f"{shown} may be thousands or decimals, {why}; {advice}"
+    if whole and mark and mark in text and quantities.is_grouped(text):
+        return f"{shown} may be thousands, and it is a count; {advice}"
     other = "," if mark in (".", None) else "."
     if other in text and (mark is None or mark not in text):
         return f"{shown} may be thousands or a mistyped decimal; {advice}"
@@ -209,9 +235,14 @@ def _add_row(table: Table, columns: Sequence[Column], line: int, cells: Sequence
     dataset: dict[str, Any] = {"parameters": []}
     for column in columns:
         value = cells[column.number - 1].strip()
+        if quoted := _TEXT_FORMULA.fullmatch(value):
+            value = quoted[1].replace('""', '"')
         if not value:
             continue
-        if SPREADSHEET_ERROR.fullmatch(value):
+        if value.startswith("=") and len(value) > 1:
+            reason = f"{column.name}: {value[:40]!r} is a formula; save the table with its values"
+            table.add_problem(line, column.number, reason)
+        elif SPREADSHEET_ERROR.fullmatch(value):
             reason = f"{column.name}: {value} is an error of the spreadsheet; correct its formula"
             table.add_problem(line, column.number, reason)
         elif column.is_parameter:

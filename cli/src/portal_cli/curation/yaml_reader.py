@@ -8,9 +8,11 @@ import re
 from typing import Any, Self, cast
 
 import yaml
+from portal_shared.contracts.jobs import MAX_JOB_BYTES
 from portal_shared.runtime.errors import Invalid
 
 MAX_ALIASES = 100  # each may stand for a large value
+MAX_MERGED = 10_000  # fields of one mapping with those that `<<` adds
 _NULL = re.compile(r"(?:~|null|Null|NULL|)$")
 _BOOLEAN = re.compile(r"(?:true|True|TRUE|false|False|FALSE)$")
 _INTEGER = re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$")
@@ -67,6 +69,13 @@ class _Loader(yaml.SafeLoader):
             seen.add(key.value if isinstance(key.value, str) else id(key))
         return super().construct_mapping(node, deep=deep)
 
+    def flatten_mapping(self, node: Any) -> None:
+        """Adds the fields of `<<`; nested merges of aliases would double them at every level."""
+        super().flatten_mapping(node)
+        if len(node.value) > MAX_MERGED:
+            problem = f"'<<' adds more than {MAX_MERGED} fields"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+
 
 def _construct_number(_: Any, node: Any) -> PlainText:
     text = str(node.value)
@@ -76,9 +85,11 @@ def _construct_number(_: Any, node: Any) -> PlainText:
         return PlainText(text, int(text, 0))
     if _INTEGER.match(text):
         return PlainText(text, int(text))
-    number = float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-    is_too_large = math.isinf(number) and "inf" not in text.lower()
-    return PlainText(text, text if is_too_large else number)
+    try:
+        number = float(text)
+    except ValueError:  # .inf and .nan: no numbers in a job
+        number = math.inf
+    return PlainText(text, number if math.isfinite(number) else text)
 
 
 def _construct_boolean(_: Any, node: Any) -> PlainText:
@@ -86,6 +97,11 @@ def _construct_boolean(_: Any, node: Any) -> PlainText:
 
 
 _Loader.yaml_implicit_resolvers = {}
+_Loader.yaml_constructors = {  # without the types of YAML 1.1 that JSON does not have
+    tag: construct
+    for tag, construct in yaml.SafeLoader.yaml_constructors.items()
+    if not str(tag).endswith((":binary", ":timestamp", ":set", ":omap", ":pairs"))
+}
 for _tag, _rule, _first in (
     ("null", _NULL, ["~", "n", "N", ""]),
     ("bool", _BOOLEAN, list("tTfF")),
@@ -100,14 +116,39 @@ _Loader.add_constructor(f"{_PREFIX}bool", _construct_boolean)
 
 
 def load(text: str) -> Any:
-    """Returns the content; numbers and booleans are PlainText. Raises Invalid with the place."""
+    """Returns the content; numbers and booleans are PlainText. Raises Invalid with the place.
+
+    What aliases stand for is counted at each of them, and limited to the size of a job.
+    """
     try:
-        return yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader
+        found = yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader
+        _expanded_size(found, {})
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise Invalid(f"the YAML is not valid: {error.problem}{where}") from error
     except yaml.YAMLError as error:
         raise Invalid(f"the YAML is not valid: {error}") from error
-    except (RecursionError, ValueError) as error:
+    except RecursionError as error:
+        raise Invalid("the YAML is nested too deeply, or an alias is inside its anchor") from error
+    except ValueError as error:
         raise Invalid(f"the YAML cannot be used: {error}") from error
+    return found
+
+
+def _expanded_size(value: Any, known: dict[int, int]) -> int:
+    """Returns the number of characters and values with all aliases expanded.
+
+    `known` has the sizes of lists and mappings by their id. Raises Invalid above MAX_JOB_BYTES.
+    """
+    if not isinstance(value, list | dict):
+        return len(value) + 1 if isinstance(value, str) else 1
+    items = cast("list[Any] | dict[Any, Any]", value)
+    if id(items) not in known:
+        parts = items if isinstance(items, list) else [x for pair in items.items() for x in pair]
+        known[id(items)] = 1 + sum(_expanded_size(part, known) for part in parts)
+        if known[id(items)] > MAX_JOB_BYTES:
+            raise Invalid(
+                "the YAML is too large when its aliases (*name) are expanded; write fewer of them"
+            )
+    return known[id(items)]
