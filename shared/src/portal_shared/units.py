@@ -79,6 +79,7 @@ _PREFIXED_LONG = {
     if len(name) >= MIN_WORD
 }
 _SIGNS = str.maketrans({"\u2212": "-", "\u00b7": "*", "\u22c5": "*", "\u00d7": "*"})
+_DOT = re.compile(r"(?<=[A-Za-z\u03bc\u00b5\u03a90-9])\.(?=[A-Za-z\u03bc\u00b5\u03a9])")  # g.cm-3
 _PER = re.compile(r" per ", re.IGNORECASE)
 _TOKEN = re.compile(
     r"(?P<operator> ?[*/] ?| |)"
@@ -133,14 +134,14 @@ class _Names:
         for symbols, words, not_words, meaning in table.BY_PARAMETER:
             if name in symbols and self.words & words and not self.words & not_words:
                 return _EXACT[meaning]
-        return _simple(name)
+        return _simple(name) or (_simple(name[:-1]) if name.endswith(".") else None)  # min.
 
     def _compound(self, name: str) -> Unit | None:
         """Parses `W/cm^2`, `fs^2`, `m s^-1`, `1/s`, `J/(kg K)`; degrees are differences.
 
         A slash applies to the next unit or parenthesis only.
         """
-        text = _PER.sub("/", name.replace("**", "^")).translate(_SIGNS)
+        text = _DOT.sub("*", _PER.sub("/", name.replace("**", "^"))).translate(_SIGNS)
         inverse = text.startswith(("1/", "1 /"))
         tokens = _tokens(text[1:] if inverse else text)
         if not tokens:

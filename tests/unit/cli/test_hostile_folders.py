@@ -18,6 +18,7 @@ from portal_cli.curation.headers.hdf5 import read_hdf5
 from portal_cli.curation.headers.image import Axis
 from portal_cli.curation.headers.image import Image as ImageHeader
 from portal_cli.curation.headers.jpeg2000 import read_jpeg2000
+from portal_cli.curation.scanner import scan_folder
 from portal_shared import profile as profiles
 
 from .test_curating import described, run
@@ -187,3 +188,15 @@ def test_headers_of_noise_are_problems_without_warnings(tmp_path: Path) -> None:
         warnings.simplefilter("ignore")
         found = problems(tmp_path)
     assert set(found) >= {"overview/b.jp2", "overview/c.h5", "overview/n.zarr"}
+
+
+def test_a_path_that_looks_private_is_a_warning_and_numbers_of_chunks_are_not(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "data"
+    for location in ("a/DOE^JOHN_19540312/x.txt", "b/c.zarr/12.3.1954", "d/scan_2021-07-03.txt"):
+        (data / location).parent.mkdir(parents=True)
+        (data / location).write_bytes(b"x")
+    found = [w for w in scan_folder(data).warnings if "looks like" in w.reason]
+    assert [w.field for w in found] == ["a/DOE^JOHN_19540312/x.txt"]
+    assert "names of files are public" in found[0].reason

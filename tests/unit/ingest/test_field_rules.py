@@ -282,3 +282,25 @@ def test_a_number_that_is_a_text_is_suggested_only_if_it_is_certain(
 ) -> None:
     rows = [{"name": "organ", "value": "kidney"}, {"name": "voxel_size", "value": text}]
     assert problems(parameters=rows) == [("parameters[1].value", suggestion)]
+
+
+def test_identifiers_copied_with_something_more_are_refused_with_a_suggestion() -> None:
+    person = {**PERSON, "orcid": "<https://orcid.org/0000-0002-1825-0097>"}
+    place = {"id": "e", "name": "ESRF", "ror": "ROR 02550n020"}
+    related = [{"relation": "Cites", "identifier": "https://doi.org/10.5555/x."}]
+    found = problems(
+        doi="10.5555/x,", members=[{"person": person, "affiliation": place}], related=related
+    )
+    assert found == [
+        ("doi", "10.5555/x"),
+        ("members[0].person.orcid", "0000-0002-1825-0097"),
+        ("members[0].affiliation.ror", "https://ror.org/02550n020"),
+        ("related[0].identifier", "10.5555/x"),
+    ]
+
+
+def test_a_word_as_the_unit_of_a_count_is_refused_with_what_to_do() -> None:
+    rows = [*DATASET["parameters"], {"name": "n_projections", "value": 6000, "unit": "images"}]
+    [problem] = judged(parameters=rows).problems
+    assert problem.field == "datasets[0].parameters[2].unit"
+    assert "leave 'unit' out" in problem.reason

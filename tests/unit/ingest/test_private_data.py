@@ -22,13 +22,19 @@ PRIVATE = [
     "ReferringPhysicianName", "donor_dob", "DonorPostcode", "donor.name", "date_of_death",
     "deathDate", "yearOfDeath", "died", "Geburtsdatum", "date_de_naissance", "Nachname",
     "Pr\u00e9nom", "h\u00f4pital", "\uff24\uff2f\uff22", "E-Mail", "telephone", "firstName", "MRN",
-    "medical record number",
+    "medical record number", "pat_name", "PatName", "PatID", "OtherPatientIDs", "name_of_patient",
+    "nom du patient", "Geb.-Datum", "GebDat", "bday", "YOB", "d.o.d.", "born", "NHS number",
+    "nhs_no", "KVNr", "Versichertennummer", "insurance_no", "personnummer", "codice fiscale",
+    "Address", "PLZ", "Hausarzt", "doctor", "0x0010,0x0030", "D\u200bOB", "autopsy number",
+    "\u59d3\u540d", "\u51fa\u751f\u65e5\u671f",
+    "\u0434\u0430\u0442\u0430 \u0440\u043e\u0436\u0434\u0435\u043d\u0438\u044f",
 ]  # fmt: skip
 PUBLIC = [
     "donor", "donor_age", "donor_age_group", "donor_sex", "cause_of_death", "medical_history",
     "SamplePatient_number", "SamplePatient_age", "SamplePatient_info", "SamplePatient_organ_name",
     "PatientAge", "PatientPosition", "00101010", "scan_0010_0030", "Sample_name", "datasetName",
     "startDate", "scan_date", "age_at_death", "post_mortem_interval", "microphone_gain",
+    "pattern", "path_name", "newborn", "b_factor", "addressable", "race_condition", "patch_id",
     "site_occupation", "dobutamine_dose", "mother_liquor", "name", "Project_name",
 ]  # fmt: skip
 
@@ -94,6 +100,21 @@ def test_a_patch_with_dots_is_checked_part_by_part_and_may_remove_a_value() -> N
     assert len(places) == 3
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["patient name", "secret"], {"attribute": "PatientName", "content": "secret"},
+        {"question": "date of birth", "answer": "secret"},
+        {"tag": "(0010,0010)", "Value": ["secret"]},
+    ],
+)  # fmt: skip
+def test_a_pair_of_a_private_name_and_a_value_is_removed(row: Any) -> None:
+    details = {"rows": [row, ["organ", "kidney"]]}
+    clean, places = redact(job({**DATASET, "details": details}), HOA)
+    assert clean["datasets"][0]["details"] == {"rows": [["organ", "kidney"]]}
+    assert len(places) == 1
+
+
 def test_a_patch_of_private_fields_alone_is_refused_with_that_reason() -> None:
     patch = {"version": 1, "job_id": "j", "kind": "patch"}
     records = [{"pid": "p", "fields": {"parameters.DOB": "x"}}]
@@ -131,7 +152,8 @@ def test_the_places_of_removed_values_are_limited_and_quote_no_value() -> None:
     [
         "born 12.03.1954", "DOB: 1954-03-12", "* 12.03.1954", "19540312", "12-MAR-1954",
         "March 12, 1954", "geb. 3.4.1950", "n\u00e9e le 12 mars 1954", "born in 2004",
-        "ask jane.doe@hospital.example",
+        "ask jane.doe@hospital.example", "3rd of April 1954", "12 de marzo de 1954",
+        "1954\u5e743\u670812\u65e5", "19540312T000000", "DOE^JOHN", "Patient's name: John Doe",
     ],
 )  # fmt: skip
 def test_a_text_that_looks_private_is_refused_by_its_field_without_its_content(text: str) -> None:
@@ -155,6 +177,7 @@ def test_a_text_that_looks_private_is_refused_by_its_field_without_its_content(t
     [
         "scan of 2021-07-03", "covid in 2020, hypertension since 1998", "v1.2.1999", "00000012",
         "10.1234/abc.1999.12.12", "x @ y", "birth weight 3200 g", "reborn 2020",
+        "kg^m", "10^-3", "A^2", "sample name: kidney", "the name of the patient is not known",
     ],
 )  # fmt: skip
 def test_other_texts_are_no_private_data(text: str) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from portal_shared.contracts.jobs import Problem
+from portal_shared.validation.private_texts import find_private_text
 from portal_shared.validation.rules import CONTROL_CHARACTERS, INVISIBLE, path_problem
 
 from portal_cli.curation.name_collisions import collision_warnings
@@ -41,7 +42,27 @@ def scan_folder(folder: Path) -> ScannedFolder:
     found.files = sorted(_scan(folder, "", found.problems, left_out), key=lambda f: f.location)
     found.warnings += left_out_warnings(sorted(left_out))
     found.warnings += collision_warnings(file.location for file in found.files)
+    found.warnings += _private_names(found.files)
     return found
+
+
+def _private_names(files: list[ScannedFile]) -> list[Problem]:
+    """Warns of the first file whose path looks like private data; its content is not read."""
+    found = [(file.location, kind) for file in files if (kind := _private_kind(file.location))]
+    if not found:
+        return []
+    location, kind = found[0]
+    others = f"; so do {len(found) - 1} more" if len(found) > 1 else ""
+    reason = (
+        f"the name looks like {kind}{others}; names of files are public: rename what is private"
+    )
+    return [Problem(field=location, reason=reason)]
+
+
+def _private_kind(location: str) -> str | None:
+    """Returns what a part of the path looks like; numbers of chunks (12.3.1990) are no dates."""
+    parts = (part for part in location.split("/") if any(c.isalpha() for c in part) or "-" in part)
+    return next((k for part in parts if (k := find_private_text(part.replace("_", " ")))), None)
 
 
 def _scan(

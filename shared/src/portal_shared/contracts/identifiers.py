@@ -31,6 +31,11 @@ _TAIL = re.compile(r"[/\s]*(?:[?#]\S*)?$")
 _CHECK_DIGIT_X = 10
 _MAX_CHARACTERS = 2048  # of an identifier; longer texts are none
 MAX_ORCID_CHARACTERS = 200  # with its address; a longer text is none
+_END_OF_SENTENCE = ".,;:"
+_ORCID_INSIDE = re.compile(r"(?<!\d)\d{4}[-_\s]?\d{4}[-_\s]?\d{4}[-_\s]?\d{3}[\dXx](?!\w)")
+_ROR_INSIDE = re.compile(r"(?<![a-z0-9])0[a-hjkmnp-tv-z0-9]{6}\d{2}(?![a-z0-9])", re.IGNORECASE)
+_DOI_INSIDE = re.compile(r"10\.\d{4,9}/[^\s\"'<>?#]{1,200}")
+_OTHER_REGISTRY = re.compile(r"sandbox", re.IGNORECASE)  # iDs there are other persons
 MAX_CACHED = 10_000  # normal forms: the same authors are in thousands of records
 _MAX_PREFIXES = 3  # "doi:https://doi.org/10.1234/x"
 
@@ -56,9 +61,36 @@ def doi_as_given(text: str) -> str:
             break
         is_address = is_address or bool(_HTTP.search(prefix[0]))
         found = found[prefix.end() :].strip()
+    if is_address:
+        found = re.split(r"[?#](?=utm_|[\w-]*(?:=|$))", found, maxsplit=1)[0].removesuffix("/")
     if is_address or re.match(r"10\.\d{4,9}%2f", found, re.IGNORECASE):
         found = unquote(found)  # only addresses are percent-encoded
     return found
+
+
+def doi_inside(text: str) -> str | None:
+    """Returns the DOI that a text probably means: `<https://doi.org/10.1/a>.` or `10.1/a,`.
+
+    The end of a sentence is no part of it, nor is a bracket that the text opens before it.
+    """
+    found = _DOI_INSIDE.search(unquote(_without_unseen(text[:1000])))
+    if not found:
+        return None
+    doi = found[0].rstrip(_END_OF_SENTENCE + "/")
+    for opening, closing in ("()", "[]", "{}"):
+        while doi.endswith(closing) and doi.count(closing) > doi.count(opening):
+            doi = doi[:-1].rstrip(_END_OF_SENTENCE)
+    return doi if is_doi(doi) else None
+
+
+def is_unfinished_doi(text: str) -> bool:
+    """Whether a DOI has a sign at its end, or a character nobody sees, that copying added."""
+    doi = bare_doi(text)
+    return is_doi(doi) and (doi[-1] in _END_OF_SENTENCE or doi != _without_unseen(doi))
+
+
+def _without_unseen(text: str) -> str:
+    return "".join(c for c in text if unicodedata.category(c) != "Cf")
 
 
 def is_doi(text: str) -> bool:
@@ -108,6 +140,23 @@ def _normalize_orcid(text: str) -> str | None:
         return None
     digits = "-".join(plain[n : n + 4] for n in range(0, 16, 4))
     return digits if _has_valid_check_digit(digits) else None
+
+
+def orcid_inside(text: str) -> str | None:
+    """Returns the only iD with a right check digit in a text; None if there is none or several."""
+    given = unicodedata.normalize("NFKC", text[:MAX_ORCID_CHARACTERS])
+    if _OTHER_REGISTRY.search(given):
+        return None
+    given = re.sub("[\u2010-\u2015\u2212]", "-", _without_unseen(given))
+    found = {normalize_orcid(i.replace("_", "-")) for i in _ORCID_INSIDE.findall(given)} - {None}
+    return found.pop() if len(found) == 1 else None
+
+
+def ror_inside(text: str) -> str | None:
+    """Returns the URL of the only ROR id with a right checksum in a text; None if unclear."""
+    found = {f"https://ror.org/{i.lower()}" for i in _ROR_INSIDE.findall(text[:_MAX_CHARACTERS])}
+    right = [url for url in found if has_ror_checksum(url)]
+    return right[0] if len(right) == 1 else None
 
 
 def _prefix_length(pattern: re.Pattern[str], text: str) -> int:

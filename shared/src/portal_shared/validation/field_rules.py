@@ -13,10 +13,14 @@ from portal_shared.citation.completeness import missing_properties
 from portal_shared.citation.relations import TYPES as RELATIONS
 from portal_shared.citation.relations import identifier_type
 from portal_shared.contracts.identifiers import (
+    doi_inside,
     has_ror_checksum,
     is_doi,
+    is_unfinished_doi,
     normalize_orcid,
     normalize_ror,
+    orcid_inside,
+    ror_inside,
 )
 from portal_shared.contracts.jobs import DatasetIn, DocumentIn, MemberIn, Problem, RelatedItemIn
 from portal_shared.contracts.languages import closest_language, is_language_tag
@@ -29,7 +33,6 @@ Given = DatasetIn | DocumentIn
 DATE_FIELDS = ("created", "start_date", "end_date", "release_date")
 MAX_SHOWN_AGE = 89  # years; beyond it a person can be recognised by the age
 RESOURCE_TYPES: tuple[str, ...] = get_args(ResourceType)
-_DOI_INSIDE = re.compile(r"10\.\d{4,9}/[^\s\"'<>?#]{1,200}")
 _TYPE_ALIASES = {  # common names of works that are no resource type
     "article": "JournalArticle",
     "journal": "JournalArticle",
@@ -65,15 +68,16 @@ def identifier_problems(found: Given, place: str) -> list[Problem]:
 
 
 def _doi_problems(doi: str | None, place: str) -> list[Problem]:
-    if doi is None or is_doi(doi):
+    if doi is None:
         return []
-    reason = f"{doi[:MAX_QUOTED_CHARS]!r} is not a DOI; a DOI looks like 10.1234/abc"
-    return [Problem(field=place, reason=reason, suggestion=_doi_inside(doi))]
-
-
-def _doi_inside(text: str) -> str | None:
-    found = _DOI_INSIDE.search(text[:1000])
-    return found[0] if found else None
+    shown = repr(doi[:MAX_QUOTED_CHARS])
+    if not is_doi(doi):
+        reason = f"{shown} is not a DOI; a DOI looks like 10.1234/abc"
+    elif is_unfinished_doi(doi):
+        reason = f"{shown} ends with a sign, or has a character that nobody sees; remove it"
+    else:
+        return []
+    return [Problem(field=place, reason=reason, suggestion=doi_inside(doi))]
 
 
 def _member_problems(member: MemberIn, place: str) -> Iterator[Problem]:
@@ -83,7 +87,8 @@ def _member_problems(member: MemberIn, place: str) -> Iterator[Problem]:
             f"{orcid[:MAX_QUOTED_CHARS]!r} is not an ORCID iD: four groups of four characters, the"
             " last one a check digit"
         )
-        yield Problem(field=f"{place}.person.orcid", reason=reason)
+        where = f"{place}.person.orcid"
+        yield Problem(field=where, reason=reason, suggestion=orcid_inside(orcid))
     ror = member.affiliation.ror if member.affiliation else None
     if ror is not None:
         yield from _ror_problems(ror, f"{place}.affiliation.ror")
@@ -94,7 +99,7 @@ def _ror_problems(text: str, place: str) -> Iterator[Problem]:
     if url is None or not has_ror_checksum(url):
         why = "is not a ROR id" if url is None else "is mistyped: its last two digits are wrong"
         reason = f"{text[:MAX_QUOTED_CHARS]!r} {why}; a ROR id looks like https://ror.org/02550n020"
-        yield Problem(field=place, reason=reason)
+        yield Problem(field=place, reason=reason, suggestion=ror_inside(text))
 
 
 def _related_problems(item: RelatedItemIn, place: str) -> Iterator[Problem]:
@@ -104,8 +109,10 @@ def _related_problems(item: RelatedItemIn, place: str) -> Iterator[Problem]:
         yield Problem(field=f"{place}.relation", reason=reason, suggestion=suggestion)
     if identifier_type(item.identifier) is None:
         reason = f"{item.identifier[:80]!r} is not a DOI, a URL or an arXiv number (arXiv:...)"
-        suggestion = _doi_inside(item.identifier)
+        suggestion = doi_inside(item.identifier)
         yield Problem(field=f"{place}.identifier", reason=reason, suggestion=suggestion)
+    elif is_unfinished_doi(item.identifier):
+        yield from _doi_problems(item.identifier, f"{place}.identifier")
 
 
 def term_problems(found: Given, place: str) -> list[Problem]:

@@ -10,13 +10,14 @@ MAX_CACHED_NAMES = 10_000  # the same parameters are in thousands of datasets
 MAX_NAME_CHARACTERS = 1000  # of a name that is compared; its end beyond that is ignored
 _APOSTROPHES = re.compile("['\u2018\u2019\u02bc`\u00b4]")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_OTHERS = re.compile(r"[^a-z0-9]+")
+_OTHERS = re.compile(r"[\W_]+")
 
 
 def words(name: str) -> str:
     """Returns a name in the form of the patterns: `_patient_birth_date_` for PatientBirthDate.
 
-    Accents, case, punctuation and compatibility characters (full width) do not matter.
+    Accents, case, punctuation, compatibility characters (full width) and characters that nobody
+    sees do not matter. Letters of other scripts stay.
     """
     return _words(name[:MAX_NAME_CHARACTERS])
 
@@ -24,9 +25,13 @@ def words(name: str) -> str:
 @lru_cache(MAX_CACHED_NAMES)
 def _words(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name)
-    plain = "".join(c for c in plain if not unicodedata.combining(c))
+    plain = "".join(c for c in plain if not (unicodedata.combining(c) or _is_unseen(c)))
     plain = _CAMEL.sub("_", _APOSTROPHES.sub("", plain)).replace("\u00df", "ss")
     return f"_{_OTHERS.sub('_', plain.casefold()).strip('_')}_"
+
+
+def _is_unseen(character: str) -> bool:
+    return unicodedata.category(character) == "Cf"  # a soft hyphen, a blank without width
 
 
 def plain(name: str) -> str:

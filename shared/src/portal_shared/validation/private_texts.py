@@ -1,4 +1,7 @@
-"""Finds texts that look like a date of birth or an e-mail address. Their content is not quoted."""
+"""Finds texts that look like a date of birth, an e-mail address or the name of a patient.
+
+Their content is not quoted.
+"""
 
 import re
 from collections.abc import Iterator
@@ -12,14 +15,16 @@ FIRST_MEASURED_YEAR = 2000  # unless the profile has another: full dates before 
 MAX_CHARACTERS = 20_000  # of a text; longer ones are refused elsewhere
 _MONTHS = (
     "jan|feb|f[eé]v|mar|m[aä]r|apr|avr|may|mai|jun|juin|jul|juil|aug|ao[uû]|sep|oct|okt|nov"
-    "|dec|dez|d[eé]c"
+    "|dec|dez|d[eé]c|ene|abr|ago|dic|gen|mag|giu|lug|set|ott"
 )
 _DATE = (
     r"(?:\d{4}[-./]\d{1,2}[-./]\d{1,2}"
     r"|\d{1,2}\s?[-./]\s?\d{1,2}\s?[-./]\s?(?:\d{4}|\d{2})"
-    rf"|\d{{1,2}}(?:st|nd|rd|th|er|\.)?[\s-](?:{_MONTHS})[^\W\d]{{0,8}}\.?,?[\s-]\d{{4}}"
+    rf"|\d{{1,2}}(?:st|nd|rd|th|er|\.)?[\s-](?:of\s|de\s)?(?:{_MONTHS})[^\W\d]{{0,8}}"
+    r"\.?,?[\s-](?:de\s)?\d{4}"
     rf"|(?:{_MONTHS})[^\W\d]{{0,8}}\.?\s\d{{1,2}}(?:st|nd|rd|th)?,?\s\d{{4}}"
-    r"|\d{8})"
+    r"|\d{4}\s?年\s?\d{1,2}\s?月\s?\d{1,2}\s?日"
+    r"|\d{8}(?:T\d{2,6})?)"
 )
 _FULL_DATE = re.compile(rf"(?<![\w.])(?:{_DATE})(?![\w])", re.IGNORECASE)
 _YEAR = re.compile(r"\d{4}")
@@ -30,17 +35,24 @@ _BIRTH = re.compile(
     re.IGNORECASE,
 )
 _MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+_PERSON = re.compile(  # DICOM writes names as DOE^JOHN
+    r"(?<![^\W_])(?-i:[A-Z\u00c0-\u00de])[^\W\d_]+\^(?-i:[A-Z\u00c0-\u00de])[^\W\d_]+"
+    r"|(?<![^\W_])(?:patient|donor|subject)(?:['\u2019]?s)?[\s_-]?name\s?[:=]\s?[^\W\d_]",
+    re.IGNORECASE,
+)
 _FREE_FIELDS = ("title", "summary", "keywords", "parameters", "samples", "details", "reason")
 
 
 def find_private_text(text: str, first_year: int = FIRST_MEASURED_YEAR) -> str | None:
-    """Returns what the text looks like: a date of birth, an e-mail address, or None.
+    """Returns what the text looks like: a date of birth, an e-mail address, a name; or None.
 
     A date of birth is a full date before `first_year`, or any date or year after a word for birth.
     """
     given = text[:MAX_CHARACTERS]
     if "@" in given and _MAIL.search(given):
         return "an e-mail address"
+    if ("^" in given or "name" in given.lower()) and _PERSON.search(given):
+        return "the name of a patient"
     if not any(c.isdigit() for c in given):
         return None
     if _BIRTH.search(given):
@@ -54,8 +66,8 @@ def find_private_text(text: str, first_year: int = FIRST_MEASURED_YEAR) -> str |
 
 def _year(date: str) -> int | None:
     """Returns the year of a full date with four digits; None for other numbers."""
-    if date.isdigit():  # 19540312
-        year, month, day = int(date[:4]), int(date[4:6]), int(date[6:])
+    if date[:8].isdigit():  # 19540312
+        year, month, day = int(date[:4]), int(date[4:6]), int(date[6:8])
         return year if 1 <= month <= 12 and 1 <= day <= 31 else None  # noqa: PLR2004  # calendar
     found = _YEAR.search(date)
     return int(found[0]) if found else None

@@ -17,7 +17,12 @@ from portal_shared.validation.private_texts import find_private_text
 
 MAX_NAMES = 200  # of removed fields, in an answer
 MAX_NAME_CHARACTERS = 120
-_LABELS = ("name", "key", "label", "parameter", "field", "tag", "keyword")  # of a list of pairs
+PAIR = 2  # a list of a name and its value
+_LABELS = (  # of a list of pairs
+    "name", "key", "label", "parameter", "field", "tag", "keyword", "attribute", "property",
+    "variable", "column", "term", "question",
+)  # fmt: skip
+_VALUES = ("value", "values", "val", "content", "text", "answer")
 _JOB_FIELDS = frozenset(
     name
     for model in vars(jobs).values()
@@ -149,6 +154,11 @@ class _Redactor:
 
     def _is_private_row(self, item: Any, place: str) -> bool:
         """Whether the item is a parameter or pair with a private name; then it is removed."""
+        if isinstance(item, list) and len(pair := cast("list[Any]", item)) == PAIR:
+            if isinstance(pair[0], str) and self._is_private(pair[0]):
+                self._drop(_join(place, pair[0]))
+                return True
+            return False
         row = (
             {plain(k): v for k, v in cast("dict[str, Any]", item).items()} if _is_row(item) else {}
         )
@@ -167,9 +177,7 @@ class _Redactor:
 
 
 def _is_row(item: Any) -> bool:
-    return isinstance(item, dict) and any(
-        plain(k) in ("value", "values") for k in cast("dict[str, Any]", item)
-    )
+    return isinstance(item, dict) and any(plain(k) in _VALUES for k in cast("dict[str, Any]", item))
 
 
 def _join(place: str, name: str) -> str:

@@ -161,9 +161,12 @@ def plausible_suggestion(value: object, name: str, profile: Profile) -> str | No
 
 
 def _unit_problem(unit: str, where: str, rule: ParameterRule | None) -> Problem:
+    reason = f"{unit[:MAX_QUOTED_CHARS]!r} is not a known unit"
+    if rule and rule.unit == "":
+        reason = f"{reason}; a number without unit is expected: leave 'unit' out"
     return Problem(
         field=f"{where}.unit",
-        reason=f"{unit[:MAX_QUOTED_CHARS]!r} is not a known unit",
+        reason=reason,
         suggestion=rule.unit if rule and rule.unit else None,
     )
 
