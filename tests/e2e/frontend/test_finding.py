@@ -83,6 +83,17 @@ def tab_to(page: Page, href: str) -> None:
     raise AssertionError(f"Tab does not reach {href}")
 
 
+def test_the_filters_are_skipped_by_keyboard(reader: Reader) -> None:
+    page = reader.open("/search?q=kidney")
+    page.get_by_role("button", name="Search").focus()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip the filters")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Sorted by")).to_be_focused()
+
+
 def test_words_and_the_filter_find_the_same_lungs(reader: Reader, atlas: Portal) -> None:
     total = atlas.api("/search", organ="lung", pathology="COVID-19")["total"]
     assert total > 50

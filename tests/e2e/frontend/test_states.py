@@ -77,8 +77,9 @@ def test_open_filters_have_no_findings_on_a_narrow_screen(browser: Browser, atla
         assert_sound(reader, page)
 
 
-def test_an_open_list_of_suggestions_has_no_findings(reader: Reader) -> None:
-    page = reader.open("/search")
+@pytest.mark.parametrize("path", ["/", "/search"])
+def test_an_open_list_of_suggestions_has_no_findings(reader: Reader, path: str) -> None:
+    page = reader.open(path)
     page.get_by_role("combobox", name="Find an organ").press_sequentially("kid")
     option = page.get_by_role("option", name="Kidney").first
     expect(option).to_be_visible()

@@ -1,6 +1,7 @@
 /** The site's own words in English. Labels of fields and values come from the gateway's profile. */
 export const words = {
   skip: "Skip to the content",
+  skipFilters: "Skip the filters",
   nav: {
     search: "Search",
     organs: "Organs",
