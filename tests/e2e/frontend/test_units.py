@@ -2,8 +2,10 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Browser, Page, expect
 
+from tests.drivers.instance import Portal
 from tests.drivers.site.browser import Reader
 
 
@@ -35,7 +37,9 @@ def test_lengths_change_at_once_and_stay_chosen(reader: Reader) -> None:
     assert reader.violations() == []
 
 
-def test_lengths_are_chosen_without_script(plain_reader: Reader) -> None:
+def test_lengths_are_chosen_without_script_for_this_reader_alone(
+    plain_reader: Reader, reader: Reader
+) -> None:
     page = plain_reader.page
     page.goto("/search?q=kidney&view=cards")
     choose(page, "µm")
@@ -45,3 +49,14 @@ def test_lengths_are_chosen_without_script(plain_reader: Reader) -> None:
     expect(
         page.get_by_role("group", name="Lengths in").get_by_role("button", name="µm", exact=True)
     ).to_have_attribute("aria-pressed", "true")
+    other = reader.open("/organs").get_by_role("group", name="Lengths in")
+    usual = other.get_by_role("button", name="µm and mm", exact=True)
+    expect(usual).to_have_attribute("aria-pressed", "true")
+
+
+@pytest.mark.parametrize("path", ["/search?q=brain", "/donors/LADAF-2021-17", "/donors"])
+def test_long_numbers_fit_a_narrow_screen(browser: Browser, atlas: Portal, path: str) -> None:
+    with Reader.opened(browser, atlas.url, viewport={"width": 320, "height": 700}) as reader:
+        reader.context.add_cookies([{"name": "lengths", "value": "um", "url": atlas.url}])
+        reader.open(path)
+        assert not reader.scrolls_sideways()

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 from portal_shared.runtime.errors import Unavailable
@@ -21,8 +22,13 @@ HOP_BY_HOP_HEADERS = frozenset(
 
 
 def http_client() -> httpx.AsyncClient:
-    """Returns a client with the limits of a proxy for many readers."""
+    """Returns a client with the limits of a proxy for many readers.
+
+    It keeps no cookies: those of one reader must not be sent with the requests of others.
+    """
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
     return httpx.AsyncClient(
+        cookies=no_cookies,
         timeout=httpx.Timeout(60, connect=5),
         limits=httpx.Limits(max_connections=2000, max_keepalive_connections=50),
     )
