@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with deadlines: no client holds a connection by being slow.
+"""uvicorn's HTTP protocol with deadlines and limits: no client holds a connection by being slow.
 
 A proxy in front of a service does the same. This is for where a service is reached directly:
 `uvicorn --http portal_shared.service.http_protocol:DeadlineProtocol`.
@@ -7,6 +7,8 @@ A proxy in front of a service does the same. This is for where a service is reac
   connection was opened.
 - Its body must be complete `body_seconds` after the header. Requests have at most 1 MiB.
 - A client must take some of what is sent to it within `write_seconds`.
+- A header has at most 128 KiB and 256 fields, and a request with all that frames it 8 MiB: the
+  parser copies an unfinished value with every packet, so that a large one stops the service.
 """
 
 from asyncio import TimerHandle, Transport
@@ -24,8 +26,23 @@ TIMEOUT_RESPONSE = (
     b"HTTP/1.1 408 Request Timeout\r\nContent-Type: application/problem+json\r\n"
     b"Connection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(TIMEOUT_BODY), TIMEOUT_BODY)
 )
+MAX_HEADER_BYTES = 128 * 1024  # with the address, of which a proxy accepts less
+MAX_HEADER_FIELDS = 256
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024  # as it arrives: with the frames of small chunks
+LARGE_BODY = (
+    b'{"title": "Request Header Fields Too Large", "status": 431, "detail": "the header of the '
+    b'request has more than 256 fields or 128 KiB: send less"}'
+)
+LARGE_RESPONSE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: application/problem+json\r\n"
+    b"Connection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(LARGE_BODY), LARGE_BODY)
+)
 
 Phase = Literal["header", "body"]
+
+
+class _TooLarge(Exception):  # ends the parser
+    pass
 
 
 class DeadlineProtocol(HttpToolsProtocol):
@@ -39,6 +56,10 @@ class DeadlineProtocol(HttpToolsProtocol):
         super().__init__(*args, **more)
         self._phase: Phase | None = "header"  # what the client is sending; None: nothing
         self._messages = 0  # that have begun
+        self._received = 0  # bytes of the current message, without those before its packet
+        self._fields = 0  # of its header
+        self._field_bytes = 0
+        self._is_too_large = False
         self._timed: tuple[Phase, int] | None = None  # what the timer is for
         self._read_timer: TimerHandle | None = None
         self._write_timer: TimerHandle | None = None
@@ -57,12 +78,47 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     @override
     def data_received(self, data: bytes) -> None:
+        before = self._messages
         super().data_received(data)
+        self._received = self._received + len(data) if self._messages == before else 0
+        limit = MAX_MESSAGE_BYTES if self._phase == "body" else MAX_HEADER_BYTES
+        if self._phase is not None and self._received > limit:
+            self._is_too_large = True
+            if self._phase == "header" and not self._is_responding():
+                self.send_400_response("")
+            self._close()
         self._schedule()
+
+    @override
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        self._count(len(url))
+
+    @override
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields += 1
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def _count(self, size: int) -> None:
+        self._field_bytes += size
+        if self._fields > MAX_HEADER_FIELDS or self._field_bytes > MAX_HEADER_BYTES:
+            self._is_too_large = True
+            raise _TooLarge
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        if not self._is_too_large:
+            super().send_400_response(msg)
+        elif not self.transport.is_closing():
+            if not self._is_responding():
+                self.transport.write(LARGE_RESPONSE)
+            self._close()
 
     @override
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._fields = self._field_bytes = 0
         self._phase = "header"
         self._messages += 1
 

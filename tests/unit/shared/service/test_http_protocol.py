@@ -196,3 +196,43 @@ async def test_a_client_that_takes_nothing_is_disconnected() -> None:
         async with asyncio.timeout(60):
             await made.disconnected.wait()
         writer.close()
+
+
+HEAD = b"GET /quick HTTP/1.1\r\n" + HOST
+POST = b"POST /echo HTTP/1.1\r\n" + HOST
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("parts", "status"),
+    [
+        ([HEAD, b"X: " + b"y" * 200_000], b"HTTP/1.1 431"),
+        ([HEAD, *[b"X: " + b"y" * 50_000, b"y" * 50_000, b"y" * 50_000]], b"HTTP/1.1 431"),
+        ([b"GET /" + b"y" * 200_000], b"HTTP/1.1 431"),
+        ([HEAD + b"X: y\r\n" * 300 + b"\r\n"], b"HTTP/1.1 431"),
+        ([HEAD + (b"X: " + b"y" * 2000 + b"\r\n") * 80 + b"\r\n"], b"HTTP/1.1 431"),
+        ([CHUNKED, *[b"1;" + b"y" * 100_000] * 90], b""),
+    ],
+    ids=["value", "value in parts", "address", "many fields", "large fields", "chunk extension"],
+)
+async def test_a_header_or_frame_that_is_too_large_ends_the_connection(
+    parts: list[bytes], status: bytes
+) -> None:
+    async with serve(Patient) as (_, port):
+        try:
+            found = await answer(port, *parts, pause=0.001)
+        except ConnectionError:  # closed before all was sent
+            found = status
+        assert found.startswith(status)
+
+
+async def test_usual_headers_and_several_requests_of_a_connection_are_answered() -> None:
+    large = HEAD + b"Cookie: a=" + b"b" * 60_000 + b"\r\n" + b"X: y\r\n" * 200
+    body = b"z" * 900_000
+    post = POST + b"Content-Length: %d\r\n" % len(body)
+    async with serve(Patient) as (_, port):
+        last = HEAD + b"Connection: close\r\n\r\n"
+        found = await answer(
+            port, large + b"\r\n", large + b"\r\n", post + b"\r\n" + body, last, pause=0.2
+        )
+        assert found.count(b"HTTP/1.1 200") == 4
