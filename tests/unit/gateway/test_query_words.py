@@ -67,6 +67,7 @@ def test_a_single_letter_is_never_an_unfinished_word(text: str, *, expected: boo
 @pytest.mark.parametrize(
     "written",
     ["25.08um", "25.08 um", "25.08\u00b5m", "25.08 \u00b5m", "25.08\u03bcm", "25,08 µm",
+     "25.08-µm", "25.08\u2011um", "25.08-micron",
      "25.08\u00a0µm", "25.08 micrometers", "25.08 microns", "0.02508 mm", "250800 \u212b",
      "250800 \u00c5", "250800 A\u030a"],
 )  # fmt: skip
@@ -85,3 +86,11 @@ def test_an_identifier_or_a_plain_number_is_no_quantity(written: str) -> None:
 def test_a_hostile_query_is_only_words() -> None:
     assert all('"' not in w.text for w in query_words.parse_words('-"a" "b\\ \x00 “c'))
     assert len(query_words.parse_words("w " * 1000 + " ".join(f"x{n}" for n in range(100)))) <= 10
+
+
+def test_every_hyphen_is_one_and_names_with_numbers_are_no_quantities() -> None:
+    for hyphen in ("-", "\u2010", "\u2011"):
+        [word] = query_words.parse_words(f"x{hyphen}ray")
+        assert word.text == "x-ray"
+    for name in ("S-20-29", "LADAF-2020-27", "VOI-01-mm", "R2-D2"):
+        assert [w.text for w in query_words.parse_words(name)] == [name]

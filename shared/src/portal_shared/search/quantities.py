@@ -17,7 +17,8 @@ _LETTERS = str.maketrans("0123456789", "ghijklmnop")  # a word of letters only i
 _NUMBER = r"\d{1,15}(?:[.,]\d{1,15})?(?:[eE][-+]?\d{1,2})?"
 _UNIT = r"[A-Za-z\u03bc\u03a9\u00c5\u00b0%\u2030]{1,20}"
 _QUANTITY = re.compile(
-    rf"(?P<sign>(?<![^\s(\[<>=~])[-+\u2212])?(?<![^\W_])(?<![.,])(?P<number>{_NUMBER})\s?"
+    rf"(?P<sign>(?<![^\s(\[<>=~])[-+\u2212])?(?<![^\W_])(?<![.,])(?P<number>{_NUMBER})"
+    r"(?:\s?|-(?=[^\W\d_]{2}))"  # papers write 2.5-µm voxels
     rf"(?P<unit>{_UNIT}(?:/{_UNIT})?(?:\^?[-\u2212]?\d)?)(?![^\W_])"
 )
 _DIGIT = re.compile(r"\d")
@@ -64,10 +65,10 @@ def find(text: str) -> Iterator[Quantity]:
 
 
 def normalize(text: str) -> str:
-    """Returns the text in NFKC, without invisible format characters: one micro sign, one Å."""
+    """Returns the text in NFKC, without invisible characters: one micro sign, one Å, one hyphen."""
     if text.isascii():
         return text
-    plain = unicodedata.normalize("NFKC", text)
+    plain = unicodedata.normalize("NFKC", text).replace("\u2010", "-")
     return "".join(c for c in plain if unicodedata.category(c) != "Cf")
 
 

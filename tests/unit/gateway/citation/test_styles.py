@@ -137,3 +137,14 @@ def test_addresses_of_dois_are_escaped(style: str) -> None:
     text = styles.format_citation(RECORDS["a DOI of signs"], style)
     for address in re.findall(r"https?://\S+", text):
         assert not set("<>#[]") & set(address.rstrip("].")), text
+
+
+@pytest.mark.parametrize("style", ["ieee", "nature", "chicago", "apa", "vancouver", "mla"])
+@pytest.mark.parametrize(
+    "title", ["Is it a kidney?", "The whole organ!", 'Is it "whole?"', "A kidney.", "What is it ?"]
+)
+def test_a_title_with_its_own_end_has_no_second_full_stop(style: str, title: str) -> None:
+    text = styles.format_citation({**FULL, "title": title}, style)
+    end = title.rsplit(maxsplit=1)[-1]
+    assert end.lower() in text.lower()
+    assert not re.search(re.escape(end) + r"[\u201d\u2019\"']?\.", text, re.IGNORECASE)

@@ -36,6 +36,7 @@ _EAST_ASIAN = re.compile(  # Han, kana, bopomofo, Hangul, and the dots and marks
     "[\u3005-\u3007\u3031-\u3035\u3040-\u30ff\u3100-\u312f\u3130-\u318f\u31a0-\u31bf\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U000323af\u00b7\u2027\u30fb]+"
 )
+_QUOTES = "\"'\u201d\u2019\u00bb)"  # that close
 _LOCK = threading.Lock()  # a parsed style is not thread-safe
 
 
@@ -91,7 +92,7 @@ def _formatted(item: str, path: str, locale: str) -> str:
         log.warning("style failed", style=name, pid=whole.get("id"), reason=repr(error))
         reason = f"{name!r} cannot cite this record; use another style, for example {DEFAULT!r}"
         raise Invalid(reason, field="style") from error
-    text = _without_separators(text, shown)
+    text = _without_second_stop(_without_separators(text, shown), str(shown["title"]))
     if not text:
         reason = f"{name!r} prints nothing of such a record; use another, for example {DEFAULT!r}"
         raise Invalid(reason, field="style")
@@ -120,6 +121,18 @@ def _without_separators(text: str, item: dict[str, Any]) -> str:
     while text[:1] in _SEPARATORS and text and not text.casefold().startswith(tuple(starts)):
         text = text[1:].lstrip()
     return text
+
+
+def _without_second_stop(text: str, title: str) -> str:
+    """Returns the text without the full stop that a style prints after a title with its own end.
+
+    `What is a kidney?.` becomes `What is a kidney?`, as other processors of CSL write it.
+    """
+    last = title.split()[-1:]
+    if not last or not last[0].rstrip(_QUOTES).endswith(("?", "!", ".")):
+        return text
+    doubled = rf"({re.escape(last[0])}[{_QUOTES}]?)\.(?=\s|$)"
+    return re.sub(doubled, r"\1", text, count=1, flags=re.IGNORECASE)
 
 
 def _with_doi_url(text: str, doi: str | None) -> str:
