@@ -22,6 +22,22 @@ def test_folders_that_reported_paths_leave_out_are_added() -> None:
     }
 
 
+def test_folders_that_a_link_or_another_root_replaces_are_exchanged() -> None:
+    reported = ["/fs/site/real/d/a.bin", "/fs/site/real/d/b.bin", "/fs/site/real/e/a.bin"]
+    assert match_paths([A, B, C], reported) == dict(zip(reported, (A, B, C), strict=True))
+    assert match_paths(["/pnfs/s/t/a.bin"], ["/fs/s/t/a.bin"]) == {
+        "/fs/s/t/a.bin": "/pnfs/s/t/a.bin"
+    }
+
+
+def test_paths_that_are_reported_percent_encoded_match() -> None:
+    assert match_paths(["/t/a b.bin", A], ["/t/a%20b.bin", A]) == {
+        "/t/a%20b.bin": "/t/a b.bin",
+        A: A,
+    }
+    assert match_paths(["/t/a%20b", "/t/a b"], ["/t/a%20b"]) == {"/t/a%20b": "/t/a%20b"}
+
+
 def test_equal_paths_match_and_what_is_left_out_stays_unknown() -> None:
     assert match_paths([A, B], [A]) == {A: A}
     assert match_paths([A, B], [A, "/door/other.bin"]) == {A: A}
