@@ -5,10 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 LAST_NUMBER = re.compile(r"\d+(?=\D*$)", re.ASCII)
+NUMBER = re.compile(r"\d+", re.ASCII)
+MIN_SLICES = 3  # whose numbers are not the last ones of their names
 STACK_SUFFIXES = (
     ".tif", ".tiff", ".btf", ".tf8", ".jp2", ".j2k", ".j2c", ".jpc", ".png", ".edf", ".dcm",
     ".h5", ".hdf5", ".nx", ".nxs",
 )  # fmt: skip
+HDF5_SUFFIXES = (".h5", ".hdf5", ".nx", ".nxs")  # their files are rather volumes than slices
 FOLDER_SUFFIXES = {".zarr": "zarr", ".n5": "n5"}
 ZARR_FILES = ("zarr.json", ".zgroup", ".zarray")  # a folder with one of them is a zarr
 N5_LEVEL = "s0/attributes.json"  # a folder with this file is an N5
@@ -29,24 +32,65 @@ def group_files(locations: Iterable[str]) -> list[LogicalFile]:
     for location in locations:
         key, kind, name = _group_of(location, roots)
         groups.setdefault((key, kind), LogicalFile(name, kind)).files.append(location)
-    found = [
-        LogicalFile(group.files[0], "file", group.files) if _is_single_slice(group) else group
-        for group in groups.values()
-    ]
+    singles = [group.files[0] for group in groups.values() if _is_single_slice(group)]
+    found = [group for group in groups.values() if not _is_single_slice(group)]
+    found += _numbered_inside(singles)
     return sorted(found, key=lambda group: group.name)
 
 
-def slice_number(location: str) -> tuple[str, int] | None:
-    """Returns the last number in the name, as it is written and as a number."""
-    found = LAST_NUMBER.search(location.rpartition("/")[2].rpartition(".")[0])
-    return (found[0], int(found[0])) if found else None
+def _numbered_inside(locations: list[str]) -> list[LogicalFile]:
+    """Groups files that differ in a number before the last one: 0001_25um.tif, 0002_25um.tif."""
+    by_name: dict[str, list[str]] = {}
+    for location in locations:
+        if not location.lower().endswith(HDF5_SUFFIXES):
+            for name in _templates(location):
+                by_name.setdefault(name, []).append(location)
+    found: list[LogicalFile] = []
+    remaining = set(locations)
+    for name, files in sorted(by_name.items(), key=lambda item: (-len(item[1]), item[0])):
+        free = [location for location in files if location in remaining]
+        if len(free) >= MIN_SLICES:
+            found.append(LogicalFile(name, "stack", free))
+            remaining.difference_update(free)
+    return found + [LogicalFile(one, "file", [one]) for one in locations if one in remaining]
 
 
-def with_number(location: str, digits: str) -> str:
-    """Returns the location with other digits in place of its last number."""
-    folder, slash, name = location.rpartition("/")
-    stem, dot, suffix = name.rpartition(".")
-    return folder + slash + LAST_NUMBER.sub(digits, stem) + dot + suffix
+def _templates(location: str) -> list[str]:
+    """Returns the location with # in place of each number of its name but the last."""
+    start = location.rfind("/") + 1
+    end = location.rfind(".")
+    runs = list(NUMBER.finditer(location, start, end))[:-1]
+    return [location[: run.start()] + "#" + location[run.end() :] for run in runs]
+
+
+def slice_number(location: str, name: str = "") -> tuple[str, int] | None:
+    """Returns the number of a slice of the stack `name`, as it is written and as a number.
+
+    Without a name it is the last number in the name of the file.
+    """
+    span = _number_span(location, name)
+    digits = location[span[0] : span[1]] if span else ""
+    return (digits, int(digits)) if digits else None
+
+
+def with_number(location: str, digits: str, name: str = "") -> str:
+    """Returns the location with other digits in place of the number of the slice."""
+    span = _number_span(location, name)
+    return location[: span[0]] + digits + location[span[1] :] if span else location
+
+
+def _number_span(location: str, name: str) -> tuple[int, int] | None:
+    """Returns where the number is: in place of the # of `name`, or the last one."""
+    for mark in re.finditer("#", name):
+        found = NUMBER.match(location, mark.start())
+        rest = name[mark.end() :].lower()
+        is_prefix = location.startswith(name[: mark.start()])
+        if found and is_prefix and location[found.end() :].lower() == rest:
+            return found.span()
+    start = location.rfind("/") + 1
+    stem = location[start:].rpartition(".")[0]
+    last = LAST_NUMBER.search(stem)
+    return (start + last.start(), start + last.end()) if last else None
 
 
 def _roots(locations: Iterable[str]) -> dict[str, str]:

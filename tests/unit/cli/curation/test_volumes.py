@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from portal_cli.curation.logical_files import group_files
 
 from .curated_folder import CuratedFolder
 from .test_zarr_headers import write_zarr
@@ -153,3 +154,26 @@ def test_a_lone_picture_is_compared_with_a_warning(folder: CuratedFolder) -> Non
     assert found.problems == []
     assert "shape_z is 4 here, but s_0000.tif (TIFF) has 1" in found.warnings[0][1]
     assert folder.curate(shape_z=1).warnings == []
+
+
+@pytest.mark.parametrize(
+    "name", ["{:03d}_25.08um.tif", "{}_2024-01-02.tif", "scan#2_{:02d}_of_10.tif", "z{:04d}c1.tif"]
+)
+def test_slices_whose_number_is_not_the_last_are_a_stack(folder: CuratedFolder, name: str) -> None:
+    for number in (8, 9, 10, 11):
+        tifffile.imwrite(folder.path / name.format(number), np.zeros((5, 6), "u2"))
+    found = folder.curate(voxel_size="25 um")
+    assert found.problems == []
+    assert found.warnings == []
+    (folder.path / name.format(10)).unlink()
+    missing = folder.curate(shape_z=3)
+    assert [w[0] for w in missing.warnings] == [name.format(10)]
+    tifffile.imwrite(folder.path / name.format(10), np.zeros((5, 6), "u1"))
+    assert [p[0] for p in folder.curate().problems] == [name.format(10)]
+
+
+def test_volumes_and_pictures_with_several_numbers_stay_apart() -> None:
+    names = ["a_1_25um.h5", "a_2_25um.h5", "a_3_25um.h5", "p_1_10.png", "p_2_10.png", "x_1_1.tif"]
+    assert [group.kind for group in group_files(names)] == ["file"] * len(names)
+    stacks = group_files(["t_1_1.tif", "t_1_2.tif", "t_2_1.tif", "t_2_2.tif"])
+    assert [group.name for group in stacks] == ["t_1_#.tif", "t_2_#.tif"]

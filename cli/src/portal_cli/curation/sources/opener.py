@@ -8,7 +8,7 @@ from portal_shared import ngff
 
 from portal_cli.curation.headers.image import Image
 from portal_cli.curation.headers.json_file import read_json
-from portal_cli.curation.logical_files import LogicalFile
+from portal_cli.curation.logical_files import LogicalFile, slice_number
 from portal_cli.curation.sources.axes import find_axes
 from portal_cli.curation.sources.hdf5 import Hdf5Source
 from portal_cli.curation.sources.jpeg2000 import Jpeg2000Slices
@@ -55,7 +55,7 @@ def _open(folder: Path, file: LogicalFile, image: Image) -> Source:
 
 
 def _open_stack(folder: Path, file: LogicalFile, image: Image) -> Source:
-    locations = sorted(file.files, key=_slice_key)
+    locations = sorted(file.files, key=lambda location: _slice_key(location, file.name))
     if missing := missing_slices(file.name, locations):
         location, reason = next(iter(missing.items()))
         raise SourceFault(location, reason)
@@ -67,10 +67,8 @@ def _open_stack(folder: Path, file: LogicalFile, image: Image) -> Source:
     raise SourceFault(file.name, _advice(image))
 
 
-def _slice_key(location: str) -> tuple[int, str]:
-    from portal_cli.curation.logical_files import slice_number  # noqa: PLC0415
-
-    found = slice_number(location)
+def _slice_key(location: str, name: str) -> tuple[int, str]:
+    found = slice_number(location, name)
     return (found[1] if found else 0, location)
 
 

@@ -69,7 +69,7 @@ def _sum(images: Sequence[Image]) -> Image:
 
 def missing_slices(name: str, locations: Iterable[str]) -> dict[str, str]:
     """Returns the locations that are missing between the first and the last number."""
-    numbers = {found: loc for loc in locations if (found := slice_number(loc))}
+    numbers = {found: loc for loc in locations if (found := slice_number(loc, name))}
     present = sorted({number for _, number in numbers})
     step = 0
     for before, after in pairwise(present):
@@ -84,7 +84,7 @@ def missing_slices(name: str, locations: Iterable[str]) -> dict[str, str]:
             text = str(number).zfill(len(digits))
             more = f"; {count - 1} more are missing" if count > 1 and not found else ""
             reason = f"is missing: the numbers of {name} go from {first} to {last}{more}"
-            found[with_number(numbers[digits, first], text)] = reason
+            found[with_number(numbers[digits, first], text, name)] = reason
             if len(found) == MAX_LISTED:
                 break
     return found if count <= len(present) else {}  # numbers with larger gaps count something else
