@@ -200,3 +200,12 @@ def test_a_path_that_looks_private_is_a_warning_and_numbers_of_chunks_are_not(
     found = [w for w in scan_folder(data).warnings if "looks like" in w.reason]
     assert [w.field for w in found] == ["a/DOE^JOHN_19540312/x.txt"]
     assert "names of files are public" in found[0].reason
+
+
+def test_dicom_files_are_a_warning_since_their_headers_name_patients(tmp_path: Path) -> None:
+    for name in ("IM1.dcm", "IM2.DCM", "DICOMDIR", "x.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    [found] = [w for w in scan_folder(tmp_path).warnings if "DICOM" in w.reason]
+    assert found.field == "DICOMDIR"
+    assert "and so are 2 more" in found.reason
+    assert "remove these fields first" in found.reason

@@ -16,6 +16,7 @@ from portal_shared.validation.rules import CONTROL_CHARACTERS, INVISIBLE, path_p
 from portal_cli.curation.name_collisions import collision_warnings
 from portal_cli.curation.system_files import left_out_warnings, system_file_kind
 
+DICOM = (".dcm", ".dicom", ".ima")  # endings of names
 MANIFEST = "portal-manifest.sha256"  # written by an earlier run
 
 
@@ -43,7 +44,25 @@ def scan_folder(folder: Path) -> ScannedFolder:
     found.warnings += left_out_warnings(sorted(left_out))
     found.warnings += collision_warnings(file.location for file in found.files)
     found.warnings += _private_names(found.files)
+    found.warnings += _clinical_files(found.files)
     return found
+
+
+def _clinical_files(files: list[ScannedFile]) -> list[Problem]:
+    """Warns of the first DICOM file: its header usually names the patient. It is not read."""
+    found = [
+        file.location
+        for file in files
+        if file.location.lower().endswith(DICOM) or file.location.endswith("DICOMDIR")
+    ]
+    if not found:
+        return []
+    others = f", and so are {len(found) - 1} more" if len(found) > 1 else ""
+    reason = (
+        f"is DICOM{others}: headers of DICOM hold names, dates of birth and hospitals of patients,"
+        " and files are published as they are; remove these fields first (DICOM PS3.15, annex E)"
+    )
+    return [Problem(field=found[0], reason=reason)]
 
 
 def _private_names(files: list[ScannedFile]) -> list[Problem]:
