@@ -8,7 +8,7 @@ from pathlib import Path
 from portal_cli.pyramid.grid import lengths_of
 from portal_cli.pyramid.plan import Plan
 from portal_cli.pyramid.shards import shard_path, write_shard
-from portal_cli.pyramid.slab import MemorySlab, ScratchSlab, Slab, shards_of
+from portal_cli.pyramid.slab import MemorySlab, ScratchSlab, Slab, SlabMemory, shards_of
 from portal_cli.pyramid.source import Box, Source, SourceFault, SourceFaults
 
 Advance = Callable[[int], None]  # called with the bytes of voxels that are done
@@ -25,6 +25,7 @@ class FinestLevel:
         self._source = source
         self._plan = plan
         self._scratch = scratch
+        self._memory = SlabMemory(source.dtype)
         self._readers = ThreadPoolExecutor(plan.readers)
         self._writers = ThreadPoolExecutor(writers)
 
@@ -54,7 +55,7 @@ class FinestLevel:
     def slab(self, number: int, box: Box, pieces: int) -> Slab:
         shape, dtype = self._source.shape, self._source.dtype
         if self._plan.in_memory:
-            return MemorySlab(box, shape, dtype)
+            return MemorySlab(box, shape, self._memory)
         return ScratchSlab(self._scratch / f"region-{number}", box, shape, dtype, pieces)
 
     def pieces(self, box: Box) -> list[Box]:
@@ -106,7 +107,7 @@ class _Region:
     def finish(self) -> None:
         """Waits until all shards are written, and frees the slab."""
         _raise_first(self._futures)
-        if isinstance(self._slab, ScratchSlab):
+        if self._slab is not None:
             self._slab.remove()
         self._slab, self._futures = None, []
 

@@ -43,7 +43,10 @@ def make_plan(source: Source, threads: int) -> Plan:
     for axis in (1, 2):
         if SHARD % source.block[axis] == 0:
             rest = prod(lengths) // lengths[axis] * size
-            lengths[axis] = min(lengths[axis], max(SHARD, budget // rest // SHARD * SHARD))
+            fitting = (
+                budget // 2 // rest // SHARD * SHARD
+            )  # smaller regions, whose memory is reused
+            lengths[axis] = min(lengths[axis], max(SHARD, fitting))
     z, y, x = lengths
     in_memory = prod(lengths) * size <= budget
     if not in_memory:

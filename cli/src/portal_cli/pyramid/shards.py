@@ -73,19 +73,20 @@ class ShardWriter:
         self._dtype = dtype
         self._index = np.full((PER_AXIS**3, 2), ABSENT, "<u8")
         self._position = 0
+        self._chunk = np.zeros((CHUNK,) * 3, dtype)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.with_name(path.name + PART).open("wb")
 
     def add(self, number: Triple, voxels: Voxels) -> None:
         """Adds a chunk by its number in the shard; at the edges of a volume it may be smaller."""
-        if not voxels.any():
+        chunk = self._chunk
+        if voxels.shape != chunk.shape:
+            chunk.fill(0)
+        chunk[tuple(slice(0, n) for n in voxels.shape)] = voxels
+        if not chunk.any():
             return
-        whole = voxels
-        if voxels.shape != (CHUNK,) * 3:
-            whole = np.zeros((CHUNK,) * 3, self._dtype)
-            whole[tuple(slice(0, n) for n in voxels.shape)] = voxels
         packed = imagecodecs.blosc_encode(
-            cast("Any", np.ascontiguousarray(whole)),
+            cast("Any", chunk),
             level=LEVEL,
             compressor=COMPRESSOR,
             shuffle=SHUFFLE,

@@ -4,6 +4,7 @@ It is in memory, or in a scratch file if it is too large for that. Voxels are or
 shard, so that a shard is read at once.
 """
 
+import mmap
 import os
 from collections.abc import Iterator
 from itertools import product
@@ -22,6 +23,10 @@ class Slab(Protocol):
 
     def layers(self, number: Triple) -> Iterator[Voxels]:
         """Yields the layers of 64 voxels along z of a shard."""
+        ...
+
+    def remove(self) -> None:
+        """Frees the slab, of which nothing is read any more."""
         ...
 
 
@@ -59,10 +64,40 @@ def shards_of(box: Box) -> list[Triple]:
     return list(product(z, y, x))
 
 
+def _allocate(voxels: int, dtype: np.dtype[Any]) -> Voxels:
+    """Returns memory whose pages are there: together they come in a quarter of the time."""
+    if not hasattr(mmap, "MAP_POPULATE"):  # not on Linux
+        return np.empty(voxels, dtype)
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE
+    return np.frombuffer(mmap.mmap(-1, voxels * dtype.itemsize, flags=flags), dtype)
+
+
+class SlabMemory:
+    """Memory of slabs that are done, for the next ones: the first use of memory is slow."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self._dtype = dtype
+        self._free: list[Voxels] = []
+
+    def take(self, voxels: int) -> Voxels:
+        """Returns memory for at least so many voxels; its content is not defined."""
+        for number, memory in enumerate(self._free):
+            if memory.size >= voxels:
+                return self._free.pop(number)
+        return _allocate(voxels, self._dtype)
+
+    def give_back(self, memory: Voxels) -> None:
+        self._free.append(memory)
+
+
 class MemorySlab:
-    def __init__(self, region: Box, shape: Triple, dtype: np.dtype[Any]) -> None:
+    def __init__(self, region: Box, shape: Triple, memory: SlabMemory) -> None:
         self._tiles = _Tiles(region, shape)
-        self._voxels = np.empty(self._tiles.voxels, dtype)
+        self._memory = memory
+        self._voxels = memory.take(self._tiles.voxels)
+
+    def remove(self) -> None:
+        self._memory.give_back(self._voxels)
 
     def store(self, box: Box, voxels: Voxels) -> None:
         for number, inside, source in self._tiles.parts(box):
