@@ -1,4 +1,4 @@
-"""The table of faults in the runbooks names tests that exist, or says what is not tested."""
+"""The table of faults in the runbooks names tests that exist, or the reason why there is none."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ TEST = re.compile(r"`((?:unit|integration|e2e)/[\w/]+\.py)`")
 COLUMNS = 6
 
 
-def test_every_fault_names_its_test_or_says_why_there_is_none() -> None:
+def test_every_fault_names_its_test_or_the_reason_why_there_is_none() -> None:
     lines = [line for line in TABLE.read_text("utf-8").splitlines() if line.startswith("| ")]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
     assert len(rows) > 9

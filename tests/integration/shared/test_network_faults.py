@@ -14,8 +14,8 @@ from portal_shared.runtime import mongo
 from portal_shared.runtime.settings import Settings
 from portal_shared.service.app import Service
 
+from tests.drivers.deployment.network import TcpProxy
 from tests.drivers.servers import declare_bus
-from tests.drivers.tcp_proxy import TcpProxy
 
 HEARTBEAT = 2  # a link that lets nothing pass is noticed after three
 

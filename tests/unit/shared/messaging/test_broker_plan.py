@@ -1,4 +1,4 @@
-"""The plan of the broker says what is missing, what differs and what nobody may change."""
+"""The plan of the broker lists what is missing, what differs and what nobody may change."""
 
 import re
 from dataclasses import replace
