@@ -14,7 +14,9 @@ class XMLParser:
         remove_pis: bool = False,
         encoding: str | None = None,
     ) -> None: ...
-    def set_element_class_lookup(self, lookup: ElementNamespaceClassLookup | None = None) -> None: ...
+    def set_element_class_lookup(
+        self, lookup: ElementNamespaceClassLookup | None = None
+    ) -> None: ...
 
 class DocInfo:
     doctype: str
