@@ -14,6 +14,7 @@ from portal_shared.runtime.mongo import (
     BulkWriteError,
     Database,
     Doc,
+    DuplicateKeyError,
     UpdateOne,
     translate_errors,
     write_unordered,
@@ -37,9 +38,13 @@ class FileLists:
             await self._parts.create_index([("pid", ASCENDING), ("version", ASCENDING)])
 
     async def store_part(self, event: DatasetFilesListed) -> None:
-        """Stores a part; the last missing part completes the list."""
+        """Stores a part; the last missing part completes the list.
+
+        A part may come again, also while another replica completes its list or a newer one.
+        """
         before = await self._complete_version(event.pid)
         if before >= event.version:
+            await self._discard_parts(event.pid, before)
             return
         files = [file_row(event, file) for file in event.files]
         if event.parts == 1:
@@ -52,8 +57,13 @@ class FileLists:
         with translate_errors():
             name = f"{pid_key(event.pid)}-{event.version}-{event.part}"
             await self._parts.replace_one({"_id": name}, part, upsert=True)
-            if await self._parts.count_documents(which) < event.parts:
-                return
+            count = await self._parts.count_documents(which)
+        if count < event.parts:
+            complete = await self._complete_version(event.pid)
+            if complete >= event.version:  # meanwhile: nobody else would remove the part
+                await self._discard_parts(event.pid, complete)
+            return
+        with translate_errors():
             async for row in self._parts.find(which):
                 await self._write(row["files"])
         await self._complete(event.pid, event.version, event.digest, before)
@@ -76,12 +86,25 @@ class FileLists:
         return row["version"] if row else NO_VERSION
 
     async def _complete(self, pid: str, version: int, digest: str, before: int) -> None:
-        """Records the list as complete and deletes older files and parts."""
+        """Records the list as complete and deletes older files and parts.
+
+        If a newer list was completed meanwhile, that one stays, and these files are the older ones.
+        """
         with translate_errors():
             if before != NO_VERSION:
                 await self._files.delete_many({"pid": pid, "version": {"$lt": version}})
             row = {"digest": digest, "version": version}
-            await self._lists.update_one({"_id": pid}, {"$set": row}, upsert=True)
+            older: Doc = {"_id": pid, "version": {"$lt": version}}
+            try:
+                await self._lists.update_one(older, {"$set": row}, upsert=True)
+            except DuplicateKeyError:  # its version is not older
+                version = await self._complete_version(pid)
+            await self._files.delete_many({"pid": pid, "version": {"$lt": version}})
+        await self._discard_parts(pid, version)
+
+    async def _discard_parts(self, pid: str, version: int) -> None:
+        """Deletes parts of lists up to this version."""
+        with translate_errors():
             await self._parts.delete_many({"pid": pid, "version": {"$lte": version}})
 
     async def _write(self, rows: list[Doc]) -> None:
