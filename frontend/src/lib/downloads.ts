@@ -143,7 +143,7 @@ export function commands(plan: DownloadPlan, origin: string): { tool: string; te
 
 type Estimate = components["schemas"]["Estimate"];
 
-/** How long files on tape would take, before they are asked for. */
+/** How long files on tape would take, before they are requested. */
 export interface WaitingTime {
   /** "about 25 minutes" */
   time: string;

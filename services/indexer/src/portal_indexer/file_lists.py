@@ -44,7 +44,8 @@ class FileLists:
         """
         before = await self._complete_version(event.pid)
         if before >= event.version:
-            await self._discard_parts(event.pid, before)
+            if event.parts > 1:
+                await self._discard_parts(event.pid, before)
             return
         files = [file_row(event, file) for file in event.files]
         if event.parts == 1:
@@ -96,10 +97,12 @@ class FileLists:
             row = {"digest": digest, "version": version}
             older: Doc = {"_id": pid, "version": {"$lt": version}}
             try:
-                await self._lists.update_one(older, {"$set": row}, upsert=True)
+                done = await self._lists.update_one(older, {"$set": row}, upsert=True)
+                is_first = done.upserted_id is not None
             except DuplicateKeyError:  # its version is not older
-                version = await self._complete_version(pid)
-            await self._files.delete_many({"pid": pid, "version": {"$lt": version}})
+                version, is_first = await self._complete_version(pid), False
+            if not is_first:  # older files may have been written meanwhile
+                await self._files.delete_many({"pid": pid, "version": {"$lt": version}})
         await self._discard_parts(pid, version)
 
     async def _discard_parts(self, pid: str, version: int) -> None:

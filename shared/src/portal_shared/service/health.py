@@ -119,10 +119,10 @@ class Health:
     async def _silent_queues(self) -> dict[str, str]:
         """Returns the queues of which nothing came for too long, with the reason."""
         found: dict[str, str] = {}
-        for queue, age in self._heartbeat.age_by_queue().items():
+        ages = self._heartbeat.age_by_queue()
+        for queue, age in ages.items():
             if age > UNREADY_AFTER_SECONDS and not await self._another_replica_consumes(queue):
                 found[f"queue {queue}"] = f"no delivery for {age:.0f} s, canaries included"
-        ages = self._heartbeat.age_by_queue()
         if ages and min(ages.values()) > UNREADY_AFTER_SECONDS:  # the broker, not one consumer
             found[BUS] = f"nothing from RabbitMQ for {min(ages.values()):.0f} s"
         return found
