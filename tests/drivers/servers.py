@@ -12,6 +12,7 @@ import httpx
 import pytest
 from portal_local.launcher import mongodb, rabbitmq
 from portal_local.launcher.ports import NotStarted
+from portal_local.launcher.processes import Child
 from portal_shared.messaging import topology
 from portal_shared.runtime.settings import Settings
 
@@ -23,6 +24,14 @@ class RabbitNode(NamedTuple):
 
     url: str
     management_url: str | None
+    process: Child | None = None
+
+    def check(self) -> None:
+        """Fails the test with the end of its log if the broker was started here and has ended."""
+        code = self.process and self.process.poll()
+        if self.process and code is not None:
+            log = self.process.log.read_text("utf-8", "replace")
+            pytest.fail(f"RabbitMQ ended with {code}. The end of its log:\n{log[-6000:]}")
 
 
 @contextlib.contextmanager
@@ -34,7 +43,7 @@ def serve_rabbitmq(folder: Path) -> Iterator[RabbitNode]:
     if rabbitmq.start_script() is None:
         missing("no rabbitmq-server is installed and PORTAL_TEST_AMQP_URL is not set")
     node = rabbitmq.start(folder, management=True)
-    yield RabbitNode(node.url, node.management_url)
+    yield RabbitNode(node.url, node.management_url, node.child)
     node.stop()
 
 
@@ -63,7 +72,8 @@ def missing(reason: str) -> None:
 @contextlib.contextmanager
 def virtual_host(node: RabbitNode) -> Iterator[str]:
     """A new virtual host; without management URL, the one in the given URL."""
-    url, management = node
+    node.check()
+    url, management = node.url, node.management_url
     if management is None:
         yield url
         return

@@ -89,6 +89,22 @@ def test_the_command_sends_no_signal_to_a_process_that_is_not_the_launcher(tmp_p
     other.wait()
 
 
+def test_only_processes_that_hold_the_lock_are_orphans(layout: Layout) -> None:
+    """The number of a process that has ended may be that of another program by now."""
+    lock = InstanceLock(layout.lock_file)
+    lock.acquire(FACTS)
+    with (
+        subprocess.Popen(SLEEP, pass_fds=lock.inherited, stdout=subprocess.PIPE) as ours,
+        subprocess.Popen(SLEEP, stdout=subprocess.PIPE) as other,
+    ):
+        lock.release()
+        pids = {"doi": {"pid": ours.pid}, "indexer": {"pid": other.pid}, "gone": {"pid": 2**22 + 1}}
+        found = lock_holder.orphans(layout.root, {"services": pids, "servers": {}})
+        ours.kill()
+        other.kill()
+    assert found == [ours.pid]
+
+
 def test_a_signal_goes_to_the_whole_group_of_a_process(tmp_path: Path) -> None:
     script = f"import subprocess, sys; subprocess.run({SLEEP!r})"
     command = [sys.executable, "-c", script]

@@ -37,7 +37,7 @@ def down(data: Data = DEFAULT_DATA) -> None:
 def _stop_orphans(data: Path) -> None:
     """Stops the processes that a killed launcher left."""
     try:
-        pids = orphans(read_instance(data))
+        pids = orphans(data, read_instance(data))
     except NoInstance:
         pids = []  # they end by themselves: the kernel has sent them SIGTERM
     for number, seconds in ((signal.SIGTERM, ORPHAN_SECONDS), (signal.SIGKILL, STOP_SECONDS)):

@@ -54,10 +54,22 @@ def send_signal(pid: int, number: int = signal.SIGTERM) -> None:
         return
 
 
-def orphans(running: dict[str, Any]) -> list[int]:
-    """Returns the process ids of services and servers in instance.json."""
-    return [
+def orphans(data: Path, running: dict[str, Any]) -> list[int]:
+    """Returns the ids of services and servers in instance.json that hold the instance's lock.
+
+    A process that has ended holds none; its number may be that of another program by now.
+    """
+    pids = (
         int(process["pid"])
         for kind in ("services", "servers")
         for process in running[kind].values()
-    ]
+    )
+    return [pid for pid in pids if _holds_lock(data, pid)]
+
+
+def _holds_lock(data: Path, pid: int) -> bool:
+    lock = (data / "instance.lock").resolve()
+    try:
+        return any(file.readlink() == lock for file in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return not Path("/proc/self").exists()  # a system without /proc: nothing else is known

@@ -80,6 +80,7 @@ class Child:
     ) -> None:
         self.name = name
         self.log = log
+        self._has_session = True
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
             self._process = subprocess.Popen(
@@ -98,8 +99,11 @@ class Child:
         return self._process.pid
 
     def poll(self) -> int | None:
-        """Returns its exit code, or None while it runs."""
-        return self._process.poll()
+        """Returns its exit code, or None while it runs; what it left running is killed."""
+        code = self._process.poll()
+        if code is not None:
+            self._kill_session()
+        return code
 
     def terminate(self) -> None:
         """Sends SIGTERM and does not wait."""
@@ -110,21 +114,20 @@ class Child:
         """Sends SIGTERM, waits up to `seconds`, then kills what is left of its session."""
         if self.poll() is None:
             self._process.terminate()
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                self.kill()
-        self._kill_session()
+            self.kill()
 
     def kill(self) -> None:
         """Kills it and its session at once."""
         self._kill_session()
-        if self.poll() is None:
+        if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
 
     def _kill_session(self) -> None:
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            return
+        """Kills all processes of the session; once, because its number may be given to others."""
+        if self._has_session:
+            self._has_session = False
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
