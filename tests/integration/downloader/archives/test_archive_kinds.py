@@ -331,6 +331,35 @@ async def test_an_interrupted_command_fails_the_remaining_files(tmp_path: Path) 
     assert "no drive" in reported["/x/b"].reason
 
 
+async def test_a_command_that_ended_is_no_zombie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[int] = []
+    spawn = os.posix_spawnp
+
+    def record(*arguments: Any, **options: Any) -> int:
+        started.append(spawn(*arguments, **options))
+        return started[-1]
+
+    monkeypatch.setattr(os, "posix_spawnp", record)
+    for kind in command(tmp_path):
+        ours = kind.made()
+        paths = [kind.put("a.bin", b"x")]
+        request = await ours.stage(paths)
+        os.kill(started[0], 0)  # it runs, or is a zombie
+        async with asyncio.timeout(60):
+            while _exists(started[0]):
+                await ours.progress(request, paths)
+
+
+def _exists(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def test_a_kind_that_lacks_its_settings_is_refused() -> None:
     with pytest.raises(ValueError, match="PORTAL_ARCHIVE_COMMAND"):
         make_archive(DownloaderSettings(archive="command"))

@@ -53,6 +53,7 @@ class CommandArchive:
         self._root = settings.archive_root
         self._timeout = settings.tape_timeout
         self._spool = settings.cache_dir / "recalls"
+        self._started: set[int] = set()  # process ids; nobody waits for their end
 
     async def close(self) -> None:
         """Does nothing: running commands continue."""
@@ -64,6 +65,7 @@ class CommandArchive:
 
     def _start(self, stage_id: str, content: bytes) -> None:
         folder = self._spool / stage_id
+        self._reap()
         try:
             folder.mkdir(parents=True)
             (folder / "list").write_bytes(content)
@@ -84,7 +86,7 @@ class CommandArchive:
             arguments = (*self._command, "stage", str(folder / "list"))
             null = os.open(os.devnull, os.O_RDONLY)
             try:
-                os.posix_spawnp(
+                process = os.posix_spawnp(
                     arguments[0],
                     arguments,
                     os.environ,
@@ -95,10 +97,21 @@ class CommandArchive:
                     ],
                     setsid=True,
                 )
+                self._started.add(process)
             finally:
                 os.close(null)
         finally:
             os.close(running)
+
+    def _reap(self) -> None:
+        """Takes the exit codes of commands that ended: until then they are zombies."""
+        for process in tuple(self._started):
+            try:
+                ended, _ = os.waitpid(process, os.WNOHANG)
+            except ChildProcessError:  # another thread was faster
+                ended = process
+            if ended:
+                self._started.discard(process)
 
     async def progress(
         self, stage_id: str, paths: Sequence[str]
@@ -107,6 +120,7 @@ class CommandArchive:
 
     def _read_progress(self, stage_id: str, paths: Sequence[str]) -> dict[str, FileProgress] | None:
         folder = self._spool / stage_id
+        self._reap()
         try:
             is_running = _is_locked(folder / "running")  # before its results are read
             with (folder / RESULTS).open("rb") as file:
