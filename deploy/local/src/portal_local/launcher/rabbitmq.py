@@ -12,12 +12,13 @@ from portal_local.launcher.processes import Child
 # Debian's command in the PATH switches to the user rabbitmq when root runs it; these do not.
 SCRIPTS = (Path("/usr/lib/rabbitmq/bin"), Path("/opt/homebrew/sbin"), Path("/usr/local/sbin"))
 START_SECONDS = 90
+LOG_BYTES = 32 * 2**20  # log of quorum queues, then written to files per queue; also in memory
 CONFIG = """\
 listeners.tcp.1 = 127.0.0.1:{port}
 loopback_users = none
 disk_free_limit.absolute = 50MB
 vm_memory_high_watermark.absolute = 512MB
-raft.wal_max_size_bytes = 33554432
+raft.wal_max_size_bytes = {log_bytes}
 log.console = true
 log.console.level = warning
 log.file = false
@@ -92,6 +93,7 @@ def start(
     port: int | None = None,
     management: bool = False,
     stomp: bool = False,
+    log_bytes: int = LOG_BYTES,
     inherited: Sequence[int] = (),
 ) -> Node:
     """Starts a node with its data in `folder`; returns when it accepts connections.
@@ -107,7 +109,7 @@ def start(
     web = free_port() if management else None
     plain = free_port() if stomp else None
     (folder / "rabbitmq.conf").write_text(
-        CONFIG.format(port=port)
+        CONFIG.format(port=port, log_bytes=log_bytes)
         + (MANAGEMENT.format(port=web) if web else "")
         + (STOMP.format(port=plain) if plain else "")
     )
