@@ -10,9 +10,10 @@ from portal_shared.contracts.file_roles import recognise
 from portal_shared.contracts.jobs import Envelope, Problem
 from portal_shared.contracts.outside_names import folded_name
 from portal_shared.profile import Profile
+from portal_shared.validation.file_names import name_problem
 from portal_shared.validation.form_errors import describe, field_path, without_alternatives
 from portal_shared.validation.redaction import redact, shown_places
-from portal_shared.validation.rules import closest_name, path_problem
+from portal_shared.validation.rules import closest_name
 from portal_shared.validation.validator import validate
 from pydantic import ValidationError
 
@@ -135,9 +136,8 @@ class JobBuilder:
         folder = given.get("folder")
         field = f"datasets[{number}].folder"
         if isinstance(folder, str) and folder not in ("", "."):
-            if reason := path_problem(folder):
-                self._add_problem(field, reason)
-                return None
+            if name_problem(folder):
+                return None  # the rules of datasets report it
             found, similar = self._find_folder(folder)
             if found is None:
                 problem = Problem(
@@ -146,7 +146,7 @@ class JobBuilder:
                 self.result.problems.append(problem)
             return found
         name = given.get("name")
-        if isinstance(name, str) and not path_problem(name) and "/" not in name:
+        if isinstance(name, str) and not name_problem(name) and "/" not in name:
             found, _ = self._find_folder(name)
             if found is not None:
                 return found

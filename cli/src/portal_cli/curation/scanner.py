@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from portal_shared.contracts.jobs import Problem
+from portal_shared.validation.file_names import (
+    name_problem,
+    name_warnings,
+    suggested_name,
+    system_file_kind,
+    system_file_warnings,
+)
 from portal_shared.validation.private_texts import find_private_text
-from portal_shared.validation.rules import CONTROL_CHARACTERS, INVISIBLE, path_problem
-
-from portal_cli.curation.name_collisions import collision_warnings
-from portal_cli.curation.system_files import left_out_warnings, system_file_kind
 
 DICOM = (".dcm", ".dicom", ".ima")  # endings of names
 MANIFEST = "portal-manifest.sha256"  # written by an earlier run
@@ -41,8 +44,8 @@ def scan_folder(folder: Path) -> ScannedFolder:
     found = ScannedFolder()
     left_out: list[str] = []
     found.files = sorted(_scan(folder, "", found.problems, left_out), key=lambda f: f.location)
-    found.warnings += left_out_warnings(sorted(left_out))
-    found.warnings += collision_warnings(file.location for file in found.files)
+    found.warnings += system_file_warnings(left_out, "is left out")
+    found.warnings += name_warnings(file.location for file in found.files)
     found.warnings += _private_names(found.files)
     found.warnings += _clinical_files(found.files)
     return found
@@ -101,7 +104,7 @@ def _scan(
         reason = _why_not_archivable(entry, folder)
         if reason:
             shown = location.encode("utf-8", "backslashreplace").decode()
-            suggestion = _suggested_name(entry.name)
+            suggestion = suggested_name(entry.name)
             problems.append(Problem(field=shown, reason=reason, suggestion=suggestion))
         elif entry.is_dir(follow_symlinks=False):
             yield from _scan(folder / entry.name, f"{location}/", problems, left_out)
@@ -111,20 +114,7 @@ def _scan(
 
 
 def _why_not_archivable(entry: os.DirEntry[str], folder: Path) -> str | None:
-    return _name_problem(entry.name) or _kind_problem(entry, folder)
-
-
-def _name_problem(name: str) -> str | None:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return "the name is not UTF-8: rename it"
-    if CONTROL_CHARACTERS.search(name):
-        return "the name contains control or direction characters: rename it"
-    if found := INVISIBLE.search(name):
-        return f"the name contains the invisible character U+{ord(found[0]):04X}: rename it"
-    reason = path_problem(name)
-    return f"the name cannot be used: {reason}" if reason else None
+    return name_problem(entry.name) or _kind_problem(entry, folder)
 
 
 def _kind_problem(entry: os.DirEntry[str], folder: Path) -> str | None:
@@ -139,8 +129,3 @@ def _kind_problem(entry: os.DirEntry[str], folder: Path) -> str | None:
     if not os.access(folder / entry.name, os.R_OK):
         return "cannot be read: you have no permission"
     return None
-
-
-def _suggested_name(name: str) -> str | None:
-    suggestion = INVISIBLE.sub("", CONTROL_CHARACTERS.sub("", name))
-    return suggestion if suggestion not in ("", name) else None

@@ -299,7 +299,8 @@ def _check_dataset(found: DatasetIn, raw: Any, place: str, profile: Profile, par
                 suggestion = closest_name(technique.pid, profile.techniques)
                 where = f"{place}.techniques[{n}].pid"
                 part.problems.append(Problem(field=where, reason=reason, suggestion=suggestion))
-    part.problems += file_problems(found, place)
+    files = list(file_problems(found, place))
+    part.problems = [*without_repeated(part.problems, files), *files]
 
 
 def _check_required(found: BaseModel, place: str, names: Iterable[str], part: Part) -> None:

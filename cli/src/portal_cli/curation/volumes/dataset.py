@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from portal_shared.contracts.jobs import Problem
+from portal_shared.validation.file_names import is_damaged_if_empty
 
 from portal_cli.curation.headers.formats import FOLDERS, Reader, file_reader
 from portal_cli.curation.headers.image import Axis, Header, Image
 from portal_cli.curation.headers.zarr_chunks import ChunkCheck
-from portal_cli.curation.logical_files import STACK_SUFFIXES, LogicalFile, group_files
+from portal_cli.curation.logical_files import LogicalFile, group_files
 from portal_cli.curation.scanner import ScannedFile
 from portal_cli.curation.volumes.claims import (
     Claims,
@@ -120,8 +121,8 @@ class DatasetCheck:
 
     def _report_empty_files(self, file: LogicalFile, sizes: Mapping[str, int]) -> None:
         for location in file.files:
-            is_data = location.lower().endswith(STACK_SUFFIXES) or file_reader(location)
-            if sizes[location] == 0 and (file.kind in FOLDERS or is_data):
+            is_damaged = file.kind in FOLDERS or is_damaged_if_empty(location)
+            if sizes[location] == 0 and is_damaged:
                 self._report_damage(file, location, "is empty: copy it again, or remove it")
             elif sizes[location] == 0:
                 self._warn(location, "is empty")

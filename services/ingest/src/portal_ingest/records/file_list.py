@@ -5,22 +5,26 @@ A manifest may be long: it is read line by line and published part by part, neve
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from portal_shared.contracts.events import FILES_PER_PART, DatasetFilesListed
 from portal_shared.contracts.jobs import DatasetIn, FileIn, Problem
-from portal_shared.contracts.outside_names import colliding_paths, collision_reason
 from portal_shared.contracts.records import Dataset, FileSummary, files_digest
 from portal_shared.runtime.errors import Unavailable
+from portal_shared.validation.file_names import (
+    empty_file_warnings,
+    name_warnings,
+    system_file_warnings,
+)
 
 from portal_ingest.domain.mapping import file_format, file_list_part, file_list_parts
 from portal_ingest.icat.mapping import FileEntry, LogicalFiles, file_entries
 from portal_ingest.records.inbox import Inbox
 from portal_ingest.store.file_lists import FileListStore
 
-MAX_COLLISIONS = 20  # that an answer lists
+SYSTEM_FILE = "would be published with the data: leave it out of the job"
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class FileList:
     manifest_of: DatasetIn | None = None  # whose manifest is read a second time to publish it
     logical: LogicalFiles | None = None  # of a manifest
     problems: tuple[Problem, ...] = ()
-    warnings: tuple[Problem, ...] = ()  # of names that are one name on other systems
+    warnings: tuple[Problem, ...] = ()  # of suspicious names, and of empty files
     unchanged: bool = False  # the job has no files: the registered ones stay
 
     def icat_entries(self, folder: str | None) -> tuple[FileEntry, ...]:
@@ -59,24 +63,26 @@ class FileListReader:
             digest=files_digest(list(given.files)),
             formats=tuple(dict.fromkeys(map(file_format, given.files))),
         )
-        warnings = _collision_warnings((file.location for file in given.files), place)
-        return FileList(summary, given.files, problems=tuple(problems), warnings=warnings)
+        if problems:
+            return FileList(summary, given.files, problems=tuple(problems))
+        sizes = await asyncio.to_thread(self._inbox.sizes, given)
+        return FileList(summary, given.files, warnings=_warnings(sizes, place))
 
     def _read_manifest(self, given: DatasetIn, place: str) -> FileList:
         problems: list[Problem] = []
         summary = _SummaryBuilder()
         logical = LogicalFiles(f"{given.folder}/")
-        locations: list[str] = []
+        sizes: dict[str, int | None] = {}
         for file in self._inbox.manifest(given, place, problems):
             summary.add(file)
             logical.add(file)
-            locations.append(file.location)
+            sizes[file.location] = file.size
         return FileList(
             summary.build(),
             manifest_of=given,
             logical=logical,
             problems=tuple(problems),
-            warnings=_collision_warnings(locations, place),
+            warnings=_warnings(sizes, place),
         )
 
     async def parts(
@@ -104,18 +110,16 @@ class FileListReader:
         return ()
 
 
-def _collision_warnings(locations: Iterable[str], place: str) -> tuple[Problem, ...]:
-    """Returns warnings of files that are one file on Windows or macOS; the first ones."""
-    groups = colliding_paths(locations)
-    field = f"{place}.files"
+def _warnings(sizes: Mapping[str, int | None], place: str) -> tuple[Problem, ...]:
+    """Returns warnings of files of operating systems, empty files, and names elsewhere."""
     found = [
-        Problem(field=field, reason=f"{paths[0]!r} {collision_reason(paths)}")
-        for paths in groups[:MAX_COLLISIONS]
+        *system_file_warnings(sizes, SYSTEM_FILE),
+        *name_warnings(sizes),
+        *empty_file_warnings(sizes),
     ]
-    if len(groups) > MAX_COLLISIONS:
-        reason = f"{len(groups) - MAX_COLLISIONS} more groups of names are one name elsewhere"
-        found.append(Problem(field=field, reason=reason))
-    return tuple(found)
+    return tuple(
+        Problem(field=f"{place}.files", reason=f"{one.field!r} {one.reason}") for one in found
+    )
 
 
 def _next_chunk(files: Iterator[FileIn], summary: "_SummaryBuilder") -> list[FileIn]:

@@ -9,14 +9,15 @@ import os
 import re
 import stat
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from portal_shared.contracts.jobs import DatasetIn, FileIn, Problem
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.safe_open import folder_below, open_file, open_folder
-from portal_shared.validation.rules import path_problem
+from portal_shared.validation.file_names import is_damaged_if_empty, name_problem
+from portal_shared.validation.file_rules import EMPTY
 from pydantic import ValidationError
 
 CHUNK_BYTES = 1_048_576
@@ -48,6 +49,23 @@ class Inbox:
             ]
         finally:
             os.close(folder)
+
+    def sizes(self, dataset: DatasetIn) -> dict[str, int | None]:
+        """Returns the bytes of the files by location: those of the job, else those on disk.
+
+        None: unknown. Blocks: call it in a thread.
+        """
+        found = {file.location: file.size for file in dataset.files}
+        unknown = [file for file in dataset.files if file.size is None]
+        if not unknown or dataset.folder is None or self._root is None:
+            return found
+        with suppress(OSError):  # removed since its files were checked
+            folder = _open_below(self._root, dataset.folder)
+            try:
+                found.update((file.location, _with_size(folder, file).size) for file in unknown)
+            finally:
+                os.close(folder)
+        return found
 
     def manifest(
         self, dataset: DatasetIn, place: str, problems: list[Problem], *, verify: bool = True
@@ -117,8 +135,8 @@ def _parse_line(raw: bytes, field: str) -> FileIn | Problem:
     if not found:
         reason = "the line is not of the form `<sha256>  <path>`, which sha256sum writes"
         return Problem(field=field, reason=reason)
-    if reason := path_problem(found[2]):
-        return Problem(field=field, reason=reason)
+    if reason := name_problem(found[2]):
+        return Problem(field=field, reason=f"{found[2]!r}: {reason}")
     path, _, name = found[2].rpartition("/")
     try:
         return FileIn(name=name, path=path or None, sha256=found[1])
@@ -162,11 +180,8 @@ def _file_problem(folder: int, file: FileIn, place: str) -> Problem | None:
                 return Problem(
                     field=f"{place}.name", reason=f"{file.location!r} is not a regular file"
                 )
-            if file.size is not None and found.st_size != file.size:
-                reason = (
-                    f"{file.location!r} has {found.st_size} bytes, but the job says {file.size}"
-                )
-                return Problem(field=f"{place}.size", reason=reason)
+            if reason := _size_problem(file, found.st_size):
+                return Problem(field=f"{place}.size", reason=f"{file.location!r} {reason}")
             digest = _sha256(descriptor)
             after = os.fstat(descriptor)
             if (after.st_size, after.st_mtime_ns) != (found.st_size, found.st_mtime_ns):
@@ -179,6 +194,12 @@ def _file_problem(folder: int, file: FileIn, place: str) -> Problem | None:
         reason = f"{file.location!r} has the SHA-256 {digest}, but the job says {file.sha256}"
         return Problem(field=f"{place}.sha256", reason=reason)
     return None
+
+
+def _size_problem(file: FileIn, size: int) -> str | None:
+    if file.size is not None and size != file.size:
+        return f"has {size} bytes, but the job says {file.size}"
+    return EMPTY if size == 0 and is_damaged_if_empty(file.location) else None
 
 
 def _sha256(descriptor: int) -> str:
