@@ -1,7 +1,7 @@
 """Metrics of the downloader: bytes served, downloads by state, recalls, cache, estimates."""
 
-from portal_shared.runtime.metrics import LONG_SECONDS, REGISTRY
-from prometheus_client import Counter, Histogram
+from portal_shared.runtime.metrics import LONG_SECONDS, REGISTRY, Histogram
+from prometheus_client import Counter
 
 SERVED_BYTES = Counter(
     "portal_served_bytes",

@@ -5,8 +5,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from portal_shared.runtime.metrics import REGISTRY, SHORT_SECONDS, count_result
-from prometheus_client import Counter, Gauge, Histogram
+from portal_shared.runtime.metrics import REGISTRY, SHORT_SECONDS, Histogram, count_result
+from prometheus_client import Counter, Gauge
 
 SEARCHES = Counter(
     "portal_searches",

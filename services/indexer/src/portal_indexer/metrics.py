@@ -1,7 +1,7 @@
 """Metrics of the indexer: records indexed, and the time of a batch."""
 
-from portal_shared.runtime.metrics import REGISTRY, SHORT_SECONDS, Calls
-from prometheus_client import Counter, Histogram
+from portal_shared.runtime.metrics import REGISTRY, SHORT_SECONDS, Calls, Histogram
+from prometheus_client import Counter
 
 INDEXED = Counter(
     "portal_indexed_records",

@@ -1,7 +1,7 @@
 """Metrics of ingest: jobs by result, calls of ICAT."""
 
-from portal_shared.runtime.metrics import LONG_SECONDS, REGISTRY, Calls
-from prometheus_client import Counter, Histogram
+from portal_shared.runtime.metrics import LONG_SECONDS, REGISTRY, Calls, Histogram
+from prometheus_client import Counter
 
 JOBS = Counter(
     "portal_jobs", "Finished jobs; result: done, partial, refused", ["result"], registry=REGISTRY

@@ -191,7 +191,8 @@ class Outbox:
         result = "refused" if sent is None else "sent" if sent else "failed"
         OUTBOX_EVENTS.labels(row["kind"], result).inc()
         if sent:
-            OUTBOX_SECONDS.observe((datetime.now(UTC) - row["created_at"]).total_seconds())
+            seconds = (datetime.now(UTC) - row["created_at"]).total_seconds()
+            OUTBOX_SECONDS.observe(seconds, tracing.exemplar(Origin.of_row(row).traceparent))
         return sent
 
     @staticmethod

@@ -189,7 +189,9 @@ class RetryMiddleware(BaseMiddleware[Any, Any]):
         if self._order is not None:
             self._order.left(self.msg)
         if self._queue:
-            MESSAGE_SECONDS.labels(self._queue).observe(time.perf_counter() - self._received_at)
+            seconds = time.perf_counter() - self._received_at
+            trace = tracing.exemplar(str(self.msg.headers.get(tracing.HEADER)))
+            MESSAGE_SECONDS.labels(self._queue).observe(seconds, trace)
         if exc_val is None:
             self._policy.count(self._queue, "ok")
         elif isinstance(exc_val, Exception) and not isinstance(exc_val, IgnoredException):

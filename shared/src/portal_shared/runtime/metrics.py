@@ -8,7 +8,9 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+import prometheus_client
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from typing_extensions import override
 
 from portal_shared.runtime.progress import note_progress
 from portal_shared.runtime.telemetry import tracing
@@ -17,6 +19,16 @@ REGISTRY = CollectorRegistry(auto_describe=True)
 
 SHORT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 LONG_SECONDS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 28_800.0, 86_400.0)
+
+
+class Histogram(prometheus_client.Histogram):
+    """A histogram. While traces are on, each bucket has its newest recorded span as exemplar."""
+
+    @override
+    def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
+        """Adds a value, with the current span unless another one is given."""
+        super().observe(amount, exemplar or tracing.exemplar())
+
 
 MESSAGES = Counter(
     "portal_messages",

@@ -281,8 +281,8 @@ class Service:
             **fields,
         }
 
-    def metrics(self) -> bytes:
-        """Returns the text of /metrics, from memory."""
+    def metrics(self, accept: str = "") -> tuple[bytes, str]:
+        """Returns the text of /metrics and its media type, from memory."""
         figures, failing = self.figures.last, self.failing_checks()
         single = {
             "portal_pending": figures.get("pending"),
@@ -304,7 +304,8 @@ class Service:
                 "portal_queue_messages": {(q,): n for q, n in self._depths.items()},
                 "portal_status": {(self.name, n): v for n, v in metrics.numbers(figures)},
                 **{n: {(): float(v)} for n, v in single.items() if v is not None},
-            }
+            },
+            accept,
         )
 
     def app(self, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:

@@ -4,10 +4,12 @@ No database and no broker is queried here: the figures are those of the last loo
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, cast
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.process_collector import ProcessCollector
 
 from portal_shared.runtime.metrics import REGISTRY
@@ -39,24 +41,28 @@ ProcessCollector(registry=_process)
 class _Metrics:
     """A collector of metrics that are already made."""
 
-    def __init__(self, metrics: Iterable[Metric]) -> None:
+    def __init__(self, *metrics: Iterable[Metric]) -> None:
         self._metrics = metrics
 
     def collect(self) -> Iterator[Metric]:
-        yield from self._metrics
+        yield from chain.from_iterable(self._metrics)
 
 
-def render(gauges: Mapping[str, Mapping[tuple[str, ...], float]]) -> bytes:
-    """Returns the text; `gauges` has the values of GAUGES by their labels."""
-    made = CollectorRegistry()
+def render(
+    gauges: Mapping[str, Mapping[tuple[str, ...], float]], accept: str = ""
+) -> tuple[bytes, str]:
+    """Returns the text and its media type; `gauges` has the values of GAUGES by their labels.
+
+    It is OpenMetrics, which has exemplars, if the request's header Accept asks for that.
+    """
     families: list[Metric] = []
     for name, (documentation, labels) in GAUGES.items():
         family = GaugeMetricFamily(name, documentation, labels=labels)
         for values, number in gauges.get(name, {}).items():
             family.add_metric(values, number)
         families.append(family)
-    made.register(_Metrics(families))
-    return generate_latest(REGISTRY) + generate_latest(made) + generate_latest(_process)
+    encode, media_type = choose_encoder(accept)
+    return encode(_Metrics(REGISTRY.collect(), families, _process.collect())), media_type
 
 
 def numbers(fields: Mapping[str, Any], prefix: str = "") -> list[tuple[str, float]]:

@@ -42,15 +42,16 @@ class RequestLog:
 
         HTTP_OPEN.inc()
         try:
-            with _span(scope) as span, self._drain.request():
+            with _span(scope) as span:
                 try:
-                    await self._app(scope, receive, send_noting_status)
+                    with self._drain.request():
+                        await self._app(scope, receive, send_noting_status)
                 finally:
                     if span is not None:
                         _complete(span, scope, status)
+                    self._count(scope, status, time.perf_counter() - started)
         finally:
             HTTP_OPEN.dec()
-            self._count(scope, status, time.perf_counter() - started)
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         route, method = route_of(scope), scope["method"]

@@ -2,9 +2,8 @@
 
 from typing import Any, Protocol
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST
 
 from portal_shared.service.health import public_reasons
 from portal_shared.service.operator_access import require_operator
@@ -23,7 +22,7 @@ class Observed(Protocol):
 
     async def status(self, *, exact: bool = False) -> dict[str, Any]: ...
 
-    def metrics(self) -> bytes: ...
+    def metrics(self, accept: str = "") -> tuple[bytes, str]: ...
 
 
 def probe_router(service: Observed) -> APIRouter:
@@ -54,8 +53,10 @@ def operator_router(service: Observed) -> APIRouter:
         return await service.status(exact=exact)
 
     @made.get("/metrics", include_in_schema=False)
-    async def metrics() -> Response:
-        return Response(service.metrics(), media_type=CONTENT_TYPE_LATEST, headers=NO_STORE)
+    async def metrics(request: Request) -> Response:
+        accept = ",".join(request.headers.getlist("accept"))
+        body, media_type = service.metrics(accept)
+        return Response(body, headers={**NO_STORE, "Content-Type": media_type, "Vary": "Accept"})
 
     return made
 

@@ -76,4 +76,4 @@ async def test_the_status_shows_problems_when_no_figure_can_be_read(service: Ser
     service.add_status_source(broken)
     status = await service.status()
     assert status["problems"]["figures"] == "RuntimeError('the library panics')"
-    assert b"portal_status" in service.metrics()
+    assert b"portal_status" in service.metrics()[0]

@@ -4,6 +4,7 @@ This is the only module that services use for it. While traces are off, nothing 
 SDK is imported, and a span costs the call of a function.
 """
 
+import re
 from collections.abc import Collection, Generator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, Literal, Protocol
@@ -11,6 +12,7 @@ from typing import Any, Literal, Protocol
 HEADER = "traceparent"  # of HTTP requests and messages, by W3C's Trace Context
 Kind = Literal["internal", "server", "client", "producer"]
 NEW_TRACE = ""  # as the parent of a span
+_RECORDED = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f][13579bdf]")
 _NOTHING: AbstractContextManager[None] = nullcontext()
 
 
@@ -119,6 +121,17 @@ def context() -> str:
 def ids() -> dict[str, str]:
     """Returns `trace_id` and `span_id` of the current span; empty if there is none."""
     return {} if _tracer is None else _tracer.ids()
+
+
+def exemplar(traceparent: str | None = None) -> dict[str, str] | None:
+    """Returns `trace_id` and `span_id` for a metric; None unless the span is recorded.
+
+    It is the span of a value of HEADER, or the current one.
+    """
+    if _tracer is None:
+        return None
+    found = _RECORDED.fullmatch(_tracer.context() if traceparent is None else traceparent)
+    return {"trace_id": found[1], "span_id": found[2]} if found else None
 
 
 def leave_trace() -> None:
