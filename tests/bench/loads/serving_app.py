@@ -5,7 +5,6 @@ from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
 from portal_downloader.bundles import bagit
@@ -13,6 +12,7 @@ from portal_downloader.bundles.bagit import DatasetInfo, Member
 from portal_downloader.bundles.zip import Zip
 from portal_downloader.cache.disk import Cache
 from portal_downloader.http import responses, segments
+from portal_downloader.http.access import FileAccess
 from portal_downloader.http.responses import FileView
 from portal_downloader.http.segments import StoredContent
 from portal_downloader.http.sendfile import SendfileApplication
@@ -22,19 +22,13 @@ MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 FOLDER = Path(os.environ.get("BENCH_FOLDER", "."))
 
 
-class _Store:
-    """As the real one, of what is there for certain."""
+class _Access(FileAccess):
+    """As the real one, of what is in the cache for certain."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
 
-    def opened(self, stored: StoredContent) -> int | None:
-        return self._cache.open(stored.sha256, stored.size)
-
-    def place(self, stored: StoredContent) -> str:
-        return self._cache.object_name(stored.sha256)
-
-    def reading(self, _digests: Collection[str]) -> AbstractContextManager[None]:
+    def protect(self, _digests: Collection[str]) -> AbstractContextManager[None]:  # pyright: ignore[reportIncompatibleMethodOverride]
         return nullcontext()
 
 
@@ -50,7 +44,7 @@ def members(folder: Path) -> list[Member]:
 def build() -> FastAPI:
     app = SendfileApplication()
     cache = Cache(FOLDER / "cache")
-    store: Any = _Store(cache)
+    access = _Access(cache)
     large, *small = members(FOLDER)
     about = DatasetInfo("bench", created=MOMENT)
     entries = bagit.bag_entries(about, small)
@@ -67,14 +61,14 @@ def build() -> FastAPI:
             request,
             shown,
             responses.content_headers("application/octet-stream"),
-            cast("Any", store),
+            access,
         )
 
     @app.get("/zip")
     async def archive(request: Request) -> Response:
         shown = FileView(layout.segments, tag, MOMENT, ())
         headers = responses.content_headers("application/zip")
-        return responses.file_response(request, shown, headers, cast("Any", store))
+        return responses.file_response(request, shown, headers, access)
 
     @app.get("/stock")
     async def stock() -> Response:
