@@ -78,6 +78,45 @@ def test_a_quantity_is_one_word_however_it_is_written(written: str) -> None:
     assert word.shown.text == quantities.normalize(written)
 
 
+@pytest.mark.parametrize(
+    "written",
+    ["1 024 um", "1\u2009024 um", "1\u00a0024 um", "1\u202f024\u00a0\u00b5m", "1,024 um",
+     "1'024 um", "1\u2019024um",
+     "1 024,0 um", "1,024.0 um", "1.024,0 um", "1'024.0 um", "1.024 mm"],
+)  # fmt: skip
+def test_groups_of_three_digits_are_thousands(written: str) -> None:
+    for query in (written, f"kidney at {written}"):
+        assert query_words.parse_words(query)[-1].text == quantities.word(1024, "um")
+    (found,) = quantities.find(quantities.normalize(f"Scan ({written})"))  # of a text
+    assert found.word == quantities.word(1024, "um")
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("1 024 000 um", [1_024_000]),
+        ("1,234,567.5 um", [1_234_567.5]),
+        ("1.234.567 um", [1_234_567]),
+        ("-1 024 um", [-1024]),
+        ("0,024 um", [0.024]),
+        ("0 024 um", [24]),
+        ("024 um", [24]),
+        ("1.024 um", [1.024]),
+        ("25,08 um", [25.08]),
+        ("LADAF-2020-27 500 um", [500]),
+        ("VOI-01 500 um", [500]),
+        ("2020 500 um", [500]),
+        ("2.5 500 um", [500]),
+        ("1 24 um", [24]),
+        ("100 200 300 um", []),  # a list, or one number
+        ("1 024 um and 2 048 um", [1024, 2048]),
+    ],
+)
+def test_only_certain_groups_are_thousands(text: str, values: list[float]) -> None:
+    read = [q.word for q in quantities.find(quantities.normalize(text))]
+    assert read == [quantities.word(value, "um") for value in values]
+
+
 @pytest.mark.parametrize("written", ["VOI-01 at 2", "LADAF-2021-17 m", "5 kidneys", "2021 a", "3"])
 def test_an_identifier_or_a_plain_number_is_no_quantity(written: str) -> None:
     assert all(not w.written for w in query_words.parse_words(written))

@@ -12,7 +12,7 @@ _WITH_SIGN = re.compile(rf"[^\W_]+(?:[{SIGNS}]+[^\W_]+)+")
 def without(text: str) -> str:
     """Returns the text without possessive s, and without the letters that an apostrophe cuts off.
 
-    Crohn's becomes Crohn, l'hôpital becomes hôpital, O'Brien becomes Brien.
+    Crohn's becomes Crohn, l'hôpital becomes hôpital, O'Brien becomes Brien, 1'024 becomes 1 024.
     """
     plain = _POSSESSIVE.sub("", text)
     return _SIGN.sub(" ", _WITH_SIGN.sub(lambda m: " ".join(_parts(m[0])), plain))
@@ -27,4 +27,4 @@ def forms(text: str) -> Iterator[str]:
 
 def _parts(word: str) -> list[str]:
     parts = _SIGN.split(word)
-    return [part for part in parts if len(part) > 1] or ["".join(parts)]
+    return [part for part in parts if len(part) > 1 or part.isdigit()] or ["".join(parts)]
