@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(RUN) pytest --numprocesses $${PORTAL_TEST_WORKERS:-3} --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers tools site frontend frontend-check picture lighthouse demo test unit it e2e icat-suite kills check monitoring fuzz fmt contracts bench up down logs image
+.PHONY: help setup servers tools site frontend frontend-check picture lighthouse demo test unit it e2e icat-suite kills check monitoring fuzz fmt contracts bench up down logs image sbom
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -109,3 +109,6 @@ image:  ## build one image: make image PACKAGE=portal-doi
 	docker build --build-arg PACKAGE=$(PACKAGE) --tag $(PACKAGE) --file deploy/Dockerfile \
 		--build-arg VERSION=$$(sed -n 's/^version: //p' CITATION.cff) \
 		--build-arg REVISION=$$(git rev-parse HEAD) .
+
+sbom: setup  ## list the packages in each image as CycloneDX, in the folder dist/sbom
+	@deploy/list-packages dist/sbom
