@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(RUN) pytest --numprocesses $${PORTAL_TEST_WORKERS:-3} --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers tools site frontend frontend-check picture lighthouse demo test unit it e2e icat-suite kills check monitoring fuzz fmt contracts bench up down logs image sbom
+.PHONY: help setup servers tools site frontend frontend-check picture trace lighthouse demo test unit it e2e icat-suite kills check monitoring fuzz fmt contracts bench up down logs image sbom
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ frontend-check: setup
 
 picture: setup tools  ## take the picture of the README from a running portal (PORTAL_URL)
 	$(RUN) python -m tests.drivers.site.picture $${PORTAL_URL:-http://localhost:8000}
+
+trace: setup servers  ## draw the picture of docs/traces.md: a job through the services
+	$(RUN) python -m tests.drivers.site.trace_picture
 
 lighthouse: setup tools  ## judge the pages of a running portal by Lighthouse (PORTAL_URL)
 	$(RUN) python -m tests.bench.site.lighthouse $${PORTAL_URL:-http://localhost:8000}
