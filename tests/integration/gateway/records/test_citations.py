@@ -199,11 +199,16 @@ async def test_files_of_a_citation_keep_what_their_readers_need(kidney: Portal) 
     assert csl["issued"] == {"date-parts": [[2024]]}
 
 
-async def test_the_year_of_an_adopted_doi_is_not_made_up(kidney: Portal) -> None:
+async def test_an_adopted_doi_without_release_date_has_the_year_of_creation(kidney: Portal) -> None:
+    """Its publication is elsewhere: no format gives a day of it, or the year of its import."""
     text = (await kidney.get(f"/api/records/{OVERVIEW}/citation", format="apa")).text
-    assert "(n.d.)" in text
+    assert "(2021)" in text
     csl = (await kidney.get(f"/api/records/{OVERVIEW}/citation", format="csl-json")).json()
-    assert "issued" not in csl
+    assert csl["issued"] == {"date-parts": [[2021]]}
+    schema = (await kidney.get(f"/api/records/{OVERVIEW}/citation", format="json-ld")).json()
+    assert "datePublished" not in schema
+    record = (await kidney.get(f"/api/records/{OVERVIEW}")).json()
+    assert (record["year"], record["published"]) == ("2021", None)
 
 
 @pytest.mark.parametrize(
