@@ -3929,6 +3929,10 @@ export interface components {
             detail?: string | null;
             /** Delay Minutes */
             delay_minutes?: number | null;
+            /** Waiting */
+            waiting?: number | null;
+            /** Newest */
+            newest?: string | null;
         };
         /**
          * Parts

@@ -111,6 +111,11 @@ class Catalogue:
         at: datetime | None = found[0].get("at") if found else None
         return at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
 
+    async def count_changes_waiting(self) -> int:
+        """Returns about how many changes are not in the search index yet."""
+        with translate_errors():
+            return await self.database["dirty"].estimated_document_count()
+
     async def load_links(self, pids: Iterable[str], level: Level) -> list[Doc]:
         """Loads the public records of these pids, in their order, without their relations."""
         wanted = list(dict.fromkeys(pids))

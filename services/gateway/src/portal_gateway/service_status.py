@@ -1,4 +1,4 @@
-"""The public status of the portal: what works, what is late. No numbers that only operators see."""
+"""The public status of the portal: what works, what is late, how much waits, how new it is."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,6 +9,7 @@ import httpx
 from portal_shared.messaging import topology
 from portal_shared.runtime.errors import PortalError
 from portal_shared.runtime.logs import logger
+from portal_shared.search import index_fields
 from portal_shared.service.app import Service
 from pydantic import BaseModel
 
@@ -31,6 +32,8 @@ class PartStatus(BaseModel):
     state: State
     detail: str | None = None
     delay_minutes: int | None = None  # of what is late
+    waiting: int | None = None  # jobs, or for `index` changes, that are not done yet
+    newest: datetime | None = None  # when the search took its newest change
 
 
 class ServiceStatus(BaseModel):
@@ -75,10 +78,15 @@ class StatusChecker:
         part = PartStatus(name="index", label="Records and pages", state="up")
         try:
             async with asyncio.timeout(CHECK_SECONDS):
-                oldest = await self._catalogue.oldest_change_waiting()
+                oldest, waiting, newest = await asyncio.gather(
+                    self._catalogue.oldest_change_waiting(),
+                    self._catalogue.count_changes_waiting(),
+                    self._engine.updated_at(index_fields.DATASETS),
+                )
         except (PortalError, TimeoutError):
             log.warning("status check failed", part="index")
             return part.model_copy(update={"state": "down"})
+        part = part.model_copy(update={"waiting": waiting, "newest": newest})
         waited = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
         if waited <= LATE_SECONDS:
             return part
@@ -100,6 +108,7 @@ class StatusChecker:
         except (PortalError, TimeoutError):
             log.warning("status check failed", part=name)
             return part.model_copy(update={"state": "down"})
+        part = part.model_copy(update={"waiting": depth.messages})
         if not depth.consumers:
             return part.model_copy(update={"state": "down"})
         if depth.messages > LATE_MESSAGES:

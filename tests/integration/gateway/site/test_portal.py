@@ -15,6 +15,14 @@ async def test_the_status_has_a_state_for_each_part(site: Site) -> None:
     assert status["state"] == "degraded"
 
 
+async def test_the_status_has_what_waits_and_how_new_the_search_is(site: Site) -> None:
+    status = (await site.reader.get("/api/service-status")).json()
+    parts = {part["name"]: part for part in status["parts"]}
+    assert parts["index"]["waiting"] == 0
+    assert parts["index"]["newest"] < status["at"]
+    assert parts["search"]["waiting"] is None
+
+
 async def test_the_sitemap_has_every_public_page_once(site: Site) -> None:
     found = (await site.reader.get("/api/sitemap")).json()
     pages = [entry["page"] for entry in found["entries"]]

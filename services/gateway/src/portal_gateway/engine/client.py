@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -76,6 +77,17 @@ class Engine:
         try:
             return await self.request("GET", path, None)
         except DocumentMissing:
+            return None
+
+    async def updated_at(self, index: str) -> datetime | None:
+        """Returns when the index was last changed; None if it is not known.
+
+        A key that may only search does not know it.
+        """
+        try:
+            answer = await self.request("GET", f"/indexes/{self._prefix}{index}", None)
+            return datetime.fromisoformat(answer["updatedAt"])
+        except (Unavailable, KeyError, ValueError):
             return None
 
     async def request(self, method: str, path: str, body: Any) -> dict[str, Any]:
