@@ -8,5 +8,17 @@ export const load: PageServerLoad = async ({ params, locals }) => {
   const donor = await orErrorPage(() =>
     read<components["schemas"]["DonorView"]>(`/api/donors/${encodeURIComponent(params.donor)}`),
   );
-  return { donor, cards: donor.overviews_first.map((row) => cardView(row, locals.lengths)) };
+  const { overviews_first: rows, ...facts } = donor;
+  const organs = (donor.by_organ ?? []).map(({ value, label }) => ({ value, label }));
+  const known = new Set(organs.map((organ) => organ.value));
+  const parts = [
+    ...organs.map((organ) => ({ ...organ, rows: rows.filter((row) => row.organ === organ.value) })),
+    { value: "", label: "Other", rows: rows.filter((row) => !known.has(row.organ ?? "")) },
+  ];
+  return {
+    donor: facts,
+    parts: parts
+      .filter((part) => part.rows.length)
+      .map((part) => ({ ...part, rows: part.rows.map((row) => cardView(row, locals.lengths)) })),
+  };
 };
