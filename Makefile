@@ -63,7 +63,7 @@ icat-suite: setup  ## run the tests of python-icat with the ICAT simulator
 kills: setup servers  ## kill services, replicas, DataCite, MongoDB 50 times: every record is there once (minutes)
 	PORTAL_REQUIRE_SERVICES=1 PORTAL_KILLS=50 $(RUN) pytest -s \
 		tests/integration/doi/test_killed_at_random.py tests/e2e/test_killed_during_import.py \
-		tests/e2e/test_replicas_killed.py
+		tests/e2e/test_replicas_killed.py tests/e2e/test_rolling_upgrade.py
 
 e2e: setup servers tools site  ## run the end-to-end tests of the running portal
 	$(PYTEST) tests/e2e
