@@ -14,6 +14,7 @@ help:  ## show this list
 
 setup:  ## install uv if it is missing, and the packages of uv.lock
 	@deploy/get-uv
+	@[ -d .venv/lib ] || echo "Installing the Python packages of the portal ..." >&2
 	@$(UV) sync --frozen --quiet
 
 servers:

@@ -2,9 +2,11 @@
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from portal_shared.contracts.jobs import FileIn
@@ -43,8 +45,23 @@ def drawing_pool(count: int) -> Generator[Pool]:
         yield Pool(None)
         return
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(processes, mp_context=context)
+    executor = ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent)
     try:
         yield Pool(executor)
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """Ends this process when its parent has ended, also by a signal that nothing can handle.
+
+    Else it would wait for work forever: it has the writing end of its own queue open.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_exit_after, args=(parent,), daemon=True).start()
+
+
+def _exit_after(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
