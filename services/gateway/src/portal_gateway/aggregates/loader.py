@@ -32,7 +32,7 @@ from portal_gateway.labels.words import capital
 from portal_gateway.records.metadata import parameter_groups
 from portal_gateway.records.models import RecordLink
 from portal_gateway.records.view import person_view, record_link
-from portal_gateway.results.cards import parse_card
+from portal_gateway.results.cards import listed_card
 from portal_gateway.results.facets import index_field
 from portal_gateway.results.models import Card
 
@@ -190,7 +190,7 @@ class Aggregates:
         return hits
 
     def _cards(self, hits: list[Hit]) -> list[Card]:
-        return [parse_card(self._table, hit[index_fields.CARD]) for hit in hits]
+        return [listed_card(self._table, hit[index_fields.CARD]) for hit in hits]
 
     async def _documents_above(self, hits: list[Hit]) -> list[RecordLink]:
         keys = dict.fromkeys(

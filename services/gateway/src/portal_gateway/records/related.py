@@ -10,7 +10,7 @@ from portal_gateway.criteria.compiler import number_field
 from portal_gateway.engine.client import Engine
 from portal_gateway.labels.fields import FieldTable
 from portal_gateway.labels.titles import OVERVIEW
-from portal_gateway.results.cards import parse_card
+from portal_gateway.results.cards import listed_card
 from portal_gateway.results.models import Card
 
 MAX_ZOOMS = 200
@@ -63,7 +63,7 @@ class RelatedDatasets:
         return self._cards(answer)
 
     def _cards(self, answer: dict[str, Any]) -> list[Card]:
-        return [parse_card(self._table, hit[index_fields.CARD]) for hit in answer["hits"]]
+        return [listed_card(self._table, hit[index_fields.CARD]) for hit in answer["hits"]]
 
     def _with_name(self, name: str | None) -> str | None:
         if not name:

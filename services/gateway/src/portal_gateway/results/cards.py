@@ -1,6 +1,7 @@
 """Cards: what lists show of a dataset, made from the facts that the index stores for it."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +18,13 @@ from portal_gateway.labels.words import capital
 from portal_gateway.results.models import Card
 
 Values = Mapping[str, list[Any]]  # value and unit of each parameter
+CACHED = 4096  # cards that are kept, by what the index stores for them
+
+
+@lru_cache(maxsize=CACHED)
+def listed_card(table: FieldTable, stored: str) -> Card:
+    """Like parse_card, for lists that show the same datasets again. It is shared: not changed."""
+    return parse_card(table, stored)
 
 
 def parse_card(table: FieldTable, stored: str) -> Card:

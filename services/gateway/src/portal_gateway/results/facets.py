@@ -19,6 +19,7 @@ from portal_gateway.results.models import (
 
 MAX_VALUES = 200  # of a facet; selected ones are always listed
 MAX_BUCKETS = 40
+CACHED = 16_384  # values and buckets that are kept with their counts
 _OWN = {
     "year": index_fields.YEAR,
     "person": index_fields.PERSONS,
@@ -99,16 +100,21 @@ def _with_values(
     listed = sorted(counted, key=rank)
     shown = [v for n, v in enumerate(listed) if n < MAX_VALUES or v in chosen.values]
     values = [
-        FacetValue(
-            value=value if found.field != "person" else value.partition("\t")[0],
-            label=_label(table, found.field, value),
-            count=counted[value],
-            selected=value in chosen.values,
-            link=table.value_link(found.field, value),
-        )
-        for value in shown
+        _value(table, found.field, value, counted[value], value in chosen.values) for value in shown
     ]
     return found.model_copy(update={"values": values, "more_values": len(listed) - len(shown)})
+
+
+# Most values of a page have the count that they had in another: they are made once.
+@lru_cache(maxsize=CACHED)
+def _value(table: FieldTable, name: str, value: str, count: int, selected: bool) -> FacetValue:  # noqa: FBT001  # keys of a cache
+    return FacetValue(
+        value=value if name != "person" else value.partition("\t")[0],
+        label=_label(table, name, value),
+        count=count,
+        selected=selected,
+        link=table.value_link(name, value),
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -122,8 +128,11 @@ def _plain(name: str, distribution: Mapping[str, int]) -> dict[str, int]:
     """Returns the counts by the value as recorded; values too long to be stored are left out."""
     if name == "year":
         return dict(distribution)
-    parsed = ((index_fields.parse_facet_value(v), n) for v, n in distribution.items())
+    parsed = ((_recorded(v), n) for v, n in distribution.items())
     return {value: n for value, n in parsed if value is not None}
+
+
+_recorded = lru_cache(maxsize=CACHED)(index_fields.parse_facet_value)
 
 
 def _with_buckets(
@@ -146,8 +155,12 @@ def _merged(counted: Mapping[int, int], known: Iterable[int]) -> list[Bucket]:
         s for s in (1, 2, 4, 5, 10, 20, 100, 10_000) if (highest - lowest) / s < MAX_BUCKETS
     )
     first = lowest // step * step
-    found: list[Bucket] = []
-    for at in range(first, highest + 1, step):
-        count = sum(counted.get(one, 0) for one in range(at, at + step))
-        found.append(Bucket(start=buckets.start(at), end=buckets.start(at + step), count=count))
-    return found
+    counts = dict.fromkeys(range(first, highest + 1, step), 0)
+    for one, count in counted.items():
+        counts[one // step * step] += count
+    return [_bucket(at, step, count) for at, count in counts.items()]
+
+
+@lru_cache(maxsize=CACHED)
+def _bucket(at: int, step: int, count: int) -> Bucket:
+    return Bucket(start=buckets.start(at), end=buckets.start(at + step), count=count)

@@ -52,7 +52,7 @@ class ResultSearch:
         if main["totalHits"] and self._is_deep(criteria):
             main["hits"] = await self._deep_hits(criteria, queries[0])
         rows = await self._with_zooms(
-            [cards.parse_card(self.table, hit[index_fields.CARD]) for hit in main["hits"]]
+            [cards.listed_card(self.table, hit[index_fields.CARD]) for hit in main["hits"]]
         )
         total: int = main["totalHits"]
         return SearchPage(
