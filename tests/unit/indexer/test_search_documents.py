@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -73,6 +74,26 @@ def test_parameters_have_their_number_as_stored_and_in_si_units() -> None:
     assert micrometre is not None
     assert field["v"] == [6.49]
     assert field[index_fields.dimension_key(micrometre)] == [micrometre.to_si(6.49)]
+
+
+def test_ten_thousand_names_of_parameters_need_few_index_fields() -> None:
+    names = [f"own_{number}" for number in range(10_000)]
+    found: set[str] = set()
+    for start in range(0, len(names), 500):
+        some = names[start : start + 500]
+        numbers = [{"name": name, "value": 1.5, "unit": "mm"} for name in some]
+        texts = [{"name": name, "value": "a text", "unit": None} for name in some]
+        one = dataset(parameters=[*numbers, *texts])
+        found |= {*flattened(search_documents.build_dataset(one))}
+        found |= {*flattened(search_documents.build_document(builders.document(), datasets=[one]))}
+    assert len(found) < 250
+
+
+def flattened(value: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, inner in value.items():
+        yield prefix + name
+        if isinstance(inner, dict):
+            yield from flattened(inner, f"{prefix}{name}.")
 
 
 def test_camel_case_is_split_and_numbers_lose_leading_zeros() -> None:

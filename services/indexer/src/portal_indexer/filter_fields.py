@@ -3,12 +3,12 @@
 Their names are defined in portal_shared.search.index_fields, for the indexer and the gateway.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from portal_shared import units
 from portal_shared.contracts.identifiers import bare_doi
-from portal_shared.search import index_fields, query_terms, techniques
+from portal_shared.search import index_fields, parameter_fields, query_terms, techniques
 
 from portal_indexer.panosc_records import PanoscRecord
 
@@ -63,20 +63,42 @@ def technique_terms(rows: Iterable[PanoscRecord]) -> list[str]:
     return sorted(found)
 
 
-def parameter_values(rows: Iterable[PanoscRecord]) -> dict[str, dict[str, list[Any]]]:
-    """Returns by parameter: numbers as stored (v), texts (s), and SI numbers by dimension."""
-    found: dict[str, dict[str, set[Any]]] = {}
+def parameter_values(rows: Iterable[PanoscRecord]) -> dict[str, Any]:
+    """Returns the values of parameters: those that a profile names by parameter, others as keys.
+
+    Parts are numbers as stored (v), digests of texts (s), and SI numbers by dimension.
+    """
+    own: dict[str, dict[str, set[Any]]] = {}
+    others: set[str] = set()
     for row in rows:
-        value, unit = row["value"], row.get("unit")
-        field = found.setdefault(index_fields.parameter_key(row["name"]), {})
-        if isinstance(value, str):
-            field.setdefault("s", set()).add(index_fields.digest(value))
-            continue
-        field.setdefault("v", set()).add(value)
-        known = units.find(unit, row["name"])
-        if known:
-            field.setdefault(index_fields.dimension_key(known), set()).add(known.to_si(value))
-    return {n: {part: sorted(v) for part, v in parts.items()} for n, parts in found.items()}
+        name = row["name"]
+        for part, value in _parts(row):
+            if name in parameter_fields.own_names():
+                field = own.setdefault(index_fields.parameter_key(name), {})
+                field.setdefault(part, set()).add(value)
+            else:
+                text = value if isinstance(value, str) else parameter_fields.sortable_number(value)
+                others.add(parameter_fields.shared_key(name, part) + text)
+    found = {n: {part: sorted(v) for part, v in parts.items()} for n, parts in own.items()}
+    shared = index_fields.OTHER_PARAMETERS.removeprefix(f"{index_fields.PARAMETERS}.")
+    return {**found, **({shared: sorted(others)} if others else {})}
+
+
+def _parts(row: PanoscRecord) -> Iterator[tuple[str, Any]]:
+    """Yields each part in which a parameter is stored, with its value."""
+    value = row["value"]
+    if isinstance(value, str):
+        yield parameter_fields.TEXT, index_fields.digest(value)
+        return
+    yield parameter_fields.NUMBER, value
+    known = units.find(row.get("unit"), row["name"])
+    if known:
+        yield index_fields.dimension_key(known), known.to_si(value)
+
+
+def layout_mark() -> dict[str, Any]:
+    """Returns the facet field that says in which fields the parameters are."""
+    return {parameter_fields.layout().removeprefix(f"{index_fields.FACETS}."): 1}
 
 
 def parameter_names(rows: Iterable[PanoscRecord]) -> list[str]:
@@ -94,18 +116,29 @@ def facets(record: PanoscRecord, names: Iterable[str], relations: PanoscRecord) 
     instrument: Mapping[str, str] | None = relations.get("instrument")
     parameters: dict[str, set[str]] = {}
     for row in relations["parameters"]:
-        value = row["value"]
-        if not isinstance(value, str) or row["name"] in query_terms.free_text_parameters():
+        name, value = row["name"], row["value"]
+        if not isinstance(value, str) or name in query_terms.free_text_parameters():
             continue
         if len(value) <= index_fields.MAX_FACET_CHARS:
-            parameters.setdefault(index_fields.parameter_key(row["name"]), set()).add(row["value"])
+            counted = parameter_fields.facet_start(name) + index_fields.facet_value(value)
+            field = parameter_fields.facet_field(name).removeprefix(f"{index_fields.FACETS}.")
+            parameters.setdefault(field, set()).add(counted)
     return {
         "techniques": _facet_values(t["name"] for t in relations.get("techniques", ())),
         "samples": _facet_values(s["name"] for s in relations.get("samples", ())),
         "instrument": _facet_values([instrument["name"]] if instrument else []),
         **own_facets(record, names),
-        "parameter": {name: _facet_values(values) for name, values in parameters.items()},
+        **_nested(parameters),
     }
+
+
+def _nested(found: Mapping[str, Iterable[str]]) -> dict[str, dict[str, list[str]]]:
+    """Returns fields named GROUP.NAME by group."""
+    grouped: dict[str, dict[str, list[str]]] = {}
+    for field, values in found.items():
+        group, _, name = field.partition(".")
+        grouped.setdefault(group, {})[name] = sorted(values)
+    return grouped
 
 
 def _facet_values(values: Iterable[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from portal_shared.search import index_fields, query_terms
+from portal_shared.search import index_fields, parameter_fields, query_terms
 
 MAX_HITS = 10_000_000
 
@@ -13,7 +13,7 @@ def settings(index: str) -> dict[str, Any]:
         "searchableAttributes": list(index_fields.SEARCHABLE[index]),
         "displayedAttributes": ["*"],
         "filterableAttributes": [
-            _filterable(index_fields.EQUATABLE, comparison=False),
+            _filterable([*index_fields.EQUATABLE, parameter_fields.layout()], comparison=False),
             _filterable(index_fields.COMPARABLE, comparison=True),
         ],
         "sortableAttributes": sorted(index_fields.SORTABLE),

@@ -57,7 +57,10 @@ def build_dataset(
         **fields.pattern_fields(api_record, index_fields.PATTERN_FIELDS[index_fields.DATASETS]),
         index_fields.TEXT_ORDER: fields.text_keys(api_record, index_fields.DATASETS),
         index_fields.PARENT_DOCUMENTS: sorted(index_fields.ancestor_key(d.pid) for d in documents),
-        index_fields.FACETS: fields.facets(api_record, DATASET_FACETS, relations),
+        index_fields.FACETS: {
+            **fields.facets(api_record, DATASET_FACETS, relations),
+            **fields.layout_mark(),
+        },
         index_fields.PEOPLE: _name_variants(_persons(record)),
         **listing(record, api_record, relations),
     }
@@ -104,12 +107,15 @@ def build_document(
         index_fields.DATASET_FIELDS: fields.merge(
             _with_lists(_dataset_fields(t, r)) for t, r in below
         ),
-        index_fields.FACETS: fields.merge(
-            [
-                fields.facets(api_record, DOCUMENT_FACETS, relations),
-                *(fields.facets({}, (), r) for _, r in below),
-            ]
-        ),
+        index_fields.FACETS: {
+            **fields.merge(
+                [
+                    fields.facets(api_record, DOCUMENT_FACETS, relations),
+                    *(fields.facets({}, (), r) for _, r in below),
+                ]
+            ),
+            **fields.layout_mark(),
+        },
     }
 
 

@@ -29,6 +29,7 @@ INSTRUMENT = "i"  # i.F: digests of fields of the instrument
 SAMPLES = "s"  # s.F: digests of fields of the samples
 MEMBERS = "m"  # m.F: digests of roles, persons and affiliations
 PARAMETERS = "p"  # p.NAME: numbers as stored (v), digests of texts (s), SI values by dimension
+OTHER_PARAMETERS = "p.others"  # keys of parameters that no profile names (parameter_fields.py)
 PARAMETER_NAMES = "pn"  # digests of the names of parameters
 DATASET_FIELDS = "d"  # of a document: t, i, s, p, pn, eq and n of its datasets together
 PARENT_DOCUMENTS = "up"  # of a dataset: ancestor_key of its public documents

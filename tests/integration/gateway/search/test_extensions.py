@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from portal_gateway.engine import number_ends
 from portal_shared.contracts.events import DatasetRegistered, InstrumentRegistered
 from portal_shared.contracts.records import Instrument
 
@@ -55,14 +56,17 @@ JUDGED = {"where": {"title": {"like": ""}}}  # the same rows, but not for the en
     [
         ("Datasets", "techniques,instrument,keywords,samples,license,availability"),
         ("Datasets", "parameter:organ,parameter:voxel_size[um],parameter:sample_temperature[K]"),
+        ("Datasets", "parameter:run,parameter:current[A],parameter:field[T],parameter:unknown"),
         ("Documents", "techniques,instrument,keywords,samples,type,license"),
-        ("Documents", "parameter:dose[Gy],parameter:sample_temperature[K]"),
+        ("Documents", "parameter:dose[Gy],parameter:sample_temperature[K],parameter:run"),
         ("Instruments", "name,facility"),
     ],
 )
+@pytest.mark.parametrize("few", [number_ends.FEW_ROWS, 0])
 async def test_facets_are_the_same_counted_by_the_engine_and_row_by_row(
-    api: Portal, path: str, facets: str
+    api: Portal, path: str, facets: str, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(number_ends, "FEW_ROWS", few)
     counted = (await api.get(f"/api/{path}/facets", facets=facets)).json()
     where = {"where": {"name": {"like": ""}}} if path == "Instruments" else JUDGED
     looked_at = (await api.get(f"/api/{path}/facets", facets=facets, filter=where)).json()

@@ -23,9 +23,9 @@ from portal_gateway.engine.filter import (
 )
 from portal_gateway.engine.parameter_bounds import (
     MAX_EXACT_INTEGER,
-    format_number,
     parameter_filter,
 )
+from portal_gateway.engine.parameter_conditions import format_number
 from portal_gateway.engine.technique_bounds import technique_leaf
 from portal_gateway.filters.ast import EVERYTHING, And, Compare, Include, Node, Or, Search, Text
 from portal_gateway.filters.schema import DATASET, Entity

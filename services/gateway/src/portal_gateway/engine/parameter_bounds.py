@@ -9,8 +9,10 @@ from collections.abc import Sequence
 
 from portal_shared import units
 from portal_shared.search import index_fields
+from portal_shared.search.parameter_fields import NUMBER
 
 from portal_gateway.engine.filter import UNKNOWN, Filter, conjunction, disjunction, superset
+from portal_gateway.engine.parameter_conditions import ParameterValues, other_layout
 from portal_gateway.filters import coercion
 from portal_gateway.filters.ast import And, Compare, Node, Or
 
@@ -27,21 +29,21 @@ def certain_filter(name: str, parts: Sequence[Node], prefix: str) -> str | None:
     values = [p for p in parts if isinstance(p, Compare) and p.field == "value"]
     if len(values) + 1 != len(parts):
         return None  # there are conditions on other fields than name and value
-    field = f"{prefix}{index_fields.PARAMETERS}.{index_fields.parameter_key(name)}"
+    stored = ParameterValues(name, prefix)
     if not values:
         return f'{prefix}{index_fields.PARAMETER_NAMES} = "{index_fields.digest(name)}"'
     if all(v.op in _RANGES for v in values):
-        return _within_bounds(name, values, field)
+        return _within_bounds(stored, values)
     one = values[0]
     if len(values) == 1 and one.op in ("eq", "inq") and not one.unit:
-        texts = sorted({index_fields.digest(v) for v in one.operands() if isinstance(v, str)})
-        return f"{field}.s IN [{', '.join(texts)}]" if texts else None
+        texts = [v for v in one.operands() if isinstance(v, str)]
+        return stored.is_text(texts) if texts else None
     return None
 
 
-def _within_bounds(name: str, values: Sequence[Compare], field: str) -> str | None:
+def _within_bounds(stored: ParameterValues, values: Sequence[Compare]) -> str | None:
     """Returns the condition that one number lies within slightly narrower bounds."""
-    unit = units.find(values[0].unit, name) if values[0].unit else None
+    unit = units.find(values[0].unit, stored.name) if values[0].unit else None
     if values[0].unit and unit is None:
         return None
     low, high = -math.inf, math.inf
@@ -58,12 +60,14 @@ def _within_bounds(name: str, values: Sequence[Compare], field: str) -> str | No
         abs(b) >= MAX_EXACT_INTEGER and not math.isinf(b) for b in (low, high)
     ):
         return None
-    part = f"{field}.{index_fields.dimension_key(unit) if unit else 'v'}"
-    bounds = [f"{part} >= {format_number(low)}"] if math.isfinite(low) else []
-    bounds += [f"{part} <= {format_number(high)}"] if math.isfinite(high) else []
-    if len(bounds) > 1:  # a range is tested on one number; two conditions could match two numbers
-        return f"{part} {format_number(low)} TO {format_number(high)}"
-    return bounds[0] if bounds else None
+    if math.isinf(low) and math.isinf(high):
+        return None
+    ends = (None if math.isinf(end) else end for end in (low, high))
+    return stored.between(_part(unit), *ends)
+
+
+def _part(unit: units.Unit | None) -> str:
+    return index_fields.dimension_key(unit) if unit else NUMBER
 
 
 def _narrow(bound: float, unit: units.Unit | None, way: int) -> float:
@@ -71,10 +75,6 @@ def _narrow(bound: float, unit: units.Unit | None, way: int) -> float:
     zero = abs(unit.offset * unit.factor) if unit else 0.0
     moved = value + way * MARGIN * (abs(value) + zero)
     return math.nextafter(moved, way * math.inf)
-
-
-def format_number(number: float) -> str:
-    return repr(number).replace("e+", "e")
 
 
 def parameter_filter(node: Node, prefix: str) -> Filter:
@@ -109,38 +109,37 @@ def _has_parameter(name: str, prefix: str) -> Filter:
 def _value_filter(name: str, node: Compare, prefix: str) -> Filter:
     if node.test or node.op in ("neq", "nin"):
         return UNKNOWN
-    field = f"{prefix}{index_fields.PARAMETERS}.{index_fields.parameter_key(name)}"
+    stored = ParameterValues(name, prefix)
     unit = units.find(node.unit, name) if node.unit else None
     if node.unit and unit is None:
         return UNKNOWN  # rows in the same unknown unit can match
-    part = index_fields.dimension_key(unit) if unit else "v"
     ranged = f'{prefix}{index_fields.PARAMETER_NAMES} = "{index_fields.digest(f"{name}_min")}"'
     numbers = [coercion.as_number(v) for v in node.operands()]
-    texts = [f"{field}.{part} {a}" for a in _intervals(node.op, numbers, unit)]
-    texts += [
-        f'{field}.s = "{index_fields.digest(coercion.to_text(v))}"'
-        for v in node.operands()
-        if node.op in ("eq", "inq") and v is not None
-    ]
+    texts = [stored.between(_part(unit), *ends) for ends in _intervals(node.op, numbers, unit)]
+    equal = [coercion.to_text(v) for v in node.operands() if v is not None]
+    if node.op in ("eq", "inq") and equal:
+        texts.append(stored.is_text(equal))
     if node.op not in ("eq", "inq") and any(n is None for n in numbers):
-        texts.append(f"{field}.s EXISTS")
-    return Filter(f"({' OR '.join([*texts, ranged])})", exact=False)
+        texts.append(stored.has_text())
+    return Filter(f"({' OR '.join([*texts, ranged, other_layout()])})", exact=False)
 
 
-def _intervals(op: str, operands: list[float | None], unit: units.Unit | None) -> list[str]:
-    """Returns slightly wider intervals that contain all matching numbers."""
+def _intervals(
+    op: str, operands: list[float | None], unit: units.Unit | None
+) -> list[tuple[float | None, float | None]]:
+    """Returns slightly wider intervals that contain all matching numbers; None is no bound."""
     numbers = [unit.to_si(n) if unit else float(n) for n in operands if n is not None]
     zero = abs(unit.offset * unit.factor) if unit else 0.0
 
-    def wide(value: float, way: int) -> str:
-        return format_number(value + way * MARGIN * (abs(value) + zero))
+    def wide(value: float, way: int) -> float:
+        return value + way * MARGIN * (abs(value) + zero)
 
     if op in ("eq", "inq"):
-        return [f"{wide(n, -1)} TO {wide(n, 1)}" for n in numbers]
+        return [(wide(n, -1), wide(n, 1)) for n in numbers]
     if len(numbers) != len(operands):
         return []
     if op == "between":
-        return [f"{wide(numbers[0], -1)} TO {wide(numbers[1], 1)}"]
+        return [(wide(numbers[0], -1), wide(numbers[1], 1))]
     if op in ("gt", "gte"):
-        return [f">= {wide(numbers[0], -1)}"]
-    return [f"<= {wide(numbers[0], 1)}"]
+        return [(wide(numbers[0], -1), None)]
+    return [(None, wide(numbers[0], 1))]

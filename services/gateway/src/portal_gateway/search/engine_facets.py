@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from portal_shared import profile, units
-from portal_shared.search import index_fields
+from portal_shared.search import index_fields, parameter_fields
 from portal_shared.search.index_fields import FACETS, PARAMETERS
+from portal_shared.search.parameter_fields import NUMBER
 
+from portal_gateway.engine.number_ends import Ends, number_ends
+from portal_gateway.engine.parameter_conditions import ParameterValues, other_layout
 from portal_gateway.search.planner import Plan, Searcher
 
 OF_DATASETS = f"{index_fields.DATASET_FIELDS}."
@@ -32,17 +35,18 @@ class FacetCounts:
 async def count_facets(searcher: Searcher, plan: Plan, wanted: Sequence[str]) -> FacetCounts | None:
     """Counts the facets; None if the rows of one have to be evaluated one by one."""
     fields = [field for name in wanted for field in _fields(name, plan.dataset_prefix)]
-    answer = await searcher.facet_distribution(plan, fields)
+    answer = await searcher.facet_distribution(plan, list(dict.fromkeys(fields)))
+    missing = [_missing_filter(name, plan.dataset_prefix) for name in wanted]
+    *without, unknown = await searcher.count_each(plan, [*missing, other_layout()])
+    if unknown and any(map(PARAMETER_FACET.fullmatch, wanted)):
+        return None
     facets: dict[str, Any] = {}
     for name in wanted:
         found = await _count_facet(searcher, plan, name, answer)
         if found is None:
             return None
         facets[name] = found
-    missing = await searcher.count_each(
-        plan, [_missing_filter(name, plan.dataset_prefix) for name in wanted]
-    )
-    return FacetCounts(answer["totalHits"], facets, dict(zip(wanted, missing, strict=True)))
+    return FacetCounts(answer["totalHits"], facets, dict(zip(wanted, without, strict=True)))
 
 
 def _missing_filter(name: str, below: str) -> str:
@@ -56,37 +60,79 @@ def _missing_filter(name: str, below: str) -> str:
 
 
 def _fields(name: str, below: str) -> list[str]:
+    """Returns the field with the values of a facet, and those with its numbers."""
     parameter = PARAMETER_FACET.fullmatch(name)
     if parameter is None:
         return [f"{FACETS}.{name}"]
-    field = index_fields.parameter_key(parameter[1])
-    numbers = dict.fromkeys(f"{prefix}{PARAMETERS}.{field}.v" for prefix in ("", below))
-    return [f"{FACETS}.parameter.{field}", *numbers]
+    counted = parameter_fields.facet_field(parameter[1])
+    if parameter[1] not in parameter_fields.own_names():
+        return [counted]
+    numbers = (_own_number(parameter[1], prefix, NUMBER) for prefix in ("", below))
+    return [counted, *dict.fromkeys(numbers)]
+
+
+def _own_number(parameter: str, prefix: str, part: str) -> str:
+    return f"{prefix}{PARAMETERS}.{index_fields.parameter_key(parameter)}.{part}"
 
 
 async def _count_facet(searcher: Searcher, plan: Plan, name: str, answer: Answer) -> Any:
-    values = _values(answer["facetDistribution"].get(_fields(name, plan.dataset_prefix)[0], {}))
     parameter = PARAMETER_FACET.fullmatch(name)
-    if parameter is None or values is None:
-        return values
-    field = index_fields.parameter_key(parameter[1])
-    stats = _stats(answer)
-    own = f"{PARAMETERS}.{field}.v" in stats
-    below = f"{OF_DATASETS}{PARAMETERS}.{field}.v" in stats
+    distribution = answer["facetDistribution"].get(_fields(name, plan.dataset_prefix)[0], {})
+    if parameter is None:
+        return _values(distribution)
+    values = _values_of_parameter(parameter[1], distribution)
+    if values is None:
+        return None
+    if parameter[1] in parameter_fields.own_names():
+        stats = _stats(answer)
+        own = _own_number(parameter[1], "", NUMBER) in stats
+        below = _own_number(parameter[1], OF_DATASETS, NUMBER) in stats
+    else:
+        own, below = await _have_numbers(searcher, plan, parameter[1])
     if not own and not below:
         return values
-    prefix = OF_DATASETS if below else ""
-    unit = units.find(parameter[2] or _profile_unit(parameter[1]), parameter[1])
+    unit_name = parameter[2] or _profile_unit(parameter[1])
+    unit = units.find(unit_name, parameter[1])
     if unit is None or (own and below):
         return None
-    path = f"{prefix}{PARAMETERS}.{field}.{index_fields.dimension_key(unit)}"
+    stored = ParameterValues(parameter[1], OF_DATASETS if below else "")
+    found = await _ends(searcher, plan, stored, index_fields.dimension_key(unit))
+    if found is None:
+        return values
+    lowest, highest = sorted(_rounded(unit.from_si(end)) for end in (found.lowest, found.highest))
+    return {"min": lowest, "max": highest, "unit": unit_name or "", "count": found.rows}
+
+
+def _values_of_parameter(
+    parameter: str, distribution: Mapping[str, int]
+) -> list[dict[str, Any]] | None:
+    """Returns the values of one parameter of those in a field; None if some are not known."""
+    start = parameter_fields.facet_start(parameter)
+    if start and len(distribution) >= index_fields.MAX_FACET_VALUES:
+        return None  # the engine may have left out values
+    return _values(
+        {v.removeprefix(start): n for v, n in distribution.items() if v.startswith(start)}
+    )
+
+
+async def _have_numbers(searcher: Searcher, plan: Plan, parameter: str) -> tuple[bool, bool]:
+    """Returns whether rows have numbers of their own, and of their datasets."""
+    prefixes = list(dict.fromkeys(("", plan.dataset_prefix)))
+    found = await searcher.count_each(
+        plan, [ParameterValues(parameter, prefix).begins(NUMBER, "") for prefix in prefixes]
+    )
+    return found[0] > 0, len(found) > 1 and found[1] > 0
+
+
+async def _ends(searcher: Searcher, plan: Plan, stored: ParameterValues, part: str) -> Ends | None:
+    """Returns least and greatest number of a parameter; None if no row has one."""
+    if stored.name not in parameter_fields.own_names():
+        query = plan.rows_query()
+        return await number_ends(searcher.engine, plan.index, query, stored, part)
+    path = _own_number(stored.name, stored.prefix, part)
     rows = await searcher.facet_distribution(plan, [path], f"{path} EXISTS")
     ends = _stats(rows).get(path)
-    if ends is None:
-        return values
-    lowest, highest = sorted(_rounded(unit.from_si(ends[end])) for end in ("min", "max"))
-    unit_name = parameter[2] or _profile_unit(parameter[1]) or ""
-    return {"min": lowest, "max": highest, "unit": unit_name, "count": rows["totalHits"]}
+    return Ends(ends["min"], ends["max"], rows["totalHits"]) if ends else None
 
 
 def _stats(answer: Answer) -> Mapping[str, Mapping[str, float]]:
