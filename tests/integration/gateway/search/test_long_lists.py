@@ -72,6 +72,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locator, "SAMPLES", 6)
     monkeypatch.setattr(locator, "COUNTED", 3)
     monkeypatch.setattr(pagination, "MAX_BUFFERED_ROWS", 7)
+    monkeypatch.setattr(pagination, "FIRST_ROWS", 3)
     monkeypatch.setattr(reader, "BATCH_BY_ID", 5)
     for module, name in (
         (pagination, "BATCH_SIZE"),

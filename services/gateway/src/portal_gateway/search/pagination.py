@@ -28,6 +28,7 @@ from portal_gateway.search.relations import PID_ORDER
 from portal_gateway.search.time_budget import TimeBudget
 
 MAX_BUFFERED_ROWS = 500  # a longer list is sent while it is read
+FIRST_ROWS = 100  # that are read of a list without limit: it may be long, and the reader waits
 BATCH_SIZE = 1000
 MAX_SORTED_ROWS = 10_000  # sorted here, because the engine has no such order
 MAX_PIDS_PER_REQUEST = 200
@@ -88,7 +89,8 @@ class Paginator:
     async def _stream_by_engine(self, plan: Plan) -> Page:
         """Loads the first rows; the rest is read in batches while it is sent."""
         order, paging = plan.row_order, plan.search.paging
-        limit = min(paging.limit or MAX_HITS, MAX_BUFFERED_ROWS)
+        few = FIRST_ROWS if order else MAX_BUFFERED_ROWS  # words are ranked again for the rest
+        limit = min(paging.limit or MAX_HITS, few, MAX_BUFFERED_ROWS)
         if order and paging.skip > MAX_SKIPPED:
             rows = RowList(plan.index, plan.rows_query(), order)
             hits, total = await self._locator.load(rows, paging.skip, limit)
@@ -104,7 +106,10 @@ class Paginator:
         end = total if paging.limit is None else min(total, paging.skip + paging.limit)
         if end <= paging.skip + limit or not hits:
             return page
-        return replace(page, more=self._read_rest(plan, hits[-1], paging.skip + limit, end))
+        rest = self._read_rest(plan, hits[-1], paging.skip + limit, end)
+        if end - paging.skip > MAX_BUFFERED_ROWS:
+            return replace(page, more=rest)
+        return replace(page, rows=[*page.rows, *[row async for rows in rest for row in rows]])
 
     async def _read_rest(
         self, plan: Plan, last: Hit, start: int, end: int
