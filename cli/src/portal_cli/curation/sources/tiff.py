@@ -18,6 +18,8 @@ from portal_cli.curation.sources.axes import check_dtype
 from portal_cli.pyramid.source import SourceFault, Triple, Voxels
 
 ByteOrder: TypeAlias = Literal["<", ">"]
+MAX_CACHED_SEGMENTS = 500_000  # strips and tiles of parsed files: some tens of megabytes
+PAGE_COST = 100  # of a parsed file beside its strips, as so many segments
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class TiffSlices:
         self._places: dict[int, tuple[int, str] | None] = {}  # of uncompressed slices
         self._lock = Lock()
         self._files: dict[str, Any] = {}  # of several pages: open, since pages form a chain
+        self._cached: dict[str, Any] = {}  # first pages of closed files: each is read several times
+        self._cached_segments = 0
         first = self._pages[0]
         page = self._page(first)
         self._lengths = self._check(page, first)
@@ -121,13 +125,22 @@ class TiffSlices:
     def _page(self, page: Page) -> Any:
         """Returns the page with its tags; the file of a single page is closed again."""
         if sum(one.location == page.location for one in self._pages[:2]) < 2:  # noqa: PLR2004
-            with tifffile.TiffFile(self._folder / page.location, _multifile=False) as file:
-                return file.pages.first
+            return self._cached.get(page.location) or self._first_page(page.location)
         with self._lock:
             if page.location not in self._files:
                 path = self._folder / page.location
                 self._files[page.location] = tifffile.TiffFile(path, _multifile=False)
             return self._files[page.location].pages[page.number].aspage()
+
+    def _first_page(self, location: str) -> Any:
+        """Parses a file, and caches the result as long as there is room."""
+        with tifffile.TiffFile(self._folder / location, _multifile=False) as file:
+            found: Any = file.pages.first
+        with self._lock:
+            segments = self._cached_segments + len(found.dataoffsets) + PAGE_COST
+            if segments <= MAX_CACHED_SEGMENTS:
+                self._cached[location], self._cached_segments = found, segments
+        return found
 
     def _check(self, found: Any, page: Page) -> tuple[int, int]:
         """Returns the lengths along y and x. Raises SourceFault for several values per voxel."""
