@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-MAX_SIDE, MIN_SIDE, LEVELS = 96, 16, 4  # sides in voxels
+MAX_SIDE, MIN_SIDE, LEVELS = 128, 16, 4  # sides in voxels
 Triple = tuple[float, float, float]
 
 

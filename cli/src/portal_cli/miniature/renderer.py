@@ -153,7 +153,8 @@ def _field_of_view(shape: tuple[int, ...]) -> Volume:
 
 
 def downsample(field: NDArray[Any]) -> Volume:
-    """Returns the mean of every 2 x 2 x 2 voxels."""
-    z, y, x = (n // 2 for n in field.shape)
-    blocks = field.reshape(z, 2, y, 2, x, 2).astype(np.uint32)
-    return ((blocks.sum(axis=(1, 3, 5)) + 4) // 8).astype(np.uint16)
+    """Returns the mean of every 2 x 2 x 2 voxels, in steps of 256: its second byte is 0."""
+    rows = field[0::2].astype(np.uint32) + field[1::2]
+    columns = rows[:, 0::2] + rows[:, 1::2]
+    total = columns[:, :, 0::2] + columns[:, :, 1::2]
+    return ((total + 1024) >> 11 << 8).astype(np.uint16)

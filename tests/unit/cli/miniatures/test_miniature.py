@@ -66,7 +66,7 @@ def test_files_are_few_and_small_and_listed(tmp_path: Path, organ: str, *, whole
     assert made
     assert {f.location: f.size for f in files} == {n: len(body) for n, body in there.items()}
     assert len(files) <= 12
-    assert sum(f.size or 0 for f in files) < 650_000
+    assert sum(f.size or 0 for f in files) < 1_100_000
 
 
 def test_the_volume_is_an_ome_zarr_of_four_levels(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_the_volume_is_an_ome_zarr_of_four_levels(tmp_path: Path) -> None:
             assert voxels * size == pytest.approx(wanted * 25.08)
             assert start == pytest.approx((size - 25.08) / 2)
     mean = levels[0][32:34, 12:14, 12:14].mean()
-    assert abs(float(levels[1][16, 6, 6]) - mean) <= 1
+    assert abs(float(levels[1][16, 6, 6]) - mean) <= 128  # in steps of 256
 
 
 def test_the_slices_are_planes_of_the_volume(tmp_path: Path) -> None:
@@ -234,4 +234,4 @@ def test_changed_metadata_changes_the_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3815, 3815, 50838), (100000, 10, 10)])
 def test_any_shape_has_a_grid(shape: tuple[int, int, int]) -> None:
     found = build_grid(shape, 2.5)
-    assert all(n % 8 == 0 and 16 <= n <= 96 for n in found.shape)
+    assert all(n % 8 == 0 and 16 <= n <= 128 for n in found.shape)
