@@ -6,16 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.drivers.instance import Portal, started
+from tests.drivers.site import order
 from tests.drivers.site.atlas import start_atlas
 from tests.drivers.site.shared_instance import SHARED, leave, shared_instance
 
-IMPORT_SECONDS = 1500  # the first test of each worker waits for the import
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "atlas" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(IMPORT_SECONDS))
+    order.import_beside_others(items)
 
 
 @pytest.fixture(scope="session")
