@@ -11,7 +11,7 @@ def cff(cited: CitedRecord) -> str:
     """Returns the file CITATION.cff of a dataset or collection."""
     rights = cited.items("rightsList")
     spdx = str(rights[0].get("rightsIdentifier") or "") if rights else ""
-    released = cited.published
+    released = cited.date("Available") if cited.year else None
     made: dict[str, Any] = {
         "cff-version": "1.2.0",
         "message": "If you use these data, please cite them as below.",

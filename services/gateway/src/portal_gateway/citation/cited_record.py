@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from portal_shared.contracts.identifiers import doi_url
-from portal_shared.contracts.records import Dataset, Document, Level
+from portal_shared.contracts.records import Level
 
 Part = Mapping[str, Any]
 
@@ -27,8 +27,7 @@ class CitedRecord:
     doi: str | None
     url: str  # landing page
     metadata: Part  # DataCite 4.5
-    year: str | None  # see cited_year
-    is_dated: bool = True  # False if the publication is unknown: adopted DOI, no release date
+    year: str | None  # None if it is not known: an adopted DOI and no release date
     files: tuple[Part, ...] = ()
     data_url: str | None = None  # base of the files' addresses
     measured: tuple[Measured, ...] = ()
@@ -64,27 +63,10 @@ class CitedRecord:
     def keywords(self) -> list[str]:
         return list(dict.fromkeys(str(s["subject"]) for s in self.items("subjects")))
 
-    @property
-    def published(self) -> str | None:
-        """The day of publication; None if it is unknown, whatever the year of the citation."""
-        return self.date("Available") if self.is_dated else None
-
     def date(self, kind: str) -> str | None:
         """Returns the date of this type."""
         found = [d["date"] for d in self.items("dates") if d["dateType"] == kind]
         return str(found[0]) if found else None
-
-
-def cited_year(record: Dataset | Document, published: str | None) -> str | None:
-    """Returns the year of a citation: of publication, else of creation, else of the end.
-
-    `published` is None for a DOI from elsewhere without a release date: the data then have the year
-    in which they were measured, as citations of unpublished works do. None without any date.
-    """
-    if published:
-        return published
-    moment = record.created if isinstance(record, Dataset) else record.end_date
-    return str(moment.year) if moment else None
 
 
 def orcid_url(person: Part) -> str | None:

@@ -29,7 +29,7 @@ def json_ld(cited: CitedRecord) -> dict[str, Any]:
         "description": cited.abstract or cited.title,
         "creator": [_agent(c) for c in cited.items("creators")],
         "publisher": _publisher(cited.metadata["publisher"]),
-        "datePublished": cited.published,
+        "datePublished": cited.date("Available") if cited.year else None,
         "dateModified": cited.date("Updated"),
         "dateCreated": cited.date("Created"),
         "temporalCoverage": cited.date("Collected"),

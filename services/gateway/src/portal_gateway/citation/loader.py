@@ -19,7 +19,7 @@ from portal_shared.contracts.records import Dataset, Document, Level, row_doi_le
 from portal_shared.runtime.mongo import Doc
 
 from portal_gateway.catalogue import DOI, Catalogue
-from portal_gateway.citation.cited_record import CitedRecord, Measured, cited_year
+from portal_gateway.citation.cited_record import CitedRecord, Measured
 
 MAX_FILES = 100  # in the distribution of schema.org
 TAPE = ("ARCHIVED", "RESTORING")
@@ -42,6 +42,7 @@ class CitedRecordLoader:
         kind = _level(record)
         moments = [datetime.fromisoformat(c["at"]) for c in row.get("history") or ()]
         related, files = await self._links(record, row) if with_links else ([], ())
+        released = record.release_date.year if record.release_date else None
         source = Source(
             record,
             profiles.load(record.profile),
@@ -51,16 +52,15 @@ class CitedRecordLoader:
             withdrawal=_withdrawal(row),
         )
         datacite = metadata(source)
-        # An adopted DOI was published elsewhere, possibly in another year.
-        dated = bool(record.release_date) or not (record.doi or row.get("doi_adopted"))
+        minted_here = not (record.doi or row.get("doi_adopted"))
         return CitedRecord(
             pid=record.pid,
             level=kind,
             doi=shown_doi(row.get(DOI), record.doi),
             url=landing_page(self._site_url, kind, record.pid),
             metadata=datacite,
-            year=cited_year(record, datacite["publicationYear"] if dated else None),
-            is_dated=dated,
+            # An adopted DOI was published elsewhere, possibly in another year.
+            year=str(released or datacite["publicationYear"]) if minted_here or released else None,
             files=files,
             data_url=f"{self._site_url.rstrip('/')}/data/{record.pid}",
             measured=_measured(record),

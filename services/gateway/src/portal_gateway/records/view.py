@@ -163,7 +163,7 @@ def _citation(
     page = landing_page(site_url, _level(related), record.pid)
     return {
         "publisher": cited.publisher,
-        "published": cited.published,
+        "published": cited.date("Available") if cited.year else None,
         "year": cited.year,
         "sentences": Sentences(
             citation=citation,
