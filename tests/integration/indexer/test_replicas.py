@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from portal_indexer.catalogue import Catalogue
 from portal_indexer.index_worker import IndexWorker
-from portal_indexer.marks.claims import Claims
+from portal_indexer.marks.claims import Claim, Claims
 from portal_shared.contracts.events import DatasetAvailability, DoiMinted
 from portal_shared.contracts.records import pid_key
 from portal_shared.runtime import mongo
@@ -54,10 +54,9 @@ async def catalogue(settings: Settings) -> AsyncGenerator[Catalogue]:
 
 
 def worker(
-    catalogue: Catalogue, index: Any, *, batch: int = 5, lease: timedelta | None = None
+    catalogue: Catalogue, index: Any, *, batch: int = 5, claims: Claims | None = None
 ) -> IndexWorker:
-    claims = Claims(catalogue.database, **({} if lease is None else {"lease": lease}))
-    return IndexWorker(catalogue, claims, index, batch)
+    return IndexWorker(catalogue, claims or Claims(catalogue.database), index, batch)
 
 
 async def store(catalogue: Catalogue, pid: str, version: int) -> None:
@@ -113,13 +112,34 @@ async def test_a_record_that_another_replica_indexes_waits_for_it(catalogue: Cat
     assert (slow.sent, index.sent) == ([(A, "version 1")], [(A, "version 2")])
 
 
+async def test_a_record_that_was_indexed_before_the_claim_is_not_indexed_again(
+    catalogue: Catalogue,
+) -> None:
+    class LateClaims(Claims):
+        """Another replica finishes its step between the reading of marks and their claim."""
+
+        async def acquire(self, name: str, pids: Collection[str]) -> Claim:
+            if pids:
+                await quick.step()
+            return await super().acquire(name, pids)
+
+    quick, index = worker(catalogue, Index()), Index()
+    late = worker(catalogue, index, claims=LateClaims(catalogue.database))
+    for pid in ("a", "b"):
+        await store(catalogue, pid, 1)
+    await late.step()
+    assert (quick.indexed, late.indexed, index.sent) == (2, 0, [])
+    assert not await Claims(catalogue.database).taken(DATASETS)
+
+
 async def test_a_replica_that_lost_its_claim_has_the_record_indexed_again(
     catalogue: Catalogue,
 ) -> None:
     slow, index = Index(), Index()
     slow.may_send.clear()
+    expired = Claims(catalogue.database, lease=timedelta())
     await store(catalogue, "a", 1)
-    stopped = asyncio.create_task(worker(catalogue, slow, lease=timedelta()).step())
+    stopped = asyncio.create_task(worker(catalogue, slow, claims=expired).step())
     await slow.has_begun.wait()
     await store(catalogue, "a", 2)
     await worker(catalogue, index).step()

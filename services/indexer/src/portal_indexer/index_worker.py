@@ -58,22 +58,26 @@ class IndexWorker:
         return more
 
     async def _index_claimed(self, name: str) -> int:
-        """Claims dirty records, and indexes them as they are after that; returns how many."""
+        """Claims dirty records, and indexes them as they are after that; returns how many.
+
+        Another replica may have indexed some between the reading of their marks and the claim.
+        """
         taken = await self._claims.taken(name)
         marks = await self._catalogue.find_dirty(name, self.batch_size(name), besides=taken)
         claim = await self._claims.acquire(name, list(marks))
         if not claim.pids:
             return 0
         try:
-            causes = {o.cause: o.traceparent for pid in claim.pids for o in marks[pid].origins}
-            with (
-                tracing.shared_span(f"index {name}", causes.values(), records=len(claim.pids)),
-                BATCH_SECONDS.labels(name).time(),
-            ):
-                rows = await self._catalogue.load_marked(
-                    name, {pid: marks[pid] for pid in claim.pids}
-                )
-                await self.index(name, name, rows, claim=claim)
+            dirty = await self._claims.dirty([i for pid in claim.pids for i in marks[pid].ids])
+            left = {pid: marks[pid] for pid in claim.pids if pid in dirty}
+            causes = {o.cause: o.traceparent for found in left.values() for o in found.origins}
+            if left:
+                with (
+                    tracing.shared_span(f"index {name}", causes.values(), records=len(left)),
+                    BATCH_SECONDS.labels(name).time(),
+                ):
+                    rows = await self._catalogue.load_marked(name, left)
+                    await self.index(name, name, rows, claim=claim)
         finally:
             await self._claims.release(claim)
         return len(claim.pids)

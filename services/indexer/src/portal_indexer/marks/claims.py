@@ -47,6 +47,7 @@ class Claims:
 
     def __init__(self, database: Database, *, lease: timedelta = LEASE) -> None:
         self._rows = database["claims"]
+        self._marks = database["dirty"]
         self._lease = lease
 
     async def prepare(self) -> None:
@@ -80,6 +81,12 @@ class Claims:
                 mine = self._rows.find({"_id": {"$in": ids}, "owner": owner}, {"pid": 1})
                 return Claim(owner, name, frozenset([row["pid"] async for row in mine]))
         return Claim(owner, name, frozenset(pids))
+
+    async def dirty(self, marks: Collection[str]) -> set[str]:
+        """Returns the pids of those of these marks, by id, that are still there."""
+        with translate_errors():
+            cursor = self._marks.find({"_id": {"$in": list(marks)}}, {"pid": 1})
+            return {mark["pid"] async for mark in cursor}
 
     async def unexpired(self, claim: Claim) -> set[str]:
         """Returns the pids whose claim has not expired."""
