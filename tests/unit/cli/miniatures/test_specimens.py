@@ -31,14 +31,6 @@ def draw(record: Record, atlas: Atlas) -> NDArray[np.uint16]:
     return renderer.volume(position.specimen, position.matrix, grid_of(record), is_round=False)
 
 
-def blocks_of(zoom: Record, overview: Record) -> tuple[Array, Array]:
-    """Positions (µm in the zoom) of points spread over it, and steps of a voxel of the overview."""
-    size = grid_of(zoom)
-    centres = [np.arange(n) * v + start for n, v, start in zip(
-        size.shape, size.voxel_um, size.translation(0), strict=True)]  # fmt: skip
-    return np.stack(np.meshgrid(*centres, indexing="ij"), -1), np.array(grid_of(overview).voxel_um)
-
-
 def correlation(
     zoom: Record, overview: Record, matrix: Matrix, drawn: tuple[Array, Array]
 ) -> float:
@@ -48,15 +40,20 @@ def correlation(
     the zoom fills to nine tenths are compared.
     """
     small, large = drawn
-    points, step = blocks_of(zoom, overview)
-    rows = np.array(matrix)
-    place = points @ rows[:, :3].T + rows[:, 3]
-    index = np.rint((place - np.array(grid_of(overview).translation(0))) / step).astype(int)
-    within = np.all((index >= 0) & (index < np.array(large.shape)), axis=-1)
-    flat = np.ravel_multi_index(tuple(index[within].T), large.shape)
+    rows, grid, size = np.array(matrix), grid_of(overview), grid_of(zoom)
+    step = np.array(grid.voxel_um)
+    starts = zip(size.shape, size.voxel_um, size.translation(0), strict=True)
+    z, y, x = np.ix_(*(np.arange(n) * width + start for n, width, start in starts))
+    within, place = np.ones(small.shape, bool), np.zeros(small.shape, np.int64)
+    for row, start, width, n in zip(rows, grid.translation(0), step, large.shape, strict=True):
+        um = row[0] * z + row[1] * y + row[2] * x + (row[3] - start)
+        index = np.rint(um / width).astype(np.int64)
+        within &= (index >= 0) & (index < n)
+        place = place * n + index
+    flat = place[within]
     count = np.bincount(flat, minlength=large.size)
     total = np.bincount(flat, weights=small[within].astype(float), minlength=large.size)
-    voxel = np.prod(np.array(grid_of(zoom).voxel_um)) * abs(np.linalg.det(rows[:, :3]))
+    voxel = np.prod(np.array(size.voxel_um)) * abs(np.linalg.det(rows[:, :3]))
     full = count * voxel > 0.9 * np.prod(step)
     means, seen = total[full] / count[full], large.ravel()[full].astype(float)
     if len(means) < MIN_VOXELS or not means.std() or not seen.std():
