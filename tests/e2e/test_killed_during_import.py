@@ -10,8 +10,6 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -19,7 +17,7 @@ import pytest
 from portal_doi.domain import suffix
 
 from tests.drivers import plain_http
-from tests.drivers.instance import Portal, killed, started
+from tests.drivers.instance import Portal, killed
 from tests.drivers.services.operators import HEADERS
 
 KILLS = int(os.environ.get("PORTAL_KILLS", "0"))
@@ -34,36 +32,27 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def portal(tmp_path: Path) -> Iterator[Portal]:
-    made = started(tmp_path)
-    try:
-        yield made
-    finally:
-        made.run("down")
-
-
-def test_the_atlas_is_given_the_same_dois_whoever_is_killed(portal: Portal) -> None:
+def test_the_atlas_is_given_the_same_dois_whoever_is_killed(small: Portal) -> None:
     sys.stdout.write(f"PORTAL_SEED={SEED}\n")
     chance = random.Random(SEED)  # noqa: S311  # to be repeated
     time.sleep(2)  # a quorum queue's first moments on one node are not what is tested here
     which = ["import", "hoa", "--no-files", *(["--limit", LIMIT] if LIMIT else [])]
-    command = [sys.executable, "-m", "portal_cli.main", *which, "--data", str(portal.data)]
+    command = [sys.executable, "-m", "portal_cli.main", *which, "--data", str(small.data)]
     sending = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for _ in range(KILLS):
         time.sleep(chance.uniform(0.1, 2))
-        killed(portal, chance.choice(VICTIMS))
+        killed(small, chance.choice(VICTIMS))
     sending.wait(1800)
-    portal.done(*which, timeout=1800)  # who sent it may have given up
-    portal.done("wait", "--timeout", "1800", timeout=1900)
-    audited = portal.run("doi", "audit", timeout=900)
+    small.done(*which, timeout=1800)  # who sent it may have given up
+    small.done("wait", "--timeout", "1800", timeout=1900)
+    audited = small.run("doi", "audit", timeout=900)
     assert audited.returncode == 0, audited.stdout + audited.stderr
-    records = _records(portal)
+    records = _records(small)
     brought = {r["doi"] for r in records if not r["doi"].startswith("10.5072/")}
     expected = {f"10.5072/{suffix.suffix(r['pid'])}" for r in records if r["doi"] not in brought}
     assert {r["doi"] for r in records} - brought == expected
-    assert _at_datacite(portal) == expected
-    calls = plain_http.get(portal.part("datacite") + "/_calls", timeout=30).json()["answers"]
+    assert _at_datacite(small) == expected
+    calls = plain_http.get(small.part("datacite") + "/_calls", timeout=30).json()["answers"]
     assert calls[MADE] <= len(expected)  # each made once; an answer may have died with DataCite
     sys.stdout.write(f"{KILLS} kills: {len(records)} records, {len(expected)} DOIs made; {calls}\n")
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.drivers.instance import Portal, killed, started
+from tests.drivers.instance import Portal, killed
 from tests.drivers.process import ServerProcess
-from tests.drivers.services.replicas import SERVICES, check_records, replica
+from tests.drivers.services.replicas import SERVICES, check_records, running_replicas
 
 KILLS = int(os.environ.get("PORTAL_KILLS", "0"))
 SEED = int(os.environ.get("PORTAL_SEED", str(time.time_ns() % 10**6)))
@@ -30,49 +30,32 @@ pytestmark = [
 
 
 @pytest.fixture
-def portal(tmp_path: Path) -> Iterator[Portal]:
-    made = started(tmp_path)
-    try:
-        yield made
-    finally:
-        made.run("down")
-
-
-@pytest.fixture
-def second(portal: Portal, tmp_path: Path) -> Iterator[dict[str, ServerProcess]]:
+def second(small: Portal, tmp_path: Path) -> Iterator[dict[str, ServerProcess]]:
     """The second replicas, which run."""
-    made = {name: replica(portal, name, tmp_path) for name in SERVICES}
-    try:
-        for one in made.values():
-            one.launch()
-        for one in made.values():
-            one.wait_ready(180)
+    with running_replicas(small, tmp_path) as made:
         yield made
-    finally:
-        for one in made.values():
-            one.stop()
 
 
 def test_every_record_is_there_once_whichever_replicas_are_killed(
-    portal: Portal, second: dict[str, ServerProcess]
+    small: Portal, second: dict[str, ServerProcess]
 ) -> None:
     sys.stdout.write(f"PORTAL_SEED={SEED}\n")
     chance = random.Random(SEED)  # noqa: S311  # to be repeated
     which = ["import", "hoa", "--no-files", "--limit", LIMIT]
-    command = [sys.executable, "-m", "portal_cli.main", *which, "--data", str(portal.data)]
+    command = [sys.executable, "-m", "portal_cli.main", *which, "--data", str(small.data)]
     sending = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     victims: Counter[str] = Counter()
     for _ in range(KILLS):
         time.sleep(chance.uniform(0.1, 2))
         name = chance.choice(SERVICES)
         if chance.random() < 1 / 2:
-            killed(portal, name)
+            killed(small, name)
         else:
             second[name].kill()
             second[name].start(180)
             name = second[name].name
         victims[name] += 1
     sending.wait(1800)
-    portal.done(*which, timeout=1800)  # who sent it may have given up
-    portal.done("wait", "--timeout", "1800", timeout=1900)
-    sys.stdout.write(f"{KILLS} kills: {check_records(portal)}; killed {dict(victims)}\n")
+    small.done(*which, timeout=1800)  # who sent it may have given up
+    small.done("wait", "--timeout", "1800", timeout=1900)
+    sys.stdout.write(f"{KILLS} kills: {check_records(small)}; killed {dict(victims)}\n")

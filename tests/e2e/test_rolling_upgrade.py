@@ -18,9 +18,9 @@ import httpx
 import pytest
 
 from tests.drivers import plain_http
-from tests.drivers.instance import Portal, started, until
+from tests.drivers.instance import Portal, until
 from tests.drivers.process import ServerProcess
-from tests.drivers.services.replicas import SERVICES, check_records, replica
+from tests.drivers.services.replicas import check_records, running_replicas
 
 EARLIER = os.environ.get("PORTAL_UPGRADE_FROM", "")
 LIMIT = os.environ.get("PORTAL_KILLS_RECORDS", "40")
@@ -78,27 +78,10 @@ class Reader:
 
 
 @pytest.fixture
-def portal(tmp_path: Path) -> Iterator[Portal]:
-    made = started(tmp_path)
-    try:
-        yield made
-    finally:
-        made.run("down")
-
-
-@pytest.fixture
-def earlier(portal: Portal, tmp_path: Path) -> Iterator[dict[str, ServerProcess]]:
+def earlier(small: Portal, tmp_path: Path) -> Iterator[dict[str, ServerProcess]]:
     """The replicas of the earlier release, which run."""
-    made = {name: replica(portal, name, tmp_path, python=EARLIER) for name in SERVICES}
-    try:
-        for one in made.values():
-            one.launch()
-        for one in made.values():
-            one.wait_ready(180)
+    with running_replicas(small, tmp_path, python=EARLIER) as made:
         yield made
-    finally:
-        for one in made.values():
-            one.stop()
 
 
 def restart(portal: Portal, name: str) -> None:
@@ -119,22 +102,22 @@ def restart(portal: Portal, name: str) -> None:
 
 
 def test_an_upgrade_under_load_is_not_noticed(
-    portal: Portal, earlier: dict[str, ServerProcess]
+    small: Portal, earlier: dict[str, ServerProcess]
 ) -> None:
     which = ["import", "hoa", "--no-files", "--limit", LIMIT]
-    command = [sys.executable, "-m", "portal_cli.main", *which, "--data", str(portal.data)]
-    reader = Reader(portal.url, earlier["gateway"].url)
+    command = [sys.executable, "-m", "portal_cli.main", *which, "--data", str(small.data)]
+    reader = Reader(small.url, earlier["gateway"].url)
     sending = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for name, old in earlier.items():
         if name == "gateway":
-            reader.retire(portal.url)
-        restart(portal, name)
+            reader.retire(small.url)
+        restart(small, name)
         if name == "gateway":
-            reader.add(portal.url)
+            reader.add(small.url)
             reader.retire(old.url)
         old.stop()
     assert sending.wait(1800) == 0
-    portal.done("wait", "--timeout", "1800", timeout=1900)
+    small.done("wait", "--timeout", "1800", timeout=1900)
     reader.stop()
     assert not reader.errors
-    sys.stdout.write(f"{check_records(portal)}; {reader.answers} answers to readers\n")
+    sys.stdout.write(f"{check_records(small)}; {reader.answers} answers to readers\n")

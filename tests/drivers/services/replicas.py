@@ -2,6 +2,8 @@
 
 import json
 from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,23 @@ def replica(portal: Portal, name: str, folder: Path, *, python: str = "") -> Ser
         health="/health",
         prefix=instead,
     )
+
+
+@contextmanager
+def running_replicas(
+    portal: Portal, folder: Path, *, python: str = ""
+) -> Generator[dict[str, ServerProcess]]:
+    """Starts another process of every service, and stops them at the end."""
+    made = {name: replica(portal, name, folder, python=python) for name in SERVICES}
+    try:
+        for one in made.values():
+            one.launch()
+        for one in made.values():
+            one.wait_ready(180)
+        yield made
+    finally:
+        for one in made.values():
+            one.stop()
 
 
 def check_records(portal: Portal) -> str:

@@ -53,7 +53,7 @@ def render(
 ) -> tuple[bytes, str]:
     """Returns the text and its media type; `gauges` has the values of GAUGES by their labels.
 
-    It is OpenMetrics, which has exemplars, if the request's header Accept asks for that.
+    It is OpenMetrics, which has exemplars, if the request's header Accept names it.
     """
     families: list[Metric] = []
     for name, (documentation, labels) in GAUGES.items():

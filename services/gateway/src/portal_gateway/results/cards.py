@@ -18,7 +18,7 @@ from portal_gateway.labels.words import capital
 from portal_gateway.results.models import Card
 
 Values = Mapping[str, list[Any]]  # value and unit of each parameter
-CACHED = 4096  # cards that are kept, by what the index stores for them
+CACHED = 4096  # cards in the cache, by what the index stores for them
 
 
 @lru_cache(maxsize=CACHED)

@@ -19,7 +19,7 @@ from portal_gateway.results.models import (
 
 MAX_VALUES = 200  # of a facet; selected ones are always listed
 MAX_BUCKETS = 40
-CACHED = 16_384  # values and buckets that are kept with their counts
+CACHED = 16_384  # values and buckets in the cache, with their counts
 _OWN = {
     "year": index_fields.YEAR,
     "person": index_fields.PERSONS,
