@@ -5,7 +5,7 @@ their keys, one digit after the other, until so few rows are left that they can 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from portal_shared.search import parameter_fields
@@ -47,17 +47,21 @@ class _SharedNumbers:
     query: Query
     stored: ParameterValues
     part: str
+    counted: dict[str, dict[str, int]] = field(default_factory=dict)  # both ends begin alike
 
     async def end(self, pick: Callable[[Iterable[str]], str], rows: int) -> float | None:
         """Returns one end (`pick` is min or max) of so many rows; None if there is no row."""
         start = ""
         while rows > FEW_ROWS and len(start) < NUMBER_DIGITS:
-            counts = await self.count([start + digit for digit in DIGITS])
-            counted = {digit: n for digit, n in zip(DIGITS, counts, strict=True) if n}
-            if not counted:
+            if start not in self.counted:
+                longer = [start + digit for digit in DIGITS]
+                counts = await self.count(longer)
+                self.counted[start] = {s: n for s, n in zip(longer, counts, strict=True) if n}
+            found = self.counted[start]
+            if not found:
                 return None
-            digit = pick(counted)
-            start, rows = start + digit, counted[digit]
+            start = pick(found)
+            rows = found[start]
         keys = [start] if len(start) == NUMBER_DIGITS else await self._keys(start)
         return parameter_fields.parse_sortable(pick(keys)) if keys else None
 
@@ -68,14 +72,14 @@ class _SharedNumbers:
         return [answer["totalHits"] for answer in answers]
 
     async def _keys(self, start: str) -> list[str]:
-        field = self.stored.shared_field
-        few = {**self._query(start), "limit": FEW_ROWS, "attributesToRetrieve": [field]}
+        path = self.stored.shared_field
+        few = {**self._query(start), "limit": FEW_ROWS, "attributesToRetrieve": [path]}
         prefix = parameter_fields.shared_key(self.stored.name, self.part)
         hits: list[Any] = (await self.engine.search(self.index, few))["hits"]
         found: list[str] = []
         for hit in hits:
             value = hit
-            for name in field.split("."):
+            for name in path.split("."):
                 value = value.get(name, {})
             keys = cast("list[str]", value)
             found += [k.removeprefix(prefix) for k in keys if k.startswith(prefix + start)]

@@ -37,8 +37,10 @@ async def count_facets(searcher: Searcher, plan: Plan, wanted: Sequence[str]) ->
     fields = [field for name in wanted for field in _fields(name, plan.dataset_prefix)]
     answer = await searcher.facet_distribution(plan, list(dict.fromkeys(fields)))
     missing = [_missing_filter(name, plan.dataset_prefix) for name in wanted]
-    *without, unknown = await searcher.count_each(plan, [*missing, other_layout()])
-    if unknown and any(map(PARAMETER_FACET.fullmatch, wanted)):
+    layout = [other_layout()] if any(map(PARAMETER_FACET.fullmatch, wanted)) else []
+    counts = await searcher.count_each(plan, [*missing, *layout])
+    without, unknown = counts[: len(wanted)], counts[len(wanted) :]
+    if any(unknown):
         return None
     facets: dict[str, Any] = {}
     for name in wanted:
