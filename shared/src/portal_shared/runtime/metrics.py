@@ -83,18 +83,20 @@ HTTP_OPEN = Gauge("portal_http_open", "HTTP requests being answered", registry=R
 SERVER_ERROR = 500  # statuses from here on
 
 
+def failure_result(error: BaseException) -> str:
+    """Returns the label of an error: `refused` if its status is below 500, else `unavailable`."""
+    is_refusal = getattr(error, "status", SERVER_ERROR) < SERVER_ERROR
+    return "refused" if is_refusal else "unavailable"
+
+
 @contextmanager
 def count_result(counter: Counter, *labels: str, success: str = "ok") -> Generator[None]:
-    """Counts how the block ends, as the last label of the counter.
-
-    That is `success`, or for an error `refused` if its status is below 500, else `unavailable`.
-    """
+    """Counts how the block ends, as the last label: `success`, or the `failure_result`."""
     result = success
     try:
         yield
     except BaseException as error:
-        is_refusal = getattr(error, "status", SERVER_ERROR) < SERVER_ERROR
-        result = "refused" if is_refusal else "unavailable"
+        result = failure_result(error)
         raise
     finally:
         counter.labels(*labels, result).inc()
