@@ -5,7 +5,13 @@ from contextvars import ContextVar
 from functools import cache
 from types import TracebackType
 
-from portal_shared.runtime.metrics import REGISTRY, SHORT_SECONDS, Histogram, failure_result
+from portal_shared.runtime.metrics import (
+    REGISTRY,
+    SHORT_SECONDS,
+    Histogram,
+    counter_from_zero,
+    failure_result,
+)
 from prometheus_client import Counter, Gauge
 
 SEARCHES = Counter(
@@ -28,11 +34,11 @@ ENGINE_SECONDS = Histogram(
     buckets=SHORT_SECONDS,
     registry=REGISTRY,
 )
-DOWNLOAD_REQUESTS = Counter(
+DOWNLOAD_REQUESTS = counter_from_zero(
     "portal_download_requests",
-    "Requests for downloads; result: accepted, refused, unavailable",
-    ["result"],
-    registry=REGISTRY,
+    "Requests for downloads",
+    "result",
+    ("accepted", "refused", "unavailable"),
 )
 EVENT_STREAMS = Gauge("portal_event_streams", "Open event streams of downloads", registry=REGISTRY)
 

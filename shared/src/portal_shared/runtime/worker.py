@@ -51,6 +51,7 @@ class Worker:
         self._patience = max_quiet_seconds
         self._idle = idle_seconds
         self._longest_idle = max_idle_seconds or idle_seconds
+        WORKER_STEPS.labels(name, "failed")  # from zero, see `counter_from_zero`
 
     def end(self) -> None:
         """Makes `run` return after the step under way."""
