@@ -1854,6 +1854,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/records/{pid}/history/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Version
+         * @description Show one version of a record: when it was made, and what it changed.
+         */
+        get: operations["show_version_api_records__pid__history__version__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/records/{pid}/jsonld": {
         parameters: {
             query?: never;
@@ -4202,6 +4222,35 @@ export interface components {
             thumbnail?: string | null;
         };
         /**
+         * RecordVersion
+         * @description One version of a record; the current one has the metadata that the record shows.
+         */
+        RecordVersion: {
+            /** Version */
+            version: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "registered" | "changed" | "superseded" | "released" | "withdrawn";
+            /** Job Id */
+            job_id?: string | null;
+            /**
+             * Fields
+             * @default []
+             */
+            fields: string[];
+            /** Pid */
+            pid: string;
+            /** Is Current */
+            is_current: boolean;
+        };
+        /**
          * RecordView
          * @description The public record of a dataset or document.
          */
@@ -5561,6 +5610,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["History"];
+                };
+            };
+            /** @description A parameter is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_version_api_records__pid__history__version__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Persistent identifier or DOI of a record */
+                pid: string;
+                /** @description Number of the version, from 1 */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordVersion"];
                 };
             };
             /** @description A parameter is not valid */

@@ -40,6 +40,13 @@ async def test_an_embargoed_record_is_in_no_answer_until_it_is_released(portal: 
         (1, "registered"),
         (2, "released"),
     ]
+    for version, kind in ((1, "registered"), (2, "released")):  # each version has an address
+        one = (await portal.get(f"/api/records/{SCAN.pid}/history/{version}")).json()
+        assert (one["pid"], one["version"], one["kind"]) == (SCAN.pid, version, kind)
+        assert one["is_current"] == (version == 2)
+    for unknown in ("3", "0", "x"):
+        found = await portal.get(f"/api/records/{SCAN.pid}/history/{unknown}")
+        assert found.status_code == 404
 
 
 async def test_a_withdrawn_dataset_is_gone_but_for_its_tombstone(portal: Portal) -> None:

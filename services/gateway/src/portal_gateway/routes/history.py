@@ -15,7 +15,8 @@ from portal_gateway.errors import MODEL_NOT_FOUND, ResourceNotFound
 from portal_gateway.http import responses
 
 router = APIRouter()
-LEVELS: dict[Literal["dataset", "document"], str] = {"dataset": "datasets", "document": "documents"}
+Level = Literal["dataset", "document"]
+LEVELS: dict[Level, str] = {"dataset": "datasets", "document": "documents"}
 
 
 class Tombstone(BaseModel):
@@ -30,7 +31,7 @@ class History(BaseModel):
     """All versions of a record: time, job and changed fields."""
 
     pid: str
-    level: Literal["dataset", "document"]
+    level: Level
     doi: str | None
     version: int
     supersedes: str | None
@@ -39,30 +40,65 @@ class History(BaseModel):
     history: list[Change]
 
 
+class RecordVersion(Change):
+    """One version of a record; the current one has the metadata that the record shows."""
+
+    pid: str
+    is_current: bool
+
+
+@router.get(
+    "/api/records/{pid:path}/history/{version}", response_model=RecordVersion, tags=["records"]
+)
+async def show_version(
+    request: Request,
+    pid: Annotated[str, InPath(description="Persistent identifier or DOI of a record")],
+    version: Annotated[str, InPath(description="Number of the version, from 1")],
+) -> Response:
+    """Show one version of a record: when it was made, and what it changed."""
+    _, row = await _load(request, pid)
+    for change in row.get("history") or ():
+        if str(change["version"]) == version:
+            found = RecordVersion.model_validate(
+                {**change, "pid": row["_id"], "is_current": change["version"] == row["version"]}
+            )
+            return responses.json_response(request, found.model_dump(mode="json"))
+    raise ResourceNotFound(
+        f'Unknown version "{version[:20]}" of the record "{row["_id"]}".', code=MODEL_NOT_FOUND
+    )
+
+
 @router.get("/api/records/{pid:path}/history", response_model=History, tags=["records"])
 async def list_history(
     request: Request,
     pid: Annotated[str, InPath(description="Persistent identifier or DOI of a record")],
 ) -> Response:
     """List the versions of a public or withdrawn record, oldest first."""
+    level, row = await _load(request, pid)
+    record: Doc = row.get("record") or {}
+    before, after = record.get("supersedes"), record.get("superseded_by")
+    catalogue: Catalogue = request.app.state.catalogue
+    editions = await catalogue.visible_datasets([before, after])
+    found = History(
+        pid=row["_id"],
+        level=level,
+        doi=shown_doi(row.get(DOI), record.get("doi")),
+        version=row["version"],
+        supersedes=before if before in editions else None,
+        superseded_by=after if after in editions else None,
+        withdrawn=_tombstone(row),
+        history=row.get("history") or [],
+    )
+    return responses.json_response(request, found.model_dump(mode="json"))
+
+
+async def _load(request: Request, pid: str) -> tuple[Level, Doc]:
+    """Loads a public or withdrawn record. Raises ResourceNotFound."""
     catalogue: Catalogue = request.app.state.catalogue
     for level, name in LEVELS.items():
         row = await catalogue.load_record(name, pid) or await catalogue.load_tombstone(name, pid)
         if row is not None:
-            record: Doc = row.get("record") or {}
-            before, after = record.get("supersedes"), record.get("superseded_by")
-            editions = await catalogue.visible_datasets([before, after])
-            found = History(
-                pid=row["_id"],
-                level=level,
-                doi=shown_doi(row.get(DOI), record.get("doi")),
-                version=row["version"],
-                supersedes=before if before in editions else None,
-                superseded_by=after if after in editions else None,
-                withdrawn=_tombstone(row),
-                history=row.get("history") or [],
-            )
-            return responses.json_response(request, found.model_dump(mode="json"))
+            return level, row
     raise ResourceNotFound(f'Unknown record "{pid[:300]}".', code=MODEL_NOT_FOUND)
 
 
