@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(RUN) pytest --numprocesses $${PORTAL_TEST_WORKERS:-3} --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers tools site frontend frontend-check picture trace lighthouse demo test unit it e2e icat-suite kills check monitoring fuzz fmt contracts bench up down logs image sbom
+.PHONY: help setup servers core core-site tools site frontend frontend-check picture trace lighthouse demo test unit it e2e icat-suite kills check monitoring fuzz fmt contracts bench up down logs image sbom
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -20,10 +20,20 @@ setup:  ## install uv if it is missing, and the packages of uv.lock
 servers:
 	@deploy/get-rabbitmq
 
+# Of the packages those that run the portal: what tests and checks need stays if it is there.
+core:
+	@deploy/get-uv
+	@[ -d .venv/lib ] || echo "Installing the Python packages of the portal ..." >&2
+	@$(UV) sync --frozen --quiet --inexact --no-default-groups --group portal
+
+core-site: core
+	@deploy/build-site
+
 tools:
 	@deploy/get-tools
 
 site: setup  ## build the web site, if its sources have changed
+	@deploy/build-site --packages
 	@deploy/build-site
 
 frontend: setup  ## serve the site with hot reload, beside a running portal (PORTAL_GATEWAY_URL)
@@ -46,7 +56,8 @@ trace: setup servers  ## draw the picture of docs/traces.md: a job through the s
 lighthouse: setup tools  ## judge the pages of a running portal by Lighthouse (PORTAL_URL)
 	$(RUN) python -m tests.bench.site.lighthouse $${PORTAL_URL:-http://localhost:8000}
 
-demo: setup servers site  ## run the portal with the Human Organ Atlas on this machine
+demo:  ## run the portal with the Human Organ Atlas on this machine
+	@$(MAKE) --no-print-directory --jobs=2 servers core-site
 	@$(RUN) portal demo
 
 test: setup servers tools site  ## install what the tests need, and run all tests

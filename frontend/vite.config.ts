@@ -58,6 +58,8 @@ const site = defineConfig({
   ],
   // Only with hot reload: elsewhere the gateway or an ingress routes by path.
   server: { proxy: Object.fromEntries(GATEWAY_PATHS.map((path) => [path, gateway])) },
+  // The built server holds all that it needs: the image has no packages.
+  ssr: { noExternal: [/./] },
   build: { cssMinify: true, target: "es2023" },
   environments: {
     client: { build: { rolldownOptions: { output: { codeSplitting: { groups: CHUNKS } } } } },

@@ -87,7 +87,8 @@ def demo(
         if launcher.poll() is not None:
             raise fail(f"The portal stopped unexpectedly; see {data / 'logs'}.", EXIT_FAILED)
     except StopRequested:
-        typer.echo("\nstopping the portal", err=True)
+        # The launcher prints that it stops, below the ^C of the terminal.
+        typer.echo("" if started else "stopping the portal", err=True)
         if not is_ready:
             raise typer.Exit(EXIT_INTERRUPTED) from None
     finally:
@@ -167,11 +168,14 @@ def stages(found: InstanceStatus) -> dict[str, tuple[int, int]]:
     records = _count(ingest, "datasets") + _count(ingest, "documents")
     identified = _identified(doi)
     indexed = _count(indexer, "datasets") + _count(indexer, "documents")
+    indexed = max(indexed - _count(indexer, "pending"), 0)
+    # The services answer one after the other: a later one may know records that ingest has since.
+    known = max(records, identified, indexed)
     return {
         "jobs answered": (answered, jobs),
-        "registered": (records, records),
-        "DOIs": (identified, records),
-        "indexed": (max(indexed - _count(indexer, "pending"), 0), records),
+        "registered": (records, known),
+        "DOIs": (identified, known),
+        "indexed": (indexed, known),
     }
 
 
