@@ -16,7 +16,7 @@ declare global {
       /** Seconds until the same request may succeed, from Retry-After. */
       retryAfter?: number;
       /** The public part of a withdrawn record. */
-      tombstone?: import("#lib/gateway.ts").Problem;
+      tombstone?: import("#lib/tombstone.ts").TombstoneView;
     }
     interface PageData {
       title?: string;

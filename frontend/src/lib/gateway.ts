@@ -3,6 +3,7 @@ import { error } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
 import { get, type HttpAnswer } from "#lib/http.ts";
+import { readTombstone } from "#lib/tombstone.ts";
 
 type Schemas = components["schemas"];
 export type Profile = Schemas["ProfileView"];
@@ -79,7 +80,7 @@ export async function orErrorPage<T>(load: () => Promise<T>): Promise<T> {
     error(status, {
       message: problem.message,
       ...(problem.retryAfter ? { retryAfter: problem.retryAfter } : {}),
-      ...(problem.status === 410 ? { tombstone: problem.problem } : {}),
+      ...(problem.status === 410 ? { tombstone: readTombstone(problem.problem) } : {}),
     });
   }
 }

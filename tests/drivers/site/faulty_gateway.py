@@ -29,6 +29,9 @@ class FaultyGateway:
     target: str
     status: int | None = None  # instead of the gateway's answer
     change: Change | None = None
+    answers: dict[str, tuple[int, Any]] = field(  # of these paths: status and JSON
+        default_factory=dict[str, tuple[int, Any]]
+    )
     open: threading.Event = field(default_factory=threading.Event)  # cleared: no answer yet
     site_url: str = ""
     server: ThreadingHTTPServer | None = None
@@ -51,6 +54,10 @@ class FaultyGateway:
             problem = {"title": "Not available", "status": self.status, "detail": "A fault"}
             headers = {"content-type": "application/problem+json", "retry-after": "7"}
             return self.status, headers, json.dumps(problem).encode()
+        if path in self.answers:
+            status, members = self.answers[path]
+            kind = "application/problem+json" if status >= 400 else "application/json"
+            return status, {"content-type": kind}, json.dumps(members).encode()
         found = client.get(path, headers={"accept": "application/json"})
         headers = {name: found.headers[name] for name in PASSED if name in found.headers}
         content = found.content

@@ -33,8 +33,10 @@ def faulty(gateway: FaultyGateway, browser: Browser) -> Iterator[tuple[FaultyGat
         reader.context.route("**/data/**", _picture)
         yield gateway, reader
         # The browser reports the status of pages that a test made fail.
-        reader.errors[:] = [one for one in reader.errors if "status of 503" not in one]
+        failed = ("status of 503", "status of 410", "status of 429", "/events")
+        reader.errors[:] = [e for e in reader.errors if not any(one in e for one in failed)]
     gateway.status = gateway.change = None
+    gateway.answers.clear()
     gateway.open.set()
 
 
@@ -122,6 +124,60 @@ def test_500_authors_are_listed_without_filling_the_page(
     expect(page.get_by_text("488 more people")).to_be_visible()
     expect(page.get_by_text("A499 Person")).to_be_hidden()
     assert not reader.scrolls_sideways()
+
+
+def test_a_tombstone_says_why_when_and_what_instead(faulty: tuple[FaultyGateway, Reader]) -> None:
+    gateway, reader = faulty
+    remains = {
+        "title": "Gone", "status": 410, "detail": "The donor was wrong.",
+        "record_title": "Heart of DEMO-01, zoom VOI-02", "reason": "The donor was wrong.",
+        "withdrawn_at": "2026-03-14T10:00:00Z", "doi": "10.5072/example",
+        "superseded_by": KIDNEY, "citation": "A Person. Heart. https://doi.org/10.5072/example",
+    }  # fmt: skip
+    gateway.answers["/api/records/withdrawn"] = 410, remains
+    answer = reader.page.goto("/datasets/withdrawn")
+    assert answer is not None
+    assert answer.status == 410
+    reader.settle()
+    main = reader.page.get_by_role("main")
+    for text in ("The donor was wrong.", "Withdrawn 2026-03-14", "14 March 2026", "A Person."):
+        expect(main).to_contain_text(text)
+    assert reader.violations() == []
+    assert not reader.scrolls_sideways()
+    main.get_by_role("link", name=KIDNEY).click()
+    expect(reader.page.get_by_role("heading", level=1)).to_contain_text("Left kidney")
+
+
+def test_a_download_from_tape_shows_place_and_time_left(
+    faulty: tuple[FaultyGateway, Reader],
+) -> None:
+    gateway, reader = faulty
+    gateway.answers["/api/downloads/waiting"] = 200, {
+        "pid": KIDNEY, "state": "RESTORING", "done": False, "files": 12, "files_online": 3,
+        "files_failed": 0, "bytes": 400_000_000, "bytes_online": 100_000_000, "place": 2,
+        "seconds_left": 1080, "created": "2026-03-14T14:02:00Z",
+        "expected": "2026-03-14T14:27:00Z", "reason": None,
+    }  # fmt: skip
+    page = reader.open("/downloads/waiting")
+    main = page.get_by_role("main")
+    for text in ("18 minutes left", "100 MB of 400 MB", "3 of 12 files", "place 2 in the queue",
+                 "Asked for 2026-03-14, 14:02", "expected 2026-03-14, 14:27"):  # fmt: skip
+        expect(main).to_contain_text(text)
+    bar = page.get_by_role("progressbar", name="Copied from tape")
+    expect(bar).to_have_attribute("value", "25")
+    assert reader.violations() == []
+    assert not reader.scrolls_sideways()
+
+
+def test_too_many_requests_are_explained(faulty: tuple[FaultyGateway, Reader]) -> None:
+    gateway, reader = faulty
+    gateway.status = 429
+    answer = reader.page.goto("/search?q=kidney")
+    assert answer is not None
+    assert answer.status == 429
+    reader.settle()
+    expect(reader.page.get_by_role("main")).to_contain_text("Too many requests")
+    assert reader.violations() == []
 
 
 def _with_text(text: str) -> Change:
