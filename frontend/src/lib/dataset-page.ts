@@ -66,7 +66,7 @@ export function relatedLists(
 export function pythonCode(address: string, levels: readonly LevelView[]): string {
   const online = levels.filter((level) => level.isOnline).at(-1);
   const number = online?.level ?? levels.at(-1)?.level ?? 0;
-  const note = online ? `  # ${online.voxel}, ${online.bytes.short}` : "";
+  const note = online ? `  # ${online.voxel}, ${online.bytes.short}`.replaceAll("\u00a0", " ") : "";
   return `import zarr
 
 volume = zarr.open("${address}", mode="r")
@@ -91,4 +91,36 @@ export function slicesFiller(
     (axis) => view.axes[SIDES[axis].columns].um / view.axes[SIDES[axis].rows].um,
   );
   return fillerClass(place ? [place.widthUm / place.heightUm, ...own] : own);
+}
+
+/** Returns the finest voxel size that is online, where a finer one is not; else null. */
+export function previewVoxel(levels: readonly LevelView[]): string | null {
+  const online = levels.filter((level) => level.isOnline).at(-1);
+  return online && online !== levels.at(-1) ? online.voxel : null;
+}
+
+/** Returns how the value of a field is written; null if the record lacks it. */
+export function fieldLabel(record: Record, field: string): string | null {
+  const fields = record.groups.flatMap((group) => group.fields);
+  return fields.find((one) => one.field === field)?.value_label ?? null;
+}
+
+/** Returns the lists of papers that have items. */
+export function paperLists(
+  record: Record,
+): { title: string; items: Record["relations"]["papers"] }[] {
+  return [
+    { title: "Papers on these data", items: record.relations.papers },
+    { title: "Cited by", items: record.relations.cited_by },
+  ].filter((list) => list.items.length > 0);
+}
+
+/** Returns links to the record in all formats, and to lists of its files. */
+export function formatLinks(record: Record): { href: string; label: string; type?: string }[] {
+  const { metalink, checksums } = record.downloads;
+  return [
+    ...record.formats.map(({ href, label, media_type: type }) => ({ href, label, type })),
+    ...(metalink ? [{ href: metalink, label: "Metalink" }] : []),
+    ...(checksums ? [{ href: checksums, label: "SHA256SUMS" }] : []),
+  ];
 }

@@ -51,7 +51,7 @@ test("the time that tape takes is in words, with what it is based on", () => {
     time: "about 25 minutes",
     reason: "As tape usually takes.",
     isPart: true,
-    onTape: "4.2 GB in 12 files",
+    onTape: "4.2\u00a0GB in 12 files",
   });
   const behind = waitingTime({ ...ESTIMATE, basis: "recent", place: 3, seconds: 7200 });
   assert.equal(behind?.time, "about 2 hours");

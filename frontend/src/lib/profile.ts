@@ -73,6 +73,13 @@ export const plainProfile: Profile = {
   page_sizes: { default: 20, maximum: 100 },
 };
 
+/** Returns the words that keep their capital letter within a sentence. */
+export function properNames(profile: Profile): string[] {
+  return profile.organs
+    .map((organ) => organ.in_text)
+    .filter((text) => text[0] !== text[0]?.toLowerCase());
+}
+
 /** Returns what can be seen at each voxel size in an organ, or in general. */
 export function organSights(profile: Profile, organ: string | null): Profile["sights"] {
   const own = profile.organs.find((one) => one.value === organ)?.sights ?? [];

@@ -1,3 +1,5 @@
+import { properNames } from "#lib/profile.ts";
+
 import type { LayoutServerLoad } from "./$types";
 
 export const load: LayoutServerLoad = ({ locals }) => {
@@ -10,6 +12,7 @@ export const load: LayoutServerLoad = ({ locals }) => {
       // What readers must know of all pictures, for example that a trial has no real data.
       note: process.env["PORTAL_SITE_NOTE"] ?? null,
       licence: profile.licence?.name ?? null,
+      properNames: properNames(profile),
       contact: profile.contact ?? null,
     },
     lengths: locals.lengths,

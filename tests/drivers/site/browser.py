@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
+MAX_STOPS = 300  # of the Tab key on a page
 PROGRAM = "/usr/bin/chromium"
 SWITCHES = [
     "--no-sandbox",  # tests may run as root
@@ -69,6 +70,17 @@ class Reader:
     def settle(self) -> None:
         """Waits until the script of the page runs."""
         self.page.locator("html.js").wait_for(state="attached")
+
+    def tab_to(self, target: Locator) -> None:
+        """Presses Tab until `target` has the focus; each stop must be visible."""
+        expect(target).to_be_visible()
+        for _ in range(MAX_STOPS):
+            self.page.keyboard.press("Tab")
+            stop = "() => document.activeElement.getClientRects().length > 0"
+            assert self.page.evaluate(stop)
+            if target.evaluate("one => one === document.activeElement"):
+                return
+        raise AssertionError(f"Tab does not reach {target}")
 
     def violations(self) -> list[str]:
         """Returns what axe finds, a line for each element."""

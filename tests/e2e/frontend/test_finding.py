@@ -61,26 +61,16 @@ def test_the_left_kidney_is_found_by_keyboard_alone(reader: Reader) -> None:
     expect(page).to_have_url(re.compile(r"/search\?.*VOI-01\.1"))
     link = page.get_by_role("table", name="Datasets found").get_by_role("link", name=TITLE)
     expect(link).to_be_visible()
-    tab_to(page, link.get_attribute("href") or "")
+    reader.tab_to(link)
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(f"/datasets/{KIDNEY}$"))
     expect(page.get_by_role("heading", level=1)).to_contain_text("Left kidney")
-
-
-def tab_to(page: Page, href: str) -> None:
-    """Presses Tab until the link has the focus; each stop must be visible."""
-    for _ in range(200):
-        page.keyboard.press("Tab")
-        found, shown = page.evaluate(
-            """() => {
-              const one = document.activeElement;
-              return [one.getAttribute('href'), one.getClientRects().length > 0];
-            }"""
-        )
-        assert shown
-        if found == href:
-            return
-    raise AssertionError(f"Tab does not reach {href}")
+    reader.tab_to(page.get_by_role("link", name="Cite", exact=True).first)
+    page.keyboard.press("Enter")
+    fold = page.locator("details", has=page.locator("summary", has_text="BibTeX"))
+    reader.tab_to(fold.locator("summary"))
+    page.keyboard.press("Enter")
+    expect(fold.locator("pre")).to_contain_text("10.15151/")
 
 
 def test_the_filters_are_skipped_by_keyboard(reader: Reader) -> None:
@@ -126,6 +116,35 @@ def test_the_filter_finds_the_lungs_without_script(plain_reader: Reader, atlas: 
     page.get_by_role("button", name="Apply the filters").click()
     assert results(page) == f"{total} datasets"
     expect(page).to_have_url(re.compile("organ=lung.*pathology=COVID-19"))
+
+
+def test_the_filter_finds_the_lungs_by_keyboard_alone(reader: Reader, atlas: Portal) -> None:
+    total = atlas.api("/search", organ="lung", pathology="COVID-19")["total"]
+    page = reader.open("/search?organ=lung")
+    filters = page.get_by_role("form", name="Filters")
+    reader.tab_to(filters.locator("summary", has_text="Disease"))
+    page.keyboard.press("Enter")
+    reader.tab_to(filters.get_by_role("checkbox", name="COVID-19"))
+    page.keyboard.press("Space")
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"{total} datasets")
+    expect(filters.get_by_role("checkbox", name="COVID-19")).to_be_focused()
+
+
+def test_a_long_list_of_values_has_a_box_of_its_own(reader: Reader) -> None:
+    page = reader.open("/search")
+    filters = page.get_by_role("form", name="Filters")
+    last = filters.get_by_role("checkbox", name="UCL-ZCR-2010")
+    expect(last).to_be_hidden()
+    box = filters.get_by_role("searchbox", name="Find a value of: Donor")
+    box.press_sequentially("ucl-zcr-2010")
+    expect(last).to_be_visible()
+    expect(filters.get_by_role("checkbox", name="LADAF-2021-17")).to_be_hidden()
+    assert reader.violations() == []
+    box.press("Enter")
+    box.press("Tab")
+    expect(page).to_have_url(re.compile(r"/search$"))
+    last.check()
+    expect(page).to_have_url(re.compile("donor=UCL-ZCR-2010"))
 
 
 def test_results_follow_typing_and_the_focus_stays(reader: Reader) -> None:

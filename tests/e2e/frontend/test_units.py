@@ -33,7 +33,7 @@ def test_lengths_change_at_once_and_stay_chosen(reader: Reader) -> None:
     expect(page).to_have_url(re.compile(r"voxel_um=\.\.6\.5"))
     table.get_by_role("link").first.click()
     expect(page).to_have_url(re.compile("/datasets/"))
-    expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile(r"0\.00\d+ mm"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile(r"0\.00\d+\smm"))
     assert reader.violations() == []
 
 

@@ -20,15 +20,15 @@ const cards = [
 ] as unknown as Cards;
 
 test("volumes have the names of their records; those on tape cannot be shown", () => {
-  assert.deepEqual(imageLayers(state, cards, "whole", "both"), [
+  assert.deepEqual(imageLayers(state, cards, "whole", { lengths: "both", properNames: [] }), [
     {
       name: "whole",
       label: "Whole left kidney",
-      voxel: "25.14 µm",
+      voxel: "25.14\u00a0µm",
       isOnline: true,
       isVisible: true,
     },
-    { name: "zoom", label: "Zoom VOI-01", voxel: "2.6 µm", isOnline: false, isVisible: false },
+    { name: "zoom", label: "Zoom VOI-01", voxel: "2.6\u00a0µm", isOnline: false, isVisible: false },
     { name: "unknown", label: "unknown", voxel: null, isOnline: false, isVisible: true },
   ]);
   assert.deepEqual(outlineLayers(state), ["box of zoom"]);

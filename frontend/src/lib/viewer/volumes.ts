@@ -1,6 +1,6 @@
 /** What the page of the viewer lists: volumes, outlines, the range of grey values. Pure. */
 import type { components } from "#lib/api.d.ts";
-import { formatVoxel, type Lengths } from "#lib/formats.ts";
+import { formatVoxel, inSentence, type Lengths } from "#lib/formats.ts";
 import type { ViewerState } from "#lib/viewer/state.ts";
 
 type Schemas = components["schemas"];
@@ -30,7 +30,7 @@ export function imageLayers(
   state: ViewerState,
   cards: readonly Schemas["Card"][],
   readable: string | null,
-  lengths: Lengths,
+  texts: { lengths: Lengths; properNames: readonly string[] },
 ): LayerView[] {
   const byPid = new Map(cards.map((card) => [card.pid, card]));
   return (state.layers ?? [])
@@ -39,8 +39,8 @@ export function imageLayers(
       const card = byPid.get(name);
       return {
         name,
-        label: card ? labelOf(card) : name,
-        voxel: card?.voxel_um ? formatVoxel(card.voxel_um, lengths) : null,
+        label: card ? labelOf(card, texts.properNames) : name,
+        voxel: card?.voxel_um ? formatVoxel(card.voxel_um, texts.lengths) : null,
         isOnline: name === readable || ONLINE.has(card?.availability?.toUpperCase() ?? ""),
         isVisible: visible !== false,
       };
@@ -49,9 +49,9 @@ export function imageLayers(
 
 const ONLINE = new Set(["ONLINE", "PARTLY_ONLINE"]);
 
-function labelOf(card: Schemas["Card"]): string {
+function labelOf(card: Schemas["Card"], properNames: readonly string[]): string {
   if (card.type === "overview" && card.organ_label) {
-    return `Whole ${card.organ_label.toLowerCase()}`;
+    return `Whole ${inSentence(card.organ_label, properNames)}`;
   }
   return card.region ? `Zoom ${card.region}` : card.title;
 }

@@ -15,6 +15,10 @@ export const words = {
     button: "Search",
     suggestions: "Suggestions",
   },
+  facets: {
+    find: (label: string) => `Find a value of: ${label}`,
+    placeholder: "Find in this list",
+  },
   rows: {
     picture: "Picture",
     dataset: "Dataset",

@@ -129,9 +129,7 @@ def _quality(parameters: list[str]) -> float:
 
 
 def _matches_tag(request: Request, tag: str) -> bool:
-    sent = request.headers.get("if-none-match")
-    if not sent:
-        return False
+    sent = request.headers.get("if-none-match", "")
     return sent.strip() == "*" or any(
         t.strip().removeprefix("W/") == tag.removeprefix("W/") for t in sent.split(",")
     )

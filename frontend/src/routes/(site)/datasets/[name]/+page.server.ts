@@ -1,14 +1,25 @@
 import { redirect } from "@sveltejs/kit";
 
-import { organSights } from "#lib/profile.ts";
 import type { components } from "#lib/api.d.ts";
 import { cardView, type Card } from "#lib/cards.ts";
 import { loadCitations } from "#lib/citations.ts";
-import { crumbs, description, pythonCode, relatedLists, slicesFiller } from "#lib/dataset-page.ts";
+import {
+  crumbs,
+  description,
+  fieldLabel,
+  formatLinks,
+  paperLists,
+  previewVoxel,
+  pythonCode,
+  relatedLists,
+  slicesFiller,
+} from "#lib/dataset-page.ts";
+import { formatVersion, inSentence } from "#lib/formats.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
 import { levelViews } from "#lib/levels.ts";
 import { scriptJson } from "#lib/machine.ts";
 import { loadPlace } from "#lib/place.ts";
+import { organSights, properNames } from "#lib/profile.ts";
 import { readPositions, volumeView } from "#lib/volume.ts";
 
 import type { PageServerLoad } from "./$types";
@@ -45,9 +56,18 @@ export const load: PageServerLoad = async ({ params, url, locals, setHeaders }) 
     donor: donor.slice(0, SHOWN).map(show),
     similar: similar.slice(0, SHOWN).map(show),
   };
+  const words = (text: string): string => inSentence(text, properNames(locals.profile));
   return {
     record,
     card,
+    /** Parts of the title; each stays on one line where there is room. */
+    heading: [...record.title.split(", "), ...(card?.voxel ? [card.voxel] : [])],
+    subject: [words(record.card?.organ_label ?? "volume"), card?.voxel]
+      .filter(Boolean)
+      .join(" at "),
+    preview: record.availability.state === "ONLINE" ? null : previewVoxel(levels),
+    beamline: fieldLabel(record, "instrument"),
+    version: formatVersion(record.version, record.updated),
     crumbs: crumbs(record),
     description: description(record, card?.voxel ?? null),
     volume: view,
@@ -61,5 +81,7 @@ export const load: PageServerLoad = async ({ params, url, locals, setHeaders }) 
     events: timeline?.events ?? [],
     hasOverview: related.overview !== null,
     related: relatedLists(record, related),
+    papers: paperLists(record),
+    formats: formatLinks(record),
   };
 };

@@ -2,7 +2,9 @@ import { redirect } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
+import { inSentence } from "#lib/formats.ts";
 import { levelViews } from "#lib/levels.ts";
+import { properNames } from "#lib/profile.ts";
 import { atOrigin, withoutLayers, withWindow, type ViewerState } from "#lib/viewer/state.ts";
 import { greyValues, imageLayers, outlineLayers } from "#lib/viewer/volumes.ts";
 import { readPositions, volumeView } from "#lib/volume.ts";
@@ -26,7 +28,10 @@ export const load: PageServerLoad = async ({ params, url, locals }) => {
   const cards = [record.card, overview, ...zooms, ...siblings].filter((card) => card != null);
   const greys = volume ? greyValues(volume) : null;
   const whole = (viewer?.state ?? {}) as ViewerState;
-  const layers = imageLayers(whole, cards, volume ? record.pid : null, locals.lengths);
+  const layers = imageLayers(whole, cards, volume ? record.pid : null, {
+    lengths: locals.lengths,
+    properNames: properNames(locals.profile),
+  });
   const onTape = layers.filter((layer) => !layer.isOnline).map((layer) => layer.name);
   const shown = withoutLayers(atOrigin(whole, ""), onTape);
   const online = volume
@@ -37,7 +42,7 @@ export const load: PageServerLoad = async ({ params, url, locals }) => {
     name: record.name,
     page: record.page,
     stateHref: `${path}/overlay/neuroglancer.json`,
-    organ: record.card?.organ_label?.toLowerCase() ?? "volume",
+    organ: inSentence(record.card?.organ_label ?? "volume", properNames(locals.profile)),
     volume: view,
     positions: view ? readPositions(view, url.searchParams) : null,
     /** The finest size that can be shown, where a finer one is on tape. */
