@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(RUN) pytest --numprocesses $${PORTAL_TEST_WORKERS:-3} --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers core core-site tools site frontend frontend-check picture trace lighthouse demo test unit it e2e icat-suite kills check monitoring fuzz fmt contracts bench up down logs image sbom
+.PHONY: help setup servers core core-site tools site frontend frontend-check picture trace dashboard lighthouse demo test unit it e2e icat-suite kills check monitoring fuzz fmt contracts bench up down logs image digests sbom
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ picture: setup tools  ## take the picture of the README from a running portal (P
 
 trace: setup servers  ## draw the picture of docs/traces.md: a job through the services
 	$(RUN) python -m tests.drivers.site.trace_picture
+
+dashboard: setup servers site  ## draw the picture of docs/metrics.md from figures of the demo (Prometheus)
+	$(RUN) python -m tests.drivers.deployment.dashboard_picture
 
 lighthouse: setup tools  ## judge the pages of a running portal by Lighthouse (PORTAL_URL)
 	$(RUN) python -m tests.bench.site.lighthouse $${PORTAL_URL:-http://localhost:8000}
@@ -125,6 +128,9 @@ image:  ## build one image: make image PACKAGE=portal-doi
 	docker build --build-arg PACKAGE=$(PACKAGE) --tag $(PACKAGE) --file deploy/Dockerfile \
 		--build-arg VERSION=$$(sed -n 's/^version: //p' CITATION.cff) \
 		--build-arg REVISION=$$(git rev-parse HEAD) .
+
+digests:  ## print the pulled images with their digests, for .env (needs Docker and the registries)
+	@deploy/pin-images
 
 sbom: setup  ## list the packages in each image as CycloneDX, in the folder dist/sbom
 	@deploy/list-packages dist/sbom

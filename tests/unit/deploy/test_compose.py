@@ -1,5 +1,7 @@
 """docker-compose.yml gives each service its own settings, secrets and networks."""
 
+import re
+import subprocess
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -139,3 +141,51 @@ def test_other_systems_take_the_place_of_parts_that_exist(compose: dict[str, Any
         for name, wish in compose["services"][service]["depends_on"].items():
             if name in other["services"]:
                 assert wish["required"] is False, (service, name)
+
+
+def image_variables() -> dict[str, set[str]]:
+    """The images that may be pinned, by their variables, of composition and Dockerfiles."""
+    found: dict[str, set[str]] = {}
+    given = (ROOT / "docker-compose.yml").read_text("utf-8")
+    for name, image in re.findall(r"\$\{(\w+_IMAGE):-([^}]+)\}", given):
+        found.setdefault(name, set()).add(image)
+    for file in ("Dockerfile", "site.Dockerfile"):
+        text = (ROOT / "deploy" / file).read_text("utf-8")
+        for name, image in re.findall(r"^ARG (\w+_IMAGE)=(\S+)$", text, re.MULTILINE):
+            found.setdefault(name, set()).add(image)
+    return found
+
+
+def test_every_image_can_be_pinned(compose: dict[str, Any]) -> None:
+    for name, part in compose["services"].items():
+        assert "build" in part or str(part["image"]).startswith("${"), name
+        arguments = part.get("build", {}).get("args", {})
+        assert {"PYTHON_IMAGE", "UV_IMAGE"} <= arguments.keys() or "PACKAGE" not in arguments
+    assert {name: len(images) for name, images in image_variables().items()} == dict.fromkeys(
+        image_variables(), 1
+    )
+
+
+def test_digests_are_those_that_the_registries_give(tmp_path: Path) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text(
+        "#!/bin/sh\n"
+        'for image; do :; done\n[ "$1" = pull ] && exit 0\n'
+        'echo "${image%:*}@sha256:$(echo "$image" | sha256sum | cut -c-64)"\n'
+    )
+    docker.chmod(0o755)
+    pinned = "nginx:1.28-alpine@sha256:" + "0" * 64
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "NGINX_IMAGE": pinned}
+    printed = subprocess.run(
+        [ROOT / "deploy" / "pin-images"],
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    lines = dict(line.split("=", 1) for line in printed.splitlines())
+    assert lines.keys() == image_variables().keys()
+    assert lines.pop("NGINX_IMAGE") == pinned
+    for name, image in lines.items():
+        [tag] = image_variables()[name]
+        assert re.fullmatch(rf"{re.escape(tag)}@sha256:[0-9a-f]{{64}}", image), name

@@ -43,3 +43,12 @@ def test_a_document_has_what_is_installed_and_no_tools(
         assert not {"pytest", "ruff", "basedpyright"} & names(document), image
     assert "citeproc-py" in names(documents["gateway"]) - names(documents["doi"])
     assert "svelte" in names(documents["site"])
+
+
+def test_the_command_has_the_atlas_without_imaging_libraries(
+    documents: dict[str, dict[str, Any]],
+) -> None:
+    """They are two thirds of an image with them: `hoa-tools` requires them, its metadata do not."""
+    found = names(documents["cli"])
+    assert "hoa-tools" in found
+    assert not {"simpleitk", "pandas", "xarray", "dask", "imagecodecs", "rasterio"} & found
