@@ -120,14 +120,29 @@ def _axes(
         parts.append(f'<text x="{x:.1f}" y="{y:.1f}" fill="#555">{minutes:g} min</text>')
     for number, line in enumerate(lines):
         points = " ".join(
-            f"{LEFT + (t - span[0]) * across:.1f},{ABOVE + inside[1] - v * down:.1f}"
-            for t, v in line.points
+            f"{x},{y}"
+            for x, y in thinned(
+                [
+                    (f"{LEFT + (t - span[0]) * across:.1f}", f"{ABOVE + inside[1] - v * down:.1f}")
+                    for t, v in line.points
+                ]
+            )
         )
         parts.append(
             f'<polyline points="{points}" fill="none" stroke-width="1.4"'
             f' stroke="{_color(number)}"/>'
         )
     return parts
+
+
+def thinned(points: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Leaves out the points between others of the same height."""
+    last = len(points) - 1
+    return [
+        (x, y)
+        for n, (x, y) in enumerate(points)
+        if n in (0, last) or not points[n - 1][1] == y == points[n + 1][1]
+    ]
 
 
 def _legend(lines: Sequence[Line], width: float, top: float) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from defusedxml.ElementTree import fromstring
 
-from tests.drivers.deployment.dashboard_drawing import drawing, formatted, named, steps
+from tests.drivers.deployment.dashboard_drawing import drawing, formatted, named, steps, thinned
 from tests.drivers.deployment.prometheus import Series
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -63,3 +63,8 @@ def test_steps_are_round_and_reach_the_highest(highest: float) -> None:
     assert found[0] == 0
     assert found[-1] >= highest
     assert 2 <= len(found) <= 5
+
+
+def test_points_on_a_level_line_are_left_out() -> None:
+    points = [("0", "5"), ("1", "5"), ("2", "5"), ("3", "7"), ("4", "7")]
+    assert thinned(points) == [("0", "5"), ("2", "5"), ("3", "7"), ("4", "7")]
