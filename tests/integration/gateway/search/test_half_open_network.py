@@ -42,9 +42,9 @@ async def network(
             parts = urlsplit(url)
             assert parts.hostname
             assert parts.port
-            proxy = TcpProxy(parts.hostname, parts.port)
-            await stack.enter_async_context(proxy.running())
-            return proxy, url.replace(f":{parts.port}", f":{proxy.port}")
+            way = TcpProxy(parts.hostname, parts.port)
+            await stack.enter_async_context(way.running())
+            return way, url.replace(f":{parts.port}", f":{way.port}")
 
         engine_way, engine_url = await by_proxy(engine.url)
         secret = type(settings.mongo_url)
