@@ -56,6 +56,7 @@ def shared(
         made.tape.start_test("bench")
         folder = made.tape.archive / "bench" / "d" / "v.ome.zarr"
         given: dict[str, Any] = {"levels": 1, "chunks": (64, 64, 64), "omero": WINDOW}
+        given["voxel_um"] = (4.0, 4.0, 4.0)  # square pixels: a picture of 512 x 512
         volumes.write_volume(folder, tissue(SHAPE), **given)
         yield made
 

@@ -108,9 +108,11 @@ class Brush:
         """Returns the share of a round section. Its area is right also if it is below a voxel."""
         h = self.voxel
         r = np.maximum(np.asarray(radius, np.float32), np.float32(1e-6))
-        small = 3 * r**2 * h / (r + h / 2) ** 3
-        area = np.where(r < h / 2, small, r**2 / (r**2 + h**2 / 12))
-        return self.edge(r - away) * area.astype(np.float32)
+        square, wide = r * r, r + np.float32(h / 2)
+        area = square / (square + np.float32(h * h / 12))
+        if float(r.min()) < h / 2:
+            area = np.where(r < h / 2, square * np.float32(3 * h) / (wide * wide * wide), area)
+        return self.edge(r - away) * area
 
     def blobs(self, name: str, wavelength: float, level: float) -> Field:
         """Returns the share of round bodies: where a field is above `level`."""

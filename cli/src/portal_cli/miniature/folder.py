@@ -18,10 +18,10 @@ from portal_shared.contracts.file_roles import recognise
 from portal_shared.contracts.jobs import FileIn
 
 from portal_cli.miniature import formats, renderer
-from portal_cli.miniature.grid import Grid, build_grid
+from portal_cli.miniature.grid import MAX_SIDE, Grid, build_grid
 from portal_cli.miniature.specimen import Position
 
-GENERATOR_VERSION = 4  # increase it when the same record gives other files
+GENERATOR_VERSION = 5  # increase it when the same record gives other files
 SUMS = "SHA256SUMS"
 METADATA = "metadata.json"
 ABOUT = (
@@ -41,6 +41,11 @@ class Miniature:
     shape: tuple[int, int, int]  # of the real volume: x, y, z
     voxel_um: float
     metadata: dict[str, Any]
+    max_side: int = MAX_SIDE  # voxels along the longest axis
+
+    @property
+    def grid(self) -> Grid:
+        return build_grid(self.shape, self.voxel_um, self.max_side)
 
 
 @contextmanager
@@ -109,7 +114,7 @@ def _sums(files: list[FileIn]) -> str:
 
 
 def _write(part: Path, miniature: Miniature, metadata: bytes) -> None:
-    grid = build_grid(miniature.shape, miniature.voxel_um)
+    grid = miniature.grid
     position, is_round = miniature.position, miniature.shape[0] == miniature.shape[1]
     voxels = renderer.volume(position.specimen, position.matrix, grid, is_round=is_round)
     formats.write_zarr(part / "volume.ome.zarr", miniature.name, voxels, grid)
@@ -130,7 +135,7 @@ def _metadata(miniature: Miniature) -> bytes:
             "raw_size_bytes_estimate": 2 * x * y * z,
         },
         "miniature": {
-            **_grid_fields(build_grid(miniature.shape, miniature.voxel_um)),
+            **_grid_fields(miniature.grid),
             "specimen": miniature.position.specimen.name,
             "position_is_known": miniature.position.is_known,
         },

@@ -29,7 +29,7 @@ def write_zarr(folder: Path, name: str, voxels: Volume, grid: Grid) -> None:
             dtype="uint16",
             chunks=(z // 2, y // 2, x // 2) if sharded else level.shape,
             shards=level.shape if sharded else None,
-            compressors=BloscCodec(typesize=2, cname="zstd", clevel=5, shuffle="shuffle"),
+            compressors=BloscCodec(typesize=2, cname="zstd", clevel=4, shuffle="shuffle"),
             fill_value=0,
             dimension_names=("z", "y", "x"),
         )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 MAX_SIDE, MIN_SIDE, LEVELS = 128, 16, 4  # sides in voxels
+ZOOM_SIDE = 120  # longest side of zooms, which have small voxels anyway and are many
 Triple = tuple[float, float, float]
 
 
@@ -24,14 +25,14 @@ class Grid:
         return (z, y, x)
 
 
-def build_grid(real_shape: tuple[int, int, int], voxel_um: float) -> Grid:
+def build_grid(real_shape: tuple[int, int, int], voxel_um: float, max_side: int = MAX_SIDE) -> Grid:
     """Returns the grid for a real shape (x, y, z); sides are multiples of 8, for four levels."""
     longest = max(real_shape)
-    x, y, z = (_side(n, longest) for n in real_shape)
+    x, y, z = (_side(max_side * n / longest) for n in real_shape)
     sizes = [n * voxel_um / m for n, m in zip(real_shape, (x, y, z), strict=True)]
     return Grid((z, y, x), (sizes[2], sizes[1], sizes[0]), voxel_um)
 
 
-def _side(n: int, longest: int) -> int:
+def _side(voxels: float) -> int:
     multiple = 2 ** (LEVELS - 1)
-    return max(MIN_SIDE, round(MAX_SIDE * n / longest / multiple) * multiple)
+    return max(MIN_SIDE, round(voxels / multiple) * multiple)

@@ -7,6 +7,7 @@ from portal_cli.hoa.details import dataset_details
 from portal_cli.hoa.record import Record
 from portal_cli.hoa.source import Entry
 from portal_cli.miniature.folder import Miniature
+from portal_cli.miniature.grid import MAX_SIDE, ZOOM_SIDE
 from portal_cli.miniature.specimen import Ball, Position, Specimen
 from portal_cli.specimens import positions
 
@@ -21,7 +22,13 @@ def miniature_of(entry: Entry, atlas: Atlas, release: str) -> Miniature:
         shape=record.data.shape,
         voxel_um=record.data.voxel_size_um,
         metadata=dataset_details(entry, atlas, release),
+        max_side=max_side_of(record),
     )
+
+
+def max_side_of(record: Record) -> int:
+    """Returns the voxels along the longest axis of the miniature."""
+    return ZOOM_SIDE if record.dataset_type == "zoom" else MAX_SIDE
 
 
 def position_of(record: Record, atlas: Atlas) -> Position:

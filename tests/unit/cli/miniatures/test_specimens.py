@@ -12,7 +12,7 @@ from portal_cli.hoa.record import Record
 from portal_cli.hoa.registration import geometry, volume
 from portal_cli.miniature import renderer
 from portal_cli.miniature.grid import Grid, build_grid
-from portal_cli.specimens.miniatures import position_of
+from portal_cli.specimens.miniatures import max_side_of, position_of
 from portal_shared.registration import Matrix, fraction_inside
 
 Array = NDArray[np.floating]
@@ -23,7 +23,7 @@ MIN_VOXELS = 6  # of the overview along each side of the zoom: fewer are no pict
 
 
 def grid_of(record: Record) -> Grid:
-    return build_grid(record.data.shape, record.data.voxel_size_um)
+    return build_grid(record.data.shape, record.data.voxel_size_um, max_side_of(record))
 
 
 def draw(record: Record, atlas: Atlas) -> NDArray[np.uint16]:
