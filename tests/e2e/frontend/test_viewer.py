@@ -93,3 +93,16 @@ def test_without_script_there_are_three_slices(online: Portal, plain_reader: Rea
         picture.evaluate("image => image.decode()")
     page.get_by_role("link", name="Back to the dataset").click()
     expect(page).to_have_url(re.compile(f"/datasets/{KIDNEY}$"))
+
+
+def test_without_webgl_there_are_three_slices_and_the_reason(
+    online: Portal, reader: Reader
+) -> None:
+    reader.context.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+    page = reader.page
+    page.goto(VIEW)
+    page.locator("main[data-phase=failed]").wait_for(timeout=SECONDS)
+    expect(page.get_by_role("alert")).to_contain_text("here are three slices of the same volume")
+    expect(page.locator("main figure img")).to_have_count(3)
+    expect(page.get_by_role("form", name="What is shown")).to_have_count(0)
+    assert reader.violations() == []
