@@ -1,15 +1,20 @@
 """What operators wait for: the end of each service after SIGTERM, and probes while all is away.
 
-The services of an instance of the portal end idle and while the Atlas is imported, ROUNDS times
-each. For the probes each runs alone, without broker, database and search engine.
+The services of an instance of the portal end idle, and while the Atlas is imported and READERS
+search, ROUNDS times each. For the probes each runs alone, without broker, database and search
+engine.
 """
 
+import contextlib
 import os
 import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -23,7 +28,8 @@ from tests.drivers.process import ServerProcess
 ROUNDS = 3
 REQUESTS = 50
 LONGEST_SECONDS = 60
-SERVICES = ("ingest", "doi", "indexer", "gateway", "downloader")
+SERVICES = ("gateway", "downloader", "indexer", "doi", "ingest")  # the import ends meanwhile
+READERS = 4
 PROBES = ("/health", "/health/live", "/health/ready", "/health/startup")
 AWAY = {
     "PORTAL_AMQP_URL": "amqp://guest:guest@127.0.0.1:1/",
@@ -55,6 +61,27 @@ def ended(portal: Portal, name: str) -> float:
     return seconds
 
 
+@contextmanager
+def readers(portal: Portal) -> Generator[None]:
+    """Searches all the time, with READERS at once; what fails while a service restarts is left."""
+    over = threading.Event()
+
+    def read() -> None:
+        while not over.is_set():
+            with contextlib.suppress(httpx.HTTPError):
+                plain_http.get(f"{portal.url}/api/Datasets", timeout=30)
+
+    threads = [threading.Thread(target=read, daemon=True) for _ in range(READERS)]
+    for one in threads:
+        one.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for one in threads:
+            one.join(60)
+
+
 def print_ends(portal: Portal, when: str) -> None:
     for name in SERVICES:
         took = sorted(ended(portal, name) for _ in range(ROUNDS))
@@ -70,7 +97,8 @@ def test_ends(tmp_path: Path) -> None:
                    "--data", str(portal.data)]  # fmt: skip
         sending = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until(lambda: portal.status()["services"]["ingest"].get("pending"), 120)
-        print_ends(portal, "during import")
+        with readers(portal):
+            print_ends(portal, "under load")
         print(f"load {os.getloadavg()[0]:.0f}; the import runs: {sending.poll() is None}")
         sending.terminate()
         sending.wait(60)
