@@ -21,7 +21,7 @@ from portal_cli.curation import metadata
 from portal_cli.curation.checksums import Checksums, ProgressCallback
 from portal_cli.curation.logical_files import group_files
 from portal_cli.curation.places import readable
-from portal_cli.curation.scanner import MANIFEST, ScannedFile, scan_folder
+from portal_cli.curation.scanner import MANIFEST, ScannedFile, ScannedFolder, scan_folder
 from portal_cli.curation.volumes.dataset import DatasetCheck, Volume
 from portal_cli.submission.message import JobMessage, build_message
 
@@ -112,7 +112,7 @@ class JobBuilder:
         self._check_volumes(datasets, folders, dataset_files)
         if self._maker and not result.problems:
             self._make(self._maker, datasets, folders, dataset_files)
-            files, dataset_files = self._scan_again(files, folders, ignore)
+            files, dataset_files = self._scan_again(scanned, folders, ignore)
         result.files, result.bytes = len(files), sum(f.size for f in files)
         result.problems = [readable(problem, parts, places) for problem in result.problems]
         result.warnings = [readable(warning, parts, places) for warning in result.warnings]
@@ -249,12 +249,19 @@ class JobBuilder:
             self.result.problems += maker.make(one)
 
     def _scan_again(
-        self, files: Sequence[ScannedFile], folders: Sequence[str | None], ignore: set[str]
+        self, before: ScannedFolder, folders: Sequence[str | None], ignore: set[str]
     ) -> tuple[list[ScannedFile], list[list[ScannedFile]]]:
-        """Returns the files with those that were made, which are counted."""
-        found = [f for f in scan_folder(self._folder).files if f.location not in ignore]
+        """Returns the files with those that were made, which are counted.
+
+        Warnings of the scan are those of what is there now: an interrupted run left a part folder.
+        """
+        now = scan_folder(self._folder)
+        found = [f for f in now.files if f.location not in ignore]
+        others = [w for w in self.result.warnings if w not in before.warnings]
+        self.result.warnings = now.warnings + others
         counts = self.result.logical_files
-        for group in group_files({f.location for f in found} - {f.location for f in files}):
+        made = {f.location for f in found} - {f.location for f in before.files}
+        for group in group_files(made):
             counts[group.kind] = counts.get(group.kind, 0) + 1
         return found, [_below(found, folder) for folder in folders]
 

@@ -31,6 +31,23 @@ def work_folder(target: Path) -> Path:
     return target.with_name(f".portal-{target.name}.part")
 
 
+def remove_rest(target: Path) -> None:
+    """Removes the work folder of a pyramid that has its name: a run was killed at its end.
+
+    Nothing is removed while another process has the folder, or if a pyramid is in it.
+    """
+    work = Work(work_folder(target))
+    if not work.folder.is_dir() or work.pyramid.exists():
+        return
+    with (work.folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        if not work.pyramid.exists():
+            shutil.rmtree(work.folder, ignore_errors=True)
+
+
 @dataclass(frozen=True)
 class Work:
     folder: Path

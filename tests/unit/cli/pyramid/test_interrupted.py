@@ -135,8 +135,23 @@ def test_a_full_disk_is_a_problem_and_the_next_run_continues(
         assert scanned.curate().about("the disk is full", "continues")
     assert scanned.curate("--profile", "human-organs").about(".portal-overview", "unfinished")
     assert not any(".part" in file for file in scanned.job_files)
-    assert scanned.curate().problems == []
+    finished = scanned.curate()
+    assert (finished.problems, finished.warnings) == ([], [])
     assert scanned.has(voxels)
+
+
+def test_a_run_that_was_killed_at_its_end_leaves_nothing_after_the_next(
+    scanned: ScannedVolume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pyramid has its name, but the folder in which it was made is still there."""
+    scanned.write_tiff()
+    with monkeypatch.context() as context:
+        context.setattr(state.shutil, "rmtree", lambda *_, **__: None)
+        scanned.curate()
+    assert state.work_folder(scanned.path / "overview.ome.zarr").exists()
+    finished = scanned.curate()
+    assert (finished.problems, finished.warnings) == ([], [])
+    assert not any(path.name.startswith(".") for path in scanned.path.rglob("*"))
 
 
 def test_a_folder_that_cannot_be_written_is_a_problem(

@@ -20,7 +20,7 @@ from portal_cli.curation.volumes.dataset import Volume
 from portal_cli.pyramid.grid import Lengths
 from portal_cli.pyramid.pyramid import Order, Progress, make_pyramid
 from portal_cli.pyramid.source import SourceFault, SourceFaults
-from portal_cli.pyramid.state import PyramidLocked
+from portal_cli.pyramid.state import PyramidLocked, remove_rest
 
 SUFFIX = ".ome.zarr"
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -65,6 +65,8 @@ class Derivatives:
             target = self._target(place, _name(dataset))
             self._make_pyramid(dataset, volume, target, voxel_um)
             location = target.relative_to(self._folder).as_posix()
+        else:
+            remove_rest(self._folder / location)
         if self._previews and not all(path.exists() for path in picture_files(place)):
             pyramid = open_pyramid(self._folder / location, location, voxel_um)
             make_pictures(place, pyramid, self._progress.stage("previews", None))
