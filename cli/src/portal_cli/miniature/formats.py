@@ -82,6 +82,7 @@ def write_slices(file: Path, voxels: Volume, grid: Grid) -> None:
         file,
         planes[step // 2 :: step][:SLICES],
         imagej=True,
+        compression="zlib",
         resolution=(1 / x, 1 / y),
         metadata={"axes": "ZYX", "spacing": z * step, "unit": "um", "Info": NOTE},
     )

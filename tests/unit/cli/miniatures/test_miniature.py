@@ -1,5 +1,6 @@
 """Generated files: real formats, small, the same each time, made once."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,9 @@ import pytest
 import tifffile
 import zarr
 from ome_zarr_models.v05.image import Image
+from portal_cli.curation.headers.tiff import read_tiff
+from portal_cli.curation.sources.stack import StackSource
+from portal_cli.curation.sources.tiff import TiffSlices, pages_of
 from portal_cli.miniature import folder as miniature_folder
 from portal_cli.miniature import formats, pool, renderer
 from portal_cli.miniature.folder import Miniature, ensure_folder
@@ -100,6 +104,19 @@ def test_the_slices_are_planes_of_the_volume(tmp_path: Path) -> None:
     slices = tifffile.imread(place / "slices.tif")
     step = volume.shape[0] // 4
     assert (slices == volume[step // 2 :: step][:4]).all()
+
+
+def test_the_slices_are_compressed_and_curation_reads_them(tmp_path: Path) -> None:
+    ensure_folder(tmp_path, miniature())
+    file = tmp_path / "LADAF_kidney" / "slices.tif"
+    planes = tifffile.imread(file)
+    assert file.stat().st_size < planes.nbytes / 2
+    [image] = read_tiff(file).images
+    assert tuple(axis.length for axis in image.axes) == planes.shape
+    pages, byteorder = pages_of(file, file.name, 0)
+    with closing(StackSource(TiffSlices(file.parent, pages, byteorder))) as source:
+        z, y, x = (slice(0, length) for length in planes.shape)
+        assert (source.read((z, y, x)) == planes).all()
 
 
 def test_the_metadata_says_that_the_voxels_are_generated(tmp_path: Path) -> None:
