@@ -1,7 +1,14 @@
-"""What `portal demo` prints while the Atlas is imported."""
+"""What `portal demo` prints while the Atlas is imported, and what its web site says."""
 
+from pathlib import Path
+from typing import Any
+
+import pytest
+from portal_cli.commands import demo
 from portal_cli.commands.demo import stages
 from portal_cli.instance.status import InstanceStatus
+from portal_cli.main import app
+from typer.testing import CliRunner
 
 
 def test_a_stage_never_has_more_than_its_total() -> None:
@@ -20,3 +27,19 @@ def test_a_stage_never_has_more_than_its_total() -> None:
         "DOIs": (83, 83),
         "indexed": (56, 83),
     }
+
+
+def test_the_web_site_is_given_the_sentence_that_pictures_are_generated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in the footer of each page, and beside slices."""
+    given: list[str] = []
+
+    def start(_: object, *, env: dict[str, str], **__: Any) -> None:
+        given.append(env["PORTAL_SITE_NOTE"])
+        raise OSError
+
+    monkeypatch.delenv("PORTAL_SITE_NOTE", raising=False)
+    monkeypatch.setattr(demo.subprocess, "Popen", start)
+    CliRunner().invoke(app, ["demo", "--data", str(tmp_path)])
+    assert ["pictures and volumes are generated" in note for note in given] == [True]

@@ -49,6 +49,16 @@ class ScannedVolume:
         return sorted("/".join(filter(None, (f.get("path"), f["name"]))) for f in files)
 
     @property
+    def roles(self) -> dict[str, set[tuple[str, int | None]]]:
+        """The roles and levels of the files in the job, by their folder; chunks by their level."""
+        job = json.loads((self.path.parent / "job.json").read_text("utf-8"))
+        found: dict[str, set[tuple[str, int | None]]] = {}
+        for file in job["datasets"][0]["files"]:
+            folder = file.get("path", "").partition("/c/")[0]
+            found.setdefault(folder, set()).add((file["role"], file.get("level")))
+        return found
+
+    @property
     def group(self) -> zarr.Group:
         return zarr.open_group(self.path / "overview.ome.zarr", mode="r")
 

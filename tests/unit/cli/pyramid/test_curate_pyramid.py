@@ -48,6 +48,19 @@ def test_the_job_lists_the_pyramid_and_the_pictures(scanned: ScannedVolume) -> N
     assert scanned.has(voxels)
 
 
+def test_the_job_gives_each_file_its_role(scanned: ScannedVolume) -> None:
+    scanned.write_tiff()
+    scanned.curate()
+    assert scanned.roles == {
+        "overview.ome.zarr/0": {("level", 0), ("metadata", None)},
+        "overview.ome.zarr/1": {("level", 1), ("metadata", None)},
+        "overview.ome.zarr": {("metadata", None)},
+        "previews": {("preview", None)},
+        "slices": {("data", None)},
+        "thumbnails": {("thumbnail", None)},
+    }
+
+
 def test_a_second_run_makes_nothing_and_writes_the_same_job(scanned: ScannedVolume) -> None:
     scanned.write_tiff()
     scanned.curate()
