@@ -18,16 +18,15 @@ from urllib.parse import urlencode
 
 import aiohttp
 import httpx
-from portal_shared.contracts.records import Dataset
 
-from tests.bench.loads.scale_load import Scale, Scaling
+from tests.bench.loads.scale_load import Row, Scale, Scaling
 from tests.bench.loads.search_corpus import PANET, TECHNIQUES
 from tests.bench.loads.wide_corpus import FACILITIES, LICENSES, WideCorpus, word
 
 SIZES = tuple(int(n) for n in os.environ.get("PORTAL_BENCH_SCALE", "10000").split())
 FILTERS = int(os.environ.get("PORTAL_BENCH_FILTERS", "200"))
 ROUNDS = 30
-Test = Callable[[Dataset], bool]
+Test = Callable[[Row], bool]
 TECHNIQUE = {"relation": "techniques", "scope": {"where": {"pid": f"{PANET}PaNET01200"}}}
 ENERGY = {"relation": "parameters", "scope": {"where": {"and": [
     {"name": "energy"}, {"value": {"between": [15000, 22000]}}, {"unit": "eV"}]}}}  # fmt: skip
@@ -152,7 +151,7 @@ async def check_export(loaded: Scale, reader: httpx.AsyncClient) -> None:
     assert found == [(d.pid, "" if d.size is None else str(d.size)) for d in expected]
 
 
-def in_order(datasets: list[Dataset], order: str) -> list[Dataset]:
+def in_order(datasets: list[Row], order: str) -> list[Row]:
     by_pid = sorted(datasets, key=lambda d: d.pid)
     name, _, direction = order.partition(" ")
     if name == "pid":
@@ -190,9 +189,9 @@ def random_filter(chance: random.Random) -> tuple[dict[str, Any], Test]:
     return given, lambda d: all(test(d) for test in tests)
 
 
-def _with_narrower(dataset: Dataset, term: str) -> set[str]:
+def _with_narrower(dataset: Row, term: str) -> set[str]:
     """Returns the terms of a dataset; of those in use, none is broader than another but one."""
-    found = {t.pid for t in dataset.techniques}
+    found = set(dataset.techniques)
     if term == "PaNET01332" and PANET + "PaNET01333" in found:
         found.add(PANET + term)
     return found
@@ -225,14 +224,18 @@ def _parameter(chance: random.Random) -> tuple[dict[str, Any], Test]:
     if chance.random() < 0.3:
         place = f"facility {chance.randrange(FACILITIES)}"
         where: dict[str, Any] = {"and": [{"name": "facility"}, {"value": place}]}
-        test: Test = lambda d: any(p.value == place for p in d.parameters)  # noqa: E731
-    else:
-        name = chance.choice(("energy", f"own_{chance.randrange(1, 60)}"))
-        low, unit, scale = (15.0, "eV", 1000) if name == "energy" else (-3.0, "cm", 0.1)
-        bounds = [low * scale, (low + 8) * scale]
-        where = {"and": [{"name": name}, {"value": {"between": bounds}}, {"unit": unit}]}
-        test = lambda d: any(  # noqa: E731
-            p.name == name and not isinstance(p.value, str) and low <= p.value <= low + 8
-            for p in d.parameters
-        )
-    return {"relation": "parameters", "scope": {"where": where}}, test
+        return _of_parameters(where), lambda d: d.parameters.get("facility") == place
+    name = chance.choice(("energy", f"own_{chance.randrange(1, 60)}"))
+    low, unit, scale = (15.0, "eV", 1000) if name == "energy" else (-3.0, "cm", 0.1)
+    bounds = [low * scale, (low + 8) * scale]
+    where = {"and": [{"name": name}, {"value": {"between": bounds}}, {"unit": unit}]}
+
+    def is_within(d: Row) -> bool:
+        value = d.parameters.get(name)
+        return value is not None and not isinstance(value, str) and low <= value <= low + 8
+
+    return _of_parameters(where), is_within
+
+
+def _of_parameters(where: dict[str, Any]) -> dict[str, Any]:
+    return {"relation": "parameters", "scope": {"where": where}}

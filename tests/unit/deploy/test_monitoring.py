@@ -55,6 +55,24 @@ def expressions() -> list[str]:
     return [*shown, *(rule["expr"] for rule in rules()), *scaling()]
 
 
+INCREASE = re.compile(r"increase\((\w+_total)\{(\w+)=\"(\w+)\"\}")
+
+
+def test_alerts_on_an_increase_see_the_first_failure() -> None:
+    """Prometheus takes the first value of a series for none: it must be there as 0 before."""
+    for service in SERVICES:
+        import_module(f"portal_{service}.metrics")
+    wanted = {m.groups() for rule in rules() for m in INCREASE.finditer(rule["expr"])}
+    assert len(wanted) > 2
+    there = {
+        (sample.name, label, value)
+        for metric in REGISTRY.collect()
+        for sample in metric.samples
+        for label, value in sample.labels.items()
+    }
+    assert wanted - there == set()
+
+
 def test_the_collector_takes_what_the_services_send() -> None:
     """Each part of its pipeline is configured; nothing else is, and OTLP comes over HTTP."""
     found = yaml.safe_load((MONITORING / "collector.yaml").read_text("utf-8"))

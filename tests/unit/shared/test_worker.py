@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 
 from portal_shared.runtime.errors import Unavailable
-from portal_shared.runtime.worker import Worker
+from portal_shared.runtime.worker import Worker, in_shares
 
 
 class Steps:
@@ -97,3 +97,25 @@ async def test_as_long_as_there_is_nothing_it_looks_less_and_less_often() -> Non
         async with asyncio.timeout(10):
             while less.taken < before + 2:  # woken, and soon after
                 await asyncio.sleep(0.01)
+
+
+async def test_other_tasks_run_between_the_shares() -> None:
+    seen: list[int] = []
+    counts: list[int] = []
+
+    async def other() -> None:
+        while True:
+            counts.append(len(seen))
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    async for item in in_shares(range(60), size=20):
+        seen += [item]
+    task.cancel()
+    assert seen == list(range(60))
+    assert {20, 40} <= set(counts)
+
+
+async def test_all_items_are_yielded_once() -> None:
+    assert [one async for one in in_shares([])] == []
+    assert [one async for one in in_shares("abc", size=1)] == ["a", "b", "c"]

@@ -1,13 +1,11 @@
 """Metrics of doi: calls of DataCite, identifiers by outcome."""
 
-from portal_shared.runtime.metrics import REGISTRY, Calls
-from prometheus_client import Counter
+from portal_shared.runtime.metrics import Calls, counter_from_zero
 
 DATACITE_CALLS = Calls("datacite", "DataCite")
-IDENTIFIERS = Counter(
+IDENTIFIERS = counter_from_zero(
     "portal_identifiers",
-    "Records whose identifier was decided; outcome: draft,"
-    " registered, findable, adopted, failed, retried",
-    ["outcome"],
-    registry=REGISTRY,
+    "Records whose identifier was decided",
+    "outcome",
+    ("draft", "registered", "findable", "adopted", "failed", "retried"),
 )

@@ -1,6 +1,6 @@
 """Metrics of the downloader: bytes served, downloads by state, recalls, cache, estimates."""
 
-from portal_shared.runtime.metrics import LONG_SECONDS, REGISTRY, Histogram
+from portal_shared.runtime.metrics import LONG_SECONDS, REGISTRY, Histogram, counter_from_zero
 from prometheus_client import Counter
 
 SERVED_BYTES = Counter(
@@ -8,24 +8,20 @@ SERVED_BYTES = Counter(
     "Bytes of files sent to readers by this process; nginx sends others",
     registry=REGISTRY,
 )
-FILE_READS = Counter(
-    "portal_file_reads",
-    "Requests for a file by where it was; result: online, offline",
-    ["result"],
-    registry=REGISTRY,
+FILE_READS = counter_from_zero(
+    "portal_file_reads", "Requests for a file by where it was", "result", ("online", "offline")
 )
-DOWNLOADS = Counter(
+DOWNLOADS = counter_from_zero(
     "portal_downloads",
-    "Download requests that ended; state: ready, failed, cancelled",
-    ["state"],
-    registry=REGISTRY,
+    "Download requests that ended",
+    "state",
+    ("ready", "failed", "cancelled"),
 )
-RECALLS = Counter(
+RECALLS = counter_from_zero(
     "portal_recalls",
-    "Copies of staged files from the archive; outcome: verified, mismatch, not on disk,"
-    " interrupted, lease lost, too large",
-    ["outcome"],
-    registry=REGISTRY,
+    "Copies of staged files from the archive",
+    "outcome",
+    ("verified", "mismatch", "not on disk", "interrupted", "lease lost", "too large"),
 )
 RECALLED_BYTES = Counter(
     "portal_recalled_bytes", "Bytes of verified files from the archive", registry=REGISTRY

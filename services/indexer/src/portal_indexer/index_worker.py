@@ -1,9 +1,10 @@
 """Indexes dirty records: builds their search documents and sends them to Meilisearch."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from portal_shared.contracts.identifiers import bare_doi
 from portal_shared.contracts.records import Dataset, Document, Instrument, doi_level, pid_key
@@ -12,6 +13,7 @@ from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import Doc
 from portal_shared.runtime.telemetry import tracing
 from portal_shared.runtime.telemetry.origin import Origin
+from portal_shared.runtime.worker import in_shares
 from portal_shared.search import index_fields, techniques
 
 from portal_indexer import search_documents
@@ -21,6 +23,8 @@ from portal_indexer.meilisearch import Meilisearch
 from portal_indexer.metrics import BATCH_SECONDS, INDEXED
 
 log = logger(__name__)
+
+RecordT = TypeVar("RecordT", Dataset, Document)
 
 DOCUMENT_BATCH_DIVISOR = 4  # batches of documents are smaller: all datasets of each are loaded
 MAX_REASON = 1000  # characters of an error that are stored
@@ -51,10 +55,19 @@ class IndexWorker:
         self.refused = 0  # records that Meilisearch refused; they are not sent again
 
     async def step(self) -> bool:
-        """Indexes one batch of each collection; returns whether there may be more."""
+        """Indexes one batch of each collection; returns whether there may be more.
+
+        Side by side: one is built while Meilisearch works on another. A failure of one is raised
+        when all have ended.
+        """
+        results = await asyncio.gather(
+            *(self._index_claimed(name) for name in index_fields.INDEXES), return_exceptions=True
+        )
         more = False
-        for name in (index_fields.INSTRUMENTS, index_fields.DATASETS, index_fields.DOCUMENTS):
-            more = await self._index_claimed(name) >= self.batch_size(name) or more
+        for name, result in zip(index_fields.INDEXES, results, strict=True):
+            if isinstance(result, BaseException):
+                raise result
+            more = result >= self.batch_size(name) or more
         return more
 
     async def _index_claimed(self, name: str) -> int:
@@ -162,15 +175,15 @@ class IndexWorker:
         return False
 
     async def _build_datasets(self, rows: Sequence[Doc]) -> list[BuiltRecord]:
-        records = {r["_id"]: Dataset.model_validate(r["record"]) for r in rows if _is_public(r)}
+        records = await _parse_public(rows, Dataset)
         replaced = await self._replaced(records.values())
         parents = [d.document for d in records.values() if d.document]
         listed = [*records, *_pending_editions(records.values(), replaced)]
         found = await self._find_related(index_fields.DOCUMENTS, parents, "record.datasets", listed)
-        documents = [Document.model_validate(r["record"]) for r in found if _is_public(r)]
+        documents = list((await _parse_public(found, Document)).values())
         built: list[BuiltRecord] = []
         tags: list[tuple[str, str]] = []
-        for row in rows:
+        async for row in in_shares(rows):
             record = records.get(row["_id"])
             if record is None:
                 built.append(BuiltRecord(row, HIDDEN, None))
@@ -185,23 +198,21 @@ class IndexWorker:
         return built
 
     async def _build_documents(self, rows: Sequence[Doc]) -> list[BuiltRecord]:
-        records = {r["_id"]: Document.model_validate(r["record"]) for r in rows if _is_public(r)}
+        records = await _parse_public(rows, Document)
         listed = [pid for d in records.values() for pid in d.datasets]
         found = await self._find_related(
             index_fields.DATASETS, listed, "record.document", list(records)
         )
-        known = {r["_id"]: Dataset.model_validate(r["record"]) for r in found if _is_public(r)}
+        known = await _parse_public(found, Dataset)
         pending = [pid for pid in dict.fromkeys(listed) if pid not in known]
         if pending:  # the editions before those that are not public yet
             which: Doc = {"record.superseded_by": {"$in": pending}}
             earlier = await self._catalogue.find(index_fields.DATASETS, which)
-            known |= {
-                r["_id"]: Dataset.model_validate(r["record"]) for r in earlier if _is_public(r)
-            }
+            known |= await _parse_public(earlier, Dataset)
         replaced = await self._replaced(known.values())
         datasets = [d for d in known.values() if d.pid not in replaced]
         built: list[BuiltRecord] = []
-        for row in rows:
+        async for row in in_shares(rows):
             record = records.get(row["_id"])
             if record is None:
                 built.append(BuiltRecord(row, HIDDEN, None))
@@ -237,6 +248,14 @@ class IndexWorker:
                 rows = await self._catalogue.find(name, {label: {"$in": list(wanted)}})
                 found |= {row["_id"]: row for row in rows}
         return list(found.values())
+
+
+async def _parse_public(rows: Iterable[Doc], kind: type[RecordT]) -> dict[str, RecordT]:
+    """Returns the public records of rows by pid."""
+    return {
+        row["_id"]: kind.model_validate(row["record"])
+        async for row in in_shares(row for row in rows if _is_public(row))
+    }
 
 
 def _origins(row: Doc) -> tuple[Origin, ...]:

@@ -5,7 +5,7 @@ few values: a route is its template, never an address of a record.
 """
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 import prometheus_client
@@ -83,18 +83,32 @@ HTTP_OPEN = Gauge("portal_http_open", "HTTP requests being answered", registry=R
 SERVER_ERROR = 500  # statuses from here on
 
 
+def failure_result(error: BaseException) -> str:
+    """Returns the label of an error: `refused` if its status is below 500, else `unavailable`."""
+    is_refusal = getattr(error, "status", SERVER_ERROR) < SERVER_ERROR
+    return "refused" if is_refusal else "unavailable"
+
+
+def counter_from_zero(name: str, text: str, label: str, values: Sequence[str]) -> Counter:
+    """Returns a counter with one label, whose `values` all are there from the start.
+
+    Prometheus takes the first value of a series for no increase: without a zero before it, an alert
+    on the increase of a rare failure would miss the first.
+    """
+    made = Counter(name, f"{text}; {label}: {', '.join(values)}", [label], registry=REGISTRY)
+    for value in values:
+        made.labels(value)
+    return made
+
+
 @contextmanager
 def count_result(counter: Counter, *labels: str, success: str = "ok") -> Generator[None]:
-    """Counts how the block ends, as the last label of the counter.
-
-    That is `success`, or for an error `refused` if its status is below 500, else `unavailable`.
-    """
+    """Counts how the block ends, as the last label: `success`, or the `failure_result`."""
     result = success
     try:
         yield
     except BaseException as error:
-        is_refusal = getattr(error, "status", SERVER_ERROR) < SERVER_ERROR
-        result = "refused" if is_refusal else "unavailable"
+        result = failure_result(error)
         raise
     finally:
         counter.labels(*labels, result).inc()

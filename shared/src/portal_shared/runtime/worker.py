@@ -7,7 +7,8 @@ long fails the liveness of the service.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from typing import TypeVar
 
 from portal_shared.runtime.errors import PortalError
 from portal_shared.runtime.logs import logger
@@ -15,10 +16,20 @@ from portal_shared.runtime.metrics import WORKER_STEPS
 from portal_shared.runtime.progress import Progress
 
 log = logger(__name__)
+T = TypeVar("T")
 
 IDLE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 30.0
 COLLECT_SECONDS = 0.05  # messages arrive in groups: one query for all of them
+SHARE = 20  # items of a long piece of work, of a few milliseconds each at most
+
+
+async def in_shares(items: Iterable[T], size: int = SHARE) -> AsyncGenerator[T]:
+    """Yields the items of a long piece of work; probes and messages are answered between shares."""
+    for number, item in enumerate(items, start=1):
+        yield item
+        if number % size == 0:
+            await asyncio.sleep(0)
 
 
 class Worker:
@@ -51,6 +62,7 @@ class Worker:
         self._patience = max_quiet_seconds
         self._idle = idle_seconds
         self._longest_idle = max_idle_seconds or idle_seconds
+        WORKER_STEPS.labels(name, "failed")  # from zero, see `counter_from_zero`
 
     def end(self) -> None:
         """Makes `run` return after the step under way."""

@@ -9,7 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any
 
 from portal_shared.runtime.logs import logger
@@ -54,20 +54,13 @@ class Drain:
         for task in self._requests:
             task.cancel()
 
-    @contextmanager
-    def request(self) -> Generator[None]:
+    def count_requests(self) -> int:
+        """Returns how many requests are being answered."""
+        return len(self._requests)
+
+    def request(self) -> "OpenRequest":
         """Counts the request that the block answers; after the grace the block ends early."""
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101  # a server answers each request in a task
-        self._requests.add(task)
-        try:
-            yield
-        except asyncio.CancelledError:
-            if not self.has_cut:
-                raise
-            log.info("response cut at the end of the process")
-        finally:
-            self._requests.discard(task)
+        return OpenRequest(self, self._requests)
 
     @contextmanager
     def signals(self) -> Generator[None]:
@@ -93,3 +86,30 @@ class Drain:
             for number in are_handled:
                 if signal.getsignal(number) is handle:
                     signal.signal(number, before[number])
+
+
+class OpenRequest:
+    """A block that answers a request. It is no generator: every request of a service passes it."""
+
+    __slots__ = ("_drain", "_requests", "_task")
+
+    def __init__(self, drain: Drain, requests: set[asyncio.Task[Any]]) -> None:
+        self._drain, self._requests = drain, requests
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # a server answers each request in a task
+        self._task = task
+        self._requests.add(task)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        self._requests.discard(self._task)
+        is_cut = self._drain.has_cut and isinstance(error, asyncio.CancelledError)
+        if is_cut:
+            log.info("response cut at the end of the process")
+        return is_cut

@@ -1,7 +1,8 @@
 """ASGI middleware around a whole application: counts, times, traces and ends its requests."""
 
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Awaitable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,33 +26,38 @@ class RequestLog:
         self._drain = drain
         self._counters: dict[tuple[str, str, int], Any] = {}
         self._histograms: dict[str, Any] = {}
+        HTTP_OPEN.set_function(drain.count_requests)  # all applications of a process have one drain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request by the application."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if tracing.tracer() is None or scope["path"].startswith(UNTRACED):
+            await self._answer(scope, receive, send, None)
+            return
+        with _span(scope) as span:
+            await self._answer(scope, receive, send, span)
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, span: tracing.Span | None
+    ) -> None:
         started = time.perf_counter()
         status = NO_STATUS
 
-        async def send_noting_status(message: Message) -> None:
+        def send_noting_status(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-            await send(message)
+            return send(message)
 
-        HTTP_OPEN.inc()
         try:
-            with _span(scope) as span:
-                try:
-                    with self._drain.request():
-                        await self._app(scope, receive, send_noting_status)
-                finally:
-                    if span is not None:
-                        _complete(span, scope, status)
-                    self._count(scope, status, time.perf_counter() - started)
+            with self._drain.request():
+                await self._app(scope, receive, send_noting_status)
         finally:
-            HTTP_OPEN.dec()
+            if span is not None:
+                _complete(span, scope, status)
+            self._count(scope, status, time.perf_counter() - started)
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         route, method = route_of(scope), scope["method"]
@@ -75,9 +81,7 @@ def route_of(scope: Scope) -> str:
 
 
 def _span(scope: Scope) -> AbstractContextManager[tracing.Span | None]:
-    """Begins the span of a request, in the trace that its header names; none for operators'."""
-    if tracing.tracer() is None or scope["path"].startswith(UNTRACED):
-        return nullcontext()
+    """Begins the span of a request, in the trace that its header names."""
     headers: list[tuple[bytes, bytes]] = scope["headers"]
     parent = next((value for name, value in headers if name == HEADER), b"")
     value = parent.decode("latin-1") or tracing.NEW_TRACE

@@ -26,6 +26,7 @@ from pathlib import Path
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.safe_open import folder_below, open_file
 
+from portal_downloader.archives.child_processes import end_session, reap_orphans
 from portal_downloader.archives.protocol import Body, NotOnDisk, StageRefused, TransferInterrupted
 from portal_downloader.archives.wlcg_answers import (
     MAX_REASON_CHARS,
@@ -112,6 +113,7 @@ class CommandArchive:
                 ended = process
             if ended:
                 self._started.discard(process)
+        reap_orphans()
 
     async def progress(
         self, stage_id: str, paths: Sequence[str]
@@ -159,7 +161,7 @@ class CommandArchive:
                 process = await asyncio.create_subprocess_exec(
                     *self._command, verb, file.name,
                     stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.PIPE, start_new_session=True,
                 )  # fmt: skip
             except OSError as error:
                 raise Unavailable(f"the archive's command: {error}") from error
@@ -169,9 +171,7 @@ class CommandArchive:
             except TimeoutError as error:
                 raise Unavailable(f"the archive's command {verb} timed out") from error
             finally:
-                if process.returncode is None:
-                    process.kill()
-                    await process.wait()
+                await end_session(process)
         if process.returncode:
             reason = errors.decode(errors="replace").strip()[-MAX_REASON_CHARS:]
             raise Unavailable(

@@ -32,7 +32,9 @@ NO_ROWS = Filter(None, exact=True, nothing=True)
 
 def conjunction(parts: Iterable[Filter]) -> Filter:
     """Returns the filter for rows that match all parts."""
-    listed = list(parts)
+    listed = [p for p in parts if p is not ALL_ROWS]
+    if len(listed) < 2:  # noqa: PLR2004  # nothing to join
+        return listed[0] if listed else ALL_ROWS
     if any(p.nothing for p in listed):
         return NO_ROWS
     exact = all(p.exact for p in listed)

@@ -129,7 +129,9 @@ def _quality(parameters: list[str]) -> float:
 
 
 def _matches_tag(request: Request, tag: str) -> bool:
-    sent = request.headers.get("if-none-match", "")
+    sent = request.headers.get("if-none-match")
+    if not sent:
+        return False
     return sent.strip() == "*" or any(
         t.strip().removeprefix("W/") == tag.removeprefix("W/") for t in sent.split(",")
     )

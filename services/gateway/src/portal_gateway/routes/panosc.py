@@ -18,7 +18,7 @@ from portal_gateway.filters.ast import And, Search, conditional_includes
 from portal_gateway.filters.parser import FILTER_KEYS, FilterParser, check_keys, parse_search
 from portal_gateway.filters.schema import DATASET, DOCUMENT, FILE, INSTRUMENT, Entity
 from portal_gateway.http import responses
-from portal_gateway.metrics import measure_search
+from portal_gateway.metrics import SearchTimer
 from portal_gateway.search import export, snippets
 from portal_gateway.search.export import Exporter
 from portal_gateway.search.facets import FacetSearch
@@ -108,7 +108,7 @@ class PanoscApi:
     async def serve(self, request: Request, path: str, target: ApiPath | None) -> Response:
         """Returns the response or an error body. `path` begins after /api/."""
         try:
-            with measure_search(_kind(target)):
+            with SearchTimer(_kind(target)):
                 return await self._serve(request, path, target)
         except PortalError as error:
             if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -17,7 +17,7 @@ from portal_gateway.http import responses
 from portal_gateway.http.problem_docs import problems
 from portal_gateway.labels.fields import FieldTable
 from portal_gateway.labels.profile_view import PageSizes, ProfileView, SortView, profile_view
-from portal_gateway.metrics import measure_search
+from portal_gateway.metrics import SearchTimer
 from portal_gateway.results import exports
 from portal_gateway.results.export_writer import ExportWriter
 from portal_gateway.results.models import SearchPage
@@ -81,7 +81,7 @@ async def search(request: Request, _form: Annotated[SearchForm, Depends()]) -> R
     """
     results: ResultSearch = request.app.state.results
     criteria = parse(results.table, request.query_params.multi_items())
-    with measure_search("page"):
+    with SearchTimer("page"):
         found = await results.load_page(criteria)
     return responses.content_response(request, found.model_dump_json().encode())
 
@@ -112,7 +112,7 @@ async def export_search(
     results: ResultSearch = request.app.state.results
     criteria = parse(results.table, request.query_params.multi_items())
     wanted = exports.find_format(format)
-    with measure_search("page_export"):
+    with SearchTimer("page_export"):
         content = await writer.start(criteria, wanted)
     return StreamingResponse(content, headers=exports.headers(wanted))
 
@@ -123,6 +123,6 @@ async def suggest(
 ) -> Response:
     """Suggest values of facets, datasets, documents and people; popular values without a text."""
     suggestions: SuggestionSearch = request.app.state.suggestions
-    with measure_search("page_suggest"):
+    with SearchTimer("page_suggest"):
         found = await suggestions.suggest(q)
     return responses.content_response(request, found.model_dump_json().encode())
