@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -43,8 +44,9 @@ class TcpProxy:
             writer.transport.abort()
 
     @asynccontextmanager
-    async def running(self) -> AsyncGenerator["TcpProxy"]:
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+    async def running(self, tls: ssl.SSLContext | None = None) -> AsyncGenerator["TcpProxy"]:
+        """Accepts connections, with `tls` over TLS; the server gets what they send in the clear."""
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self

@@ -1,5 +1,6 @@
 """Outside systems whose certificates are of a private authority, over TLS."""
 
+import asyncio
 import json
 import ssl
 import threading
@@ -16,6 +17,10 @@ from portal_downloader.archives.ids import IdsArchive
 from portal_downloader.archives.tape_locations import TapeLocator
 from portal_downloader.archives.wlcg import WlcgArchive
 from portal_downloader.settings import DownloaderSettings
+from portal_gateway.engine.client import Engine
+from portal_gateway.settings import GatewaySettings
+from portal_indexer.meilisearch import Meilisearch
+from portal_indexer.settings import IndexerSettings
 from portal_ingest.icat.client import connect
 from portal_ingest.settings import IngestSettings
 from portal_shared.runtime.errors import Unavailable
@@ -51,14 +56,16 @@ def icat_url(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers what the clients of DataCite and of a tape archive request first."""
+    """Answers what clients of DataCite, a tape archive and a search engine request first."""
 
     @override
     def log_message(self, format: str, *args: Any) -> None:
         pass
 
     def do_GET(self) -> None:
-        if "dois" in self.path:
+        if self.path == "/health":
+            self._answer(200, {"status": "available"})
+        elif "dois" in self.path:
             self._answer(404, {"errors": []})
         else:
             api = f"https://{self.headers['Host']}/api/v1"
@@ -158,6 +165,29 @@ async def test_tape_places_are_found_with_the_authority_of_the_archive(
     assert await TapeLocator(url, timeout=30).locate(["/a"]) == {}
     found = await TapeLocator(url, timeout=30, ca_file=ca_file).locate(["/a"])
     assert found["/a"].tape == "T1"
+
+
+async def test_the_search_engine_is_reached_with_its_authority_and_not_without(
+    https_url: str, ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "")  # the indexer sets it, for its own process
+
+    async def check(ca_file: Path | None) -> None:
+        values: dict[str, Any] = {"meilisearch_url": https_url, "meilisearch_ca_file": ca_file}
+        engine = Engine(GatewaySettings(**values))
+        results = await asyncio.gather(
+            engine.check_health(),
+            Meilisearch(IndexerSettings(**values)).check_ready(),
+            return_exceptions=True,
+        )
+        engine.close()
+        reasons.append([str(one) for one in results if one is not None])
+
+    reasons: list[list[str]] = []
+    await check(None)
+    await check(ca_file)
+    assert [UNTRUSTED in one for one in reasons[0]] == [True, True]
+    assert reasons[1] == []
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "text"])

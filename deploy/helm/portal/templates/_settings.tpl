@@ -15,6 +15,7 @@
 {{- end -}}
 {{- if has $service (list "indexer" "gateway") -}}
   {{- $_ := set $own "PORTAL_MEILISEARCH_URL" $external.meilisearch.url -}}
+  {{- if $external.meilisearch.ca.configMap -}}{{- $_ := set $own "PORTAL_MEILISEARCH_CA_FILE" "/etc/portal/ca/meilisearch/ca.pem" -}}{{- end -}}
 {{- end -}}
 {{- if eq $service "doi" -}}
   {{- $own = merge $own (dict "PORTAL_DATACITE_URL" $external.datacite.url "PORTAL_DATACITE_PREFIX" $external.datacite.prefix "PORTAL_DATACITE_USER" $external.datacite.user) -}}
@@ -71,9 +72,10 @@
 {{/* The certificates of private authorities that a service reads: a list of system and ConfigMap. */}}
 {{- define "portal.authorities" -}}
 {{- $external := .root.Values.external -}}
-{{- $systems := dict "ingest" (list "icat") "doi" (list "datacite") "downloader" (list (eq $external.tape.kind "ids" | ternary "icat" "tape")) "topology" (list "rabbitmq") -}}
+{{- $systems := dict "ingest" (list "icat") "doi" (list "datacite") "downloader" (list (eq $external.tape.kind "ids" | ternary "icat" "tape")) "indexer" (list "meilisearch") "gateway" (list "meilisearch") -}}
+{{- $servers := eq .service "topology" | ternary (list "rabbitmq") (list "rabbitmq" "mongodb") -}}
 {{- $found := list -}}
-{{- range get $systems .service | default list -}}
+{{- range concat $servers (get $systems .service | default list) -}}
   {{- $ca := (get $external .).ca -}}
   {{- if $ca.configMap -}}{{- $found = append $found (dict "system" . "configMap" $ca.configMap "key" $ca.key) -}}{{- end -}}
 {{- end -}}

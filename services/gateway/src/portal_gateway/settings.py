@@ -1,12 +1,14 @@
 """Settings of the gateway."""
 
 from portal_shared.runtime.settings import ReadersSettings
+from portal_shared.runtime.tls import CaFile
 from pydantic import Field, SecretStr
 
 
 class GatewaySettings(ReadersSettings):
     meilisearch_url: str = "http://localhost:7700"
     meilisearch_key: SecretStr = SecretStr("")
+    meilisearch_ca_file: CaFile | None = None  # of a private authority, in addition to the others
     index_prefix: str = ""  # of index names, so that instances can share an engine
     downloader_url: str = "http://localhost:8003"  # where files are, for reading and for the status
     site_server_url: str | None = None  # forward the site's pages there; None: an ingress does

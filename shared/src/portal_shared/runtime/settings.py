@@ -15,9 +15,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PORTAL_", frozen=True, extra="ignore")
 
-    # RabbitMQ, with user and virtual host
+    # RabbitMQ, with user and virtual host; over TLS amqps://…?cafile=FILE of a private authority
     amqp_url: SecretStr = SecretStr("amqp://guest:guest@localhost:5672/")
-    mongo_url: SecretStr = SecretStr("mongodb://localhost:27017/")  # MongoDB, a replica set
+    # MongoDB, a replica set; over TLS …?tls=true, with &tlsCAFile=FILE of a private authority
+    mongo_url: SecretStr = SecretStr("mongodb://localhost:27017/")
     database_prefix: str = ""  # for several instances on one server, and for tests
     log_level: str = "INFO"  # DEBUG, INFO, WARNING or ERROR
     retry_delays: tuple[float, ...] = (5, 30, 180, 1200)  # seconds between attempts at a message

@@ -108,7 +108,8 @@ class HttpClient:
 
     The path of `url` is put before the path of each request. `seconds` is the deadline of a whole
     request, `connect_seconds` of connecting, `keep_alive_seconds` the longest idle time of a
-    connection that is reused (choose less than the server's). Raises ValueError for an invalid URL.
+    connection that is reused (choose less than the server's); `tls` of https, default: the
+    authorities of the system. Raises ValueError for an invalid URL.
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class HttpClient:
         seconds: float,
         connect_seconds: float,
         keep_alive_seconds: float,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -128,7 +130,7 @@ class HttpClient:
             raise ValueError(
                 f"The URL of {parts.hostname} must have only a scheme, a host, a port and a path"
             )
-        self._secure = ssl.create_default_context() if parts.scheme == "https" else None
+        self._secure = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
         self._host = parts.hostname
         self._port = parts.port or (443 if self._secure else 80)
         self._base = parts.path.rstrip("/")
