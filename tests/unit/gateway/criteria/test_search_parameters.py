@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from portal_gateway.criteria import compiler
 from portal_gateway.criteria.criteria import Criteria
@@ -63,6 +63,13 @@ def test_a_condition_loses_one_value_at_a_time() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text", ["organ=", "organ=%20", "instrument=%09&voxel_um=%20", 'q=organ:""']
+)
+def test_a_blank_value_is_no_condition(text: str) -> None:
+    assert parse(TABLE, pairs(text)).conditions == {}
+
+
 def test_text_of_a_request_does_not_reach_the_engine() -> None:
     hostile = '"] OR id EXISTS'
     names = [
@@ -86,6 +93,7 @@ def parsed(given_pairs: list[tuple[str, str]]) -> Criteria | None:
 NAMES = st.sampled_from([*TABLE.by_address, "q", "sort", "page", "per_page", "exact", "other"])
 
 
+@example([("instrument", " ")])
 @given(st.lists(st.tuples(NAMES, st.text(max_size=40)), max_size=8))
 def test_any_input_is_criteria_or_names_what_is_wrong(given_pairs: list[tuple[str, str]]) -> None:
     criteria = parsed(given_pairs)

@@ -100,8 +100,10 @@ def _conditions(table: FieldTable, given: Iterable[tuple[SiteField, str]]) -> di
     missing: set[str] = set()
     order: dict[str, None] = {}
     for field, text in given:
-        order[field.name] = None
         value = text.strip()
+        if not value:  # an empty field of a form is no condition
+            continue
+        order[field.name] = None
         if len(value) > MAX_CHARACTERS:
             raise BadRequest(
                 f"A value of {field.address} has more than {MAX_CHARACTERS} characters",
