@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -39,11 +39,7 @@ def remove_rest(target: Path) -> None:
     work = Work(work_folder(target))
     if not work.folder.is_dir() or work.pyramid.exists():
         return
-    with (work.folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return
+    with suppress(PyramidLocked), _locked(work, target):
         if not work.pyramid.exists():
             shutil.rmtree(work.folder, ignore_errors=True)
 
@@ -71,14 +67,21 @@ def open_work(
     """
     work = Work(work_folder(target))
     work.folder.mkdir(parents=True, exist_ok=True)
+    with _locked(work, target):
+        _prepare(work, {"format": FORMAT, "inputs": inputs}, plan, dtype)
+        yield work
+        shutil.rmtree(work.folder)
+
+
+@contextmanager
+def _locked(work: Work, target: Path) -> Generator[None]:
+    """Holds the work folder for this process. Raises PyramidLocked, OSError."""
     with (work.folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise PyramidLocked(f"another run makes {target.name}") from error
-        _prepare(work, {"format": FORMAT, "inputs": inputs}, plan, dtype)
-        yield work
-        shutil.rmtree(work.folder)
+        yield
 
 
 def _prepare(

@@ -10,7 +10,6 @@ import orjson
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.logs import logger
 from portal_shared.runtime.telemetry import tracing
-from portal_shared.runtime.tls import tls_context
 from portal_shared.search.index_fields import SEARCH_CUTOFF_MS
 
 from portal_gateway.engine.http import HttpClient
@@ -40,7 +39,7 @@ class Engine:
             seconds=settings.search_seconds,
             connect_seconds=CONNECT_SECONDS,
             keep_alive_seconds=KEEP_ALIVE_SECONDS,
-            tls=tls_context(settings.meilisearch_ca_file),
+            ca_file=settings.meilisearch_ca_file,
         )
 
     def close(self) -> None:

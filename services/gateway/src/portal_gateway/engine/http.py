@@ -6,14 +6,15 @@ have a length or be chunked: one that ends with its connection raises Broken.
 """
 
 import asyncio
-import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
 import httptools
+from portal_shared.runtime.tls import tls_context
 
 _FINAL_STATUS = 200  # lower statuses are interim responses
 
@@ -108,8 +109,8 @@ class HttpClient:
 
     The path of `url` is put before the path of each request. `seconds` is the deadline of a whole
     request, `connect_seconds` of connecting, `keep_alive_seconds` the longest idle time of a
-    connection that is reused (choose less than the server's); `tls` of https, default: the
-    authorities of the system. Raises ValueError for an invalid URL.
+    connection that is reused (choose less than the server's); `ca_file` has
+    authorities that are trusted besides those of the system. Raises ValueError for an invalid URL.
     """
 
     def __init__(
@@ -121,7 +122,7 @@ class HttpClient:
         seconds: float,
         connect_seconds: float,
         keep_alive_seconds: float,
-        tls: ssl.SSLContext | None = None,
+        ca_file: Path | None = None,
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -130,7 +131,7 @@ class HttpClient:
             raise ValueError(
                 f"The URL of {parts.hostname} must have only a scheme, a host, a port and a path"
             )
-        self._secure = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
+        self._secure = tls_context(ca_file) if parts.scheme == "https" else None
         self._host = parts.hostname
         self._port = parts.port or (443 if self._secure else 80)
         self._base = parts.path.rstrip("/")
