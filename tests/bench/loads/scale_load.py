@@ -82,6 +82,20 @@ class Scale:
 Scaling = Callable[[WideCorpus], AbstractAsyncContextManager[Scale]]
 
 
+@dataclass
+class Load:
+    """What was sent to the engine, and how long it took."""
+
+    datasets: list[Row]
+    documents: int
+    seconds: float
+    building: float  # of these, in which search documents were built
+
+    @property
+    def records(self) -> int:
+        return len(self.datasets) + self.documents
+
+
 @asynccontextmanager
 async def scaled(
     corpus: WideCorpus, settings: Settings, engine_url: tuple[str, str]
@@ -94,9 +108,29 @@ async def scaled(
         "index_prefix": f"s{uuid.uuid4().hex[:10]}_",
     }
     await topology.declare(settings)
-    engine = Meilisearch(IndexerSettings.model_validate(own))
+    async with loaded(corpus, IndexerSettings.model_validate(own)) as load:
+        with served(GatewaySettings.model_validate(own)) as (url, process):
+            yield Scale(
+                load.datasets, load.documents, url, _version(engine_url),
+                load.records / load.seconds, load.records / load.building,
+                process_memory(ENGINE_PID), _disk(engine_url), process.pid,
+            )  # fmt: skip
+
+
+@asynccontextmanager
+async def loaded(corpus: WideCorpus, settings: IndexerSettings) -> AsyncGenerator[Load]:
+    """Sends a corpus into indexes of its own, which are deleted at the end."""
+    engine = Meilisearch(settings)
     for name in index_fields.INDEXES:
         await engine.ensure(name, index_settings.settings(name))
+    try:
+        yield await _load(corpus, engine)
+    finally:
+        for name in index_fields.INDEXES:
+            await engine.drop(name)
+
+
+async def _load(corpus: WideCorpus, engine: Meilisearch) -> Load:
     datasets: list[Row] = []
     documents, building = 0, 0.0
     loading: asyncio.Future[list[None]] = (
@@ -123,16 +157,11 @@ async def scaled(
         loading = asyncio.gather(*(engine.replace(name, rows) for name, rows in made.items()))
         datasets += map(Row.of, below)
         documents += len(batch)
+        if documents % (50 * BATCH) == 0:
+            rate = (len(datasets) + documents) / (time.monotonic() - began)
+            print(f"{len(datasets)} datasets: {rate:.0f} records/s", flush=True)
     await loading
-    seconds = time.monotonic() - began
-    with served(GatewaySettings.model_validate(own)) as (url, process):
-        yield Scale(
-            datasets, documents, url, _version(engine_url),
-            (len(datasets) + documents) / seconds, (len(datasets) + documents) / building,
-            process_memory(ENGINE_PID), _disk(engine_url), process.pid,
-        )  # fmt: skip
-    for name in index_fields.INDEXES:
-        await engine.drop(name)
+    return Load(datasets, documents, time.monotonic() - began, building)
 
 
 def _http(engine_url: tuple[str, str], path: str) -> Any:
