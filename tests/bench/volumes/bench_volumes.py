@@ -189,6 +189,7 @@ def test_pyramid(stack: Callable[[Path], StackSource], tmp_path: Path) -> None:
         ratios.append(alone / finest)
         print(
             f"\n  {stack.__name__}, {size:.0f} MB: read alone {alone:.2f} s, finest level"
-            f" {finest:.2f} s, all levels {whole:.2f} s ({size / whole:.0f} MB/s); ratio of the finest {ratios[-1]:.2f}"
+            f" {finest:.2f} s, all levels {whole:.2f} s ({size / whole:.0f} MB/s);"
+            f" ratio of the finest {ratios[-1]:.2f}"
         )
     print(f"  median ratio {statistics.median(ratios):.2f}")
