@@ -1,11 +1,15 @@
 """DOIs in ICAT: the audit, and DOIs that ICAT refuses: reported, with an end, and written again."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import icat
 import pytest
+from portal_ingest.dois.writeback import Batch
+from portal_ingest.icat.adapter import Icat
+from portal_ingest.store.dois import LEASE
 
 from tests.builders import dataset_part, document_part, job
 from tests.drivers.services.ingest import Ingest
@@ -95,6 +99,32 @@ async def status_with(ingest: Ingest, **figures: int) -> dict[str, Any]:
             if figures.items() <= status.items():
                 return status
             await asyncio.sleep(0.05)
+
+
+async def test_dois_that_wait_are_written_side_by_side(
+    ingest: Ingest, icat_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ingest.run(job(dataset_part("a"), dataset_part("b"), job_id="j1"))
+    await fail_next(icat_url, fault="http", count=1000)
+    for pid in "ab":
+        await publish_minted(ingest, pid, "dataset", f"10.5072/{pid}", 1)
+    await status_with(ingest, icat_due=2)
+    both, write = asyncio.Barrier(2), Icat.set_dataset_doi
+
+    async def write_together(icat: Icat, dataset_id: int, doi: str) -> None:
+        await both.wait()
+        await write(icat, dataset_id, doi)
+
+    monkeypatch.setattr(Icat, "set_dataset_doi", write_together)
+    async with httpx.AsyncClient() as client:
+        (await client.post(f"{icat_url}/_faults", json={"clear": True})).raise_for_status()
+    await status_with(ingest, icat_due=0)
+
+
+def test_no_record_is_begun_in_the_second_half_of_the_lease() -> None:
+    now = datetime.now(UTC)
+    assert Batch(now + LEASE, iter(())).is_open
+    assert not Batch(now + LEASE / 2, iter(())).is_open
 
 
 async def refused_document(ingest: Ingest, icat_url: str) -> None:

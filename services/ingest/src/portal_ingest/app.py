@@ -57,7 +57,7 @@ def build(settings: IngestSettings | None = None) -> FastAPI:
     )
     editor = RecordEditor(records, icat, registrar, release)
     runner = JobRunner(jobs, instruments, registrar, editor)
-    writeback = DoiWriteback(records, dois, icat)
+    writeback = DoiWriteback(records, dois, icat, at_once=settings.icat_clients)
     for store in (jobs, records, dois, file_lists):
         service.add_start_step(store.prepare)
     job_workers = _add_job_workers(service, runner, settings.jobs_at_once)

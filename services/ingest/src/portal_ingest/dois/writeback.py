@@ -1,6 +1,8 @@
 """Stores the DOIs that the doi service publishes, and writes them to ICAT."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from portal_shared import profile as profiles
@@ -14,12 +16,12 @@ from portal_ingest.domain.publicity import last_public
 from portal_ingest.domain.stored_record import StoredRecord
 from portal_ingest.icat.adapter import Icat
 from portal_ingest.icat.mapping import PublicationEntry, publication_entry
-from portal_ingest.store.dois import WAITING_SINCE, DoiChange, DoiStore
+from portal_ingest.store.dois import LEASE, WAITING_SINCE, DoiChange, DoiStore
 from portal_ingest.store.records import Member, RecordStore
 
 log = logger(__name__)
 
-BATCH = 20  # records leased together: written long before their lease ends
+BATCH = 20  # records leased together
 MAX_REASON_CHARACTERS = 1000
 
 
@@ -51,13 +53,32 @@ async def store_failed(event: DoiFailed, dois: DoiStore) -> None:
     await dois.store(DoiChange(event.pid, event.version, {"doi_problem": event.reason}))
 
 
-class DoiWriteback:
-    """Writes DOIs to ICAT, the one that waits longest first."""
+@dataclass
+class Batch:
+    """Records whose DOIs are written, and what became of each: pids."""
 
-    def __init__(self, records: RecordStore, dois: DoiStore, icat: Icat) -> None:
+    lease: datetime  # its end
+    left: Iterator[StoredRecord]
+    written: list[str] = field(default_factory=list)
+    unwritten: list[str] = field(default_factory=list)  # after an error that may pass
+    has_failed: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Returns whether another record may be begun: half of the lease is for the last."""
+        return not self.has_failed and datetime.now(UTC) < self.lease - LEASE / 2
+
+
+class DoiWriteback:
+    """Writes DOIs to ICAT, the one that waits longest first, `at_once` side by side."""
+
+    def __init__(
+        self, records: RecordStore, dois: DoiStore, icat: Icat, *, at_once: int = 1
+    ) -> None:
         self._records = records
         self._dois = dois
         self._icat = icat
+        self._at_once = at_once
 
     async def step(self) -> bool:
         """Writes a batch; False if none waits.
@@ -70,22 +91,35 @@ class DoiWriteback:
             return False
         lease, pids = await self._dois.claim(waiting)
         records = await self._records.find_all(pids)
-        left = [pid for pid in pids if pid in records]
-        written: list[str] = []
+        batch = Batch(lease, iter([records[pid] for pid in pids if pid in records]))
         try:
-            while left:
-                reason = await self._refusal(records[left[0]])
-                pid = left.pop(0)
-                if reason is None:
-                    written.append(pid)
-                else:
-                    await self._dois.mark_refused(pid, lease, reason)
-        except PortalError:
-            await self._dois.release(left, lease)
-            raise
+            results = await asyncio.gather(
+                *(self._write_some(batch) for _ in range(self._at_once)), return_exceptions=True
+            )
         finally:
-            await self._dois.mark_written(written, lease)
+            await self._dois.mark_written(batch.written, lease)
+        await self._dois.release([*batch.unwritten, *(one.pid for one in batch.left)], lease)
+        for error in results:
+            if error is not None:
+                raise error
         return True
+
+    async def _write_some(self, batch: Batch) -> None:
+        """Writes records of a batch that others write too, until the first error of any of them.
+
+        Ends early at a slow ICAT: another replica may take what is left when the lease has ended.
+        """
+        while batch.is_open and (record := next(batch.left, None)):
+            try:
+                reason = await self._refusal(record)
+            except PortalError:
+                batch.unwritten.append(record.pid)
+                batch.has_failed = True
+                raise
+            if reason is None:
+                batch.written.append(record.pid)
+            else:
+                await self._dois.mark_refused(record.pid, batch.lease, reason)
 
     async def write_again(self, record: StoredRecord) -> bool:
         """Writes the DOI and the counts of files, whatever ICAT has.
