@@ -1,14 +1,13 @@
 """What a second replica brings: time of the same work with one and with two of a service.
 
 ingest and doi wait for ICAT and DataCite, which take a while for each call here, as they do in a
-facility. The indexer sends all its records again, to an engine on the same machine, in batches
-small enough to be shared. PORTAL_BENCH_RECORDS limits the documents.
+facility, and get small jobs, of which none is longer than the others. The indexer sends all its
+records again, to an engine on the same machine, in batches small enough to be shared.
+PORTAL_BENCH_JOBS sets the number of jobs.
 """
 
 import asyncio
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,13 +18,14 @@ from portal_indexer.catalogue import Catalogue
 from portal_indexer.settings import IndexerSettings
 from portal_shared.runtime import mongo
 
+from tests.bench.loads.small_jobs import Instance
 from tests.drivers import plain_http
 from tests.drivers.instance import Portal, started, until
 from tests.drivers.process import ServerProcess
 from tests.drivers.services.operators import HEADERS
 from tests.drivers.services.replicas import replica
 
-LIMIT = os.environ.get("PORTAL_BENCH_RECORDS", "30")
+JOBS = int(os.environ.get("PORTAL_BENCH_JOBS", "120"))
 ICAT_SECONDS, DATACITE_SECONDS = 0.3, 1.0  # of a call
 ROUNDS = 3  # of the indexer
 BATCH = 25  # records of the indexer at once
@@ -83,18 +83,6 @@ def pending(portal: Portal, services: Sequence[str]) -> int:
     return count
 
 
-def imported(portal: Portal, name: str) -> float:
-    """Sends documents; returns the seconds from the first work of the service to the end of all."""
-    command = [sys.executable, "-m", "portal_cli.main", "import", "hoa", "--no-files",
-               "--limit", LIMIT, "--data", str(portal.data)]  # fmt: skip
-    sending = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until(lambda: pending(portal, [name]), 300)
-    began = time.monotonic()
-    assert sending.wait(PATIENCE) == 0
-    until(lambda: not pending(portal, ["ingest", "doi"]), PATIENCE)
-    return time.monotonic() - began
-
-
 @contextmanager
 def replicas(portal: Portal, name: str, count: int, folder: Path) -> Generator[None]:
     """Runs `count` - 1 more processes of a service."""
@@ -116,15 +104,15 @@ def test_replicas_that_wait_for_others(
         running(tmp_path, monkeypatch, **slow) as portal,
         replicas(portal, name, count, tmp_path),
     ):
-        seconds = imported(portal, name)
-    print(f"\n{name:8} x {count}: {seconds:6.1f} s; load {os.getloadavg()[0]:.0f}")
+        seconds = Instance(portal, {}).run(JOBS).seconds
+        load = os.getloadavg()[0]
+    print(f"\n{name:8} x {count}: {seconds:6.1f} s for {JOBS} jobs; load {load:.0f}")
 
 
 def test_replicas_of_the_indexer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORTAL_BATCH", str(BATCH))
     with running(tmp_path, monkeypatch) as portal:
-        imported(portal, "ingest")
-        portal.done("wait", "--timeout", str(PATIENCE), timeout=PATIENCE + 60)
+        Instance(portal, {}).run(4 * JOBS)
         for count in (1, 2, 1, 2):
             with replicas(portal, "indexer", count, tmp_path):
                 took = [sent_again(portal) for _ in range(ROUNDS)]
