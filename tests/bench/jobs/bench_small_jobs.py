@@ -4,8 +4,13 @@ PORTAL_BENCH_JOBS sets their number, PORTAL_BENCH_IDLE_SECONDS how long the inst
 """
 
 import os
+import signal
+import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,11 +18,14 @@ from portal_local.launcher import mongodb
 
 from tests.bench.jobs.processes import Usage
 from tests.bench.loads.database_calls import DatabaseCalls, counting_proxy
-from tests.bench.loads.small_jobs import instance
+from tests.bench.loads.small_jobs import MAX_SECONDS, Import, Instance, instance
+from tests.drivers import plain_http
+from tests.drivers.services.operators import HEADERS
 
 JOBS = int(os.environ.get("PORTAL_BENCH_JOBS", "1000"))
 COUNTED_JOBS = 50  # whose calls of the database are counted
 LAST_JOBS = 200  # whose rate is compared with that of all
+PORTIONS = 4
 WARM_JOBS = 20  # before the measurement: schemas are read, references are cached
 IDLE_SECONDS = float(os.environ.get("PORTAL_BENCH_IDLE_SECONDS", "30"))
 
@@ -57,21 +65,68 @@ def print_calls(calls: DatabaseCalls, count: float) -> None:
 
 
 def test_processor_time_of_a_job(tmp_path: Path) -> None:
+    """Sends the jobs in portions, every other one with `portal wait` beside it."""
     with instance(tmp_path) as running:
         running.run(WARM_JOBS)
         before = running.usage()
-        found = running.run(JOBS)
-        after = running.usage()
-        print_usage(before, after, JOBS)
-        last = min(LAST_JOBS, JOBS // 2)
-        last_seconds = found.answered[-1] - found.answered[-1 - last]
-        print(f"{'answers, all jobs':28}{JOBS / found.answered[-1]:8.1f} jobs/s")
-        print(f"{f'answers, the last {last}':28}{last / last_seconds:8.1f} jobs/s")
-        print(f"{'until everything is indexed':28}{JOBS / found.seconds:8.1f} jobs/s")
+        share = JOBS // PORTIONS
+        for number in range(PORTIONS):
+            began = running.usage()
+            with waiting(running) if number % 2 else nullcontext():
+                found = running.run(share)
+            print_portion(found, cpu_seconds(running.usage(), began), is_watched=bool(number % 2))
+        print_usage(before, running.usage(), share * PORTIONS)
+        print_answers_of_operators(running)
         time.sleep(IDLE_SECONDS)
         idle = running.usage()
         time.sleep(IDLE_SECONDS)
         print_idle(idle, running.usage())
+
+
+@contextmanager
+def waiting(running: Instance) -> Generator[None]:
+    """Runs `portal wait` meanwhile, again if it ends: at times nothing waits between two jobs."""
+    arguments = ("wait", "--timeout", str(MAX_SECONDS), "--data", str(running.portal.data))
+    shell = 'while true; do "$0" -m portal_cli.main "$@" || sleep 1; sleep 0.2; done'
+    with subprocess.Popen(
+        ["sh", "-c", shell, sys.executable, *arguments],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+
+
+def cpu_seconds(after: Mapping[str, Usage], before: Mapping[str, Usage]) -> float:
+    return sum(after[name].cpu_seconds - before[name].cpu_seconds for name in after)
+
+
+def print_portion(found: Import, cpu: float, *, is_watched: bool) -> None:
+    """Prints the rates of a portion; `cpu` is the processor time of all parts in seconds."""
+    count = len(found.answered)
+    last = min(LAST_JOBS, count // 2)
+    last_seconds = found.answered[-1] - found.answered[-1 - last]
+    rates = (
+        f"{count / found.answered[-1]:6.1f} answers/s",
+        f"{last / last_seconds:6.1f} of the last {last}",
+        f"{count / found.seconds:6.1f} jobs/s until indexed",
+        f"{cpu * 1000 / count:6.1f} ms CPU a job",
+    )
+    print(f"{count} jobs{', portal wait' if is_watched else '':13}:{','.join(rates)}", flush=True)
+
+
+def print_answers_of_operators(running: Instance) -> None:
+    """Prints the milliseconds of the answers that operators and probes get."""
+    for path in ("/status", "/health", "/metrics"):
+        for name in ("ingest", "doi", "indexer", "downloader", "gateway"):
+            times: list[float] = []
+            for _ in range(20):
+                began = time.perf_counter()
+                plain_http.get(f"{running.portal.part(name)}{path}", headers=HEADERS, timeout=60)
+                times.append((time.perf_counter() - began) * 1000)
+            middle, highest = statistics.median(times), max(times)
+            print(f"{path:10}{name:12}p50 {middle:7.1f} ms, highest {highest:.1f}")
 
 
 def print_usage(before: Mapping[str, Usage], after: Mapping[str, Usage], jobs: int) -> None:
