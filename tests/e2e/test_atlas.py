@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,27 @@ def test_a_download_is_staged_resumed_and_verified(atlas: Portal, tmp_path: Path
     one.with_name(one.name + ".part").write_bytes(content[: len(content) // 2])
     atlas.done("get", pid, "-o", str(tmp_path), "--json")
     assert one.read_bytes() == content
+
+
+def test_every_dataset_is_seen_without_a_recall(
+    atlas: Portal, datasets: list[dict[str, Any]]
+) -> None:
+    """Pictures are drawn from what is online; the data themselves stay on tape."""
+
+    def pictures(pid: str) -> set[int]:
+        own = f"/data/{pid}"
+        paths = [f"{own}/thumbnail/small", *(f"{own}/slices/{axis}/mid" for axis in "zyx")]
+        return {client.get(path).status_code for path in paths}
+
+    def on_tape(pid: str) -> bool:
+        return any(not file["online"] for file in client.get(f"/data/{pid}/").json()["files"])
+
+    pids = [d["pid"] for d in datasets]
+    with plain_http.client(atlas.url, timeout=60) as client, ThreadPoolExecutor(4) as pool:
+        seen = dict(zip(pids, pool.map(pictures, pids), strict=True))
+        assert {pid: found for pid, found in seen.items() if found != {200}} == {}
+        left = sum(pool.map(on_tape, pids))
+    assert left > 0.9 * len(pids)  # other tests request those of a few datasets
 
 
 def test_an_unknown_pid_has_an_exit_code(atlas: Portal, tmp_path: Path) -> None:
