@@ -62,7 +62,7 @@ def empty_icat(server: ServerProcess) -> None:
 @contextlib.contextmanager
 def icat_client(url: str) -> Iterator[icat.Client]:
     """Yields a session of ICAT that is independent of ingest."""
-    client = QuickClient(url)
+    client = QuickClient(url, cache=None)
     client.autoLogout = False
     client.login("simple", {"username": "ingest", "password": "ingest"})
     yield client

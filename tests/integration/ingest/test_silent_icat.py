@@ -2,9 +2,12 @@
 
 import asyncio
 import socket
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import suds.cache
 from portal_ingest.icat.adapter import Icat
 from portal_ingest.settings import IngestSettings
 from portal_shared.runtime.errors import Unavailable
@@ -47,3 +50,15 @@ async def test_a_slow_response_ends_by_the_timeout_and_the_next_call_works(
     async with asyncio.timeout(60):
         assert await icat.published(["10.1/a"]) == set()
     icat.close()
+
+
+def test_a_client_leaves_no_folder_behind(
+    icat_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of suds would stay when the process is killed, one for each start."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(suds.cache.FileCache, "_FileCache__default_location", None)
+    icat = adapter(icat_url, timeout=60)
+    assert asyncio.run(icat.published(["10.1/a"])) == set()
+    icat.close()
+    assert list(tmp_path.iterdir()) == []

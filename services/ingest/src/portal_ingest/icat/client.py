@@ -178,6 +178,7 @@ def connect(settings: IngestSettings) -> IcatClient:
         client = IcatClient(
             settings.icat_url,
             timeout=settings.icat_timeout,
+            cache=None,  # the cache of suds is a folder in /tmp that a killed process leaves
             sslContext=tls_context(settings.icat_ca_file),
         )
         client.autoLogout = False
