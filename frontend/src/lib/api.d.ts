@@ -1834,6 +1834,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/records/{pid}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Files
+         * @description List the files of a dataset in pages, with sums of files and bytes by role and folder.
+         */
+        get: operations["list_files_api_records__pid__files_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/records/{pid}/history": {
         parameters: {
             query?: never;
@@ -3552,6 +3572,121 @@ export interface components {
              */
             values: components["schemas"]["ValueView"][];
         };
+        /**
+         * FilePage
+         * @description A page of the files of a dataset, sorted by folder and name, with sums.
+         */
+        FilePage: {
+            /** Pid */
+            pid: string;
+            /**
+             * All Files
+             * @description Of the dataset, whatever is selected
+             */
+            all_files: number;
+            /** All Bytes */
+            all_bytes: number;
+            /**
+             * Files
+             * @description That are selected
+             */
+            files: number;
+            /** Bytes */
+            bytes: number;
+            /** Page */
+            page: number;
+            /** Pages */
+            pages: number;
+            /** Per Page */
+            per_page: number;
+            /** Name */
+            name: string;
+            /** Role */
+            role: string | null;
+            /** Folder */
+            folder: string;
+            /**
+             * Role Label
+             * @description Of the selected role
+             */
+            role_label: string | null;
+            /** Rows */
+            rows: components["schemas"]["FileView"][];
+            /**
+             * Roles
+             * @description Of the files below the folder with the name; the selected role plays no part
+             */
+            roles: components["schemas"]["RoleTotal"][];
+            /**
+             * Folders
+             * @description Directly in the selected folder, of the selected files
+             */
+            folders: components["schemas"]["FolderTotal"][];
+            /**
+             * Folders In All
+             * @description More than are listed, if there are very many
+             */
+            folders_in_all: number;
+            /**
+             * Direct Files
+             * @description Selected files that are in none of these folders
+             */
+            direct_files: number;
+            /** Direct Bytes */
+            direct_bytes: number;
+        };
+        /**
+         * FileView
+         * @description A file of a dataset.
+         */
+        FileView: {
+            /**
+             * Location
+             * @description Folder and name: its path in the dataset
+             */
+            location: string;
+            /** Name */
+            name: string;
+            /**
+             * Folder
+             * @description Without slashes at its ends; empty: the dataset's own
+             */
+            folder: string;
+            /**
+             * Role
+             * @description What it is for
+             * @enum {string}
+             */
+            role: "data" | "level" | "preview" | "thumbnail" | "metadata" | "checksum";
+            /**
+             * Level
+             * @description Of role level; 0 is the finest
+             */
+            level: number | null;
+            /** Role Label */
+            role_label: string;
+            /** Bytes */
+            bytes: number | null;
+            /** Media Type */
+            media_type: string;
+            /**
+             * Format
+             * @description In words
+             */
+            format: string;
+            /** Sha256 */
+            sha256: string | null;
+            /**
+             * Url
+             * @description Its own address; null if it cannot be downloaded here
+             */
+            url: string | null;
+            /**
+             * Availability
+             * @description Where it is now: ONLINE, ARCHIVED (on tape), …; null: not known
+             */
+            availability: ("ONLINE" | "ARCHIVED" | "RESTORING" | "UNAVAILABLE" | "LOST") | null;
+        };
         /** FilesSummary */
         FilesSummary: {
             /** Count */
@@ -3560,10 +3695,31 @@ export interface components {
             bytes: number;
             /** Formats */
             formats: string[];
+            /** Page */
+            page: string;
+            /** Pages Url */
+            pages_url: string;
             /** List Url */
             list_url: string;
             /** Data Url */
             data_url?: string | null;
+        };
+        /**
+         * FolderTotal
+         * @description Files and bytes of a folder with all folders in it.
+         */
+        FolderTotal: {
+            /**
+             * Folder
+             * @description Value of the parameter folder
+             */
+            folder: string;
+            /** Name */
+            name: string;
+            /** Files */
+            files: number;
+            /** Bytes */
+            bytes: number;
         };
         /**
          * FormatLink
@@ -4427,6 +4583,23 @@ export interface components {
             role: string;
             /** Count */
             count: number;
+        };
+        /**
+         * RoleTotal
+         * @description Files and bytes of a role, or of a level.
+         */
+        RoleTotal: {
+            /**
+             * Role
+             * @description Value of the parameter role: data, level-0, …
+             */
+            role: string;
+            /** Label */
+            label: string;
+            /** Files */
+            files: number;
+            /** Bytes */
+            bytes: number;
         };
         /**
          * SearchPage
@@ -5551,6 +5724,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CitationList"];
+                };
+            };
+            /** @description A parameter is not valid: `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such public record */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The record was withdrawn: the answer has its public part */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search engine or the database cannot be reached */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_files_api_records__pid__files_get: {
+        parameters: {
+            query?: {
+                /** @description A part of folder and name, in any case */
+                name?: string;
+                /** @description data, level, preview, thumbnail, metadata, checksum; level-0, level-1 … for one level */
+                role?: string;
+                /** @description Only files below this folder; slashes at its ends play no part */
+                folder?: string;
+                /** @description Number of the page, from 1 */
+                page?: string;
+                /** @description Files of a page, up to 200 */
+                per_page?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Pid, DOI or name of a dataset */
+                pid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FilePage"];
                 };
             };
             /** @description A parameter is not valid: `field` names it */

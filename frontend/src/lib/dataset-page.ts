@@ -115,11 +115,24 @@ export function paperLists(
   ].filter((list) => list.items.length > 0);
 }
 
+interface FormatLink extends Link {
+  type?: string;
+}
+
 /** Returns links to the record in all formats, and to lists of its files. */
-export function formatLinks(record: Record): { href: string; label: string; type?: string }[] {
-  const { metalink, checksums } = record.downloads;
+export function formatLinks(record: Record): FormatLink[] {
   return [
     ...record.formats.map(({ href, label, media_type: type }) => ({ href, label, type })),
+    ...fileLists(record).filter(({ label }) => label !== "JSON"),
+  ];
+}
+
+/** Returns links to the lists of all files for programs. */
+export function fileLists(record: Record): FormatLink[] {
+  const { metalink, checksums } = record.downloads;
+  const json = record.files?.pages_url;
+  return [
+    ...(json ? [{ href: json, label: "JSON", type: "application/json" }] : []),
     ...(metalink ? [{ href: metalink, label: "Metalink" }] : []),
     ...(checksums ? [{ href: checksums, label: "SHA256SUMS" }] : []),
   ];

@@ -26,7 +26,7 @@ AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practi
 # What the console may say: pictures of volumes whose files are on tape (the place stays empty),
 # a gateway without suggestions, and forms of zarr that the viewer looks for.
 EXPECTED = (
-    ("status of 400", re.compile(r"/search\?")),  # a refused search: the page says why
+    ("status of 400", re.compile(r"/(search|files)\?")),  # a refused search: the page says why
     ("status of 503", re.compile(r"/data/[^/]+/(thumbnail|slices)/")),
     ("status of 404", re.compile(r"/data/.*/\.z(array|attrs|group)$")),
 )

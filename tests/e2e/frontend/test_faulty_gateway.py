@@ -44,7 +44,7 @@ def _picture(route: Route) -> None:
     route.fulfill(content_type="image/svg+xml", body=PICTURE)
 
 
-@pytest.mark.parametrize("path", ["/search?q=kidney", PAGE, "/organs"])
+@pytest.mark.parametrize("path", ["/search?q=kidney", PAGE, f"{PAGE}/files", "/organs"])
 def test_a_refusing_gateway_is_reported_and_the_page_comes_back(
     faulty: tuple[FaultyGateway, Reader], path: str
 ) -> None:
@@ -100,7 +100,7 @@ def test_hostile_metadata_break_no_page(faulty: tuple[FaultyGateway, Reader], te
     gateway, reader = faulty
     gateway.change = _with_text(text)
     reader.page.on("dialog", lambda dialog: pytest.fail(f"a dialog opened: {dialog.message}"))
-    for path in (PAGE, "/search?q=kidney"):
+    for path in (PAGE, f"{PAGE}/files", "/search?q=kidney"):
         reader.open(path)
         assert reader.page.title() != "taken"
         assert reader.page.locator("img[src=x]").count() == 0
@@ -126,7 +126,44 @@ def test_500_authors_are_listed_without_filling_the_page(
     assert not reader.scrolls_sideways()
 
 
-def test_a_tombstone_says_why_when_and_what_instead(faulty: tuple[FaultyGateway, Reader]) -> None:
+@pytest.mark.parametrize(
+    ("recorded", "listed", "text"),
+    [(0, 0, "a record without files"), (3, 0, "their list is not here yet"), (1, 1, "1 file, ")],
+    ids=["no files", "no list yet", "one file without an address"],
+)
+def test_short_lists_of_files_have_a_state_of_their_own(
+    faulty: tuple[FaultyGateway, Reader], recorded: int, listed: int, text: str
+) -> None:
+    gateway, reader = faulty
+
+    def change(path: str, content: Any) -> Any:
+        if path == f"/api/records/{KIDNEY}":
+            content["files"] |= {"count": recorded, "data_url": None}
+        if path == f"/api/records/{KIDNEY}/files":
+            counts = dict.fromkeys(("all_files", "files", "direct_files"), listed)
+            rows = [{**row, "url": None, "availability": None} for row in content["rows"][:listed]]
+            lists: dict[str, Any] = {
+                "rows": rows,
+                "folders": [],
+                "roles": content["roles"][:listed],
+            }
+            return {**content, **counts, **lists, "pages": 1}
+        return content
+
+    gateway.change = change
+    main = reader.open(f"{PAGE}/files").get_by_role("main")
+    expect(main).to_contain_text(text)
+    expect(main.get_by_role("searchbox")).to_have_count(0)
+    expect(main.get_by_role("table", name="Files of the dataset")).to_have_count(listed)
+    expect(main.locator("a[href^='/data/']:not(.formats a)")).to_have_count(0)
+    assert reader.violations() == []
+    assert not reader.scrolls_sideways()
+
+
+@pytest.mark.parametrize("page", ["", "/files"])
+def test_a_tombstone_says_why_when_and_what_instead(
+    faulty: tuple[FaultyGateway, Reader], page: str
+) -> None:
     gateway, reader = faulty
     remains = {
         "title": "Gone", "status": 410, "detail": "The donor was wrong.",
@@ -135,7 +172,8 @@ def test_a_tombstone_says_why_when_and_what_instead(faulty: tuple[FaultyGateway,
         "superseded_by": KIDNEY, "citation": "A Person. Heart. https://doi.org/10.5072/example",
     }  # fmt: skip
     gateway.answers["/api/records/withdrawn"] = 410, remains
-    answer = reader.page.goto("/datasets/withdrawn")
+    gateway.answers["/api/records/withdrawn/files"] = 410, remains
+    answer = reader.page.goto(f"/datasets/withdrawn{page}")
     assert answer is not None
     assert answer.status == 410
     reader.settle()
@@ -183,18 +221,22 @@ def test_too_many_requests_are_explained(faulty: tuple[FaultyGateway, Reader]) -
 def _with_text(text: str) -> Change:
     """Returns a change that puts a text wherever a record has words of people."""
     words = {"title", "summary", "citation_title", "name_label", "value_label", "region", "reason"}
+    of_files = {"name", "role_label", "format", "label"}
 
-    def changed(content: Any) -> Any:
+    def changed(content: Any, names: set[str]) -> Any:
         if isinstance(content, list):
-            return [changed(one) for one in cast("list[Any]", content)]
+            return [changed(one, names) for one in cast("list[Any]", content)]
         if not isinstance(content, dict):
             return content
         return {
-            name: text if name in words and isinstance(value, str) else changed(value)
+            name: text if name in names and isinstance(value, str) else changed(value, names)
             for name, value in cast("dict[str, Any]", content).items()
         }
 
     def change(path: str, content: Any) -> Any:
-        return changed(content) if path.startswith(("/api/records/", "/api/search")) else content
+        if path.startswith(f"/api/records/{KIDNEY}/files"):
+            return changed(content, of_files)
+        is_record = path.startswith(("/api/records/", "/api/search"))
+        return changed(content, words) if is_record else content
 
     return change

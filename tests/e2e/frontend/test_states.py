@@ -17,6 +17,9 @@ PAGES = {
     "none": "/search?q=kidney&organ=lung&sex=F&year=1999",
     "refused": "/search?voxel_um=abc",
     "dataset": f"/datasets/{KIDNEY}",
+    "files": f"/datasets/{KIDNEY}/files",
+    "no files": f"/datasets/{KIDNEY}/files?name=none-of-these&role=data",
+    "files refused": f"/datasets/{KIDNEY}/files?role=colour",
     "view": f"/datasets/{KIDNEY}/view",
     "about": "/about",
     "home": "/",
@@ -52,7 +55,7 @@ DOUBLE_TEXT = """const sheet = new CSSStyleSheet();
     document.adoptedStyleSheets = [sheet];"""
 
 
-@pytest.mark.parametrize("name", ["home", "results", "dataset", "document", "download"])
+@pytest.mark.parametrize("name", ["home", "results", "dataset", "files", "document", "download"])
 def test_text_of_double_size_fits(reader: Reader, name: str) -> None:
     reader.page.add_init_script(DOUBLE_TEXT)
     page = reader.open(PAGES[name])

@@ -3,7 +3,7 @@ import type { RequestHandler } from "./$types";
 
 export const GET: RequestHandler = ({ url }) =>
   new Response(
-    `User-agent: *\nDisallow: /search?\nDisallow: /downloads/\nDisallow: /viewer\nDisallow: /api/search\nAllow: /\n\nSitemap: ${url.origin}/sitemap.xml\n`,
+    `User-agent: *\nDisallow: /search?\nDisallow: /datasets/*/files?\nDisallow: /downloads/\nDisallow: /viewer\nDisallow: /api/search\nAllow: /\n\nSitemap: ${url.origin}/sitemap.xml\n`,
     {
       headers: {
         "content-type": "text/plain; charset=utf-8",

@@ -27,6 +27,9 @@ from portal_gateway.downloads.watch import StreamLimits
 from portal_gateway.downloads.webhooks import Webhooks
 from portal_gateway.engine.client import Engine
 from portal_gateway.errors import BadRequest, ResourceNotFound
+from portal_gateway.files.availability import FileStates
+from portal_gateway.files.loader import FilePageLoader
+from portal_gateway.files.rows import FileRows
 from portal_gateway.http import responses
 from portal_gateway.http.site_proxy import SiteProxy
 from portal_gateway.labels.fields import FieldTable
@@ -41,6 +44,7 @@ from portal_gateway.routes import (
     aggregates,
     api_manual,
     downloads,
+    files,
     history,
     overlays,
     portal,
@@ -163,10 +167,13 @@ def add_site(
     app.state.aggregates = Aggregates(engine, catalogue, table)
     service: Service = app.state.service
     app.state.status_checker = StatusChecker(service, engine, catalogue, settings.downloader_url)
+    app.state.file_states = FileStates(settings.downloader_url)
+    app.state.file_pages = FilePageLoader(FileRows(catalogue.database), app.state.file_states)
     app.include_router(portal.router)
     app.include_router(search_page.router)
     app.include_router(aggregates.router)
     app.include_router(history.router)
+    app.include_router(files.router)
     app.router.routes.extend(CitationRoutes(catalogue, cited).routes())
     app.include_router(records.router)
 

@@ -10,6 +10,8 @@ from portal_indexer.marks.claims import Claims
 from portal_indexer.meilisearch import Meilisearch
 from portal_indexer.settings import IndexerSettings
 from portal_shared.contracts.events import (
+    DatasetAvailability,
+    DatasetFilesListed,
     DatasetRegistered,
     DatasetWithdrawn,
     DocumentRegistered,
@@ -48,7 +50,8 @@ async def load(settings: IndexerSettings, events: Iterable[Event]) -> None:
     database = mongo.database(client, settings, "catalogue")
     catalogue, engine = Catalogue(database), Meilisearch(settings)
     await catalogue.prepare()
-    await FileLists(database).prepare()
+    lists = FileLists(database)
+    await lists.prepare()
     for name in index_fields.INDEXES:
         await engine.ensure(name, index_settings.settings(name))
     for event in events:
@@ -58,6 +61,10 @@ async def load(settings: IndexerSettings, events: Iterable[Event]) -> None:
             await catalogue.store(index_fields.DOCUMENTS, event.document, event.version, new=True)
         elif isinstance(event, DatasetWithdrawn):
             await catalogue.withdraw(index_fields.DATASETS, event)
+        elif isinstance(event, DatasetFilesListed):
+            await lists.store_part(event)
+        elif isinstance(event, DatasetAvailability):
+            await catalogue.store_availability(event)
     worker = IndexWorker(catalogue, Claims(database), engine, BATCH)
     for name in index_fields.INDEXES:
         rows: list[mongo.Doc] = [

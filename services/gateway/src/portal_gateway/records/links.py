@@ -17,6 +17,7 @@ from portal_gateway.records.models import (
     OutsideLink,
 )
 from portal_gateway.records.signposting import Target
+from portal_gateway.results.cards import dataset_page
 from portal_gateway.results.models import Card
 
 CITED_BY = frozenset(("IsCitedBy", "IsReferencedBy"))
@@ -53,6 +54,8 @@ def files(record: Dataset) -> FilesSummary:
         count=record.files.count,
         bytes=record.files.bytes,
         formats=list(record.files.formats),
+        page=f"{dataset_page(record.name)}/files",
+        pages_url=f"{record_path(record.pid)}/files",
         list_url=f"/api/Datasets/{quote(record.pid, safe='')}/files",
         data_url=data_path(record.pid) if record.folder else None,
     )

@@ -93,6 +93,8 @@ class FilesSummary(BaseModel):
     count: int
     bytes: int
     formats: list[str]
+    page: str  # of the site, that lists them
+    pages_url: str  # in pages, with roles and sums of folders
     list_url: str
     data_url: str | None = None  # the folder with the files
 

@@ -7,6 +7,7 @@ import {
   crumbs,
   description,
   fieldLabel,
+  fileLists,
   formatLinks,
   paperLists,
   previewVoxel,
@@ -83,5 +84,6 @@ export const load: PageServerLoad = async ({ params, url, locals, setHeaders }) 
     related: relatedLists(record, related),
     papers: paperLists(record),
     formats: formatLinks(record),
+    fileLists: fileLists(record),
   };
 };

@@ -2,6 +2,7 @@ import { redirect } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
 import { commands, type DownloadPlan, planDownload, waitingTime } from "#lib/downloads.ts";
+import { listAddress } from "#lib/files.ts";
 import { formatExtent } from "#lib/formats.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
 import { levelViews } from "#lib/levels.ts";
@@ -61,6 +62,9 @@ export const load: PageServerLoad = async ({ params, url, locals }) => {
     plan,
     waiting: estimate ? waitingTime(estimate) : null,
     commands: commands(plan, url.origin),
+    fileList: record.files
+      ? listAddress(record.files.page, new URLSearchParams({ folder: plan.location }))
+      : null,
   };
 };
 

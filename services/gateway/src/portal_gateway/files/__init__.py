@@ -1,0 +1,1 @@
+"""Files of a dataset as readers look for them: by name, role and folder, with sums."""
