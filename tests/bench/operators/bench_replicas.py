@@ -26,7 +26,7 @@ from tests.drivers.services.operators import HEADERS
 from tests.drivers.services.replicas import replica
 
 JOBS = int(os.environ.get("PORTAL_BENCH_JOBS", "120"))
-ICAT_SECONDS, DATACITE_SECONDS = 0.3, 1.0  # of a call
+ICAT_SECONDS, DATACITE_SECONDS = 0.1, 1.0  # of a call
 ROUNDS = 3  # of the indexer
 BATCH = 25  # records of the indexer at once
 PATIENCE = 1800
