@@ -18,7 +18,7 @@ from portal_gateway.settings import GatewaySettings
 from portal_indexer import index_settings, search_documents
 from portal_indexer.meilisearch import Meilisearch
 from portal_indexer.settings import IndexerSettings
-from portal_shared.contracts.records import Dataset
+from portal_shared.contracts.records import Dataset, Document
 from portal_shared.messaging import topology
 from portal_shared.runtime.settings import Settings
 from portal_shared.search import index_fields
@@ -140,28 +140,33 @@ async def _load(corpus: WideCorpus, engine: Meilisearch) -> Load:
     records = corpus.records()
     while batch := list(islice(records, BATCH)):
         started = time.monotonic()
-        below = [d for _, listed in batch for d in listed]
-        made = {
-            index_fields.DOCUMENTS: [
-                search_documents.build_document(document, datasets=listed)
-                for document, listed in batch
-            ],
-            index_fields.DATASETS: [
-                search_documents.build_dataset(one, documents=[document])
-                for document, listed in batch
-                for one in listed
-            ],
-        }
+        made = await asyncio.to_thread(_search_documents, batch)
         building += time.monotonic() - started
         await loading
         loading = asyncio.gather(*(engine.replace(name, rows) for name, rows in made.items()))
-        datasets += map(Row.of, below)
+        datasets += (Row.of(one) for _, listed in batch for one in listed)
         documents += len(batch)
         if documents % (50 * BATCH) == 0:
             rate = (len(datasets) + documents) / (time.monotonic() - began)
             print(f"{len(datasets)} datasets: {rate:.0f} records/s", flush=True)
     await loading
     return Load(datasets, documents, time.monotonic() - began, building)
+
+
+def _search_documents(
+    batch: list[tuple[Document, list[Dataset]]],
+) -> dict[str, list[dict[str, Any]]]:
+    """Returns the search documents of each index."""
+    return {
+        index_fields.DOCUMENTS: [
+            search_documents.build_document(document, datasets=listed) for document, listed in batch
+        ],
+        index_fields.DATASETS: [
+            search_documents.build_dataset(one, documents=[document])
+            for document, listed in batch
+            for one in listed
+        ],
+    }
 
 
 def _http(engine_url: tuple[str, str], path: str) -> Any:
