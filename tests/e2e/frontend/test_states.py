@@ -1,8 +1,10 @@
 """Every page and state: no findings of axe, no sideways scrolling, no errors in the console."""
 
 from collections.abc import Iterator
+from io import BytesIO
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.drivers.instance import Portal
@@ -95,3 +97,16 @@ def assert_sound(reader: Reader, page: Page) -> None:
     assert reader.violations() == []
     assert not reader.scrolls_sideways()
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
+
+
+def test_a_picture_that_cannot_be_had_leaves_no_sign_of_a_fault(reader: Reader) -> None:
+    reader.context.route("**/thumbnail/**", lambda route: route.fulfill(status=404))
+    page = reader.open(PAGES["pictures"])
+    reader.errors[:] = [one for one in reader.errors if "/thumbnail/" not in one]
+    picture = page.locator(".thumb img").first
+    assert picture.evaluate("one => one.complete && one.naturalWidth === 0")
+    box = picture.bounding_box()
+    assert box
+    clip = {"x": box["x"], "y": box["y"], "width": 32, "height": 32}
+    corner = Image.open(BytesIO(page.screenshot(clip=clip)))  # where browsers draw the sign
+    assert len(corner.convert("RGB").getcolors(1024) or []) == 1
