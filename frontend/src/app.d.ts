@@ -26,4 +26,11 @@ declare global {
   }
 }
 
+declare module "svelte/elements" {
+  interface HTMLLinkAttributes {
+    /** Of the format of the target (https://signposting.org/FAIR). */
+    profile?: string;
+  }
+}
+
 export {};

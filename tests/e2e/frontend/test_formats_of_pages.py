@@ -1,5 +1,8 @@
 """The address of a record's page answers programs in the format that they accept."""
 
+import re
+from html import unescape
+
 import pytest
 
 from tests.drivers import plain_http
@@ -46,3 +49,12 @@ def test_a_format_that_no_record_has_is_refused_with_those_there_are(atlas: Port
     assert answer.status_code == 406
     assert "text/turtle" in answer.text
     assert "accept" in answer.headers["vary"].lower()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=["dataset", "document"])
+def test_links_of_a_page_name_the_profiles_of_their_formats(atlas: Portal, page: str) -> None:
+    links = atlas.api(f"/records/{page.rpartition('/')[2]}")["links"]
+    expected = {(one["href"], one["profile"]) for one in links if one["profile"]}
+    html = plain_http.get(atlas.url + page, headers={"accept": "text/html"}, timeout=60).text
+    found = re.findall(r'<link rel="describedby" href="([^"]+)"[^>]* profile="([^"]+)"/?>', html)
+    assert {(unescape(href), profile) for href, profile in found} == expected != set()
