@@ -4,6 +4,7 @@ import json
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
@@ -233,6 +234,19 @@ async def test_a_shared_doi_lists_its_records_whatever_is_asked(kidney: Portal) 
     choice = await resolve(kidney, shared, "application/x-bibtex")
     assert choice.status_code == 300
     assert {r["pid"] for r in choice.json()["records"]} == {"another", OVERVIEW}
+
+
+@pytest.mark.parametrize("accept", ["*/*", "image/png, */*;q=0.1", ""])
+async def test_a_doi_leads_to_the_page_unless_a_format_is_asked_for(
+    kidney: Portal, accept: str
+) -> None:
+    answer = await resolve(kidney, DOIS[ZOOM], accept)
+    assert (answer.status_code, answer.headers["location"]) == (
+        302,
+        f"/datasets/{quote(ZOOM, safe='')}",
+    )
+    named = await resolve(kidney, DOIS[ZOOM], "application/json, */*;q=0.5")
+    assert named.json()["records"][0]["pid"] == ZOOM
 
 
 async def test_a_doi_is_found_in_any_case_and_shown_as_it_was_registered(kidney: Portal) -> None:

@@ -36,7 +36,7 @@ class CitationRoutes:
         ]
 
     async def resolve_doi(self, request: Request) -> Response:
-        """Redirects browsers to the landing page; returns the accepted format to programs."""
+        """Redirects to the landing page; returns another format to programs that ask for it."""
         doi = request.path_params["doi"].strip("/")
         found = await self.catalogue.find_by_pid_or_doi(doi) if "/" in doi else []
         if not found:
@@ -92,9 +92,9 @@ class CitationRoutes:
 
 def _negotiate(request: Request) -> str:
     """Returns the media type with the highest quality; among equal ones, the first of ours."""
-    offered = [PLAIN, PAGE, *BY_MEDIA_TYPE, TEXT]
+    offered = [PAGE, PLAIN, *BY_MEDIA_TYPE, TEXT]
     if not request.headers.get("accept"):
-        return PLAIN
+        return PAGE
     best = max(offered, key=lambda kind: responses.accept_quality(request, *kind.split("/", 1)))
     if responses.accept_quality(request, *best.split("/", 1)) <= 0:
         raise NotAcceptable(f"Available media types are {', '.join(offered)}")
