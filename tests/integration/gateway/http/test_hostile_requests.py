@@ -1,8 +1,10 @@
 """Whatever is sent: no fault of ours, no hang, nothing that is not public. `make fuzz` goes on."""
 
 import asyncio
+import importlib
 import json
 import os
+import pkgutil
 import socket
 import string
 from collections.abc import AsyncGenerator
@@ -13,7 +15,9 @@ from urllib.parse import quote
 import httpx
 import pytest
 import pytest_asyncio
-import schemathesis
+import schemathesis.generation
+import schemathesis.specs
+import schemathesis.transport
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from portal_gateway.filters.parser import OPERATORS
@@ -29,6 +33,11 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning"),  # of long filters
 ]
 REQUESTS = int(os.environ.get("PORTAL_TEST_FUZZ", "400"))
+for _package in (schemathesis.generation, schemathesis.specs, schemathesis.transport):
+    # They import late, in threads; then pytest parses them, which CPython 3.11 at times fails to
+    # do while another thread parses (gh-106905).
+    for _module in pkgutil.walk_packages(_package.__path__, f"{_package.__name__}."):
+        importlib.import_module(_module.name)
 HANGS = 15  # seconds: far beyond what any answer takes, even on a machine that is busy
 HIDDEN = "Lung hidden"
 
