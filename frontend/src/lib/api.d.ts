@@ -2034,6 +2034,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/records/{pid}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Usage
+         * @description Show how often a dataset was seen and downloaded, by month, and what is counted.
+         */
+        get: operations["show_usage_api_records__pid__usage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/search": {
         parameters: {
             query?: never;
@@ -3826,6 +3846,18 @@ export interface components {
             /** Selected */
             selected: boolean;
         };
+        /** MonthOfUse */
+        MonthOfUse: {
+            /**
+             * Month
+             * @description 2026-11, in UTC
+             */
+            month: string;
+            /** Views */
+            views: number;
+            /** Downloads */
+            downloads: number;
+        };
         /** OrganList */
         OrganList: {
             /** Organs */
@@ -4379,7 +4411,9 @@ export interface components {
         };
         /**
          * RecordVersion
-         * @description One version of a record; the current one has the metadata that the record shows.
+         * @description One version of a record: when it was made and which fields it changed.
+         *
+         *     Values of earlier versions are not published: they may have been withdrawn.
          */
         RecordVersion: {
             /** Version */
@@ -4405,6 +4439,11 @@ export interface components {
             pid: string;
             /** Is Current */
             is_current: boolean;
+            /**
+             * Record Url
+             * @description Where the record is as this version has it; null: its values are not published
+             */
+            record_url: string | null;
         };
         /**
          * RecordView
@@ -4495,6 +4534,8 @@ export interface components {
             history_url: string;
             /** Timeline Url */
             timeline_url: string;
+            /** Usage Url */
+            usage_url?: string | null;
             /** Publisher */
             publisher: string;
             /** Published */
@@ -4880,6 +4921,40 @@ export interface components {
             type?: string | null;
             /** Profile */
             profile?: string | null;
+        };
+        /**
+         * UsageView
+         * @description How often a dataset was seen and downloaded; nothing of its readers is recorded.
+         */
+        UsageView: {
+            /** Pid */
+            pid: string;
+            /**
+             * Since
+             * @description Day since which uses are counted; null: not yet
+             */
+            since: string | null;
+            /** Views */
+            views: number;
+            /** Downloads */
+            downloads: number;
+            /**
+             * Views Counted
+             * @description What counts as a view
+             * @default Its page was served to a program that names itself as a browser and not as a robot. Loading it again counts again.
+             */
+            views_counted: string;
+            /**
+             * Downloads Counted
+             * @description What counts as a download
+             * @default A request for its files ended with all of them ready. Reads of files by their addresses are not counted.
+             */
+            downloads_counted: string;
+            /**
+             * Months
+             * @description Those with uses, the oldest first
+             */
+            months: components["schemas"]["MonthOfUse"][];
         };
         /** ValueCount */
         ValueCount: {
@@ -5649,7 +5724,10 @@ export interface operations {
     show_record_api_records__pid__get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description `page` from a web site that shows the record under its name to the reader whose User-Agent it passes on: counted as a view */
+                "portal-view"?: string | null;
+            };
             path: {
                 /** @description Pid, DOI or name of a dataset or document */
                 pid: string;
@@ -6244,6 +6322,65 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Timeline"];
+                };
+            };
+            /** @description A parameter is not valid: `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such public record */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The record was withdrawn: the answer has its public part */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search engine or the database cannot be reached */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_usage_api_records__pid__usage_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Pid, DOI or name of a dataset */
+                pid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageView"];
                 };
             };
             /** @description A parameter is not valid: `field` names it */

@@ -1,6 +1,7 @@
 /** Sentences and lists of a dataset's page. Made on the server. Pure. */
 import type { components } from "#lib/api.d.ts";
 import type { Card } from "#lib/cards.ts";
+import { formatNumberOf } from "#lib/formats.ts";
 import type { LevelView } from "#lib/levels.ts";
 import { AXES, fillerClass, SIDES, type VolumeView } from "#lib/volume.ts";
 
@@ -136,4 +137,27 @@ export function fileLists(record: Record): FormatLink[] {
     ...(metalink ? [{ href: metalink, label: "Metalink" }] : []),
     ...(checksums ? [{ href: checksums, label: "SHA256SUMS" }] : []),
   ];
+}
+
+/**
+ * Returns the headers that let the gateway count a view. The page with a position of its slices is
+ * not counted: readers who move them would count often.
+ */
+export function viewHeaders(request: Request, url: URL): globalThis.Record<string, string> {
+  if (request.method !== "GET" || url.search) return {};
+  return { "portal-view": "page", "user-agent": request.headers.get("user-agent") ?? "" };
+}
+
+/** Returns how often a dataset was seen and downloaded, and what that means. */
+export function usageView(usage: components["schemas"]["UsageView"]): {
+  text: string;
+  notes: string[];
+} {
+  const { views, downloads, since } = usage;
+  const times = (count: number): string => formatNumberOf(count, "time");
+  const start = since ? ` since ${since}` : "";
+  return {
+    text: `Seen ${times(views)} and downloaded ${times(downloads)}${start}.`,
+    notes: [`Seen: ${usage.views_counted}`, `Downloaded: ${usage.downloads_counted}`],
+  };
 }

@@ -6,6 +6,7 @@ import { get, type HttpAnswer } from "#lib/http.ts";
 import { readTombstone } from "#lib/tombstone.ts";
 
 type Schemas = components["schemas"];
+type RequestHeaders = Record<string, string>;
 export type Profile = Schemas["ProfileView"];
 
 const BASE = process.env["PORTAL_GATEWAY_URL"] ?? "http://127.0.0.1:8000";
@@ -35,8 +36,8 @@ export class GatewayError extends Error {
  * Returns the JSON of GET `path`. Throws GatewayError for a problem, with status 503 if the gateway
  * cannot be reached or does not answer in time.
  */
-export async function read<T>(path: string): Promise<T> {
-  return JSON.parse((await send(path, "application/json")).text) as T;
+export async function read<T>(path: string, headers: RequestHeaders = {}): Promise<T> {
+  return JSON.parse((await send(path, "application/json", headers)).text) as T;
 }
 
 /** Returns the text of GET `path`. Throws like `read`. */
@@ -44,10 +45,14 @@ export async function readText(path: string): Promise<string> {
   return (await send(path, "*/*")).text;
 }
 
-async function send(path: string, accept: string): Promise<HttpAnswer> {
+async function send(
+  path: string,
+  accept: string,
+  headers: RequestHeaders = {},
+): Promise<HttpAnswer> {
   let answer: HttpAnswer;
   try {
-    answer = await get(BASE + path, { accept }, DEADLINE_MS);
+    answer = await get(BASE + path, { ...headers, accept }, DEADLINE_MS);
   } catch {
     throw new GatewayError(503, { detail: "The gateway cannot be reached." });
   }

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from portal_shared import profile
 from portal_shared.runtime import mongo
 from portal_shared.runtime.errors import PortalError
+from portal_shared.runtime.worker import Worker
 from portal_shared.service import problems
 from portal_shared.service.app import Service
 from starlette.exceptions import HTTPException
@@ -50,6 +51,7 @@ from portal_gateway.routes import (
     portal,
     records,
     search_page,
+    usage,
 )
 from portal_gateway.routes.citation import CitationRoutes
 from portal_gateway.routes.panosc import PanoscApi, SearchApiMiddleware
@@ -63,6 +65,8 @@ from portal_gateway.search.snippets import Highlighter
 from portal_gateway.search.suggestions import Suggester
 from portal_gateway.service_status import StatusChecker
 from portal_gateway.settings import GatewaySettings
+from portal_gateway.usage.counter import STORE_SECONDS, UsageCounter
+from portal_gateway.usage.store import UsageStore
 
 EXPOSED_HEADERS = (  # readable by pages of other origins: totals, and headers for ranges
     "X-Total-Count",
@@ -174,6 +178,7 @@ def add_site(
     app.include_router(aggregates.router)
     app.include_router(history.router)
     app.include_router(files.router)
+    app.include_router(usage.router)
     app.router.routes.extend(CitationRoutes(catalogue, cited).routes())
     app.include_router(records.router)
 
@@ -190,10 +195,20 @@ def add_downloads(
     webhooks = Webhooks(allow_private=settings.webhook_private)
     app.state.webhooks = webhooks
     app.state.download_creator = DownloadCreator(service, catalogue, repository, settings, webhooks)
-    service.subscribe(handlers.router, downloads=repository)
+    service.subscribe(handlers.router, downloads=repository, usage=add_usage(app, service))
     for worker in Notifier(settings, repository, webhooks).workers():
         service.add_worker(worker)
     app.include_router(downloads.router)
+
+
+def add_usage(app: FastAPI, service: Service) -> UsageCounter:
+    """Adds the counts of views and downloads, and the worker that stores them."""
+    store = UsageStore(service.database)
+    counter = UsageCounter(store)
+    app.state.usage_store, app.state.usage = store, counter
+    service.add_start_step(store.prepare)
+    service.add_worker(Worker("usage", counter.step, idle_seconds=STORE_SECONDS))
+    return counter
 
 
 def add_overlays(app: FastAPI, catalogue: Catalogue, settings: GatewaySettings) -> None:

@@ -1,4 +1,4 @@
-"""Bus subscribers: progress and end of downloads."""
+"""Bus subscribers: progress and end of downloads, which are counted."""
 
 from typing import Annotated
 
@@ -8,9 +8,11 @@ from portal_shared.contracts.events import DownloadFailed, DownloadProgressed, D
 from portal_shared.messaging import publisher
 
 from portal_gateway.downloads.repository import Downloads
+from portal_gateway.usage.counter import UsageCounter
 
 router = RabbitRouter()
 InDownloads = Annotated[Downloads, Context("downloads")]
+InUsage = Annotated[UsageCounter, Context("usage")]
 
 
 @router.subscriber(
@@ -25,8 +27,10 @@ async def store_progress(event: DownloadProgressed, downloads: InDownloads) -> N
 @router.subscriber(
     publisher.event_queue("gateway", DownloadReady), channel=publisher.channel(20), no_reply=True
 )
-async def store_ready(event: DownloadReady, downloads: InDownloads) -> None:
-    await downloads.store_ready(event)
+async def store_ready(event: DownloadReady, downloads: InDownloads, usage: InUsage) -> None:
+    pid = await downloads.store_ready(event)
+    if pid is not None:
+        usage.count(pid, "downloads")
 
 
 @router.subscriber(

@@ -197,6 +197,17 @@ async def test_late_or_repeated_events_change_nothing(
     reported = (await reader.get(first["self"])).json()
     assert (reported["state"], reported["files_online"]) == ("ONLINE", 3)
     assert gateway.service.retries.outcomes["dead"] == 0
+    assert await counted_downloads(gateway, downloader.pid("p")) == 1
+
+
+async def counted_downloads(gateway: DownloadGateway, pid: str) -> int:
+    """Returns the stored count of downloads of a dataset, once there is one."""
+    async with asyncio.timeout(30):
+        while True:
+            row = await gateway.service.database["usage"].find_one({"pid": pid})
+            if row is not None:
+                return int(row["downloads"])
+            await asyncio.sleep(0.05)
 
 
 async def test_expired_files_are_counted_beside_failed_ones(

@@ -152,13 +152,14 @@ class Downloads:
             expected = datetime.now(UTC) + timedelta(seconds=event.seconds_left)
         await self._update(event.request_id, event.version, {**fields, "expected_at": expected})
 
-    async def store_ready(self, event: DownloadReady) -> None:
+    async def store_ready(self, event: DownloadReady) -> str | None:
+        """Returns the dataset of the download if it ends by this event; else None."""
         counts = {"files": event.files, "files_online": event.files}
         counts |= {"files_failed": 0, "files_expired": 0}
         sizes = {"bytes": event.bytes, "bytes_online": event.bytes}
-        await self._update(
-            event.request_id, event.version, {"state": "ONLINE", "done": True, **counts, **sizes}
-        )
+        fields = {"state": "ONLINE", "done": True, **counts, **sizes}
+        before = await self._update(event.request_id, event.version, fields)
+        return before["pid"] if before and not before["done"] else None
 
     async def store_failed(self, event: DownloadFailed) -> None:
         fields = event.model_dump(exclude={"request_id", "version"})
@@ -166,11 +167,17 @@ class Downloads:
             event.request_id, event.version, {**fields, "state": "FAILED", "done": True}
         )
 
-    async def _update(self, request_id: str, version: int, fields: dict[str, Any]) -> None:
-        """Stores the fields of an event, unless a newer event was stored before."""
+    async def _update(self, request_id: str, version: int, fields: dict[str, Any]) -> Doc | None:
+        """Stores the fields of an event, unless a newer event was stored before: then None.
+
+        Returns the dataset, and whether it had ended before.
+        """
         change = {**fields, "version": version, "updated_at": datetime.now(UTC)}
         with translate_errors():
-            await self.rows.update_one(
-                {"_id": request_id, "version": {"$lt": version}}, {"$set": change}
+            before: Doc | None = await self.rows.find_one_and_update(
+                {"_id": request_id, "version": {"$lt": version}},
+                {"$set": change},
+                projection={"pid": 1, "done": 1},
             )
         self.watch.set(request_id)
+        return before

@@ -193,6 +193,7 @@ class RecordView(BaseModel):
     superseded_by: str | None = None
     history_url: str
     timeline_url: str
+    usage_url: str | None = None  # of a dataset: how often it was seen and downloaded
     publisher: str
     published: str | None = None  # date on which the record became available
     year: str | None = None  # of the citation

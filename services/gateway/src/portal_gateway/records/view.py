@@ -145,6 +145,7 @@ def _addresses(related: Related, doi: str | None, site_url: str) -> dict[str, An
         "formats": exports,
         "history_url": f"{path}/history",
         "timeline_url": f"{path}/timeline",
+        "usage_url": f"{path}/usage" if isinstance(record, Dataset) else None,
         "links": typed,
         "link_header": signposting.header(typed),
     }

@@ -8,11 +8,12 @@ from fastapi import Path as InPath
 from portal_shared.contracts.identifiers import shown_doi
 from portal_shared.contracts.records import Change
 from portal_shared.runtime.mongo import Doc
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from portal_gateway.catalogue import DOI, Catalogue, tombstone_view
 from portal_gateway.errors import MODEL_NOT_FOUND, ResourceNotFound
 from portal_gateway.http import responses
+from portal_gateway.records.links import record_path
 
 router = APIRouter()
 Level = Literal["dataset", "document"]
@@ -41,10 +42,16 @@ class History(BaseModel):
 
 
 class RecordVersion(Change):
-    """One version of a record; the current one has the metadata that the record shows."""
+    """One version of a record: when it was made and which fields it changed.
+
+    Values of earlier versions are not published: they may have been withdrawn.
+    """
 
     pid: str
     is_current: bool
+    record_url: str | None = Field(
+        description="Where the record is as this version has it; null: its values are not published"
+    )
 
 
 @router.get(
@@ -59,8 +66,14 @@ async def show_version(
     _, row = await _load(request, pid)
     for change in row.get("history") or ():
         if str(change["version"]) == version:
+            is_current = change["version"] == row["version"] and not row.get("withdrawn")
             found = RecordVersion.model_validate(
-                {**change, "pid": row["_id"], "is_current": change["version"] == row["version"]}
+                {
+                    **change,
+                    "pid": row["_id"],
+                    "is_current": change["version"] == row["version"],
+                    "record_url": record_path(row["_id"]) if is_current else None,
+                }
             )
             return responses.json_response(request, found.model_dump(mode="json"))
     raise ResourceNotFound(

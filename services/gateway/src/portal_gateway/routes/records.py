@@ -4,7 +4,7 @@ import asyncio
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi import Path as InPath
 
 from portal_gateway.citation.collection import CitationList, citations
@@ -17,10 +17,16 @@ from portal_gateway.records.loader import RecordLoader
 from portal_gateway.records.models import RecordView
 from portal_gateway.records.signposting import Linkset
 from portal_gateway.records.timeline import Timeline, timeline
+from portal_gateway.usage.counter import UsageCounter
+from portal_gateway.usage.robots import is_robot
 
 router = APIRouter(tags=["site"])
 PROBLEMS = problems(400, 404, 410, 503)
 JSON_LD = "application/ld+json"
+_VIEW = (
+    "`page` from a web site that shows the record under its name to the reader whose User-Agent it "
+    "passes on: counted as a view"
+)
 Pid = Annotated[str, InPath(description="Pid, DOI or name of a dataset or document")]
 
 
@@ -78,8 +84,17 @@ async def show_timeline(request: Request, records: Records, pid: Pid) -> Respons
 
 
 @router.get("/api/records/{pid:path}", response_model=RecordView, responses=PROBLEMS)
-async def show_record(request: Request, records: Records, pid: Pid) -> Response:
+async def show_record(
+    request: Request,
+    records: Records,
+    pid: Pid,
+    portal_view: Annotated[str | None, Header(description=_VIEW)] = None,
+) -> Response:
     """Show a public record with labels, relations, sentences to cite it, and addresses."""
     view = await records.load(pid)
+    is_page = portal_view == "page" and view.level == "dataset" and pid == view.name
+    if is_page and not is_robot(request.headers.get("user-agent")):
+        usage: UsageCounter = request.app.state.usage
+        usage.count(view.pid, "views")
     headers = {"link": signposting.describes(f"{records.site_url}{view.page}")}
     return responses.content_response(request, view.model_dump_json().encode(), headers=headers)

@@ -14,6 +14,8 @@ import {
   pythonCode,
   relatedLists,
   slicesFiller,
+  usageView,
+  viewHeaders,
 } from "#lib/dataset-page.ts";
 import { formatVersion, inSentence } from "#lib/formats.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
@@ -29,20 +31,22 @@ type Schemas = components["schemas"];
 
 const SHOWN = 4; // of datasets that are related from afar
 
-export const load: PageServerLoad = async ({ params, url, locals, setHeaders }) => {
+export const load: PageServerLoad = async ({ params, url, locals, request, setHeaders }) => {
   const path = `/api/records/${encodeURIComponent(params.name)}`;
-  const record = await orErrorPage(() => read<Schemas["RecordView"]>(path));
+  const view = viewHeaders(request, url);
+  const record = await orErrorPage(() => read<Schemas["RecordView"]>(path, view));
   if (record.level !== "dataset" || record.name !== params.name) redirect(308, record.page);
   setHeaders({ link: record.link_header });
   const pid = encodeURIComponent(record.pid);
-  const [volume, overlay, timeline, citations, jsonLd] = await Promise.all([
+  const [volume, overlay, timeline, usage, citations, jsonLd] = await Promise.all([
     orNothing(() => read<Schemas["Volume"]>(`/data/${pid}/volume`)),
     orNothing(() => read<Schemas["Overlay"]>(`/api/records/${pid}/overlay`)),
     orNothing(() => read<Schemas["Timeline"]>(`/api/records/${pid}/timeline`)),
+    orNothing(() => read<Schemas["UsageView"]>(`/api/records/${pid}/usage`)),
     loadCitations(record.pid),
     orNothing(() => read<unknown>(`/api/records/${pid}/jsonld`)),
   ]);
-  const view = volume ? volumeView(volume) : null;
+  const shown = volume ? volumeView(volume) : null;
   const { lengths } = locals;
   const sights = organSights(locals.profile, record.card?.organ ?? null);
   const card = record.card ? cardView(record.card, lengths) : null;
@@ -71,15 +75,16 @@ export const load: PageServerLoad = async ({ params, url, locals, setHeaders }) 
     version: formatVersion(record.version, record.updated),
     crumbs: crumbs(record),
     description: description(record, card?.voxel ?? null),
-    volume: view,
-    positions: view ? readPositions(view, url.searchParams) : null,
-    filler: slicesFiller(view, place),
+    volume: shown,
+    positions: shown ? readPositions(shown, url.searchParams) : null,
+    filler: slicesFiller(shown, place),
     levels,
     python: volume ? pythonCode(volume.url, levels) : null,
     place,
     citations,
     jsonLd: jsonLd ? scriptJson(jsonLd) : null,
     events: timeline?.events ?? [],
+    usage: usage ? usageView(usage) : null,
     hasOverview: related.overview !== null,
     related: relatedLists(record, related),
     papers: paperLists(record),

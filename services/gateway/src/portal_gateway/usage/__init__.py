@@ -1,0 +1,1 @@
+"""How often pages of datasets are shown, and requests for their files completed; no persons."""
