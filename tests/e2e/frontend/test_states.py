@@ -1,5 +1,6 @@
 """Every page and state: no findings of axe, no sideways scrolling, no errors in the console."""
 
+import re
 from collections.abc import Iterator
 from io import BytesIO
 
@@ -110,3 +111,15 @@ def test_a_picture_that_cannot_be_had_leaves_no_sign_of_a_fault(reader: Reader) 
     clip = {"x": box["x"], "y": box["y"], "width": 32, "height": 32}
     corner = Image.open(BytesIO(page.screenshot(clip=clip)))  # where browsers draw the sign
     assert len(corner.convert("RGB").getcolors(1024) or []) == 1
+
+
+def test_every_value_can_be_copied_and_searched_for(reader: Reader) -> None:
+    reader.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = reader.open(PAGES["dataset"])
+    known = page.locator("dl.meta > div").filter(has=page.locator("dd"))
+    energy = known.filter(has_text="X-ray energy")
+    energy.get_by_role("button", name="Copy X-ray energy").click()
+    expect(page.get_by_role("status").filter(has_text="Copied")).to_be_attached()
+    shown = energy.get_by_role("link").first.inner_text()
+    assert page.evaluate("navigator.clipboard.readText()") == shown
+    expect(energy.get_by_role("link").first).to_have_attribute("href", re.compile(r"^/search\?"))
