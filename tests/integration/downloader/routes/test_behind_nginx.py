@@ -44,7 +44,7 @@ async def content(downloader: DownloaderClient, tape: TapeArchive) -> bytes:
 COMPARED = (
     "etag", "last-modified", "content-type", "content-length", "repr-digest", "content-range",
     "access-control-allow-origin", "access-control-expose-headers", "accept-ranges",
-    "x-content-type-options", "cache-control",
+    "x-content-type-options", "cache-control", "link",
 )  # fmt: skip
 
 

@@ -70,6 +70,18 @@ async def test_a_file_is_served_according_to_the_standards(
         assert refused.headers["content-type"] == "application/problem+json"
 
 
+async def test_content_leads_back_to_the_page_of_its_dataset(
+    downloader: DownloaderClient, volume: bytes
+) -> None:
+    whole = await downloader.get(PID, NAME)
+    pid = str(whole.url).partition("/data/")[2].partition("/")[0]
+    listed = await downloader.http.get(f"/data/{pid}/?format=metalink")
+    archive = await downloader.http.head(f"/data/{pid}/?format=zip")
+    for answer in (whole, listed, archive):
+        expected = f'/datasets/{pid}>; rel="collection"; type="text/html"'
+        assert answer.headers["link"].endswith(expected)
+
+
 async def test_several_ranges_come_as_several_parts(
     downloader: DownloaderClient, volume: bytes
 ) -> None:

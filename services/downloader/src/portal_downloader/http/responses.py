@@ -4,6 +4,7 @@ import base64
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote
 
 from fastapi import Request
 from starlette.responses import Response
@@ -45,6 +46,12 @@ def content_headers(media_type: str) -> dict[str, str]:
     }
 
 
+def collection_header(site_url: str, pid: str) -> dict[str, str]:
+    """Returns the link from content back to the page of its dataset (https://signposting.org)."""
+    page = f"{site_url}/datasets/{quote(pid, safe='')}"
+    return {"Link": f'<{page}>; rel="collection"; type="text/html"'}
+
+
 def stored_file_response(
     request: Request,
     file: FileRow,
@@ -54,7 +61,11 @@ def stored_file_response(
     """Returns the content of a file that is in the cache."""
     kind = media_types.media_type(file.location)
     digest = base64.b64encode(bytes.fromhex(file.sha256)).decode()
-    headers = {**content_headers(kind), "Repr-Digest": f"sha-256=:{digest}:"}
+    headers = {
+        **content_headers(kind),
+        **collection_header(access.site_url, file.pid),
+        "Repr-Digest": f"sha-256=:{digest}:",
+    }
     if media_types.is_active(kind):
         headers["Content-Disposition"] = "attachment"
     stored = StoredContent(file.sha256, file.size)

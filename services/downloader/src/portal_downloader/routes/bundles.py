@@ -55,10 +55,7 @@ class BundleResponder:
             except FilesOffline as offline:
                 return await self._not_online(chosen, offline)
             await self.access.mark_used(bundle.digests, tag=bundle.tag)
-            headers = {
-                **responses.content_headers(TYPES[kind]),
-                **_attachment(dataset.pid, f".{kind}"),
-            }
+            headers = self._headers(TYPES[kind], dataset.pid, f".{kind}")
             view = FileView(bundle.segments, bundle.tag, dataset.listed_at, bundle.digests)
             return responses.file_response(request, view, headers, self.access)
         if kind == "commands":
@@ -78,6 +75,13 @@ class BundleResponder:
         """Returns the URL of a selection."""
         path = f"{self.access.site_url}{data_path(chosen.pid, chosen.folder)}"
         return f"{path}?{chosen.query}" if chosen.query else path
+
+    def _headers(self, media_type: str, pid: str, ending: str) -> dict[str, str]:
+        return {
+            **responses.content_headers(media_type),
+            **responses.collection_header(self.access.site_url, pid),
+            **_attachment(pid, ending),
+        }
 
     def _list(
         self, kind: str, dataset: DatasetRow, chosen: Selection, members: list[Member]
@@ -104,7 +108,7 @@ class BundleResponder:
                 kind, info, members, address, request_url=request_url, files=len(members), size=size
             )
         media_type, ending = LISTS[kind]
-        headers = {**responses.content_headers(media_type), **_attachment(chosen.pid, ending)}
+        headers = self._headers(media_type, chosen.pid, ending)
         del headers["Accept-Ranges"]
         return StreamingResponse(_join_lines(lines), headers=headers)
 
@@ -122,7 +126,7 @@ class BundleResponder:
         ]
         entries = [*generated, bagit.generated_entry(f"{root}/fetch.txt", "".join(lines).encode())]
         tag = bagit.bundle_etag("bag", info, entries)
-        headers = {**responses.content_headers(TYPES["zip"]), **_attachment(info.pid, "-bag.zip")}
+        headers = self._headers(TYPES["zip"], info.pid, "-bag.zip")
         view = FileView(Zip(entries, info.moment).segments, tag, dataset.listed_at, frozenset())
         return responses.file_response(request, view, headers, self.access)
 
