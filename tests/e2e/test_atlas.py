@@ -195,7 +195,8 @@ def test_every_dataset_is_seen_without_a_recall(
         return {client.get(path).status_code for path in paths}
 
     def on_tape(pid: str) -> bool:
-        return any(not file["online"] for file in client.get(f"/data/{pid}/").json()["files"])
+        files = client.get(f"/data/{pid}/").json()["files"]
+        return any(file["state"] != "ONLINE" for file in files)
 
     pids = [d["pid"] for d in datasets]
     with plain_http.client(atlas.url, timeout=60) as client, ThreadPoolExecutor(4) as pool:
