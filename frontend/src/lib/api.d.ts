@@ -3036,7 +3036,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description Redirect to the landing page, for browsers */
+                /** @description Redirect to the landing page */
                 302: {
                     headers: {
                         [name: string]: unknown;

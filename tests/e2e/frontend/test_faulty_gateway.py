@@ -160,6 +160,23 @@ def test_short_lists_of_files_have_a_state_of_their_own(
     assert not reader.scrolls_sideways()
 
 
+def test_a_record_without_files_has_nothing_to_request(
+    faulty: tuple[FaultyGateway, Reader],
+) -> None:
+    gateway, reader = faulty
+
+    def change(path: str, content: Any) -> Any:
+        if path == f"/api/records/{KIDNEY}":
+            content["files"] |= {"count": 0, "bytes": 0}
+        return content
+
+    gateway.change = change
+    main = reader.open(f"{PAGE}/download?level=all").get_by_role("main")
+    expect(main).to_contain_text("nothing to download")
+    expect(main.get_by_role("button", name="Request these files")).to_have_count(0)
+    assert reader.violations() == []
+
+
 @pytest.mark.parametrize("page", ["", "/files"])
 def test_a_tombstone_says_why_when_and_what_instead(
     faulty: tuple[FaultyGateway, Reader], page: str

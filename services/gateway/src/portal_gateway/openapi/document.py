@@ -90,7 +90,7 @@ def _citations() -> Json:
             "content": {**content, "application/json": {}},
         },
         "300": {"description": "Several records share the DOI"},
-        "302": {"description": "Redirect to the landing page, for browsers"},
+        "302": {"description": "Redirect to the landing page"},
         "404": missing,
         "406": not_acceptable,
     }
