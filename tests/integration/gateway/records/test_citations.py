@@ -138,7 +138,6 @@ async def test_schema_org_has_what_search_engines_for_data_want(kidney: Portal) 
 @pytest.mark.parametrize(
     ("accept", "kind"),
     [
-        ("*/*", "application/json"),
         ("application/x-bibtex;q=0.3, application/ld+json;q=0.9", "application/ld+json"),
         ("application/json;q=0.1, application/x-bibtex", "application/x-bibtex"),
         ("image/png, application/*;q=0.5", "application/json"),
