@@ -142,6 +142,14 @@ def test_a_service_has_the_rights_that_it_needs_and_no_more(service: str) -> Non
     assert rights.configure == broker.NOTHING
 
 
+@pytest.mark.parametrize("client", broker.CLIENTS)
+def test_a_sender_may_look_whether_there_is_a_queue_of_jobs(client: str) -> None:
+    rights = broker.rights_of(client)  # any right is enough for RabbitMQ 4.3
+    every = list(topology.wanted_topology(settings()).queues)
+    assert [q for q in every if re.search(rights.write, q)] == [topology.JOBS]
+    assert not any(re.search(rights.configure, queue) for queue in every)
+
+
 def test_with_the_bridge_ingest_may_declare_the_queues_of_pyicat_plus() -> None:
     assert broker.BRIDGE_QUEUES == esrf_messages.QUEUES
     rights = broker.rights_of("ingest", esrf_bridge=True)

@@ -98,15 +98,13 @@ def rights_of(client: str, *, esrf_bridge: bool = False) -> Rights:
 
     A release may read all queues of its service, not only those that it knows: the release before
     is still running during an upgrade. Who sends a job or an answer writes to the default exchange,
-    and so to any queue: RabbitMQ cannot limit that by queue.
+    and so to any queue: RabbitMQ cannot limit that by queue. Since 4.3, who looks whether the queue
+    of jobs exists needs some right on it.
     """
-    if client == "cli":
-        dead = "|".join(topology.SERVICES)
-        read = rf"^(({dead})\.dead|{ANSWERS})$"
-        return Rights(f"^{ANSWERS}$", f"^({DEFAULT_EXCHANGE}|{ANSWERS})$", read)
-    if client == "sender":
-        write = f"^({DEFAULT_EXCHANGE}|{ANSWERS})$"
-        return Rights(f"^{ANSWERS}$", write, f"^{ANSWERS}$")
+    if client in CLIENTS:
+        write = f"^({DEFAULT_EXCHANGE}|{ANSWERS}|{re.escape(topology.JOBS)})$"
+        dead = rf"({'|'.join(topology.SERVICES)})\.dead|" if client == "cli" else ""
+        return Rights(f"^{ANSWERS}$", write, f"^({dead}{ANSWERS})$")
     events = [re.escape(event.key) for event in PRODUCED[client]]
     copies = [re.escape(topology.DEAD_LETTERS), rf"{re.escape(topology.RETRY_PREFIX)}.*"]
     exchanges = [*([re.escape(topology.EVENTS)] if events else []), *copies, DEFAULT_EXCHANGE]
