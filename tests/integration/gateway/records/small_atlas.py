@@ -5,6 +5,7 @@ from typing import Any
 
 from portal_shared.contracts.events import (
     DatasetRegistered,
+    DatasetWithdrawn,
     Event,
 )
 from portal_shared.contracts.records import Dataset, Document
@@ -65,3 +66,15 @@ HIDDEN = scan("brain", "left", "zoom", 1.0, is_public=False)
 
 def registered(*datasets: Dataset, version: int = 1) -> list[Event]:
     return [DatasetRegistered(dataset=d, version=version) for d in datasets]
+
+
+def withdrawal(dataset: Dataset) -> DatasetWithdrawn:
+    """The withdrawal of a dataset that was public."""
+    return DatasetWithdrawn(
+        pid=dataset.pid,
+        version=2,
+        title=dataset.title,
+        reason="The sample was mixed up",
+        withdrawn_at=datetime(2026, 1, 2, tzinfo=UTC),
+        dataset=dataset,
+    )

@@ -3,13 +3,12 @@
 from portal_shared.contracts.events import (
     DatasetAvailability,
     DatasetFilesListed,
-    DatasetWithdrawn,
     DocumentRegistered,
     Event,
 )
 from portal_shared.contracts.records import Dataset, File, files_digest
 
-from tests.integration.gateway.records.small_atlas import organ, registered, scan
+from tests.integration.gateway.records.small_atlas import organ, registered, scan, withdrawal
 
 HOSTILE = "<script>alert(1)</script> 100% (a+b).tif"
 CHUNKS = [f"{z}/{y}" for z in range(12) for y in range(5)]
@@ -66,12 +65,5 @@ def events() -> list[Event]:
             pid=FULL.pid, availability="ARCHIVED", detail="PARTLY_ONLINE", files=len(FILES),
             files_online=2, version=1,
         ),
-        DatasetWithdrawn(
-            pid=WITHDRAWN.pid,
-            version=2,
-            title=WITHDRAWN.title,
-            reason="The sample was mixed up",
-            withdrawn_at="2026-01-02T00:00:00Z",  # pyright: ignore[reportArgumentType]
-            dataset=WITHDRAWN,
-        ),
+        withdrawal(WITHDRAWN),
     ]  # fmt: skip

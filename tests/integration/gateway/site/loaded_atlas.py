@@ -21,7 +21,7 @@ from portal_shared.runtime import mongo
 from portal_shared.runtime.telemetry.origin import Origin
 from portal_shared.search import index_fields
 
-from tests.integration.gateway.records.small_atlas import registered, scan
+from tests.integration.gateway.records.small_atlas import registered, scan, withdrawal
 
 BATCH = 200
 NO_MARKS = Marks([], (Origin(),))
@@ -33,14 +33,7 @@ def more_events() -> list[Event]:
     """A withdrawn dataset that was public, and one under embargo; both of a donor of the Atlas."""
     return [
         *registered(WITHDRAWN, EMBARGOED),
-        DatasetWithdrawn(
-            pid=WITHDRAWN.pid,
-            version=2,
-            title=WITHDRAWN.title,
-            reason="The sample was mixed up",
-            withdrawn_at="2026-01-02T00:00:00Z",  # pyright: ignore[reportArgumentType]
-            dataset=WITHDRAWN,
-        ),
+        withdrawal(WITHDRAWN),
     ]
 
 

@@ -36,7 +36,7 @@ class CitationRoutes:
         ]
 
     async def resolve_doi(self, request: Request) -> Response:
-        """Redirects to the landing page; returns another format to programs that ask for it."""
+        """Redirects to the landing page; returns another format if the request prefers it."""
         doi = request.path_params["doi"].strip("/")
         found = await self.catalogue.find_by_pid_or_doi(doi) if "/" in doi else []
         if not found:

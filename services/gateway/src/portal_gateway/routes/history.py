@@ -66,13 +66,14 @@ async def show_version(
     _, row = await _load(request, pid)
     for change in row.get("history") or ():
         if str(change["version"]) == version:
-            is_current = change["version"] == row["version"] and not row.get("withdrawn")
+            is_current = change["version"] == row["version"]
+            is_shown = is_current and not row.get("withdrawn")
             found = RecordVersion.model_validate(
                 {
                     **change,
                     "pid": row["_id"],
-                    "is_current": change["version"] == row["version"],
-                    "record_url": record_path(row["_id"]) if is_current else None,
+                    "is_current": is_current,
+                    "record_url": record_path(row["_id"]) if is_shown else None,
                 }
             )
             return responses.json_response(request, found.model_dump(mode="json"))
