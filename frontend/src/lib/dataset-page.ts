@@ -29,6 +29,16 @@ export function crumbs(record: Record): { href?: string; label: string }[] {
   return [...found, { label: card?.type_label ? label : record.name }];
 }
 
+/** Returns where a page about the dataset lies: series of the organ, dataset, and its own name. */
+export function crumbsBelow(record: Record, label: string): { href?: string; label: string }[] {
+  const { organ, donor } = record.card ?? {};
+  const series =
+    organ && donor
+      ? [{ href: `${donorPage(donor)}/${encodeURIComponent(organ)}`, label: donor }]
+      : [];
+  return [...series, { href: record.page, label: record.title }, { label }];
+}
+
 export interface RelatedCards {
   overview: Card | null;
   zooms: Card[];

@@ -1,6 +1,7 @@
 import { redirect } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
+import { crumbsBelow } from "#lib/dataset-page.ts";
 import { commands, type DownloadPlan, planDownload, waitingTime } from "#lib/downloads.ts";
 import { listAddress } from "#lib/files.ts";
 import { formatExtent } from "#lib/formats.ts";
@@ -47,8 +48,7 @@ export const load: PageServerLoad = async ({ params, url, locals }) => {
     pid: record.pid,
     title: record.title,
     page: record.page,
-    organ: record.card?.organ ?? null,
-    donor: record.card?.donor ?? null,
+    crumbs: crumbsBelow(record, "Download"),
     thumbnail: record.card?.thumbnail ?? null,
     licence: record.licence ?? null,
     levels,

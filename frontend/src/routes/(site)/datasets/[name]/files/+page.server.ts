@@ -1,7 +1,7 @@
 import { redirect } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
-import { fileLists } from "#lib/dataset-page.ts";
+import { crumbsBelow, fileLists } from "#lib/dataset-page.ts";
 import {
   canonicalQuery,
   conditions,
@@ -38,8 +38,7 @@ export const load: PageServerLoad = async ({ params, url, locals, isDataRequest 
     page: record.page,
     path: files?.page ?? url.pathname,
     address: url.searchParams.toString(),
-    organ: record.card?.organ ?? null,
-    donor: record.card?.donor ?? null,
+    crumbs: crumbsBelow(record, "Files"),
     hasAddresses: Boolean(files?.data_url),
   };
   if (list instanceof GatewayError) {
