@@ -4480,6 +4480,8 @@ export interface components {
             doi_state: "registered" | "pending" | "none";
             /** Version */
             version: number;
+            /** Edition */
+            edition?: number | null;
             /** Created */
             created?: string | null;
             /** Start Date */

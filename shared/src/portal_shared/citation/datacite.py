@@ -1,10 +1,12 @@
 """Maps a record to DataCite metadata, schema 4.5, and documents the source of each property.
 
-publicationYear is the year of release or else of registration, never that of a scan.
+publicationYear is the year of release or else of registration, never that of a scan. That of an
+adopted DOI is not known without a release: it was published elsewhere, and what the portal did later
+says nothing about it.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +25,7 @@ from portal_shared.profile import Profile
 Metadata = dict[str, Any]
 
 SCHEMA = "http://datacite.org/schema/kernel-4"
+UNKNOWN_YEAR = "0000"  # by DataCite, of a required property that has to be four digits
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,12 @@ class Source:
     year: int | None = None  # of publication, if the record has none
     related: Sequence[Related] = ()  # records of this portal, by their DOIs
     withdrawal: Withdrawal | None = None
+    adopted: bool = False  # its DOI was registered elsewhere
+
+    @property
+    def issued(self) -> datetime | None:
+        """When the portal published the record with a DOI of its own."""
+        return None if self.adopted else self.registered
 
 
 @dataclass(frozen=True)
@@ -86,9 +95,17 @@ def _publisher(source: Source) -> Metadata:
 
 
 def _year(source: Source) -> str | None:
-    moment = source.record.release_date or source.registered
+    moment = source.record.release_date or source.issued
     year = moment.year if moment else source.year
-    return str(year) if year else None
+    if year is None:
+        return UNKNOWN_YEAR if source.adopted else None
+    return str(year)
+
+
+def known_year(made: Mapping[str, Any]) -> str | None:
+    """Returns the year of publication in DataCite metadata; None if it is not known."""
+    year = made.get("publicationYear")
+    return str(year) if year and year != UNKNOWN_YEAR else None
 
 
 def _types(source: Source) -> Metadata:
@@ -165,7 +182,7 @@ def _locations(source: Source) -> list[Metadata]:
 def _dates(source: Source) -> list[Metadata]:
     return descriptions.dates(
         source.record,
-        registered=source.registered,
+        registered=source.issued,
         updated=source.updated,
         withdrawn=source.withdrawal.at if source.withdrawal else None,
     )
@@ -204,7 +221,8 @@ FIELDS: tuple[Field, ...] = (
         "publicationYear",
         _year,
         "release_date",
-        "year of `release_date`, else of the registration in the portal (`history[0].at`)",
+        "year of `release_date`, else of the registration in the portal (`history[0].at`); of an "
+        "adopted DOI without `release_date` 0000, DataCite's value for a year that is not known",
     ),
     _field(
         "types",
@@ -225,8 +243,8 @@ FIELDS: tuple[Field, ...] = (
         _dates,
         "created release_date start_date end_date",
         "Collected: `created`, or `start_date` to `end_date`; Created: `created`; Issued: "
-        "`history[0].at`; Available: `release_date`, else Issued; Updated: `history[-1].at`; "
-        "Withdrawn: `withdrawn_at`",
+        "`history[0].at`, not of an adopted DOI; Available: `release_date`, else Issued; Updated: "
+        "`history[-1].at`; Withdrawn: `withdrawn_at`",
     ),
     _field(
         "language",
@@ -254,7 +272,7 @@ FIELDS: tuple[Field, ...] = (
         "`size` or `files.bytes`; `files.count`; profile `doi.sizes` over `parameters` (voxels)",
     ),
     _field("formats", _formats, "files", "`files.formats`"),
-    _field("version", _version, "edition", "`edition`"),
+    _field("version", _version, "edition", "`edition`: the version of the files"),
     _field(
         "rightsList",
         _rights,

@@ -204,6 +204,10 @@ async def test_the_year_of_an_adopted_doi_is_not_made_up(kidney: Portal) -> None
     assert "(n.d.)" in text
     csl = (await kidney.get(f"/api/records/{OVERVIEW}/citation", format="csl-json")).json()
     assert "issued" not in csl
+    accept = "application/vnd.datacite.datacite+json"
+    found = (await resolve(kidney, DOIS[OVERVIEW], accept)).json()
+    assert found["publicationYear"] == "0000"
+    assert {one["dateType"] for one in found["dates"]}.isdisjoint({"Issued", "Available"})
 
 
 @pytest.mark.parametrize(

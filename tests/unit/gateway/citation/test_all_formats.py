@@ -1,12 +1,14 @@
-"""Every format is made from one record: they agree on title, authors, DOI, licence and size."""
+"""Every format is made from one record: they agree on title, authors, DOI, licence, size and year."""
 
 import json
+import re
 from dataclasses import replace
 from typing import Any, cast
 from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
+from portal_gateway.citation import formats
 from portal_gateway.citation.cited_record import CitedRecord
 from portal_gateway.citation.formats import BY_NAME, FORMATS
 
@@ -19,7 +21,7 @@ SHA256 = "ab" * 32
 HAS_NO_SIZE = {"cff", "croissant"}  # these list no size of the whole
 
 
-def record(**more: Any) -> CitedRecord:
+def record(year: str = "2024", **more: Any) -> CitedRecord:
     people = [("Tafforeau", "Paul"), ("Müller", "Ana")]
     fields: dict[str, Any] = {
         "schemaVersion": "http://datacite.org/schema/kernel-4",
@@ -38,10 +40,11 @@ def record(**more: Any) -> CitedRecord:
             {"name": NAMES[2], "nameType": "Organizational"},
         ],
         "publisher": {"name": "ESRF"},
-        "publicationYear": "2024",
+        "publicationYear": year,
         "dates": [
-            {"date": "2024-05-06", "dateType": "Available"},
+            *([{"date": f"{year}-05-06", "dateType": "Available"}] if year != "0000" else []),
             {"date": "2021-09-27", "dateType": "Collected"},
+            {"date": "2026-11-02", "dateType": "Updated"},
         ],
         "rightsList": [
             {"rights": "CC BY 4.0", "rightsUri": LICENCE, "rightsIdentifier": "cc-by-4.0"}
@@ -57,7 +60,7 @@ def record(**more: Any) -> CitedRecord:
     files = ({"name": "a.tif", "path": "s", "size": 12, "sha256": SHA256},)
     return CitedRecord(
         "kidney-1", "dataset", DOI, "https://portal.example/datasets/kidney-1",
-        fields, "2024", files=files, data_url="https://portal.example/data/kidney-1",
+        fields, files=files, data_url="https://portal.example/data/kidney-1",
         bytes=BYTES, file_count=1, instrument="BM05", **more,
     )  # fmt: skip
 
@@ -72,6 +75,20 @@ def test_every_format_has_the_same_facts(name: str) -> None:
     assert any(one in text for one in (LICENCE, "CC-BY-4.0", "CC BY 4.0"))
     if name not in HAS_NO_SIZE:
         assert str(BYTES) in text
+    assert _year(name, BY_NAME[name].write(record())) == "2024"
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_no_format_makes_up_a_year_that_is_not_known(name: str) -> None:
+    """DataCite and RO-Crate require one: "not known" in digits, and the day of the description."""
+    found = _year(name, BY_NAME[name].write(record("0000")))
+    required = {"datacite-json": "0000", "datacite-xml": "0000", "ro-crate": "2026"}
+    assert found == required.get(name)
+
+
+def test_a_citation_without_a_year_says_so() -> None:
+    assert "(n.d.)" in formats.text(record("0000"), "apa", "en-US")
+    assert "(2024)" in formats.text(record(), "apa", "en-US")
 
 
 LINK = {
@@ -89,6 +106,21 @@ def test_formats_say_whether_they_have_links_to_records_and_files(name: str) -> 
     without = replace(bare, files=())
     texts = {BY_NAME[name].write(one) for one in (linked, without)}
     assert (len(texts) > 1) == BY_NAME[name].has_links
+
+
+def _year(name: str, text: str) -> str | None:
+    """Returns the year of publication in a format."""
+    pattern = {
+        "datacite-json": r'"publicationYear": "(\d{4})"',
+        "datacite-xml": r"<publicationYear>(\d{4})<",
+        "csl-json": r'"issued": \{\s*"date-parts": \[\s*\[\s*(\d{4})',
+        "bibtex": r"year = \{(\d{4})\}",
+        "ris": r"PY  - (\d{4})",
+        "turtle": r'datePublished> "(\d{4})|datePublished "(\d{4})',
+        "cff": r"date-released: '?(\d{4})",
+    }.get(name, r'"datePublished": "(\d{4})')
+    found = re.search(pattern, text)
+    return next((part for part in found.groups() if part), None) if found else None
 
 
 def _plain(name: str, text: str) -> str:

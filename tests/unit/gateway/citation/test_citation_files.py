@@ -28,7 +28,7 @@ def cited(title: str = "A title", *, doi: str | None = DOI, **metadata: Any) -> 
         ],
         **metadata,
     }
-    return CitedRecord("a", "dataset", doi, "https://portal.example/datasets/a", fields, "2024")
+    return CitedRecord("a", "dataset", doi, "https://portal.example/datasets/a", fields)
 
 
 def end_of_entry(text: str) -> int:

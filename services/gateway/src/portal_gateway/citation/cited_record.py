@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from portal_shared.citation.datacite import known_year
 from portal_shared.contracts.identifiers import doi_url
 from portal_shared.contracts.records import Level
 
@@ -27,7 +28,6 @@ class CitedRecord:
     doi: str | None
     url: str  # landing page
     metadata: Part  # DataCite 4.5
-    year: str | None  # None if it is not known: an adopted DOI and no release date
     files: tuple[Part, ...] = ()
     data_url: str | None = None  # base of the files' addresses
     measured: tuple[Measured, ...] = ()
@@ -41,6 +41,11 @@ class CitedRecord:
     def address(self) -> str:
         """The DOI as a URL, else the landing page."""
         return doi_url(self.doi) if self.doi else self.url
+
+    @property
+    def year(self) -> str | None:
+        """The year of publication; None if it is not known: an adopted DOI and no release date."""
+        return known_year(self.metadata)
 
     @property
     def title(self) -> str:

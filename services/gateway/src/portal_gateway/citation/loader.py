@@ -42,7 +42,6 @@ class CitedRecordLoader:
         kind = _level(record)
         moments = [datetime.fromisoformat(c["at"]) for c in row.get("history") or ()]
         related, files = await self._links(record, row) if with_links else ([], ())
-        released = record.release_date.year if record.release_date else None
         source = Source(
             record,
             profiles.load(record.profile),
@@ -50,17 +49,14 @@ class CitedRecordLoader:
             updated=moments[-1] if moments else None,
             related=related,
             withdrawal=_withdrawal(row),
+            adopted=bool(record.doi or row.get("doi_adopted")),
         )
-        datacite = metadata(source)
-        minted_here = not (record.doi or row.get("doi_adopted"))
         return CitedRecord(
             pid=record.pid,
             level=kind,
             doi=shown_doi(row.get(DOI), record.doi),
             url=landing_page(self._site_url, kind, record.pid),
-            metadata=datacite,
-            # An adopted DOI was published elsewhere, possibly in another year.
-            year=str(released or datacite["publicationYear"]) if minted_here or released else None,
+            metadata=metadata(source),
             files=files,
             data_url=f"{self._site_url.rstrip('/')}/data/{record.pid}",
             measured=_measured(record),

@@ -21,6 +21,7 @@ def ro_crate(cited: CitedRecord) -> Entity:
     root: Entity = {k: v for k, v in made.items() if k not in (*_DROPPED, *_ENTITIES)}
     types = ["Dataset", "Collection"] if made["@type"] == "Collection" else "Dataset"
     root |= {"@id": cited.url, "@type": types, "identifier": made["identifier"][0]}
+    # Required: without a known publication of the data, it is that of this description.
     root["datePublished"] = made.get("datePublished") or cited.date("Updated") or "1970"
     for name in _ENTITIES:
         if name in made:

@@ -167,7 +167,8 @@ class RecordView(BaseModel):
     doi: str | None = None
     doi_url: str | None = None
     doi_state: Literal["registered", "pending", "none"]
-    version: int
+    version: int  # of the record: counts each change
+    edition: int | None = None  # of a dataset: the version of its files, which citations have
     created: datetime | None = None
     start_date: datetime | None = None
     end_date: datetime | None = None

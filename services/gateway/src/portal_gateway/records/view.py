@@ -99,6 +99,7 @@ def _identity(table: FieldTable, row: Doc, related: Related, doi: str | None) ->
         "doi_url": doi_url(doi) if doi else None,
         "doi_state": _doi_state(table, row, record, doi),
         "version": row["version"],
+        "edition": record.edition if isinstance(record, Dataset) else None,
     }
 
 
