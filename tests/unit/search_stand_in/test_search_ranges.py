@@ -2,7 +2,7 @@
 
 import hypothesis.strategies as st
 from hypothesis import given
-from portal_local.search.index.bitmaps import BLOCK, RangeUnions, numbers_in, single, union
+from portal_local.search.bitmaps import BLOCK, RangeUnions, numbers_in, single, union
 from portal_local.search.index.facets import Field
 
 MANY = 3 * BLOCK + 7

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from portal_local.search.index.bitmaps import Membership, added, bitmap, bits, numbers_in, removed
+from portal_local.search.bitmaps import Membership, added, bitmap, bits, numbers_in, removed
 from portal_local.search.index.tokenizer import Tokeniser, number_text
-from portal_local.search.index.typos import similar_words
+from portal_local.search.words.typos import similar_words
 
 
 def words(text: str, **settings: Any) -> list[str]:

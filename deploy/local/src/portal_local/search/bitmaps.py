@@ -58,6 +58,11 @@ def bitmap(numbers: Iterable[int]) -> int:
     return int.from_bytes(table, "little")
 
 
+def compact(numbers: Sequence[int]) -> Members:
+    """Returns the set of some numbers as it is stored."""
+    return array("I", numbers) if len(numbers) <= MAX_SPARSE else bitmap(numbers)
+
+
 def union(parts: Iterable[Members]) -> int:
     """Returns the union of many sets, in linear time."""
     found = 0
@@ -70,8 +75,17 @@ def union(parts: Iterable[Members]) -> int:
     return found | bitmap(sparse)
 
 
+def lowest(found: int) -> int:
+    """Returns the lowest number in a bitmap that is not empty."""
+    return (found & -found).bit_length() - 1
+
+
 def numbers_in(found: int) -> Iterator[int]:
     """Yields the numbers in a bitmap, ascending."""
+    if found.bit_count() <= 1:
+        if found:
+            yield found.bit_length() - 1
+        return
     digits = bin(found)[:1:-1]
     at = digits.find("1")
     while at >= 0:
@@ -89,6 +103,28 @@ class Membership:
     def __contains__(self, number: int) -> bool:
         at = number >> 3
         return at < len(self._table) and bool(self._table[at] >> (number & 7) & 1)
+
+    def numbers(self, members: Members) -> Iterable[int]:
+        """Returns the numbers of a set that are in the bitmap."""
+        if isinstance(members, int):
+            return numbers_in(members & self.found)
+        return [number for number in members if number in self]
+
+    def part(self, members: Members) -> Members:
+        """Returns the part of a set that is in the bitmap; it may be empty."""
+        if isinstance(members, int):
+            return members & self.found
+        return array("I", self.numbers(members))
+
+    def common(self, members: Members) -> int:
+        """Returns the bitmap of the numbers of a set that are in the bitmap."""
+        if isinstance(members, int):
+            return members & self.found
+        found = 0
+        for number in members:
+            if number in self:
+                found |= 1 << number
+        return found
 
     def count(self, members: Members) -> int:
         if isinstance(members, int):

@@ -9,9 +9,9 @@ from portal_local.search.api import payloads
 from portal_local.search.api.endpoint import Answer, ApiRequest
 from portal_local.search.api.indexes import enqueue, valid_uid
 from portal_local.search.api.query_params import read_count, read_flag
+from portal_local.search.bitmaps import numbers_in
 from portal_local.search.errors import Failure, no_document
 from portal_local.search.index.attribute_patterns import any_covers
-from portal_local.search.index.bitmaps import numbers_in
 from portal_local.search.index.flat_fields import prune
 from portal_local.search.index.index import Index
 from portal_local.search.query.filter_evaluation import FilterEvaluator

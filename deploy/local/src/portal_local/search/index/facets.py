@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Any
 
-from portal_local.search.index.bitmaps import (
+from portal_local.search.bitmaps import (
     Members,
     RangeUnions,
     added,

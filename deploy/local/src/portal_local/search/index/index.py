@@ -10,13 +10,14 @@ from portal_local.search.index.attributes import IndexRules
 from portal_local.search.index.documents import facet_values
 from portal_local.search.index.facets import Facets
 from portal_local.search.index.settings import Settings, with_defaults
-from portal_local.search.index.vocabulary import Postings, Vocabulary
+from portal_local.search.words.lengths import FieldLengths
+from portal_local.search.words.postings import Postings
+from portal_local.search.words.vocabulary import Vocabulary
 
 JsonMembers = dict[str, str]
 """A document's members as JSON text, by name."""
 
 MAX_CACHED_CHARS = 24_000_000
-MAX_CACHED_LENGTHS = 20_000  # documents
 
 
 class Index:
@@ -37,10 +38,10 @@ class Index:
         self.fields: dict[str, int] = {}
         self.vocabulary = Vocabulary()
         self.postings = Postings(connection)
+        self.lengths = FieldLengths()
         self.connection = connection
         self._members: OrderedDict[int, JsonMembers] = OrderedDict()
         self._chars = 0
-        self._lengths: dict[int, dict[int, int]] = {}  # words by field, by document
 
     def load(self) -> None:
         """Loads the in-memory state from the file."""
@@ -55,6 +56,11 @@ class Index:
         self.vocabulary = Vocabulary()
         self.vocabulary.load(run(query, (self.number,)))
         self.facets, self.alive = self.facets_from_file(self.rules, self.connection)
+        query = "SELECT number, lengths FROM documents WHERE index_id = ?"
+        self.lengths = FieldLengths()
+        for number, lengths in run(query, (self.number,)):
+            read = json.loads(lengths)
+            self.lengths.add(number, {int(field): words for field, words in read.items()})
 
     def facets_from_file(
         self, rules: IndexRules, through: sqlite3.Connection
@@ -97,7 +103,6 @@ class Index:
         return found
 
     def evict_members(self, number: int) -> None:
-        self._lengths.pop(number, None)
         old = self._members.pop(number, None)
         if old is not None:
             self._chars -= _chars(old)
@@ -111,22 +116,6 @@ class Index:
         """Returns the length of the JSON texts of all documents."""
         query = "SELECT COALESCE(SUM(LENGTH(body)), 0) FROM documents WHERE index_id = ?"
         return self.connection.execute(query, (self.number,)).fetchone()[0]
-
-    def length(self, number: int, field: int) -> int:
-        """Returns the number of words in a field of a document."""
-        known = self._lengths.get(number)
-        if known is None:
-            query = "SELECT lengths FROM documents WHERE index_id = ? AND number = ?"
-            row = self.connection.execute(query, (self.number, number)).fetchone()
-            known = {int(key): words for key, words in json.loads(row[0]).items()}
-            if len(self._lengths) >= MAX_CACHED_LENGTHS:
-                self._lengths.clear()
-            self._lengths[number] = known
-        return known.get(field, 0)
-
-    def evict_lengths(self) -> None:
-        """Forgets the numbers of words: texts are split in another way."""
-        self._lengths.clear()
 
     def field_distribution(self) -> dict[str, int]:
         """Returns for each member the number of documents that have it."""

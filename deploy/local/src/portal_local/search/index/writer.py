@@ -4,7 +4,7 @@ import json
 import sqlite3
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from portal_local.search.index.attributes import IndexRules
@@ -37,6 +37,7 @@ class IndexChange:
         self._touched: set[int] = set()
         self._dropped: list[tuple[int, Values]] = []
         self._added: list[tuple[int, Values]] = []
+        self._lengths: dict[int, Mapping[int, int]] = {}  # by document; empty if it is removed
         self._alive = index.alive
         self._free = 0
 
@@ -63,6 +64,7 @@ class IndexChange:
         if old is not None:
             self._dropped.append((number, facet_values(old, self._index.rules)))
         self._added.append((number, ready.values))
+        self._lengths[number] = ready.lengths
         self._alive |= 1 << number
 
     def remove(self, number: int) -> None:
@@ -80,6 +82,7 @@ class IndexChange:
         self._touched.update(before)
         self._run("DELETE FROM documents WHERE index_id = ? AND number = ?", (index, number))
         self._dropped.append((number, facet_values(json.loads(row[0]), self._index.rules)))
+        self._lengths[number] = {}
         self._alive &= ~(1 << number)
 
     def finish(self) -> None:
@@ -107,7 +110,8 @@ class IndexChange:
                 index.facets.add(number, values)
         else:
             index.facets = facets
-            index.evict_lengths()
+        for number, lengths in self._lengths.items():
+            index.lengths.add(number, lengths)
         for number, _ in self._dropped:
             index.evict_members(number)
         index.alive = self._alive

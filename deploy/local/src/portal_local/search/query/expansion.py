@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from portal_local.search.index.index import Index
 from portal_local.search.index.tokenizer import MAX_WORD_BYTES
-from portal_local.search.index.typos import similar_words
 from portal_local.search.query.query import Term, Words
+from portal_local.search.words.typos import similar_words
 
 MAX_PREFIX_WORDS = 1000
 MAX_SIMILAR_WORDS = (0, 150, 50)

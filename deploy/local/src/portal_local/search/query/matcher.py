@@ -4,11 +4,15 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from portal_local.search.index.bitmaps import numbers_in
+from portal_local.search.bitmaps import Members, Membership, union
 from portal_local.search.index.index import Index
-from portal_local.search.index.vocabulary import Posting
 from portal_local.search.query.expansion import Node, TermExpander
 from portal_local.search.query.query import Query, Term, Words
+from portal_local.search.words import likeness
+from portal_local.search.words.postings import Posting
+
+Rows = list[tuple[Members, list[int]]]
+"""Documents, and the first positions of consecutive words in each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Matcher:
         for node in self.nodes:
             self._starting.setdefault(node.first, []).append(node)
         self._bits: dict[tuple[int, int], int] = {}
-        self._phrases: dict[tuple[Words, bool], dict[int, list[int]]] = {}
+        self._phrases: dict[tuple[Words, bool], Rows] = {}
 
     def excluded(self) -> int:
         """Returns the documents with a word or phrase that the query excludes."""
@@ -109,8 +113,7 @@ class Matcher:
                 if word_id is not None:
                     singles.append(word_id)
             else:
-                for number in self._phrase(words, exact=exact):
-                    found |= 1 << number
+                found |= union(members for members, _ in self._phrase(words, exact=exact))
         for posting in self._index.postings.load(singles).values():
             found |= posting.bits if fields is None else posting.bits_in(fields)
         return found
@@ -119,20 +122,20 @@ class Matcher:
         """Returns the fields in which words may be; None for all. Some have no typos."""
         return self._fields if exact else self._fields_with_typos
 
-    def _phrase(self, words: Words, *, exact: bool) -> dict[int, list[int]]:
-        """Returns the first positions of consecutive words by document, in the selected fields."""
+    def _phrase(self, words: Words, *, exact: bool) -> Rows:
+        """Returns the first positions of consecutive words in documents, in the selected fields."""
         key = (words, exact)
         known = self._phrases.get(key)
         if known is None:
             known = self._phrases[key] = self._rows(words, exact=exact)
         return known
 
-    def _rows(self, words: Words, *, exact: bool) -> dict[int, list[int]]:
+    def _rows(self, words: Words, *, exact: bool) -> Rows:
         ids = self._index.vocabulary.ids
         wanted = [(offset, ids.get(word, -1)) for offset, word in enumerate(words) if word]
         postings = self._index.postings.load([word_id for _, word_id in wanted])
         if not wanted or any(word_id not in postings for _, word_id in wanted):
-            return {}
+            return []
         common = -1
         for posting in postings.values():
             common &= posting.bits
@@ -140,13 +143,13 @@ class Matcher:
         if fields is not None:
             for posting in postings.values():
                 common &= posting.bits_in(fields)
-        found: dict[int, list[int]] = {}
-        for number in numbers_in(common):
+        found: Rows = []
+        for number, members in likeness.groups(common, postings.values()):
             starts = self._row(number, wanted, postings)
             if fields is not None:
                 starts = {at for at in starts if at >> 16 in fields}
             if starts:
-                found[number] = sorted(starts)
+                found.append((members, sorted(starts)))
         return found
 
     def _row(
@@ -214,8 +217,9 @@ class Matcher:
         self, words: Words, among: int, *, exact: bool
     ) -> Iterator[tuple[int, Sequence[int]]]:
         if len(words) > 1:
-            for number, starts in self._phrase(words, exact=exact).items():
-                if among >> number & 1:
+            wanted = Membership(among)
+            for members, starts in self._phrase(words, exact=exact):
+                for number in wanted.numbers(members):
                     yield number, starts
             return
         yield from self._single_places([words], among, exact=exact)
@@ -229,6 +233,21 @@ class Matcher:
         word_ids = [ids.get(words[0], -1) for words in alternatives if words[0]]
         for posting in self._index.postings.load(word_ids).values():
             yield from posting.iterate(among, fields)
+
+    def postings(self) -> list[Posting]:
+        """Returns the postings of all words by which documents are matched and ranked."""
+        listed = {
+            word
+            for node in self.nodes
+            for alternatives in node.alternatives
+            for words in alternatives
+            for word in words
+            if word
+        }
+        listed.update(word for term in self.terms for word in term.words if word)
+        ids = self._index.vocabulary.ids
+        known = [ids[word] for word in sorted(listed) if word in ids]
+        return list(self._index.postings.load(known).values())
 
     def as_written(self, at: int, among: int) -> dict[int, Sequence[int]]:
         """Returns the positions of a term exactly as in the query: no typo, prefix or synonym."""

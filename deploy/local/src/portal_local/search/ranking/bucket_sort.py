@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 
-from portal_local.search.index.bitmaps import bits, numbers_in
+from portal_local.search.bitmaps import bits, numbers_in
 from portal_local.search.index.facets import Field
 from portal_local.search.index.index import Index
 from portal_local.search.query.matcher import Matcher
@@ -58,20 +58,20 @@ def _word_rules(name: str, matcher: Matcher, costs: WordCosts) -> list[Rule]:
         case "typo":
             return [TypoRule(matcher)]
         case "proximity":
-            return [CostRule(name, costs.proximity)] if len(matcher.terms) > 1 else []
+            return [CostRule(name, costs.proximity, costs.alike)] if len(matcher.terms) > 1 else []
         case "attribute":
             return [
-                CostRule("attributeRank", costs.attribute),
-                CostRule("wordPosition", costs.position),
+                CostRule("attributeRank", costs.attribute, costs.alike),
+                CostRule("wordPosition", costs.position, costs.alike),
             ]
         case "attributeRank":
-            return [CostRule(name, costs.attribute)]
+            return [CostRule(name, costs.attribute, costs.alike)]
         case "wordPosition":
-            return [CostRule(name, costs.position)]
+            return [CostRule(name, costs.position, costs.alike)]
         case _:
             return [
-                CostRule("exactAttribute", costs.exact_attribute),
-                CostRule("exactWords", costs.exact_words),
+                CostRule("exactAttribute", costs.exact_attribute, costs.alike),
+                CostRule("exactWords", costs.exact_words, costs.alike),
             ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from portal_local.search.index.bitmaps import bitmap, bits, numbers_in
+from portal_local.search.bitmaps import Members, Membership, bitmap, numbers_in, union
 from portal_local.search.index.index import Index
 from portal_local.search.query.matcher import Matcher
 
@@ -76,21 +76,35 @@ class TypoRule:
                 yield group.graded(part, Grade("typo", rank, self._most + 1, typos))
 
 
-class CostRule:
-    """Groups documents by a cost that is computed for each."""
+Costs = tuple[dict[int, int], int]
+"""The cost by document, and the highest possible cost."""
 
-    def __init__(self, rule: str, costs: Callable[[Group], tuple[dict[int, int], int]]) -> None:
+
+class CostRule:
+    """Groups documents by a cost that is computed for one of those that are alike.
+
+    `alike` returns a document of each set of documents that have the same cost, with this set.
+    """
+
+    def __init__(
+        self,
+        rule: str,
+        costs: Callable[[Group], Costs],
+        alike: Callable[[Group], list[tuple[int, Members]]],
+    ) -> None:
         self._rule = rule
         self._costs = costs
+        self._alike = alike
 
     def groups(self, group: Group) -> Iterator[Group]:
-        costs, most = self._costs(group)
-        by_cost: dict[int, list[int]] = {}
-        for number in numbers_in(group.bits):
-            by_cost.setdefault(min(costs.get(number, most), most), []).append(number)
+        listed = self._alike(group)
+        costs, most = self._costs(replace(group, bits=bitmap([number for number, _ in listed])))
+        by_cost: dict[int, list[Members]] = {}
+        for number, members in listed:
+            by_cost.setdefault(min(costs.get(number, most), most), []).append(members)
         for cost in sorted(by_cost):
             grade = Grade(self._rule, most - cost + 1, most + 1)
-            yield group.graded(bitmap(by_cost[cost]), grade)
+            yield group.graded(union(by_cost[cost]), grade)
 
 
 class SortRule:
@@ -106,8 +120,9 @@ class SortRule:
         if left.bit_count() * MIN_VALUES_PER_DOCUMENT < self._field.size():
             yield from self._few(group)
             return
+        wanted = Membership(left)
         for value, members in self._field.ordered(descending=self._descending):
-            found = bits(members) & left
+            found = wanted.common(members) & left
             if found:
                 yield group.graded(found, Grade(self._rule, 0, 0, value))
                 left &= ~found

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from functools import cached_property
 
-from portal_local.search.index.bitmaps import numbers_in
+from portal_local.search.bitmaps import Members, Membership, numbers_in, single
 from portal_local.search.index.index import Index
 from portal_local.search.query.matcher import Matcher, TermSpans, nearness
 from portal_local.search.ranking.rules import Group
+from portal_local.search.words import likeness
+from portal_local.search.words.postings import Posting
 
 MAX_DISTANCE = 7
 POSITIONS = (0, 1, 4, 7, 11, 16, 24, 64, 256, 1024)  # the last distance of each grade
@@ -19,7 +21,11 @@ class WordCosts:
         self._index = index
         self._matcher = matcher
         self._by_word = index.rules.settings["proximityPrecision"] == "byWord"
-        self._cached: tuple[int, tuple[int, ...], list[dict[int, TermSpans]]] | None = None
+        self._read = 0  # documents whose spans are in the cache, for these terms
+        self._read_terms: tuple[int, ...] = ()
+        self._read_spans: list[dict[int, TermSpans]] = []
+        self._grouped = 0  # documents of these groups
+        self._groups: list[tuple[int, Members]] = []
 
     @cached_property
     def _weights(self) -> dict[int, int]:
@@ -27,15 +33,41 @@ class WordCosts:
         rules = self._index.rules
         return {number: rules.weight(name) or 0 for name, number in self._index.fields.items()}
 
+    @cached_property
+    def _postings(self) -> list[Posting]:
+        return self._matcher.postings()
+
+    @cached_property
+    def _whole_fields(self) -> list[int]:
+        """The documents in which a field has as many words as the query, for each field."""
+        words = sum(len(term.words) for term in self._matcher.terms)
+        return [self._index.lengths.documents(field, words) for field in self._weights]
+
+    def alike(self, group: Group) -> list[tuple[int, Members]]:
+        """Returns sets of documents that have the same costs by all rules, with one of each."""
+        if group.bits & ~self._grouped:
+            found = likeness.groups(group.bits, self._postings, self._whole_fields)
+            self._grouped, self._groups = group.bits, list(found)
+            return self._groups
+        if group.bits == self._grouped:
+            return self._groups
+        if group.bits.bit_count() < likeness.MIN_DOCUMENTS:
+            return [(number, single(number)) for number in numbers_in(group.bits)]
+        wanted = Membership(group.bits)
+        among = ((number, wanted.part(members)) for number, members in self._groups)
+        return [(number, members) for number, members in among if members]
+
     def _spans(self, group: Group) -> list[dict[int, TermSpans]]:
-        """Returns the positions of each term in the group; caches them for its subgroups."""
-        if self._cached:
-            read, terms, spans = self._cached
-            if terms == group.terms and not group.bits & ~read:
-                return spans
-        spans = [self._matcher.spans(at, group.terms, group.bits) for at in group.terms]
-        self._cached = (group.bits, group.terms, spans)
-        return spans
+        """Returns the positions of each term in the group; caches them."""
+        if self._read_terms != group.terms:
+            self._read, self._read_terms = 0, group.terms
+            self._read_spans = [{} for _ in group.terms]
+        missing = group.bits & ~self._read
+        if missing:
+            for at, known in zip(group.terms, self._read_spans, strict=True):
+                known.update(self._matcher.spans(at, group.terms, missing))
+            self._read |= missing
+        return self._read_spans
 
     def proximity(self, group: Group) -> tuple[dict[int, int], int]:
         terms = self._matcher.terms
@@ -92,7 +124,9 @@ class WordCosts:
         for number, starts in begun.items():
             fields = [start >> 16 for start in starts if not start & 0xFFFF]
             if fields:
-                whole = any(self._index.length(number, field) == offset for field in fields)
+                whole = any(
+                    self._index.lengths.documents(field, offset) >> number & 1 for field in fields
+                )
                 costs[number] = 0 if whole else 1
         return costs, 2
 

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from portal_local.search.bitmaps import Membership
 from portal_local.search.errors import Failure
 from portal_local.search.index.attributes import IndexRules
-from portal_local.search.index.bitmaps import Membership
 from portal_local.search.index.facets import Facets, Field
 from portal_local.search.index.index import Index
 from portal_local.search.index.tokenizer import fold, number_text
-from portal_local.search.index.typos import prefix_range, similar_words
+from portal_local.search.words.typos import prefix_range, similar_words
 
 FACET_HITS = 100
 

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from portal_local.search.bitmaps import numbers_in
 from portal_local.search.errors import Failure
 from portal_local.search.index.attributes import IndexRules
-from portal_local.search.index.bitmaps import numbers_in
 from portal_local.search.index.documents import Document, document_id, infer_primary_key, to_json
 from portal_local.search.index.facets import Facets
 from portal_local.search.index.index import Index

@@ -1,16 +1,11 @@
-"""The words of one index in memory, and their positions in documents, read on demand."""
+"""The words of one index in memory."""
 
-import sqlite3
-from array import array
 from bisect import insort
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from portal_local.search.index.bitmaps import bitmap, numbers_in
-from portal_local.search.index.typos import prefix_range
+from portal_local.search.words.typos import prefix_range
 
 MAX_INSERTS = 64  # above this number of words, sorting again is faster than inserting each
-WORDS_PER_QUERY = 500
 MAX_EXPANSIONS = 5000
 
 Key = tuple[str, int, bool]
@@ -75,97 +70,3 @@ class Vocabulary:
     def with_prefix(self, start: str, limit: int) -> Sequence[str]:
         low, high = prefix_range(self.sorted, start)
         return self.sorted[low : min(high, low + limit)]
-
-
-class Posting:
-    """The positions of one word: packed arrays of (field << 16 | position) by document number."""
-
-    __slots__ = ("_by_fields", "bits", "places")
-
-    def __init__(self, places: dict[int, bytes]) -> None:
-        self.places = places
-        self.bits = bitmap(places.keys())
-        self._by_fields: dict[frozenset[int], tuple[int, dict[int, array[int]]]] = {}
-
-    def bits_in(self, fields: frozenset[int]) -> int:
-        """Returns the documents that have the word in one of the fields."""
-        return self._in(fields)[0]
-
-    def _in(self, fields: frozenset[int]) -> "tuple[int, dict[int, array[int]]]":
-        """Returns the documents that have the word in the fields, and where; caches them."""
-        known = self._by_fields.get(fields)
-        if known is None:
-            found: dict[int, array[int]] = {}
-            for number in self.places:
-                here = [at for at in self.positions(number) if at >> 16 in fields]
-                if here:
-                    found[number] = array("I", here)
-            known = self._by_fields[fields] = bitmap(found.keys()), found
-        return known
-
-    def positions(self, number: int) -> "array[int]":
-        unpacked = array("I")
-        unpacked.frombytes(self.places[number])
-        return unpacked
-
-    def iterate(
-        self, among: int, fields: frozenset[int] | None = None
-    ) -> Iterator[tuple[int, "array[int]"]]:
-        """Yields the positions in those of the documents that contain the word, in the fields."""
-        if fields is None:
-            for number in numbers_in(among & self.bits):
-                yield number, self.positions(number)
-            return
-        bits, places = self._in(fields)
-        for number in numbers_in(among & bits):
-            yield number, places[number]
-
-
-class Postings:
-    """Reads postings from the file; caches the most recently used, up to `capacity` entries."""
-
-    def __init__(self, connection: sqlite3.Connection, capacity: int = 250_000) -> None:
-        self._connection = connection
-        self._capacity = capacity
-        self._entries = 0
-        self._cache: OrderedDict[int, Posting] = OrderedDict()
-
-    def load(self, word_ids: Sequence[int]) -> dict[int, Posting]:
-        """Returns the postings of words; words without postings are left out."""
-        found: dict[int, Posting] = {}
-        missing: list[int] = []
-        for word_id in word_ids:
-            posting = self._cache.get(word_id)
-            if posting is None:
-                missing.append(word_id)
-            else:
-                self._cache.move_to_end(word_id)
-                found[word_id] = posting
-        for start in range(0, len(missing), WORDS_PER_QUERY):
-            for word_id, posting in self._read(missing[start : start + WORDS_PER_QUERY]).items():
-                found[word_id] = posting
-                self._store(word_id, posting)
-        return found
-
-    def _read(self, word_ids: Sequence[int]) -> dict[int, Posting]:
-        marks = ",".join("?" * len(word_ids))
-        places: dict[int, dict[int, bytes]] = {}
-        for word_id, number, positions in self._connection.execute(
-            f"SELECT word_id, number, positions FROM postings WHERE word_id IN ({marks})",  # noqa: S608
-            word_ids,
-        ):
-            places.setdefault(word_id, {})[number] = positions
-        return {word_id: Posting(found) for word_id, found in places.items()}
-
-    def _store(self, word_id: int, posting: Posting) -> None:
-        self._cache[word_id] = posting
-        self._entries += len(posting.places)
-        while self._entries > self._capacity and len(self._cache) > 1:
-            _, old = self._cache.popitem(last=False)
-            self._entries -= len(old.places)
-
-    def evict(self, word_ids: Iterable[int]) -> None:
-        for word_id in word_ids:
-            old = self._cache.pop(word_id, None)
-            if old is not None:
-                self._entries -= len(old.places)
