@@ -1,8 +1,7 @@
 """Maps a record to DataCite metadata, schema 4.5, and documents the source of each property.
 
 publicationYear is the year of release or else of registration, never that of a scan. That of an
-adopted DOI is not known without a release: it was published elsewhere, and what the portal did later
-says nothing about it.
+adopted DOI is not known without a release: it was published elsewhere, maybe in another year.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Every format is made from one record: they agree on title, authors, DOI, licence, size and year."""
+"""Formats of one record agree on title, authors, DOI, licence, size and year."""
 
 import json
 import re
