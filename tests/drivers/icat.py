@@ -1,8 +1,6 @@
 """The ICAT simulator in a process of its own, and python-icat clients that connect quickly."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,8 @@ from uuid import uuid4
 import icat
 from icat.entity import Entity
 from typing_extensions import override
+
+from tests.drivers.forks import children
 
 
 class QuickClient(icat.Client):
@@ -34,9 +34,8 @@ class IcatSimulator:
     """A simulator that is ready when it is constructed."""
 
     def __init__(self, folder: Path, *options: str) -> None:
-        command = [sys.executable, "-m", "portal_local.icat", "--data", str(folder), *options]
         self.folder = folder
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.process = children.open_program("portal_local.icat", "--data", str(folder), *options)
         assert self.process.stdout is not None
         self.url: str = json.loads(self.process.stdout.readline())["listening"]
 

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from portal_local.launcher.ports import free_port
 
 from tests.drivers import plain_http
+from tests.drivers.forks.children import run_program
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,8 @@ class Portal:
     url: str
 
     def run(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "portal_cli.main", *arguments],
-            env={**os.environ, "PORTAL_DATA": str(self.data)},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        environment = {**os.environ, "PORTAL_DATA": str(self.data)}
+        return run_program("portal_cli.main", *arguments, environment=environment, timeout=timeout)
 
     def done(self, *arguments: str, timeout: float = 600) -> str:
         """Runs a command that must succeed; returns its standard output."""

@@ -15,6 +15,7 @@ from portal_local.launcher.processes import Child
 from starlette.types import ASGIApp
 
 from tests.drivers import plain_http
+from tests.drivers.forks import children
 
 START_SECONDS = 60.0
 
@@ -63,7 +64,9 @@ class ServerProcess:
 
     def launch(self) -> None:
         """Start without waiting: several servers become ready side by side."""
-        self.child = Child(self.name, self._command, log=self.log, environment=self.environment)
+        self.child = children.start_child(
+            self.name, self._command, log=self.log, environment=self.environment
+        )
 
     def wait_ready(self, seconds: float = START_SECONDS) -> None:
         assert self.child is not None, "launch() comes first"

@@ -1,8 +1,6 @@
 """A client of the tape simulator's API, with the simulator in a process of its own."""
 
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 import httpx
 
 from tests.drivers import plain_http
+from tests.drivers.forks import children
 
 API = "/api/v1"
 QUICK = ("--mount", "2", "--seek", "4", "--speed-factor", "200")
@@ -22,11 +21,8 @@ class Tape:
     def __init__(self, folder: Path, *options: str) -> None:
         self.archive = folder / "archive"
         self.buffer = folder / "buffer"
-        command = [
-            *(sys.executable, "-m", "portal_local.tape", *QUICK),
-            *("--archive", str(self.archive), "--buffer", str(self.buffer), *options),
-        ]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        folders = ("--archive", str(self.archive), "--buffer", str(self.buffer))
+        self.process = children.open_program("portal_local.tape", *QUICK, *folders, *options)
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip()
         self.http = plain_http.client(self.url, timeout=30)
@@ -40,7 +36,9 @@ class Tape:
             self.process.kill()
         else:
             self.process.terminate()
-        self.process.communicate(timeout=30)
+        self.process.wait(30)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
     def write(self, path: str, size: int = 5000) -> bytes:
         """A new file on tape."""

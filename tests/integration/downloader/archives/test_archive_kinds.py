@@ -24,9 +24,9 @@ from portal_downloader.archives.protocol import (
 from portal_downloader.domain.paths import normalize
 from portal_downloader.settings import DownloaderSettings
 from portal_local.launcher.ports import free_port, listens, wait_until
-from portal_local.launcher.processes import Child
 from portal_shared.runtime.errors import Unavailable
 
+from tests.drivers.forks.children import start_child
 from tests.drivers.icat import QuickClient
 from tests.drivers.services.downloader import StartDownloader
 from tests.drivers.tape import TapeArchive
@@ -87,7 +87,7 @@ class Ids:
             *("--port", str(self.port), "--user=root:root", "--root-user=simple/root"),
             "--restore-seconds=0.5",
         ]
-        self.child = Child("icat", command, log=self.folder / "icat.log", environment={})
+        self.child = start_child("icat", command, log=self.folder / "icat.log", environment={})
         wait_until(lambda: listens(self.port), self.child, 60)
 
     def _new(self, bean: str, **attributes: Any) -> Any:
