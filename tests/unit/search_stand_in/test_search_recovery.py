@@ -99,3 +99,12 @@ def test_everything_is_as_it_was_when_the_folder_is_opened_again(tmp_path: Path)
     assert found.facets.field("n").equal("1") == index.facets.field("n").equal("1")
     assert found.rules.settings == index.rules.settings
     again.close()
+
+
+def test_the_file_of_tasks_shrinks_when_they_are_finished(engine: Engine, tmp_path: Path) -> None:
+    enqueue(engine, "indexCreation", "a", primaryKey="id")
+    documents = [{"id": n, "text": "x" * 1000} for n in range(2000)]
+    enqueue(engine, "documentAdditionOrUpdate", "a", documents=documents, update=False)
+    run_all_tasks(engine)
+    engine.tasks.close()
+    assert (tmp_path / "tasks.sqlite").stat().st_size < 200_000

@@ -21,7 +21,7 @@ from portal_cli.miniature import formats, renderer
 from portal_cli.miniature.grid import MAX_SIDE, Grid, build_grid
 from portal_cli.miniature.specimen import Position
 
-GENERATOR_VERSION = 6  # increase it when the same record gives other files
+GENERATOR_VERSION = 7  # increase it when the same record gives other files
 SUMS = "SHA256SUMS"
 METADATA = "metadata.json"
 ABOUT = (

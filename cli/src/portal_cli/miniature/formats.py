@@ -17,7 +17,7 @@ NOTE = "generated miniature, not measured voxels"
 
 
 def write_zarr(folder: Path, name: str, voxels: Volume, grid: Grid) -> None:
-    """Writes a group of four levels (factor 2, mean) with one shard each, for few files."""
+    """Writes a group of three levels (factor 2, mean), each in one shard: few files and folders."""
     group = zarr.create_group(store=folder, zarr_format=3, attributes={"ome": _ome(name, grid)})
     level = voxels
     for number in range(LEVELS):
@@ -31,6 +31,7 @@ def write_zarr(folder: Path, name: str, voxels: Volume, grid: Grid) -> None:
             shards=level.shape if sharded else None,
             compressors=BloscCodec(typesize=2, cname="zstd", clevel=4, shuffle="shuffle"),
             fill_value=0,
+            chunk_key_encoding={"name": "default", "separator": "."},
             dimension_names=("z", "y", "x"),
         )
         array[:] = level

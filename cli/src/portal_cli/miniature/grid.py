@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-MAX_SIDE, MIN_SIDE, LEVELS = 128, 16, 4  # sides in voxels
-ZOOM_SIDE = 120  # longest side of zooms, which have small voxels anyway and are many
+MAX_SIDE, MIN_SIDE, LEVELS = 112, 16, 3  # sides in voxels
+ZOOM_SIDE = 104  # longest side of zooms, which have small voxels anyway and are many
 Triple = tuple[float, float, float]
 
 
@@ -26,7 +26,7 @@ class Grid:
 
 
 def build_grid(real_shape: tuple[int, int, int], voxel_um: float, max_side: int = MAX_SIDE) -> Grid:
-    """Returns the grid for a real shape (x, y, z); sides are multiples of 8, for four levels."""
+    """Returns the grid for a real shape (x, y, z); sides are multiples of 4, for three levels."""
     longest = max(real_shape)
     x, y, z = (_side(max_side * n / longest) for n in real_shape)
     sizes = [n * voxel_um / m for n, m in zip(real_shape, (x, y, z), strict=True)]

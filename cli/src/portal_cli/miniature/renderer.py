@@ -44,9 +44,9 @@ ORGANS: dict[str, Organ] = {
     "testis": testis,
     "uterus": uterus,
 }
-STEPS = 48  # number of grey values; few values compress better
-STEP = 1280  # a value of 16 bits per step: its second byte is 0
-MEAN_STEP = 1024  # the same for the means of coarser levels
+STEPS = 30  # number of grey values; few values compress better
+STEP = 2048  # a value of 16 bits per step: its second byte is 0
+MEAN_STEP = STEP  # of the means of coarser levels
 COARSE = 4  # voxels between those that are drawn first, to find the organ
 COARSE_SIDE = 24  # voxels of the whole specimen along each side, to find zooms inside
 FEW_ZOOMS = 3  # that are cheaper to compare one by one

@@ -83,6 +83,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     database.row_factory = sqlite3.Row
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
+    database.execute("PRAGMA wal_autocheckpoint = 250")  # pages of the log: 1 MB on the disk
     return database
 
 

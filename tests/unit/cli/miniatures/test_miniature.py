@@ -52,7 +52,7 @@ def test_the_same_name_gives_the_same_bytes(tmp_path: Path) -> None:
     assert content(tmp_path / "a") == content(tmp_path / "b")
     ensure_folder(tmp_path / "a", miniature("other"))
     first, second = content(tmp_path / "a" / "LADAF_kidney"), content(tmp_path / "a" / "other")
-    assert first["volume.ome.zarr/0/c/0/0/0"] != second["volume.ome.zarr/0/c/0/0/0"]
+    assert first["volume.ome.zarr/0/c.0.0.0"] != second["volume.ome.zarr/0/c.0.0.0"]
 
 
 @pytest.mark.parametrize("organ", [*sorted(renderer.ORGANS), "thymus"])
@@ -69,11 +69,12 @@ def test_files_are_few_and_small_and_listed(tmp_path: Path, organ: str, *, whole
     there = content(tmp_path / "LADAF_kidney")
     assert made
     assert {f.location: f.size for f in files} == {n: len(body) for n, body in there.items()}
-    assert len(files) <= 12
-    assert sum(f.size or 0 for f in files) < 1_100_000
+    assert len(files) <= 10
+    assert sum(1 for f in (tmp_path / "LADAF_kidney").rglob("*") if f.is_dir()) <= 4
+    assert sum(f.size or 0 for f in files) < 600_000
 
 
-def test_the_volume_is_an_ome_zarr_of_four_levels(tmp_path: Path) -> None:
+def test_the_volume_is_an_ome_zarr_of_three_levels(tmp_path: Path) -> None:
     ensure_folder(tmp_path, miniature())
     group = zarr.open_group(tmp_path / "LADAF_kidney" / "volume.ome.zarr", mode="r")
     assert group.metadata.zarr_format == 3
@@ -93,7 +94,7 @@ def test_the_volume_is_an_ome_zarr_of_four_levels(tmp_path: Path) -> None:
             assert voxels * size == pytest.approx(wanted * 25.08)
             assert start == pytest.approx((size - 25.08) / 2)
     mean = levels[0][32:34, 12:14, 12:14].mean()
-    assert abs(float(levels[1][16, 6, 6]) - mean) <= 512  # in steps of 1024
+    assert abs(float(levels[1][16, 6, 6]) - mean) <= 1024  # in steps of 2048
 
 
 def test_the_slices_are_planes_of_the_volume(tmp_path: Path) -> None:
@@ -209,7 +210,7 @@ def test_what_is_damaged_is_made_again(tmp_path: Path, harm: str) -> None:
     files, _ = ensure_folder(tmp_path, miniature())
     before = content(tmp_path)
     place = tmp_path / "LADAF_kidney"
-    shard = place / "volume.ome.zarr" / "0" / "c" / "0" / "0" / "0"
+    shard = place / "volume.ome.zarr" / "0" / "c.0.0.0"
     if harm == "flip":
         body = shard.read_bytes()
         shard.write_bytes(body[:100] + bytes([body[100] ^ 1]) + body[101:])

@@ -25,7 +25,7 @@ TRANSACTION_SECONDS = 20  # mongod then rolls back; a killed client leaves its t
 # these transactions may wait for that write. The limits allow nearly the whole cache, which is more
 # than can be written before transactions expire.
 WIREDTIGER = (
-    "transaction_sync=(enabled=true,method=none),"
+    "transaction_sync=(enabled=true,method=none),log=(file_max=4MB),"
     "eviction_dirty_target=50,eviction_dirty_trigger=95,"
     "eviction_updates_target=50,eviction_updates_trigger=95"
 )

@@ -12,7 +12,7 @@ from portal_local.launcher.processes import Child
 # Debian's command in the PATH switches to the user rabbitmq when root runs it; these do not.
 SCRIPTS = (Path("/usr/lib/rabbitmq/bin"), Path("/opt/homebrew/sbin"), Path("/usr/local/sbin"))
 START_SECONDS = 90
-LOG_BYTES = 32 * 2**20  # log of quorum queues, then written to files per queue; also in memory
+LOG_BYTES = 8 * 2**20  # log of quorum queues, then written to files per queue; also in memory
 CONFIG = """\
 listeners.tcp.1 = 127.0.0.1:{port}
 loopback_users = none

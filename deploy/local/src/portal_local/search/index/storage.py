@@ -5,6 +5,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+LOG_BYTES = 1_000_000  # of the write-ahead log, once its content is in the file
+
 INDEXES = """
 CREATE TABLE IF NOT EXISTS indexes (
   id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, primary_key TEXT,
@@ -43,7 +45,9 @@ def connect(file: Path, schema: str) -> sqlite3.Connection:
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=30)
+    connection.execute("PRAGMA auto_vacuum = FULL")  # of a new file: it shrinks with its content
     connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA cache_size = -16000")
     connection.executescript(schema)
