@@ -131,7 +131,7 @@ class ForkedChild(Child):
         with log.open("ab") as out:
             file = out.fileno()
             process: Any = _parent.fork(
-                module, arguments, {**os.environ, **environment}, file, file
+                module, arguments, {**os.environ, **environment}, out=file, err=file
             )
         self._process = process
 
