@@ -113,7 +113,8 @@ export function commands(plan: DownloadPlan, origin: string): { tool: string; te
     ];
   }
   if (plan.isCrop) {
-    if (plan.tool === "aria2") return [{ tool: "aria2", text: `aria2c ${quoted(plan.address)}` }];
+    if (plan.tool === "aria2")
+      return [{ tool: "aria2", text: `aria2c --allow-overwrite=true ${quoted(plan.address)}` }];
     if (plan.tool === "shell") {
       return [
         {
@@ -128,14 +129,14 @@ export function commands(plan: DownloadPlan, origin: string): { tool: string; te
     return [
       {
         tool: "aria2",
-        text: `aria2c --follow-metalink=mem ${quoted(`${plan.folder}?format=metalink`)}`,
+        text: `aria2c --continue=true --check-integrity=true --follow-metalink=mem ${quoted(`${plan.folder}?format=metalink`)}`,
       },
     ];
   }
   if (plan.tool === "shell") {
     return [
-      { tool: "wget", text: `wget -O - ${quoted(`${plan.folder}?format=wget`)} | sh` },
-      { tool: "curl", text: `curl --fail ${quoted(`${plan.folder}?format=curl`)} | sh` },
+      { tool: "wget", text: `wget -qO - ${quoted(`${plan.folder}?format=wget`)} | sh` },
+      { tool: "curl", text: `curl -fsS ${quoted(`${plan.folder}?format=curl`)} | sh` },
     ];
   }
   return [];

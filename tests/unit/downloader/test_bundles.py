@@ -151,7 +151,7 @@ def test_a_script_takes_no_name_for_a_command(tool: str, tmp_path: Path) -> None
         files=1,
         size=1,
     )
-    text = "".join(lines).replace("--tries=20", "--tries=1").replace("--retry 20", "--retry 0")
+    text = "".join(lines).replace('"$3" 20', '"$3" 0')
     done = subprocess.run(["sh", "-c", text], cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == 1
     assert not list(tmp_path.rglob("gone"))

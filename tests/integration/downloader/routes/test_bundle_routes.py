@@ -9,6 +9,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from portal_shared.contracts.records import File
@@ -187,15 +188,43 @@ async def test_a_script_fetches_verifies_and_may_be_run_twice(
 ) -> None:
     text = (await downloader.get("p", params={"format": tool})).text
     text = text.replace(SITE, downloader.process.url)
-    for _ in range(2):
+    for new in (5, 1):
         done = await asyncio.to_thread(
             subprocess.run, ["sh", "-c", text], cwd=tmp_path, capture_output=True, check=False
         )
         assert done.returncode == 0, done.stderr
+        summary = f"5 of 5 files complete and verified, {new} of them downloaded now.\n"
+        assert done.stdout.decode() == summary
         assert b"cannot open" not in done.stderr  # what is not there yet is no trouble
         assert b"No such file" not in done.stderr
         assert set(contents(tmp_path).values()) == set(online.values())
         next(p for p in contents(tmp_path) if p.name == "a.json").write_bytes(b"spoilt")
+
+
+@pytest.mark.parametrize("tool", ["wget", "curl"])
+async def test_a_script_leaves_files_on_tape_for_later(
+    downloader: DownloaderClient, tape: TapeArchive, tmp_path: Path, tool: str
+) -> None:
+    await downloader.register("p", written(tape, ("a.json", "b.json")))
+    await downloader.final_event(await downloader.request("p", "a.json"))
+    text = (await downloader.get("p", params={"format": tool})).text
+    text = text.replace(SITE, downloader.process.url)
+    command = ["sh", "-c", text]
+    done = await asyncio.to_thread(
+        subprocess.run, command, cwd=tmp_path, capture_output=True, check=False, timeout=60
+    )
+    assert done.returncode == 1
+    assert done.stdout.decode().startswith("1 of 2 files complete and verified")
+    pid = quote(downloader.pid("p"), safe="")
+    page = f"{downloader.process.url}/datasets/{pid}/download?level=all"
+    assert done.stderr.decode().endswith(f"On tape: 1. Request them, then run this again: {page}\n")
+    assert [p.name for p in contents(tmp_path)] == ["a.json"]
+    await downloader.final_event(await downloader.request("p", "b.json"))
+    done = await asyncio.to_thread(
+        subprocess.run, command, cwd=tmp_path, capture_output=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(p.name for p in contents(tmp_path)) == ["a.json", "b.json"]
 
 
 async def test_unverifiable_files_are_in_no_archive(

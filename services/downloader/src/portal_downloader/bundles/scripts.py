@@ -5,6 +5,7 @@ Names and URLs are quoted: the name of a file is never executed.
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 
 from portal_shared.contracts.file_urls import folder_name
 from portal_shared.contracts.outside_names import outside_path
@@ -14,31 +15,43 @@ from portal_downloader.bundles.bagit import DatasetInfo, Member
 Address = Callable[[str], str]
 
 _BEGINS = """#!/bin/sh
-# Downloads {files} files, {size} bytes. Resumes interrupted files, verifies every file by its
+# Downloads {files}, {size} bytes. Resumes interrupted files, verifies every file by its
 # SHA-256, and can be run again: complete files are not downloaded again. Files on tape must be
 # requested first: {request_url}
 set -u
-failed=0
-fetch() {{ # SHA-256, name, address
-    if [ -f "$2" ] && [ "$(sum_of "$2")" = "$1" ]; then return; fi
+complete=0 new=0 on_tape=0 failed=0
+fetch() {{ # SHA-256, name, address, "tape" if the file was on tape when this script was made
+    if [ -f "$2" ] && [ "$(sum_of "$2")" = "$1" ]; then complete=$((complete + 1)); return; fi
     mkdir -p -- "$(dirname -- "$2")"
-    [ "$(sum_of "$2.part")" = "$1" ] || get "$2.part" "$3"
-    got=$?
-    if [ "$(sum_of "$2.part")" = "$1" ]; then mv -- "$2.part" "$2"; return; fi
-    if [ "$got" = 0 ]; then rm -f -- "$2.part"; fi # complete, but with a wrong checksum
+    if [ "$(sum_of "$2.part")" = "$1" ]; then got=0
+    elif [ "${{4-}}" = tape ]; then get "$2.part" "$3" 0 2>/dev/null; got=$?
+    else get "$2.part" "$3" 20; got=$?
+    fi
+    if [ "$(sum_of "$2.part")" = "$1" ]; then
+        mv -- "$2.part" "$2"; complete=$((complete + 1)); new=$((new + 1)); return
+    fi
+    if [ ! -s "$2.part" ] || [ "$got" = 0 ]; then rm -f -- "$2.part"; fi # with a wrong checksum
+    if [ "${{4-}}" = tape ]; then on_tape=$((on_tape + 1)); return; fi
     echo "$2: incomplete, or its checksum is wrong" >&2
-    failed=1
+    failed=$((failed + 1))
 }}
+"""
+_ENDS = """echo "$complete of {files} complete and verified, $new of them downloaded now."
+if [ "$on_tape" != 0 ]; then
+    echo "On tape: $on_tape. Request them, then run this again: "{request_url} >&2
+fi
+if [ "$failed" != 0 ]; then echo "Incomplete: $failed. Run this again to continue." >&2; fi
+[ "$((on_tape + failed))" = 0 ]
 """
 _SUM = """sum_of() { if [ -f "$1" ]; then sha256sum <"$1" | cut -c 1-64; fi; }
 """
-_GETS: Mapping[str, str] = {
+_GETS: Mapping[str, str] = {  # name, address, how often to try again
     "wget": (
-        "get() { wget --no-verbose --continue --tries=20 --waitretry=30"
+        'get() { wget --no-verbose --continue --tries="$(($3 + 1))" --waitretry=30'
         ' --retry-on-http-error=429,502,503 --output-document="$1" -- "$2"; }\n'
     ),
     "curl": (
-        "get() { curl --fail --silent --show-error --location --retry 20 --retry-all-errors"
+        'get() { curl --fail --silent --show-error --location --retry "$3" --retry-all-errors'
         ' --retry-max-time 3600 --continue-at - --output "$1" -- "$2"; }\n'
     ),
 }
@@ -46,16 +59,19 @@ _GETS: Mapping[str, str] = {
 
 def script(
     tool: str, info: DatasetInfo, members: Iterable[Member], address: Address, *, request_url: str,
-    files: int, size: int,
+    files: int, size: int, on_tape: AbstractSet[str] = frozenset(),
 ) -> Iterator[str]:  # fmt: skip
-    """Yields the lines of a script for wget or curl."""
+    """Yields the lines of a script for wget or curl. `on_tape`: locations that it tries only once,
+    because their time is not known."""
     root = folder_name(info.pid)
-    head = _BEGINS.format(files=files, size=size, request_url=request_url)
+    count = f"{files} file{'' if files == 1 else 's'}"
+    head = _BEGINS.format(files=count, size=size, request_url=request_url)
     yield head.replace("set -u\n", f"set -u\n{_SUM}{_GETS[tool]}")
     for member in members:
         name = shlex.quote(f"{root}/{outside_path(member.location)}")
-        yield f"fetch {member.sha256} {name} {shlex.quote(address(member.location))}\n"
-    yield 'exit "$failed"\n'
+        state = " tape" if member.location in on_tape else ""
+        yield f"fetch {member.sha256} {name} {shlex.quote(address(member.location))}{state}\n"
+    yield _ENDS.format(files=count, request_url=shlex.quote(request_url))
 
 
 def aria2_list(info: DatasetInfo, members: Iterable[Member], address: Address) -> Iterator[str]:

@@ -66,10 +66,12 @@ class BundleResponder:
             )
         if kind not in FORMATS:
             raise Invalid(f"unknown format; allowed are {', '.join(FORMATS)}", field="format")
-        members = [m for m in (await self.selections.members(chosen))[0] if m.sha256]
+        found, offline = await self.selections.members(chosen)
+        members = [m for m in found if m.sha256]
         if kind == "bag":
             return self._bag(request, dataset, members)
-        return self._list(kind, dataset, chosen, members)
+        on_tape = frozenset(file.location for file in offline)
+        return self._list(kind, dataset, chosen, members, on_tape)
 
     def base(self, chosen: Selection) -> str:
         """Returns the URL of a selection."""
@@ -84,8 +86,9 @@ class BundleResponder:
         }
 
     def _list(
-        self, kind: str, dataset: DatasetRow, chosen: Selection, members: list[Member]
-    ) -> Response:
+        self, kind: str, dataset: DatasetRow, chosen: Selection, members: list[Member],
+        on_tape: frozenset[str],
+    ) -> Response:  # fmt: skip
         """Returns a list of files or a script."""
 
         def address(location: str) -> str:
@@ -103,10 +106,11 @@ class BundleResponder:
             lines = scripts.aria2_list(info, members, address)
         else:
             size = sum(m.size for m in members)
-            request_url = f"{self.access.site_url}/api/downloads"
+            page = f"{self.access.site_url}/datasets/{quote(chosen.pid, safe='')}"
             lines = scripts.script(
-                kind, info, members, address, request_url=request_url, files=len(members), size=size
-            )
+                kind, info, members, address, request_url=f"{page}/download?level=all",
+                files=len(members), size=size, on_tape=on_tape,
+            )  # fmt: skip
         media_type, ending = LISTS[kind]
         headers = self._headers(media_type, chosen.pid, ending)
         del headers["Accept-Ranges"]

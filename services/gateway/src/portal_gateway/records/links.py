@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from portal_shared.contracts.file_urls import data_path, folder_name
+from portal_shared.contracts.file_urls import data_path
 from portal_shared.contracts.identifiers import bare_doi, doi_url, is_doi
 from portal_shared.contracts.records import Dataset, Document, RelatedItem
 
@@ -24,6 +24,10 @@ CITED_BY = frozenset(("IsCitedBy", "IsReferencedBy"))
 PAPERS = frozenset(
     ("IsDocumentedBy", "IsDescribedBy", "IsSupplementTo", "Cites", "References", "IsPublishedIn")
 )
+
+
+# Run again, it continues and verifies; by default it would write each file a second time.
+ARIA2 = "aria2c --continue=true --check-integrity=true --follow-metalink=mem"
 
 
 def record_path(pid: str) -> str:
@@ -80,7 +84,7 @@ def downloads(record: Dataset | Document, site_url: str) -> DownloadLinks:
     if not record.folder:
         return DownloadLinks(thumbnail=thumbnail)
     base = data_path(record.pid)
-    url, name = f"{site_url}{base}", shlex.quote(f"{folder_name(record.pid)}.zip")
+    url = f"{site_url}{base}"
     return DownloadLinks(
         archive=f"{base}?format=zip",
         metalink=f"{base}?format=metalink",
@@ -88,9 +92,9 @@ def downloads(record: Dataset | Document, site_url: str) -> DownloadLinks:
         thumbnail=thumbnail,
         commands=[
             Command(tool="portal", text=f"portal get {shlex.quote(record.pid)}"),
-            Command(tool="aria2", text=f"aria2c --follow-metalink=mem {_quoted(url, 'metalink')}"),
-            Command(tool="wget", text=f"wget -O - {_quoted(url, 'wget')} | sh"),
-            Command(tool="curl", text=f"curl --fail -C - -o {name} {_quoted(url, 'zip')}"),
+            Command(tool="aria2", text=f"{ARIA2} {_quoted(url, 'metalink')}"),
+            Command(tool="wget", text=f"wget -qO - {_quoted(url, 'wget')} | sh"),
+            Command(tool="curl", text=f"curl -fsS {_quoted(url, 'curl')} | sh"),
         ],
     )
 
