@@ -29,6 +29,9 @@ READY_SECONDS = 300
 STOP_SECONDS = 120
 STATUS_INTERVAL_SECONDS = 2.0  # every service counts for each status
 SITE_NOTE = "This is a trial: pictures and volumes are generated, only the metadata are real."
+IMPORTING = """
+Importing the Human Organ Atlas, which takes some minutes. The web site shows what has arrived.
+"""
 STAGES = ("jobs answered", "registered", "DOIs", "indexed")
 
 
@@ -79,6 +82,7 @@ def demo(
         )
         started.append(launcher)
         _wait_until_ready(launcher, data)
+        typer.echo(IMPORTING, err=True)
         _import(data, limit, started)
         _print_addresses(port, data)
         is_ready = True
@@ -196,7 +200,7 @@ def _print_addresses(port: int, data: Path) -> None:
     pid = "LADAF-2021-17_kidney_left_VOI-02.1_2.6um_bm05"
     lines = (
         "",
-        "The Human Organ Atlas is ready.",
+        "The Human Organ Atlas is ready. " + SITE_NOTE,
         f"  web site    {site}/",
         f"  search API  {site}/api/Documents",
         f"  API manual  {site}/api/docs",
