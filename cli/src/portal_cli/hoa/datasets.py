@@ -12,6 +12,7 @@ from portal_cli.hoa.record import Record
 from portal_cli.hoa.source import Entry
 
 TECHNIQUE = "http://purl.org/pan-science/PaNET/PaNET01333"
+TIMES = "\u00d7"
 FOLDER = "hoa"  # of all datasets, below the intake root
 
 
@@ -47,9 +48,10 @@ def build_dataset(
 def summary(record: Record) -> str:
     """Describes the volume in one sentence."""
     x, y, z = record.data.shape
-    sides = " x ".join(f"{n * record.data.voxel_size_um / 1000:.3g}" for n in (x, y, z))
+    sides = f" {TIMES} ".join(f"{n * record.data.voxel_size_um / 1000:.3g}" for n in (x, y, z))
+    voxels = f" {TIMES} ".join(str(n) for n in (x, y, z))
     return (
-        f"{labels.title(record)}: a volume of {x} x {y} x {z} voxels ({sides} mm), imaged by "
+        f"{labels.title(record)}: a volume of {voxels} voxels ({sides} mm), imaged by "
         "hierarchical phase-contrast tomography (HiP-CT)."
     )
 

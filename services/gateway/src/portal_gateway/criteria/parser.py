@@ -183,9 +183,12 @@ def _day(field: SiteField, text: str, whole: str) -> float:
 
 
 def _bad_range(field: SiteField, text: str) -> BadRequest:
-    example = "2021-01-01..2021-12-31" if field.kind == "date" else "2..10, 2.. or ..10"
+    kind, example = "numbers", "2..10, 2.. or ..10"
+    if field.kind == "date":
+        kind, example = "days", "2021-01-01..2021-12-31"
     return BadRequest(
-        f"{field.address}: {text[:80]!r} is not valid; expected {example}", field=field.address
+        f"{field.address}: {text[:80]!r} is not a range of {kind}; write {example}",
+        field=field.address,
     )
 
 

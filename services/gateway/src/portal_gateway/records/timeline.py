@@ -70,11 +70,13 @@ def _recorded(table: FieldTable, level: str, row: Doc) -> Iterator[TimelineEvent
         given = cast("dict[str, Any]", source)
         parts = [str(given[k]) for k in ("package", "version") if isinstance(given.get(k), str)]
         if parts:
-            yield TimelineEvent(kind="imported", label="Imported from", detail=" ".join(parts))
+            yield TimelineEvent(
+                kind="imported", label="Imported", detail=f"From the package {' '.join(parts)}"
+            )
     doi = shown_doi(row.get(DOI), record.get("doi"))
     if row.get(DOI) and doi:
-        detail = "given by the record" if row.get("doi_adopted") else "registered by the portal"
-        yield TimelineEvent(kind="doi", label="DOI", detail=f"{doi}, {detail}", link=doi_url(doi))
+        label = "DOI, registered elsewhere" if row.get("doi_adopted") else "DOI, registered here"
+        yield TimelineEvent(kind="doi", label=label, detail=doi, link=doi_url(doi))
 
 
 def _versions(row: Doc) -> Iterator[TimelineEvent]:
