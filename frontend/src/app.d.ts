@@ -17,6 +17,8 @@ declare global {
       retryAfter?: number;
       /** The public part of a withdrawn record. */
       tombstone?: import("#lib/tombstone.ts").TombstoneView;
+      /** Datasets with a name like that of a page that is not there. */
+      near?: { page: string; title: string; voxel_um?: number | null }[];
     }
     interface PageData {
       title?: string;

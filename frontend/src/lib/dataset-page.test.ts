@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { usageView, viewHeaders } from "./dataset-page.ts";
+import { firstOfEachOrgan, usageView, viewHeaders } from "./dataset-page.ts";
 
 const address = (query = ""): URL => new URL(`http://portal/datasets/x${query}`);
 const request = (method: string, agent?: string): Request =>
@@ -36,5 +36,18 @@ test("uses say since when they are counted, and what is counted", () => {
   assert.equal(
     usageView({ ...usage, since: null }).text,
     "Seen 1,200 times and downloaded 1 time.",
+  );
+});
+
+test("other organs of a donor are named once each", () => {
+  const cards = ["Brain", "Brain", "Left lung", "Right lung", "Brain"].map(
+    (organ_label, place) => ({
+      organ_label,
+      place,
+    }),
+  );
+  assert.deepEqual(
+    firstOfEachOrgan(cards).map((card) => card.place),
+    [0, 2, 3],
   );
 });

@@ -29,14 +29,12 @@ export function crumbs(record: Record): { href?: string; label: string }[] {
   return [...found, { label: card?.type_label ? label : record.name }];
 }
 
-/** Returns where a page about the dataset lies: series of the organ, dataset, and its own name. */
+/** Returns where a page about the dataset lies: below that of the dataset. */
 export function crumbsBelow(record: Record, label: string): { href?: string; label: string }[] {
-  const { organ, donor } = record.card ?? {};
-  const series =
-    organ && donor
-      ? [{ href: `${donorPage(donor)}/${encodeURIComponent(organ)}`, label: donor }]
-      : [];
-  return [...series, { href: record.page, label: record.title }, { label }];
+  return [
+    ...crumbs(record).map((crumb) => (crumb.href ? crumb : { ...crumb, href: record.page })),
+    { label },
+  ];
 }
 
 export interface RelatedCards {
@@ -45,6 +43,18 @@ export interface RelatedCards {
   siblings: Card[];
   donor: Card[];
   similar: Card[];
+}
+
+/** Returns one dataset of each organ and side, in their order: the first. */
+export function firstOfEachOrgan<T extends { organ_label?: string | null }>(
+  cards: readonly T[],
+): T[] {
+  const found = new Map<string, T>();
+  for (const card of cards) {
+    const organ = card.organ_label ?? "";
+    if (!found.has(organ)) found.set(organ, card);
+  }
+  return [...found.values()];
 }
 
 /** Returns the lists of related datasets that have rows. */

@@ -40,22 +40,57 @@ export function readDownload(answer: Record<string, unknown>): DownloadState {
   };
 }
 
-/** Returns what matters most, in a few words: "18 minutes left", "Ready". */
+/** Returns the words of a state; the state itself if it has none. */
+const named = (words: Record<string, string>, state: string): string | null => words[state] ?? null;
+
+/** Returns what matters most, in a few words: "18 minutes left", "400 MB are ready". */
 export function headline(state: DownloadState): string {
-  const known = taskWords.download.states as Record<string, string>;
-  if (state.done) return known[state.state] ?? state.state;
-  if (state.secondsLeft !== null) {
-    const left = formatDuration(state.secondsLeft).replace(/^about /, "");
-    return `${left[0]?.toUpperCase() ?? ""}${left.slice(1)} left`;
+  const words = named(taskWords.download.states, state.state) ?? state.state;
+  if (state.state === "ONLINE") return `${formatBytes(state.bytes)}, ready`;
+  if (state.state === "FAILED" && state.filesOnline) {
+    const failed = state.filesFailed || state.files - state.filesOnline;
+    return `${failed} of ${formatNumberOf(state.files, "file")} could not be read`;
   }
-  return known[state.state] ?? state.state;
+  if (state.done || state.secondsLeft === null) return words;
+  const left = formatDuration(state.secondsLeft).replace(/^about /, "");
+  return `${left[0]?.toUpperCase() ?? ""}${left.slice(1)} left`;
 }
 
 /** Returns how far it is: bytes, files, place in the queue. */
 export function progressText(state: DownloadState): string {
-  const parts = [`${formatBytes(state.bytesOnline)} of ${formatBytes(state.bytes)} copied`];
-  parts.push(`${state.filesOnline} of ${formatNumberOf(state.files, "file")}`);
+  const files = formatNumberOf(state.files, "file");
+  if (state.state === "ONLINE") return `${files} on disk.`;
+  if (state.state === "EXPIRED") return `${files}, ${formatBytes(state.bytes)}.`;
+  const bytes = `${formatBytes(state.bytesOnline)} of ${formatBytes(state.bytes)}`;
+  const parts = [`${bytes} copied`, `${state.filesOnline} of ${files}`];
   if (state.place !== null && state.place > 0) parts.push(`place ${state.place} in the queue`);
-  if (state.filesFailed) parts.push(`${formatNumberOf(state.filesFailed, "file")} failed`);
+  if (state.filesFailed && !state.done) parts.push(`${state.filesFailed} failed`);
   return `${parts.join(", ")}.`;
+}
+
+/** Returns what a reader can do after the end; null while it lasts, and if all is ready. */
+export function whatNext(state: DownloadState): string | null {
+  return state.done ? named(taskWords.download.ends, state.state) : null;
+}
+
+export interface Phase {
+  label: string;
+  /** A time of day, or "now". */
+  note: string;
+  isCurrent: boolean;
+}
+
+/** Returns the way of a request: requested, waits, is read, ready. */
+export function phases(state: DownloadState): Phase[] {
+  const { states, phases: words } = taskWords.download;
+  const isRead = state.state === "RESTORING";
+  const time = (moment: string | null): string => (moment ? moment.slice(11, 16) : "");
+  const at = (isCurrent: boolean): string => (isCurrent ? words.now : "");
+  const ready = time(state.expected);
+  return [
+    { label: words.requested, note: time(state.created), isCurrent: false },
+    { label: states.ARCHIVED, note: at(!isRead), isCurrent: !isRead },
+    { label: states.RESTORING, note: at(isRead), isCurrent: isRead },
+    { label: words.ready, note: ready && `about ${ready}`, isCurrent: false },
+  ];
 }

@@ -3,7 +3,7 @@ import { error } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
 import { get, type HttpAnswer } from "#lib/http.ts";
-import { readTombstone } from "#lib/tombstone.ts";
+import { readTombstone, type TombstoneView } from "#lib/tombstone.ts";
 
 type Schemas = components["schemas"];
 type RequestHeaders = Record<string, string>;
@@ -11,6 +11,9 @@ export type Profile = Schemas["ProfileView"];
 
 const BASE = process.env["PORTAL_GATEWAY_URL"] ?? "http://127.0.0.1:8000";
 const DEADLINE_MS = Number(process.env["PORTAL_GATEWAY_DEADLINE_MS"]) || 15_000;
+
+const MAX_NEAR = 3;
+const MAX_NAME = 200;
 
 /** A problem of RFC 9457, as the gateway sends it. */
 export interface Problem {
@@ -75,8 +78,11 @@ function readProblem(answer: HttpAnswer): GatewayError {
   );
 }
 
-/** Runs `load` and turns the gateway's problems into error pages with the same status. */
-export async function orErrorPage<T>(load: () => Promise<T>): Promise<T> {
+/**
+ * Runs `load` and turns the gateway's problems into error pages with the same status. If there is no
+ * dataset `name`, the page shows those with a name like it.
+ */
+export async function orErrorPage<T>(load: () => Promise<T>, name?: string): Promise<T> {
   try {
     return await load();
   } catch (problem) {
@@ -85,9 +91,26 @@ export async function orErrorPage<T>(load: () => Promise<T>): Promise<T> {
     error(status, {
       message: problem.message,
       ...(problem.retryAfter ? { retryAfter: problem.retryAfter } : {}),
-      ...(problem.status === 410 ? { tombstone: readTombstone(problem.problem) } : {}),
+      ...(problem.status === 410 ? { tombstone: await loadTombstone(problem.problem) } : {}),
+      ...(problem.status === 404 && name ? { near: await namesLike(name) } : {}),
     });
   }
+}
+
+async function loadTombstone(problem: Problem): Promise<TombstoneView> {
+  const tombstone = readTombstone(problem);
+  const next = problem["superseded_by"];
+  if (!tombstone.instead || typeof next !== "string") return tombstone;
+  const record = await orNothing(() =>
+    read<Schemas["RecordView"]>(`/api/records/${encodeURIComponent(next)}`),
+  );
+  return record ? { ...tombstone, instead: { href: record.page, label: record.title } } : tombstone;
+}
+
+async function namesLike(name: string): Promise<Schemas["Card"][]> {
+  const query = new URLSearchParams({ q: name.slice(0, MAX_NAME), per_page: String(MAX_NEAR) });
+  const page = await orNothing(() => read<Schemas["SearchPage"]>(`/api/search?${query}`));
+  return page?.rows ?? [];
 }
 
 /** Returns the address of the gateway for a path; for requests that are passed on. */

@@ -19,15 +19,16 @@ export function readTombstone(problem: Record<string, unknown>): TombstoneView {
     const value = problem[name];
     return typeof value === "string" && value ? value : null;
   };
-  const title = text("record_title") ?? "This record";
+  const title = text("record_title");
   const moment = text("withdrawn_at");
   const when = moment && isoDate(moment);
   const doi = text("doi");
   const next = text("superseded_by");
   const note = when ? `[Data set, withdrawn ${when}]` : "[Data set, withdrawn]";
-  const cited = text("citation") ?? `${title}.${doi ? ` https://doi.org/${doi}` : ""}`;
+  const cited =
+    text("citation") ?? `${title ?? "This record"}.${doi ? ` https://doi.org/${doi}` : ""}`;
   return {
-    title,
+    title: title ?? "A withdrawn record",
     when,
     day: moment && formatDay(moment),
     reason: text("reason") ?? text("detail"),

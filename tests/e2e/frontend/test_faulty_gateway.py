@@ -199,8 +199,32 @@ def test_a_tombstone_says_why_when_and_what_instead(
         expect(main).to_contain_text(text)
     assert reader.violations() == []
     assert not reader.scrolls_sideways()
-    main.get_by_role("link", name=KIDNEY).click()
+    main.get_by_role("link", name="Left kidney of LADAF-2021-17, zoom VOI-01.1").click()
     expect(reader.page.get_by_role("heading", level=1)).to_contain_text("Left kidney")
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [("FAILED", "could not be read from tape"), ("EXPIRED", "on tape again"),
+     ("CANCELLED", "Stopped")],
+)  # fmt: skip
+def test_a_request_that_ended_can_be_made_again(
+    faulty: tuple[FaultyGateway, Reader], state: str, text: str
+) -> None:
+    gateway, reader = faulty
+    gateway.answers["/api/downloads/ended"] = 200, {
+        "pid": KIDNEY, "state": state, "done": True, "files": 12, "files_online": 0,
+        "files_failed": 0, "bytes": 400_000_000, "bytes_online": 0, "place": None,
+        "seconds_left": None, "created": "2026-03-14T14:02:00Z", "expected": None, "reason": None,
+    }  # fmt: skip
+    page = reader.open("/downloads/ended")
+    main = page.get_by_role("main")
+    expect(main).to_contain_text(text)
+    expect(page.get_by_role("progressbar")).to_have_count(0)
+    assert reader.violations() == []
+    assert not reader.scrolls_sideways()
+    main.get_by_role("link", name="Request again").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Download")
 
 
 def test_a_download_from_tape_shows_place_and_time_left(
@@ -218,6 +242,7 @@ def test_a_download_from_tape_shows_place_and_time_left(
     for text in ("18 minutes left", "100 MB of 400 MB", "3 of 12 files", "place 2 in the queue",
                  "Asked for 2026-03-14, 14:02", "expected 2026-03-14, 14:27"):  # fmt: skip
         expect(main).to_contain_text(text)
+    expect(main.locator("[aria-current=step]")).to_contain_text("The tape is being read")
     bar = page.get_by_role("progressbar", name="Copied from tape")
     expect(bar).to_have_attribute("value", "25")
     assert reader.violations() == []

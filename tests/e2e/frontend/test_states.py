@@ -116,6 +116,16 @@ def test_a_picture_that_cannot_be_had_leaves_no_sign_of_a_fault(reader: Reader, 
     reader.errors[:] = [one for one in reader.errors if "/data/" not in one]
 
 
+@pytest.mark.parametrize("page_of", ["", "/files", "/download", "/view"])
+def test_a_missing_page_names_datasets_that_are_near(reader: Reader, page_of: str) -> None:
+    wrong = f"/datasets/{KIDNEY.removesuffix('bm05')}bm5{page_of}"
+    page = reader.open(wrong)
+    reader.errors[:] = [one for one in reader.errors if wrong not in one]
+    assert reader.violations() == []
+    page.get_by_role("link", name="Left kidney of LADAF-2021-17, zoom VOI-01.1").click()
+    expect(page).to_have_url(re.compile(f"/datasets/{re.escape(KIDNEY)}$"))
+
+
 def test_every_value_can_be_copied_and_searched_for(reader: Reader) -> None:
     reader.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = reader.open(PAGES["dataset"])

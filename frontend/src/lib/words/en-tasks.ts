@@ -53,14 +53,20 @@ export const taskWords = {
       },
       { id: "python", name: "Python", hint: "Read only what you need, without downloading all." },
     ],
+    tape: "Large files lie on tape. They are copied to disk, where you can download them.",
     states: {
       ARCHIVED: "Waits for tape",
       RESTORING: "The tape is being read",
-      ONLINE: "Ready",
-      FAILED: "Could not be brought",
-      EXPIRED: "Was ready, and is on tape again",
+      FAILED: "The files could not be read from tape",
+      EXPIRED: "The files are on tape again",
       CANCELLED: "Stopped",
     },
+    ends: {
+      FAILED: "Request them again. If they fail again, please write to us.",
+      EXPIRED: "They were ready, and made room for others. You can request them again.",
+      CANCELLED: "No more files are copied. You can request them again.",
+    },
+    phases: { requested: "Asked for", ready: "Checked, then ready", now: "now" },
   },
   status: {
     up: "Yes.",

@@ -8,6 +8,7 @@ import {
   description,
   fieldLabel,
   fileLists,
+  firstOfEachOrgan,
   formatLinks,
   paperLists,
   previewVoxel,
@@ -34,7 +35,7 @@ const SHOWN = 4; // of datasets that are related from afar
 export const load: PageServerLoad = async ({ params, url, locals, request, setHeaders }) => {
   const path = `/api/records/${encodeURIComponent(params.name)}`;
   const view = viewHeaders(request, url);
-  const record = await orErrorPage(() => read<Schemas["RecordView"]>(path, view));
+  const record = await orErrorPage(() => read<Schemas["RecordView"]>(path, view), params.name);
   if (record.level !== "dataset" || record.name !== params.name) redirect(308, record.page);
   setHeaders({ link: record.link_header });
   const pid = encodeURIComponent(record.pid);
@@ -58,7 +59,7 @@ export const load: PageServerLoad = async ({ params, url, locals, request, setHe
     overview: overview ? show(overview) : null,
     zooms: zooms.map(show),
     siblings: siblings.map(show),
-    donor: donor.slice(0, SHOWN).map(show),
+    donor: firstOfEachOrgan(donor).slice(0, SHOWN).map(show),
     similar: similar.slice(0, SHOWN).map(show),
   };
   const words = (text: string): string => inSentence(text, properNames(locals.profile));

@@ -17,7 +17,7 @@ type Schemas = components["schemas"];
 
 export const load: PageServerLoad = async ({ params, url, locals }) => {
   const path = `/api/records/${encodeURIComponent(params.name)}`;
-  const record = await orErrorPage(() => read<Schemas["RecordView"]>(path));
+  const record = await orErrorPage(() => read<Schemas["RecordView"]>(path), params.name);
   if (record.level !== "dataset" || record.name !== params.name) {
     redirect(308, `${record.page}/download${url.search}`);
   }

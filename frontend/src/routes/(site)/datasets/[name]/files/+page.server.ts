@@ -24,11 +24,13 @@ export const load: PageServerLoad = async ({ params, url, locals, isDataRequest 
   const canonical = canonicalQuery(url.searchParams);
   if (canonical) redirect(303, listAddress(url.pathname, canonical));
   const path = `/api/records/${encodeURIComponent(params.name)}`;
-  const [record, list] = await orErrorPage(() =>
-    Promise.all([
-      read<Schemas["RecordView"]>(path),
-      loadList(listAddress(`${path}/files`, url.searchParams)),
-    ]),
+  const [record, list] = await orErrorPage(
+    () =>
+      Promise.all([
+        read<Schemas["RecordView"]>(path),
+        loadList(listAddress(`${path}/files`, url.searchParams)),
+      ]),
+    params.name,
   );
   const { files } = record;
   if (files && record.name !== params.name)

@@ -1,6 +1,7 @@
 import { redirect } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
+import { crumbsBelow } from "#lib/dataset-page.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
 import { inSentence } from "#lib/formats.ts";
 import { levelViews } from "#lib/levels.ts";
@@ -8,6 +9,7 @@ import { properNames } from "#lib/profile.ts";
 import { atOrigin, withoutLayers, withWindow, type ViewerState } from "#lib/viewer/state.ts";
 import { greyValues, imageLayers, outlineLayers } from "#lib/viewer/volumes.ts";
 import { readPositions, volumeView } from "#lib/volume.ts";
+import { taskWords } from "#lib/words/en-tasks.ts";
 
 import type { PageServerLoad } from "./$types";
 
@@ -15,7 +17,7 @@ type Schemas = components["schemas"];
 
 export const load: PageServerLoad = async ({ params, url, locals }) => {
   const path = `/api/records/${encodeURIComponent(params.name)}`;
-  const record = await orErrorPage(() => read<Schemas["RecordView"]>(path));
+  const record = await orErrorPage(() => read<Schemas["RecordView"]>(path), params.name);
   if (record.level !== "dataset") redirect(308, record.page);
   if (record.name !== params.name) redirect(308, `${record.page}/view`);
   const pid = encodeURIComponent(record.pid);
@@ -40,6 +42,7 @@ export const load: PageServerLoad = async ({ params, url, locals }) => {
   return {
     title: record.title,
     name: record.name,
+    crumbs: crumbsBelow(record, taskWords.viewer.crumb),
     page: record.page,
     stateHref: `${path}/overlay/neuroglancer.json`,
     organ: inSentence(record.card?.organ_label ?? "volume", properNames(locals.profile)),
