@@ -12,7 +12,7 @@ export const load: PageServerLoad = ({ locals, url }) => {
     contact: profile.contact ?? null,
     citation: profile.citation,
     terms: profile.fields
-      .filter((field) => field.explanation && field.facet)
+      .filter((field) => field.explanation && (field.facet || field.group === "sample"))
       .map((field) => ({ label: field.label, explanation: field.explanation ?? "" })),
   };
 };
