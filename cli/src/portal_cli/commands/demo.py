@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from portal_cli.instance.status import InstanceStatus
 
 READY_SECONDS = 300
+IMPORT_SECONDS = 2 * 3600  # a slow machine, busy with other things
 STOP_SECONDS = 120
+MAX_LISTED = 5  # jobs in the reason of a failure
 STATUS_INTERVAL_SECONDS = 2.0  # every service counts for each status
 SITE_NOTE = "This is a trial: pictures and volumes are generated, only the metadata are real."
 IMPORTING = """
@@ -141,13 +144,14 @@ def _import(data: Path, limit: int | None, started: list[subprocess.Popen[bytes]
     from portal_cli.instance.status import read_status
 
     command = [sys.executable, "-m", "portal_cli.main", "import", "hoa", "--data", str(data),
-               "--json", *(["--limit", str(limit)] if limit else [])]  # fmt: skip
+               "--json", "--timeout", str(IMPORT_SECONDS),
+               *(["--limit", str(limit)] if limit else [])]  # fmt: skip
     columns = (TextColumn("{task.description:>14}"), BarColumn(), MofNCompleteColumn())
     bars = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
-    with tempfile.TemporaryFile() as output, bars:
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors, bars:
         tasks = {name: bars.add_task(name, total=None) for name in STAGES}
         sending = subprocess.Popen(  # noqa: S603
-            command, stdout=output, stderr=output, start_new_session=True
+            command, stdout=output, stderr=errors, start_new_session=True
         )
         started.append(sending)
         while True:
@@ -157,10 +161,34 @@ def _import(data: Path, limit: int | None, started: list[subprocess.Popen[bytes]
             if sending.poll() is not None and (sending.returncode or not found.waiting):
                 break
             time.sleep(STATUS_INTERVAL_SECONDS)
-        output.seek(0)
-        text = output.read().decode("utf-8", "replace")
+        texts: list[str] = []
+        for file in (output, errors):
+            file.seek(0)
+            texts.append(file.read().decode("utf-8", "replace"))
     if sending.returncode:
-        raise fail(f"The import failed:\n{text}", EXIT_FAILED)
+        raise fail(f"The import failed. {import_failure(*texts)}", EXIT_FAILED)
+
+
+def import_failure(report: str, errors: str) -> str:
+    """Returns the reason in a few lines, from what `portal import --json` wrote."""
+    try:
+        jobs = json.loads(report)["jobs"]
+    except (ValueError, KeyError):
+        return errors or report
+    answers = {job["label"] or job["job_id"]: job["answer"] for job in jobs}
+    waiting = [name for name, answer in answers.items() if not answer]
+    refused = [name for name, answer in answers.items() if answer and answer["result"] != "done"]
+    reasons = [
+        f"{len(names)} of {len(jobs)} jobs {what}: {', '.join(names[:MAX_LISTED])}"
+        f"{', …' if len(names) > MAX_LISTED else ''}."
+        for names, what in (
+            (waiting, "have no answer yet"),
+            (refused, "were refused, whole or in part"),
+        )
+        if names
+    ]
+    advice = "Run the same command again: it goes on where it was." if waiting else ""
+    return "\n".join([*reasons, *filter(None, (errors.strip(), advice))])
 
 
 def stages(found: InstanceStatus) -> dict[str, tuple[int, int]]:

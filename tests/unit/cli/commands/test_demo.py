@@ -1,11 +1,12 @@
 """What `portal demo` prints while the Atlas is imported, and what its web site says."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from portal_cli.commands import demo
-from portal_cli.commands.demo import stages
+from portal_cli.commands.demo import import_failure, stages
 from portal_cli.instance.status import InstanceStatus
 from portal_cli.main import app
 from typer.testing import CliRunner
@@ -27,6 +28,22 @@ def test_a_stage_never_has_more_than_its_total() -> None:
         "DOIs": (83, 83),
         "indexed": (56, 83),
     }
+
+
+def test_an_import_that_failed_is_reported_in_a_few_lines() -> None:
+    answers = [{"result": "done"}, {"result": "refused"}, *[None] * 7]
+    jobs = [
+        {"job_id": f"hoa-{n}", "label": f"document-{n}", "stored": True, "answer": answer}
+        for n, answer in enumerate(answers)
+    ]
+    report = json.dumps({"source": "hoa-tools", "jobs": jobs}, indent=1)
+    waiting = ", ".join(f"document-{n}" for n in range(2, 7))
+    assert import_failure(report, "").splitlines() == [
+        f"7 of 9 jobs have no answer yet: {waiting}, ….",
+        "1 of 9 jobs were refused, whole or in part: document-1.",
+        "Run the same command again: it goes on where it was.",
+    ]
+    assert import_failure("", "The broker does not answer.\n") == "The broker does not answer.\n"
 
 
 def test_the_web_site_is_given_the_sentence_that_pictures_are_generated(
