@@ -58,7 +58,7 @@ test("a box in millimetres holds every voxel that it touches", () => {
   assert.equal(countVoxels(boxVoxels(grid, null)), 3_000_000);
   assert.equal(
     cropAddress("/data/a", 1, voxels, "tiff"),
-    "/data/a/crop?level=1&x=0%3A10&y=0%3A2&z=299%3A300&format=tiff",
+    "/data/a/crop?level=1&x=0:10&y=0:2&z=299:300&format=tiff",
   );
 });
 

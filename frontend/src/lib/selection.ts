@@ -116,7 +116,7 @@ export function cropAddress(
   const query = new URLSearchParams({ level: String(level) });
   for (const axis of BOX_AXES) query.set(axis, voxels[axis].join(":"));
   query.set("format", format);
-  return `${base}/crop?${query}`;
+  return `${base}/crop?${query.toString().replaceAll("%3A", ":")}`;
 }
 
 /** Returns how long bytes take at a speed in megabits a second, in words. */
