@@ -4943,7 +4943,7 @@ export interface components {
             /**
              * Views Counted
              * @description What counts as a view
-             * @default Its page was served to a program that names itself as a browser and not as a robot. Loading it again counts again.
+             * @default Its page was served to a program that names itself as a browser and not as a robot. Loading it again within 30 seconds does not count again.
              */
             views_counted: string;
             /**
@@ -5729,6 +5729,8 @@ export interface operations {
             header?: {
                 /** @description `page` from a web site that shows the record under its name to the reader whose User-Agent it passes on: counted as a view */
                 "portal-view"?: string | null;
+                /** @description Address of that reader, so that views shortly after one another count once; not stored */
+                "portal-reader"?: string | null;
             };
             path: {
                 /** @description Pid, DOI or name of a dataset or document */

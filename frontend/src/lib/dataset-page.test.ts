@@ -10,8 +10,11 @@ const request = (method: string, agent?: string): Request =>
 test("a page that is served is a view of its reader's program", () => {
   assert.deepEqual(viewHeaders(request("GET", "Mozilla/5.0"), address()), {
     "portal-view": "page",
+    "portal-reader": "",
     "user-agent": "Mozilla/5.0",
   });
+  const named = new Request(address(), { headers: { "x-forwarded-for": "192.0.2.1" } });
+  assert.equal(viewHeaders(named, address())["portal-reader"], "192.0.2.1");
   assert.equal(viewHeaders(request("GET"), address())["user-agent"], "");
 });
 

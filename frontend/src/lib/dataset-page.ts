@@ -160,12 +160,17 @@ export function fileLists(record: Record): FormatLink[] {
 }
 
 /**
- * Returns the headers that let the gateway count a view. The page with a position of its slices is
+ * Returns the headers that let the gateway count a view, once for a reader who loads the page again
+ * at once: the proxy in front says who it is. The page with a position of its slices is
  * not counted: readers who move them would count often.
  */
 export function viewHeaders(request: Request, url: URL): globalThis.Record<string, string> {
   if (request.method !== "GET" || url.search) return {};
-  return { "portal-view": "page", "user-agent": request.headers.get("user-agent") ?? "" };
+  return {
+    "portal-view": "page",
+    "portal-reader": request.headers.get("x-forwarded-for") ?? "",
+    "user-agent": request.headers.get("user-agent") ?? "",
+  };
 }
 
 /** Returns how often a dataset was seen and downloaded, and what that means. */

@@ -29,6 +29,10 @@ BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
 VIEW = {"portal-view": "page", "user-agent": BROWSER}
 
 
+def view(address: str) -> dict[str, str]:
+    return {**VIEW, "portal-reader": address}
+
+
 class Replicas:
     """Two gateways on one database."""
 
@@ -77,8 +81,8 @@ async def replicas(mongo_server: str, search_url: tuple[str, str]) -> AsyncGener
 
 async def test_views_of_all_replicas_are_added(replicas: Replicas) -> None:
     before = await replicas.views()
-    for reader in (*replicas.readers, replicas.readers[0]):
-        await reader.get(f"/api/records/{FULL.name}", headers=VIEW)
+    for number, reader in enumerate((*replicas.readers, replicas.readers[0])):
+        await reader.get(f"/api/records/{FULL.name}", headers=view(f"192.0.2.{number}"))
     found = await replicas.usage()
     assert found["views"] == before + 3
     today = datetime.now(UTC).date()
@@ -112,8 +116,15 @@ async def test_other_reads_are_no_views(
     ) == before  # fmt: skip
 
 
+async def test_a_page_loaded_again_at_once_counts_once(replicas: Replicas) -> None:
+    before = await replicas.views()
+    for address in ("192.0.2.50", "192.0.2.50", "192.0.2.51"):
+        await replicas.readers[0].get(f"/api/records/{FULL.name}", headers=view(address))
+    assert await replicas.views() == before + 2
+
+
 async def test_nothing_but_numbers_by_month_is_stored(replicas: Replicas) -> None:
-    await replicas.readers[0].get(f"/api/records/{FULL.name}", headers=VIEW)
+    await replicas.readers[0].get(f"/api/records/{FULL.name}", headers=view("192.0.2.60"))
     await replicas.usage()
     rows = [row async for row in replicas.database["usage"].find({"pid": FULL.pid})]
     assert [set(row) - {"downloads"} for row in rows] == [{"_id", "pid", "month", "views"}]

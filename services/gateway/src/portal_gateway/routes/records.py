@@ -27,6 +27,7 @@ _VIEW = (
     "`page` from a web site that shows the record under its name to the reader whose User-Agent it "
     "passes on: counted as a view"
 )
+_READER = "Address of that reader, so that views shortly after one another count once; not stored"
 Pid = Annotated[str, InPath(description="Pid, DOI or name of a dataset or document")]
 
 
@@ -89,12 +90,15 @@ async def show_record(
     records: Records,
     pid: Pid,
     portal_view: Annotated[str | None, Header(description=_VIEW)] = None,
+    portal_reader: Annotated[str | None, Header(description=_READER)] = None,
 ) -> Response:
     """Show a public record with labels, relations, sentences to cite it, and addresses."""
     view = await records.load(pid)
     is_page = portal_view == "page" and view.level == "dataset" and pid == view.name
-    if is_page and not is_robot(request.headers.get("user-agent")):
+    program = request.headers.get("user-agent") or ""
+    if is_page and not is_robot(program):
         usage: UsageCounter = request.app.state.usage
-        usage.count(view.pid, "views")
+        address = portal_reader or (request.client.host if request.client else "")
+        usage.count_view(view.pid, address, program)
     headers = {"link": signposting.describes(f"{records.site_url}{view.page}")}
     return responses.content_response(request, view.model_dump_json().encode(), headers=headers)

@@ -1,5 +1,6 @@
 """Route /api/records/{pid}/usage: how often a dataset was seen and downloaded."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -48,13 +49,14 @@ async def show_usage(
     if level != "dataset":
         raise ResourceNotFound("Only uses of datasets are counted", code=MODEL_NOT_FOUND)
     store: UsageStore = request.app.state.usage_store
+    rows, since = await asyncio.gather(store.load(row["_id"]), store.begin())
     months = [
         MonthOfUse(month=r["month"], views=r.get("views", 0), downloads=r.get("downloads", 0))
-        for r in await store.load(row["_id"])
+        for r in rows
     ]
     view = UsageView(
         pid=row["_id"],
-        since=await store.begin(),
+        since=since,
         views=sum(one.views for one in months),
         downloads=sum(one.downloads for one in months),
         months=months,

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.logs import logger
 
+from portal_gateway.usage.double_clicks import DoubleClicks
 from portal_gateway.usage.store import Kind, UsageStore, Use
 
 log = logger(__name__)
@@ -22,6 +23,12 @@ class UsageCounter:
     def __init__(self, store: UsageStore) -> None:
         self._store = store
         self._waiting: Counter[Use] = Counter()
+        self._double_clicks = DoubleClicks()
+
+    def count_view(self, pid: str, address: str, program: str) -> None:
+        """Counts a view by a reader, unless it follows another one of the same reader."""
+        if not self._double_clicks.is_repeated(address, program, pid):
+            self.count(pid, "views")
 
     def count(self, pid: str, kind: Kind) -> None:
         """Counts a use of a public dataset in this month."""

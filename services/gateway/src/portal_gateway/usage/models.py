@@ -3,8 +3,8 @@
 from pydantic import BaseModel, Field
 
 VIEWS = (
-    "Its page was served to a program that names itself as a browser and not as a robot. Loading"
-    " it again counts again."
+    "Its page was served to a program that names itself as a browser and not as a robot. Loading "
+    "it again within 30 seconds does not count again."
 )
 DOWNLOADS = (
     "A request for its files ended with all of them ready. Reads of files by their addresses are "

@@ -36,6 +36,7 @@ class Use:
 class UsageStore:
     def __init__(self, database: Database) -> None:
         self._rows = database["usage"]
+        self._begin: str | None = None  # it never changes
 
     async def prepare(self) -> None:
         """Creates the index, and stores the day on which the first replica began to count."""
@@ -69,9 +70,11 @@ class UsageStore:
 
     async def begin(self) -> str | None:
         """Returns the day since which uses are counted."""
-        with translate_errors():
-            row = await self._rows.find_one({"_id": _BEGIN})
-        return row[BEGIN_FIELD] if row else None
+        if self._begin is None:
+            with translate_errors():
+                row = await self._rows.find_one({"_id": _BEGIN})
+            self._begin = row[BEGIN_FIELD] if row else None
+        return self._begin
 
 
 def _update(pid: str, month: str, counts: Mapping[Kind, int]) -> UpdateOne:
