@@ -1,7 +1,7 @@
 """Loads a record to cite from the catalogue, with the DOIs of related records and its files."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -39,9 +39,20 @@ class CitedRecordLoader:
         """
         model = Dataset if level == "dataset" else Document
         record: Dataset | Document = model.model_validate(row["record"])
+        related, files = await self._links(record, row) if with_links else ([], ())
+        return self.cite(record, row, related=related, files=files)
+
+    def cite(
+        self,
+        record: Dataset | Document,
+        row: Doc,
+        *,
+        related: Sequence[Related] = (),
+        files: tuple[Doc, ...] = (),
+    ) -> CitedRecord:
+        """Returns the record of a row with these related records and files."""
         kind = _level(record)
         moments = [datetime.fromisoformat(c["at"]) for c in row.get("history") or ()]
-        related, files = await self._links(record, row) if with_links else ([], ())
         source = Source(
             record,
             profiles.load(record.profile),

@@ -71,10 +71,8 @@ class RecordLoader:
     async def load(self, name: str) -> RecordView:
         """Loads the whole view. Raises like `find`."""
         level, row = await self.find(name)
-        cited, related = await asyncio.gather(
-            self._cited.load(level, row, with_links=False),
-            self._of_dataset(row) if level == "dataset" else self._of_document(row),
-        )
+        related = await (self._of_dataset(row) if level == "dataset" else self._of_document(row))
+        cited = self._cited.cite(related.record, row)
         citation = await asyncio.to_thread(_citation, cited)
         return view.record_view(
             self._table, row, related, cited=cited, citation=citation, site_url=self.site_url

@@ -1,6 +1,7 @@
 """The metadata of a record in the groups of the profile: labels, values, units, explanations."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from urllib.parse import quote, urlencode
 
 from portal_shared.contracts.records import Dataset, Document, Parameter, utc_text
@@ -10,6 +11,7 @@ from portal_gateway.labels.fields import OTHER_GROUP, FieldTable, SiteField, wri
 from portal_gateway.records.models import FieldGroup, FieldValue
 
 Value = str | float | int
+CACHED = 16_384  # values with their labels and links
 NOTHING = frozenset(("n/a", "none recorded", "not recorded"))
 
 
@@ -83,6 +85,18 @@ def _unknown(name: str) -> SiteField:
 
 
 def _value(table: FieldTable, field: SiteField, value: Value, unit: str | None) -> FieldValue:
+    if field.name in table.by_name:
+        return _known_value(table, field.name, value, unit)
+    return _made_value(table, field, value, unit)
+
+
+# Records share most of their values. A number is another one as a float: 1 and 1.0 are equal keys.
+@lru_cache(maxsize=CACHED, typed=True)
+def _known_value(table: FieldTable, name: str, value: Value, unit: str | None) -> FieldValue:
+    return _made_value(table, table.by_name[name], value, unit)
+
+
+def _made_value(table: FieldTable, field: SiteField, value: Value, unit: str | None) -> FieldValue:
     is_text = isinstance(value, str)
     shown = table.value_label(field.name, value) if is_text else number_text(value)
     return FieldValue(
