@@ -3,9 +3,11 @@
 import itertools
 import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from portal_local.search.results.params import parse_params
@@ -15,6 +17,15 @@ from portal_local.search.tasks.executor import EXECUTORS
 
 WORDS = ["kidney", "kidneys", "heart", "left", "lung", "zoom-1"]
 SETTINGS = {"filterableAttributes": ["n", "l"], "sortableAttributes": ["n"]}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_loaded_together() -> Iterator[None]:
+    """Documents are loaded from the file in parts, as in a large index."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("portal_local.search.index.index.LOADED_TOGETHER", 3)
+        yield
+
 
 documents = st.fixed_dictionaries(
     {"id": st.integers(0, 8)},

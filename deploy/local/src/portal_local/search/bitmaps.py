@@ -36,6 +36,18 @@ def removed(members: Members, number: int) -> "Members | None":
     return members or None
 
 
+def joined(members: "Members | None", others: Members, shift: int) -> Members:
+    """Returns a set with the numbers of another, which are raised by `shift`."""
+    if isinstance(others, int):
+        return bits(members) | others << shift
+    raised = array("I", (number + shift for number in others))
+    if members is None:
+        return raised
+    if isinstance(members, int):
+        return members | bitmap(raised)
+    return compact([*members, *raised])
+
+
 def bits(members: "Members | None") -> int:
     if members is None:
         return 0

@@ -10,6 +10,7 @@ from portal_local.search.bitmaps import (
     RangeUnions,
     added,
     bits,
+    joined,
     numbers_in,
     removed,
 )
@@ -103,6 +104,17 @@ class Field:
             self._sorted_strings = None
         else:
             self.strings[key] = left
+
+    def join(self, other: "Field", shift: int) -> None:
+        """Adds another field whose documents have numbers that are lower by `shift`."""
+        self.present |= other.present << shift
+        self.null |= other.null << shift
+        self.empty |= other.empty << shift
+        for number, members in other.numbers.items():
+            self.numbers[number] = joined(self.numbers.get(number), members, shift)
+        for text, members in other.strings.items():
+            self.strings[text] = joined(self.strings.get(text), members, shift)
+        self.labels.update(other.labels)
 
     def label(self, key: str) -> str:
         return self.labels.get(key, key)
@@ -200,6 +212,11 @@ class Facets:
                 field.drop(number, value)
             if not field.present:
                 del self.fields[name]
+
+    def join(self, other: "Facets", shift: int) -> None:
+        """Adds documents whose numbers are lower by `shift`; before the first search."""
+        for name, field in other.fields.items():
+            self.fields.setdefault(name, Field()).join(field, shift)
 
     def field(self, name: str) -> Field:
         return self.fields.get(name) or Field()

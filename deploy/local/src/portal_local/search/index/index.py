@@ -18,6 +18,7 @@ JsonMembers = dict[str, str]
 """A document's members as JSON text, by name."""
 
 MAX_CACHED_CHARS = 24_000_000
+LOADED_TOGETHER = 2000  # documents
 
 
 class Index:
@@ -66,12 +67,17 @@ class Index:
         self, rules: IndexRules, through: sqlite3.Connection
     ) -> tuple[Facets, int]:
         """Returns the facet values of all documents by the rules, and the bitmap of documents."""
-        facets = Facets()
-        alive = 0
+        facets, alive = Facets(), 0
+        part, members, first = Facets(), 0, 0  # sets of few documents are small
         for number, document in self.documents(through):
-            facets.add(number, facet_values(document, rules))
-            alive |= 1 << number
-        return facets, alive
+            if number - first >= LOADED_TOGETHER:
+                facets.join(part, first)
+                alive |= members << first
+                part, members, first = Facets(), 0, number
+            part.add(number - first, facet_values(document, rules))
+            members |= 1 << (number - first)
+        facets.join(part, first)
+        return facets, alive | members << first
 
     def documents(self, through: sqlite3.Connection) -> Iterator[tuple[int, dict[str, Any]]]:
         query = "SELECT number, body FROM documents WHERE index_id = ? ORDER BY number"
