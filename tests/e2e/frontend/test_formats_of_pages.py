@@ -1,5 +1,6 @@
 """The address of a record's page answers programs in the format that they accept."""
 
+import json
 import re
 from html import unescape
 
@@ -58,3 +59,27 @@ def test_links_of_a_page_name_the_profiles_of_their_formats(atlas: Portal, page:
     html = plain_http.get(atlas.url + page, headers={"accept": "text/html"}, timeout=60).text
     found = re.findall(r'<link rel="describedby" href="([^"]+)"[^>]* profile="([^"]+)"/?>', html)
     assert {(unescape(href), profile) for href, profile in found} == expected != set()
+
+
+@pytest.mark.parametrize(
+    ("page", "kind"),
+    [
+        ("/", "DataCatalog"),
+        ("/organs/kidney", "Collection"),
+        ("/donors/LADAF-2021-17", "Collection"),
+        ("/donors/LADAF-2021-17/kidney", "Collection"),
+    ],
+)
+def test_pages_of_several_datasets_are_collections(atlas: Portal, page: str, kind: str) -> None:
+    with plain_http.client(atlas.url, headers={"accept": "text/html"}, timeout=60) as client:
+        answer, head = client.get(page), client.head(page)
+    [block] = re.findall(r'<script type="application/ld\+json">(.*?)</script>', answer.text)
+    found = json.loads(block)
+    assert (found["@type"], found["@id"]) == (kind, atlas.url + page)
+    parts = found["dataset" if kind == "DataCatalog" else "hasPart"]
+    assert {part["@type"] for part in parts} == {"Dataset"}
+    for headers in (answer.headers, head.headers):
+        links = re.findall(r'<([^>]+)>; rel="([a-z]+)"', headers["link"])
+        assert ("https://schema.org/" + kind, "type") in links
+        for href, rel in links:
+            assert f'<link rel="{rel}" href="{href}"' in answer.text

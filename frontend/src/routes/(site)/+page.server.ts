@@ -1,14 +1,16 @@
 import type { components } from "#lib/api.d.ts";
 import { cardView } from "#lib/cards.ts";
+import { describeCollection } from "#lib/collections.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
 import { loadLadder } from "#lib/ladder.ts";
+import { scriptJson } from "#lib/machine.ts";
 import { loadPictures } from "#lib/pictures.ts";
 
 import type { PageServerLoad } from "./$types";
 
 type Schemas = components["schemas"];
 
-export const load: PageServerLoad = async ({ locals }) => {
+export const load: PageServerLoad = async ({ locals, url, setHeaders }) => {
   const { profile, lengths } = locals;
   const [totals, organs, pictures, ladder] = await Promise.all([
     orErrorPage(() => read<Schemas["Totals"]>("/api/totals")),
@@ -16,8 +18,21 @@ export const load: PageServerLoad = async ({ locals }) => {
     orNothing(() => loadPictures()),
     orNothing(() => loadLadder(lengths)),
   ]);
+  const machine = describeCollection(
+    {
+      kind: "DataCatalog",
+      path: "/",
+      name: profile.title,
+      description: profile.tagline,
+      licence: profile.licence ?? null,
+      cards: totals.newest,
+    },
+    url.origin,
+  );
+  setHeaders({ link: machine.header });
   const widths = new Map(profile.organs.map((organ) => [organ.value, organ.width_mm]));
   return {
+    machine: { links: machine.links, jsonLd: scriptJson(machine.jsonLd) },
     texts: profile.texts,
     tagline: profile.tagline,
     licence: profile.licence ?? null,

@@ -32,6 +32,7 @@ from portal_gateway.files.availability import FileStates
 from portal_gateway.files.loader import FilePageLoader
 from portal_gateway.files.rows import FileRows
 from portal_gateway.http import responses
+from portal_gateway.http.head_requests import HeadRequests
 from portal_gateway.http.site_proxy import SiteProxy
 from portal_gateway.labels.fields import FieldTable
 from portal_gateway.openapi import document
@@ -124,9 +125,9 @@ def build(settings: GatewaySettings | None = None) -> FastAPI:
         exporter=Exporter(searcher, paginator),
     )
     app.router.routes.extend(RecordPages(searcher, catalogue).routes())
-    app.router.routes.extend(api_manual.routes())
-    app.router.routes.extend(api.routes())
+    app.router.routes.extend([*api_manual.routes(), *api.routes()])
     app.add_middleware(SearchApiMiddleware, api=api)
+    app.add_middleware(HeadRequests)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],  # all answers are public; without credentials none is a reader's own

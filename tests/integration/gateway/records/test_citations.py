@@ -155,6 +155,29 @@ async def test_what_nobody_has_is_not_acceptable(kidney: Portal) -> None:
     assert (await resolve(kidney, "10.5072/none", "application/x-bibtex")).status_code == 404
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["", "/jsonld", "/linkset", "/timeline", "/citations", "/citation?format=bibtex", "/history"],
+)
+async def test_headers_alone_are_those_of_the_answer(kidney: Portal, path: str) -> None:
+    address = f"/api/records/{quote(ZOOM, safe='')}{path}"
+    whole, head = await kidney.reader.get(address), await kidney.reader.head(address)
+    assert (whole.status_code, head.status_code, head.content) == (200, 200, b"")
+    for name in ("content-type", "content-length", "etag", "link", "vary"):
+        assert head.headers.get(name) == whole.headers.get(name), name
+
+
+async def test_headers_of_what_is_missing_or_not_acceptable(kidney: Portal) -> None:
+    assert (await kidney.reader.head("/api/records/none")).status_code == 404
+    assert (await kidney.reader.head("/api/downloads")).status_code == 404
+    for method in ("GET", "HEAD"):
+        answer = await kidney.reader.request(
+            method, f"/doi/{DOIS[ZOOM]}", headers={"accept": "image/png"}
+        )
+        assert answer.status_code == 406
+        assert "Accept" in answer.headers["vary"]
+
+
 async def test_a_browser_is_led_to_the_page_of_whatever_level(kidney: Portal) -> None:
     for pid, page in ((WHOLE, "/documents/atlas"), (ZOOM, "/datasets/kidney%2Fzoom")):
         answer = await resolve(kidney, DOIS[pid], "text/html")

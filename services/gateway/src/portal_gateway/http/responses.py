@@ -78,7 +78,7 @@ def json_response(
 def panosc_error_response(error: PortalError) -> Response:
     """Returns an error of the search API: {"error": {"statusCode", "message", …}}."""
     content = json.dumps(panosc_error(error), ensure_ascii=False).encode("utf-8", "replace")
-    return Response(content, error.status, headers={"content-type": JSON, **_retry_after(error)})
+    return Response(content, error.status, headers={"content-type": JSON, **_error_headers(error)})
 
 
 def problem_response(error: PortalError, **more: Any) -> Response:
@@ -86,10 +86,12 @@ def problem_response(error: PortalError, **more: Any) -> Response:
     members = {"field": error.field, "code": getattr(error, "code", None), **more}
     present = {name: value for name, value in members.items() if value is not None}
     detail = error.reason.encode("utf-8", "replace").decode()
-    return problem(error.status, detail, _retry_after(error), **present)
+    return problem(error.status, detail, _error_headers(error), **present)
 
 
-def _retry_after(error: PortalError) -> dict[str, str]:
+def _error_headers(error: PortalError) -> dict[str, str]:
+    if isinstance(error, NotAcceptable):
+        return {"vary": "Accept"}
     seconds = RETRY_AFTER_SECONDS.get(error.status)
     return {"retry-after": seconds} if seconds else {}
 

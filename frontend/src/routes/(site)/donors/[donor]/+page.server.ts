@@ -1,14 +1,30 @@
 import type { components } from "#lib/api.d.ts";
 import { cardView } from "#lib/cards.ts";
+import { describeCollection } from "#lib/collections.ts";
+import { formatNumberOf } from "#lib/formats.ts";
 import { orErrorPage, read } from "#lib/gateway.ts";
+import { scriptJson } from "#lib/machine.ts";
 
 import type { PageServerLoad } from "./$types";
 
-export const load: PageServerLoad = async ({ params, locals }) => {
+export const load: PageServerLoad = async ({ params, locals, url, setHeaders }) => {
   const donor = await orErrorPage(() =>
     read<components["schemas"]["DonorView"]>(`/api/donors/${encodeURIComponent(params.donor)}`),
   );
   const { overviews_first: rows, ...facts } = donor;
+  const machine = describeCollection(
+    {
+      kind: "Collection",
+      path: `/donors/${encodeURIComponent(donor.donor)}`,
+      name: `Donor ${donor.donor}: ${locals.profile.title}`,
+      description: `${formatNumberOf(donor.datasets, "open X-ray volume")} of ${formatNumberOf(donor.organs, "organ")} of donor ${donor.donor}.`,
+      licence: locals.profile.licence ?? null,
+      cards: rows,
+      keywords: (donor.by_organ ?? []).map((organ) => organ.label),
+    },
+    url.origin,
+  );
+  setHeaders({ link: machine.header });
   const organs = (donor.by_organ ?? []).map(({ value, label }) => ({ value, label }));
   const known = new Set(organs.map((organ) => organ.value));
   const parts = [
@@ -16,6 +32,7 @@ export const load: PageServerLoad = async ({ params, locals }) => {
     { value: "", label: "Other", rows: rows.filter((row) => !known.has(row.organ ?? "")) },
   ];
   return {
+    machine: { links: machine.links, jsonLd: scriptJson(machine.jsonLd) },
     donor: facts,
     parts: parts
       .filter((part) => part.rows.length)

@@ -1,8 +1,10 @@
 import { error } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
-import { formatVoxelRange, type Lengths } from "#lib/formats.ts";
+import { describeCollection } from "#lib/collections.ts";
+import { formatNumberOf, formatVoxelRange, type Lengths } from "#lib/formats.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
+import { scriptJson } from "#lib/machine.ts";
 import { loadPlace } from "#lib/place.ts";
 import { groupSeries } from "#lib/series.ts";
 
@@ -10,7 +12,7 @@ import type { PageServerLoad } from "./$types";
 
 type Schemas = components["schemas"];
 
-export const load: PageServerLoad = async ({ params, locals }) => {
+export const load: PageServerLoad = async ({ params, locals, url, setHeaders }) => {
   const field = locals.profile.fields.find((one) => one.name === locals.profile.organ_field);
   const query = new URLSearchParams([
     [field?.parameter ?? "organ", params.organ],
@@ -38,7 +40,22 @@ export const load: PageServerLoad = async ({ params, locals }) => {
     }),
   );
   const label = locals.profile.organs.find((organ) => organ.value === params.organ);
+  const name = label?.label ?? params.organ;
+  const machine = describeCollection(
+    {
+      kind: "Collection",
+      path: `/donors/${encodeURIComponent(params.donor)}/${encodeURIComponent(params.organ)}`,
+      name: `${name} of donor ${params.donor}`,
+      description: `${formatNumberOf(found.total, "open X-ray volume")} of one organ of donor ${params.donor}, whole and in zooms: ${name}.`,
+      licence: locals.profile.licence ?? null,
+      cards: found.rows,
+      keywords: [name],
+    },
+    url.origin,
+  );
+  setHeaders({ link: machine.header });
   return {
+    machine: { links: machine.links, jsonLd: scriptJson(machine.jsonLd) },
     donor: params.donor,
     organ: {
       value: params.organ,
