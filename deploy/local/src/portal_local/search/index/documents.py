@@ -10,7 +10,7 @@ from typing import Any
 from portal_local.search.errors import Failure
 from portal_local.search.index.attributes import IndexRules
 from portal_local.search.index.facets import Values, kind_of
-from portal_local.search.index.flat_fields import at_path, flatten
+from portal_local.search.index.flat_fields import Flat, at_path, flat_values
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,511}")
 
@@ -75,7 +75,7 @@ def analyse(
     document: Document, rules: IndexRules, field_number: Callable[[str], int]
 ) -> AnalysedDocument:
     """Analyses a document by the rules of its index."""
-    flat = flatten(document)
+    flat, first = flat_values(document)
     words: dict[str, array[int]] = {}
     lengths: dict[int, int] = {}
     for name, values in flat.items():
@@ -97,17 +97,18 @@ def analyse(
     return AnalysedDocument(
         {word: places.tobytes() for word, places in words.items()},
         lengths,
-        facet_values(document, rules, flat),
+        _values(rules, flat, first),
     )
 
 
-def facet_values(
-    document: Document, rules: IndexRules, flat: Mapping[str, list[Any]] | None = None
-) -> Values:
+def facet_values(document: Document, rules: IndexRules) -> Values:
     """Returns the values of the document that filters, facets and sorting need."""
-    found: Values = []
-    for name, values in (flatten(document) if flat is None else flat).items():
-        if rules.is_in_facets(name):
-            direct = next(at_path(document, name), "")
-            found.append((name, kind_of(direct), values))
-    return found
+    return _values(rules, *flat_values(document))
+
+
+def _values(rules: IndexRules, flat: Flat, first: Mapping[str, Any]) -> Values:
+    return [
+        (name, kind_of(first.get(name, "")), values)
+        for name, values in flat.items()
+        if rules.is_in_facets(name)
+    ]

@@ -11,21 +11,30 @@ def flatten(document: Mapping[str, Any]) -> Flat:
 
     A name whose value is null maps to [None]; a list of objects and scalars maps to its scalars.
     """
+    return flat_values(document)[0]
+
+
+def flat_values(document: Mapping[str, Any]) -> tuple[Flat, dict[str, Any]]:
+    """Returns what flatten() does, and the first value that each name has, as it is."""
     flat: Flat = {}
+    first: dict[str, Any] = {}
     for name, value in document.items():
-        _flatten(name, value, flat)
-    return flat
+        first.setdefault(name, value)
+        _flatten(name, value, flat, first)
+    return flat, first
 
 
-def _flatten(name: str, value: Any, flat: Flat) -> None:
+def _flatten(name: str, value: Any, flat: Flat, first: dict[str, Any]) -> None:
     if isinstance(value, dict):
         flat.setdefault(name, [])
         for key, inner in _items(value):
-            _flatten(f"{name}.{key}", inner, flat)
+            below = f"{name}.{key}"
+            first.setdefault(below, inner)
+            _flatten(below, inner, flat, first)
     elif isinstance(value, list):
         flat.setdefault(name, [])
         for inner in _elements(value):
-            _flatten(name, inner, flat)
+            _flatten(name, inner, flat, first)
     else:
         flat.setdefault(name, []).append(value)
 
