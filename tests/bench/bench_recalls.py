@@ -222,10 +222,10 @@ class Ours:
 def test_order_of_recalls(spread: float) -> None:
     first, physical = "first come, first served", "physical order (the archive's own)"
     ways: dict[str, tuple[Feed, Order]] = {
-        first: (at_once, "asked"),
-        "ours, nothing known, archive in order of requests": (Ours("nothing"), "asked"),
-        "ours, tapes known, archive in order of requests": (Ours("tapes"), "asked"),
-        "ours, positions known, archive in order of requests": (Ours("positions"), "asked"),
+        first: (at_once, "request"),
+        "ours, nothing known, archive in order of requests": (Ours("nothing"), "request"),
+        "ours, tapes known, archive in order of requests": (Ours("tapes"), "request"),
+        "ours, positions known, archive in order of requests": (Ours("positions"), "request"),
         physical: (at_once, "position"),
         "ours, positions known, archive as it lies": (Ours("positions"), "position"),
     }
@@ -241,7 +241,7 @@ def test_order_of_recalls(spread: float) -> None:
 def test_estimates_at_half_way(known: str) -> None:
     """By how much the time left is guessed wrong when half of a request's files have come."""
     ours = Ours(known)
-    seconds(ours, "asked", SPREADS[0])
+    seconds(ours, "request", SPREADS[0])
     errors: list[float] = []
     for reader in range(READERS):
         mine = [f for f in recalls(SPREADS[0]) if f.requester == f"r{reader}"]

@@ -16,6 +16,6 @@ def test_every_fault_names_its_test_or_the_reason_why_there_is_none() -> None:
     for row in rows:
         assert len(row) == COLUMNS
         assert all(row)
-        named = TEST.findall(row[-1])
-        assert named or row[-1].startswith("not tested"), row[0]
-        assert [name for name in named if not (ROOT / "tests" / name).is_file()] == []
+        listed = TEST.findall(row[-1])
+        assert listed or row[-1].startswith("not tested"), row[0]
+        assert [name for name in listed if not (ROOT / "tests" / name).is_file()] == []

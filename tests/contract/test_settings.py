@@ -23,6 +23,6 @@ def test_the_schema_of_the_chart_has_the_names_of_the_models(reference: dict[str
     assert schema == reference["with_names"](schema), "run `make contracts`"
 
 
-def test_every_setting_says_what_it_is_for(reference: dict[str, Any]) -> None:
+def test_every_setting_states_what_it_is_for(reference: dict[str, Any]) -> None:
     every = [*reference["settings"](), *reference["topology_settings"]()]
     assert [s.name for s in every if not s.sentence] == []

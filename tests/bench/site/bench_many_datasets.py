@@ -37,7 +37,7 @@ from tests.drivers.search_engine import StandIn
 DATASETS = int(os.environ.get("PORTAL_BENCH_DATASETS", "100000"))
 START_SECONDS = 900
 WARM_UP, ROUNDS = 10, 60
-KEPT = os.environ.get("PORTAL_BENCH_ENGINE", "")
+ENGINE_FOLDER = os.environ.get("PORTAL_BENCH_ENGINE", "")
 LEFT_OUT = ("relations", "json", "g", "w")
 TEXTS = ("people", "notes", "forms", "numbers", "identifiers", "documents")  # found, never shown
 Row = dict[str, Any]
@@ -45,7 +45,7 @@ Row = dict[str, Any]
 
 async def test_search_of_many_datasets(portal: Portal, tmp_path: Path) -> None:
     facts = portal.instance()
-    folder = Path(KEPT) if KEPT else tmp_path / "engine"
+    folder = Path(ENGINE_FOLDER) if ENGINE_FOLDER else tmp_path / "engine"
     engine = StandIn(folder)
     own = {
         "amqp_url": facts["amqp_url"],

@@ -29,7 +29,7 @@ class Line:
     points: tuple[tuple[float, float], ...]
 
 
-def named(series: Sequence[Series], legend: str) -> list[Line]:
+def lines_of(series: Sequence[Series], legend: str) -> list[Line]:
     """Returns the lines, the highest first, with their names: the legend, `{{label}}` filled in."""
     made = [
         Line(PLACEHOLDER.sub(lambda m, s=one: s.labels.get(m[1], ""), legend).strip(), one.points)

@@ -211,9 +211,9 @@ class DownloaderClient:
             client.close()
 
     async def status(self) -> dict[str, Any]:
-        return await self.ask_operators("/status", exact=True)
+        return await self.read_operator_route("/status", exact=True)
 
-    async def ask_operators(self, path: str, **query: Any) -> dict[str, Any]:
+    async def read_operator_route(self, path: str, **query: Any) -> dict[str, Any]:
         """Returns what a route for operators answers."""
         url = self.process.operator_url + path
         answer = await self.http.get(url, headers=HEADERS, params=query)

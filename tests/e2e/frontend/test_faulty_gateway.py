@@ -178,7 +178,7 @@ def test_a_record_without_files_has_nothing_to_request(
 
 
 @pytest.mark.parametrize("page", ["", "/files"])
-def test_a_tombstone_says_why_when_and_what_instead(
+def test_a_tombstone_shows_why_when_and_what_instead(
     faulty: tuple[FaultyGateway, Reader], page: str
 ) -> None:
     gateway, reader = faulty

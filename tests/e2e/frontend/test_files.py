@@ -65,7 +65,7 @@ def test_a_page_shows_what_the_api_has(plain_reader: Reader, atlas: Portal) -> N
         expect(shown).to_contain_text(where)
 
 
-def test_a_file_is_found_by_its_name_and_is_what_the_page_says(
+def test_a_file_is_found_by_its_name_and_is_what_the_page_shows(
     any_reader: Reader, atlas: Portal
 ) -> None:
     page = any_reader.page
@@ -121,7 +121,7 @@ def test_pages_are_numbered_and_their_addresses_have_one_form(
     expect(rows(page)).to_have_count(len(found["rows"]))
 
 
-def test_nothing_found_and_wrong_conditions_say_what_to_do(plain_reader: Reader) -> None:
+def test_nothing_found_and_wrong_conditions_show_what_to_do(plain_reader: Reader) -> None:
     page = plain_reader.page
     page.goto(f"{PAGE}/files?name=none-of-these")
     expect(page.get_by_role("heading", name="No file fits all of this")).to_be_visible()

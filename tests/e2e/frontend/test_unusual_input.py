@@ -32,7 +32,7 @@ def test_script_in_the_words_is_text(reader: Reader) -> None:
     ],
     ids=["no number", "page below one", "unknown parameter", "long text"],
 )
-def test_a_refused_search_says_why(plain_reader: Reader, query: str, reason: str) -> None:
+def test_a_refused_search_shows_why(plain_reader: Reader, query: str, reason: str) -> None:
     page = plain_reader.page
     page.goto(f"/search?{query}")
     expect(page.get_by_role("alert")).to_contain_text(reason)

@@ -22,8 +22,8 @@ SECONDS = 90_000
 @pytest.fixture(scope="module")
 def online(atlas: Portal) -> Portal:
     """The instance with the files of one dataset online."""
-    asked = plain_http.post(f"{atlas.url}/api/downloads", json={"pid": KIDNEY}, timeout=60)
-    request = asked.raise_for_status().json()
+    requested = plain_http.post(f"{atlas.url}/api/downloads", json={"pid": KIDNEY}, timeout=60)
+    request = requested.raise_for_status().json()
     until(lambda: plain_http.get(atlas.url + request["self"], timeout=60).json()["done"], 120)
     return atlas
 

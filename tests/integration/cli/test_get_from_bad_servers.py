@@ -222,7 +222,9 @@ def test_no_link_leads_out_of_the_folder(portal: BadPortal, tmp_path: Path) -> N
     assert not (inside / "a").is_symlink()
 
 
-def test_files_named_like_partial_files_do_not_collide(portal: BadPortal, tmp_path: Path) -> None:
+def test_files_with_names_of_partial_files_do_not_collide(
+    portal: BadPortal, tmp_path: Path
+) -> None:
     portal.files |= {"a.part": b"a file", "a.part.part": b"another"}
     assert got(portal, tmp_path).failed == []
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == portal.files
@@ -331,7 +333,7 @@ def test_this_disk_distinguishes_what_the_listing_does(portal: BadPortal, tmp_pa
     assert {p.name for p in (tmp_path / "f").iterdir()} == set(portal.files)
 
 
-def test_the_disk_is_asked_with_case_and_with_composed_letters(
+def test_the_disk_is_tried_with_case_and_with_composed_letters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []

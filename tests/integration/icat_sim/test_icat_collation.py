@@ -29,7 +29,7 @@ def test_a_look_alike_is_found_and_cannot_be_created(
         again.create()
 
 
-def test_an_exact_collation_tells_them_apart(start: Callable[..., IcatSimulator]) -> None:
+def test_an_exact_collation_distinguishes_them(start: Callable[..., IcatSimulator]) -> None:
     client = start("--collation", "exact").client()
     for name in ("Gain", "gain"):
         client.new("Facility", name=name).create()

@@ -271,7 +271,7 @@ async def test_the_audit_finds_and_removes_the_publication_of_a_hidden_document(
     assert await publications(catalogue) == {}
 
 
-async def test_a_person_is_named_in_each_publication_as_published_there(
+async def test_a_person_has_in_each_publication_the_name_published_there(
     ingest: Ingest, catalogue: icat.Client
 ) -> None:
     def by(name: str, **fields: Any) -> dict[str, Any]:

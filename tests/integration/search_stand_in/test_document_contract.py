@@ -50,7 +50,7 @@ def test_adding_again_replaces_and_updating_merges_the_top_level(
     assert index.get_stats().number_of_documents == 1
 
 
-def test_what_a_replaced_document_said_is_no_longer_found(
+def test_words_of_a_replaced_document_are_no_longer_found(
     make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     settings = {"filterableAttributes": ["organ", "size"], "sortableAttributes": ["size"]}

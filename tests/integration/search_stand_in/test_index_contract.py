@@ -12,7 +12,7 @@ from tests.drivers import plain_http
 from tests.drivers.search_engine import IndexFactory, Server
 
 
-def test_the_service_says_that_it_is_available(client: Client, server: Server) -> None:
+def test_the_service_states_that_it_is_available(client: Client, server: Server) -> None:
     assert client.health() == {"status": "available"}
     assert plain_http.get(f"{server.url}/health").status_code == 200
     assert set(client.get_version()) == {"commitSha", "commitDate", "pkgVersion"}

@@ -106,7 +106,7 @@ def test_numbers_are_sorted_before_strings_and_what_has_none_last(
     assert set(ids(index.search("", {"sort": ["v:asc"]}))[5:]) == {2, 7}
 
 
-def test_sorting_stands_among_the_ranking_rules_where_it_is_put(
+def test_sorting_takes_its_place_among_the_ranking_rules(
     make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     documents = [{"id": 1, "t": "kidnee", "n": 1}, {"id": 2, "t": "kidney", "n": 2}]

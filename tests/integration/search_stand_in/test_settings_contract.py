@@ -47,7 +47,7 @@ def test_a_new_index_has_the_documented_defaults(make_index: IndexFactory) -> No
     assert settings["rankingRules"][-1] == "exactness"
 
 
-def test_settings_are_changed_together_and_only_what_is_named(
+def test_settings_are_changed_together_and_only_those_given(
     make_index: IndexFactory, wait_task: Callable[[TaskInfo], Task]
 ) -> None:
     index = make_index()

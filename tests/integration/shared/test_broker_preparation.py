@@ -140,7 +140,9 @@ async def test_a_queue_that_cannot_be_changed_stops_before_anything_is_made(brok
         await preparation.apply(old)
 
 
-async def test_a_user_who_may_not_prepare_is_told_so_by_the_setting(broker: Broker) -> None:
+async def test_a_user_without_the_right_to_prepare_is_refused_with_the_setting(
+    broker: Broker,
+) -> None:
     await preparation.apply(broker)
     url = broker.amqp_management_url.get_secret_value()
     address = url.rpartition("@")[2]

@@ -186,7 +186,7 @@ async def test_events_leave_in_the_order_they_were_added(
     assert [event.version for event in book.received] == list(range(20))
 
 
-async def test_an_event_too_large_for_the_bus_is_kept_and_holds_up_no_other(
+async def test_an_event_too_large_for_the_bus_stays_and_delays_no_other(
     notebook: tuple[Service, Notebook],
 ) -> None:
     service, book = notebook

@@ -118,7 +118,7 @@ async def test_a_long_migration_keeps_its_lease(database: mongo.Database) -> Non
     assert await database["leases"].find_one({"_id": LEASE}) is None
 
 
-async def test_a_release_older_than_the_database_refuses_and_says_what_to_do(
+async def test_a_release_older_than_the_database_refuses_and_states_what_to_do(
     database: mongo.Database,
 ) -> None:
     steps = Steps()

@@ -40,7 +40,7 @@ def test_each_dialect_has_its_own_form_of_progress(
 
 
 def test_dcache_refuses_keys_it_does_not_know_and_too_many_files(start: Callable[..., Any]) -> None:
-    tape = start("--dialect", "dcache", "--most-files", "2", "--most-told", "1")
+    tape = start("--dialect", "dcache", "--max-files", "2", "--max-localities", "1")
     api = "/api/v1/tape"
     strange = {"files": [{"path": "/x"}], "unknown": 1}
     assert tape.http.post(f"{api}/stage", json=strange).status_code == 400

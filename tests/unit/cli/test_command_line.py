@@ -177,7 +177,7 @@ WITHOUT_INSTANCE = [
 
 @pytest.mark.parametrize("arguments", WITHOUT_INSTANCE, ids=" ".join)
 @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"pid": 1}', "\udcff"])
-def test_without_an_instance_every_command_says_how_to_start_one(
+def test_without_an_instance_every_command_states_how_to_start_one(
     arguments: tuple[str, ...], content: str | None, tmp_path: Path
 ) -> None:
     if content is not None:
@@ -207,7 +207,7 @@ def test_a_data_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
         (("reindex",), "PORTAL_INDEXER_URL", "http"),
     ],
 )
-def test_an_address_of_a_variable_is_named_when_it_is_unreachable_or_wrong(
+def test_an_address_of_a_variable_is_reported_when_it_is_unreachable_or_wrong(
     arguments: tuple[str, ...], variable: str, scheme: str, tmp_path: Path
 ) -> None:
     others = {f"PORTAL_{name.upper()}_URL": "http://127.0.0.1:1" for name in SERVICES}
@@ -221,7 +221,7 @@ def test_an_address_of_a_variable_is_named_when_it_is_unreachable_or_wrong(
     assert "somewhere is not" in wrong.output
 
 
-def test_a_variable_that_is_no_setting_is_named(tmp_path: Path) -> None:
+def test_a_variable_that_is_no_setting_is_reported(tmp_path: Path) -> None:
     url = f"amqp://127.0.0.1:{free_port()}"
     for value in ("often", '[1, "x"]'):
         result = run("dead-letters", "list", PORTAL_AMQP_URL=url, PORTAL_RETRY_DELAYS=value)

@@ -25,7 +25,7 @@ REFUSAL = "ICAT refused the request: title cannot have length > 255"
         ({"icat_problem": REFUSAL}, REFUSAL),
     ],
 )
-def test_the_audit_says_what_differs_in_icat(fields: dict[str, Any], reason: str | None) -> None:
+def test_the_audit_states_what_differs_in_icat(fields: dict[str, Any], reason: str | None) -> None:
     record = {"pid": "a", "doi": DOI, "icat": DOI, **fields}
 
     def ingest(_request: httpx.Request) -> httpx.Response:

@@ -59,7 +59,7 @@ def test_what_is_no_record_is_skipped(body: bytes) -> None:
     assert len(source.read_records([("a.json", body)], release="9").skipped) == 1
 
 
-def test_a_file_must_be_named_like_its_dataset(raw: dict[str, Any]) -> None:
+def test_a_file_must_have_the_name_of_its_dataset(raw: dict[str, Any]) -> None:
     found = source.read_records([("other.json", json.dumps(raw).encode())], release="9")
     assert found.skipped[0].reason.startswith("name:")
 

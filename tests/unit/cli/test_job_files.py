@@ -50,7 +50,7 @@ PRIVATE: dict[str, Any] = {
 }
 
 
-def test_private_values_are_left_out_and_named() -> None:
+def test_private_values_are_left_out_and_reported() -> None:
     found = job_files.message_from_file("my.json", json.dumps(PRIVATE).encode())
     assert b"Zanzibar" not in found.body
     assert json.loads(found.body)["datasets"][0]["details"] == {"donor": {"age": 50}}

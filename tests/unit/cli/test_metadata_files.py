@@ -38,7 +38,9 @@ def table(*lines: str, separator: str = ",", header: str = HEADER) -> str:
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("first", ["", "sep={}\n", '"sep={}"\r\n'])
-def test_the_separator_is_recognised_or_named_by_the_first_line(separator: str, first: str) -> None:
+def test_the_separator_is_recognised_or_reported_by_the_first_line(
+    separator: str, first: str
+) -> None:
     whole = first.format(separator) + table(LINE, separator=separator)
     assert values(whole) == {"organ": "kidney", "voxel_size": 25.14, "shape_x": 6}
     wrong = first.format(separator) + table(LINE + ",more", separator=separator)
@@ -220,7 +222,7 @@ def test_the_metadata_file_is_found_in_any_case_and_alone(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("place", ["data/sizes.xlsx", "data.XLSX", "metadata.ods"])
-def test_a_spreadsheet_alone_is_named_with_what_to_do(tmp_path: Path, place: str) -> None:
+def test_a_spreadsheet_alone_is_reported_with_what_to_do(tmp_path: Path, place: str) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / place).write_bytes(b"PK")
     code, result = run(tmp_path / "data", "--output", tmp_path / "job.json")

@@ -258,7 +258,7 @@ def test_rows_of_a_foreign_server_are_imported_without_its_keys(corpus: dict[str
 
 
 @pytest.mark.parametrize(
-    ("value", "kept"),
+    ("value", "stored"),
     [
         (True, ("true", "nm")),
         (False, ("false", "nm")),
@@ -275,8 +275,8 @@ def test_rows_of_a_foreign_server_are_imported_without_its_keys(corpus: dict[str
         (-math.inf, None),
     ],
 )
-def test_a_value_is_kept_if_the_model_can_express_it(
-    corpus: dict[str, Any], value: object, kept: tuple[object, str] | None
+def test_a_value_stays_if_the_model_can_express_it(
+    corpus: dict[str, Any], value: object, stored: tuple[object, str] | None
 ) -> None:
     rows = [{"name": "odd", "value": value, "unit": "nm"}, {"name": "plain", "value": 1}]
     corpus["documents"][0]["datasets"][0]["parameters"] = rows
@@ -284,9 +284,9 @@ def test_a_value_is_kept_if_the_model_can_express_it(
     assert found.findings.problems == []
     (dataset,) = Job.model_validate_json(found.jobs[1].body).datasets
     odd = [(p.value, p.unit) for p in dataset.parameters if p.name == "odd"]
-    assert odd == ([kept] if kept else [])
+    assert odd == ([stored] if stored else [])
     assert [p.value for p in dataset.parameters if p.name == "plain"] == [1]
-    if not kept:
+    if not stored:
         (warning,) = found.findings.warnings
         assert warning.place == "documents[0].datasets[0].parameters[0].value"
         assert "allowed are numbers, texts, true and false: left out" in warning.reason

@@ -138,9 +138,9 @@ def test_other_systems_take_the_place_of_parts_that_exist(compose: dict[str, Any
     other = yaml.safe_load((ROOT / "deploy" / "compose" / "external.yml").read_text("utf-8"))
     assert other["services"].keys() < compose["services"].keys()
     for service in (*SERVICES, "topology"):
-        for name, wish in compose["services"][service]["depends_on"].items():
+        for name, condition in compose["services"][service]["depends_on"].items():
             if name in other["services"]:
-                assert wish["required"] is False, (service, name)
+                assert condition["required"] is False, (service, name)
 
 
 def image_variables() -> dict[str, set[str]]:

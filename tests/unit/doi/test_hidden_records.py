@@ -70,8 +70,8 @@ def test_a_release_date_ahead_hides_a_public_record_until_then() -> None:
 
 def test_a_record_hidden_by_an_operator_is_updated() -> None:
     public = registered(new_row("a", NOW), dataset("a", title="Public"), our_state="registered")
-    held = replace(public, operator_hold="hidden", is_public=False)
-    assert "Second" in metadata(registered(held, dataset("a", title="Second")))
+    hidden = replace(public, operator_hold="hidden", is_public=False)
+    assert "Second" in metadata(registered(hidden, dataset("a", title="Second")))
 
 
 @pytest.mark.parametrize("at_datacite", ["draft", "registered"])  # by the profile's `doi.embargo`

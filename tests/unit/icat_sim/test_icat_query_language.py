@@ -176,7 +176,7 @@ def test_keywords_are_names_where_only_a_name_may_follow() -> None:
         ("count", "unexpected 'count' at character 0 of the query, expected .*the name of a bean"),
     ],
 )
-def test_a_refusal_says_where_and_what_was_expected(text: str, reason: str) -> None:
+def test_a_refusal_states_where_and_what_was_expected(text: str, reason: str) -> None:
     with pytest.raises(IcatError, match=reason):
         parse_search(text)
 

@@ -75,8 +75,8 @@ def test_below_a_donor_only_the_allowed_fields_stay() -> None:
     for group in ("donor", "Donor", "patient", "SamplePatient", "donors"):
         details = {group: {"id": "D1", "sex": "F", "ward": "7", "pathology": {"nurse": "x"}}}
         clean, places = redact(job({**DATASET, "details": details}), HOA)
-        kept = clean["datasets"][0]["details"][group]
-        assert kept == {"id": "D1", "sex": "F", "pathology": {}}
+        published = clean["datasets"][0]["details"][group]
+        assert published == {"id": "D1", "sex": "F", "pathology": {}}
         assert places == [
             f"datasets[0].details.{group}.ward",
             f"datasets[0].details.{group}.pathology.nurse",

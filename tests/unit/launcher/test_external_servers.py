@@ -8,7 +8,7 @@ from portal_local.launcher.ports import NotStarted, check_port, free_port
 
 
 @pytest.mark.parametrize("variable", VARIABLES)
-def test_an_unreachable_server_is_named_with_its_variable(variable: str) -> None:
+def test_an_unreachable_server_is_reported_with_its_variable(variable: str) -> None:
     scheme = {"PORTAL_AMQP_URL": "amqp", "PORTAL_MONGO_URL": "mongodb"}.get(variable, "http")
     port = free_port()
     url = f"{scheme}://user:secret@127.0.0.1:{port}/path?password=secret"

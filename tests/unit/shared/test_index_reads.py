@@ -65,7 +65,7 @@ def test_operators_beside_a_field_narrow_what_its_index_finds(storage: Counted) 
     assert [row["n"] for row in storage.find_matching("d", "rows", alone)] == [2, 5]
 
 
-def test_what_is_asked_for_once_is_not_looked_for_among_all(storage: Counted) -> None:
+def test_one_requested_value_is_not_searched_among_all(storage: Counted) -> None:
     [row] = storage.find_matching("d", "rows", {"state": "queued"}, limit=1)
     assert row["state"] == "queued"
     assert storage.read <= secantusdb_patches.BATCH_DOCUMENTS + 1

@@ -40,7 +40,7 @@ def test_a_level_without_a_scale_has_none() -> None:
 
 
 @pytest.mark.parametrize("step", [{"type": "affine", "affine": []}, {"type": "scale", "path": "s"}])
-def test_another_transformation_is_named(step: dict[str, Any]) -> None:
+def test_another_transformation_is_reported(step: dict[str, Any]) -> None:
     assert ngff.multiscales(image(step))[0].levels[0].unsupported == step["type"]
 
 

@@ -59,6 +59,6 @@ def test_every_profile_loads() -> None:
         assert profile.load(name).name == name
 
 
-def test_an_unknown_profile_is_told_with_those_there_are() -> None:
+def test_an_unknown_profile_is_refused_with_a_list_of_profiles() -> None:
     with pytest.raises(NotFound, match="human-organs, panosc"):
         profile.load("../secrets")

@@ -62,7 +62,7 @@ async def test_it_does_not_wait_for_ever_for_quiet() -> None:
         assert steps.taken > 1
 
 
-async def test_its_trouble_is_told_and_passes() -> None:
+async def test_its_last_error_is_reported_and_passes() -> None:
     steps = Steps()
     steps.fails = True
     worker = Worker("w", steps.step)

@@ -34,7 +34,7 @@ async def test_a_second_folder_is_refused_with_what_to_do(
     await CacheIdentity(database, tmp_path / "first", replaces=None).check()
 
 
-async def test_a_lost_cache_is_replaced_once_it_is_named(
+async def test_a_lost_cache_is_replaced_once_it_is_given(
     database: mongo.Database, tmp_path: Path
 ) -> None:
     await CacheIdentity(database, tmp_path / "lost", replaces=None).check()

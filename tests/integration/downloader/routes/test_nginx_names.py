@@ -23,8 +23,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         host, *_ = self.connection.getsockname()
-        said = [self.headers.get(f"X-Forwarded-{name}", "") for name in ("For", "Proto")]
-        content = " ".join([str(host), *said]).encode()
+        forwarded = [self.headers.get(f"X-Forwarded-{name}", "") for name in ("For", "Proto")]
+        content = " ".join([str(host), *forwarded]).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -71,7 +71,7 @@ def test_a_service_is_found_again_at_another_address(port: int, tmp_path: Path) 
     [("", "127.0.0.1 http"), ("set_real_ip_from 127.0.0.1;", "192.0.2.7 https")],
     ids=["nobody", "the proxy in front"],
 )
-def test_only_a_trusted_proxy_says_who_the_reader_is(
+def test_only_a_trusted_proxy_states_who_the_reader_is(
     port: int, tmp_path: Path, trusted: str, expected: str
 ) -> None:
     if nginx_program() is None:

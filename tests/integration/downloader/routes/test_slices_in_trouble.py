@@ -62,7 +62,7 @@ async def test_a_flood_of_different_slices_is_refused_before_others_suffer(
     assert (await downloader.get("p", "slices/z/1")).status_code == 200
 
 
-async def test_a_damaged_chunk_is_named_to_the_reader_and_to_operators(
+async def test_a_damaged_chunk_is_reported_to_the_reader_and_to_operators(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     """Its checksum is right: it was damaged before it was archived."""
@@ -94,11 +94,11 @@ async def test_a_damaged_chunk_is_named_to_the_reader_and_to_operators(
 
 
 async def damaged(downloader: DownloaderClient) -> list[dict[str, Any]]:
-    report = await downloader.ask_operators("/failures")
+    report = await downloader.read_operator_route("/failures")
     return [row for row in report["damaged"] if row["pid"] == downloader.pid("p")]
 
 
-async def test_a_damaged_chunk_of_a_shard_is_named(
+async def test_a_damaged_chunk_of_a_shard_is_reported(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     write(tape, shards=SHAPE)
@@ -112,7 +112,7 @@ async def test_a_damaged_chunk_of_a_shard_is_named(
     assert (await downloader.get("p", "slices/z/15")).status_code == 200
 
 
-async def test_a_shard_that_is_cut_off_is_named(
+async def test_a_shard_that_is_cut_off_is_reported(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     write(tape, shards=SHAPE)

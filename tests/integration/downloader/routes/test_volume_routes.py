@@ -124,7 +124,7 @@ async def test_a_position_in_micrometres_is_the_plane_whose_centre_is_nearest(
         assert "from -1 to 79 um along z" in answer.json()["detail"]
 
 
-async def test_a_slice_has_a_tag_and_is_kept_for_ever_by_its_version(
+async def test_a_slice_has_a_tag_and_is_cached_for_ever_by_its_version(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
     await online(downloader, tape)
@@ -132,9 +132,9 @@ async def test_a_slice_has_a_tag_and_is_kept_for_ever_by_its_version(
     plain = await downloader.get("p", "slices/z/3")
     assert "immutable" not in plain.headers["cache-control"]
     version = {"v": about["version"]}
-    kept = await downloader.get("p", "slices/z/3", params=version)
-    assert "immutable" in kept.headers["cache-control"]
-    assert kept.headers["etag"] == plain.headers["etag"]
+    versioned = await downloader.get("p", "slices/z/3", params=version)
+    assert "immutable" in versioned.headers["cache-control"]
+    assert versioned.headers["etag"] == plain.headers["etag"]
     other = await downloader.get("p", "slices/z/3", params={"v": "0.0"})
     assert "immutable" not in other.headers["cache-control"]
     same = {"if-none-match": plain.headers["etag"]}

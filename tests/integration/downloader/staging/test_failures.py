@@ -57,7 +57,7 @@ async def test_a_file_that_never_ends_ends_by_its_deadline(
     assert [(f["name"], f["recall"]) for f in listed] == [("x", "expired"), ("y", None)]
     page = await downloader.get("p", headers={"accept": "text/html"})
     assert "ARCHIVED (recall expired: not recalled within 3 s" in page.text
-    reported = (await downloader.ask_operators("/failures"))["files"]
+    reported = (await downloader.read_operator_route("/failures"))["files"]
     assert [(f["location"], f["state"]) for f in reported] == [("x", "expired")]
 
 

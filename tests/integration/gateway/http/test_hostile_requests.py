@@ -283,7 +283,7 @@ async def test_ten_megabytes_of_filter_end_the_request_not_the_service(api: Api)
     assert (await api.portal.get("/api/Datasets")).status_code == 200
 
 
-async def test_what_is_hidden_cannot_be_asked_out(api: Api) -> None:
+async def test_what_is_hidden_cannot_be_found_by_searches(api: Api) -> None:
     for where in (
         {"isPublic": False},
         {"isPublic": {"neq": True}},

@@ -79,7 +79,7 @@ async def test_nothing_of_a_list_is_lost_in_the_federation(
     assert {row["pid"] for row in found} == {row["pid"] for row in listed}
 
 
-async def test_the_federation_asks_for_one_record_and_for_counts(api: Portal) -> None:
+async def test_the_federation_requests_one_record_and_counts(api: Portal) -> None:
     one = await sent(api, "/api/Documents/10.5072%2Fdoc-1")
     assert one["pid"] == DOCUMENT
     unknown = await api.reader.get("/api/Documents/10.5072%2Fx%20y")

@@ -85,7 +85,9 @@ async def test_writing_methods_are_not_found(api: Portal, method: str, path: str
          "MODEL_NOT_FOUND"),
     ],
 )  # fmt: skip
-async def test_unknown_records_are_told_so(api: Portal, path: str, message: str, code: str) -> None:
+async def test_unknown_records_are_refused_by_name(
+    api: Portal, path: str, message: str, code: str
+) -> None:
     answer = await api.reader.get(f"/api/{path}")
     assert answer.status_code == 404
     assert answer.json() == {

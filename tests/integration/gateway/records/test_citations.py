@@ -81,7 +81,7 @@ async def resolve(portal: Portal, doi: str, accept: str) -> Any:
     return await portal.reader.get(f"/doi/{doi}", headers={"accept": accept})
 
 
-async def test_every_format_tells_the_same_record(kidney: Portal) -> None:
+async def test_every_format_describes_the_same_record(kidney: Portal) -> None:
     accepts = {
         "application/vnd.datacite.datacite+json": TITLE,
         "application/vnd.datacite.datacite+xml": "Left kidney &amp; its 50% zoom",
@@ -242,7 +242,7 @@ async def test_the_year_of_an_adopted_doi_is_not_made_up(kidney: Portal) -> None
         ("nothing", {}, 404, "nothing"),
     ],
 )
-async def test_what_cannot_be_answered_is_told(
+async def test_what_cannot_be_answered_is_refused_with_a_reason(
     kidney: Portal, path: str, params: dict[str, str], status: int, message: str
 ) -> None:
     answer = await kidney.get(f"/api/records/{path}/citation", **params)
@@ -250,7 +250,7 @@ async def test_what_cannot_be_answered_is_told(
     assert message in json.dumps(answer.json())
 
 
-async def test_a_shared_doi_lists_its_records_whatever_is_asked(kidney: Portal) -> None:
+async def test_a_shared_doi_lists_its_records_in_any_format(kidney: Portal) -> None:
     shared = DOIS[OVERVIEW]
     event = minted(OVERVIEW).model_copy(update={"pid": "another"})
     await kidney.publish([dataset("another", doi=shared), event])
@@ -263,7 +263,7 @@ async def test_a_shared_doi_lists_its_records_whatever_is_asked(kidney: Portal) 
 
 
 @pytest.mark.parametrize("accept", ["*/*", "image/png, */*;q=0.1", ""])
-async def test_a_doi_leads_to_the_page_unless_a_format_is_asked_for(
+async def test_a_doi_leads_to_the_page_unless_a_format_is_requested(
     kidney: Portal, accept: str
 ) -> None:
     answer = await resolve(kidney, DOIS[ZOOM], accept)
@@ -271,8 +271,8 @@ async def test_a_doi_leads_to_the_page_unless_a_format_is_asked_for(
         302,
         f"/datasets/{quote(ZOOM, safe='')}",
     )
-    named = await resolve(kidney, DOIS[ZOOM], "application/json, */*;q=0.5")
-    assert named.json()["records"][0]["pid"] == ZOOM
+    chosen = await resolve(kidney, DOIS[ZOOM], "application/json, */*;q=0.5")
+    assert chosen.json()["records"][0]["pid"] == ZOOM
 
 
 async def test_a_doi_is_found_in_any_case_and_shown_as_it_was_registered(kidney: Portal) -> None:

@@ -166,7 +166,7 @@ async def test_other_errors_are_problem_details(
     assert problem["detail"] == detail
 
 
-async def test_a_reader_that_takes_no_json_is_told_so(atlas: Portal) -> None:
+async def test_a_reader_that_takes_no_json_is_refused_with_the_formats(atlas: Portal) -> None:
     answer = await atlas.reader.get("/api/Datasets", headers={"accept": "text/html"})
     assert answer.status_code == 406
     answer = await atlas.reader.get("/api/Datasets", headers={"accept": "text/html, */*;q=0.1"})

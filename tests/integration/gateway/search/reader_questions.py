@@ -38,11 +38,11 @@ def history(pattern: str) -> Answer:
     def answer(r: Record) -> bool:
         text = " | ".join(t for t in (r.donor.cause_of_death, r.donor.medical_history) if t)
         fields = {"hypertension": r.donor.hypertension, "diabetes": r.donor.diabetes}
-        said = any(
+        is_yes = any(
             value and value.lower() != "no" and re.search(pattern, name)
             for name, value in fields.items()
         )
-        return bool(re.search(pattern, text, re.IGNORECASE)) or said
+        return bool(re.search(pattern, text, re.IGNORECASE)) or is_yes
 
     return answer
 

@@ -178,7 +178,7 @@ async def test_prose_about_a_person_is_searched_but_never_shown_or_counted(api: 
     assert refused.status_code == 400
 
 
-async def test_snippets_are_refused_where_they_cannot_be_told(api: Portal) -> None:
+async def test_snippets_are_refused_where_there_are_none(api: Portal) -> None:
     assert (await api.get("/api/Datasets", query="lung", snippets="perhaps")).status_code == 400
     raw_filter = {"query": "lung", "fields": ["title"]}
     assert (await api.get("/api/Datasets", filter=raw_filter, snippets="true")).status_code == 400

@@ -46,7 +46,7 @@ async def api(shared_portal: Portal) -> AsyncGenerator[Portal]:
     yield shared_portal
 
 
-async def test_they_are_told_apart_and_stand_in_order(api: Portal) -> None:
+async def test_they_are_distinguished_and_in_order(api: Portal) -> None:
     found = await api.get("/api/Documents", filter={"include": [SAME_DATASET]})
     assert [d["pid"] for d in found.json()] == sorted(PIDS)
     page = await api.get(

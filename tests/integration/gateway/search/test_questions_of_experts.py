@@ -98,7 +98,7 @@ async def test_overviews_of_the_testes_come_first(api: Portal, question: str) ->
 
 
 @pytest.mark.parametrize("question", reader_questions.QUESTIONS)
-async def test_a_search_finds_what_was_meant(
+async def test_a_search_finds_what_an_expert_expects(
     api: Portal, question: str, answers: dict[str, set[str]]
 ) -> None:
     expected = answers[question]

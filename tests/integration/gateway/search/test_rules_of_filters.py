@@ -158,7 +158,7 @@ async def test_text_of_instruments_and_of_files(api: Portal) -> None:
         ("", "1234"),
     ],
 )
-async def test_rows_come_in_the_order_asked_for(api: Portal, order: Any, expected: str) -> None:
+async def test_rows_come_in_the_requested_order(api: Portal, order: Any, expected: str) -> None:
     assert await found(api, "Datasets", order=order) == expected
     assert await found(api, "Datasets", order=order, skip=1, limit=2) == expected[1:3]
     assert await found(api, "Datasets", order=order, skip="3", limit="0") == expected[3:]
@@ -180,7 +180,7 @@ async def test_an_order_overrides_relevance_not_the_selection(api: Portal) -> No
         ({"title": "true"}, {"title", "score"}),
     ],
 )
-async def test_fields_are_those_asked_for_and_the_score(
+async def test_fields_are_those_requested_and_the_score(
     api: Portal, fields: Any, there: Any
 ) -> None:
     rows = (await api.get("/api/Datasets", filter={"fields": fields, "limit": 1})).json()
@@ -197,7 +197,7 @@ async def test_fields_may_be_left_out_and_relations_stay(api: Portal) -> None:
     assert set(one) == {"title", "techniques"}
 
 
-async def test_instants_are_told_with_milliseconds_and_missing_fields_are_left_out(
+async def test_instants_have_milliseconds_and_missing_fields_are_left_out(
     api: Portal,
 ) -> None:
     first, _, third, _ = (await api.get("/api/Datasets")).json()
@@ -241,7 +241,7 @@ async def test_an_invalid_filter_is_refused(api: Portal, raw_filter: Any) -> Non
         assert answer.json()["error"]["message"]
 
 
-async def test_every_item_has_a_score_between_zero_and_one_whatever_is_asked(api: Portal) -> None:
+async def test_every_item_has_a_score_between_zero_and_one_in_any_search(api: Portal) -> None:
     for path in ("Datasets", "Documents", "Instruments"):
         for raw_filter in ({}, {"fields": ["pid"]}, {"query": "lung esrf heart"}, {"limit": 1}):
             for row in (await api.get(f"/api/{path}", filter=raw_filter)).json():

@@ -106,7 +106,7 @@ async def test_a_quantity_selects_in_any_unit(
         assert await found(api, "Datasets", under("parameters", where)) == expected
 
 
-async def test_matching_rows_are_told_in_the_unit_as_it_was_written(api: Portal) -> None:
+async def test_matching_rows_are_returned_in_the_unit_as_it_was_written(api: Portal) -> None:
     received = await rows(
         api, "Datasets", quantity("incident_wavelength", {"lt": 150}, "picometres")
     )
@@ -124,7 +124,7 @@ async def test_matching_rows_are_told_in_the_unit_as_it_was_written(api: Portal)
     ]
 
 
-async def test_of_two_units_for_one_row_the_first_is_told(api: Portal) -> None:
+async def test_of_two_units_for_one_row_the_first_is_returned(api: Portal) -> None:
     received = await rows(
         api, "Datasets", quantity("current", {"gt": 0}, "A"), quantity("current", {"gt": 0}, "uA")
     )
@@ -147,7 +147,9 @@ async def test_a_unit_beside_or_counts_for_its_branches(api: Portal) -> None:
     assert await found(api, "Datasets", under("parameters", {"name": "run"})) == "1"
 
 
-async def test_parameters_of_listed_datasets_are_all_told_and_cut_as_asked(api: Portal) -> None:
+async def test_parameters_of_listed_datasets_are_returned_and_limited_as_requested(
+    api: Portal,
+) -> None:
     condition = quantity("run", "21")
     condition["scope"] |= {"order": "name DESC", "limit": 2}
     received = await rows(api, "Datasets", condition)
@@ -207,7 +209,7 @@ async def test_techniques_stand_for_all_below_them(api: Portal, where: Any, expe
     assert nested == "".join(sorted({documents[d] for d in expected if d in documents}))
 
 
-async def test_tags_are_told_as_stored_those_that_were_wanted(api: Portal) -> None:
+async def test_requested_tags_are_returned_as_stored(api: Portal) -> None:
     received = await rows(api, "Datasets", under("techniques", {"pid": "PaNET01124"}))
     assert [t["pid"] for t in received[0]["techniques"]] == [PANET + SAXS]
     received = await rows(api, "Datasets", under("techniques", {"pid": {"neq": MAGNETIC}}))
@@ -290,7 +292,7 @@ async def test_members_are_found_by_their_own_id(api: Portal) -> None:
     assert await rows(api, "Documents", under("members", {"id": "nobody"})) == []
 
 
-async def test_a_record_above_many_others_is_told_once_below_each(
+async def test_a_record_above_many_others_is_returned_once_below_each(
     api: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("portal_gateway.search.relations.MAX_PARENTS_PER_REQUEST", 1)
@@ -299,7 +301,7 @@ async def test_a_record_above_many_others_is_told_once_below_each(
     assert (above[SET1], above[SET2]) == ([DOC1], [DOC1])
 
 
-async def test_a_count_reads_no_relation_that_is_only_told(
+async def test_a_count_reads_no_relation_that_is_only_displayed(
     api: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("portal_gateway.search.relations.MAX_RELATED_ROWS", 0)

@@ -153,7 +153,7 @@ async def test_conditions_select(listing: Listing, query: str, expected: list[st
     assert (found["files"], found["all_files"], found["pages"]) == (len(expected), ALL, 1)
 
 
-async def test_each_file_says_where_it_is(listing: Listing) -> None:
+async def test_each_file_shows_where_it_is(listing: Listing) -> None:
     listing.states.online = {"readme.txt", f"Ärzte [raw]/{HOSTILE}"}
     rows = (await listing.get("per_page=200"))["rows"]
     states = {row["location"]: row["availability"] for row in rows}
@@ -199,7 +199,7 @@ async def test_a_dataset_without_files_has_an_empty_page(listing: Listing) -> No
         ("folder=" + "a" * 4001, "folder"),
     ],
 )
-async def test_a_wrong_parameter_is_named(listing: Listing, query: str, field: str) -> None:
+async def test_a_wrong_parameter_is_reported(listing: Listing, query: str, field: str) -> None:
     answer = await listing.reader.get(f"/api/records/{FULL.pid}/files?{query}")
     assert answer.status_code == 400, answer.text
     assert answer.headers["content-type"] == "application/problem+json"

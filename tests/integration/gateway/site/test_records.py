@@ -207,7 +207,7 @@ async def test_the_timeline_has_what_is_recorded_in_order(site: Site) -> None:
 
 
 @pytest.mark.parametrize("part", ["", "/jsonld", "/linkset", "/timeline"])
-async def test_every_view_of_a_withdrawn_or_hidden_record_says_so(site: Site, part: str) -> None:
+async def test_every_view_of_a_withdrawn_or_hidden_record_shows_it(site: Site, part: str) -> None:
     withdrawn = await site.reader.get(f"/api/records/{WITHDRAWN.pid}{part}")
     assert (withdrawn.status_code, withdrawn.json()["code"]) == (410, "WITHDRAWN")
     hidden = await site.reader.get(f"/api/records/{EMBARGOED.pid}{part}")

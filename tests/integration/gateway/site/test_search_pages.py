@@ -237,7 +237,7 @@ async def test_hidden_and_withdrawn_datasets_are_neither_counted_nor_listed(site
         (f"q={'x' * 501}", "q"),
     ],
 )
-async def test_wrong_parameters_are_named(site: Site, query: str, field: str) -> None:
+async def test_wrong_parameters_are_reported(site: Site, query: str, field: str) -> None:
     answer = await site.reader.get(f"/api/search?{query}")
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"

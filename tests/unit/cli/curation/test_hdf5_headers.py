@@ -41,7 +41,7 @@ def test_a_file_that_another_program_has_locked_is_read(folder: CuratedFolder) -
         assert folder.curate(shape_z=7).code == 1
 
 
-def test_a_file_that_is_open_for_writing_is_read_or_named(folder: CuratedFolder) -> None:
+def test_a_file_that_is_open_for_writing_is_read_or_reported(folder: CuratedFolder) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", WRITER, str(folder.path / "a.h5")],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

@@ -29,7 +29,7 @@ def write_zarr(
     rows: Any = (),
 ) -> None:
     """Writes an OME-Zarr of 6 x 5 x 4 voxels (x, y, z); `whole` is the scale of all levels."""
-    named: Any = [
+    described: Any = [
         {"name": a, "type": "space", **({"unit": unit} if unit else {})}
         if a in "xyz"
         else {"name": a, "type": "channel" if a == "c" else "time"}
@@ -43,7 +43,7 @@ def write_zarr(
         }
         for n in range(levels)
     ]
-    image: dict[str, Any] = {"axes": named if rows == () else rows, "datasets": datasets}
+    image: dict[str, Any] = {"axes": described if rows == () else rows, "datasets": datasets}
     if whole is not None:
         one = [whole if a in "xyz" else 1 for a in axes]
         image["coordinateTransformations"] = [{"type": "scale", "scale": one}]
@@ -201,8 +201,8 @@ def test_a_chunk_that_is_cut_off_is_a_problem(folder: CuratedFolder, codec: Any)
     assert chunks
     for chunk in chunks:
         content = chunk.read_bytes()
-        for kept in (3, len(content) // 2, len(content) - 1):
-            chunk.write_bytes(content[:kept])
+        for length in (3, len(content) // 2, len(content) - 1):
+            chunk.write_bytes(content[:length])
             found = dict(folder.curate(**size).problems)
             assert "cut off" in found[str(chunk.relative_to(folder.path))]
         chunk.write_bytes(content)

@@ -120,7 +120,7 @@ def test_the_slices_are_compressed_and_curation_reads_them(tmp_path: Path) -> No
         assert (source.read((z, y, x)) == planes).all()
 
 
-def test_the_metadata_says_that_the_voxels_are_generated(tmp_path: Path) -> None:
+def test_the_metadata_states_that_the_voxels_are_generated(tmp_path: Path) -> None:
     ensure_folder(tmp_path, miniature())
     text = (tmp_path / "LADAF_kidney" / "metadata.json").read_text("utf-8")
     assert '"about": "Generated miniature' in text
@@ -137,7 +137,7 @@ def test_the_pyramid_is_valid_for_the_models_of_ome_ngff(tmp_path: Path) -> None
     assert omero["channels"][0]["window"] == formats.WINDOW
 
 
-def test_an_organ_stands_on_black_and_a_zoom_fills_its_cylinder() -> None:
+def test_an_organ_is_drawn_on_black_and_a_zoom_fills_its_cylinder() -> None:
     grid = build_grid((3815, 3815, 9479), 25.08)
     organ = renderer.volume(placed().specimen, placed().matrix, grid, is_round=True)
     small = build_grid((3000, 3000, 1500), 2.5)

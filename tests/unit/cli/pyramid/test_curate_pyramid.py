@@ -139,7 +139,7 @@ def test_a_voxel_size_is_needed_in_the_metadata_or_a_header(scanned: ScannedVolu
     assert level["coordinateTransformations"][0]["scale"] == [3.5, 3.5, 3.5]  # type: ignore[index,call-overload]
 
 
-def test_without_the_libraries_the_command_says_what_to_install(
+def test_without_the_libraries_the_command_states_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = util.find_spec

@@ -123,7 +123,7 @@ def test_bytes_do_not_depend_on_how_the_source_is_read(
     assert [path.name for path in (tmp_path / "scratch").iterdir()] == ["volume.ome.zarr"]
 
 
-def test_a_damaged_chunk_is_named(tmp_path: Path) -> None:
+def test_a_damaged_chunk_is_reported(tmp_path: Path) -> None:
     pyramid_of(tmp_path, ramp((64, 64, 64)))
     array = tmp_path / "volume.ome.zarr/0"
     shard = array / "c/0/0/0"

@@ -259,7 +259,7 @@ def test_voxels_of_other_types_are_refused_by_name(scanned: ScannedVolume) -> No
     assert scanned.curate("--pyramid").about("s.zarr", "uint64", "uint16")
 
 
-def test_missing_slices_are_named(scanned: ScannedVolume) -> None:
+def test_missing_slices_are_reported(scanned: ScannedVolume) -> None:
     scanned.write_tiff(ramp((9, 7, 70)))
     (scanned.path / "slices/slice_0005.tif").unlink()
     result = scanned.curate("--pyramid", shape=(8, 7, 70))
@@ -269,7 +269,7 @@ def test_missing_slices_are_named(scanned: ScannedVolume) -> None:
     assert not (scanned.path / "overview.ome.zarr").exists()
 
 
-def test_damaged_slices_are_all_named(scanned: ScannedVolume) -> None:
+def test_all_damaged_slices_are_reported(scanned: ScannedVolume) -> None:
     """The header of a slice is whole, but what it holds cannot be decoded."""
     scanned.write_tiff(compression="zlib")
     names = ["slices/slice_0002.tif", "slices/slice_0006.tif"]
@@ -288,7 +288,7 @@ def test_damaged_slices_are_all_named(scanned: ScannedVolume) -> None:
     assert scanned.has(ramp(SHAPE))
 
 
-def test_a_damaged_chunk_of_zarr_is_named(scanned: ScannedVolume) -> None:
+def test_a_damaged_chunk_of_zarr_is_reported(scanned: ScannedVolume) -> None:
     ome_zarr(scanned.path / "s.zarr", ramp(SHAPE), "zyx", 3, chunks=(4, 5, 33),
              compressors=GzipCodec())  # fmt: skip
     chunk = scanned.path / "s.zarr/0/c/1/0/2"

@@ -27,7 +27,7 @@ def test_the_list_of_checksums_names_what_lies_in_the_archive() -> None:
     assert len(lines) == len(LOCATIONS)
 
 
-def test_the_manifest_read_as_the_standard_says_names_what_lies_in_the_bag() -> None:
+def test_the_manifest_read_by_the_standard_lists_what_is_in_the_bag() -> None:
     lines = "".join(bagit.manifest(MEMBERS)).splitlines()
     assert {unquote(line.split("  ", 1)[1]).removeprefix("data/") for line in lines} == IN_ARCHIVE
     assert all("%25" in line for line in lines if ":" in unquote(unquote(line)))

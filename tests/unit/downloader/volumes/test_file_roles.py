@@ -43,6 +43,6 @@ def test_levels_with_few_bytes_stay_online_as_a_whole() -> None:
         assert not found.contain(other)
 
 
-def test_profiles_of_volumes_say_what_stays_online() -> None:
+def test_profiles_of_volumes_state_what_stays_online() -> None:
     assert profiles.load("human-organs").online.levels_below == 256 * 2**20
     assert profiles.load("panosc").online == OnlineRules()

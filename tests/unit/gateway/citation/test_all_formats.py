@@ -86,7 +86,7 @@ def test_no_format_makes_up_a_year_that_is_not_known(name: str) -> None:
     assert found == required.get(name)
 
 
-def test_a_citation_without_a_year_says_so() -> None:
+def test_a_citation_without_a_year_shows_it() -> None:
     assert "(n.d.)" in formats.text(record("0000"), "apa", "en-US")
     assert "(2024)" in formats.text(record(), "apa", "en-US")
 
@@ -100,7 +100,7 @@ LINK = {
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-def test_formats_say_whether_they_have_links_to_records_and_files(name: str) -> None:
+def test_formats_show_whether_they_have_links_to_records_and_files(name: str) -> None:
     bare = record()
     linked = replace(bare, metadata={**bare.metadata, "relatedIdentifiers": [LINK]})
     without = replace(bare, files=())
@@ -170,7 +170,7 @@ def test_croissant_lists_the_files_with_checksums() -> None:
     assert found["recordSet"][0]["data"][0]["files/bytes"] == 12
 
 
-def test_media_types_with_a_profile_say_so() -> None:
+def test_media_types_with_a_profile_have_it_as_parameter() -> None:
     types = [one.content_type for one in FORMATS]
     assert len(types) == len(set(types))
     assert BY_NAME["ro-crate"].content_type.endswith('profile="https://w3id.org/ro/crate"')

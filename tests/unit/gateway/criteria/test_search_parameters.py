@@ -85,8 +85,8 @@ def parsed(given_pairs: list[tuple[str, str]]) -> Criteria | None:
     try:
         return parse(TABLE, given_pairs)
     except BadRequest as error:
-        named = error.field
-    assert named
+        field = error.field
+    assert field
     return None
 
 

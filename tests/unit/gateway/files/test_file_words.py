@@ -42,5 +42,5 @@ def test_every_known_media_type_has_a_label(extension: str) -> None:
         ("a.<script>", "Binary file"),
     ],
 )
-def test_other_files_are_named_by_container_or_extension(location: str, label: str) -> None:
+def test_other_files_are_labelled_by_container_or_extension(location: str, label: str) -> None:
     assert format_label(location) == label

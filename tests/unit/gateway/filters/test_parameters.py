@@ -69,7 +69,7 @@ def test_an_unknown_unit_matches_its_own_spelling() -> None:
     assert matching(condition("x", {"gt": 1}, "florps"), ("x", 2, "florps")) == [(2, "florps")]
 
 
-def test_c_is_a_temperature_where_the_name_says_so() -> None:
+def test_c_is_a_temperature_by_the_name_of_the_parameter() -> None:
     where = {"value": {"lt": 353.15}, "unit": "K", "name": "sample_temperature"}
     assert matching(where, ("sample_temperature", 21, "C")) == [(294.15, "K")]
     assert not matching({**where, "name": "charge"}, ("charge", 21, "C"))

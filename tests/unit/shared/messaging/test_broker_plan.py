@@ -56,7 +56,7 @@ def test_limits_are_set_before_there_is_a_queue() -> None:
     assert kinds == ["policy", "exchange", "queue", "binding", "user", "rights"]
 
 
-def test_limits_of_an_older_version_are_named_and_stay() -> None:
+def test_limits_of_an_older_version_are_reported_and_stay() -> None:
     wanted = broker.wanted(settings())
     found = complete(wanted)
     name = topology.queue_name("doi", SUBSCRIPTIONS["doi"][0])
@@ -78,7 +78,7 @@ def test_other_arguments_are_a_conflict() -> None:
     assert any("x-queue-type is classic and must be quorum" in str(step) for step in steps)
 
 
-def test_what_is_not_needed_any_more_is_named_and_stays() -> None:
+def test_what_is_not_needed_any_more_is_reported_and_stays() -> None:
     wanted = broker.wanted(settings())
     found = complete(wanted)
     found.queues["doi.old.v1"] = FoundQueue({}, messages=7)
@@ -93,7 +93,7 @@ def test_what_is_not_needed_any_more_is_named_and_stays() -> None:
     ]
 
 
-def test_a_policy_of_the_operator_that_wins_is_named() -> None:
+def test_a_policy_of_the_operator_that_wins_is_reported() -> None:
     wanted = broker.wanted(settings())
     found = complete(wanted)
     found.queues[topology.JOBS] = replace(found.queues[topology.JOBS], policy="everything")

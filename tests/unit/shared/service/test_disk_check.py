@@ -19,7 +19,7 @@ async def test_a_disk_with_room_is_well(tmp_path: Path) -> None:
     await DiskCheck(tmp_path, 1)()
 
 
-async def test_a_disk_without_room_is_named_with_its_figures(tmp_path: Path) -> None:
+async def test_a_disk_without_room_is_reported_with_its_figures(tmp_path: Path) -> None:
     spare = shutil.disk_usage(tmp_path).total + 10**6
     with pytest.raises(Unavailable, match=r"disk of the data folder is full: \d+ MB are free"):
         await DiskCheck(tmp_path, spare)()
@@ -44,7 +44,7 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
     made.client.close()
 
 
-async def test_the_health_of_a_service_says_disk(service: Service) -> None:
+async def test_the_health_of_a_service_reports_disk(service: Service) -> None:
     await service.health.refresh()
     found = service.failing_checks()
     assert "full" in found["disk"]

@@ -28,9 +28,9 @@ def main() -> None:
     parser.add_argument("--files-per-tape", type=int, default=physics.files_per_tape)
     parser.add_argument("--tapes", type=int, default=physics.tapes)
     parser.add_argument("--dialect", choices=tuple(DIALECTS), default="spec")
-    parser.add_argument("--most-files", type=int, help="limit of a stage request")
-    parser.add_argument("--most-told", type=int, help="limit of paths in one answer of archiveinfo")
-    parser.add_argument("--order", choices=("position", "asked"), default="position")
+    parser.add_argument("--max-files", type=int, help="limit of a stage request")
+    parser.add_argument("--max-localities", type=int, help="limit of paths in an archiveinfo")
+    parser.add_argument("--order", choices=("position", "request"), default="position")
     given = parser.parse_args()
     site = Site(
         archive=given.archive,
@@ -38,7 +38,7 @@ def main() -> None:
         data=given.data or given.buffer.with_name(f"{given.buffer.name}.state"),
         drives=given.drives,
         buffer_bytes=given.buffer_bytes,
-        behaviour=SiteBehaviour(given.dialect, given.most_files, given.most_told),
+        behaviour=SiteBehaviour(given.dialect, given.max_files, given.max_localities),
         order=given.order,
         physics=Physics(
             mount=given.mount,

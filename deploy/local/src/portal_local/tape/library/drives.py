@@ -8,7 +8,7 @@ from typing import Literal
 from portal_local.tape.library.catalogue import TapeCatalogue
 from portal_local.tape.library.physics import Physics, TapePosition, next_position
 
-Order = Literal["position", "asked"]
+Order = Literal["position", "request"]
 """By position on the tape (best), or in the order of requests (`asked`)."""
 
 
@@ -41,7 +41,7 @@ class DriveScheduler:
         self._wanted = wanted
         self._read = read
         self._waiting: dict[str, dict[str, int]] = {}
-        self._in_request_order = order == "asked"
+        self._in_request_order = order == "request"
         self._request_numbers: dict[str, int] = {}  # by path
         self._request_count = 0
         self._enqueued = asyncio.Event()
