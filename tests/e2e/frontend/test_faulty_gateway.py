@@ -177,6 +177,21 @@ def test_a_record_without_files_has_nothing_to_request(
     assert reader.violations() == []
 
 
+def test_the_history_names_a_changed_field_once(faulty: tuple[FaultyGateway, Reader]) -> None:
+    gateway, reader = faulty
+    changed = {"kind": "changed", "label": "Metadata changed", "date": "2026-03-14T10:00:00Z",
+               "detail": "Keywords", "version": 7, "fields": ["keywords"]}  # fmt: skip
+
+    def change(path: str, content: Any) -> Any:
+        if path == f"/api/records/{KIDNEY}/timeline":
+            content["events"].append(changed)
+        return content
+
+    gateway.change = change
+    event = reader.open(PAGE).locator("#version-7")
+    expect(event.locator("p")).to_have_text("Metadata changed. Keywords. Version 7")
+
+
 @pytest.mark.parametrize("page", ["", "/files"])
 def test_a_tombstone_shows_why_when_and_what_instead(
     faulty: tuple[FaultyGateway, Reader], page: str
