@@ -17,7 +17,7 @@ const CHUNKS = [
   },
   {
     name: "frame",
-    test: /src\/lib\/(words\/en\.|formats|search|components\/(Avail|Crumbs|ErrorPage|Find|Footer|Frame|Header|Identity|PageHead|Tombstone)\.)/,
+    test: /src\/lib\/(words\/en(-errors)?\.|formats|search|components\/(Avail|Crumbs|ErrorPage|Find|Footer|Frame|Header|Identity|PageHead|Tombstone)\.)/,
     priority: 1,
   },
   {

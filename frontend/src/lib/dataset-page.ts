@@ -1,7 +1,7 @@
 /** Sentences and lists of a dataset's page. Made on the server. Pure. */
 import type { components } from "#lib/api.d.ts";
 import type { Card } from "#lib/cards.ts";
-import { formatNumberOf } from "#lib/formats.ts";
+import { formatNumberOf, formatVersion, isoDate } from "#lib/formats.ts";
 import type { LevelView } from "#lib/levels.ts";
 import { AXES, fillerClass, SIDES, type VolumeView } from "#lib/volume.ts";
 
@@ -34,6 +34,52 @@ export function crumbsBelow(record: Record, label: string): { href?: string; lab
   return [
     ...crumbs(record).map((crumb) => (crumb.href ? crumb : { ...crumb, href: record.page })),
     { label },
+  ];
+}
+
+export interface Fact {
+  term: string;
+  text: string;
+  href?: string;
+  /** The same number, exactly. */
+  exact?: string;
+}
+
+/** Returns what the page says first of the dataset: those that are known. */
+export function datasetFacts(record: Record, shown: Card | null): Fact[] {
+  const card = record.card;
+  const known: (Fact | null)[] = [
+    shown?.voxel ? { term: "voxel size", text: shown.voxel } : null,
+    shown?.extent ? { term: "extent", text: shown.extent } : null,
+    shown?.bytes
+      ? { term: "full size, uncompressed", text: shown.bytes.short, exact: shown.bytes.exact }
+      : null,
+    card?.date ? { term: "scanned", text: isoDate(card.date) } : null,
+    optional("beamline", fieldLabel(record, "instrument")),
+    card?.donor ? { term: "donor", text: card.donor, href: donorPage(card.donor) } : null,
+    { term: "version of the files", text: `${record.edition}, as cited` },
+    {
+      term: "version of the metadata",
+      text: formatVersion(record.version, record.updated),
+      href: `#version-${record.version}`,
+    },
+  ];
+  return known.filter((fact) => fact !== null);
+}
+
+const optional = (term: string, text: string | null): Fact | null => (text ? { term, text } : null);
+
+/** Returns the sections of the page, by their names in the address. */
+export function pageSections(has: { volume: boolean; related: boolean }): [string, string][] {
+  return [
+    ...(has.volume ? [["look", "Look"] as [string, string]] : []),
+    ["take", "Download"],
+    ["data", "What is known"],
+    ["cite", "Cite"],
+    ...(has.related ? [["related", "Related"] as [string, string]] : []),
+    ["code", "Use in code"],
+    ["history", "History"],
+    ["formats", "Formats"],
   ];
 }
 

@@ -67,6 +67,13 @@ export interface Tag {
   leader: string | null;
 }
 
+/** The names of all boxes of a picture. */
+export interface BoxNames {
+  /** Height of the text in millimetres. */
+  font: number;
+  tags: Tag[];
+}
+
 const LETTER = 0.62; // mean width of a letter, in heights of the text
 const STEP = 0.5; // between the places that are tried, in heights of the text
 const SCALE = { width: 0.42, height: 2 }; // of the picture's width, in heights of the text
@@ -81,6 +88,15 @@ interface Room {
   top: number;
   right: number;
   bottom: number;
+}
+
+/** Returns the names of boxes, in letters that can be read beside a picture of this size. */
+export function boxNames(
+  boxes: readonly ZoomBox[],
+  { widthUm, heightUm }: { widthUm: number; heightUm: number },
+): BoxNames {
+  const font = round(Math.max(widthUm, heightUm / 2) / 19_000);
+  return { font, tags: tags(boxes, { width: widthUm / 1000, height: heightUm / 1000 }, font) };
 }
 
 /**

@@ -5,11 +5,12 @@ import { cardView, type Card } from "#lib/cards.ts";
 import { loadCitations } from "#lib/citations.ts";
 import {
   crumbs,
+  datasetFacts,
   description,
-  fieldLabel,
   fileLists,
   firstOfEachOrgan,
   formatLinks,
+  pageSections,
   paperLists,
   previewVoxel,
   pythonCode,
@@ -18,9 +19,10 @@ import {
   usageView,
   viewHeaders,
 } from "#lib/dataset-page.ts";
-import { formatVersion, inSentence } from "#lib/formats.ts";
+import { inSentence } from "#lib/formats.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
 import { levelViews } from "#lib/levels.ts";
+import { citationTags } from "#lib/machine-view.ts";
 import { scriptJson } from "#lib/machine.ts";
 import { loadPlace } from "#lib/place.ts";
 import { organSights, properNames } from "#lib/profile.ts";
@@ -63,17 +65,16 @@ export const load: PageServerLoad = async ({ params, url, locals, request, setHe
     similar: similar.slice(0, SHOWN).map(show),
   };
   const words = (text: string): string => inSentence(text, properNames(locals.profile));
+  const lists = { related: relatedLists(record, related), papers: paperLists(record) };
   return {
     record,
-    card,
     /** Parts of the title; each stays on one line where there is room. */
     heading: [...record.title.split(", "), ...(card?.voxel ? [card.voxel] : [])],
     subject: [words(record.card?.organ_label ?? "volume"), card?.voxel]
       .filter(Boolean)
       .join(" at "),
     preview: record.availability.state === "ONLINE" ? null : previewVoxel(levels),
-    beamline: fieldLabel(record, "instrument"),
-    version: formatVersion(record.version, record.updated),
+    facts: datasetFacts(record, card),
     crumbs: crumbs(record),
     description: description(record, card?.voxel ?? null),
     volume: shown,
@@ -83,12 +84,16 @@ export const load: PageServerLoad = async ({ params, url, locals, request, setHe
     python: volume ? pythonCode(volume.url, levels) : null,
     place,
     citations,
-    jsonLd: jsonLd ? scriptJson(jsonLd) : null,
+    machine: {
+      links: record.links,
+      tags: citationTags(record),
+      jsonLd: jsonLd ? scriptJson(jsonLd) : null,
+    },
     events: timeline?.events ?? [],
     usage: usage ? usageView(usage) : null,
     hasOverview: related.overview !== null,
-    related: relatedLists(record, related),
-    papers: paperLists(record),
+    ...lists,
+    sections: pageSections({ volume: volume !== null, related: lists.related.length > 0 }),
     formats: formatLinks(record),
     fileLists: fileLists(record),
   };

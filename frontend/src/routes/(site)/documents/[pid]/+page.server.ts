@@ -4,6 +4,7 @@ import type { components } from "#lib/api.d.ts";
 import { cardView } from "#lib/cards.ts";
 import { loadCitations } from "#lib/citations.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
+import { citationTags } from "#lib/machine-view.ts";
 import { scriptJson } from "#lib/machine.ts";
 
 import type { PageServerLoad } from "./$types";
@@ -18,7 +19,11 @@ export const load: PageServerLoad = async ({ params, locals, setHeaders }) => {
   );
   return {
     record,
-    jsonLd: jsonLd ? scriptJson(jsonLd) : null,
+    machine: {
+      links: record.links,
+      tags: citationTags(record),
+      jsonLd: jsonLd ? scriptJson(jsonLd) : null,
+    },
     cards: (record.datasets ?? []).map((card) => cardView(card, locals.lengths)),
     citations: await loadCitations(record.pid),
   };

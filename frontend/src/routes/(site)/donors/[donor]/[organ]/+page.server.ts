@@ -5,6 +5,7 @@ import { describeCollection } from "#lib/collections.ts";
 import { formatNumberOf, formatVoxelRange, type Lengths } from "#lib/formats.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
 import { scriptJson } from "#lib/machine.ts";
+import { boxNames } from "#lib/overlay.ts";
 import { loadPlace } from "#lib/place.ts";
 import { groupSeries } from "#lib/series.ts";
 
@@ -36,7 +37,13 @@ export const load: PageServerLoad = async ({ params, locals, url, setHeaders }) 
           ])
         : [null, null];
       const place = record && overlay ? await loadPlace(record, overlay, locals.lengths) : null;
-      return { title: one.title, cards: one.cards, place, documents: record?.documents ?? [] };
+      return {
+        title: one.title,
+        cards: one.cards,
+        place,
+        names: place ? boxNames(place.boxes, place) : null,
+        documents: record?.documents ?? [],
+      };
     }),
   );
   const label = locals.profile.organs.find((organ) => organ.value === params.organ);
