@@ -2137,6 +2137,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sitemap/parts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Sitemap Parts
+         * @description List where the parts of the sitemap begin, for the index of its files.
+         */
+        get: operations["show_sitemap_parts_api_sitemap_parts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/staging": {
         parameters: {
             query?: never;
@@ -4742,6 +4762,14 @@ export interface components {
             /** Changed */
             changed?: string | null;
         };
+        /**
+         * SitemapParts
+         * @description The values of `after` with which the parts of the sitemap begin.
+         */
+        SitemapParts: {
+            /** Parts */
+            parts: string[];
+        };
         /** SortView */
         SortView: {
             /** Key */
@@ -6579,6 +6607,35 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search engine or the database cannot be reached */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_sitemap_parts_api_sitemap_parts_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SitemapParts"];
                 };
             };
             /** @description The search engine or the database cannot be reached */

@@ -83,3 +83,15 @@ def test_pages_of_several_datasets_are_collections(atlas: Portal, page: str, kin
         assert ("https://schema.org/" + kind, "type") in links
         for href, rel in links:
             assert f'<link rel="{rel}" href="{href}"' in answer.text
+
+
+def test_robots_find_every_page_in_the_sitemap(atlas: Portal) -> None:
+    robots = plain_http.get(f"{atlas.url}/robots.txt", timeout=60)
+    address = re.search(r"^Sitemap: (\S+)$", robots.text, re.MULTILINE)
+    assert address
+    answer = plain_http.get(address[1], timeout=60)
+    assert answer.headers["content-type"].startswith("application/xml")
+    pages = re.findall(r"<loc>([^<]+)</loc>", answer.text)
+    assert len(pages) == len(set(pages))
+    assert {atlas.url + page for page in (*PAGES, "/", "/about")} <= set(pages)
+    assert plain_http.get(f"{address[1]}?after=x", timeout=60).status_code == 400

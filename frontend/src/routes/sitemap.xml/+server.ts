@@ -1,30 +1,22 @@
-/** The list of all pages (sitemaps.org 0.9), made from the gateway's parts. */
+/**
+ * The list of all pages (sitemaps.org 0.9). A portal with more records than one part of the gateway
+ * has gets an index instead, whose files are the parts: `?after=` is where one begins.
+ */
 import type { components } from "#lib/api.d.ts";
 import { orErrorPage, read } from "#lib/gateway.ts";
+import { sitemapFile, sitemapIndex } from "#lib/sitemap.ts";
 
 import type { RequestHandler } from "./$types";
 
-const MAX_PAGES = 50_000; // of one file
-const OWN = ["/", "/search", "/organs", "/donors", "/about"];
-
-const escape = (text: string): string =>
-  text.replace(/[<>&'"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+type Schemas = components["schemas"];
 
 export const GET: RequestHandler = async ({ url }) => {
-  const entries = OWN.map((page) => `<url><loc>${escape(url.origin + page)}</loc></url>`);
-  let after: string | null = "";
-  while (after !== null && entries.length < MAX_PAGES) {
-    const path: string = after ? `/api/sitemap?after=${encodeURIComponent(after)}` : "/api/sitemap";
-    const part = await orErrorPage(() => read<components["schemas"]["Sitemap"]>(path));
-    for (const entry of part.entries) {
-      const changed = entry.changed
-        ? `<lastmod>${escape(entry.changed.slice(0, 10))}</lastmod>`
-        : "";
-      entries.push(`<url><loc>${escape(url.origin + entry.page)}</loc>${changed}</url>`);
-    }
-    after = part.next ?? null;
-  }
-  const body = `<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n${entries.slice(0, MAX_PAGES).join("\n")}\n</urlset>\n`;
+  const after = url.searchParams.get("after");
+  const { parts } =
+    after === null
+      ? await orErrorPage(() => read<Schemas["SitemapParts"]>("/api/sitemap/parts"))
+      : { parts: [after] };
+  const body = parts.length > 1 ? sitemapIndex(url.origin, parts) : await file(url, parts[0] ?? "");
   return new Response(body, {
     headers: {
       "content-type": "application/xml; charset=utf-8",
@@ -32,3 +24,9 @@ export const GET: RequestHandler = async ({ url }) => {
     },
   });
 };
+
+async function file(url: URL, after: string): Promise<string> {
+  const path = `/api/sitemap?after=${encodeURIComponent(after)}`;
+  const part = await orErrorPage(() => read<Schemas["Sitemap"]>(path));
+  return sitemapFile(url.origin, part.entries, { isFirst: after === "" });
+}

@@ -103,6 +103,20 @@ class Catalogue:
             rows = self.database[LEVELS[level]].find(query, fields).sort("_id").limit(limit)
             return [row async for row in rows]
 
+    async def find_public_pid(self, level: Level, after: str, place: int) -> str | None:
+        """Returns the pid at this place, from 1, among the public ones after one of them."""
+        query: Doc = {**PUBLIC, "_id": {"$gt": after}}
+        with translate_errors():
+            rows = self.database[LEVELS[level]].find(query, {"_id": 1}).sort("_id")
+            found = [row["_id"] async for row in rows.skip(place - 1).limit(1)]
+        return found[0] if found else None
+
+    async def count_public(self, level: Level, after: str) -> int:
+        """Counts the public records with pids after this one."""
+        query: Doc = {**PUBLIC, "_id": {"$gt": after}}
+        with translate_errors():
+            return await self.database[LEVELS[level]].count_documents(query)
+
     async def oldest_change_waiting(self) -> datetime | None:
         """Returns since when the oldest change waits that is not in the search index yet."""
         with translate_errors():

@@ -9,6 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from portal_gateway import app as gateway_app
+from portal_gateway.catalogue import Catalogue
 from portal_gateway.settings import GatewaySettings
 from portal_indexer.settings import IndexerSettings
 from portal_shared.runtime.settings import Settings
@@ -22,9 +23,10 @@ NO_BROKER = "amqp://guest:guest@127.0.0.1:9/"
 
 @dataclass
 class Site:
-    """A client of the gateway."""
+    """A client of the gateway, and the catalogue that it reads."""
 
     reader: httpx.AsyncClient
+    catalogue: Catalogue
 
 
 @pytest.fixture(scope="package")
@@ -45,5 +47,5 @@ async def site(settings_of_package: Settings, search_url: tuple[str, str]) -> As
     app = gateway_app.build(GatewaySettings.model_validate(own))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://portal") as reader:
-        yield Site(reader)
+        yield Site(reader, app.state.catalogue)
     app.state.engine.close()

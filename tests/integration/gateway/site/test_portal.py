@@ -1,6 +1,8 @@
 """The portal as a whole: status, sitemap, catalogue."""
 
 import pytest
+from portal_gateway.records.sitemap import find_parts
+from portal_gateway.routes import portal
 
 from tests.integration.gateway.site.conftest import Site
 
@@ -33,6 +35,26 @@ async def test_the_sitemap_has_every_public_page_once(site: Site) -> None:
     rest = (await site.reader.get("/api/sitemap?after=dataset:S")).json()["entries"]
     assert [entry["page"] for entry in rest] == pages[-len(rest) :]
     assert (await site.reader.get("/api/sitemap?after=x")).status_code == 400
+
+
+@pytest.mark.parametrize("size", [40, 87, 155, 465, 1000])
+async def test_the_parts_of_the_sitemap_are_those_of_its_pages(
+    site: Site, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portal, "PAGE_SIZE", size)
+    sizes: list[int] = []
+    parts = (await find_parts(site.catalogue, size)).parts
+    for number, after in enumerate(parts):
+        part = (await site.reader.get("/api/sitemap", params={"after": after})).json()
+        sizes.append(len(part["entries"]))
+        assert part["next"] == (parts[number + 1] if number + 1 < len(parts) else part["next"])
+    assert sum(sizes) == 378 + 87
+    assert all(0 < n <= size for n in sizes)
+    assert set(sizes[:-1]) <= {size}
+
+
+async def test_the_index_of_the_sitemap_has_one_part_for_the_atlas(site: Site) -> None:
+    assert (await site.reader.get("/api/sitemap/parts")).json() == {"parts": [""]}
 
 
 async def test_the_portal_is_a_data_catalog(site: Site) -> None:

@@ -3,12 +3,15 @@
 from datetime import datetime
 from urllib.parse import quote
 
+from portal_shared.contracts.records import Level
 from portal_shared.runtime.mongo import Doc
 from pydantic import BaseModel
 
+from portal_gateway.catalogue import Catalogue
 from portal_gateway.results.cards import dataset_page, document_page
 
 PAGE_SIZE = 10_000
+LEVELS: tuple[Level, ...] = ("document", "dataset")
 
 
 class SitemapEntry(BaseModel):
@@ -21,6 +24,25 @@ class Sitemap(BaseModel):
 
     entries: list[SitemapEntry]
     next: str | None = None  # value of `after` for the next part; None: this is the last
+
+
+class SitemapParts(BaseModel):
+    """The values of `after` with which the parts of the sitemap begin."""
+
+    parts: list[str]
+
+
+async def find_parts(catalogue: Catalogue, size: int = PAGE_SIZE) -> SitemapParts:
+    """Returns where parts of `size` pages begin: documents first, then datasets."""
+    parts, room = [""], size
+    for level in LEVELS:
+        after = ""
+        while pid := await catalogue.find_public_pid(level, after, room):
+            parts.append(cursor(level, pid))
+            after, room = pid, size
+        room -= await catalogue.count_public(level, after)
+    nothing_follows = room == size and len(parts) > 1
+    return SitemapParts(parts=parts[:-1] if nothing_follows else parts)
 
 
 def entry(level: str, row: Doc) -> SitemapEntry:

@@ -13,12 +13,20 @@ from portal_gateway.http import responses
 from portal_gateway.http.problem_docs import problems
 from portal_gateway.labels.fields import FieldTable
 from portal_gateway.labels.licences import licence
-from portal_gateway.records.sitemap import PAGE_SIZE, Sitemap, SitemapEntry, cursor, entry
+from portal_gateway.records.sitemap import (
+    LEVELS,
+    PAGE_SIZE,
+    Sitemap,
+    SitemapEntry,
+    SitemapParts,
+    cursor,
+    entry,
+    find_parts,
+)
 from portal_gateway.service_status import ServiceStatus, StatusChecker
 
 router = APIRouter(tags=["site"])
 JSON_LD = "application/ld+json"
-LEVELS: tuple[Level, ...] = ("document", "dataset")
 
 
 @router.get("/api/service-status", response_model=ServiceStatus)
@@ -49,6 +57,13 @@ async def show_sitemap(
             following = cursor(one, rows[-1]["_id"])
             break
     view = Sitemap(entries=entries, next=following)
+    return responses.content_response(request, view.model_dump_json().encode())
+
+
+@router.get("/api/sitemap/parts", response_model=SitemapParts, responses=problems(503))
+async def show_sitemap_parts(request: Request) -> Response:
+    """List where the parts of the sitemap begin, for the index of its files."""
+    view = await find_parts(request.app.state.catalogue)
     return responses.content_response(request, view.model_dump_json().encode())
 
 
