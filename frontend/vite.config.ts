@@ -22,7 +22,7 @@ const CHUNKS = [
   },
   {
     name: "record",
-    test: /src\/lib\/(volume|overlay|components\/(Citations|Code|Copy|Levels|MachineHead|Metadata|People|Slices|Scale|Timeline|Where)\.)/,
+    test: /src\/lib\/(volume|overlay|components\/(Citations|Code|Copy|Formats|Levels|MachineHead|Metadata|People|Slices|Scale|Timeline|Where)\.)/,
     minShareCount: 2,
   },
 ];

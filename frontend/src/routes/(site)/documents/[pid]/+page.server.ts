@@ -4,6 +4,7 @@ import type { components } from "#lib/api.d.ts";
 import { cardView } from "#lib/cards.ts";
 import { loadCitations } from "#lib/citations.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
+import { formatLinks } from "#lib/dataset-page.ts";
 import { citationTags } from "#lib/machine-view.ts";
 import { scriptJson } from "#lib/machine.ts";
 
@@ -19,6 +20,7 @@ export const load: PageServerLoad = async ({ params, locals, setHeaders }) => {
   );
   return {
     record,
+    formats: formatLinks(record),
     machine: {
       links: record.links,
       tags: citationTags(record),
