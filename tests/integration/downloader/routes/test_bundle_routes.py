@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import io
 import json
+import shlex
 import subprocess
 import tarfile
 import zipfile
@@ -199,6 +200,26 @@ async def test_a_script_fetches_verifies_and_may_be_run_twice(
         assert b"No such file" not in done.stderr
         assert set(contents(tmp_path).values()) == set(online.values())
         next(p for p in contents(tmp_path) if p.name == "a.json").write_bytes(b"spoilt")
+
+
+@pytest.mark.parametrize("tool", ["wget", "curl"])
+async def test_the_command_for_a_zip_continues_and_may_be_run_twice(
+    downloader: DownloaderClient, online: dict[str, bytes], tmp_path: Path, tool: str
+) -> None:
+    commands = (await downloader.get("p", params={"format": "commands"})).json()["commands"]
+    command = commands[f"zip with {tool}"].replace(SITE, downloader.process.url)
+    whole = (await downloader.get("p", params={"format": "zip"})).content
+    words = shlex.split(command)
+    name = words[words.index("-f" if tool == "curl" else "-O") + 1]
+    part = tmp_path / (f"{name}.part" if tool == "curl" else name)
+    part.write_bytes(whole[:50_000])  # as an interrupted run leaves it
+    for _ in range(2):
+        done = await asyncio.to_thread(
+            subprocess.run, ["sh", "-c", command], cwd=tmp_path, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert contents(tmp_path) == {tmp_path / name: whole}
+    assert unzipped(whole) == online
 
 
 @pytest.mark.parametrize("tool", ["wget", "curl"])

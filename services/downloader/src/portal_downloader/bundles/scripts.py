@@ -102,6 +102,8 @@ def commands(pid: str, base: str, site: str) -> dict[str, str]:
         "wget": f"curl -fsS {url('wget')} | sh",
         "curl": f"curl -fsS {url('curl')} | sh",
         "zip with wget": f"wget --continue -O {name} {url('zip')}",
-        "zip with curl": f"curl --fail --continue-at - -o {name} {url('zip')}",
+        # curl fails when there is nothing left to continue, so a complete file has another name.
+        "zip with curl": f"test -f {name} || {{ curl --fail --continue-at - -o {name}.part"
+        f" {url('zip')} && mv {name}.part {name}; }}",
         "tar": f"curl -fsS {url('tar')} | tar -x",
     }
