@@ -12,6 +12,9 @@ from portal_local.icat.jpql.syntax import Aggregate, Expression, Path, Query
 from portal_local.icat.schema.schema import Bean, Schema
 from portal_local.icat.schema.values import Value, Values
 
+MAX_CACHED_RULES = 1000
+NOW = "CURRENT_"  # the moment, in a query
+
 Readable = Callable[[Bean], Fragment | None]
 """Returns a query of the ids of the bean that may be read, or None for all."""
 
@@ -59,6 +62,7 @@ class Planner:
     def __init__(self, schema: Schema, values: Values) -> None:
         self._schema = schema
         self._values = values
+        self._rule_targets: dict[tuple[str, str], RuleTarget] = {}
 
     def get(self, text: str) -> tuple[Bean, IncludeTree]:
         query = parse_get(text)
@@ -91,7 +95,21 @@ class Planner:
         )
 
     def rule_target(self, text: str, user: str) -> RuleTarget:
-        """Returns the beans that a rule is about. Raises BAD_PARAMETER."""
+        """Returns the beans that a rule is about. Raises BAD_PARAMETER.
+
+        The rules of a user are compiled for every transaction, so the last ones are cached.
+        """
+        if NOW in text.upper():  # compiled to the time of compilation
+            return self._rule_target(text, user)
+        found = self._rule_targets.get((text, user))
+        if found is None:
+            found = self._rule_target(text, user)
+            if len(self._rule_targets) >= MAX_CACHED_RULES:
+                self._rule_targets = {}
+            self._rule_targets[text, user] = found
+        return found
+
+    def _rule_target(self, text: str, user: str) -> RuleTarget:
         query = parse_search(text)
         if query.order or query.includes or query.includes_ones or query.limit or query.offset:
             raise bad_parameter("a rule takes no ORDER BY, INCLUDE or LIMIT")
