@@ -108,15 +108,15 @@ def test_a_role_and_a_folder_are_chosen(any_reader: Reader, atlas: Portal) -> No
 def test_pages_are_numbered_and_their_addresses_have_one_form(
     plain_reader: Reader, atlas: Portal
 ) -> None:
-    found = files(atlas, page=2, per_page=5)
+    found = files(atlas, page=2, per_page=3)
     assert found["pages"] > 2
     page = plain_reader.page
     page.goto(f"{PAGE}/files?page=1&role=&name=")
     expect(page).to_have_url(re.compile("/files$"))
-    page.goto(f"{PAGE}/files?per_page=5")
+    page.goto(f"{PAGE}/files?per_page=3")
     pages = page.get_by_role("navigation", name="Pages")
     pages.get_by_role("link", name="Page 2", exact=True).click()
-    expect(page).to_have_url(re.compile(r"/files\?page=2&per_page=5$"))
+    expect(page).to_have_url(re.compile(r"/files\?page=2&per_page=3$"))
     expect(rows(page).first).to_contain_text(found["rows"][0]["name"])
     expect(rows(page)).to_have_count(len(found["rows"]))
 

@@ -25,7 +25,7 @@ def test_script_in_the_words_is_text(reader: Reader) -> None:
 @pytest.mark.parametrize(
     ("query", "reason"),
     [
-        ("voxel_um=abc", "expected 2..10"),
+        ("voxel_um=abc", "write 2..10"),
         ("organ=kidney&page=-1", "page"),
         ("colour=red", "Unknown parameter"),
         ("q=" + "a" * 10_000, "more than 500 characters"),
