@@ -14,7 +14,7 @@ from pathlib import Path
 from portal_local.launcher.ports import free_port
 
 from tests.drivers.deployment import prometheus
-from tests.drivers.deployment.dashboard_drawing import Line, drawing, named
+from tests.drivers.deployment.dashboard_drawing import Line, drawing, lines_of
 
 ROOT = Path(__file__).parents[3]
 BOARD = ROOT / "deploy" / "monitoring" / "dashboards" / "pipeline.json"
@@ -31,7 +31,7 @@ def shown(server: prometheus.Prometheus, began: float, ended: float) -> dict[int
         panel["id"]: [
             line
             for target in panel["targets"]
-            for line in named(
+            for line in lines_of(
                 server.series(target["expr"], began, ended, step), target["legendFormat"]
             )
         ]

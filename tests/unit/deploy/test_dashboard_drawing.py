@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from defusedxml.ElementTree import fromstring
 
-from tests.drivers.deployment.dashboard_drawing import drawing, formatted, named, steps, thinned
+from tests.drivers.deployment.dashboard_drawing import drawing, formatted, lines_of, steps, thinned
 from tests.drivers.deployment.prometheus import Series
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -30,7 +30,7 @@ def test_every_panel_is_drawn() -> None:
         Series({"job": "ingest"}, ((100.0, 0.0), (160.0, 1500.0))),
     ]
     board = {"panels": [panel(0, "Bps"), panel(1, "short")]}
-    picture = drawing(board, {0: named(series, "{{job}} {{none}}")}, "A & B")
+    picture = drawing(board, {0: lines_of(series, "{{job}} {{none}}")}, "A & B")
     found = texts(picture)
     assert {"A & B", "Panel <0>", "Panel <1>", "ingest", "doi", "1.5 kB/s", "0B/s"} <= set(found)
     assert found.count("none") == 1  # the second has no lines
@@ -40,7 +40,7 @@ def test_every_panel_is_drawn() -> None:
 
 def test_names_without_room_are_counted() -> None:
     series = [Series({"queue": f"a-long-name-of-a-queue-{n}"}, ((0.0, 1.0),)) for n in range(20)]
-    found = texts(drawing({"panels": [panel(0, "s")]}, {0: named(series, "{{queue}}")}, "A"))
+    found = texts(drawing({"panels": [panel(0, "s")]}, {0: lines_of(series, "{{queue}}")}, "A"))
     shown = sum(text.startswith("a-long-name") for text in found)
     assert 0 < shown < len(series)
     assert f"+ {len(series) - shown}" in found
