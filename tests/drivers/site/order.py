@@ -1,5 +1,6 @@
 """The order of test files: one worker imports the Atlas, others run what does not need it."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ IMPORT_SECONDS = 1500  # the first test of each worker waits for the import
 def import_beside_others(items: list[pytest.Item]) -> None:
     """Sorts tests: a file that imports the Atlas, journeys and quick tests without it, others.
 
-    Tests that wait for the import have the time for it.
+    Tests that wait for the import have the time for it. Of the other files that use the Atlas,
+    those with many tests come first, so that no worker is left alone with one at the end.
     """
+    tests = Counter(item.path for item in items)
     journeys, *others = (TESTS / name for name in ("e2e", "unit", "contract"))
     importing: list[Path] = []  # files whose tests use the Atlas, in their order
     for item in items:
@@ -22,10 +25,10 @@ def import_beside_others(items: list[pytest.Item]) -> None:
             if item.path not in importing:
                 importing.append(item.path)
 
-    def place(item: pytest.Item) -> int:
+    def place(item: pytest.Item) -> tuple[int, int]:
         if item.path in importing:
-            return 2 if importing.index(item.path) else 0
+            return (2, -tests[item.path]) if importing.index(item.path) else (0, 0)
         is_meanwhile = any(item.path.is_relative_to(folder) for folder in (journeys, *others))
-        return 1 if is_meanwhile else 3
+        return (1, 0) if is_meanwhile else (3, 0)
 
     items.sort(key=place)
