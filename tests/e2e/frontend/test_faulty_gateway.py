@@ -70,6 +70,7 @@ def test_a_gateway_that_does_not_answer_in_time_is_reported(
     answer = reader.page.goto(PAGE)
     assert answer is not None
     assert answer.status == 503
+    assert f'href="{PAGE}"' in answer.text()  # a path: the server need not know the protocol
     gateway.open.set()
     reader.page.get_by_role("link", name="Load the page again").click()
     expect(reader.page.get_by_role("heading", level=1)).to_contain_text("kidney")
