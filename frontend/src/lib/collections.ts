@@ -1,5 +1,6 @@
 /** What machines read on pages of several datasets: JSON-LD and typed links. */
 import type { components } from "#lib/api.d.ts";
+import { scriptJson, type MachineView } from "#lib/machine-view.ts";
 
 type Schemas = components["schemas"];
 
@@ -15,15 +16,16 @@ export interface CollectionFacts {
   keywords?: readonly string[];
 }
 
-export interface MachineLinks {
+export interface CollectionMachine {
   jsonLd: globalThis.Record<string, unknown>;
-  links: { rel: string; href: string }[];
+  /** The same for the head of the page. */
+  view: MachineView;
   /** Value of the Link header. */
   header: string;
 }
 
 /** Describes a page as a collection of datasets; `origin` is that of its address. */
-export function describeCollection(facts: CollectionFacts, origin: string): MachineLinks {
+export function describeCollection(facts: CollectionFacts, origin: string): CollectionMachine {
   const address = origin + facts.path;
   const licence = facts.licence?.url ?? null;
   const links = [
@@ -38,23 +40,24 @@ export function describeCollection(facts: CollectionFacts, origin: string): Mach
     url: origin + card.page,
   }));
   const member = facts.kind === "DataCatalog" ? "dataset" : "hasPart";
+  const jsonLd = {
+    "@context": "https://schema.org/",
+    "@type": facts.kind,
+    "@id": address,
+    url: address,
+    name: facts.name,
+    description: facts.description,
+    ...(licence ? { license: licence } : {}),
+    ...(facts.keywords?.length ? { keywords: facts.keywords } : {}),
+    isAccessibleForFree: true,
+    ...(facts.kind === "Collection"
+      ? { includedInDataCatalog: { "@type": "DataCatalog", "@id": `${origin}/` } }
+      : {}),
+    ...(parts.length ? { [member]: parts } : {}),
+  };
   return {
-    jsonLd: {
-      "@context": "https://schema.org/",
-      "@type": facts.kind,
-      "@id": address,
-      url: address,
-      name: facts.name,
-      description: facts.description,
-      ...(licence ? { license: licence } : {}),
-      ...(facts.keywords?.length ? { keywords: facts.keywords } : {}),
-      isAccessibleForFree: true,
-      ...(facts.kind === "Collection"
-        ? { includedInDataCatalog: { "@type": "DataCatalog", "@id": `${origin}/` } }
-        : {}),
-      ...(parts.length ? { [member]: parts } : {}),
-    },
-    links,
+    jsonLd,
+    view: { links, jsonLd: scriptJson(jsonLd) },
     header: links.map((link) => `<${link.href}>; rel="${link.rel}"`).join(", "),
   };
 }

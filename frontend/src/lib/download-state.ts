@@ -41,11 +41,12 @@ export function readDownload(answer: Record<string, unknown>): DownloadState {
 }
 
 /** Returns the words of a state; the state itself if it has none. */
-const named = (words: Record<string, string>, state: string): string | null => words[state] ?? null;
+const wordsOf = (words: Record<string, string>, state: string): string | null =>
+  words[state] ?? null;
 
 /** Returns what matters most, in a few words: "18 minutes left", "400 MB are ready". */
 export function headline(state: DownloadState): string {
-  const words = named(taskWords.download.states, state.state) ?? state.state;
+  const words = wordsOf(taskWords.download.states, state.state) ?? state.state;
   if (state.state === "ONLINE") return `${formatBytes(state.bytes)}, ready`;
   if (state.state === "FAILED" && state.filesOnline) {
     const failed = state.filesFailed || state.files - state.filesOnline;
@@ -70,7 +71,7 @@ export function progressText(state: DownloadState): string {
 
 /** Returns what a reader can do after the end; null while it lasts, and if all is ready. */
 export function whatNext(state: DownloadState): string | null {
-  return state.done ? named(taskWords.download.ends, state.state) : null;
+  return state.done ? wordsOf(taskWords.download.ends, state.state) : null;
 }
 
 export interface Phase {

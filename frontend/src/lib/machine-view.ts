@@ -18,8 +18,24 @@ export interface MachineView {
   jsonLd: string | null;
 }
 
+/** Returns what the page of a record has for machines; `jsonLd` is null if it cannot be loaded. */
+export function recordMachine(record: RecordView, jsonLd: unknown): MachineView {
+  return {
+    links: record.links,
+    tags: citationTags(record),
+    jsonLd: jsonLd ? scriptJson(jsonLd) : null,
+  };
+}
+
+/** Returns JSON as the content of a script element: no text in it can end the element. */
+export function scriptJson(value: unknown): string {
+  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (sign) => {
+    return `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
+}
+
 /** Returns the tags of a record: `citation_*` (Highwire Press, for Google Scholar) and `DC.*`. */
-export function citationTags(record: RecordView): [string, string][] {
+function citationTags(record: RecordView): [string, string][] {
   const { people } = record;
   const tags: [string, string | null | undefined][] = [
     ["citation_title", record.citation_title],

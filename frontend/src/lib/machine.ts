@@ -52,10 +52,3 @@ export async function answerMachine(request: Request, url: URL): Promise<Respons
   }
   return new Response(answer.body, { status: answer.status, headers });
 }
-
-/** Returns JSON as the content of a script element: no text in it can end the element. */
-export function scriptJson(value: unknown): string {
-  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (sign) => {
-    return `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  });
-}

@@ -46,7 +46,6 @@ ORGANS: dict[str, Organ] = {
 }
 STEPS = 30  # number of grey values; few values compress better
 STEP = 2048  # a value of 16 bits per step: its second byte is 0
-MEAN_STEP = STEP  # of the means of coarser levels
 COARSE = 4  # voxels between those that are drawn first, to find the organ
 COARSE_SIDE = 24  # voxels of the whole specimen along each side, to find zooms inside
 FEW_ZOOMS = 3  # that are cheaper to compare one by one
@@ -154,9 +153,9 @@ def _field_of_view(shape: tuple[int, ...]) -> Volume:
 
 
 def downsample(field: NDArray[Any]) -> Volume:
-    """Returns the mean of every 2 x 2 x 2 voxels, rounded to a multiple of MEAN_STEP."""
+    """Returns the mean of every 2 x 2 x 2 voxels, rounded to a multiple of STEP."""
     rows = field[0::2].astype(np.uint32) + field[1::2]
     columns = rows[:, 0::2] + rows[:, 1::2]
     total = columns[:, :, 0::2] + columns[:, :, 1::2]
-    step = 8 * MEAN_STEP
-    return ((total + step // 2) // step * MEAN_STEP).astype(np.uint16)
+    step = 8 * STEP
+    return ((total + step // 2) // step * STEP).astype(np.uint16)

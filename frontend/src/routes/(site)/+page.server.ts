@@ -3,7 +3,6 @@ import { cardView } from "#lib/cards.ts";
 import { describeCollection } from "#lib/collections.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
 import { loadLadder } from "#lib/ladder.ts";
-import { scriptJson } from "#lib/machine.ts";
 import { loadPictures } from "#lib/pictures.ts";
 
 import type { PageServerLoad } from "./$types";
@@ -32,7 +31,7 @@ export const load: PageServerLoad = async ({ locals, url, setHeaders }) => {
   setHeaders({ link: machine.header });
   const widths = new Map(profile.organs.map((organ) => [organ.value, organ.width_mm]));
   return {
-    machine: { links: machine.links, jsonLd: scriptJson(machine.jsonLd) },
+    machine: machine.view,
     texts: profile.texts,
     tagline: profile.tagline,
     licence: profile.licence ?? null,

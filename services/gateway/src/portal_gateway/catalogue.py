@@ -97,25 +97,27 @@ class Catalogue:
 
     async def load_public(self, level: Level, after: str, limit: int) -> list[Doc]:
         """Loads name and times of public records, in the order of their pids, after one of them."""
-        query: Doc = {**PUBLIC, "_id": {"$gt": after}}
         fields = {"record.name": 1, "history": 1, "packed_at": 1}
         with translate_errors():
-            rows = self.database[LEVELS[level]].find(query, fields).sort("_id").limit(limit)
+            rows = (
+                self.database[LEVELS[level]]
+                .find(_public_after(after), fields)
+                .sort("_id")
+                .limit(limit)
+            )
             return [row async for row in rows]
 
     async def find_public_pid(self, level: Level, after: str, place: int) -> str | None:
         """Returns the pid at this place, from 1, among the public ones after one of them."""
-        query: Doc = {**PUBLIC, "_id": {"$gt": after}}
         with translate_errors():
-            rows = self.database[LEVELS[level]].find(query, {"_id": 1}).sort("_id")
+            rows = self.database[LEVELS[level]].find(_public_after(after), {"_id": 1}).sort("_id")
             found = [row["_id"] async for row in rows.skip(place - 1).limit(1)]
         return found[0] if found else None
 
     async def count_public(self, level: Level, after: str) -> int:
         """Counts the public records with pids after this one."""
-        query: Doc = {**PUBLIC, "_id": {"$gt": after}}
         with translate_errors():
-            return await self.database[LEVELS[level]].count_documents(query)
+            return await self.database[LEVELS[level]].count_documents(_public_after(after))
 
     async def oldest_change_waiting(self) -> datetime | None:
         """Returns since when the oldest change waits that is not in the search index yet."""
@@ -264,3 +266,8 @@ def is_tombstone(row: Doc) -> bool:
 def tombstone_view(row: Doc) -> dict[str, Any]:
     """Returns reason and time of the withdrawal, with the last public title."""
     return {**row["withdrawn"], "title": row["record"]["title"]}
+
+
+def _public_after(pid: str) -> Doc:
+    """Returns the filter for public records with pids after this one."""
+    return {**PUBLIC, "_id": {"$gt": pid}}

@@ -12,7 +12,11 @@ class HeadRequests:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "HEAD" or not _is_api(scope["path"]):
+        if (
+            scope["type"] != "http"
+            or scope["method"] != "HEAD"
+            or not scope["path"].startswith(PATHS)
+        ):
             await self._app(scope, receive, send)
             return
         ended = False
@@ -26,7 +30,3 @@ class HeadRequests:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
         await self._app({**scope, "method": "GET"}, receive, send_head)
-
-
-def _is_api(path: str) -> bool:
-    return path.startswith(PATHS)

@@ -22,8 +22,7 @@ import {
 import { inSentence } from "#lib/formats.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
 import { levelViews } from "#lib/levels.ts";
-import { citationTags } from "#lib/machine-view.ts";
-import { scriptJson } from "#lib/machine.ts";
+import { recordMachine } from "#lib/machine-view.ts";
 import { loadPlace } from "#lib/place.ts";
 import { organSights, properNames } from "#lib/profile.ts";
 import { readPositions, volumeView } from "#lib/volume.ts";
@@ -84,11 +83,7 @@ export const load: PageServerLoad = async ({ params, url, locals, request, setHe
     python: volume ? pythonCode(volume.url, levels) : null,
     place,
     citations,
-    machine: {
-      links: record.links,
-      tags: citationTags(record),
-      jsonLd: jsonLd ? scriptJson(jsonLd) : null,
-    },
+    machine: recordMachine(record, jsonLd),
     events: timeline?.events ?? [],
     usage: usage ? usageView(usage) : null,
     hasOverview: related.overview !== null,

@@ -5,8 +5,7 @@ import { cardView } from "#lib/cards.ts";
 import { loadCitations } from "#lib/citations.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
 import { formatLinks } from "#lib/dataset-page.ts";
-import { citationTags } from "#lib/machine-view.ts";
-import { scriptJson } from "#lib/machine.ts";
+import { recordMachine } from "#lib/machine-view.ts";
 
 import type { PageServerLoad } from "./$types";
 
@@ -21,11 +20,7 @@ export const load: PageServerLoad = async ({ params, locals, setHeaders }) => {
   return {
     record,
     formats: formatLinks(record),
-    machine: {
-      links: record.links,
-      tags: citationTags(record),
-      jsonLd: jsonLd ? scriptJson(jsonLd) : null,
-    },
+    machine: recordMachine(record, jsonLd),
     cards: (record.datasets ?? []).map((card) => cardView(card, locals.lengths)),
     citations: await loadCitations(record.pid),
   };

@@ -3,7 +3,6 @@ import { cardView } from "#lib/cards.ts";
 import { describeCollection } from "#lib/collections.ts";
 import { formatNumberOf } from "#lib/formats.ts";
 import { orErrorPage, read } from "#lib/gateway.ts";
-import { scriptJson } from "#lib/machine.ts";
 
 import type { PageServerLoad } from "./$types";
 
@@ -32,7 +31,7 @@ export const load: PageServerLoad = async ({ params, locals, url, setHeaders }) 
     { value: "", label: "Other", rows: rows.filter((row) => !known.has(row.organ ?? "")) },
   ];
   return {
-    machine: { links: machine.links, jsonLd: scriptJson(machine.jsonLd) },
+    machine: machine.view,
     donor: facts,
     parts: parts
       .filter((part) => part.rows.length)

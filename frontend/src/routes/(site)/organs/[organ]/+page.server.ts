@@ -5,7 +5,6 @@ import { cardView } from "#lib/cards.ts";
 import { describeCollection } from "#lib/collections.ts";
 import { formatNumberOf } from "#lib/formats.ts";
 import { orErrorPage, read } from "#lib/gateway.ts";
-import { scriptJson } from "#lib/machine.ts";
 
 import type { PageServerLoad } from "./$types";
 
@@ -41,7 +40,7 @@ export const load: PageServerLoad = async ({ params, locals, url, setHeaders }) 
   setHeaders({ link: machine.header });
   const donorFacet = donors.facets.find((facet) => facet.parameter === "donor");
   return {
-    machine: { links: machine.links, jsonLd: scriptJson(machine.jsonLd) },
+    machine: machine.view,
     organ,
     search: query.toString(),
     overviews: overviews.rows.map((row) => cardView(row, locals.lengths)),

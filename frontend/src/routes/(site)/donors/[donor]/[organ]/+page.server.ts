@@ -4,7 +4,6 @@ import type { components } from "#lib/api.d.ts";
 import { describeCollection } from "#lib/collections.ts";
 import { formatNumberOf, formatVoxelRange, type Lengths } from "#lib/formats.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
-import { scriptJson } from "#lib/machine.ts";
 import { boxNames } from "#lib/overlay.ts";
 import { loadPlace } from "#lib/place.ts";
 import { groupSeries } from "#lib/series.ts";
@@ -62,7 +61,7 @@ export const load: PageServerLoad = async ({ params, locals, url, setHeaders }) 
   );
   setHeaders({ link: machine.header });
   return {
-    machine: { links: machine.links, jsonLd: scriptJson(machine.jsonLd) },
+    machine: machine.view,
     donor: params.donor,
     organ: {
       value: params.organ,
