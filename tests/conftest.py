@@ -7,6 +7,7 @@ import pytest
 from portal_shared.runtime.settings import Settings
 
 from tests.drivers.plugins.examples import use_patient_examples
+from tests.drivers.plugins.signals import signal_handlers, signals_reach_later_processes  # noqa: F401
 from tests.drivers.servers import (
     RabbitNode,
     isolated_settings,

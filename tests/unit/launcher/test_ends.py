@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 from portal_local.launcher import secantusdb
@@ -33,12 +32,9 @@ storage = Storage()
 
 
 @pytest.fixture
-def signals() -> Iterator[StopSignals]:
-    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+def signals(signal_handlers: None) -> StopSignals:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it, and the launcher then, too
-    yield StopSignals()
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    return StopSignals()
 
 
 @pytest.mark.parametrize("number", STOP_SIGNALS)

@@ -46,6 +46,7 @@ def test_an_import_that_failed_is_reported_in_a_few_lines() -> None:
     assert import_failure("", "The broker does not answer.\n") == "The broker does not answer.\n"
 
 
+@pytest.mark.usefixtures("signal_handlers")
 def test_the_web_site_is_given_the_sentence_that_pictures_are_generated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
