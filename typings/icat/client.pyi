@@ -1,5 +1,6 @@
 # python-icat 1.7: what the portal uses of it.
 from collections.abc import Mapping, Sequence
+from ssl import SSLContext
 from typing import Any
 
 import suds.client
@@ -10,6 +11,7 @@ from suds.sudsobject import Object
 class Client(suds.client.Client):
     autoLogout: bool
     sessionId: str | None
+    sslContext: SSLContext | None
     @property
     def ids(self) -> IDSClient: ...  # without an idsurl there is none
     def __init__(

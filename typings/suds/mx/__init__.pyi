@@ -1,0 +1,3 @@
+from suds.sudsobject import Object
+
+class Content(Object): ...

@@ -128,7 +128,7 @@ class Icat:
                 with translated():
                     return work(self._client())
             except Unavailable as error:
-                self._own.client = None
+                self._disconnect()
                 session_ended = isinstance(error.__cause__, icat.exception.ICATSessionError)
                 if attempt == MAX_ATTEMPTS or not session_ended:
                     raise
@@ -137,6 +137,12 @@ class Icat:
                 if attempt == MAX_ATTEMPTS:
                     raise Invalid(f"ICAT refused the request: {error}", field="icat") from error
         raise Unavailable("ICAT: no session")
+
+    def _disconnect(self) -> None:
+        client: IcatClient | None = getattr(self._own, "client", None)
+        self._own.client = None
+        if client is not None:
+            client.close()
 
     def _client(self) -> IcatClient:
         client: IcatClient | None = getattr(self._own, "client", None)

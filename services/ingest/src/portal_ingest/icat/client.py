@@ -18,14 +18,14 @@ from typing import Any, ClassVar, cast
 import icat
 import icat.entity
 import icat.exception
-import suds.mx.literal
-import suds.xsd.sxbase
 from portal_shared.runtime.errors import Invalid, Unavailable
 from portal_shared.runtime.logs import logger
 from portal_shared.runtime.tls import tls_context
 from suds.sudsobject import Object
 from typing_extensions import override
 
+from portal_ingest.icat import suds_patches
+from portal_ingest.icat.transport import KeepAliveTransport
 from portal_ingest.settings import IngestSettings
 
 log = logger(__name__)
@@ -50,34 +50,7 @@ class DatabaseRefusal(Exception):
     """ICAT's database refused an object, for a reason that is not in the response."""
 
 
-_get_child = suds.xsd.sxbase.SchemaObject.get_child
-
-
-def _cached_child(self: Any, name: str) -> tuple[Any, list[Any]]:
-    """Caches the child of a schema type: suds searches the whole schema for every element.
-
-    It is called only after the schema is loaded, which never changes after that.
-    """
-    cache: dict[str, tuple[Any, list[Any]]] = self.__dict__.setdefault("_children", {})
-    if name not in cache:
-        cache[name] = _get_child(self, name)
-    child, ancestry = cache[name]
-    return child, list(ancestry)
-
-
-_ordering = suds.mx.literal.Typed.ordering
-
-
-def _cached_ordering(self: Any, type: Any) -> list[str]:  # noqa: A002  # the name there
-    """Caches the order of a type's elements, which suds collects anew for every object."""
-    cache: dict[str, list[str]] = type.__dict__
-    if "_cached_ordering" not in cache:
-        cache["_cached_ordering"] = _ordering(self, type)
-    return cache["_cached_ordering"]
-
-
-suds.xsd.sxbase.SchemaObject.get_child = _cached_child
-suds.mx.literal.Typed.ordering = _cached_ordering
+suds_patches.apply()
 
 
 class IcatClient(icat.Client):
@@ -94,10 +67,15 @@ class IcatClient(icat.Client):
 
     @override
     def set_options(self, **options: Any) -> None:
-        """Sets our timeout on every new transport, whose own is 90 s per request."""
-        super().set_options(**options)
+        """Replaces a new transport by ours, with our timeout instead of 90 s per request."""
         if "transport" in options:
-            super().set_options(timeout=self._timeout)
+            options["transport"] = KeepAliveTransport(self.sslContext)
+            options["timeout"] = self._timeout
+        super().set_options(**options)
+
+    def close(self) -> None:
+        """Closes the connection, without a logout."""
+        self.options.transport.close()
 
     @override
     def getEntityInfo(self, beanname: str) -> Any:

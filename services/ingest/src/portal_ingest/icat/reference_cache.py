@@ -208,6 +208,7 @@ class ReferenceCache:
                 applicableToDataCollection=True,
             ),
             also={"units": units},
+            read_back=True,
         )
         with self._lock:
             if key not in self._types:
@@ -220,18 +221,23 @@ class Lookup:
     """How an entity is found and created by its name.
 
     `also` is the rest of its key: attributes that must be equal, too. An empty unit may be stored
-    as null.
+    as null. With `read_back`, a new entity is read as ICAT stored it, with values that ICAT chose.
     """
 
     find: Callable[[str], list[Any]]
     build: Callable[[str], Any]
     name: str = "name"  # the attribute
     also: Mapping[str, str] = field(default_factory=dict[str, str])
+    read_back: bool = False
 
     def find_or_create(self, name: str) -> Any:
         """Returns the entity of this name, or of the name that it has beside a look-alike."""
         for candidate in (name, own_name(name, *self.also.values())):
-            found = _find_or_create(partial(self.find, candidate), partial(self.build, candidate))
+            found = _find_or_create(
+                partial(self.find, candidate),
+                partial(self.build, candidate),
+                read_back=self.read_back,
+            )
             exact = [entity for entity in found if self._is_exact(entity, candidate)]
             if exact:
                 return exact[0]
@@ -253,13 +259,18 @@ def _slim(instance: Any) -> Any:
     return instance
 
 
-def _find_or_create(find: Callable[[], list[Any]], build: Callable[[], Any]) -> list[Any]:
+def _find_or_create(
+    find: Callable[[], list[Any]], build: Callable[[], Any], *, read_back: bool = False
+) -> list[Any]:
     """Returns what ICAT finds, at least one: it may be a look-alike of what was built."""
     found = find()
     if found:
         return found
     with suppress(icat.exception.ICATObjectExistsError):  # another replica was faster
-        build().create()
+        created = build()
+        created.create()
+        if not read_back:
+            return [created]
     found = find()
     if not found:
         raise Unavailable("ICAT does not find an entity after it was created")
