@@ -186,6 +186,22 @@ async def test_events_leave_in_the_order_they_were_added(
     assert [event.version for event in book.received] == list(range(20))
 
 
+async def test_two_relays_share_the_rows(notebook: tuple[Service, Notebook]) -> None:
+    service, book = notebook
+    outbox = Outbox(service.database, "doi")
+    events = [FAILED.model_copy(update={"version": number}) for number in range(20)]
+
+    async def add(session: mongo.Session) -> None:
+        await outbox.add(session, events)
+
+    await mongo.transaction(service.client, add)
+    relays = [outbox.relay_batch(service.publisher, f"relay {n}") for n in range(3)]
+    assert sum(await asyncio.gather(*relays)) == len(events)
+    await until(lambda: len(book.received) == len(events))
+    assert sorted(event.version for event in book.received) == list(range(20))
+    assert await outbox.pending() == 0
+
+
 async def test_an_event_too_large_for_the_bus_stays_and_delays_no_other(
     notebook: tuple[Service, Notebook],
 ) -> None:

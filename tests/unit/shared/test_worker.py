@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 
+import pytest
 from portal_shared.runtime.errors import Unavailable
-from portal_shared.runtime.worker import Worker, in_shares
+from portal_shared.runtime.worker import Worker, in_shares, seconds_to_next
 
 
 class Steps:
@@ -97,6 +98,13 @@ async def test_as_long_as_there_is_nothing_it_looks_less_and_less_often() -> Non
         async with asyncio.timeout(10):
             while less.taken < before + 2:  # woken, and soon after
                 await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("now", [0.0, 1.5, 3.999, 4.0, 1234567.25])
+def test_the_longest_pauses_end_at_multiples_of_themselves(now: float) -> None:
+    pause = seconds_to_next(4.0, now)
+    assert 0 < pause <= 4
+    assert (now + pause) % 4 == pytest.approx(0) or (now + pause) % 4 == pytest.approx(4)
 
 
 async def test_other_tasks_run_between_the_shares() -> None:

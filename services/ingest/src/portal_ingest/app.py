@@ -61,8 +61,7 @@ def build(settings: IngestSettings | None = None) -> FastAPI:
     for store in (jobs, records, dois, file_lists):
         service.add_start_step(store.prepare)
     job_workers = _add_job_workers(service, runner, settings.jobs_at_once)
-    clock = TaskLease(database, "embargoes")
-    service.add_worker(Worker("embargoes", clock.limit(EmbargoReleaser(records, release).step)))
+    _add_releaser(service, EmbargoReleaser(records, release))
     writeback_worker = service.add_worker(
         Worker("DOIs to ICAT", writeback.step, max_idle_seconds=MAX_IDLE_SECONDS)
     )
@@ -107,6 +106,11 @@ def _add_job_workers(service: Service, runner: JobRunner, count: int) -> list[Wo
         service.add_worker(Worker(f"jobs {n}", runner.step, max_idle_seconds=MAX_IDLE_SECONDS))
         for n in range(count)
     ]
+
+
+def _add_releaser(service: Service, releaser: EmbargoReleaser) -> None:
+    step = TaskLease(service.database, "embargoes").limit(releaser.step)
+    service.add_worker(Worker("embargoes", step, max_idle_seconds=MAX_IDLE_SECONDS))
 
 
 @asynccontextmanager

@@ -27,7 +27,8 @@ MAX_BATCH = 100
 MAX_COUNTED = 20_000  # rows, for /status: there may be more
 LEASE = timedelta(seconds=30)  # a batch is sent at the same time, each row within PUBLISH_SECONDS
 SUSPENSION = timedelta(hours=1)  # of a row that the broker refuses for good
-IDLE_SECONDS = 1.0
+PAUSE_SECONDS = 1.0  # after a failure
+MAX_IDLE_SECONDS = 4.0  # between queries without a wake-up: rows that another process left
 COLLECT_SECONDS = 0.1  # rows added within it are sent as one batch
 SEND_ORDER = [("until", ASCENDING), ("created_at", ASCENDING)]
 NEVER = datetime.fromtimestamp(0, UTC)
@@ -126,10 +127,10 @@ class Outbox:
         """Runs until `end` or cancelled: sends pending rows, after a wake-up or by polling.
 
         Rows are added before their transaction commits; a row that commits after the query is found
-        by the next one.
+        by the next one, and each pause between queries that find nothing is twice the one before.
         """
         owner = str(uuid.uuid4())
-        pause = IDLE_SECONDS
+        pause = MAX_IDLE_SECONDS
         while True:
             is_last = self._ending
             try:
@@ -137,11 +138,11 @@ class Outbox:
             except PortalError as error:
                 log.warning("outbox is waiting", reason=str(error))
                 sent = 0
-                await asyncio.sleep(IDLE_SECONDS)
+                await asyncio.sleep(PAUSE_SECONDS)
             except Exception:  # unforeseen ones of the driver: the relay must go on
                 log.exception("outbox failed")
                 sent = 0
-                await asyncio.sleep(IDLE_SECONDS)
+                await asyncio.sleep(PAUSE_SECONDS)
             if sent == MAX_BATCH:
                 continue
             if is_last:
@@ -151,7 +152,7 @@ class Outbox:
                     await self.wake.wait()
                 pause = COLLECT_SECONDS  # for a commit that takes longer than collecting
             except TimeoutError:
-                pause = min(pause * 2, IDLE_SECONDS)
+                pause = min(pause * 2, MAX_IDLE_SECONDS)
             self.wake.clear()
             if not self._ending:
                 await asyncio.sleep(COLLECT_SECONDS)
@@ -161,15 +162,19 @@ class Outbox:
         now = datetime.now(UTC)
         available = {"until": {"$lt": now}}
         with translate_errors():
-            found = self._rows.find(available, {"_id": 1}).sort(SEND_ORDER)
-            ids = [r["_id"] async for r in found.limit(MAX_BATCH)]
-            if not ids:
+            found = self._rows.find(available).sort(SEND_ORDER)
+            rows = [row async for row in found.limit(MAX_BATCH)]
+            if not rows:
                 return 0
+            ids = [row["_id"] for row in rows]
             lease = {"owner": owner, "until": now + LEASE}
-            await self._rows.update_many({"_id": {"$in": ids}, **available}, {"$set": lease})
-            claimed = {"_id": {"$in": ids}, "owner": owner}
-            rows = [row async for row in self._rows.find(claimed)]
-        rows.sort(key=lambda row: ids.index(row["_id"]))
+            leased = await self._rows.update_many(
+                {"_id": {"$in": ids}, **available}, {"$set": lease}
+            )
+            if leased.matched_count < len(ids):  # another relay has some of them
+                mine = self._rows.find({"_id": {"$in": ids}, "owner": owner}, {"_id": 1})
+                leased_ids = {row["_id"] async for row in mine}
+                rows = [row for row in rows if row["_id"] in leased_ids]
         results = await asyncio.gather(*(self._send(publisher, r) for r in rows))
         sent = [r["_id"] for r, done in zip(rows, results, strict=True) if done]
         failed = [r["_id"] for r, done in zip(rows, results, strict=True) if done is False]

@@ -32,11 +32,17 @@ async def in_shares(items: Iterable[T], size: int = SHARE) -> AsyncGenerator[T]:
             await asyncio.sleep(0)
 
 
+def seconds_to_next(interval: float, now: float) -> float:
+    """Returns the seconds until `now` is a multiple of the interval: more than 0."""
+    return interval - now % interval
+
+
 class Worker:
     """Runs `step` until there is no work, then waits for `wake` or `idle_seconds`.
 
     Without work it waits twice as long each time, up to `max_idle_seconds`: work that becomes ready
-    without a wake-up starts after at most twice its delay.
+    without a wake-up starts after at most twice its delay. Those that wait longest look for work at
+    the same moment, so that a Batcher makes one query for all workers of a process.
 
     After a wake-up it waits until there was none for `quiet_seconds`, but at most
     `max_quiet_seconds`: a record that changes often is processed once.
@@ -84,7 +90,7 @@ class Worker:
             self.last_error, pause = None, IDLE_SECONDS
             if worked:
                 rest = self._idle
-            elif await self._woken(rest):
+            elif await self._woken(self._rest_seconds(rest)):
                 rest = self._idle
                 await self._collect()
             else:
@@ -115,6 +121,11 @@ class Worker:
         while not self._ending and (left := end - time.monotonic()) > 0:
             self.wake.clear()
             await self._woken(left)
+
+    def _rest_seconds(self, rest: float) -> float:
+        """Returns how long to wait: the longest rests end together, at multiples of themselves."""
+        is_longest = self._idle < rest == self._longest_idle
+        return seconds_to_next(rest, time.monotonic()) if is_longest else rest
 
     async def _woken(self, within: float) -> bool:
         try:
