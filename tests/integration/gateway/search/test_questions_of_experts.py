@@ -1,8 +1,6 @@
 """Questions of experts, answered from the published metadata of the Human Organ Atlas."""
 
-import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,9 +11,10 @@ from portal_shared.contracts.jobs import DatasetIn
 
 from tests.drivers.portal import Portal
 from tests.integration.gateway import atlas_corpus
+from tests.integration.gateway.loaded_atlas import LOAD_SECONDS, load_atlas
 from tests.integration.gateway.search import reader_questions
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(LOAD_SECONDS)]
 DONOR = "LADAF-2021-17"
 
 
@@ -33,12 +32,12 @@ def answers() -> dict[str, set[str]]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(shared_portal: Portal) -> AsyncGenerator[Portal]:
-    # seconds of work: heartbeats go on meanwhile
-    published = await asyncio.to_thread(atlas_corpus.events)
-    await shared_portal.publish([*published, *remembered()])
+async def api(shared_portal: Portal, tmp_path_factory: pytest.TempPathFactory) -> Portal:
+    settings = shared_portal.indexer.state.service.settings
+    await load_atlas(settings, tmp_path_factory.getbasetemp())
+    await shared_portal.publish(remembered())
     await shared_portal.wait_indexed(seconds=240)
-    yield shared_portal
+    return shared_portal
 
 
 async def first(api: Portal, question: str, path: str = "Datasets", most: int = 3) -> list[str]:

@@ -1,6 +1,5 @@
 """A gateway over the Atlas, shared by all tests of this folder: they only read."""
 
-import asyncio
 import uuid
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -15,10 +14,15 @@ from portal_indexer.settings import IndexerSettings
 from portal_shared.runtime.settings import Settings
 
 from tests.drivers.servers import isolated_settings
-from tests.integration.gateway import atlas_corpus
-from tests.integration.gateway.site.loaded_atlas import load, more_events
+from tests.integration.gateway.loaded_atlas import LOAD_SECONDS, load_atlas
 
 NO_BROKER = "amqp://guest:guest@127.0.0.1:9/"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "site" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(LOAD_SECONDS))
 
 
 @dataclass
@@ -35,15 +39,18 @@ def settings_of_package(mongo_server: str) -> Settings:
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
-async def site(settings_of_package: Settings, search_url: tuple[str, str]) -> AsyncGenerator[Site]:
+async def site(
+    settings_of_package: Settings,
+    search_url: tuple[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncGenerator[Site]:
     own = {
         **settings_of_package.model_dump(),
         "meilisearch_url": search_url[0],
         "meilisearch_key": search_url[1],
         "index_prefix": f"t{uuid.uuid4().hex[:10]}_",
     }
-    published = await asyncio.to_thread(atlas_corpus.events)
-    await load(IndexerSettings.model_validate(own), [*published, *more_events()])
+    await load_atlas(IndexerSettings.model_validate(own), tmp_path_factory.getbasetemp())
     app = gateway_app.build(GatewaySettings.model_validate(own))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://portal") as reader:

@@ -18,10 +18,10 @@ from portal_shared.runtime import mongo
 
 from tests.drivers.servers import isolated_settings
 from tests.drivers.site.file_states import StatesServer, served_states
+from tests.integration.gateway.loaded_atlas import load
 from tests.integration.gateway.site import listed_files
 from tests.integration.gateway.site.conftest import NO_BROKER
 from tests.integration.gateway.site.listed_files import EMPTY, FILES, FULL, HIDDEN, HOSTILE, ONE
-from tests.integration.gateway.site.loaded_atlas import load
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ALL = len(FILES)

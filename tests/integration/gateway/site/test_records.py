@@ -6,8 +6,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from tests.integration.gateway.loaded_atlas import EMBARGOED, WITHDRAWN
 from tests.integration.gateway.site.conftest import Site
-from tests.integration.gateway.site.loaded_atlas import EMBARGOED, WITHDRAWN
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 ZOOM = "LADAF-2021-17_kidney_left_VOI-01.1_2.6um_bm05"

@@ -19,10 +19,10 @@ from portal_shared.runtime import mongo
 from portal_shared.runtime.errors import Unavailable
 
 from tests.drivers.servers import isolated_settings
+from tests.integration.gateway.loaded_atlas import load
 from tests.integration.gateway.site import listed_files
 from tests.integration.gateway.site.conftest import NO_BROKER
 from tests.integration.gateway.site.listed_files import DOCUMENT, FULL, HIDDEN, WITHDRAWN
-from tests.integration.gateway.site.loaded_atlas import load
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
