@@ -16,7 +16,7 @@ declare global {
       /** Seconds until the same request may succeed, from Retry-After. */
       retryAfter?: number;
       /** The public part of a withdrawn record. */
-      tombstone?: import("#lib/tombstone.ts").TombstoneView;
+      tombstone?: import("#lib/record/tombstone.ts").TombstoneView;
       /** Datasets with a name like that of a page that is not there. */
       near?: { page: string; title: string; voxel_um?: number | null }[];
     }

@@ -2,7 +2,7 @@ import type { Handle, HandleServerError } from "@sveltejs/kit/hooks";
 
 import { LENGTHS_COOKIE, readLengths } from "#lib/formats.ts";
 import { GatewayError } from "#lib/gateway.ts";
-import { answerMachine } from "#lib/machine.ts";
+import { answerMachine } from "#lib/machine/representation.ts";
 import { loadProfile, plainProfile } from "#lib/profile.ts";
 
 const HEADERS = {

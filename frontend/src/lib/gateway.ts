@@ -3,7 +3,7 @@ import { error } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
 import { get, type HttpAnswer } from "#lib/http.ts";
-import { readTombstone, type TombstoneView } from "#lib/tombstone.ts";
+import { readTombstone, type TombstoneView } from "#lib/record/tombstone.ts";
 
 type Schemas = components["schemas"];
 type RequestHeaders = Record<string, string>;

@@ -11,7 +11,7 @@ export const errorWords = {
   410: { title: "This record was withdrawn", lead: "" },
   429: {
     title: "Too many requests",
-    lead: "The portal limits how much one network may ask for. Wait a little, then load the page again.",
+    lead: "The portal limits the number of requests from one network. Wait a little, then load the page again.",
   },
   503: {
     title: "A part of the portal does not answer",

@@ -1,9 +1,9 @@
 import type { components } from "#lib/api.d.ts";
-import { cardView } from "#lib/cards.ts";
-import { describeCollection } from "#lib/collections.ts";
+import { cardView } from "#lib/search/cards.ts";
+import { describeCollection } from "#lib/machine/collections.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
-import { loadLadder } from "#lib/ladder.ts";
-import { loadPictures } from "#lib/pictures.ts";
+import { loadLadder } from "#lib/volume/ladder.ts";
+import { loadPictures } from "#lib/volume/pictures.ts";
 
 import type { PageServerLoad } from "./$types";
 

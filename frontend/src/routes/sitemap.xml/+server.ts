@@ -4,7 +4,7 @@
  */
 import type { components } from "#lib/api.d.ts";
 import { orErrorPage, read } from "#lib/gateway.ts";
-import { sitemapFile, sitemapIndex } from "#lib/sitemap.ts";
+import { sitemapFile, sitemapIndex } from "#lib/machine/sitemap.ts";
 
 import type { RequestHandler } from "./$types";
 

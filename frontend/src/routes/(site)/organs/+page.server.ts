@@ -1,7 +1,7 @@
 import type { components } from "#lib/api.d.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
 
-import { loadPictures } from "#lib/pictures.ts";
+import { loadPictures } from "#lib/volume/pictures.ts";
 
 import type { PageServerLoad } from "./$types";
 

@@ -1,11 +1,11 @@
 import { redirect } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
-import { cardView } from "#lib/cards.ts";
-import { chipViews, facetViews } from "#lib/facets.ts";
+import { cardView } from "#lib/search/cards.ts";
+import { chipViews, facetViews } from "#lib/search/facets.ts";
 import { GatewayError, orErrorPage, read } from "#lib/gateway.ts";
 import type { Profile } from "#lib/profile.ts";
-import { gatewayQuery, joinRanges, searchAddress } from "#lib/search.ts";
+import { gatewayQuery, joinRanges, searchAddress } from "#lib/search/address.ts";
 
 import type { PageServerLoad } from "./$types";
 

@@ -1,8 +1,8 @@
 import { redirect } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
-import { cardView, type Card } from "#lib/cards.ts";
-import { loadCitations } from "#lib/citations.ts";
+import { cardView, type Card } from "#lib/search/cards.ts";
+import { loadCitations } from "#lib/record/citations.ts";
 import {
   crumbs,
   datasetFacts,
@@ -18,14 +18,14 @@ import {
   slicesFiller,
   usageView,
   viewHeaders,
-} from "#lib/dataset-page.ts";
+} from "#lib/record/dataset.ts";
 import { inSentence } from "#lib/formats.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
-import { levelViews } from "#lib/levels.ts";
-import { recordMachine } from "#lib/machine-view.ts";
-import { loadPlace } from "#lib/place.ts";
+import { levelViews } from "#lib/volume/levels.ts";
+import { recordMachine } from "#lib/machine/view.ts";
+import { loadPlace } from "#lib/volume/place.ts";
 import { organSights, properNames } from "#lib/profile.ts";
-import { readPositions, volumeView } from "#lib/volume.ts";
+import { readPositions, volumeView } from "#lib/volume/volume.ts";
 
 import type { PageServerLoad } from "./$types";
 

@@ -1,11 +1,11 @@
 import { redirect } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
-import { cardView } from "#lib/cards.ts";
-import { loadCitations } from "#lib/citations.ts";
+import { cardView } from "#lib/search/cards.ts";
+import { loadCitations } from "#lib/record/citations.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
-import { formatLinks } from "#lib/dataset-page.ts";
-import { recordMachine } from "#lib/machine-view.ts";
+import { formatLinks } from "#lib/record/dataset.ts";
+import { recordMachine } from "#lib/machine/view.ts";
 
 import type { PageServerLoad } from "./$types";
 

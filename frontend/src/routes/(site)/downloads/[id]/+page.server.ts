@@ -1,5 +1,5 @@
 import type { components } from "#lib/api.d.ts";
-import { readDownload, type DownloadState } from "#lib/download-state.ts";
+import { readDownload, type DownloadState } from "#lib/download/state.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
 
 import type { PageServerLoad } from "./$types";

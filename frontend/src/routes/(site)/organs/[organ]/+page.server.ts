@@ -1,8 +1,8 @@
 import { error } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
-import { cardView } from "#lib/cards.ts";
-import { describeCollection } from "#lib/collections.ts";
+import { cardView } from "#lib/search/cards.ts";
+import { describeCollection } from "#lib/machine/collections.ts";
 import { formatNumberOf } from "#lib/formats.ts";
 import { orErrorPage, read } from "#lib/gateway.ts";
 

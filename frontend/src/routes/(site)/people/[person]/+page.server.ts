@@ -1,6 +1,6 @@
 import type { components } from "#lib/api.d.ts";
 import { orErrorPage, read } from "#lib/gateway.ts";
-import { newestOf } from "#lib/newest.ts";
+import { newestOf } from "#lib/search/newest.ts";
 
 import type { PageServerLoad } from "./$types";
 

@@ -1,7 +1,7 @@
 import { error } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
-import { cardView } from "#lib/cards.ts";
+import { cardView } from "#lib/search/cards.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
 
 import type { PageServerLoad } from "./$types";

@@ -1,15 +1,15 @@
 import { redirect } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
-import { crumbsBelow } from "#lib/dataset-page.ts";
-import { commands, type DownloadPlan, planDownload, waitingTime } from "#lib/downloads.ts";
-import { listAddress } from "#lib/files.ts";
+import { crumbsBelow } from "#lib/record/dataset.ts";
+import { commands, type DownloadPlan, planDownload, waitingTime } from "#lib/download/plan.ts";
+import { listAddress } from "#lib/record/files.ts";
 import { formatExtent } from "#lib/formats.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
-import { levelViews } from "#lib/levels.ts";
+import { levelViews } from "#lib/volume/levels.ts";
 import { organSights } from "#lib/profile.ts";
-import { readSelection } from "#lib/selection.ts";
-import { volumeView } from "#lib/volume.ts";
+import { readSelection } from "#lib/download/selection.ts";
+import { volumeView } from "#lib/volume/volume.ts";
 
 import type { PageServerLoad } from "./$types";
 

@@ -1,7 +1,7 @@
 import { redirect } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
-import { crumbsBelow, fileLists } from "#lib/dataset-page.ts";
+import { crumbsBelow, fileLists } from "#lib/record/dataset.ts";
 import {
   canonicalQuery,
   conditions,
@@ -13,7 +13,7 @@ import {
   listSummary,
   roleChoices,
   roleTotals,
-} from "#lib/files.ts";
+} from "#lib/record/files.ts";
 import { GatewayError, orErrorPage, read } from "#lib/gateway.ts";
 
 import type { PageServerLoad } from "./$types";

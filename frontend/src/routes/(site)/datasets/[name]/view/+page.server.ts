@@ -1,14 +1,14 @@
 import { redirect } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
-import { crumbsBelow } from "#lib/dataset-page.ts";
+import { crumbsBelow } from "#lib/record/dataset.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
 import { inSentence } from "#lib/formats.ts";
-import { levelViews } from "#lib/levels.ts";
+import { levelViews } from "#lib/volume/levels.ts";
 import { properNames } from "#lib/profile.ts";
 import { atOrigin, withoutLayers, withWindow, type ViewerState } from "#lib/viewer/state.ts";
 import { greyValues, imageLayers, outlineLayers } from "#lib/viewer/volumes.ts";
-import { readPositions, volumeView } from "#lib/volume.ts";
+import { readPositions, volumeView } from "#lib/volume/volume.ts";
 import { taskWords } from "#lib/words/en-tasks.ts";
 
 import type { PageServerLoad } from "./$types";

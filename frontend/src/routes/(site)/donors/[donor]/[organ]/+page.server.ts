@@ -1,12 +1,12 @@
 import { error } from "@sveltejs/kit";
 
 import type { components } from "#lib/api.d.ts";
-import { describeCollection } from "#lib/collections.ts";
+import { describeCollection } from "#lib/machine/collections.ts";
 import { formatNumberOf, formatVoxelRange, type Lengths } from "#lib/formats.ts";
 import { orErrorPage, orNothing, read } from "#lib/gateway.ts";
-import { boxNames } from "#lib/overlay.ts";
-import { loadPlace } from "#lib/place.ts";
-import { groupSeries } from "#lib/series.ts";
+import { boxNames } from "#lib/volume/overlay.ts";
+import { loadPlace } from "#lib/volume/place.ts";
+import { groupSeries } from "#lib/record/series.ts";
 
 import type { PageServerLoad } from "./$types";
 
