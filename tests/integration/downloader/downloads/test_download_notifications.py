@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.drivers import plain_http
+from tests.drivers.deployment.tcp_server import tcp_server
 from tests.drivers.mailbox import Mailbox
 from tests.drivers.services.download_gateway import DownloadGateway
 from tests.drivers.services.downloader import DownloaderClient
@@ -60,23 +61,19 @@ async def test_a_call_is_made_again_until_it_is_taken(
         taken = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
         writer.write(answers.pop(0) if answers else taken)
         await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(receive_hook, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
     pid = await gateway.publish_dataset(downloader, [tape.write("d/x", 2000)])
-    answer = await response(gateway, {"pid": pid, "webhook": f"http://127.0.0.1:{port}/done"})
-    await until(lambda: len(received) == 3)
-    assert len(set(received)) == 1
-    rows = gateway.service.database["downloads"]
-    async with asyncio.timeout(30):
-        while "notify" in (await rows.find_one({"_id": answer.json()["id"]})):
-            await asyncio.sleep(0.05)
+    async with tcp_server(receive_hook) as port:
+        answer = await response(gateway, {"pid": pid, "webhook": f"http://127.0.0.1:{port}/done"})
+        await until(lambda: len(received) == 3)
+        assert len(set(received)) == 1
+        rows = gateway.service.database["downloads"]
+        async with asyncio.timeout(30):
+            while "notify" in (await rows.find_one({"_id": answer.json()["id"]})):
+                await asyncio.sleep(0.05)
     assert len(received) == 3
     reported = json.loads(received[0])
     assert (reported["id"], reported["state"]) == (answer.json()["id"], "ONLINE")
-    server.close()
-    await server.wait_closed()
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
 """The gateway's connections to its engine."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator
 
 import pytest
 from portal_gateway.engine.client import Engine
 from portal_gateway.settings import GatewaySettings
 from portal_shared.runtime.errors import Unavailable
+
+from tests.drivers.deployment.tcp_server import tcp_server
 
 ANSWER = (
     b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"hits":[]}'
@@ -21,15 +22,10 @@ async def address() -> AsyncGenerator[str]:
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(ANSWER)
-        with contextlib.suppress(asyncio.IncompleteReadError):  # it is not used again
-            await reader.readuntil(b"\r\n\r\n")
-        writer.close()
-        await writer.wait_closed()
+        await reader.readuntil(b"\r\n\r\n")
 
-    server = await asyncio.start_server(once, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        await asyncio.sleep(0.05)  # connections end
+    async with tcp_server(once) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 async def test_a_connection_closed_by_the_engine_is_replaced(address: str) -> None:

@@ -4,6 +4,8 @@ import asyncio
 
 from portal_gateway.http.forwarded_response import http_client
 
+from tests.drivers.deployment.tcp_server import tcp_server
+
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie: lengths=mm; Path=/\r\n\r\n"
 
 
@@ -15,11 +17,8 @@ async def test_cookies_of_one_reader_are_not_sent_for_another() -> None:
             requests.append((await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower())
             writer.write(ANSWER)
             await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server, http_client() as client:
+    async with tcp_server(answer) as port, http_client() as client:
         first = await client.get(f"http://127.0.0.1:{port}/lengths", headers={"cookie": "own=1"})
         await client.get(f"http://127.0.0.1:{port}/search")
     assert first.headers["set-cookie"].startswith("lengths=mm")  # reaches its own reader
