@@ -4,7 +4,7 @@ The distribution is the one in uv.lock, checked against the lock's hash; no part
 repository. The test that the suite leaves out as slow runs, too, with a file of 1 MiB instead of
 1 GiB. The test files are divided into shards that run in parallel, each with a copy of the suite
 and a simulator of its own, since the suite wipes its server. Two plugins make it quick: what
-clients look up about types stays cached (entity_info_cache), and the suite's scripts run in forks
+clients look up about types stays cached (client_caches), and the suite's scripts run in forks
 of the test process (script_forks).
 """
 
@@ -113,7 +113,7 @@ def _run(tests: Path, files: list[str], url: str, folder: Path) -> Outcomes:
     scratch.mkdir()
     command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *files]
     command += ["--no-skip-slow"]
-    command += ["-p", "no:cacheprovider", "-p", "pytest_dependency", "-p", "entity_info_cache"]
+    command += ["-p", "no:cacheprovider", "-p", "pytest_dependency", "-p", "client_caches"]
     command += ["-p", "script_forks"]
     done = subprocess.run(
         command,

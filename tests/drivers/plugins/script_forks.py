@@ -4,6 +4,7 @@ A new interpreter for each of some hundred calls imports python-icat and loads t
 entities again, which is most of what a call costs. A fork has both.
 """
 
+import gc
 import os
 import runpy
 import subprocess
@@ -50,6 +51,7 @@ def _call_in_fork(
     child = os.fork()
     if not child:
         code = 1
+        gc.disable()  # a script is short, and what it inherits is large
         try:
             code = _run(command, (stdin, stdout, stderr))
             sys.stdout.flush()
