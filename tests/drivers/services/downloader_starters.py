@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.drivers.servers import RabbitNode
@@ -14,6 +14,7 @@ from tests.drivers.services.downloader import (
     StartDownloader,
     StartTape,
 )
+from tests.drivers.services.online_datasets import OnlineDatasets
 from tests.drivers.tape import QUICK_TAPE, TapeArchive
 
 
@@ -24,6 +25,7 @@ class SharedDownloader:
     process: DownloaderProcess
     tape: TapeArchive
     environment: dict[str, str]
+    datasets: OnlineDatasets = field(default_factory=OnlineDatasets)
 
 
 @contextmanager

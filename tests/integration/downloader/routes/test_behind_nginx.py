@@ -1,7 +1,6 @@
 """Behind nginx: what readers see is the same, and the bytes are sent by it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,13 +16,13 @@ from tests.drivers.tape import TapeArchive
 SIZE = 300_000
 
 
-@pytest.fixture
-def nginx(shared: SharedDownloader, tmp_path: Path) -> Iterator[Nginx]:
+@pytest.fixture(scope="module")
+def nginx(shared: SharedDownloader, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
     process = shared.process
     if nginx_program() is None:
         pytest.skip("nginx is not installed: apt-get install nginx-light")
     made = Nginx(
-        tmp_path / "nginx",
+        tmp_path_factory.mktemp("nginx"),
         downloader=process.url,
         gateway=process.url,
         cache=process.cache,
@@ -34,9 +33,12 @@ def nginx(shared: SharedDownloader, tmp_path: Path) -> Iterator[Nginx]:
 
 
 @pytest.fixture
-async def content(downloader: DownloaderClient, tape: TapeArchive) -> bytes:
-    await downloader.register("p", [tape.write("d/x.json", SIZE)])
-    await downloader.final_event(await downloader.request("p"))
+async def content(
+    downloader: DownloaderClient, tape: TapeArchive, shared: SharedDownloader
+) -> bytes:
+    await shared.datasets.use(
+        "behind nginx", downloader, tape, lambda: ([tape.write("d/x.json", SIZE)], None)
+    )
     found: bytes = tape.content("d/x.json")
     return found
 

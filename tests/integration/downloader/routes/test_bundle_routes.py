@@ -16,6 +16,7 @@ import pytest
 from portal_shared.contracts.records import File
 
 from tests.drivers.services.downloader import DownloaderClient
+from tests.drivers.services.downloader_starters import SharedDownloader
 from tests.drivers.tape import TapeArchive
 
 SITE = "http://portal.example"
@@ -31,10 +32,11 @@ def written(tape: TapeArchive, names: tuple[str, ...] = NAMES, size: int = 40_00
 
 
 @pytest.fixture
-async def online(downloader: DownloaderClient, tape: TapeArchive) -> dict[str, bytes]:
+async def online(
+    downloader: DownloaderClient, tape: TapeArchive, shared: SharedDownloader
+) -> dict[str, bytes]:
     """A dataset that is there: locations and contents."""
-    await downloader.register("p", written(tape))
-    await downloader.final_event(await downloader.request("p"))
+    await shared.datasets.use("bundles", downloader, tape, lambda: (written(tape), None))
     return {name: tape.content(f"d/{name}") for name in NAMES}
 
 

@@ -18,11 +18,14 @@ from tests.drivers.services.downloader import DownloaderClient, StartDownloader
 from tests.drivers.tape import TapeArchive
 
 SHAPE = (40, 50, 60)
+SMALL = (16, 20, 24)
 
 
-def volume(tape: TapeArchive, name: str = "v.ome.zarr") -> tuple[np.ndarray[Any, Any], list[File]]:
+def volume(
+    tape: TapeArchive, name: str = "v.ome.zarr", shape: tuple[int, int, int] = SHAPE
+) -> tuple[np.ndarray[Any, Any], list[File]]:
     """A volume of two levels on tape, and its files."""
-    voxels = np.random.default_rng(int(tape.name, 16)).integers(0, 60000, SHAPE).astype("uint16")
+    voxels = np.random.default_rng(int(tape.name, 16)).integers(0, 60000, shape).astype("uint16")
     axes = [{"name": a, "type": "space", "unit": "micrometer"} for a in "zyx"]
     datasets = [
         {
@@ -110,7 +113,7 @@ async def test_the_first_image_of_bioformats2raw_is_cut(
 ) -> None:
     layout: Any = {"ome": {"bioformats2raw.layout": 3}}
     zarr.create_group(tape.archive / tape.name / "d" / "v.zarr", attributes=layout)
-    voxels, files = volume(tape, "v.zarr/0")
+    voxels, files = volume(tape, "v.zarr/0", SMALL)
     await downloader.register("p", files)
     await downloader.final_event(await downloader.request("p"))
     box = {"z": "2:9", "y": "3:9", "x": ":17", "format": "nrrd"}
@@ -169,7 +172,9 @@ async def test_more_than_may_be_cut_at_once_is_refused(
     start_downloader: StartDownloader, tape: TapeArchive
 ) -> None:
     downloader = await start_downloader(crop_voxels="5000")
-    await online(downloader, tape)
+    await downloader.register("p", volume(tape)[1])
+    needed = [f"v.ome.zarr/{name}" for name in ("zarr.json", "0/zarr.json", "0/c/0/0/0")]
+    await downloader.final_event(await downloader.request("p", *needed))
     answer = await downloader.get("p", "crop", params={"x": "0:50"})
     assert answer.status_code == 413
     assert "at most 5000" in answer.json()["detail"]
@@ -206,15 +211,15 @@ async def test_the_response_for_a_crop_on_tape_contains_the_request_and_recalls_
 async def test_one_of_several_volumes_must_be_given(
     downloader: DownloaderClient, tape: TapeArchive
 ) -> None:
-    volume(tape, "a.zarr")
-    voxels, files = volume(tape, "b.zarr")
+    volume(tape, "a.zarr", SMALL)
+    voxels, files = volume(tape, "b.zarr", SMALL)
     await downloader.register("p", files)
     await downloader.final_event(await downloader.request("p"))
     answer = await downloader.get("p", "crop")
     assert (answer.status_code, answer.json()["field"]) == (400, "volume")
     assert "a.zarr, b.zarr" in answer.json()["detail"]
     answer = await downloader.get("p", "crop", params={"volume": "b.zarr", "z": "0:1"})
-    assert np.array_equal(tifffile.imread(io.BytesIO(answer.content)).reshape(50, 60), voxels[0])
+    assert np.array_equal(tifffile.imread(io.BytesIO(answer.content)).reshape(SMALL[1:]), voxels[0])
 
 
 async def test_a_dataset_without_volume_or_that_is_hidden_has_no_crops(

@@ -13,6 +13,7 @@ import pytest
 from portal_shared.contracts.file_urls import data_path
 
 from tests.drivers.services.downloader import DownloaderClient
+from tests.drivers.services.downloader_starters import SharedDownloader
 from tests.drivers.tape import TapeArchive
 
 SITE = "http://portal.example"
@@ -28,11 +29,17 @@ def needs(program: str) -> str:
 
 
 @pytest.fixture
-async def online(downloader: DownloaderClient, tape: TapeArchive) -> list[str]:
+async def online(
+    downloader: DownloaderClient, tape: TapeArchive, shared: SharedDownloader
+) -> list[str]:
     """Two files of a dataset that is there."""
     names = ["a.bin", "b.bin"]
-    await downloader.register("p", [tape.write(f"d/{name}", SIZE) for name in names])
-    await downloader.final_event(await downloader.request("p"))
+    await shared.datasets.use(
+        "interrupted readers",
+        downloader,
+        tape,
+        lambda: ([tape.write(f"d/{n}", SIZE) for n in names], None),
+    )
     return names
 
 

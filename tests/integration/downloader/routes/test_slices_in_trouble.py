@@ -37,7 +37,7 @@ async def test_a_flood_of_different_slices_is_refused_before_others_suffer(
     downloader = await start_downloader(
         slices_at_once="1", slices_pending="4", picture_memory_bytes=str(2**20)
     )
-    files = write(tape, (8, 512, 512), chunks=(8, 64, 64))
+    files = write(tape, (8, 512, 512), chunks=(8, 128, 128))
     small = tape.write("d/readme.txt", 500)
     await online(downloader, [*files, small])
     codes: list[int] = []

@@ -1,7 +1,8 @@
 """GET /data/{pid}/volume, slices and thumbnails: pictures of what is online, else how to get it."""
 
 import io
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from portal_shared.contracts.records import File
 
 from tests import volumes
 from tests.drivers.services.downloader import SITE, DownloaderClient
+from tests.drivers.services.downloader_starters import SharedDownloader
 from tests.drivers.tape import TapeArchive
 
 SHAPE = (40, 48, 64)
@@ -19,17 +21,30 @@ WHITE = {"format": "png", "window": "0:60000"}
 def write(tape: TapeArchive, name: str = "v.ome.zarr", **more: Any) -> list[volumes.Voxels]:
     folder = tape.archive / tape.name / "d" / name
     voxels = volumes.gradient(SHAPE, name=tape.name)  # of its own: others may be in the cache
-    return volumes.write_volume(folder, voxels, name=tape.name, **more)
+    stored: dict[str, Any] = {"chunks": (16, 16, 16) if "shards" in more else (32, 32, 32), **more}
+    return volumes.write_volume(folder, voxels, name=tape.name, **stored)
 
 
-async def online(
-    downloader: DownloaderClient, tape: TapeArchive, **more: Any
-) -> list[volumes.Voxels]:
-    """Registers a volume and recalls all of it; returns the voxels of its levels."""
-    levels = write(tape, **more)
-    await downloader.register("p", tape.list_files("d"))
-    await downloader.final_event(await downloader.request("p"))
-    return levels
+UseVolume: TypeAlias = Callable[..., Awaitable[list[volumes.Voxels]]]
+
+
+@pytest.fixture
+def use_volume(
+    downloader: DownloaderClient, tape: TapeArchive, shared: SharedDownloader
+) -> UseVolume:
+    """Makes a volume, of which all is online, the dataset "p"; returns the voxels of its levels."""
+
+    async def use(**more: Any) -> list[volumes.Voxels]:
+        def written() -> tuple[list[File], list[volumes.Voxels]]:
+            levels = write(tape, **more)
+            return tape.list_files("d"), levels
+
+        found: list[volumes.Voxels] = await shared.datasets.use(
+            f"volume {more}", downloader, tape, written
+        )
+        return found
+
+    return use
 
 
 def of_level(files: list[File], number: int) -> list[str]:
@@ -60,9 +75,9 @@ def close(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
 
 
 async def test_a_plane_of_each_axis_is_drawn(
-    downloader: DownloaderClient, tape: TapeArchive
+    downloader: DownloaderClient, use_volume: UseVolume
 ) -> None:
-    levels = await online(downloader, tape, scaled=False)  # a voxel is a pixel
+    levels = await use_volume(scaled=False)  # a voxel is a pixel
     for number, voxels in enumerate(levels):
         planes = {"z": voxels[7], "y": voxels[:, 7], "x": voxels[:, :, 7]}
         for axis, plane in planes.items():
@@ -77,9 +92,9 @@ async def test_a_plane_of_each_axis_is_drawn(
 
 
 async def test_lengths_are_true_in_pictures_of_voxels_that_are_not_cubes(
-    downloader: DownloaderClient, tape: TapeArchive
+    downloader: DownloaderClient, use_volume: UseVolume
 ) -> None:
-    levels = await online(downloader, tape)  # voxels of 2 x 4 x 8 um
+    levels = await use_volume()  # voxels of 2 x 4 x 8 um
     for axis, shape in {"z": (48, 128), "y": (40, 256), "x": (40, 96)}.items():
         answer = await downloader.get("p", f"slices/{axis}/7", params={"level": 0, **WHITE})
         assert pixels(answer.content).shape == shape
@@ -90,9 +105,9 @@ async def test_lengths_are_true_in_pictures_of_voxels_that_are_not_cubes(
 
 
 async def test_the_finest_level_that_fits_is_drawn_at_the_place_of_the_index(
-    downloader: DownloaderClient, tape: TapeArchive
+    downloader: DownloaderClient, use_volume: UseVolume
 ) -> None:
-    await online(downloader, tape)
+    await use_volume()
     answer = await downloader.get("p", "slices/z/21", params=WHITE)
     assert answer.headers["slice-level"] == "0"
     assert pixels(answer.content).shape == (48, 128)
@@ -106,9 +121,9 @@ async def test_the_finest_level_that_fits_is_drawn_at_the_place_of_the_index(
 
 
 async def test_a_position_in_micrometres_is_the_plane_whose_centre_is_nearest(
-    downloader: DownloaderClient, tape: TapeArchive
+    downloader: DownloaderClient, use_volume: UseVolume
 ) -> None:
-    await online(downloader, tape)
+    await use_volume()
     expected = {  # z has voxels of 2 um, so that level 1 has its first centre at 1 um
         ("0", "0"): ("0", "0"), ("0", "-1"): ("0", "0"), ("0", "13.1"): ("7", "14"),
         ("0", "79"): ("39", "78"), ("1", "-1"): ("0", "1"), ("1", "4.9"): ("1", "5"),
@@ -125,9 +140,9 @@ async def test_a_position_in_micrometres_is_the_plane_whose_centre_is_nearest(
 
 
 async def test_a_slice_has_a_tag_and_is_cached_for_ever_by_its_version(
-    downloader: DownloaderClient, tape: TapeArchive
+    downloader: DownloaderClient, use_volume: UseVolume
 ) -> None:
-    await online(downloader, tape)
+    await use_volume()
     about = (await downloader.get("p", "volume")).json()
     plain = await downloader.get("p", "slices/z/3")
     assert "immutable" not in plain.headers["cache-control"]
@@ -213,9 +228,9 @@ async def test_a_level_on_tape_is_an_answer_with_the_request_to_send(
 
 @pytest.mark.parametrize(("name", "size"), [("small", 160), ("medium", 320), ("large", 640)])
 async def test_a_thumbnail_is_a_black_square_with_the_whole_plane(
-    downloader: DownloaderClient, tape: TapeArchive, name: str, size: int
+    downloader: DownloaderClient, use_volume: UseVolume, name: str, size: int
 ) -> None:
-    await online(downloader, tape, omero={"channels": [{"window": {"start": -9000, "end": 60000}}]})
+    await use_volume(omero={"channels": [{"window": {"start": -9000, "end": 60000}}]})
     answer = await downloader.get("p", f"thumbnail/{name}", params={"format": "png"})
     assert answer.status_code == 200, answer.text
     shown = pixels(answer.content)
@@ -258,9 +273,9 @@ INVALID: list[tuple[str, dict[str, Any], str]] = [
 
 
 async def test_what_is_not_a_slice_is_refused_with_field_and_reason(
-    downloader: DownloaderClient, tape: TapeArchive
+    downloader: DownloaderClient, use_volume: UseVolume
 ) -> None:
-    await online(downloader, tape)
+    await use_volume()
     for path, query, field in INVALID:
         answer = await downloader.get("p", path, params=query)
         assert (answer.status_code, answer.json().get("field")) == (400, field), (path, query)
