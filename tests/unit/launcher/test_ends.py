@@ -6,14 +6,14 @@ import subprocess
 import sys
 
 import pytest
-from portal_local.launcher import secantusdb
 from portal_local.launcher.processes import STOP_SIGNALS, StopRequested, StopSignals
+from portal_local.launcher.secantusdb import panics
 from portal_local.launcher.up import port_number
 
 PANIC = """
 import threading
-from portal_local.launcher import secantusdb
-secantusdb.PANIC_CHECK_SECONDS = 0.01
+from portal_local.launcher.secantusdb import panics
+panics.PANIC_CHECK_SECONDS = 0.01
 
 class Connection:
     def open_session(self):
@@ -25,7 +25,7 @@ class Storage:
     def close(self):
         pass
 
-secantusdb.end_on_panic(Storage)
+panics.end_on_panic(Storage)
 storage = Storage()
 {then}
 """
@@ -72,7 +72,7 @@ def test_a_number_that_is_no_port_is_refused(text: str) -> None:
 def test_the_database_ends_after_a_panic_so_that_it_is_started_again() -> None:
     script = PANIC.format(then="threading.Event().wait()")
     run = subprocess.run([sys.executable, "-c", script], timeout=120, check=False)
-    assert run.returncode == secantusdb.EXIT_PANIC
+    assert run.returncode == panics.EXIT_PANIC
 
 
 def test_a_storage_that_is_closed_is_not_watched() -> None:

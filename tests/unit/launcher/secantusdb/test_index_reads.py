@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from portal_local.launcher import secantusdb_patches
+from portal_local.launcher.secantusdb import reads
 
 pytest.importorskip("secantus")
 
@@ -33,7 +33,7 @@ class Counted(Storage):
         return super()._scan_docs_natural(db, coll)
 
 
-secantusdb_patches.apply(Counted)
+reads.apply(Counted)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_operators_beside_a_field_narrow_what_its_index_finds(storage: Counted) 
 def test_one_requested_value_is_not_searched_among_all(storage: Counted) -> None:
     [row] = storage.find_matching("d", "rows", {"state": "queued"}, limit=1)
     assert row["state"] == "queued"
-    assert storage.read <= secantusdb_patches.BATCH_DOCUMENTS + 1
+    assert storage.read <= reads.BATCH_DOCUMENTS + 1
     which: dict[str, Any] = {"state": "queued", "n": {"$gte": 3}}
     found = storage.find_matching("d", "rows", which, limit=3, projection={"n": 1})
     assert found == [{"_id": n, "n": n} for n in (3, 5, 7)]

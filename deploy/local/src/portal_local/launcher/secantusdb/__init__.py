@@ -1,0 +1,1 @@
+"""The local database: SecantusDB, with patches."""
