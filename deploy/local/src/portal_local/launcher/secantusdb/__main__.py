@@ -15,6 +15,7 @@ from secantus.storage import Storage
 
 from portal_local.launcher.secantusdb import (
     indexes,
+    keys,
     panics,
     reads,
     retries,
@@ -26,6 +27,7 @@ SWITCH_INTERVAL_SECONDS = 0.0005  # the default of the interpreter is ten times 
 
 def main() -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+    keys.apply()
     reads.apply(Storage)
     transactions.apply()
     panics.end_on_panic(Storage)
