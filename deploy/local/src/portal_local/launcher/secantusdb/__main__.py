@@ -20,6 +20,7 @@ from portal_local.launcher.secantusdb import (
     reads,
     retries,
     transactions,
+    updates,
 )
 
 SWITCH_INTERVAL_SECONDS = 0.0005  # the default of the interpreter is ten times that
@@ -31,6 +32,7 @@ def main() -> int:
     reads.apply(Storage)
     transactions.apply()
     panics.end_on_panic(Storage)
+    updates.apply()
     indexes.apply()
     retries.apply()
     return cli.main(sys.argv[1:])
