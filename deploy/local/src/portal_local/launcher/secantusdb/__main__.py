@@ -14,6 +14,7 @@ from secantus import cli
 from secantus.storage import Storage
 
 from portal_local.launcher.secantusdb import (
+    catalogue,
     indexes,
     keys,
     panics,
@@ -33,6 +34,7 @@ def main() -> int:
     transactions.apply()
     panics.end_on_panic(Storage)
     updates.apply()
+    catalogue.apply()
     indexes.apply()
     retries.apply()
     return cli.main(sys.argv[1:])

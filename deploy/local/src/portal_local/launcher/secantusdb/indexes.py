@@ -12,6 +12,8 @@ from typing import Any
 
 from secantus.storage import Storage
 
+from portal_local.launcher.secantusdb.catalogue import IndexList
+
 STATEMENT_METHODS = (
     "insert",
     "find_matching",
@@ -80,7 +82,8 @@ def cached_indexes(indexes: Callable[..., Any], changes: IndexChanges) -> Callab
             return indexes(storage, db, coll)
         finished = changes.finished
         if cache.get((db, coll), (None,))[0] != finished:
-            cache[db, coll] = finished, list(indexes(storage, db, coll))
+            found = indexes(storage, db, coll)
+            cache[db, coll] = finished, found if isinstance(found, list) else IndexList(list(found))
         return cache[db, coll][1]
 
     return from_cache
