@@ -15,6 +15,7 @@ from portal_local.launcher.processes import Child
 
 START_SECONDS = 60
 REPLICA_SET = "portal"
+SECANTUSDB = "portal_local.launcher.secantusdb"  # the module that is started
 TRANSACTION_SECONDS = 20  # mongod then rolls back; a killed client leaves its transaction open
 # transaction_sync: a commit is written to the page cache of the system before it is acknowledged,
 # not to the disk. It survives a crash of the process (tested by killing it) but not of the machine,
@@ -66,7 +67,7 @@ def start(folder: Path, *, port: int | None = None, inherited: Sequence[int] = (
                    "--setParameter", f"transactionLifetimeLimitSeconds={TRANSACTION_SECONDS}",
                    ]  # fmt: skip
     else:
-        command = [sys.executable, "-m", "portal_local.launcher.secantusdb", "--host", "127.0.0.1",
+        command = [sys.executable, "-m", SECANTUSDB, "--host", "127.0.0.1",
                    "--port", str(port), "--storage-path", str(data), "--cache-size", CACHE_SIZE,
                    "--sync-on-commit", "--standalone", "--log-level", "WARNING"]  # fmt: skip
     environment = {} if mongod else {"WIREDTIGER_CONFIG": WIREDTIGER, **ALLOCATOR}
