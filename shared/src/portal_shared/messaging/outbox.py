@@ -28,7 +28,7 @@ MAX_COUNTED = 20_000  # rows, for /status: there may be more
 LEASE = timedelta(seconds=30)  # a batch is sent at the same time, each row within PUBLISH_SECONDS
 SUSPENSION = timedelta(hours=1)  # of a row that the broker refuses for good
 PAUSE_SECONDS = 1.0  # after a failure
-MAX_IDLE_SECONDS = 4.0  # between queries without a wake-up: rows that another process left
+MAX_IDLE_SECONDS = 1.0  # between queries without a wake-up: rows that another process left
 COLLECT_SECONDS = 0.1  # rows added within it are sent as one batch
 SEND_ORDER = [("until", ASCENDING), ("created_at", ASCENDING)]
 NEVER = datetime.fromtimestamp(0, UTC)
