@@ -85,6 +85,13 @@ def test_pages_of_several_datasets_are_collections(atlas: Portal, page: str, kin
             assert f'<link rel="{rel}" href="{href}"' in answer.text
 
 
+def test_browsers_find_the_mark_beside_what_is_no_page(atlas: Portal) -> None:
+    """They look for it at this address where no page names another: beside texts and pictures."""
+    mark = plain_http.get(f"{atlas.url}/favicon.ico", timeout=60)
+    assert mark.status_code == 200
+    assert mark.content.startswith(b"\x00\x00\x01\x00")
+
+
 def test_robots_find_every_page_in_the_sitemap(atlas: Portal) -> None:
     robots = plain_http.get(f"{atlas.url}/robots.txt", timeout=60)
     address = re.search(r"^Sitemap: (\S+)$", robots.text, re.MULTILINE)
