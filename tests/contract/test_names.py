@@ -6,6 +6,7 @@ import re
 import tokenize
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -41,32 +42,55 @@ SITE = [
 ]
 
 
+@dataclass(frozen=True)
+class Module:
+    """What the rules are about in one file, with the lines of names and functions."""
+
+    names: tuple[tuple[int, str], ...]
+    docstrings: tuple[str, ...]
+    functions: tuple[tuple[int, str, int], ...]
+    """Line, name, and number of lines."""
+
+
 @cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text("utf-8"))
+def _module(path: Path) -> Module:
+    """Reads a file once; its syntax tree, which is large, is not retained."""
+    names: list[tuple[int, str]] = []
+    docstrings: list[str] = []
+    functions: list[tuple[int, str, int]] = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        names += _names(node)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            docstrings.append(ast.get_docstring(node) or "")
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            functions.append((node.lineno, node.name, lines))
+    return Module(tuple(names), tuple(docstrings), tuple(functions))
 
 
-def _names(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Every name that the module gives to something."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                yield node.lineno, node.name
-            case ast.Name(ctx=ast.Store()):
-                yield node.lineno, node.id
-            case ast.Attribute(ctx=ast.Store()):
-                yield node.lineno, node.attr
-            case ast.arg():
-                yield node.lineno, node.arg
-            case _:
-                pass
+def _names(node: ast.AST) -> Iterator[tuple[int, str]]:
+    """The name that this node of a module gives to something."""
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            yield node.lineno, node.name
+        case ast.Name(ctx=ast.Store()):
+            yield node.lineno, node.id
+        case ast.Attribute(ctx=ast.Store()):
+            yield node.lineno, node.attr
+        case ast.arg():
+            yield node.lineno, node.arg
+        case _:
+            pass
+
+
+@cache
+def _words(name: str) -> frozenset[str]:
+    return frozenset(part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name))
 
 
 def _prose(path: Path) -> Iterator[str]:
     """Docstrings and comments."""
-    for node in ast.walk(_tree(path)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            yield ast.get_docstring(node) or ""
+    yield from _module(path).docstrings
     for token in tokenize.generate_tokens(io.StringIO(path.read_text("utf-8")).readline):
         if token.type == tokenize.COMMENT:
             yield token.string
@@ -89,9 +113,8 @@ def test_no_name_has_a_private_word() -> None:
     wrong = [
         f"{_at(path, line)} {name}"
         for path in SOURCES
-        for line, name in _names(_tree(path))
-        if name not in OF_PYTHON
-        and PRIVATE & {part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)}
+        for line, name in _module(path).names
+        if name not in OF_PYTHON and PRIVATE & _words(name)
     ]
     assert not wrong, f"say what these are or do, in a word of the glossary: {wrong}"
 
@@ -109,11 +132,11 @@ def test_files_and_functions_are_short() -> None:
         if (lines := path.read_text("utf-8").count("\n")) > MAX_LINES
     ]
     for path in SHIPPED:
-        for node in ast.walk(_tree(path)):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                lines = (node.end_lineno or node.lineno) - node.lineno + 1
-                if lines > MAX_FUNCTION_LINES:
-                    wrong.append(f"{_at(path, node.lineno)} {node.name} has {lines} lines")
+        wrong += [
+            f"{_at(path, line)} {name} has {lines} lines"
+            for line, name, lines in _module(path).functions
+            if lines > MAX_FUNCTION_LINES
+        ]
     assert not wrong, f"split these where it reads better: {wrong}"
 
 
@@ -127,8 +150,9 @@ def test_fixtures_of_a_folder_fit_on_a_screen() -> None:
 @pytest.mark.parametrize("shipped", [True, False], ids=["shipped", "tests"])
 def test_docstrings_and_comments_are_plain_english(*, shipped: bool) -> None:
     words, private = 0, list[str]()
+    of_product = set(SHIPPED)
     for path in SOURCES:
-        if (path in SHIPPED) == shipped:
+        if (path in of_product) == shipped:
             for text in _prose(path):
                 words += len(re.findall(r"[A-Za-z']+", text))
                 private += [f"{_at(path)} {word}" for word in WORD.findall(text)]
