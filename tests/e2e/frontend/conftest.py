@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.drivers.instance import Portal
 from tests.drivers.servers import missing
-from tests.drivers.site.browser import PROGRAM, SWITCHES, Reader, Readers
+from tests.drivers.site.browser import PROGRAM, SWITCHES, Reader
 
 expect.set_options(timeout=30_000)  # the machine may be busy; what is awaited comes at once
 
@@ -23,27 +23,27 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture(scope="module")
-def readers(browser: Browser, atlas: Portal) -> Readers:
-    return Readers(browser, atlas.url)
+@pytest.fixture
+def context(browser: Browser, atlas: Portal) -> Iterator[BrowserContext]:
+    opened = browser.new_context(base_url=atlas.url, reduced_motion="reduce")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
-def reader(readers: Readers) -> Iterator[Reader]:
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+@pytest.fixture
+def reader(browser: Browser, atlas: Portal) -> Iterator[Reader]:
     """A reader with script; a test that ends with errors in the console fails."""
-    with readers.reader() as lent:
-        yield lent
-
-
-@pytest.fixture
-def plain_reader(readers: Readers) -> Iterator[Reader]:
-    """A reader without script."""
-    with readers.reader(java_script_enabled=False) as lent:
-        yield lent
-
-
-@pytest.fixture
-def own_reader(browser: Browser, atlas: Portal) -> Iterator[Reader]:
-    """A reader of this test alone, which may listen to events and change scripts and answers."""
     with Reader.opened(browser, atlas.url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def plain_reader(browser: Browser, atlas: Portal) -> Iterator[Reader]:
+    """A reader without script."""
+    with Reader.opened(browser, atlas.url, java_script_enabled=False) as opened:
         yield opened

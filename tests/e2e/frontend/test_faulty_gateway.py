@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Route, expect
 
 from tests.drivers.instance import Portal
-from tests.drivers.site.browser import Reader, Readers
+from tests.drivers.site.browser import Reader
 from tests.drivers.site.faulty_gateway import Change, FaultyGateway, faulty_site
 
 KIDNEY = "LADAF-2021-17_kidney_left_VOI-01.1_2.6um_bm05"
@@ -27,24 +27,17 @@ def gateway(atlas: Portal, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield relay
 
 
-@pytest.fixture(scope="module")
-def readers_of_faults(gateway: FaultyGateway, browser: Browser) -> Readers:
-    return Readers(browser, gateway.site_url)
-
-
 @pytest.fixture
-def faulty(
-    gateway: FaultyGateway, readers_of_faults: Readers
-) -> Iterator[tuple[FaultyGateway, Reader]]:
-    with readers_of_faults.reader(viewport={"width": 320, "height": 700}) as reader:
+def faulty(gateway: FaultyGateway, browser: Browser) -> Iterator[tuple[FaultyGateway, Reader]]:
+    with Reader.opened(browser, gateway.site_url, viewport={"width": 320, "height": 700}) as reader:
         reader.context.route("**/data/**", _picture)
         yield gateway, reader
         # The browser reports the status of pages that a test made fail.
         failed = ("status of 503", "status of 410", "status of 429", "/events")
         reader.errors[:] = [e for e in reader.errors if not any(one in e for one in failed)]
-        gateway.status = gateway.change = None
-        gateway.answers.clear()
-        gateway.open.set()
+    gateway.status = gateway.change = None
+    gateway.answers.clear()
+    gateway.open.set()
 
 
 def _picture(route: Route) -> None:
@@ -107,6 +100,7 @@ def test_a_gateway_that_is_gone_is_reported_and_the_page_comes_back(
 def test_hostile_metadata_break_no_page(faulty: tuple[FaultyGateway, Reader], text: str) -> None:
     gateway, reader = faulty
     gateway.change = _with_text(text)
+    reader.page.on("dialog", lambda dialog: pytest.fail(f"a dialog opened: {dialog.message}"))
     for path in (PAGE, f"{PAGE}/files", "/search?q=kidney"):
         reader.open(path)
         assert reader.page.title() != "taken"

@@ -3,17 +3,17 @@
 import re
 from collections.abc import Iterator
 from io import BytesIO
-from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.drivers.site.browser import Reader, Readers
+from tests.drivers.instance import Portal
+from tests.drivers.site.browser import Reader
 
 KIDNEY = "LADAF-2021-17_kidney_left_VOI-01.1_2.6um_bm05"
-SOURCES = Path(__file__).parents[3] / "frontend" / "src"
 NARROW = {"viewport": {"width": 320, "height": 700}}
+LOOKS = {"light": {}, "dark": {"color_scheme": "dark"}, "narrow": NARROW}
 PAGES = {
     "results": "/search?q=kidney&organ=kidney",
     "pictures": "/search?q=heart&view=cards",
@@ -38,35 +38,19 @@ PAGES = {
 }
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_has_no_findings_light_or_dark(reader: Reader, name: str) -> None:
-    page = reader.open(PAGES[name])
-    assert_sound(reader, page)
-    with reader.dark():
-        assert page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-        assert_sound(reader, page)
-    leave_out_status(reader, PAGES[name])
+@pytest.fixture(params=LOOKS)
+def look(request: pytest.FixtureRequest, browser: Browser, atlas: Portal) -> Iterator[Reader]:
+    """A reader with a light or a dark screen, or a narrow one."""
+    with Reader.opened(browser, atlas.url, **LOOKS[request.param]) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_has_no_findings_on_a_narrow_screen(readers: Readers, name: str) -> None:
-    with readers.reader(**NARROW) as reader:
-        assert_sound(reader, reader.open(PAGES[name]))
-        leave_out_status(reader, PAGES[name])
-
-
-def test_no_script_reads_how_dark_the_screen_is() -> None:
-    """So a page that becomes dark is what it is when it is opened dark: the styles alone differ."""
-    scripts = [p for kind in ("ts", "svelte", "html") for p in SOURCES.rglob(f"*.{kind}")]
-    assert len(scripts) > 50
-    reading = re.compile("matchMedia|prefers-color-scheme")
-    assert [p.name for p in scripts if reading.search(p.read_text("utf-8"))] == []
-
-
-def leave_out_status(reader: Reader, path: str) -> None:
-    """Removes what the browser reports of a page that is missing: the status of the page itself."""
-    if path == PAGES["missing"]:
-        reader.errors[:] = [one for one in reader.errors if path not in one]
+def test_a_page_has_no_findings(look: Reader, name: str) -> None:
+    page = look.open(PAGES[name])
+    if name == "missing":  # the browser reports the status of the page itself
+        look.errors[:] = [one for one in look.errors if PAGES[name] not in one]
+    assert_sound(look, page)
 
 
 DOUBLE_TEXT = """const sheet = new CSSStyleSheet();
@@ -74,30 +58,25 @@ DOUBLE_TEXT = """const sheet = new CSSStyleSheet();
     document.adoptedStyleSheets = [sheet];"""
 
 
-@pytest.fixture
-def double(readers: Readers) -> Iterator[Reader]:
-    """A reader whose text has double size."""
-    with readers.reader(script=DOUBLE_TEXT) as lent:
-        yield lent
-
-
 @pytest.mark.parametrize("name", ["home", "results", "dataset", "files", "document", "download"])
-def test_text_of_double_size_fits(double: Reader, name: str) -> None:
-    page = double.open(PAGES[name])
+def test_text_of_double_size_fits(reader: Reader, name: str) -> None:
+    reader.page.add_init_script(DOUBLE_TEXT)
+    page = reader.open(PAGES[name])
     assert page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") == 32
-    assert_sound(double, page)
+    assert_sound(reader, page)
 
 
-def test_choices_of_a_download_stay_beside_the_summary(double: Reader) -> None:
-    page = double.open(PAGES["download"])
+def test_choices_of_a_download_stay_beside_the_summary(reader: Reader) -> None:
+    reader.page.add_init_script(DOUBLE_TEXT)
+    page = reader.open(PAGES["download"])
     ends = """form => [form, ...form.querySelectorAll('.choice *')]
       .map((one) => one.getBoundingClientRect().right)"""
     edge, *others = page.locator("form.steps").evaluate(ends)
     assert max(others) <= edge + 1
 
 
-def test_open_filters_have_no_findings_on_a_narrow_screen(readers: Readers) -> None:
-    with readers.reader(**NARROW) as reader:
+def test_open_filters_have_no_findings_on_a_narrow_screen(browser: Browser, atlas: Portal) -> None:
+    with Reader.opened(browser, atlas.url, **NARROW) as reader:
         page = reader.open("/search?organ=lung")
         page.locator("details.filters > summary").click()
         expect(page.get_by_role("form", name="Filters")).to_be_visible()
@@ -122,10 +101,7 @@ def assert_sound(reader: Reader, page: Page) -> None:
 
 
 @pytest.mark.parametrize("path", [PAGES["pictures"], PAGES["home"]])
-def test_a_picture_that_cannot_be_had_leaves_no_sign_of_a_fault(
-    own_reader: Reader, path: str
-) -> None:
-    reader = own_reader
+def test_a_picture_that_cannot_be_had_leaves_no_sign_of_a_fault(reader: Reader, path: str) -> None:
     reader.context.route("**/data/**", lambda route: route.fulfill(status=404))
     page = reader.open(path)
     picture = page.locator("main img[alt='']").first

@@ -3,9 +3,10 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.drivers.site.browser import Reader, Readers
+from tests.drivers.instance import Portal
+from tests.drivers.site.browser import Reader
 
 
 def choose(page: Page, name: str) -> None:
@@ -54,8 +55,8 @@ def test_lengths_are_chosen_without_script_for_this_reader_alone(
 
 
 @pytest.mark.parametrize("path", ["/search?q=brain", "/donors/LADAF-2021-17", "/donors"])
-def test_long_numbers_fit_a_narrow_screen(readers: Readers, path: str) -> None:
-    with readers.reader(viewport={"width": 320, "height": 700}) as reader:
-        reader.context.add_cookies([{"name": "lengths", "value": "um", "url": readers.url}])
+def test_long_numbers_fit_a_narrow_screen(browser: Browser, atlas: Portal, path: str) -> None:
+    with Reader.opened(browser, atlas.url, viewport={"width": 320, "height": 700}) as reader:
+        reader.context.add_cookies([{"name": "lengths", "value": "um", "url": atlas.url}])
         reader.open(path)
         assert not reader.scrolls_sideways()

@@ -13,7 +13,9 @@ SCRIPT = "<script>document.title='taken'</script>\"'><img src=x onerror=alert(1)
 
 
 def test_script_in_the_words_is_text(reader: Reader) -> None:
-    page = reader.open(f"/search?q={quote(SCRIPT)}")
+    page = reader.page
+    page.on("dialog", lambda dialog: pytest.fail(f"a dialog opened: {dialog.message}"))
+    reader.open(f"/search?q={quote(SCRIPT)}")
     expect(page.get_by_role("combobox", name="Find an organ")).to_have_value(SCRIPT)
     assert "dataset" in page.get_by_role("heading", level=1).inner_text()
     assert page.title() != "taken"

@@ -36,23 +36,23 @@ def opened(reader: Reader, path: str = VIEW) -> Page:
     return page
 
 
-def test_the_viewer_draws_the_volume(online: Portal, own_reader: Reader) -> None:
+def test_the_viewer_draws_the_volume(online: Portal, reader: Reader) -> None:
     refused: list[str] = []
-    own_reader.page.on(
+    reader.page.on(
         "response", lambda got: refused.append(got.url) if got.status not in {200, 206, 404} else 0
     )
     hosts: set[str] = set()
-    own_reader.page.on(
+    reader.page.on(
         "request", lambda sent: hosts.add(re.sub(r"^(blob:)?(\w+://[^/]+).*", r"\2", sent.url))
     )
-    page = opened(own_reader)
+    page = opened(reader)
     frame = page.frame_locator("iframe")
     canvas = frame.locator("canvas").first
     expect(canvas).to_have_attribute("role", "img")
     until(lambda: greys(page.locator("iframe").screenshot(timeout=SECONDS)) > 5000, 120)
     assert refused == []
     assert hosts <= {online.url}
-    assert own_reader.violations() == []
+    assert reader.violations() == []
 
 
 def greys(picture: bytes) -> int:
@@ -61,8 +61,8 @@ def greys(picture: bytes) -> int:
     return int(((pixels.min(2) > 20) & (np.ptp(pixels, 2) < 3)).sum())
 
 
-def test_controls_change_the_view_and_its_address(online: Portal, own_reader: Reader) -> None:
-    page = opened(own_reader)
+def test_controls_change_the_view_and_its_address(online: Portal, reader: Reader) -> None:
+    page = opened(reader)
     x = page.get_by_label("x in millimetres")
     expect(x).to_have_value(re.compile(r"^\d"))
     x.fill("44")
@@ -77,7 +77,7 @@ def test_controls_change_the_view_and_its_address(online: Portal, own_reader: Re
     expect(page).to_have_url(re.compile("visible%22%3Afalse"), timeout=SECONDS)
     address = page.url
     page.goto("about:blank")
-    opened(own_reader, address)
+    opened(reader, address)
     expect(x).to_have_value("44", timeout=SECONDS)
     expect(boxes).not_to_be_checked()
     expect(brightest).to_have_value("40000")
@@ -96,13 +96,13 @@ def test_without_script_there_are_three_slices(online: Portal, plain_reader: Rea
 
 
 def test_without_webgl_there_are_three_slices_and_the_reason(
-    online: Portal, own_reader: Reader
+    online: Portal, reader: Reader
 ) -> None:
-    own_reader.context.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
-    page = own_reader.page
+    reader.context.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+    page = reader.page
     page.goto(VIEW)
     page.locator("main[data-phase=failed]").wait_for(timeout=SECONDS)
     expect(page.get_by_role("alert")).to_contain_text("here are three slices of the same volume")
     expect(page.locator("main figure img")).to_have_count(3)
     expect(page.get_by_role("form", name="What is shown")).to_have_count(0)
-    assert own_reader.violations() == []
+    assert reader.violations() == []
