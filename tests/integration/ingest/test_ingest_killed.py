@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import icat
 import pytest
@@ -92,20 +91,31 @@ async def _answers(broker: Broker) -> dict[str, JobAnswer]:
     return found
 
 
+async def _embargoed(broker: Broker) -> tuple[str, datetime]:
+    """Registers a dataset before its embargo ends; returns its name and that moment.
+
+    A busy machine may need longer than a short embargo: then another has a longer one.
+    """
+    for seconds in (6, 30, 120):
+        name, until = f"a{seconds}", datetime.now(UTC) + timedelta(seconds=seconds)
+        part = dataset_part(name, release_date=until.isoformat())
+        assert (await broker.run(job(part, job_id=f"j{seconds}"))).result == "done"
+        first = await broker.published("dataset.registered.v1", name, 1)
+        if first["dataset"]["is_public"] is False:
+            return name, until
+    raise AssertionError("the embargo did not hide the dataset")
+
+
 async def test_an_embargo_that_ends_while_ingest_is_killed_ends_when_it_is_back(
     broker: Broker, start_replica: Callable[[], ServerProcess]
 ) -> None:
     replica = start_replica()
-    until = datetime.now(UTC) + timedelta(seconds=6)
-    body: dict[str, Any] = job(dataset_part("a", release_date=until.isoformat()), job_id="j1")
-    assert (await broker.run(body)).result == "done"
-    first = await broker.published("dataset.registered.v1", "a", 1)
-    assert first["dataset"]["is_public"] is False
+    name, until = await _embargoed(broker)
     replica.kill()
     while datetime.now(UTC) < until + timedelta(seconds=1):
         await asyncio.sleep(0.1)
-    assert not [e for e in broker.received if e.body.get("version") == 2]
+    assert not [e for e in broker.received if e.is_of("dataset.registered.v1", name, 2)]
     await asyncio.to_thread(replica.start)
-    second = await broker.published("dataset.registered.v1", "a", 2)
+    second = await broker.published("dataset.registered.v1", name, 2)
     assert second["dataset"]["is_public"] is True
     assert second["history"][1]["kind"] == "released"
