@@ -1,4 +1,4 @@
-"""The connection to ICAT: kept between requests, replaced when it is gone; each is sent once."""
+"""The connection to ICAT: reused, replaced when the server closed it; each request is sent once."""
 
 import threading
 from collections.abc import Iterator

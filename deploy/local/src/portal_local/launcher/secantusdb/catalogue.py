@@ -264,7 +264,7 @@ def scoped_end(close: Callable[..., None]) -> Callable[..., None]:
 def from_memory(
     read: Callable[..., Any], made: Callable[[Any], Any] = lambda value: value
 ) -> Callable[..., Any]:
-    """Wraps a method that reads from the catalogue; `made` makes of the result what is kept."""
+    """Wraps a method that reads from the catalogue; `made` makes the value of the cache from it."""
 
     @functools.wraps(read)
     def found(self: Storage, *names: str) -> Any:

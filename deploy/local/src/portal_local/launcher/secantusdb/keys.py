@@ -133,7 +133,7 @@ def unpack(form: str, packed: bytes) -> Sequence[Any]:
 
 
 def set_key(cursor: Any, *args: Any) -> None:
-    """Replaces `Cursor.set_key`: the format is asked of the engine once per cursor."""
+    """Replaces `Cursor.set_key`: the format is read from the engine once per cursor."""
     form = cursor.packed_key_format or _formats(cursor)[0]
     if not form:
         original_set_key(cursor, *args)
