@@ -30,7 +30,8 @@ class Portal:
     def done(self, *arguments: str, timeout: float = 600) -> str:
         """Runs a command that must succeed; returns its standard output."""
         result = self.run(*arguments, timeout=timeout)
-        assert result.returncode == 0, f"{arguments}: {result.stdout}\n{result.stderr}"
+        said = f"{arguments}: {result.stdout}\n{result.stderr}"
+        assert result.returncode == 0, f"{said}\n{self.restarted_logs()}"
         return result.stdout
 
     def api(self, path: str, **parameters: Any) -> Any:
@@ -47,6 +48,18 @@ class Portal:
     def instance(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.data / "instance.json").read_text("utf-8"))
         return found
+
+    def restarted_logs(self) -> str:
+        """Returns the end of the launcher's log, and of the logs of what it restarted."""
+        running = self.instance()
+        parts = {**running["services"], **running["servers"]}
+        logs = [
+            self.data / "portal.log",
+            *(Path(p["log"]) for p in parts.values() if p["restarts"]),
+        ]
+        return "\n".join(
+            f"{log.name}:\n{log.read_text('utf-8', 'replace')[-3000:]}" for log in logs
+        )
 
     def part(self, name: str) -> str:
         """Returns the URL of a service or simulator."""

@@ -171,6 +171,6 @@ def test_a_second_start_finds_its_data_again(small: Portal) -> None:
     port = small.url.rsplit(":", 1)[1]
     small.done("down")
     assert small.run("status").returncode == 3
-    small.done("up", "--detach", "--port", port)
+    small.done("up", "--detach", "--port", port, "--no-site")
     small.done("wait", "--timeout", "120")
     assert small.api("/Datasets/count") == count

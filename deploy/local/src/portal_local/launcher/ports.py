@@ -2,9 +2,12 @@
 
 import contextlib
 import errno
+import os
 import random
 import socket
+import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +18,9 @@ MAX_PORT = 65_535
 LOWEST_PORT = 20_000
 IANA_EPHEMERAL = 49_152  # RFC 6335, section 6
 EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+MAX_RESERVATIONS = 200  # of one process, each an open file; the oldest end first
+
+_reservations: deque[int] = deque()
 
 
 class NotStarted(Exception):
@@ -25,18 +31,45 @@ def free_port() -> int:
     """Returns a port of 127.0.0.1 on which nothing listens now.
 
     It is below the range that the system uses for outgoing connections, so that none of these
-    takes the port before the server listens.
+    takes the port before the server listens. On Linux, no other call on this machine returns it
+    while this process runs.
     """
     candidates = random.SystemRandom()
     for _ in range(ATTEMPTS):
         port = candidates.randrange(LOWEST_PORT, _first_ephemeral_port())
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
+        if _is_free(port) and _reserve(port):
             return port
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         system_port: int = probe.getsockname()[1]
         return system_port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False
+
+
+def _reserve(port: int) -> bool:
+    """Reserves a port among the processes that call `free_port`; false if one of them has it.
+
+    The reservation is a name in the abstract namespace of Unix sockets (unix(7)): no file, and
+    the kernel removes it with the process. Other systems than Linux have no such names; there,
+    two processes may choose the same port.
+    """
+    if sys.platform != "linux":
+        return True
+    with socket.socket(socket.AF_UNIX) as name:
+        try:
+            name.bind(f"\0human-organs-portal-port-{port}")
+        except OSError:
+            return False
+        if len(_reservations) == MAX_RESERVATIONS:
+            os.close(_reservations.popleft())
+        _reservations.append(name.detach())
+    return True
 
 
 def _first_ephemeral_port() -> int:
@@ -82,9 +115,9 @@ def wait_until(ready: Callable[[], bool], child: Child, seconds: float) -> None:
     """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
+        if child.poll() is not None:  # first: another server may answer on its port
+            raise NotStarted(f"{child.name} stopped during its start; see {child.log}")
         if ready():
             return
-        if child.poll() is not None:
-            raise NotStarted(f"{child.name} stopped during its start; see {child.log}")
         time.sleep(0.1)
     raise NotStarted(f"{child.name} is not ready after {seconds:.0f} s; see {child.log}")
