@@ -69,6 +69,21 @@ async def test_a_person_has_roles_datasets_and_documents(site: Site) -> None:
     assert {d["type"] for d in found["documents"]} <= {"publication", "proposal"}
 
 
+@pytest.mark.parametrize("typed", list("abcdefghijklmnopqrstuvwxyz"))
+async def test_a_person_is_suggested_once_with_all_datasets(site: Site, typed: str) -> None:
+    """Some people have two names in the records of the Atlas, such as Kuhnel and Kuehnel."""
+    people = (await got(site, f"/api/suggest?q={typed}"))["people"]
+    assert len({one["id"] for one in people}) == len(people)
+    for one in people:
+        assert one["count"] == (await got(site, f"/api{one['page']}"))["datasets"]
+
+
+async def test_a_person_has_the_name_of_most_records(site: Site) -> None:
+    (suggested,) = (await got(site, "/api/suggest?q=kuehnel"))["people"]
+    assert suggested["name"] == "Mark Kuehnel"
+    assert (await got(site, f"/api{suggested['page']}"))["name"] == "Mark P. Kuhnel"
+
+
 async def test_a_proposal_has_its_title_people_and_datasets(site: Site) -> None:
     found = await got(site, "/api/proposals/md1290")
     assert found["datasets"] == 183

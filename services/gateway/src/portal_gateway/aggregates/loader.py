@@ -21,12 +21,13 @@ from portal_gateway.aggregates.models import (
     Totals,
     ValueCount,
 )
-from portal_gateway.aggregates.summaries import Summaries, parsed
+from portal_gateway.aggregates.summaries import Summaries
 from portal_gateway.catalogue import Catalogue
 from portal_gateway.criteria.compiler import number_field
 from portal_gateway.engine.client import Engine, Hit
 from portal_gateway.errors import ResourceNotFound
 from portal_gateway.labels.fields import FieldTable
+from portal_gateway.labels.people import count_people
 from portal_gateway.labels.titles import OVERVIEW
 from portal_gateway.labels.words import capital
 from portal_gateway.records.metadata import parameter_groups
@@ -113,8 +114,8 @@ class Aggregates:
         )
         rows = await self._documents_of(digest)
         roles, names = _roles_and_names(rows, identifier)
-        known = dict(value.split("\t", 1) for value in parsed(counts.get(persons, {})))
-        shown = known.get(identifier) or next(iter(names), None)
+        known = count_people(counts.get(persons, {})).get(identifier)
+        shown = known.names[0] if known else next(iter(names), None)
         if shown is None:
             raise ResourceNotFound(f"There is no public record of the person {name[:100]!r}")
         orcid = normalize_orcid(identifier)

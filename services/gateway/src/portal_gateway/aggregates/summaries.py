@@ -11,6 +11,7 @@ from portal_gateway.aggregates.models import Summary, ValueCount, VoxelRange
 from portal_gateway.criteria.compiler import number_field
 from portal_gateway.engine.client import Engine
 from portal_gateway.labels.fields import FieldTable
+from portal_gateway.labels.people import count_people
 from portal_gateway.labels.titles import OVERVIEW, ZOOM
 from portal_gateway.results.facets import index_field
 
@@ -95,7 +96,7 @@ class Summaries:
             zooms=types.get(ZOOM, 0),
             donors=len(of(roles.donor)),
             organs=len(of(roles.organ)),
-            people=len(of("person")),
+            people=len(count_people(of("person"))),
             bytes=self._sum(counts, "size"),
             full_bytes=round(self._from_si(roles.raw_bytes, self._sum(counts, roles.raw_bytes))),
             voxels=self._voxels(answer),

@@ -9,6 +9,7 @@ from portal_shared.search import buckets, index_fields
 
 from portal_gateway.criteria.criteria import MISSING, Condition
 from portal_gateway.labels.fields import FieldTable, SiteField
+from portal_gateway.labels.people import count_people
 from portal_gateway.results.models import (
     Bucket,
     FacetValue,
@@ -102,6 +103,9 @@ def _with_values(
     values = [
         _value(table, found.field, value, counted[value], value in chosen.values) for value in shown
     ]
+    if found.field == "person":
+        names = _person_names(own, frame)
+        values = [v.model_copy(update={"label": names.get(v.value, v.value)}) for v in values]
     return found.model_copy(update={"values": values, "more_values": len(listed) - len(shown)})
 
 
@@ -109,7 +113,7 @@ def _with_values(
 @lru_cache(maxsize=CACHED)
 def _value(table: FieldTable, name: str, value: str, count: int, selected: bool) -> FacetValue:  # noqa: FBT001  # keys of a cache
     return FacetValue(
-        value=value if name != "person" else value.partition("\t")[0],
+        value=value,
         label=_label(table, name, value),
         count=count,
         selected=selected,
@@ -119,15 +123,24 @@ def _value(table: FieldTable, name: str, value: str, count: int, selected: bool)
 
 @lru_cache(maxsize=4096)
 def _label(table: FieldTable, name: str, value: str) -> str:
-    if name == "person":
-        return value.partition("\t")[2] or value
     return table.value_label(name, value)
+
+
+def _person_names(*distributions: Mapping[str, int]) -> dict[str, str]:
+    """Returns the most frequent name of each person by identifier; that of the last counts."""
+    return {
+        identifier: person.names[0]
+        for distribution in distributions
+        for identifier, person in count_people(distribution).items()
+    }
 
 
 def _plain(name: str, distribution: Mapping[str, int]) -> dict[str, int]:
     """Returns the counts by the value as recorded; values too long to be stored are left out."""
     if name == "year":
         return dict(distribution)
+    if name == "person":
+        return {person.identifier: person.count for person in count_people(distribution).values()}
     parsed = ((_recorded(v), n) for v, n in distribution.items())
     return {value: n for value, n in parsed if value is not None}
 

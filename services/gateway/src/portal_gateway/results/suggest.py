@@ -15,6 +15,7 @@ from portal_gateway.criteria.parser import MAX_WORDS_CHARACTERS
 from portal_gateway.engine.client import Engine
 from portal_gateway.errors import BadRequest
 from portal_gateway.labels.fields import FieldTable
+from portal_gateway.labels.people import count_people
 from portal_gateway.results.cards import document_page, parse_card
 from portal_gateway.results.facets import index_field
 from portal_gateway.search import query_words
@@ -155,10 +156,11 @@ def _document(hit: Mapping[str, Any]) -> RecordSuggestion:
 
 
 def _people(distribution: Mapping[str, int], typed: str) -> list[PersonSuggestion]:
+    """Returns each person once, under the most frequent name that fits."""
     found: list[PersonSuggestion] = []
-    for stored, count in distribution.items():
-        identifier, _, name = (index_fields.parse_facet_value(stored) or "").partition("\t")
-        if name and fits(name, typed):
+    for identifier, person in count_people(distribution).items():
+        name = next((name for name in person.names if fits(name, typed)), None)
+        if name:
             page = f"/people/{quote(identifier, safe='')}"
-            found.append(PersonSuggestion(id=identifier, name=name, count=count, page=page))
+            found.append(PersonSuggestion(id=identifier, name=name, count=person.count, page=page))
     return sorted(found, key=lambda one: (-one.count, one.name))[:MAX_PEOPLE]
