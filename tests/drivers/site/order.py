@@ -6,14 +6,17 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[2]
+PART_WITH_BROWSER = 0.7  # of the run; the files at its end are short
 IMPORT_SECONDS = 1500  # the first test of each worker waits for the import
 
 
 def import_beside_others(items: list[pytest.Item]) -> None:
     """Sorts tests: a file that imports the Atlas, journeys and quick tests without it, others.
 
-    Tests that wait for the import have the time for it. Of the other files that use the Atlas,
-    those with many tests come first, so that no worker is left alone with one at the end.
+    Tests that wait for the import have the time for it. Of the others, those that use the Atlas
+    keep the processors busy with browsers; those of the services often wait, for retries and
+    for what was killed. They alternate, so that one uses the time of the other. Files with many
+    tests come first, so that no worker is left alone with one at the end.
     """
     tests = Counter(item.path for item in items)
     journeys, *others = (TESTS / name for name in ("e2e", "unit", "contract"))
@@ -25,10 +28,19 @@ def import_beside_others(items: list[pytest.Item]) -> None:
             if item.path not in importing:
                 importing.append(item.path)
 
-    def place(item: pytest.Item) -> tuple[int, int]:
-        if item.path in importing:
-            return (2, -tests[item.path]) if importing.index(item.path) else (0, 0)
-        is_meanwhile = any(item.path.is_relative_to(folder) for folder in (journeys, *others))
-        return (1, 0) if is_meanwhile else (3, 0)
+    def is_meanwhile(path: Path) -> bool:
+        return any(path.is_relative_to(folder) for folder in (journeys, *others))
+
+    with_browser = sorted(importing[1:], key=lambda path: -tests[path])
+    services = list(dict.fromkeys(p for p in tests if p not in importing and not is_meanwhile(p)))
+    places = {
+        **{path: PART_WITH_BROWSER * n / len(with_browser) for n, path in enumerate(with_browser)},
+        **{path: n / len(services) for n, path in enumerate(services)},
+    }
+
+    def place(item: pytest.Item) -> tuple[int, float]:
+        if item.path in places:
+            return (2, places[item.path])
+        return (1, 0) if item.path not in importing else (0, 0)
 
     items.sort(key=place)
