@@ -30,8 +30,8 @@ class Portal:
     def done(self, *arguments: str, timeout: float = 600) -> str:
         """Runs a command that must succeed; returns its standard output."""
         result = self.run(*arguments, timeout=timeout)
-        said = f"{arguments}: {result.stdout}\n{result.stderr}"
-        assert result.returncode == 0, f"{said}\n{self.restarted_logs()}"
+        output = f"{arguments}: {result.stdout}\n{result.stderr}"
+        assert result.returncode == 0, f"{output}\n{self.restarted_logs()}"
         return result.stdout
 
     def api(self, path: str, **parameters: Any) -> Any:

@@ -25,8 +25,8 @@ def open_without_script(page: Page, path: str) -> Callable[[], None]:
 
     def release() -> None:
         nonlocal waiting
-        held, waiting = waiting or [], None
-        for route in held:
+        routes, waiting = waiting or [], None
+        for route in routes:
             route.continue_()
 
     page.route(SCRIPTS, on_script)
