@@ -4,7 +4,7 @@ RUN := $(UV) run --no-sync
 # Test files run side by side, in their order: the long journeys of tests/e2e begin first.
 # Every process of the tests imports the same modules: they are compiled once, not by each.
 unexport PYTHONDONTWRITEBYTECODE
-PYTEST := $(RUN) pytest --numprocesses $${PORTAL_TEST_WORKERS:-3} --dist loadfile --no-loadscope-reorder
+PYTEST := $(RUN) pytest --numprocesses $${PORTAL_TEST_WORKERS:-5} --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup servers core core-site tools site frontend frontend-check picture trace dashboard lighthouse demo test unit it e2e icat-suite kills check monitoring fuzz fmt contracts bench up down logs image digests sbom
