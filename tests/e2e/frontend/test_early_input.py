@@ -10,14 +10,15 @@ from tests.drivers.site.browser import Reader
 
 KIDNEY = "LADAF-2021-17_kidney_left_VOI-01.1_2.6um_bm05"
 SCRIPTS = "**/_app/immutable/**/*.js"
+DATA = re.compile(r"__data\.json")  # of the next page
 SLOW_MS = 250  # between letters: each is searched for
 
 
-def open_without_script(page: Page, path: str) -> Callable[[], None]:
-    """Opens a page whose scripts do not come; returns what lets them come."""
+def stop_requests(page: Page, pattern: str | re.Pattern[str]) -> Callable[[], None]:
+    """Lets no request with such an address through; returns what lets them through."""
     waiting: list[Route] | None = []
 
-    def on_script(route: Route) -> None:
+    def on_request(route: Route) -> None:
         if waiting is None:
             route.continue_()
         else:
@@ -29,7 +30,13 @@ def open_without_script(page: Page, path: str) -> Callable[[], None]:
         for route in routes:
             route.continue_()
 
-    page.route(SCRIPTS, on_script)
+    page.route(pattern, on_request)
+    return release
+
+
+def open_without_script(page: Page, path: str) -> Callable[[], None]:
+    """Opens a page whose scripts do not come; returns what lets them come."""
+    release = stop_requests(page, SCRIPTS)
     page.goto(path, wait_until="commit")
     page.get_by_role("heading", level=1).wait_for()
     return release
@@ -83,6 +90,20 @@ def test_each_letter_of_a_slow_reader_counts(reader: Reader, path: str) -> None:
     if path == "/search":
         expect(page).to_have_url(re.compile(r"\?q=kid$"))
         expect(page.get_by_role("heading", level=1)).to_contain_text("38 datasets")
+
+
+def test_the_second_end_of_a_range_is_typed_while_the_first_is_searched_for(reader: Reader) -> None:
+    page = reader.open("/search")
+    release = stop_requests(page, DATA)
+    page.get_by_label("From (µm)").first.fill("2")
+    page.keyboard.press("Tab")
+    page.keyboard.type("6")
+    release()
+    expect(page).to_have_url(re.compile(r"voxel_um=2\.\.$"))
+    expect(page.get_by_role("link", name=re.compile("Remove Voxel size"))).to_be_visible()
+    expect(page.get_by_label("To (µm)").first).to_have_value("6")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"voxel_um=2\.\.6$"))
 
 
 @pytest.mark.parametrize(
