@@ -12,7 +12,17 @@ const HEADERS = {
   "Cross-Origin-Opener-Policy": "same-origin",
 };
 
-export const handle: Handle = async ({ event, resolve }) => {
+/** Answers every request: what fails in here would end the server for all readers. */
+export const handle: Handle = async (given) => {
+  try {
+    return await answer(given);
+  } catch (problem) {
+    reportFailure(given.event.url.pathname, problem);
+    return withHeaders(new Response("The page could not be made. Try again.\n", { status: 500 }));
+  }
+};
+
+const answer: Handle = async ({ event, resolve }) => {
   const machine = await answerMachine(event.request, event.url);
   if (machine) return withHeaders(machine);
   event.locals.isDegraded = false;
@@ -38,11 +48,15 @@ function withHeaders(response: Response): Response {
   return response;
 }
 
-/** Reports what failed on our side in one line; readers get a sentence. */
+/** Reports what failed on our side; readers get a sentence. */
 export const handleError: HandleServerError = ({ kind, error, event }) => {
   if (kind !== "unknown") return;
-  const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  const { pathname } = event.url;
-  console.error(JSON.stringify({ level: "error", event: "page failed", path: pathname, reason }));
+  reportFailure(event.url.pathname, error);
   return { message: "The page could not be made." };
 };
+
+/** Writes one line to the log. */
+function reportFailure(path: string, error: unknown): void {
+  const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  console.error(JSON.stringify({ level: "error", event: "page failed", path, reason }));
+}

@@ -1,6 +1,8 @@
 """Hostile and unusual addresses and words: a sentence beside the box, never a broken page."""
 
-from urllib.parse import quote
+from contextlib import closing
+from http.client import HTTPConnection
+from urllib.parse import quote, urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -67,3 +69,22 @@ def test_unknown_datasets_have_an_error_page(atlas: Portal, path: str) -> None:
     answer = plain_http.get(atlas.url + path, timeout=60)
     assert 400 <= answer.status_code < 500
     assert "no page at this address" in answer.text or "cannot be answered" in answer.text
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json", "text/turtle", "*/*"])
+@pytest.mark.parametrize("name", ["%FF", "%E0%A4%A", "%C0%AF", "a%F0%9F", "%"])
+@pytest.mark.parametrize("page", ["/datasets/", "/documents/", "/people/", "/organs/", "/"])
+def test_escapes_that_are_no_utf_8_are_refused(
+    atlas: Portal, page: str, name: str, accept: str
+) -> None:
+    """One such request for JSON ended the server of the site, for all readers."""
+    before = atlas.instance()["services"]["site"]["pid"]
+    site = HTTPConnection(urlsplit(atlas.url).netloc, timeout=60)
+    with closing(site):
+        site.request("GET", page + name, headers={"Accept": accept})
+        answer = site.getresponse()
+        text = answer.read().decode()
+    assert 400 <= answer.status < 500
+    if accept == "text/html":
+        assert "cannot be answered" in text
+    assert atlas.instance()["services"]["site"]["pid"] == before

@@ -1,5 +1,6 @@
 /** What machines get at the addresses of record pages: their metadata in the format they accept. */
 import type { components } from "#lib/api.d.ts";
+import { decodePart } from "#lib/addresses.ts";
 import { GatewayError, gatewayUrl, read } from "#lib/gateway.ts";
 import { negotiate, prefersPage } from "#lib/machine/negotiation.ts";
 
@@ -16,10 +17,10 @@ const PASSED_HEADERS = ["content-type", "etag", "last-modified", "link", "cache-
 export async function answerMachine(request: Request, url: URL): Promise<Response | null> {
   const found = RECORD_PAGE.exec(url.pathname);
   const accept = request.headers.get("accept");
-  if (!found?.[1] || !accept || (request.method !== "GET" && request.method !== "HEAD"))
-    return null;
+  const name = decodePart(found?.[1] ?? "");
+  if (!name || !accept || (request.method !== "GET" && request.method !== "HEAD")) return null;
   if (prefersPage(accept)) return null;
-  const path = `/api/records/${encodeURIComponent(decodeURIComponent(found[1]))}`;
+  const path = `/api/records/${encodeURIComponent(name)}`;
   let record: Schemas["RecordView"];
   try {
     record = await read<Schemas["RecordView"]>(path);

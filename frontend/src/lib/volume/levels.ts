@@ -1,4 +1,5 @@
 /** The sizes of a volume as a reader chooses among them, smallest first. Pure. */
+import { decodePart } from "#lib/addresses.ts";
 import type { components } from "#lib/api.d.ts";
 import {
   formatBytes,
@@ -79,7 +80,7 @@ function isAbout(um: number | null, other: number | null): boolean {
 
 /** Returns the folder below the dataset that an address of the volume names. */
 function folderOf(url: string, pid: string): string {
-  const path = decodeURIComponent(new URL(url, "http://localhost").pathname);
+  const path = decodePart(new URL(url, "http://localhost").pathname) ?? "";
   const start = `/data/${pid}/`;
   return path.startsWith(start) ? path.slice(start.length) : "";
 }
