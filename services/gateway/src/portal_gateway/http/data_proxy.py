@@ -12,8 +12,8 @@ from starlette.responses import Response
 from portal_gateway.http.forwarded_response import ForwardedResponse, http_client
 
 FORWARDED_HEADERS = (
-    "accept", "range", "if-range", "if-match", "if-none-match", "if-modified-since",
-    "if-unmodified-since",
+    b"accept", b"range", b"if-range", b"if-match", b"if-none-match", b"if-modified-since",
+    b"if-unmodified-since",
 )  # fmt: skip
 
 
@@ -33,8 +33,9 @@ class DataProxy:
         raw = data_path(*found).encode()
         query = bytes(request.scope["query_string"])
         url = self._base.copy_with(raw_path=raw + (b"?" + query if query else b""))
-        headers = [(k, v) for k, v in request.headers.items() if k in FORWARDED_HEADERS]
-        headers.append(("accept-encoding", "identity"))
+        # As bytes: a value need not be ASCII (RFC 9110, section 5.5).
+        headers = [(k, v) for k, v in request.headers.raw if k in FORWARDED_HEADERS]
+        headers.append((b"accept-encoding", b"identity"))
         return ForwardedResponse(
             self._client,
             self._client.build_request(request.method, url, headers=headers),
