@@ -107,3 +107,9 @@ def test_a_cache_that_cannot_be_created_is_reported_with_its_folder(tmp_path: Pa
         Cache(tmp_path).prepare()
     with pytest.raises(Unavailable, match="cannot be written"):
         Cache(tmp_path / "never made").check()
+
+
+def test_the_free_space_of_a_cache_that_is_not_there_yet_is_unavailable(tmp_path: Path) -> None:
+    """Totals that were read while the service started had a stack trace in the log."""
+    with pytest.raises(Unavailable, match="objects"):
+        Cache(tmp_path).free_bytes()

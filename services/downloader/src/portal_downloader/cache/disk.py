@@ -99,8 +99,11 @@ class Cache:
         self._object_path(sha256).unlink(missing_ok=True)
 
     def free_bytes(self) -> int:
-        """Returns the free space of the disk."""
-        found = os.statvfs(self._objects)
+        """Returns the free space of the disk. Raises Unavailable if the cache is not there."""
+        try:
+            found = os.statvfs(self._objects)
+        except OSError as error:
+            raise Unavailable(f"the cache: {error}") from error
         return found.f_bavail * found.f_frsize
 
     def part_size(self, key: str) -> int:

@@ -7,7 +7,7 @@ is listed here goes to gateway and downloader, everything else to the site.
 import httpx
 from portal_shared.runtime.errors import PortalError
 from portal_shared.service.request_log import ROUTE_KEY
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from portal_gateway.errors import BadRequest
@@ -45,6 +45,8 @@ class SiteProxy:
         request = Request(scope, receive)
         try:
             await (await self._forward(request))(scope, receive, send)
+        except ClientDisconnect:
+            return  # before the end of its request: nobody reads an answer
         except PortalError as error:
             await problem_response(error)(scope, receive, send)
 
