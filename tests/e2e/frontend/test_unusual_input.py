@@ -88,3 +88,20 @@ def test_escapes_that_are_no_utf_8_are_refused(
     if accept == "text/html":
         assert "cannot be answered" in text
     assert atlas.instance()["services"]["site"]["pid"] == before
+
+
+@pytest.mark.parametrize(
+    ("media", "body"),
+    [
+        ("application/json", b"{"),
+        ("multipart/form-data; boundary=x", b"--x\r\nbad"),
+        ("multipart/form-data", b""),
+        ("text/plain", b"lengths=mm"),
+        ("application/x-www-form-urlencoded", b"lengths=%FF&lengths=\xff&back=%00"),
+    ],
+)
+def test_units_sent_in_another_form_are_no_fault(atlas: Portal, media: str, body: bytes) -> None:
+    headers = {"Origin": atlas.url, "Content-Type": media}
+    with plain_http.client(atlas.url, timeout=60) as client:
+        answer = client.post("/lengths", content=body, headers=headers)
+    assert answer.status_code in {303, 400}

@@ -1,4 +1,4 @@
-import { redirect } from "@sveltejs/kit";
+import { error, redirect } from "@sveltejs/kit";
 
 import { LENGTHS_COOKIE, readLengths } from "#lib/formats.ts";
 
@@ -8,7 +8,9 @@ const YEAR_S = 365 * 24 * 3600;
 
 /** Keeps the units that a reader chose, and shows the page again. */
 export const POST: RequestHandler = async ({ request, cookies, url }) => {
-  const form = await request.formData();
+  const form = await request
+    .formData()
+    .catch(() => error(400, { message: "The body is no form: send lengths and back as a form." }));
   const chosen = form.get("lengths");
   const back = form.get("back");
   cookies.set(LENGTHS_COOKIE, readLengths(typeof chosen === "string" ? chosen : null), {
