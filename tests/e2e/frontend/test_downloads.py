@@ -61,6 +61,19 @@ def test_a_small_version_is_downloaded_by_keyboard_alone(reader: Reader) -> None
     assert_volume(started.value)
 
 
+def test_a_box_outside_of_the_volume_is_explained_and_can_be_left(reader: Reader) -> None:
+    """A field that another choice had hidden was still checked by the browser, without a word."""
+    page = reader.open(f"{PAGE}/download?part=box")
+    end = page.get_by_role("spinbutton", name="x to")
+    end.fill("99999999")
+    end.press("Enter")
+    expect(page.get_by_text("Along x the box must lie between 0 and")).to_be_visible()
+    end.fill("-5")
+    page.get_by_role("radio", name="All of it").check()
+    expect(page).to_have_url(re.compile("part=all"))
+    expect(page.get_by_role("complementary", name="Your download")).to_contain_text("bytes")
+
+
 def test_a_zoom_leads_into_its_overview_and_back(any_reader: Reader) -> None:
     page = any_reader.page
     page.goto(PAGE)
