@@ -93,6 +93,14 @@ class IcatClient(icat.Client):
         return super().create(_sparse(icat.entity.Entity.getInstance(bean)))
 
     @override
+    def update(self, bean: Any) -> None:
+        """Writes all attributes of an object; of the objects that it refers to, only the ids.
+
+        ICAT reads nothing else, leaves lists as they are, and unsets what is not in the request.
+        """
+        super().update(_with_references(_sparse(icat.entity.Entity.getInstance(bean))))
+
+    @override
     def get(self, query: str, primaryKey: int) -> Any:  # the library's name
         return super().get(query, primaryKey)
 
@@ -147,6 +155,16 @@ def _sparse(value: Any) -> Any:
         attribute = sparse.__dict__.pop(name)
         if attribute is not None and attribute != []:
             setattr(sparse, name, _sparse(attribute))
+    return sparse
+
+
+def _with_references(sparse: Any) -> Any:
+    """Removes all but the ids from the objects that an object refers to."""
+    for name in sparse.__keylist__:
+        value = getattr(sparse, name)
+        if isinstance(value, Object):
+            for inner in [key for key in value.__keylist__ if key != "id"]:
+                delattr(value, inner)
     return sparse
 
 
