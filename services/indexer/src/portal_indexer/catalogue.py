@@ -26,9 +26,11 @@ from portal_shared.runtime.mongo import (
     Doc,
     DuplicateKeyError,
     InsertOne,
+    ReplaceOne,
     UpdateOne,
     is_duplicate_key,
     translate_errors,
+    write_all,
     write_unordered,
 )
 from portal_shared.runtime.telemetry.origin import Origin, current_origin
@@ -43,8 +45,6 @@ MAX_COUNTED = 20_000  # marks, for /status: there may be more
 MARKS_PER_DELETE = 100  # SecantusDB compares each row with the whole list
 MAX_MARKS_PER_RECORD = 20  # marks that are read, on average
 LEVELS: dict[Level, str] = {"document": index_fields.DOCUMENTS, "dataset": index_fields.DATASETS}
-
-
 COLLECT_SECONDS = 0.02  # calls for events that come within it are combined
 MAX_BATCH = 100
 
@@ -79,6 +79,11 @@ class Lookup:
     value: str
     fields: tuple[str, ...]  # that are read, beside `_id` and `field`
 
+    @property
+    def query(self) -> tuple[str, str, tuple[str, ...]]:
+        """What lookups have in common that are one query."""
+        return self.name, self.field, self.fields
+
 
 @dataclass(frozen=True)
 class Marks:
@@ -99,6 +104,9 @@ class Catalogue:
         )
         self._lookups: Batcher[Lookup, list[Doc]] = Batcher(
             self._look_up, collect_seconds=COLLECT_SECONDS, max_batch=MAX_BATCH
+        )
+        self._job_answers = write_batcher(
+            self._store_job_answers, collect_seconds=COLLECT_SECONDS, max_batch=MAX_BATCH
         )
 
     async def prepare(self) -> None:
@@ -186,8 +194,11 @@ class Catalogue:
 
     async def store_job_answer(self, answer: JobAnswer) -> None:
         row = {**answer.model_dump(mode="json"), "at": datetime.now(UTC)}
+        await self._job_answers.submit(ReplaceOne({"_id": answer.job_id}, row, upsert=True))
+
+    async def _store_job_answers(self, writes: Sequence[ReplaceOne[Doc]]) -> None:
         with translate_errors():
-            await self.database["jobs"].replace_one({"_id": answer.job_id}, row, upsert=True)
+            await write_all(self.database["jobs"], writes)
 
     async def _store_if_newer(
         self, name: str, pid: str, counter: str, version: int, values: Doc, *, new: bool = False
@@ -251,21 +262,12 @@ class Catalogue:
 
     async def _look_up(self, lookups: Sequence[Lookup]) -> list[list[Doc]]:
         rows_by_query: dict[tuple[str, str, tuple[str, ...]], list[Doc]] = {}
-        for name, field, fields in {(one.name, one.field, one.fields) for one in lookups}:
-            values = {
-                one.value
-                for one in lookups
-                if (one.name, one.field, one.fields) == (name, field, fields)
-            }
-            which: Doc = {field: {"$in": sorted(values)}}
-            shown: Doc = dict.fromkeys((*fields, field), 1)
-            rows_by_query[name, field, fields] = await self.find(name, which, shown)
+        for query in {one.query for one in lookups}:
+            name, field, fields = query
+            which: Doc = {field: {"$in": sorted({o.value for o in lookups if o.query == query})}}
+            rows_by_query[query] = await self.find(name, which, dict.fromkeys((*fields, field), 1))
         return [
-            [
-                row
-                for row in rows_by_query[one.name, one.field, one.fields]
-                if _has_value(row, one.field, one.value)
-            ]
+            [r for r in rows_by_query[one.query] if _has_value(r, one.field, one.value)]
             for one in lookups
         ]
 

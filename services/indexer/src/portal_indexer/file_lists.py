@@ -1,26 +1,48 @@
 """File lists of datasets in MongoDB. A list arrives in parts and counts once it is complete.
 
-Only a newer complete list replaces the list of a dataset.
+Only a newer complete list replaces the list of a dataset. Calls of the database for lists that
+arrive together are combined.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from portal_shared.contracts.events import DatasetFilesListed
 from portal_shared.contracts.records import File, pid_key
+from portal_shared.runtime.batcher import Batcher, write_batcher
 from portal_shared.runtime.mongo import (
     ASCENDING,
     DUPLICATE_KEY,
     BulkWriteError,
     Database,
+    DeleteMany,
     Doc,
-    DuplicateKeyError,
     UpdateOne,
+    is_duplicate_key,
     translate_errors,
     write_unordered,
 )
 
 NO_VERSION = -1
+COLLECT_SECONDS = 0.01  # calls for lists that come within it are combined
+MAX_BATCH = 100
+
+
+@dataclass(frozen=True)
+class CompleteList:
+    """A list of which all parts have arrived."""
+
+    pid: str
+    version: int
+    digest: str
+
+    @property
+    def update(self) -> UpdateOne:
+        """Replaces an older list; fails if there is one that is not older."""
+        older: Doc = {"_id": self.pid, "version": {"$lt": self.version}}
+        row = {"digest": self.digest, "version": self.version}
+        return UpdateOne(older, {"$set": row}, upsert=True)
 
 
 class FileLists:
@@ -28,6 +50,15 @@ class FileLists:
         self._files = database["files"]
         self._parts = database["file_parts"]
         self._lists = database["file_lists"]
+        self._versions: Batcher[str, int] = Batcher(
+            self._find_versions, collect_seconds=COLLECT_SECONDS, max_batch=MAX_BATCH
+        )
+        self._completions: Batcher[CompleteList, bool] = Batcher(
+            self._store_complete, collect_seconds=COLLECT_SECONDS, max_batch=MAX_BATCH
+        )
+        self._discards = write_batcher(
+            self._delete_parts, collect_seconds=COLLECT_SECONDS, max_batch=MAX_BATCH
+        )
 
     async def prepare(self) -> None:
         """Creates the database indexes."""
@@ -82,9 +113,13 @@ class FileLists:
 
     async def _complete_version(self, pid: str) -> int:
         """Returns the version of the dataset's complete list, or NO_VERSION."""
+        return await self._versions.submit(pid)
+
+    async def _find_versions(self, pids: Sequence[str]) -> list[int]:
         with translate_errors():
-            row = await self._lists.find_one({"_id": pid})
-        return row["version"] if row else NO_VERSION
+            rows = self._lists.find({"_id": {"$in": sorted(set(pids))}}, {"version": 1})
+            versions = {row["_id"]: int(row["version"]) async for row in rows}
+        return [versions.get(pid, NO_VERSION) for pid in pids]
 
     async def _complete(self, pid: str, version: int, digest: str, before: int) -> None:
         """Records the list as complete and deletes older files and parts.
@@ -94,21 +129,32 @@ class FileLists:
         with translate_errors():
             if before != NO_VERSION:
                 await self._files.delete_many({"pid": pid, "version": {"$lt": version}})
-            row = {"digest": digest, "version": version}
-            older: Doc = {"_id": pid, "version": {"$lt": version}}
             try:
-                done = await self._lists.update_one(older, {"$set": row}, upsert=True)
-                is_first = done.upserted_id is not None
-            except DuplicateKeyError:  # its version is not older
+                is_first = await self._completions.submit(CompleteList(pid, version, digest))
+            except BulkWriteError as error:
+                if not is_duplicate_key(error):
+                    raise
                 version, is_first = await self._complete_version(pid), False
             if not is_first:  # older files may have been written meanwhile
                 await self._files.delete_many({"pid": pid, "version": {"$lt": version}})
         await self._discard_parts(pid, version)
 
+    async def _store_complete(self, lists: Sequence[CompleteList]) -> list[bool]:
+        """Returns whether each list is the first of its dataset; of several, whether all are.
+
+        Raises BulkWriteError if the stored list of one is not older.
+        """
+        with translate_errors():
+            counts = await write_unordered(self._lists, [one.update for one in lists])
+        return [not counts.matched] * len(lists)
+
     async def _discard_parts(self, pid: str, version: int) -> None:
         """Deletes parts of lists up to this version."""
+        await self._discards.submit(DeleteMany({"pid": pid, "version": {"$lte": version}}))
+
+    async def _delete_parts(self, deletes: Sequence[DeleteMany]) -> None:
         with translate_errors():
-            await self._parts.delete_many({"pid": pid, "version": {"$lte": version}})
+            await write_unordered(self._parts, deletes)
 
     async def _write(self, rows: list[Doc]) -> None:
         """Inserts file rows; replaces rows that exist with an older version."""
