@@ -16,7 +16,7 @@ from portal_ingest.domain.publicity import last_public
 from portal_ingest.domain.stored_record import StoredRecord
 from portal_ingest.icat.adapter import Icat
 from portal_ingest.icat.mapping import PublicationEntry, publication_entry
-from portal_ingest.store.dois import LEASE, WAITING_SINCE, DoiChange, DoiStore
+from portal_ingest.store.dois import GATHERING, LEASE, WAITING_SINCE, DoiChange, DoiStore
 from portal_ingest.store.records import Member, RecordStore
 
 log = logger(__name__)
@@ -31,13 +31,16 @@ async def store_minted(event: DoiMinted, dois: DoiStore) -> bool:
     The DOI that a dataset brought itself was written together with the dataset.
     """
     to_write = not (event.adopted and event.level == "dataset")
+    since = datetime.now(UTC)
+    if event.level == "document":  # its publication lists the DOIs of its datasets, which follow
+        since += GATHERING
     fields = {
         "doi": event.doi,
         "doi_state": event.state,
         "doi_adopted": event.adopted,
         "doi_problem": None,
         "doi_origin": current_origin().fields,
-        **({WAITING_SINCE: datetime.now(UTC)} if to_write else {}),
+        **({WAITING_SINCE: since} if to_write else {}),
     }
     change = DoiChange(
         event.pid,

@@ -127,7 +127,7 @@ class JobRunner:
             outcome = await self._registrar.dataset(part, f"datasets[{number}]", in_document)
             outcomes.append(outcome)
             if checked.document:
-                members += await self._registrar.member_pids(part, outcome)
+                members += await self._registrar.member_pids(part, outcome, task)
         if checked.document is not None:
             outcomes.insert(0, await self._registrar.document(checked.document, members, task))
         return outcomes

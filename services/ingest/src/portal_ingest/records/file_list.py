@@ -56,6 +56,8 @@ class FileListReader:
             return FileList(current.files, unchanged=True)
         if given.manifest is not None:
             return await asyncio.to_thread(self._read_manifest, given, place)
+        if without_files:
+            return FileList(FileSummary(count=0, bytes=0, digest=files_digest([]), formats=()))
         problems = await asyncio.to_thread(self._inbox.problems, given, place)
         summary = FileSummary(
             count=len(given.files),

@@ -147,6 +147,8 @@ class Registrar:
         )
         if not await self._records.save(write, *others):
             raise Unavailable(f"another job changed {record.pid} at the same time")
+        if record.is_public:
+            task.public_datasets.add(record.pid)
         return outcome(
             part, record.pid, updated.version, changed=True, supersedes=record.supersedes
         )
@@ -218,11 +220,13 @@ class Registrar:
             raise Unavailable(f"another job changed {record.pid} at the same time")
         return outcome(part, record.pid, updated.version, changed=True)
 
-    async def member_pids(self, part: DatasetPart, registered: Outcome) -> list[str]:
+    async def member_pids(self, part: DatasetPart, registered: Outcome, task: Task) -> list[str]:
         """Returns the pids by which the document lists the dataset; see Succession.listed.
 
         A dataset that is refused now stays listed if it was registered before.
         """
+        if registered.pid in task.public_datasets:
+            return [registered.pid]
         if registered.pid is not None:
             return await self._succession.listed(registered.pid)
         if part.dataset is None:

@@ -22,6 +22,7 @@ class Task:
     take_over: bool = False
     document: DocumentIn | None = None  # the document that the datasets are registered with
     instruments: dict[str, StoredRecord] = field(default_factory=dict)  # of this job, by pid
+    public_datasets: set[str] = field(default_factory=set[str])  # pids that this job stored
 
     def next_version(
         self,

@@ -45,7 +45,7 @@ from portal_ingest.store.job_rows import (
 from portal_ingest.store.size_limits import shorten_answer
 
 LEASE = timedelta(seconds=60)
-COLLECT_SECONDS = 0.005  # claims and answers of other jobs share a call or a transaction
+COLLECT_SECONDS = 0.02  # claims and answers of other jobs share a call or a transaction
 MAX_BATCH = 32
 MAX_BATCH_ATTEMPTS = 3  # of a transaction of several answers; then each has its own
 MAX_COUNTED = 20_000  # jobs, for /status: there may be more

@@ -37,8 +37,8 @@ KINDS: tuple[Kind, ...] = ("document", "dataset", "instrument")
 REQUESTED_PUBLIC = "asked_public"  # name of the field in MongoDB
 
 
-COLLECT_SECONDS = 0.005  # what several jobs store meanwhile is one transaction
-COLLECT_READS_SECONDS = 0.001
+COLLECT_SECONDS = 0.02  # what several jobs store meanwhile is one transaction
+COLLECT_READS_SECONDS = 0.005
 MAX_BATCH = 32
 MAX_BATCH_ATTEMPTS = 3  # of a transaction of several jobs; then each has its own
 
