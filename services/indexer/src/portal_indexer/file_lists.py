@@ -144,8 +144,9 @@ class FileLists:
 
         Raises BulkWriteError if the stored list of one is not older.
         """
+        updates = {(one.pid, one.version): one.update for one in lists}
         with translate_errors():
-            counts = await write_unordered(self._lists, [one.update for one in lists])
+            counts = await write_unordered(self._lists, list(updates.values()))
         return [not counts.matched] * len(lists)
 
     async def _discard_parts(self, pid: str, version: int) -> None:
