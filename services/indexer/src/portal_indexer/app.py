@@ -56,6 +56,9 @@ def build(settings: IndexerSettings | None = None) -> FastAPI:
             log.info("indexes to fill", indexes=to_fill)
             await catalogue.mark_all()
 
+    async def index() -> bool:
+        return await index_worker.step() or await index_worker.await_settled()
+
     async def status() -> dict[str, Any]:
         lists = await files.count_incomplete()
         return {
@@ -72,7 +75,7 @@ def build(settings: IndexerSettings | None = None) -> FastAPI:
     worker = service.add_worker(
         Worker(
             "indexing",
-            index_worker.step,
+            index,
             quiet_seconds=QUIET_SECONDS,
             max_quiet_seconds=MAX_DELAY_SECONDS,
             max_idle_seconds=MAX_IDLE_SECONDS,

@@ -27,6 +27,7 @@ log = logger(__name__)
 RecordT = TypeVar("RecordT", Dataset, Document)
 
 DOCUMENT_BATCH_DIVISOR = 4  # batches of documents are smaller: all datasets of each are loaded
+SETTLE_SECONDS = 1.0  # between looks at records that still change
 MAX_REASON = 1000  # characters of an error that are stored
 HIDDEN: Doc = {"json": None, "relations": None}  # the catalogue values of a record not public
 
@@ -69,6 +70,13 @@ class IndexWorker:
                 raise result
             more = result >= self.batch_size(name) or more
         return more
+
+    async def await_settled(self) -> bool:
+        """Waits a moment if marked records were left, as those that still change; False if none."""
+        if not await self._catalogue.count_dirty():
+            return False
+        await asyncio.sleep(SETTLE_SECONDS)
+        return True
 
     async def _index_claimed(self, name: str) -> int:
         """Claims dirty records, and indexes them as they are after that; returns how many.
