@@ -1,5 +1,6 @@
 """Parts of file lists come again, or late, while another replica completes the list."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -93,3 +94,26 @@ async def test_an_empty_list_that_was_slow_does_not_remove_a_newer_one(
     assert await versions(database) == [2] * len(FILES)
     await FileLists(database).store_empty("d", 3)
     assert await versions(database) == []
+
+
+async def test_an_empty_list_that_comes_with_its_dataset_and_alone_is_complete_once(
+    database: mongo.Database,
+) -> None:
+    lists = FileLists(database)
+    await lists.prepare()
+    await asyncio.gather(lists.store_empty("d", 1), lists.store_part(part(1, [])))
+    await asyncio.gather(lists.store_part(part(1, [])), lists.store_empty("d", 1))
+    found = [(row["_id"], row["version"]) async for row in database["file_lists"].find({})]
+    assert found == [("d", 1)]
+    assert await lists.count_incomplete() == 0
+
+
+async def test_an_older_list_that_comes_together_with_a_newer_one_does_not_replace_it(
+    database: mongo.Database,
+) -> None:
+    lists = FileLists(database)
+    await lists.prepare()
+    await asyncio.gather(lists.store_part(part(2, FILES[:2])), lists.store_part(part(1, FILES)))
+    found = [(row["_id"], row["version"]) async for row in database["file_lists"].find({})]
+    assert found == [("d", 2)]
+    assert await versions(database) == [2, 2]
