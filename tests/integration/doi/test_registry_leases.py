@@ -131,3 +131,16 @@ async def test_the_clock_is_the_databases(registry: Registry) -> None:
     assert now.tzinfo is not None
     assert abs(now - datetime.now(UTC)) < timedelta(minutes=5)
     assert await registry.clock.now() >= now
+
+
+async def test_a_row_that_waits_for_a_change_is_free_if_it_came_during_the_work(
+    registry: Registry,
+) -> None:
+    await write_intent(registry, "a")
+    leases, later = Leases(registry), datetime(2100, 1, 1, tzinfo=UTC)
+    first = await claim(registry, "a")
+    await write_intent(registry, "a", 2, "B")
+    await leases.release(first, next_attempt_at=later, datacite_unknown=False, is_awaited=True)
+    second = await claim(registry, "a")
+    await leases.release(second, next_attempt_at=later, datacite_unknown=False, is_awaited=True)
+    assert await Leases(registry).claim(1) == []

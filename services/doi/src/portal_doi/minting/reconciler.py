@@ -176,7 +176,10 @@ class Reconciler:
         if await self._clock.now() >= deadline:
             return False
         await self._leases.release(
-            lease, next_attempt_at=deadline, datacite_unknown=lease.row.datacite_unknown
+            lease,
+            next_attempt_at=deadline,
+            datacite_unknown=lease.row.datacite_unknown,
+            is_awaited=True,
         )
         return True
 

@@ -209,14 +209,19 @@ class Leases:
         next_attempt_at: datetime,
         datacite_unknown: bool,
         counter: Counter | None = None,
+        is_awaited: bool = False,
     ) -> None:
-        """Release a row whose work is not done, until the next attempt; increments `counter`."""
-        change: Doc = {
-            "$set": stored(lease_until=None, needs_work=True, next_attempt_at=next_attempt_at)
-        }
+        """Release a row whose work is not done, until the next attempt; increments `counter`.
+
+        With `is_awaited` it waits for a change: one that came since the claim decides when the next
+        attempt is.
+        """
+        change: Doc = {"$set": stored(lease_until=None, needs_work=True)}
         if counter:
             change["$inc"] = stored(**{counter: 1})
-        updates = [UpdateOne(_under(lease), change)]
+        same = stored(work_revision=lease.row.work_revision) if is_awaited else {}
+        pause = {"$set": stored(next_attempt_at=next_attempt_at)}
+        updates = [UpdateOne({**_under(lease), **same}, pause), UpdateOne(_under(lease), change)]
         if not datacite_unknown:  # unless a requeue came meanwhile
             unchanged = {**_under(lease), **stored(unknown_before_lease=False)}
             updates.append(UpdateOne(unchanged, {"$set": stored(datacite_unknown=False)}))
