@@ -55,18 +55,20 @@ def zipf(size: int) -> list[float]:
 
 @dataclass(frozen=True)
 class WideCorpus:
-    """`datasets` datasets in about a third as many documents."""
+    """`datasets` datasets in about a third as many documents, or `each` in a document."""
 
     datasets: int
     names: int = 2000  # of parameters, in the long tail
     seed: int = SEED
+    each: int = 0  # datasets of a document; 0: by chance
 
     def records(self) -> Iterator[tuple[Document, list[Dataset]]]:
         """Yields each document with its datasets."""
         chance = random.Random(self.seed)  # noqa: S311  # repeatable, not secret
         made = number = 0
         while made < self.datasets:
-            count = min(self.datasets - made, 1 + int(chance.lognormvariate(0.3, 0.9)))
+            by_chance = 1 + int(chance.lognormvariate(0.3, 0.9))
+            count = min(self.datasets - made, self.each or by_chance)
             yield self._document(chance, number, count)
             made, number = made + count, number + 1
 

@@ -1,6 +1,7 @@
 """Searches of 10^4 to 10^6 generated records, beside those of 10^4, and checked by brute force.
 
-PORTAL_BENCH_SCALE has the numbers of datasets ("10000 100000"). Records go straight into the
+PORTAL_BENCH_SCALE has the numbers of datasets ("10000 100000"), PORTAL_BENCH_EACH how many a
+document has (by chance, about three, if it is not set). Records go straight into the
 index by the indexer's own functions; the gateway runs in a process of its own. 200 random filters,
 an order, a facet, a far page and an export are compared with what the records themselves say.
 """
@@ -24,6 +25,7 @@ from tests.bench.loads.search_corpus import PANET, TECHNIQUES
 from tests.bench.loads.wide_corpus import FACILITIES, LICENSES, WideCorpus, word
 
 SIZES = tuple(int(n) for n in os.environ.get("PORTAL_BENCH_SCALE", "10000").split())
+EACH = int(os.environ.get("PORTAL_BENCH_EACH", "0"))
 FILTERS = int(os.environ.get("PORTAL_BENCH_FILTERS", "200"))
 ROUNDS = 30
 ORDERS = ("pid", "title DESC", "size", "creationDate DESC")
@@ -35,7 +37,7 @@ ENERGY = {"relation": "parameters", "scope": {"where": {"and": [
 
 async def test_scale(scaling: Scaling) -> None:
     for size in SIZES:
-        async with scaling(WideCorpus(size)) as loaded:
+        async with scaling(WideCorpus(size, each=EACH)) as loaded:
             print(f"\n{loaded.engine}: {len(loaded.datasets)} datasets, "
                   f"{loaded.documents} documents: {loaded.rate:.0f} records/s "
                   f"({loaded.build:.0f}/s built), engine {loaded.memory:.0f} MB, "
