@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[2]
+SHARED_CORPUS = TESTS / "integration" / "gateway" / "site"  # its files run one after the other
 PART_WITH_BROWSER = 0.7  # of the run; the files at its end are short
 IMPORT_SECONDS = 1500  # the first test of each worker waits for the import
 
@@ -16,8 +17,8 @@ def import_beside_others(items: list[pytest.Item]) -> None:
     Tests that wait for the import have the time for it. Of the others, those that use the Atlas
     keep the processors busy with browsers; those of the services often wait, for retries and
     for what was killed. They alternate, so that one uses the time of the other. Browser files with
-    many tests come first, and folders with few tests in a file, which take long, in these the
-    files with fewest: no worker is left alone with one at the end.
+    many tests come first, and files of services with few tests, which take long: no worker is
+    left alone with one at the end.
     """
     tests = Counter(item.path for item in items)
     journeys, *others = (TESTS / name for name in ("e2e", "unit", "contract"))
@@ -34,9 +35,12 @@ def import_beside_others(items: list[pytest.Item]) -> None:
 
     with_browser = sorted(importing[1:], key=lambda path: -tests[path])
     services = [p for p in tests if p not in importing and not is_meanwhile(p)]
-    folders = Counter(path.parent for path in services)
-    in_folder = Counter(i.path.parent for i in items)
-    services.sort(key=lambda p: (in_folder[p.parent] / folders[p.parent], p.parent, tests[p]))
+    shared = [path for path in services if path.parent == SHARED_CORPUS]
+
+    def size(path: Path) -> float:
+        return sum(tests[one] for one in shared) / len(shared) if path in shared else tests[path]
+
+    services.sort(key=lambda path: (size(path), path.parent))
     places = {
         **{path: PART_WITH_BROWSER * n / len(with_browser) for n, path in enumerate(with_browser)},
         **{path: n / len(services) for n, path in enumerate(services)},
