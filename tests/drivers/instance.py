@@ -51,14 +51,16 @@ class Portal:
 
     def restarted_logs(self) -> str:
         """Returns the end of the launcher's log, and of the logs of what it restarted."""
-        running = self.instance()
-        parts = {**running["services"], **running["servers"]}
+        running = self.instance() if (self.data / "instance.json").is_file() else {}
+        parts = {**running.get("services", {}), **running.get("servers", {})}
         logs = [
             self.data / "portal.log",
             *(Path(p["log"]) for p in parts.values() if p["restarts"]),
         ]
         return "\n".join(
-            f"{log.name}:\n{log.read_text('utf-8', 'replace')[-3000:]}" for log in logs
+            f"{log.name}:\n{log.read_text('utf-8', 'replace')[-3000:]}"
+            for log in logs
+            if log.is_file()
         )
 
     def part(self, name: str) -> str:
