@@ -4,7 +4,8 @@ RUN := $(UV) run --no-sync
 # Test files run side by side, in their order: the long journeys of tests/e2e begin first.
 # Every process of the tests imports the same modules: they are compiled once, not by each.
 unexport PYTHONDONTWRITEBYTECODE
-PYTEST := $(RUN) pytest --numprocesses $${PORTAL_TEST_WORKERS:-5} --dist loadfile --no-loadscope-reorder
+SIDE_BY_SIDE := --dist loadfile --no-loadscope-reorder
+PYTEST := $(RUN) pytest $(SIDE_BY_SIDE) --numprocesses $${PORTAL_TEST_WORKERS:-5}
 
 .DEFAULT_GOAL := help
 .PHONY: help setup servers core core-site tools site frontend frontend-check picture trace dashboard lighthouse demo test unit it e2e icat-suite kills check monitoring fuzz fmt contracts bench up down logs image digests sbom
@@ -67,7 +68,7 @@ test: setup servers tools site  ## install what the tests need, and run all test
 	PORTAL_REQUIRE_SERVICES=1 $(PYTEST)
 
 unit: setup  ## run the quick tests (unit and contract)
-	$(PYTEST) tests/unit tests/contract
+	$(RUN) pytest $(SIDE_BY_SIDE) --numprocesses $${PORTAL_TEST_WORKERS:-auto} tests/unit tests/contract
 
 it: setup servers tools site  ## run the tests with real servers and simulators
 	$(PYTEST) tests/integration

@@ -24,8 +24,8 @@ def render(values: dict[str, Any]) -> list[Resource]:
     """Returns the resources that Helm makes of values. Raises errors of helm_python."""
     with helm_python.Chart.load(FOLDER) as chart:
         rendered = chart.render(values, name="demo", namespace=NAMESPACE)
-    files = (text for name, text in sorted(rendered.items()) if name.endswith(".yaml"))
-    return [found for text in files for found in yaml.safe_load_all(text) if found]
+    texts = (text for name, text in sorted(rendered.items()) if name.endswith(".yaml"))
+    return [one for text in texts for one in yaml.load_all(text, yaml.CSafeLoader) if one]
 
 
 @cache

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from .curated_folder import CuratedFolder
+from tests.drivers.curation.curated_folder import CuratedFolder
 
 
 @pytest.fixture

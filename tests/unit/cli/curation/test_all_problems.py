@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from portal_cli.curation.checksums import Checksums
 
-from .curated_folder import CLAIMS, CuratedFolder
+from tests.drivers.curation.curated_folder import CLAIMS, CuratedFolder
+
 from .test_zarr_headers import write_zarr
 
 

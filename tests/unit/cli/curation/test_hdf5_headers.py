@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from .curated_folder import CuratedFolder
+from tests.drivers.curation.curated_folder import CuratedFolder
 
 VOXELS = np.zeros((4, 5, 6), "uint16")
 WRITER = """

@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from .curated_folder import CuratedFolder
+from tests.drivers.curation.curated_folder import CuratedFolder
+
 from .test_zarr_headers import write_zarr
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from .curated_folder import CuratedFolder
+from tests.drivers.curation.curated_folder import CuratedFolder
 
 VOXELS = np.zeros((4, 5, 6), "uint16")
 CHANNELS = np.zeros((4, 2, 5, 6), "uint16")

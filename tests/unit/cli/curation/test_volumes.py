@@ -9,7 +9,8 @@ import tifffile
 from PIL import Image
 from portal_cli.curation.logical_files import group_files
 
-from .curated_folder import CuratedFolder
+from tests.drivers.curation.curated_folder import CuratedFolder
+
 from .test_zarr_headers import write_zarr
 
 

@@ -12,7 +12,7 @@ from portal_cli.curation.headers.n5 import read_n5
 from portal_cli.curation.headers.ome_zarr import read_zarr
 from zarr.codecs import BloscCodec, ZstdCodec
 
-from .curated_folder import CuratedFolder
+from tests.drivers.curation.curated_folder import CuratedFolder
 
 LENGTHS = {"x": 6, "y": 5, "z": 4, "c": 2, "t": 3}
 

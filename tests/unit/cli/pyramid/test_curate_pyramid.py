@@ -11,10 +11,9 @@ from PIL import Image
 from portal_cli.main import app
 from typer.testing import CliRunner
 
+from tests.drivers.curation.arrays import digest, ramp
+from tests.drivers.curation.scanned import ScannedVolume
 from tests.unit.cli.curation.test_zarr_headers import write_zarr
-
-from .scanned import ScannedVolume
-from .volumes import digest, ramp
 
 PICTURES = [f"previews/{a}.{s}" for a in "xyz" for s in ("png", "webp")] + [
     f"thumbnails/{n}.{s}" for n in ("large", "medium", "small") for s in ("png", "webp")

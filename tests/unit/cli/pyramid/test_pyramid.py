@@ -13,7 +13,7 @@ from portal_cli.pyramid.means import halve
 from portal_cli.pyramid.shards import LevelReader
 from portal_cli.pyramid.source import SourceFault
 
-from .volumes import digest, pyramid_of, ramp
+from tests.drivers.curation.arrays import digest, pyramid_of, ramp
 
 
 def attributes(group: zarr.Group) -> Any:

@@ -19,8 +19,8 @@ from portal_cli.pyramid.plan import MIB
 from portal_cli.pyramid.source import SourceFault
 from zarr.codecs import BloscCodec, BytesCodec, GzipCodec, ZstdCodec
 
-from .scanned import SHAPE, ScannedVolume
-from .volumes import ramp
+from tests.drivers.curation.arrays import ramp
+from tests.drivers.curation.scanned import SHAPE, ScannedVolume
 
 DTYPES = ["uint8", "uint16", "float32"]
 TIFFS: dict[str, dict[str, Any]] = {

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.settings import Settings
-from portal_shared.service import health
+from portal_shared.service import figures, health
 from portal_shared.service.app import Service
 from portal_shared.service.disk import DiskCheck
 
@@ -34,6 +34,7 @@ async def test_a_folder_that_is_gone_is_a_problem_as_well(tmp_path: Path) -> Non
 def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """A service on a full disk, whose database does not respond."""
     monkeypatch.setattr(health, "CHECK_SECONDS", 0.1)
+    monkeypatch.setattr(figures, "LOOK_SECONDS", 0.1)
     values = {
         "data_dir": tmp_path,
         "data_spare_bytes": 2**60,

@@ -15,9 +15,10 @@ from portal_cli.pyramid import finest, plan, pyramid, state
 from portal_cli.pyramid.pyramid import NoProgress, Order, make_pyramid
 from portal_cli.pyramid.source import ArraySource
 
+from tests.drivers.curation.arrays import digest, pyramid_of, ramp
+from tests.drivers.curation.scanned import ScannedVolume
+
 from . import generated
-from .scanned import ScannedVolume
-from .volumes import digest, pyramid_of, ramp
 
 MIB = 1024  # KiB, in which the peak of memory is reported
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import tifffile
 import zarr
 
-from tests.unit.cli.curation.curated_folder import CuratedFolder, Result
-
-from .volumes import ramp
+from tests.drivers.curation.arrays import ramp
+from tests.drivers.curation.curated_folder import CuratedFolder, Result
 
 SHAPE = (9, 7, 70)  # z, y, x
 
@@ -66,3 +66,9 @@ class ScannedVolume:
         """Whether the finest level of the pyramid has these voxels."""
         found: Any = self.group["0"]
         return bool(np.array_equal(found[:], voxels, equal_nan=voxels.dtype.kind == "f"))
+
+
+@pytest.fixture
+def scanned(tmp_path: Path) -> ScannedVolume:
+    (tmp_path / "data").mkdir()
+    return ScannedVolume(tmp_path / "data")
