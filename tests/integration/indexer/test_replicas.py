@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Collection
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -132,15 +132,34 @@ async def test_a_record_that_was_indexed_before_the_claim_is_not_indexed_again(
     assert not await Claims(catalogue.database).taken(DATASETS)
 
 
+async def test_a_claim_lasts_as_long_as_its_records_are_indexed(catalogue: Catalogue) -> None:
+    slow, index = Index(), Index()
+    slow.may_send.clear()
+    claims = Claims(catalogue.database, duration=timedelta(seconds=1))
+    await store(catalogue, "a", 1)
+    first = asyncio.create_task(worker(catalogue, slow, claims=claims).step())
+    await slow.has_begun.wait()
+    [begun] = await catalogue.database["claims"].find().to_list(None)
+    while datetime.now(UTC) < begun["until"].replace(tzinfo=UTC):
+        await asyncio.sleep(0.1)
+    await worker(catalogue, index).step()
+    assert not index.sent
+    slow.may_send.set()
+    await first
+    assert slow.sent == [(A, "version 1")]
+    assert not await Claims(catalogue.database).taken(DATASETS)
+
+
 async def test_a_replica_that_lost_its_claim_has_the_record_indexed_again(
     catalogue: Catalogue,
 ) -> None:
     slow, index = Index(), Index()
     slow.may_send.clear()
-    expired = Claims(catalogue.database, lease=timedelta())
+    claims = Claims(catalogue.database)
     await store(catalogue, "a", 1)
-    stopped = asyncio.create_task(worker(catalogue, slow, claims=expired).step())
+    stopped = asyncio.create_task(worker(catalogue, slow, claims=claims).step())
     await slow.has_begun.wait()
+    await catalogue.database["claims"].update_many({}, {"$set": {"until": datetime.now(UTC)}})
     await store(catalogue, "a", 2)
     await worker(catalogue, index).step()
     assert index.sent == [(A, "version 2")]

@@ -88,7 +88,7 @@ class IndexWorker:
         claim = await self._claims.acquire(name, list(marks))
         if not claim.pids:
             return 0
-        try:
+        async with self._claims.extended(claim):
             dirty = await self._claims.dirty([i for pid in claim.pids for i in marks[pid].ids])
             left = {pid: marks[pid] for pid in claim.pids if pid in dirty}
             causes = {o.cause: o.traceparent for found in left.values() for o in found.origins}
@@ -99,8 +99,6 @@ class IndexWorker:
                 ):
                     rows = await self._catalogue.load_marked(name, left)
                     await self.index(name, name, rows, claim=claim)
-        finally:
-            await self._claims.release(claim)
         return len(claim.pids)
 
     def batch_size(self, name: str) -> int:

@@ -4,14 +4,46 @@ The clock is that of this host, as for all leases; a replica that was stopped fo
 lease finds out at its next renewal. So what the task writes must be safe to do twice.
 """
 
+import asyncio
+import contextvars
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from portal_shared.runtime.errors import Unavailable
+from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import Database, Doc, DuplicateKeyError, translate_errors
 
 DURATION = timedelta(seconds=30)
+
+log = logger(__name__)
+
+
+@asynccontextmanager
+async def extended(
+    lease: timedelta, extend: Callable[[], Awaitable[Any]], **labels: Any
+) -> AsyncGenerator[None]:
+    """Calls `extend` three times in each lease until the block ends; it may raise Unavailable.
+
+    In a context of its own: that a lease is extended is no progress of the worker.
+    """
+
+    async def repeat() -> None:
+        while True:
+            await asyncio.sleep(lease.total_seconds() / 3)
+            try:
+                await extend()
+            except Unavailable as error:
+                log.warning("lease not extended", reason=str(error), **labels)
+
+    extension = asyncio.create_task(repeat(), context=contextvars.Context())
+    try:
+        yield
+    finally:
+        extension.cancel()
 
 
 class TaskLease:

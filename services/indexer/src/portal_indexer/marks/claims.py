@@ -1,16 +1,19 @@
 """Claims of replicas on records that they index: each record is indexed by one at a time.
 
-A claim is a row of its own with a deadline. Records are read after they are claimed, so that an
-index never gets a state that another replica has already replaced. Who loses a claim, because it
-took longer than the deadline, marks its records again: the newest state is sent last in any case.
+A claim is a row of its own with a deadline, which is moved while the records are indexed. Records
+are read after they are claimed, so that an index never gets a state that another replica has
+already replaced. Who loses a claim, because it could not move the deadline in time, marks its
+records again: the newest state is sent last in any case.
 """
 
 import uuid
-from collections.abc import Collection
+from collections.abc import AsyncGenerator, Collection
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from portal_shared.runtime import lease
 from portal_shared.runtime.mongo import (
     ASCENDING,
     DUPLICATE_KEY,
@@ -22,7 +25,7 @@ from portal_shared.runtime.mongo import (
     write_unordered,
 )
 
-LEASE = timedelta(minutes=10)  # more than the task of a batch in the engine takes
+LEASE = timedelta(minutes=1)  # what a killed replica claimed waits as long
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,10 @@ def row_id(name: str, pid: str) -> str:
 class Claims:
     """The collection `claims`."""
 
-    def __init__(self, database: Database, *, lease: timedelta = LEASE) -> None:
+    def __init__(self, database: Database, *, duration: timedelta = LEASE) -> None:
         self._rows = database["claims"]
         self._marks = database["dirty"]
-        self._lease = lease
+        self._lease = duration
 
     async def prepare(self) -> None:
         """Creates the database index."""
@@ -97,6 +100,23 @@ class Claims:
         }
         with translate_errors():
             return {row["pid"] async for row in self._rows.find(which, {"pid": 1})}
+
+    @asynccontextmanager
+    async def extended(self, claim: Claim) -> AsyncGenerator[None]:
+        """Moves the deadline of a claim until the block ends, and then ends the claim."""
+        try:
+            async with lease.extended(self._lease, lambda: self.extend(claim), claim=claim.name):
+                yield
+        finally:
+            await self.release(claim)
+
+    async def extend(self, claim: Claim) -> None:
+        """Moves the deadline of those records that no other replica has claimed since."""
+        which: Doc = {"_id": {"$in": claim.ids}, "owner": claim.owner}
+        with translate_errors():
+            await self._rows.update_many(
+                which, {"$set": {"until": datetime.now(UTC) + self._lease}}
+            )
 
     async def release(self, claim: Claim) -> None:
         """Ends a claim."""

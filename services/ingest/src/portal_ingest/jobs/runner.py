@@ -1,16 +1,14 @@
 """Runs jobs: claims one, processes it part by part, and finishes it with its answer."""
 
 import asyncio
-import contextlib
-import contextvars
 import json
 import time
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 from portal_shared import profile as profiles
 from portal_shared.contracts.jobs import Envelope, JobAnswer, Outcome, Problem
-from portal_shared.runtime.errors import PortalError, Unavailable, may_succeed_later
+from portal_shared.runtime.errors import PortalError, may_succeed_later
+from portal_shared.runtime.lease import extended
 from portal_shared.runtime.logs import logger
 from portal_shared.runtime.telemetry.origin import resume
 from portal_shared.validation.job_parser import parse_envelope
@@ -58,7 +56,7 @@ class JobRunner:
         """Runs a job to its end, or gives it back. Raises Unavailable if it has to wait."""
         started = time.monotonic()
         try:
-            async with self._lease(claim):
+            async with extended(self._jobs.lease, lambda: self._jobs.extend(claim)):
                 answer = await self.run(claim)
         except PortalError as error:
             if may_succeed_later(error):
@@ -86,23 +84,6 @@ class JobRunner:
         JOBS.labels(answer.result).inc()
         JOB_SECONDS.observe(time.monotonic() - started)
         log.info("job finished", result=answer.result, outcomes=len(answer.outcomes))
-
-    @contextlib.asynccontextmanager
-    async def _lease(self, claim: Claim) -> AsyncGenerator[None]:
-        """Extends the lease of the job until the block ends."""
-
-        async def extend() -> None:
-            while True:
-                await asyncio.sleep(self._jobs.lease.total_seconds() / 3)
-                with contextlib.suppress(Unavailable):
-                    await self._jobs.extend(claim)
-
-        # In a context of its own: it goes on when the job hangs, and is no progress of the worker.
-        extension = asyncio.create_task(extend(), context=contextvars.Context())
-        try:
-            yield
-        finally:
-            extension.cancel()
 
     async def run(self, claim: Claim) -> JobAnswer:
         """Validates and processes every part. Raises Unavailable if the job is to run again."""
