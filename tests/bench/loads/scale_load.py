@@ -16,18 +16,20 @@ from typing import Any
 import httpx
 from portal_gateway.settings import GatewaySettings
 from portal_indexer import index_settings, search_documents
+from portal_indexer.index_worker import BATCHES_AT_ONCE, DOCUMENT_BATCH_DIVISOR
 from portal_indexer.meilisearch import Meilisearch
 from portal_indexer.settings import IndexerSettings
 from portal_shared.contracts.records import Dataset, Document
 from portal_shared.messaging import topology
 from portal_shared.runtime.settings import Settings
+from portal_shared.runtime.task_window import TaskWindow
 from portal_shared.search import index_fields
 from yarl import URL
 
 from tests.bench.loads.served_corpus import served
 from tests.bench.loads.wide_corpus import WideCorpus
 
-BATCH = 1000  # documents, with all their datasets
+BUILT_AT_ONCE = 500  # documents, with all their datasets
 ENGINE_PID = int(os.environ.get("PORTAL_BENCH_ENGINE_PID", "0"))  # whose memory is printed
 
 
@@ -124,32 +126,42 @@ async def loaded(corpus: WideCorpus, settings: IndexerSettings) -> AsyncGenerato
     for name in index_fields.INDEXES:
         await engine.ensure(name, index_settings.settings(name))
     try:
-        yield await _load(corpus, engine)
+        yield await _load(corpus, engine, settings.batch)
     finally:
         for name in index_fields.INDEXES:
             await engine.drop(name)
 
 
-async def _load(corpus: WideCorpus, engine: Meilisearch) -> Load:
+async def _load(corpus: WideCorpus, engine: Meilisearch, batch: int) -> Load:
+    """Builds and sends as the indexer does: in its batches, of which some wait for the engine."""
     datasets: list[Row] = []
     documents, building = 0, 0.0
-    loading: asyncio.Future[list[None]] = (
-        asyncio.gather()
-    )  # of the batch before: one is built meanwhile, as by the indexer
+    sizes = {
+        index_fields.DATASETS: batch,
+        index_fields.DOCUMENTS: batch // DOCUMENT_BATCH_DIVISOR,
+    }
+    waiting: dict[str, list[dict[str, Any]]] = {name: [] for name in sizes}
     began = time.monotonic()
     records = corpus.records()
-    while batch := list(islice(records, BATCH)):
-        started = time.monotonic()
-        made = await asyncio.to_thread(_search_documents, batch)
-        building += time.monotonic() - started
-        await loading
-        loading = asyncio.gather(*(engine.replace(name, rows) for name, rows in made.items()))
-        datasets += (Row.of(one) for _, listed in batch for one in listed)
-        documents += len(batch)
-        if documents % (50 * BATCH) == 0:
-            rate = (len(datasets) + documents) / (time.monotonic() - began)
-            print(f"{len(datasets)} datasets: {rate:.0f} records/s", flush=True)
-    await loading
+    async with TaskWindow(BATCHES_AT_ONCE) as first, TaskWindow(BATCHES_AT_ONCE) as second:
+        windows = dict(zip(sizes, (first, second), strict=True))
+        while taken := list(islice(records, BUILT_AT_ONCE)):
+            started = time.monotonic()
+            made = await asyncio.to_thread(_search_documents, taken)
+            building += time.monotonic() - started
+            for name, rows in made.items():
+                waiting[name] += rows
+                while len(waiting[name]) >= sizes[name]:
+                    part, waiting[name] = waiting[name][: sizes[name]], waiting[name][sizes[name] :]
+                    await windows[name].start(engine.replace(name, part))
+                    await windows[name].room()
+            datasets += (Row.of(one) for _, listed in taken for one in listed)
+            documents += len(taken)
+            if documents % (100 * BUILT_AT_ONCE) == 0:
+                rate = (len(datasets) + documents) / (time.monotonic() - began)
+                print(f"{len(datasets)} datasets: {rate:.0f} records/s", flush=True)
+        for name, rows in waiting.items():
+            await windows[name].start(engine.replace(name, rows))
     return Load(datasets, documents, time.monotonic() - began, building)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from portal_indexer.catalogue import Catalogue
-from portal_indexer.index_worker import IndexWorker
+from portal_indexer.index_worker import BATCHES_AT_ONCE, IndexWorker
 from portal_indexer.marks.claims import Claim, Claims
 from portal_shared.contracts.events import DatasetAvailability, DoiMinted
 from portal_shared.contracts.records import pid_key
@@ -32,10 +32,13 @@ class Index:
         self.may_send = asyncio.Event()
         self.may_send.set()
         self.has_begun = asyncio.Event()
+        self.waiting = 0  # calls that have begun and have not ended
 
     async def replace(self, _index: str, documents: list[dict[str, Any]]) -> None:
         self.has_begun.set()
+        self.waiting += 1
         await self.may_send.wait()
+        self.waiting -= 1
         for one in documents:
             version = next(v for v in ("version 2", "version 1") if v in json.dumps(one))
             self.sent.append((one["id"], version))
@@ -95,6 +98,23 @@ async def test_replicas_index_each_record_once(catalogue: Catalogue, replicas: i
     )
     assert sum(one.indexed for one in workers) == len(RECORDS)
     assert not await Claims(catalogue.database).taken(DATASETS)
+
+
+async def test_batches_of_a_replica_wait_for_the_engine_together(catalogue: Catalogue) -> None:
+    index = Index()
+    index.may_send.clear()
+    for pid in RECORDS:
+        await store(catalogue, pid, 1)
+    await catalogue.database["dirty"].update_many({}, {"$unset": {"at": ""}})  # none waits
+    running = asyncio.create_task(run(worker(catalogue, index)))
+    while index.waiting < BATCHES_AT_ONCE:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)
+    assert index.waiting == BATCHES_AT_ONCE
+    index.may_send.set()
+    await running
+    assert sorted(pid for pid, _ in index.sent) == sorted(pid_key(p) for p in RECORDS)
+    assert not await catalogue.count_dirty()
 
 
 async def test_a_record_that_another_replica_indexes_waits_for_it(catalogue: Catalogue) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,13 +11,14 @@ from portal_shared.contracts.records import Dataset, Document, Instrument, doi_l
 from portal_shared.runtime.errors import Invalid
 from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import Doc
+from portal_shared.runtime.task_window import TaskWindow
 from portal_shared.runtime.telemetry import tracing
 from portal_shared.runtime.telemetry.origin import Origin
 from portal_shared.runtime.worker import in_shares
 from portal_shared.search import index_fields, techniques
 
 from portal_indexer import search_documents
-from portal_indexer.catalogue import Catalogue
+from portal_indexer.catalogue import Catalogue, Marks
 from portal_indexer.marks.claims import Claim, Claims
 from portal_indexer.meilisearch import Meilisearch
 from portal_indexer.metrics import BATCH_SECONDS, INDEXED
@@ -26,6 +27,8 @@ log = logger(__name__)
 
 RecordT = TypeVar("RecordT", Dataset, Document)
 
+BATCHES_AT_ONCE = 3  # of a collection: one in Meilisearch, one that waits for it, one being built
+BATCHES_OF_STEP = 6  # the service ends between steps
 DOCUMENT_BATCH_DIVISOR = 4  # batches of documents are smaller: all datasets of each are loaded
 SETTLE_SECONDS = 1.0  # between looks at records that still change
 MAX_REASON = 1000  # characters of an error that are stored
@@ -56,19 +59,19 @@ class IndexWorker:
         self.refused = 0  # records that Meilisearch refused; they are not sent again
 
     async def step(self) -> bool:
-        """Indexes one batch of each collection; returns whether there may be more.
+        """Indexes some batches of each collection; returns whether there may be more.
 
         Side by side: one is built while Meilisearch works on another. A failure of one is raised
         when all have ended.
         """
         results = await asyncio.gather(
-            *(self._index_claimed(name) for name in index_fields.INDEXES), return_exceptions=True
+            *(self._index_marked(name) for name in index_fields.INDEXES), return_exceptions=True
         )
         more = False
-        for name, result in zip(index_fields.INDEXES, results, strict=True):
+        for result in results:
             if isinstance(result, BaseException):
                 raise result
-            more = result >= self.batch_size(name) or more
+            more = result or more
         return more
 
     async def await_settled(self) -> bool:
@@ -78,16 +81,33 @@ class IndexWorker:
         await asyncio.sleep(SETTLE_SECONDS)
         return True
 
-    async def _index_claimed(self, name: str) -> int:
-        """Claims dirty records, and indexes them as they are after that; returns how many.
+    async def _index_marked(self, name: str) -> bool:
+        """Indexes dirty records of a collection in batches; returns whether there may be more.
+
+        Meilisearch takes together what waits for it, which costs it less.
+        """
+        async with TaskWindow(BATCHES_AT_ONCE) as window:
+            for _ in range(BATCHES_OF_STEP):
+                await window.room()
+                claim, marks = await self._claim(name)
+                if not claim.pids:
+                    return False
+                await window.start(self._index_claimed(name, claim, marks))
+                if len(claim.pids) < self.batch_size(name):
+                    return False
+        return True
+
+    async def _claim(self, name: str) -> tuple[Claim, dict[str, Marks]]:
+        """Claims a batch of dirty records; returns their marks, too."""
+        taken = await self._claims.taken(name)
+        marks = await self._catalogue.find_dirty(name, self.batch_size(name), besides=taken)
+        return await self._claims.acquire(name, list(marks)), marks
+
+    async def _index_claimed(self, name: str, claim: Claim, marks: Mapping[str, Marks]) -> None:
+        """Indexes claimed records as they are after the claim.
 
         Another replica may have indexed some between the reading of their marks and the claim.
         """
-        taken = await self._claims.taken(name)
-        marks = await self._catalogue.find_dirty(name, self.batch_size(name), besides=taken)
-        claim = await self._claims.acquire(name, list(marks))
-        if not claim.pids:
-            return 0
         async with self._claims.extended(claim):
             dirty = await self._claims.dirty([i for pid in claim.pids for i in marks[pid].ids])
             left = {pid: marks[pid] for pid in claim.pids if pid in dirty}
@@ -99,7 +119,6 @@ class IndexWorker:
                 ):
                     rows = await self._catalogue.load_marked(name, left)
                     await self.index(name, name, rows, claim=claim)
-        return len(claim.pids)
 
     def batch_size(self, name: str) -> int:
         if name == index_fields.DOCUMENTS:

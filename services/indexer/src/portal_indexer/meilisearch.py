@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeVar, cast
@@ -27,6 +28,7 @@ from portal_indexer.settings import IndexerSettings
 T = TypeVar("T")
 REQUEST_SECONDS = 60
 POLL_MS = 20
+MAX_POLL_SECONDS = 0.2
 MAX_BODY_BYTES = 20 * 10**6  # of documents that are sent together; Meilisearch accepts 100 MB
 FIELD_SETTINGS = ("filterableAttributes", "searchableAttributes")
 
@@ -41,7 +43,7 @@ class Meilisearch:
             timeout=REQUEST_SECONDS,
         )
         self._prefix = settings.index_prefix
-        self._wait_ms = round(settings.task_seconds * 1000)
+        self._task_seconds = settings.task_seconds
 
     async def check_ready(self) -> None:
         """Raises Unavailable if Meilisearch does not answer."""
@@ -72,11 +74,9 @@ class Meilisearch:
         """Adds or replaces documents. Raises Invalid if Meilisearch refuses one of them."""
         uid = self._prefix + index
         for body in _bodies(documents):
-            await self._call(
+            await self._finish(
                 "replace",
-                lambda body=body: self._wait(
-                    self._client.index(uid).add_documents_ndjson(body, "id")
-                ),
+                lambda body=body: self._client.index(uid).add_documents_ndjson(body, "id"),
             )
 
     async def delete(self, index: str, ids: Sequence[str]) -> None:
@@ -84,8 +84,8 @@ class Meilisearch:
         if ids:
             uid = self._prefix + index
             which = f"id IN [{', '.join(ids)}]"
-            await self._call(
-                "delete", lambda: self._wait(self._client.index(uid).delete_documents(filter=which))
+            await self._finish(
+                "delete", lambda: self._client.index(uid).delete_documents(filter=which)
             )
 
     async def count(self, index: str) -> int:
@@ -118,10 +118,25 @@ class Meilisearch:
         await self._call("swap", lambda: self._wait(self._client.swap_indexes(swaps)))
 
     def _wait(self, task: Any) -> None:
-        finished = self._client.wait_for_task(task.task_uid, self._wait_ms, POLL_MS)
-        if finished.status != "succeeded":
-            error: dict[str, Any] = finished.error or {}
-            raise Invalid(f"Meilisearch: {error.get('message', finished.status)}")
+        _check(self._client.wait_for_task(task.task_uid, round(self._task_seconds * 1000), POLL_MS))
+
+    async def _finish(self, operation: str, send: Callable[[], Any]) -> None:
+        """Sends a write and waits until its task has succeeded. Raises Invalid if it failed.
+
+        Several writes may wait at the same time: no thread waits with them.
+        """
+        with ENGINE_CALLS.measure(operation):
+            task = await _translated(send)
+            end = time.monotonic() + self._task_seconds
+            pause = POLL_MS / 1000
+            while True:
+                await asyncio.sleep(pause)
+                found = await _translated(lambda: self._client.get_task(task.task_uid))
+                if found.status not in ("enqueued", "processing"):
+                    return _check(found)
+                if time.monotonic() > end:
+                    raise Unavailable(f"Meilisearch: task {task.task_uid} is not done in time")
+                pause = min(pause * 1.5, MAX_POLL_SECONDS)
 
     @staticmethod
     async def _call(operation: str, call: Callable[[], T]) -> T:
@@ -140,6 +155,12 @@ def _trust(ca_file: Path) -> IO[bytes]:
     file.flush()
     os.environ["REQUESTS_CA_BUNDLE"] = file.name
     return file
+
+
+def _check(task: Any) -> None:
+    if task.status != "succeeded":
+        error: dict[str, Any] = task.error or {}
+        raise Invalid(f"Meilisearch: {error.get('message', task.status)}")
 
 
 async def _translated(call: Callable[[], T]) -> T:

@@ -10,11 +10,12 @@ from portal_shared.contracts.records import is_atlas
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import Database, Doc, translate_errors
+from portal_shared.runtime.task_window import TaskWindow
 from portal_shared.search import index_fields
 
 from portal_indexer import index_settings
 from portal_indexer.catalogue import Catalogue
-from portal_indexer.index_worker import IndexWorker
+from portal_indexer.index_worker import BATCHES_AT_ONCE, IndexWorker
 from portal_indexer.meilisearch import Meilisearch
 
 log = logger(__name__)
@@ -123,12 +124,14 @@ class Rebuild:
 
     async def _copy(self, name: str, since: datetime | None) -> None:
         batch: list[Doc] = []
-        async for row in self._catalogue.iterate(name, since):
-            batch.append(row)
-            if len(batch) >= self._index_worker.batch_size(name):
-                await self._send(name, batch)
-                batch = []
-        await self._send(name, batch)
+        async with TaskWindow(BATCHES_AT_ONCE) as window:
+            async for row in self._catalogue.iterate(name, since):
+                batch.append(row)
+                if len(batch) >= self._index_worker.batch_size(name):
+                    await window.start(self._send(name, batch))
+                    await window.room()
+                    batch = []
+            await window.start(self._send(name, batch))
 
     async def _send(self, name: str, batch: list[Doc]) -> None:
         if batch:
