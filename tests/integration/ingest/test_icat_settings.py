@@ -124,6 +124,25 @@ async def test_files_are_counted_after_icat_went_away_before_their_counts_were_s
     assert counts == {"a": (3, 21)}
 
 
+@pytest.mark.parametrize("options", [(), ("--count-triggers",)])
+async def test_a_stack_of_files_is_known_again_after_the_answer_to_its_create_was_lost(
+    settings: Settings, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    stack = replace(entry("stack", 1), file_count=600, file_size=4200)  # one file in ICAT
+    lost = {"faults": [{"fault": "drop_after", "operation": "create"}]}
+    with adapter_of(settings, tmp_path, *options) as (adapter, url):
+        await adapter.register(  # what all datasets refer to exists then
+            entry("first", 0), known_id=None, maybe_written=False, take_over=False
+        )
+        async with httpx.AsyncClient() as client:
+            (await client.post(f"{url}/_faults", json=lost)).raise_for_status()
+        with pytest.raises(Unavailable):
+            await adapter.register(stack, known_id=None, maybe_written=False, take_over=False)
+        await adapter.register(stack, known_id=None, maybe_written=True, take_over=False)
+        counts = stored_counts(url)
+    assert counts["stack"] == ((1, 7) if options else (600, 4200))
+
+
 TWICE = datetime(2024, 10, 27, 0, 30, tzinfo=UTC)  # 2:30 in Berlin, which comes again an hour later
 
 

@@ -25,6 +25,7 @@ FAULTS = frozenset(
         "drop_after",
     }
 )
+WSDL = "wsdl"  # as `operation` of a fault: a client reads this document before its first call
 _STATUSES = frozenset(int(status) for status in HTTPStatus if status >= HTTPStatus.BAD_REQUEST)
 _MAX_COUNT = 1_000_000
 _MAX_SECONDS = 600
@@ -33,7 +34,7 @@ _MAX_SECONDS = 600
 _CHECKS: dict[str, Callable[[Any], bool]] = {
     "fault": lambda value: value in FAULTS,
     "count": lambda value: type(value) is int and 1 <= value <= _MAX_COUNT,
-    "operation": lambda value: value is None or value in OPERATIONS,
+    "operation": lambda value: value is None or value == WSDL or value in OPERATIONS,
     "status": lambda value: type(value) is int and value in _STATUSES,
     "seconds": lambda value: type(value) in {int, float} and 0 <= value <= _MAX_SECONDS,
     "type": lambda value: value in KINDS,
@@ -49,7 +50,7 @@ class InvalidFaultOrder(ValueError):
 class Fault:
     fault: str
     count: int = 1
-    operation: str | None = None  # None: any
+    operation: str | None = None  # or WSDL; None: any operation
     status: int = 503
     seconds: float = 1.0
     type: Kind = "INTERNAL"
@@ -76,13 +77,21 @@ class FaultInjector:
         """Counts the call and returns the fault to apply to it, if any."""
         with self._lock:
             self._calls[operation] += 1
-            for index, fault in enumerate(self._faults):
-                if fault.operation in {None, operation}:
-                    if fault.count > 1:
-                        self._faults[index] = replace(fault, count=fault.count - 1)
-                    else:
-                        del self._faults[index]
-                    return fault
+            return self._take(None, operation)
+
+    def of_wsdl(self) -> Fault | None:
+        """Returns the fault to apply to a request for the WSDL, if any."""
+        with self._lock:
+            return self._take(WSDL)
+
+    def _take(self, *operations: str | None) -> Fault | None:
+        for index, fault in enumerate(self._faults):
+            if fault.operation in operations:
+                if fault.count > 1:
+                    self._faults[index] = replace(fault, count=fault.count - 1)
+                else:
+                    del self._faults[index]
+                return fault
         return None
 
     def apply(self, order: FaultOrder) -> None:

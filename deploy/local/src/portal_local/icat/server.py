@@ -6,12 +6,12 @@
 - `{"clear": true}` discards the pending faults;
 - `{"delete_all": true}` deletes all records and sessions, as if the server were new;
 - `{"faults": [{"fault": NAME, "count": N, "operation": "create", …}]}` makes the next N calls (of
-  that operation, if given) fail: `http` (answers `status`, else 503), `slow` (waits
-  `seconds`, then answers), `lock_wait` (waits `seconds`, then answers that a lock of the database
-  timed out), `error` (an ICAT error of `type`, else INTERNAL, with `message`),
-  `unknown_type` (an ICAT error of a type no client knows), `bare_fault` (a SOAP fault without
-  detail), `html` (200 and a web page), `truncate` (half the answer), `drop_before` (the connection
-  ends, nothing was done), `drop_after` (the connection ends, all was done).
+  that operation, if given; of `wsdl`: the next N requests for the WSDL) fail: `http` (answers
+  `status`, else 503), `slow` (waits `seconds`, then answers), `lock_wait` (waits `seconds`, then
+  answers that a lock of the database timed out), `error` (an ICAT error of `type`, else INTERNAL,
+  with `message`), `unknown_type` (an ICAT error of a type no client knows), `bare_fault` (a SOAP
+  fault without detail), `html` (200 and a web page), `truncate` (half the answer), `drop_before`
+  (the connection ends, nothing was done), `drop_after` (the connection ends, all was done).
 
 `GET /_faults` lists the pending faults.
 """
@@ -114,6 +114,15 @@ class IcatServer(ThreadingMixIn, TCPServer):
             reply = Reply(500, soap.fault(IcatError("INTERNAL", f"{type(error).__name__}")))
         return _damage(fault, reply) if fault else reply
 
+    def description(self, address: str) -> Reply:
+        """Answers with the WSDL, or with the fault that is pending for it."""
+        fault = self.injector.of_wsdl()
+        instead = _reply_instead(fault) if fault else None
+        if instead is not None:
+            return instead
+        reply = Reply(200, wsdl(f"{address}{PATH}").encode())
+        return _damage(fault, reply) if fault else reply
+
 
 def _reply_instead(fault: Fault) -> Reply | None:
     """Returns the reply of a fault that prevents the operation."""
@@ -146,10 +155,6 @@ def _text(status: int, message: str) -> Reply:
     return Reply(status, message.encode(errors="replace"), "text/plain; charset=utf-8")
 
 
-def _wsdl(address: str) -> Reply:
-    return Reply(200, wsdl(f"{address}{PATH}").encode())
-
-
 def _json(status: int, value: object) -> Reply:
     return Reply(status, json.dumps(value).encode(), "application/json")
 
@@ -176,7 +181,7 @@ class Handler(BaseHTTPRequestHandler):
             case "/_faults", _:
                 self._reply(_json(200, self.server.injector.pending()))
             case str(path), "wsdl" if path == PATH:
-                self._reply(self._with_address(_wsdl))
+                self._reply(self._with_address(self.server.description))
             case "/ids/getIcatUrl", _:
                 self._reply(self._with_address(lambda address: _text(200, address)))
             case str(path), "xsd=1" if path == PATH:

@@ -22,6 +22,7 @@ from portal_shared.runtime.errors import Invalid, Unavailable
 from portal_shared.runtime.logs import logger
 from portal_shared.runtime.tls import tls_context
 from suds.sudsobject import Object
+from suds.transport import TransportError
 from typing_extensions import override
 
 from portal_ingest.icat import suds_patches
@@ -219,6 +220,8 @@ def translated() -> Generator[None]:
         raise Unavailable(_connection_failure(error)) from error
     except (xml.sax.SAXParseException, AttributeError, KeyError, ValueError) as error:
         raise Unavailable(f"the response of ICAT is not SOAP: {error!r}") from error
+    except TransportError as error:  # an HTTP status instead of the WSDL: 404 while ICAT starts
+        raise Unavailable(f"ICAT has no WSDL at PORTAL_ICAT_URL: {error}") from error
     except Exception as error:
         if type(error) is Exception:  # raised by suds for an HTTP status
             raise Unavailable(f"ICAT: HTTP {error}") from error
@@ -235,12 +238,19 @@ def _connection_failure(error: Exception) -> str:
     return f"ICAT: {error!r}"
 
 
+def _reason(error: icat.exception.ICATError) -> str:
+    """Returns the message; of ICAT's database that of its driver, without the SQL around it."""
+    text = str(error.message)
+    _, _, cause = text.partition("Internal Exception: ")
+    return re.split(r"\n(?:Error Code|Call): ", cause or text)[0].strip()
+
+
 def _translate(error: icat.exception.ICATError) -> Exception:
-    message = str(error.message)
+    message, reason = str(error.message), _reason(error)
     if isinstance(error, icat.exception.ICATInternalError) and TRANSIENT.search(message):
-        return Unavailable(f"ICAT's database: {message}")
+        return Unavailable(f"ICAT's database: {reason}")
     if isinstance(error, PERMANENT):
-        return Invalid(f"ICAT refused the request: {message}", field="icat")
+        return Invalid(f"ICAT refused the request: {reason}", field="icat")
     if "Unexpected DB response" in message or "core.IcatException" in message:
-        return DatabaseRefusal(message)
-    return Unavailable(f"ICAT: {message}")
+        return DatabaseRefusal(reason)
+    return Unavailable(f"ICAT: {reason}")

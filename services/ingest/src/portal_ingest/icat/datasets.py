@@ -127,13 +127,24 @@ class DatasetWriter:
         """Returns whether an earlier attempt wrote the dataset, and only its response was lost."""
         found = client.get("Dataset", existing)
         equal = (found.complete, found.description) == (True, entry.description)
-        if self._database_counts is not True:
-            counts = (found.fileCount or 0, found.fileSize or 0)
-            equal = equal and counts == (entry.file_count, entry.file_size)
-        return equal and all(
-            int(client.read(COUNTS[bean], owner=existing)[0]) == count
-            for bean, count in _counts(entry).items()
+        return (
+            equal
+            and self._has_counts(client, found, entry)
+            and all(
+                int(client.read(COUNTS[bean], owner=existing)[0]) == count
+                for bean, count in _counts(entry).items()
+            )
         )
+
+    def _has_counts(self, client: IcatClient, found: Any, entry: DatasetEntry) -> bool:
+        """Returns whether a dataset has the counts of the entry, or those of ICAT's triggers."""
+        if self._database_counts:
+            return True
+        counts = (found.fileCount or 0, found.fileSize or 0)
+        if counts == (entry.file_count, entry.file_size):
+            return True
+        is_counted = self._database_counts is None and counts != (0, 0)
+        return is_counted and counts == count_files(client, int(found.id))
 
     def _is_partial(self, client: IcatClient, existing: int, entry: DatasetEntry) -> bool:
         """Returns whether an earlier attempt was interrupted before all was there."""

@@ -4,8 +4,8 @@ A name that is too long is cut with a digest.
 
 ICAT's database takes look-alikes for one (see `collation`): `mW` equals `MW`. A name that cannot
 stand beside its look-alike gets a name of its own:
-`NAME ~DIGEST`, where the digest is the first 8 hexadecimal digits of the SHA-256 of the name. What
-stands before the last ` ~` is the name as it was sent.
+`NAME ~DIGEST`, where the digest is the first 8 hexadecimal digits of the SHA-256 of the name, or of
+its whole key: name, null byte, unit. What stands before the last ` ~` is the name as it was sent.
 """
 
 import hashlib

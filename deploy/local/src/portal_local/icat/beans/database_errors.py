@@ -12,9 +12,10 @@ _UNEXPECTED = (
 )
 _VIOLATION = "java.sql.SQLIntegrityConstraintViolationException:"
 _COLUMNS = {"stringValue": "STRING_VALUE"}
+_STATEMENT = "\nCall: INSERT INTO DATASET (NAME) VALUES (?)\n\tbind => [1 parameter bound]"
 LOCK_WAIT = (
     f"{_UNEXPECTED} com.mysql.cj.jdbc.exceptions.MySQLTransactionRollbackException:"
-    " Lock wait timeout exceeded; try restarting transaction\nError Code: 1205"
+    f" Lock wait timeout exceeded; try restarting transaction\nError Code: 1205{_STATEMENT}"
 )
 
 
