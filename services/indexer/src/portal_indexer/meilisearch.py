@@ -28,7 +28,7 @@ T = TypeVar("T")
 REQUEST_SECONDS = 60
 POLL_MS = 20
 MAX_POLL_SECONDS = 0.2
-MAX_BODY_BYTES = 20 * 10**6  # of documents that are sent together; Meilisearch accepts 100 MB
+MAX_BODY_BYTES = 4 * 10**6  # of a request; Meilisearch accepts 100 MB
 FIELD_SETTINGS = ("filterableAttributes", "searchableAttributes")
 
 
@@ -72,23 +72,30 @@ class Meilisearch:
     async def replace(self, index: str, documents: Sequence[bytes]) -> None:
         """Adds or replaces documents, which are lines of JSON.
 
-        Raises Invalid if Meilisearch refuses one of them.
+        They are sent in several requests, because searches wait while Meilisearch reads a large
+        one; what waits for it, it takes together. Raises Invalid if it refuses a document.
         """
         uid = self._prefix + index
-        for body in _bodies(documents):
-            await self._finish(
-                "replace",
-                lambda body=body: self._client.index(uid).add_documents_ndjson(body, "id"),
-            )
+        with ENGINE_CALLS.measure("replace"):
+            tasks = [
+                await _translated(
+                    lambda body=body: self._client.index(uid).add_documents_ndjson(body, "id")
+                )
+                for body in _bodies(documents)
+            ]
+            for task in tasks:
+                await self._finish(task)
 
     async def delete(self, index: str, ids: Sequence[str]) -> None:
         """Deletes documents if they exist; `ids` are made by records.pid_key()."""
         if ids:
             uid = self._prefix + index
             which = f"id IN [{', '.join(ids)}]"
-            await self._finish(
-                "delete", lambda: self._client.index(uid).delete_documents(filter=which)
-            )
+            with ENGINE_CALLS.measure("delete"):
+                task = await _translated(
+                    lambda: self._client.index(uid).delete_documents(filter=which)
+                )
+                await self._finish(task)
 
     async def count(self, index: str) -> int:
         uid = self._prefix + index
@@ -122,23 +129,21 @@ class Meilisearch:
     def _wait(self, task: Any) -> None:
         _check(self._client.wait_for_task(task.task_uid, round(self._task_seconds * 1000), POLL_MS))
 
-    async def _finish(self, operation: str, send: Callable[[], Any]) -> None:
-        """Sends a write and waits until its task has succeeded. Raises Invalid if it failed.
+    async def _finish(self, task: Any) -> None:
+        """Waits until a task has succeeded. Raises Invalid if it failed.
 
         Several writes may wait at the same time: no thread waits with them.
         """
-        with ENGINE_CALLS.measure(operation):
-            task = await _translated(send)
-            end = time.monotonic() + self._task_seconds
-            pause = POLL_MS / 1000
-            while True:
-                await asyncio.sleep(pause)
-                found = await _translated(lambda: self._client.get_task(task.task_uid))
-                if found.status not in ("enqueued", "processing"):
-                    return _check(found)
-                if time.monotonic() > end:
-                    raise Unavailable(f"Meilisearch: task {task.task_uid} is not done in time")
-                pause = min(pause * 1.5, MAX_POLL_SECONDS)
+        end = time.monotonic() + self._task_seconds
+        pause = POLL_MS / 1000
+        while True:
+            await asyncio.sleep(pause)
+            found = await _translated(lambda: self._client.get_task(task.task_uid))
+            if found.status not in ("enqueued", "processing"):
+                return _check(found)
+            if time.monotonic() > end:
+                raise Unavailable(f"Meilisearch: task {task.task_uid} is not done in time")
+            pause = min(pause * 1.5, MAX_POLL_SECONDS)
 
     @staticmethod
     async def _call(operation: str, call: Callable[[], T]) -> T:
