@@ -28,6 +28,9 @@ T = TypeVar("T")
 
 DEADLINE_SECONDS = 300  # for one call with all its lookups
 MAX_ATTEMPTS = 2
+UNREADABLE = (
+    "ICAT has an object that the portal may not read; its user needs a rule to read these objects"
+)
 WITHDRAWN = "withdrawn"  # name of the dataset parameter with the reason
 
 
@@ -131,6 +134,9 @@ class Icat:
                 self._references.invalidate()
                 if attempt == MAX_ATTEMPTS:
                     raise Invalid(f"ICAT refused the request: {error}", field="icat") from error
+            except icat.exception.ICATObjectExistsError as error:  # or another replica was faster
+                if attempt == MAX_ATTEMPTS:
+                    raise Invalid(f"{UNREADABLE}: {error}", field="icat") from error
         raise Unavailable("ICAT: no session")
 
     def _disconnect(self) -> None:
