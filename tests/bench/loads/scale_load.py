@@ -140,7 +140,7 @@ async def _load(corpus: WideCorpus, engine: Meilisearch, batch: int) -> Load:
         index_fields.DATASETS: batch,
         index_fields.DOCUMENTS: batch // DOCUMENT_BATCH_DIVISOR,
     }
-    waiting: dict[str, list[dict[str, Any]]] = {name: [] for name in sizes}
+    waiting: dict[str, list[bytes]] = {name: [] for name in sizes}
     began = time.monotonic()
     records = corpus.records()
     async with TaskWindow(BATCHES_AT_ONCE) as first, TaskWindow(BATCHES_AT_ONCE) as second:
@@ -167,14 +167,16 @@ async def _load(corpus: WideCorpus, engine: Meilisearch, batch: int) -> Load:
 
 def _search_documents(
     batch: list[tuple[Document, list[Dataset]]],
-) -> dict[str, list[dict[str, Any]]]:
-    """Returns the search documents of each index."""
+) -> dict[str, list[bytes]]:
+    """Returns the encoded search documents of each index."""
+    encode = search_documents.encode
     return {
         index_fields.DOCUMENTS: [
-            search_documents.build_document(document, datasets=listed) for document, listed in batch
+            encode(search_documents.build_document(document, datasets=listed))
+            for document, listed in batch
         ],
         index_fields.DATASETS: [
-            search_documents.build_dataset(one, documents=[document])
+            encode(search_documents.build_dataset(one, documents=[document]))
             for document, listed in batch
             for one in listed
         ],

@@ -27,26 +27,43 @@ from portal_shared.contracts.records import (
 from tests.bench.loads.search_corpus import PANET, TECHNIQUES
 
 SEED = 20261129
-SYLLABLES = re.findall(
-    r"\w+", "ba ke lo mi nu ra se ti vo zu cha dre fli gro pla sto tre qui xe yo"
+_PARTS = re.compile(r"\w+")
+ONSETS = _PARTS.findall(
+    "b c d f g h j k l m n p r s t v w z bl br cl cr dr fl fr gl gr pl pr sc sh sk sl sm sn sp st"
+    " str sw th tr ch qu ph"
 )
+ONSETS.append("")  # a syllable may begin with its vowel
+VOWELS = _PARTS.findall("a e i o u ai ea ee ia ie io oa ou y")
+CODAS = ["", "", "", *_PARTS.findall("n r l s t m d c p nt st ng rd ll ck x g")]
 WORDS, PEOPLE, KEYWORDS, FACILITIES, INSTRUMENTS = 20_000, 8000, 600, 12, 90
 UNITS = (
     *(("energy", "keV", 20.0), ("wavelength", "nm", 0.3), ("temperature", "K", 290.0)),
     *(("pressure", "mbar", 1000.0), ("exposure_time", "ms", 60.0), ("voxel_size", "um", 5.0)),
 )
+ONE_SYLLABLE, TWO_SYLLABLES = 60, 3000  # words of lower rank have so many
 SINCE = datetime(2008, 1, 1, tzinfo=UTC)
 LICENSES = ("CC-BY-4.0", "CC0-1.0", "CC-BY-NC-4.0", "ODbL-1.0")
 
 
 def word(rank: int) -> str:
-    """Returns the word of a rank: frequent words are short."""
-    found = ""
-    rank += 1
-    while rank:
-        rank, one = divmod(rank, len(SYLLABLES))
-        found += SYLLABLES[one]
+    """Returns the word of a rank: frequent words are short.
+
+    As in a natural language, 20 000 words have about 5000 different runs of three characters, and
+    few words are parts of others.
+    """
+    found = _syllable(rank % 900)
+    if rank >= ONE_SYLLABLE:
+        found += _syllable((rank * 31 + rank // 900 * 17) % 1300)
+    if rank >= TWO_SYLLABLES:
+        found += _syllable((rank * 57 + 5) % 2000)
     return found
+
+
+def _syllable(number: int) -> str:
+    mixed = (number * 7919 + 13) % (len(ONSETS) * len(VOWELS) * len(CODAS))  # a prime number
+    rest, onset = divmod(mixed, len(ONSETS))
+    coda, vowel = divmod(rest, len(VOWELS))
+    return ONSETS[onset] + VOWELS[vowel] + CODAS[coda]
 
 
 def zipf(size: int) -> list[float]:

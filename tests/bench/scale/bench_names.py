@@ -52,7 +52,8 @@ async def test_names(
     await writer.ensure(name, index_settings.settings(name))
     spent = 0.0
     for start in range(0, SIZE, BATCH):
-        rows = [built(number, listed) for number in range(start, min(SIZE, start + BATCH))]
+        numbers = range(start, min(SIZE, start + BATCH))
+        rows = [search_documents.encode(built(number, listed)) for number in numbers]
         began = time.monotonic()
         await writer.replace(name, rows)
         spent += time.monotonic() - began

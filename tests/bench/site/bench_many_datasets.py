@@ -23,7 +23,7 @@ from typing import Any
 
 import httpx
 from portal_gateway.settings import GatewaySettings
-from portal_indexer import index_settings
+from portal_indexer import index_settings, search_documents
 from portal_indexer.meilisearch import Meilisearch
 from portal_indexer.settings import IndexerSettings
 from portal_shared.search import index_fields
@@ -75,7 +75,7 @@ async def test_search_of_many_datasets(portal: Portal, tmp_path: Path) -> None:
 async def _send(adapter: Meilisearch, rows: list[Row]) -> None:
     for name in index_fields.INDEXES:
         await adapter.ensure(name, index_settings.settings(name))
-    await adapter.replace(index_fields.DATASETS, rows)
+    await adapter.replace(index_fields.DATASETS, [search_documents.encode(row) for row in rows])
 
 
 def _multiply(file: Path, first: int) -> None:

@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import bson
 from filelock import AsyncFileLock
@@ -65,7 +64,7 @@ class RecordingEngine(Meilisearch):
         super().__init__(settings)
         self._loaded = loaded
 
-    async def replace(self, index: str, documents: Sequence[dict[str, Any]]) -> None:
+    async def replace(self, index: str, documents: Sequence[bytes]) -> None:
         self._loaded.documents.setdefault(index, []).extend(documents)
         await super().replace(index, documents)
 

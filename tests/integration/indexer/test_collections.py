@@ -1,6 +1,7 @@
 """A step indexes the collections side by side, and a failure of one loses nothing of another."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -37,8 +38,8 @@ class Index:
         self.sent: dict[str, list[str]] = {}
         self._both = asyncio.Event()
 
-    async def replace(self, index: str, documents: list[dict[str, Any]]) -> None:
-        self.sent[index] = [one["id"] for one in documents]
+    async def replace(self, index: str, documents: list[bytes]) -> None:
+        self.sent[index] = [json.loads(one)["id"] for one in documents]
         if len(self.sent) == 2:
             self._both.set()
         await self._both.wait()
@@ -50,10 +51,10 @@ class Index:
 class BrokenIndex(Index):
     """An engine whose index of datasets cannot be reached."""
 
-    async def replace(self, index: str, documents: list[dict[str, Any]]) -> None:
+    async def replace(self, index: str, documents: list[bytes]) -> None:
         if index == DATASETS:
             raise Unavailable("The search engine cannot be reached")
-        self.sent[index] = [one["id"] for one in documents]
+        self.sent[index] = [json.loads(one)["id"] for one in documents]
 
 
 def worker(catalogue: Catalogue, index: Any) -> IndexWorker:

@@ -24,7 +24,7 @@ class Index:
     def __init__(self) -> None:
         self.shown = 0
 
-    async def replace(self, _index: str, documents: list[dict[str, Any]]) -> None:
+    async def replace(self, _index: str, documents: list[bytes]) -> None:
         self.shown += len(documents)
 
     async def delete(self, _index: str, keys: list[str]) -> None:

@@ -34,14 +34,14 @@ class Index:
         self.has_begun = asyncio.Event()
         self.waiting = 0  # calls that have begun and have not ended
 
-    async def replace(self, _index: str, documents: list[dict[str, Any]]) -> None:
+    async def replace(self, _index: str, documents: list[bytes]) -> None:
         self.has_begun.set()
         self.waiting += 1
         await self.may_send.wait()
         self.waiting -= 1
-        for one in documents:
-            version = next(v for v in ("version 2", "version 1") if v in json.dumps(one))
-            self.sent.append((one["id"], version))
+        for line in documents:
+            version = next(v for v in ("version 2", "version 1") if v in line.decode())
+            self.sent.append((json.loads(line)["id"], version))
 
     async def delete(self, _index: str, _ids: list[str]) -> None:
         """Nothing is deleted here."""

@@ -37,14 +37,14 @@ HIDDEN: Doc = {"json": None, "relations": None}  # the catalogue values of a rec
 
 @dataclass(frozen=True, slots=True)
 class BuiltRecord:
-    """A catalogue row with the values to store beside it and its search document.
+    """A catalogue row with the values to store beside it and its search document, encoded.
 
     `search` is None for a record that belongs into no index.
     """
 
     row: Doc
     values: Doc
-    search: Doc | None
+    search: bytes | None
 
 
 class IndexWorker:
@@ -157,7 +157,7 @@ class IndexWorker:
             INDEXED.labels(name, "refused").inc(len(refusals))
             _log_indexed(index, built)
 
-    async def _send(self, index: str, documents: Sequence[tuple[Doc, Doc]]) -> dict[str, str]:
+    async def _send(self, index: str, documents: Sequence[tuple[Doc, bytes]]) -> dict[str, str]:
         """Sends rows' search documents, one by one if Meilisearch refuses them together.
 
         Returns the reason of each refusal by pid.
@@ -331,7 +331,7 @@ def _build_dataset(
         "documents": sorted(d.pid for d in above),
         "instrument": record.instrument.pid if record.instrument and not superseded else None,
     }
-    return BuiltRecord(row, values, None if superseded else search)
+    return BuiltRecord(row, values, None if superseded else search_documents.encode(search))
 
 
 def _build_document(row: Doc, record: Document, datasets: Sequence[Dataset]) -> BuiltRecord:
@@ -348,7 +348,8 @@ def _build_document(row: Doc, record: Document, datasets: Sequence[Dataset]) -> 
         **_lookup_doi(row, record.doi),
         "datasets": sorted(d.pid for d in below),
     }
-    return BuiltRecord(row, values, search if doi_level(record) == "document" else None)
+    is_in_index = doi_level(record) == "document"
+    return BuiltRecord(row, values, search_documents.encode(search) if is_in_index else None)
 
 
 def _build_instrument(row: Doc, *, shown: bool) -> BuiltRecord:
@@ -357,7 +358,8 @@ def _build_instrument(row: Doc, *, shown: bool) -> BuiltRecord:
     if not shown:
         return BuiltRecord(row, {**HIDDEN, "public": False}, None)
     search = search_documents.build_instrument(Instrument.model_validate(row["record"]))
-    return BuiltRecord(row, {**search_documents.ready_answers(search), "public": True}, search)
+    values = {**search_documents.ready_answers(search), "public": True}
+    return BuiltRecord(row, values, search_documents.encode(search))
 
 
 def _is_public(row: Doc) -> bool:

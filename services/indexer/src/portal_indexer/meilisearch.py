@@ -4,7 +4,6 @@ A write returns only when its Meilisearch task has succeeded.
 """
 
 import asyncio
-import json
 import os
 import tempfile
 import time
@@ -70,8 +69,11 @@ class Meilisearch:
             self._wait(self._client.index(uid).update_settings(changed))
         return created or not changed.keys().isdisjoint(FIELD_SETTINGS)
 
-    async def replace(self, index: str, documents: Sequence[dict[str, Any]]) -> None:
-        """Adds or replaces documents. Raises Invalid if Meilisearch refuses one of them."""
+    async def replace(self, index: str, documents: Sequence[bytes]) -> None:
+        """Adds or replaces documents, which are lines of JSON.
+
+        Raises Invalid if Meilisearch refuses one of them.
+        """
         uid = self._prefix + index
         for body in _bodies(documents):
             await self._finish(
@@ -177,12 +179,11 @@ async def _translated(call: Callable[[], T]) -> T:
         raise Unavailable(f"Meilisearch: {error}") from error
 
 
-def _bodies(documents: Sequence[dict[str, Any]]) -> Iterator[bytes]:
+def _bodies(documents: Sequence[bytes]) -> Iterator[bytes]:
     """Yields documents as NDJSON, in parts of about MAX_BODY_BYTES."""
     lines: list[bytes] = []
     size = 0
-    for document in documents:
-        line = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    for line in documents:
         if lines and size + len(line) > MAX_BODY_BYTES:
             yield b"\n".join(lines)
             lines, size = [], 0

@@ -133,6 +133,11 @@ def build_instrument(record: Instrument) -> SearchDocument:
     }
 
 
+def encode(document: SearchDocument) -> bytes:
+    """Returns a search document as a line of JSON: a third of its memory."""
+    return _json(document).encode()
+
+
 def ready_answers(document: SearchDocument) -> dict[str, str]:
     """Returns the JSON texts that the gateway sends without a request to Meilisearch."""
     return {name: document[name] for name in (index_fields.JSON, index_fields.RELATIONS)}
