@@ -23,10 +23,6 @@ REFUSAL = "ICAT refused the request: title cannot have length > 255"
         ),
         ({"missing_parts": ["10.5072/b"]}, "its publication in ICAT lacks HasPart 10.5072/b"),
         ({"missing_datasets": ["b", "c"]}, "its DataCollection in ICAT lacks datasets: b, c"),
-        (
-            {"unknown_datasets": [17]},
-            "its DataCollection in ICAT has datasets that it should not have, with the ids 17",
-        ),
         ({"icat_problem": REFUSAL}, REFUSAL),
     ],
 )

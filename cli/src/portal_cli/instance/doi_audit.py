@@ -90,17 +90,13 @@ def _difference(record: dict[str, Any], doi: str | None) -> Difference | None:
 
 def _relations(record: dict[str, Any]) -> list[str]:
     return [
-        f"{text} {', '.join(map(str, record[name]))}"
+        f"{text} {', '.join(record[name])}"
         for name, text in (
             ("missing_parts", "its publication in ICAT lacks HasPart"),
             ("unknown_parts", "its publication in ICAT has a HasPart that it should not have:"),
             ("missing_relations", "its publication in ICAT lacks"),
             ("unknown_relations", "its publication in ICAT has relations that it should not have:"),
             ("missing_datasets", "its DataCollection in ICAT lacks datasets:"),
-            (
-                "unknown_datasets",
-                "its DataCollection in ICAT has datasets that it should not have, with the ids",
-            ),
         )
         if record.get(name)
     ]

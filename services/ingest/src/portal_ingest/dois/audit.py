@@ -88,10 +88,10 @@ def _document_row(
     members: Mapping[int, str],
     published: StoredPublication | None,
 ) -> dict[str, Any]:
-    """Returns the DOI of a document, and the relations and datasets that ICAT has otherwise.
+    """Returns the DOI of a document, the relations that ICAT has otherwise, and missing datasets.
 
-    `members` are the pids of its datasets by ICAT id. Datasets that ICAT has beyond these are
-    named by that id.
+    `members` are the pids of its datasets by ICAT id. Datasets that a facility adds to the
+    collection are its own matter.
     """
     row = {"pid": stored.pid, "doi": entry.doi, "icat": entry.doi if published else None}
     if published is None:
@@ -103,7 +103,6 @@ def _document_row(
         **_relation_fields("missing", wanted - published.relations),
         **_relation_fields("unknown", published.relations - wanted),
         "missing_datasets": sorted(members[one] for one in missing),
-        "unknown_datasets": sorted(published.datasets - members.keys()),
     }
 
 

@@ -47,8 +47,8 @@ def update(
     entry: PublicationEntry,
     datasets: list[int],
 ) -> None:
-    """Lets the collection have these datasets and no others, and replaces changed parameters."""
-    _set_members(client, collection, datasets)
+    """Adds the datasets that are missing, removes none, and replaces changed parameters."""
+    _add_missing(client, collection, datasets)
     rows = client.read_all(PARAMETERS, include="o.type", owner=collection)
     stored = {row.type.name: row for row in rows}
     for parameter in _parameters(client, references, entry):
@@ -77,9 +77,8 @@ def _parameters(
     return found
 
 
-def _set_members(client: IcatClient, collection: int, datasets: Sequence[int]) -> None:
-    """Adds the datasets that are missing, then removes those that do not belong to it."""
-    stored = {int(row[2]): int(row[0]) for row in client.read_all(MEMBERS, ids=[collection])}
+def _add_missing(client: IcatClient, collection: int, datasets: Sequence[int]) -> None:
+    stored = {int(row[2]) for row in client.read_all(MEMBERS, ids=[collection])}
     missing = [
         client.make(
             "dataCollectionDataset",
@@ -89,13 +88,5 @@ def _set_members(client: IcatClient, collection: int, datasets: Sequence[int]) -
         for one in datasets
         if one not in stored
     ]
-    wanted = set(datasets)
-    others = [
-        client.stub("dataCollectionDataset", row)
-        for dataset, row in stored.items()
-        if dataset not in wanted
-    ]
     for start in range(0, len(missing), MAX_REQUEST_ROWS):
         client.createMany(missing[start : start + MAX_REQUEST_ROWS])
-    if others:
-        client.deleteMany(others)
