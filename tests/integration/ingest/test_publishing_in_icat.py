@@ -153,6 +153,34 @@ async def test_the_audit_finds_and_writes_relations_that_differ_in_icat(
     assert [found[name] for name in found if name.endswith(("_parts", "_relations"))] == [[]] * 4
 
 
+async def test_the_audit_finds_and_adds_datasets_that_a_collection_lacks_in_icat(
+    ingest: Ingest, catalogue: icat.Client
+) -> None:
+    await ingest.run(job(dataset_part("a"), dataset_part("b"), job_id="j1"))
+    await ingest.run(job(dataset_part("c"), document=document_part("other"), job_id="j2"))
+    await publish_minted(ingest, "D1_kidney", "document", "10.5072/d", 1)
+    await wait_until_nothing_waits(ingest)
+    row = await document_row(ingest)
+    assert row["missing_datasets"] == []
+    ids = {one.name: one.id for one in catalogue.search("SELECT d FROM Dataset d")}
+    links = catalogue.search("SELECT l FROM DataCollectionDataset l INCLUDE 1")
+    catalogue.delete(next(one for one in links if one.dataset.id == ids["a"]))
+    foreign = catalogue.new("dataCollectionDataset", dataCollection=links[0].dataCollection)
+    foreign.dataset = catalogue.new("dataset", id=ids["c"])
+    foreign.create()
+    row = await document_row(ingest)
+    assert row["missing_datasets"] == ["a"]
+    answer = await ingest.http.post("/dois/mend", json={"pids": ["D1_kidney"]})
+    assert answer.json() == {"told": 1}
+    row = await document_row(ingest)
+    assert row["missing_datasets"] == []
+    assert (await publications(catalogue))["10.5072/d"][1] == {
+        "a",
+        "b",
+        "c",
+    }  # added by the facility
+
+
 async def test_a_document_with_look_alikes_reaches_icat(
     ingest: Ingest, catalogue: icat.Client
 ) -> None:

@@ -40,7 +40,7 @@ async def test_a_slow_response_ends_by_the_timeout_and_the_next_call_works(
     icat_url: str,
 ) -> None:
     icat = adapter(icat_url, timeout=5)
-    assert await icat.published(["10.1/a"]) == set()
+    assert await icat.published(["10.1/a"]) == {}
     slow = {"fault": "slow", "seconds": 40, "operation": "search"}
     async with plain_http.async_client() as client:
         (await client.post(f"{icat_url}/_faults", json={"faults": [slow]})).raise_for_status()
@@ -48,7 +48,7 @@ async def test_a_slow_response_ends_by_the_timeout_and_the_next_call_works(
         with pytest.raises(Unavailable, match="ICAT"):
             await icat.published(["10.1/a"])
     async with asyncio.timeout(60):
-        assert await icat.published(["10.1/a"]) == set()
+        assert await icat.published(["10.1/a"]) == {}
     icat.close()
 
 
@@ -59,6 +59,6 @@ def test_a_client_leaves_no_folder_behind(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(suds.cache.FileCache, "_FileCache__default_location", None)
     icat = adapter(icat_url, timeout=60)
-    assert asyncio.run(icat.published(["10.1/a"])) == set()
+    assert asyncio.run(icat.published(["10.1/a"])) == {}
     icat.close()
     assert list(tmp_path.iterdir()) == []

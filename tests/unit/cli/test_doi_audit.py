@@ -22,6 +22,7 @@ REFUSAL = "ICAT refused the request: title cannot have length > 255"
             "ICAT counts 0 files of 0 bytes, the portal 3 files of 21 bytes",
         ),
         ({"missing_parts": ["10.5072/b"]}, "its publication in ICAT lacks HasPart 10.5072/b"),
+        ({"missing_datasets": ["b", "c"]}, "its DataCollection in ICAT lacks datasets: b, c"),
         ({"icat_problem": REFUSAL}, REFUSAL),
     ],
 )

@@ -96,6 +96,7 @@ def _relations(record: dict[str, Any]) -> list[str]:
             ("unknown_parts", "its publication in ICAT has a HasPart that it should not have:"),
             ("missing_relations", "its publication in ICAT lacks"),
             ("unknown_relations", "its publication in ICAT has relations that it should not have:"),
+            ("missing_datasets", "its DataCollection in ICAT lacks datasets:"),
         )
         if record.get(name)
     ]

@@ -42,7 +42,7 @@ async def test_an_icat_without_its_wsdl_is_waited_for(
     await fail_next(icat_url, **fault, operation="wsdl")
     with pytest.raises(Unavailable, match="ICAT"):
         await adapter.published(["10.1/a"])
-    assert await adapter.published(["10.1/a"]) == set()
+    assert await adapter.published(["10.1/a"]) == {}
 
 
 async def test_the_reason_of_a_locked_database_is_one_line_without_sql(

@@ -1,6 +1,6 @@
-"""Compares DOIs, relations and counts of files with those in ICAT, and writes them again."""
+"""Compares DOIs, publications and counts of files with those in ICAT, and writes them again."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from portal_ingest.dois.writeback import DoiWriteback, icat_ids
@@ -9,6 +9,7 @@ from portal_ingest.domain.stored_record import StoredRecord
 from portal_ingest.icat.adapter import Icat
 from portal_ingest.icat.datasets import StoredDataset
 from portal_ingest.icat.mapping import HAS_PART, PublicationEntry
+from portal_ingest.icat.publications import StoredPublication
 from portal_ingest.store.dois import PROBLEM, DoiStore
 from portal_ingest.store.records import RecordStore
 
@@ -37,12 +38,14 @@ class DoiAudit:
             for s in batch
             if s.pid in datasets
         ]
-        relations = await self._icat.relations_of(list(published))
         for stored in documents:
             members = await self._writeback.members(stored)
             if icat_ids(members):
                 entry = self._writeback.publication(stored, str(stored.doi), members)
-                rows.append(_document_row(stored, entry, published, relations))
+                in_collection = {
+                    m.icat_id: pid for pid, m in members.items() if m.icat_id is not None
+                }
+                rows.append(_document_row(stored, entry, in_collection, published.get(entry.doi)))
             elif stored.doi in published and last_public(stored) is None:
                 row = {"pid": stored.pid, "doi": stored.doi, "icat": stored.doi}
                 rows.append({**row, "is_public": False})
@@ -82,20 +85,24 @@ class DoiAudit:
 def _document_row(
     stored: StoredRecord,
     entry: PublicationEntry,
-    published: Collection[str],
-    relations: Mapping[str, set[Relation]],
+    members: Mapping[int, str],
+    published: StoredPublication | None,
 ) -> dict[str, Any]:
-    """Returns the DOI of a document, and the relations in which ICAT differs from ingest."""
-    doi = entry.doi
-    row = {"pid": stored.pid, "doi": doi, "icat": doi if doi in published else None}
-    if doi not in published:
+    """Returns the DOI of a document, the relations that ICAT has otherwise, and missing datasets.
+
+    `members` are the pids of its datasets by ICAT id. Datasets that a facility adds to the
+    collection are its own matter.
+    """
+    row = {"pid": stored.pid, "doi": entry.doi, "icat": entry.doi if published else None}
+    if published is None:
         return row
     wanted = {(r.relation, r.identifier) for r in entry.related}
-    found = relations.get(doi, set[Relation]())
+    missing = members.keys() - published.datasets
     return {
         **row,
-        **_relation_fields("missing", wanted - found),
-        **_relation_fields("unknown", found - wanted),
+        **_relation_fields("missing", wanted - published.relations),
+        **_relation_fields("unknown", published.relations - wanted),
+        "missing_datasets": sorted(members[one] for one in missing),
     }
 
 

@@ -19,6 +19,7 @@ from portal_ingest.icat.client import DatabaseRefusal, IcatClient, connect, tran
 from portal_ingest.icat.datasets import DatasetWrite, DatasetWriter, StoredDataset
 from portal_ingest.icat.mapping import DatasetEntry, ParameterEntry, PublicationEntry
 from portal_ingest.icat.names import LONG, cut
+from portal_ingest.icat.publications import StoredPublication
 from portal_ingest.icat.reference_cache import ReferenceCache
 from portal_ingest.metrics import ICAT_CALLS
 from portal_ingest.settings import IngestSettings
@@ -27,6 +28,9 @@ T = TypeVar("T")
 
 DEADLINE_SECONDS = 300  # for one call with all its lookups
 MAX_ATTEMPTS = 2
+UNREADABLE = (
+    "ICAT has an object that the portal may not read; its user needs a rule to read these objects"
+)
 WITHDRAWN = "withdrawn"  # name of the dataset parameter with the reason
 
 
@@ -97,16 +101,10 @@ class Icat:
         """Returns number and bytes of the dataset's files that are in ICAT."""
         return await self._run("count_files", lambda c: datasets.count_files(c, dataset_id))
 
-    async def published(self, dois: list[str]) -> set[str]:
-        """Returns those of the DOIs that have a DataPublication."""
+    async def published(self, dois: list[str]) -> dict[str, StoredPublication]:
+        """Returns the publications of those of the DOIs that have one."""
         return await self._run(
             "find_published", lambda client: publications.find_published(client, dois)
-        )
-
-    async def relations_of(self, dois: list[str]) -> dict[str, set[tuple[str, str]]]:
-        """Returns what the publications of these DOIs are related to: relation and identifier."""
-        return await self._run(
-            "find_relations", lambda client: publications.find_relations(client, dois)
         )
 
     def close(self) -> None:
@@ -136,6 +134,9 @@ class Icat:
                 self._references.invalidate()
                 if attempt == MAX_ATTEMPTS:
                     raise Invalid(f"ICAT refused the request: {error}", field="icat") from error
+            except icat.exception.ICATObjectExistsError as error:  # or another replica was faster
+                if attempt == MAX_ATTEMPTS:
+                    raise Invalid(f"{UNREADABLE}: {error}", field="icat") from error
         raise Unavailable("ICAT: no session")
 
     def _disconnect(self) -> None:

@@ -11,7 +11,7 @@ import re
 import ssl
 import threading
 import xml.sax
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, cast
 
@@ -45,6 +45,7 @@ TRANSIENT = re.compile(
     r"|Error in allocating a connection",
     re.IGNORECASE,
 )
+PAGE_ROWS = 1000  # ICAT refuses more than maxEntities objects, 10 000 by default
 
 
 class DatabaseRefusal(Exception):
@@ -62,6 +63,7 @@ class IcatClient(icat.Client):
 
     def __init__(self, url: str, *, timeout: float, **arguments: Any) -> None:
         self._templates: dict[str, Any] = {}
+        self._page_rows = PAGE_ROWS
         self._server = url
         self._timeout = timeout
         super().__init__(url, **arguments)
@@ -112,6 +114,36 @@ class IcatClient(icat.Client):
     def read(self, template: str, **values: object) -> list[Any]:
         """Runs the query with each {name} in the template replaced by its value as JPQL literal."""
         return self.search(template.format(**{k: literal(v) for k, v in values.items()}))
+
+    def pages(self, template: str, *, include: str = "", **values: object) -> Generator[list[Any]]:
+        """Yields the rows of a query of any number, in order of their ids, one page at a time.
+
+        The template selects `o`, or `o.id` and other attributes, and ends with its conditions. The
+        rows of a page may be deleted before the next is read. Pages get smaller while ICAT refuses
+        them: `maxEntities` also counts what is included.
+        """
+        included = f" INCLUDE {include}" if include else ""
+        query = f"{template} AND o.id > {{last}} ORDER BY o.id{included} LIMIT 0, {{count}}"
+        last = 0
+        while True:
+            count = self._page_rows
+            try:
+                rows = self.read(query, **values, last=last, count=count)
+            except icat.exception.ICATValidationError:
+                if count == 1:
+                    raise
+                self._page_rows = count // 2
+                continue
+            if rows:
+                end = rows[-1]
+                last = int(end.id if hasattr(end, "id") else end[0])
+                yield rows
+            if len(rows) < count:
+                return
+
+    def read_all(self, template: str, *, include: str = "", **values: object) -> list[Any]:
+        """Returns the rows of all pages; see `pages`."""
+        return [row for page in self.pages(template, include=include, **values) for row in page]
 
     def make(self, kind: str, **attributes: Any) -> Any:
         """Returns a new object, without the attributes that are None."""
@@ -190,7 +222,7 @@ def connect(settings: IngestSettings) -> IcatClient:
 
 
 def literal(value: object) -> str:
-    """Returns a value as JPQL literal; no value enters a query otherwise. Raises TypeError.
+    """Returns a value or a list as JPQL literal; nothing else enters a query. Raises TypeError.
 
     A date is none: ICAT would read it in the zone of its server.
     """
@@ -202,6 +234,8 @@ def literal(value: object) -> str:
         return str(value)
     if isinstance(value, float) and math.isfinite(value):
         return repr(value)
+    if isinstance(value, list | tuple):
+        return f"({', '.join(map(literal, cast('Sequence[object]', value)))})"
     raise TypeError(f"{type(value).__name__} cannot be written as a JPQL literal")
 
 

@@ -1,14 +1,26 @@
 """Writes DataCollections: the datasets of a DOI, described by parameters as in ESRF's ICAT."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from portal_ingest.icat.client import IcatClient
 from portal_ingest.icat.mapping import ParameterEntry, PublicationEntry
 from portal_ingest.icat.reference_cache import ReferenceCache
 
-PARAMETERS = (
-    "SELECT o FROM DataCollectionParameter o WHERE o.dataCollection.id = {owner} INCLUDE o.type"
+PARAMETERS = "SELECT o FROM DataCollectionParameter o WHERE o.dataCollection.id = {owner}"
+MEMBERS = (
+    "SELECT o.id, o.dataCollection.id, o.dataset.id FROM DataCollectionDataset o"
+    " WHERE o.dataCollection.id IN {ids}"
 )
+MAX_REQUEST_ROWS = 500
+
+
+def find_members(client: IcatClient, ids: Sequence[int]) -> dict[int, set[int]]:
+    """Returns the ids of the datasets of these DataCollections, by the collection's id."""
+    found: dict[int, set[int]] = {}
+    for _, collection, dataset in client.read_all(MEMBERS, ids=ids):
+        found.setdefault(int(collection), set()).add(int(dataset))
+    return found
 
 
 def create(
@@ -37,7 +49,8 @@ def update(
 ) -> None:
     """Adds the datasets that are missing, removes none, and replaces changed parameters."""
     _add_missing(client, collection, datasets)
-    stored = {row.type.name: row for row in client.read(PARAMETERS, owner=collection)}
+    rows = client.read_all(PARAMETERS, include="o.type", owner=collection)
+    stored = {row.type.name: row for row in rows}
     for parameter in _parameters(client, references, entry):
         old = stored.get(parameter.type.name)
         if old is not None and old.stringValue == parameter.stringValue:
@@ -64,15 +77,16 @@ def _parameters(
     return found
 
 
-def _add_missing(client: IcatClient, collection: int, datasets: list[int]) -> None:
-    rows = client.read(
-        "SELECT o.dataset.id FROM DataCollectionDataset o WHERE o.dataCollection.id = {owner}",
-        owner=collection,
-    )
-    stored = {int(row) for row in rows}
-    for missing in [d for d in datasets if d not in stored]:
+def _add_missing(client: IcatClient, collection: int, datasets: Sequence[int]) -> None:
+    stored = {int(row[2]) for row in client.read_all(MEMBERS, ids=[collection])}
+    missing = [
         client.make(
             "dataCollectionDataset",
             dataCollection=client.stub("dataCollection", collection),
-            dataset=client.stub("dataset", missing),
-        ).create()
+            dataset=client.stub("dataset", one),
+        )
+        for one in datasets
+        if one not in stored
+    ]
+    for start in range(0, len(missing), MAX_REQUEST_ROWS):
+        client.createMany(missing[start : start + MAX_REQUEST_ROWS])

@@ -29,7 +29,8 @@ PARAMETER = (
     "SELECT o FROM DatasetParameter o WHERE o.dataset.id = {owner} AND o.type.id = {type_id}"
 )
 FILE_SIZES = (
-    "SELECT o.fileSize FROM Datafile o WHERE o.dataset.id = {owner} AND o.fileSize IS NOT NULL"
+    "SELECT o.id, o.fileSize FROM Datafile o"
+    " WHERE o.dataset.id = {owner} AND o.fileSize IS NOT NULL"
 )
 BY_ID = "SELECT o.id FROM Dataset o WHERE o.id = {known_id}"
 
@@ -56,8 +57,7 @@ def find_datasets(client: IcatClient, ids: Sequence[int]) -> dict[int, StoredDat
     """Returns those of these datasets that exist, by ICAT id."""
     if not ids:
         return {}
-    among = ", ".join(str(int(i)) for i in ids)
-    found = client.search(f"SELECT o FROM Dataset o WHERE o.id IN ({among})")  # noqa: S608  # numbers
+    found = client.read_all("SELECT o FROM Dataset o WHERE o.id IN {ids}", ids=ids)
     return {
         int(one.id): StoredDataset(one.doi, (one.fileCount or 0, one.fileSize or 0))
         for one in found
@@ -66,8 +66,8 @@ def find_datasets(client: IcatClient, ids: Sequence[int]) -> dict[int, StoredDat
 
 def count_files(client: IcatClient, dataset_id: int) -> tuple[int, int]:
     """Returns number and bytes of the dataset's files in ICAT, as its triggers count them."""
-    sizes = client.read(FILE_SIZES, owner=dataset_id)
-    return int(client.read(COUNTS["Datafile"], owner=dataset_id)[0]), sum(map(int, sizes))
+    sizes = [int(row[1]) for row in client.read_all(FILE_SIZES, owner=dataset_id)]
+    return int(client.read(COUNTS["Datafile"], owner=dataset_id)[0]), sum(sizes)
 
 
 class NameTaken(Exception):
@@ -332,8 +332,7 @@ def _refuse_taken(
 
 
 def _replace(client: IcatClient, dataset_id: int, bean: str, rows: list[Any]) -> None:
-    old = client.read(ROWS[bean], owner=dataset_id)
-    if old:
+    for old in client.pages(ROWS[bean], owner=dataset_id):
         client.deleteMany(old)
     _append(client, dataset_id, rows)
 

@@ -5,35 +5,43 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from portal_ingest.icat import collections
-from portal_ingest.icat.client import IcatClient, literal
+from portal_ingest.icat.client import IcatClient
 from portal_ingest.icat.mapping import PublicationEntry, UserEntry
 from portal_ingest.icat.names import SHORT, cut
 from portal_ingest.icat.reference_cache import ReferenceCache
 
-
-def find_published(client: IcatClient, dois: Sequence[str]) -> set[str]:
-    """Returns those of the DOIs that have a DataPublication."""
-    if not dois:
-        return set()
-    among = ", ".join(literal(doi) for doi in dois)
-    found = client.search(f"SELECT o.pid FROM DataPublication o WHERE o.pid IN ({among})")  # noqa: S608  # quoted
-    return {str(pid) for pid in found}
+BY_DOI = "SELECT o.id, o.pid, o.content.id FROM DataPublication o WHERE o.pid IN {dois}"
+RELATIONS = (
+    "SELECT o.id, o.publication.id, o.relationType, o.identifier FROM RelatedItem o"
+    " WHERE o.publication.id IN {ids}"
+)
 
 
-def find_relations(client: IcatClient, dois: Sequence[str]) -> dict[str, set[tuple[str, str]]]:
-    """Returns the relations and identifiers of the related items, by the publication's DOI."""
-    if not dois:
+@dataclass(frozen=True)
+class StoredPublication:
+    """What ICAT has of a document: relations and identifiers, and ids of its datasets."""
+
+    relations: set[tuple[str, str]]
+    datasets: set[int]
+
+
+def find_published(client: IcatClient, dois: Sequence[str]) -> dict[str, StoredPublication]:
+    """Returns the publications of those of the DOIs that have one."""
+    rows = client.read_all(BY_DOI, dois=dois) if dois else []
+    if not rows:
         return {}
-    among = ", ".join(literal(doi) for doi in dois)
-    rows = client.search(
-        f"SELECT o FROM RelatedItem o WHERE o.publication.pid IN ({among})"  # noqa: S608  # quoted
-        " INCLUDE o.publication"
-    )
-    found: dict[str, set[tuple[str, str]]] = {}
-    for row in rows:
-        relation = (str(row.relationType), str(row.identifier))
-        found.setdefault(str(row.publication.pid), set()).add(relation)
-    return found
+    relations: dict[int, set[tuple[str, str]]] = {}
+    for _, publication, relation, identifier in client.read_all(
+        RELATIONS, ids=[r[0] for r in rows]
+    ):
+        relations.setdefault(int(publication), set()).add((str(relation), str(identifier)))
+    members = collections.find_members(client, [int(row[2]) for row in rows])
+    return {
+        str(doi): StoredPublication(
+            relations.get(int(row), set()), members.get(int(content), set())
+        )
+        for row, doi, content in rows
+    }
 
 
 def publish(
@@ -136,7 +144,7 @@ class Part:
     owner: str  # attribute that refers to the publication
     keys: tuple[str, ...]  # attributes by which stored objects are compared with new ones
     build: Callable[[IcatClient, ReferenceCache, PublicationEntry], list[Any]]
-    include: str = "1"  # relations that the keys need
+    include: str = ""  # relations that the keys need
 
 
 PARTS = (
@@ -158,7 +166,12 @@ PARTS = (
     ),
     Part("dates", "DataPublicationDate", "publication", ("dateType", "date"), _dates),
     Part(
-        "fundingReferences", "DataPublicationFunding", "dataPublication", ("funding.id",), _funding
+        "fundingReferences",
+        "DataPublicationFunding",
+        "dataPublication",
+        ("funding.id",),
+        _funding,
+        include="o.funding",
     ),
     Part(
         "relatedItems",
@@ -177,9 +190,9 @@ def _update_parts(
     """Replaces the lists that changed."""
     for part in PARTS:
         objects = part.build(client, references, entry)
-        rows = client.read(
-            f"SELECT o FROM {part.bean} o"  # noqa: S608  # our own names
-            f" WHERE o.{part.owner}.id = {{owner}} INCLUDE {part.include}",
+        rows = client.read_all(
+            f"SELECT o FROM {part.bean} o WHERE o.{part.owner}.id = {{owner}}",  # noqa: S608  # our own names
+            include=part.include,
             owner=publication,
         )
         if sorted(_key(row, part) for row in rows) == sorted(_key(one, part) for one in objects):
