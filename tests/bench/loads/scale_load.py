@@ -22,7 +22,7 @@ from portal_indexer.settings import IndexerSettings
 from portal_shared.contracts.records import Dataset, Document
 from portal_shared.messaging import topology
 from portal_shared.runtime.settings import Settings
-from portal_shared.runtime.task_window import TaskWindow
+from portal_shared.runtime.worker import TaskWindow
 from portal_shared.search import index_fields
 from yarl import URL
 

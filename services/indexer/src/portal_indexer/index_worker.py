@@ -11,10 +11,9 @@ from portal_shared.contracts.records import Dataset, Document, Instrument, doi_l
 from portal_shared.runtime.errors import Invalid
 from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import Doc
-from portal_shared.runtime.task_window import TaskWindow
 from portal_shared.runtime.telemetry import tracing
 from portal_shared.runtime.telemetry.origin import Origin
-from portal_shared.runtime.worker import in_shares
+from portal_shared.runtime.worker import TaskWindow, in_shares
 from portal_shared.search import index_fields, techniques
 
 from portal_indexer import search_documents

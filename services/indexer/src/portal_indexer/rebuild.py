@@ -10,7 +10,7 @@ from portal_shared.contracts.records import is_atlas
 from portal_shared.runtime.errors import Unavailable
 from portal_shared.runtime.logs import logger
 from portal_shared.runtime.mongo import Database, Doc, translate_errors
-from portal_shared.runtime.task_window import TaskWindow
+from portal_shared.runtime.worker import TaskWindow
 from portal_shared.search import index_fields
 
 from portal_indexer import index_settings

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from portal_shared.runtime.errors import Unavailable
-from portal_shared.runtime.task_window import TaskWindow
+from portal_shared.runtime.worker import TaskWindow
 
 
 class Tasks:
