@@ -28,7 +28,7 @@ RecordT = TypeVar("RecordT", Dataset, Document)
 
 BATCHES_AT_ONCE = 3  # of a collection: one in Meilisearch, one that waits for it, one being built
 BATCHES_OF_STEP = 6  # the service ends between steps
-DOCUMENT_BATCH_DIVISOR = 4  # batches of documents are smaller: all datasets of each are loaded
+DOCUMENT_BATCH_DIVISOR = 2  # batches of documents are smaller: all datasets of each are loaded
 SETTLE_SECONDS = 1.0  # between looks at records that still change
 MAX_REASON = 1000  # characters of an error that are stored
 HIDDEN: Doc = {"json": None, "relations": None}  # the catalogue values of a record not public
@@ -54,6 +54,7 @@ class IndexWorker:
         self._claims = claims
         self._meilisearch = meilisearch
         self.batch = batch
+        self._building = {name: asyncio.Lock() for name in index_fields.INDEXES}
         self.indexed = 0
         self.refused = 0  # records that Meilisearch refused; they are not sent again
 
@@ -131,7 +132,8 @@ class IndexWorker:
 
         Records whose claim was lost meanwhile are marked again: what was sent may be too old.
         """
-        built = await self._build(name, rows)
+        async with self._building[name]:  # what is related to a batch takes memory
+            built = await self._build(name, rows)
         removed = [pid_key(one.row["_id"]) for one in built if one.search is None]
         await self._meilisearch.delete(index, removed)
         sent = [(one.row, one.search) for one in built if one.search is not None]
