@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from portal_local.launcher.ports import NotStarted, free_port, wait_until
 
-from tests.unit.launcher.test_processes import start
+from tests.integration.launcher.test_processes import start
 
 CHOICE = """import random
 from portal_local.launcher.ports import free_port
