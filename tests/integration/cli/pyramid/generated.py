@@ -3,7 +3,6 @@
 Arguments: the folder, the lengths z y x, and the block of the source (slice or cube).
 """
 
-import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -36,12 +35,16 @@ class GeneratedSource:
 
 
 def main(folder: str, z: str, y: str, x: str, block: str) -> None:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     source = GeneratedSource((int(z), int(y), int(x)), block)
     order = Order(Path(folder) / "volume.ome.zarr", "volume", (1.0, 1.0, 1.0), threads=2)
     make_pyramid(order, source, NoProgress())
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(before, after)  # noqa: T201
+    print(peak_memory())  # noqa: T201
+
+
+def peak_memory() -> int:
+    """Returns KiB of this process alone: `ru_maxrss` may be that of the process that began it."""
+    lines = Path("/proc/self/status").read_text("utf-8").splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM:")))
 
 
 if __name__ == "__main__":
