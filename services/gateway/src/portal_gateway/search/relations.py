@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import orjson
-from portal_shared.runtime.worker import TaskWindow
 from portal_shared.search import index_fields
 
 from portal_gateway.catalogue import Catalogue
@@ -22,7 +21,6 @@ RECORD_ATTRIBUTES = ["json"]
 MAX_RELATED_ROWS = 200_000  # of one relation, for one batch of parents
 RECORD_AND_RELATIONS = ["json", "relations"]
 MAX_PARENTS_PER_REQUEST = 200
-REQUESTS_AT_ONCE = 2  # of a search: the engine has other readers
 BATCH_SIZE = 1000
 PID_ORDER = (f"{index_fields.ORDER}:asc",)
 
@@ -114,13 +112,13 @@ class Relations:
         which: Filter,
         fields: list[str],
     ) -> dict[str, list[Row]]:
-        """Loads the related rows by the pid of their parent, some parents with each request."""
         link = _LINKS[entity.name, relation.name]
         index = COLLECTIONS[relation.entity]
         found: dict[str, list[Row]] = {}
-
-        async def load(some: Sequence[str]) -> None:
+        listed = [] if which.nothing else list(pids)
+        for start in range(0, len(listed), MAX_PARENTS_PER_REQUEST):
             # a record related to parents in several requests is returned by each of them
+            some = listed[start : start + MAX_PARENTS_PER_REQUEST]
             parents = {link.encode(pid): pid for pid in some}
             any_parent = f"{link.field} IN [{', '.join(parents)}]"
             narrowed = f"{any_parent} AND {which.text}" if which.text else any_parent
@@ -129,11 +127,6 @@ class Relations:
                 for linked in link.linked_keys(hit):
                     if linked in parents:
                         found.setdefault(parents[linked], []).append(related)
-
-        async with TaskWindow(REQUESTS_AT_ONCE) as window:
-            for start in range(0, 0 if which.nothing else len(pids), MAX_PARENTS_PER_REQUEST):
-                await window.room()
-                await window.start(load(pids[start : start + MAX_PARENTS_PER_REQUEST]))
         for related in found.values():
             related.sort(key=lambda r: r["pid"])
         return found
