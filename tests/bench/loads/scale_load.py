@@ -154,7 +154,6 @@ async def _load(corpus: WideCorpus, engine: Meilisearch, batch: int) -> Load:
                 while len(waiting[name]) >= sizes[name]:
                     part, waiting[name] = waiting[name][: sizes[name]], waiting[name][sizes[name] :]
                     await windows[name].start(engine.replace(name, part))
-                    await windows[name].room()
             datasets += (Row.of(one) for _, listed in taken for one in listed)
             documents += len(taken)
             if documents % (100 * BUILT_AT_ONCE) == 0:

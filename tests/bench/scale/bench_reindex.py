@@ -63,7 +63,6 @@ def load_beside(given: dict[str, Any]) -> float:
         async with loaded(WideCorpus(SIZE), IndexerSettings.model_validate(given)) as made:
             return made.records / made.seconds
 
-    os.nice(10)
     return asyncio.run(load())
 
 

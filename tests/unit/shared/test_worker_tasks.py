@@ -69,6 +69,21 @@ async def test_after_a_failure_none_begins_and_the_others_end_first() -> None:
     assert tasks.begun == tasks.ended == [0, 1]
 
 
+async def test_a_task_does_not_start_after_a_failure() -> None:
+    tasks = Tasks()
+    tasks.may_end.release()
+
+    async def block() -> None:
+        async with TaskWindow(2) as window:
+            await window.start(tasks.one(0, fails=True))
+            await turn()
+            await window.start(tasks.one(1))
+
+    with pytest.raises(Unavailable, match="task 0"):
+        await block()
+    assert tasks.begun == [0]
+
+
 async def test_a_failure_of_the_last_task_is_raised() -> None:
     tasks = Tasks()
     tasks.may_end.release()

@@ -129,7 +129,6 @@ class Rebuild:
                 batch.append(row)
                 if len(batch) >= self._index_worker.batch_size(name):
                     await window.start(self._send(name, batch))
-                    await window.room()
                     batch = []
             await window.start(self._send(name, batch))
 

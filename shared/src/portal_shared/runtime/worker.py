@@ -162,8 +162,12 @@ class TaskWindow:
                 raise self._error
 
     async def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Begins a task; to be called after `room`."""
+        """Begins a task when another may begin. Raises the error of one that failed."""
         await self._room.acquire()
+        if self._error is not None:
+            self._room.release()
+            work.close()
+            raise self._error
         task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._end)
