@@ -95,12 +95,10 @@ check: setup  ## check format, lint, types, import rules and generated contracts
 monitoring: setup  ## test alerts and dashboards, with Prometheus's own tests if promtool is installed
 	$(RUN) pytest -q tests/unit/deploy/test_monitoring.py
 
-fuzz: setup servers  ## test hostile requests, random filters and all citation styles
-	PORTAL_TEST_FUZZ=20000 PORTAL_TEST_FILTERS=200000 PORTAL_TEST_STYLES=1 \
-		$(RUN) pytest -o timeout=7200 \
-		tests/unit/gateway/citation/test_styles.py \
-		tests/integration/gateway/http/test_hostile_requests.py \
-		tests/unit/gateway/engine/test_compiler_brute_force.py
+fuzz: setup servers  ## test hostile requests, random filters and changes, all citation styles
+	PORTAL_TEST_FUZZ=20000 PORTAL_TEST_FILTERS=200000 PORTAL_TEST_CHANGES=2000 PORTAL_TEST_STYLES=1 \
+		$(RUN) pytest -o timeout=7200 tests/properties \
+		tests/integration/gateway/http/test_hostile_requests.py
 
 fmt: setup  ## format the code and fix what ruff can fix
 	$(RUN) ruff format .

@@ -7,7 +7,7 @@ from portal_shared.runtime.settings import Settings
 
 from tests.bench.loads.scale_load import Scaling, scaled
 from tests.bench.loads.served_corpus import Loading, serve_corpus
-from tests.drivers.search_engine import serve
+from tests.drivers.search.engine import serve
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ from tests.bench.loads.served_corpus import served
 from tests.bench.site.measured import SEARCHES, Aim, MeasuredProcess, middle
 from tests.drivers import plain_http
 from tests.drivers.instance import Portal
-from tests.drivers.search_engine import StandIn
+from tests.drivers.search.engine import StandIn
 
 DATASETS = int(os.environ.get("PORTAL_BENCH_DATASETS", "100000"))
 START_SECONDS = 900

@@ -16,7 +16,7 @@ from portal_shared.runtime.settings import Settings
 
 from tests.builders import dataset_part, document_part, job
 from tests.drivers import portal as portal_driver
-from tests.drivers.search_engine import StandIn
+from tests.drivers.search.engine import StandIn
 from tests.drivers.servers import RabbitNode, isolated_settings, virtual_host
 from tests.drivers.services import ingest as ingest_driver
 from tests.drivers.services.ingest import Broker

@@ -9,7 +9,7 @@ from portal_shared.runtime.settings import Settings
 
 from tests.drivers.corpora import Corpora
 from tests.drivers.portal import Portal, running
-from tests.drivers.search_engine import StandIn, serve
+from tests.drivers.search.engine import StandIn, serve
 
 
 @pytest.fixture(scope="session")

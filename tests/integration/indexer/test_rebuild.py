@@ -16,7 +16,7 @@ from portal_shared.runtime import mongo
 from portal_shared.search.index_fields import DATASETS, DOCUMENTS, INDEXES
 
 from tests import builders
-from tests.drivers.search_engine import StandIn
+from tests.drivers.search.engine import StandIn
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from meilisearch import Client
 from meilisearch.models.task import Task, TaskInfo
 
-from tests.drivers.search_engine import IndexFactory, Server, StandIn, serve, wait_for_task
+from tests.drivers.search.engine import IndexFactory, Server, StandIn, serve, wait_for_task
 
 KEY = "contract-tests-master-key"
 

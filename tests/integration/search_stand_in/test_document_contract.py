@@ -14,7 +14,7 @@ from meilisearch.errors import MeilisearchApiError
 from meilisearch.index import Index
 from meilisearch.models.task import Task, TaskInfo
 
-from tests.drivers.search_engine import IndexFactory
+from tests.drivers.search.engine import IndexFactory
 
 
 def ids(index: Index, **parameters: Any) -> list[Any]:

@@ -9,7 +9,7 @@ from meilisearch.errors import MeilisearchApiError
 from meilisearch.index import Index
 from meilisearch.models.task import Task, TaskInfo
 
-from tests.drivers.search_engine import IndexFactory
+from tests.drivers.search.engine import IndexFactory
 
 DOCUMENTS = [
     {"id": 1, "organ": "Kidney", "size": 6.49, "tags": ["zoom", "left"], "p": {"energy": 82}},

@@ -9,7 +9,7 @@ from meilisearch.errors import MeilisearchApiError
 from meilisearch.models.task import Task, TaskInfo
 
 from tests.drivers import plain_http
-from tests.drivers.search_engine import IndexFactory, Server
+from tests.drivers.search.engine import IndexFactory, Server
 
 
 def test_the_service_states_that_it_is_available(client: Client, server: Server) -> None:

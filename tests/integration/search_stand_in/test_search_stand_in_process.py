@@ -6,7 +6,7 @@ import threading
 from meilisearch import Client
 
 from tests.drivers import plain_http
-from tests.drivers.search_engine import StandIn, wait_for_task
+from tests.drivers.search.engine import StandIn, wait_for_task
 
 
 def test_finished_tasks_survive_a_kill(stand_in: StandIn) -> None:

@@ -9,7 +9,7 @@ from meilisearch import Client
 from meilisearch.errors import MeilisearchApiError
 from meilisearch.models.task import Task, TaskInfo
 
-from tests.drivers.search_engine import IndexFactory
+from tests.drivers.search.engine import IndexFactory
 
 DEFAULTS = {
     "displayedAttributes": ["*"],

@@ -14,7 +14,7 @@ from portal_local.search.tasks.engine import Engine
 from portal_local.search.words import likeness
 from portal_local.search.words.postings import Posting
 
-from tests.unit.search_stand_in.test_search_consistency import execute
+from tests.drivers.search.tasks import execute
 
 TEXTS = ("left lung", "lung of the left side", "lungs", "a left kidney", "lung", "left", "lunge")
 QUERIES = ("lung", "left lung", "lung left", "lun", '"left lung"', '"left" "lung"', "leftlung lunk")

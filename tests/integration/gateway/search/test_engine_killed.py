@@ -10,7 +10,7 @@ from portal_shared.contracts.events import DatasetRegistered, Event
 from portal_shared.contracts.records import Dataset
 
 from tests.drivers.portal import Portal
-from tests.drivers.search_engine import StandIn
+from tests.drivers.search.engine import StandIn
 
 DATASETS = 30
 SEARCHES = ("", "/count", "/export", "/suggest", "/facets?facets=techniques")

@@ -16,7 +16,7 @@ from portal_shared.runtime.settings import Settings
 
 from tests.drivers.deployment.network import TcpProxy
 from tests.drivers.portal import Portal, running
-from tests.drivers.search_engine import StandIn
+from tests.drivers.search.engine import StandIn
 
 PATIENCE = 120  # seconds on a busy machine; what is waited for takes 2 to 20
 SEARCH_SECONDS = "2"

@@ -13,30 +13,13 @@ from portal_cli.curation.headers.tiff import read_tiff
 from portal_cli.curation.sources.stack import StackSource
 from portal_cli.curation.sources.tiff import TiffSlices, pages_of
 from portal_cli.miniature import folder as miniature_folder
-from portal_cli.miniature import formats, pool, renderer
-from portal_cli.miniature.folder import Miniature, ensure_folder
+from portal_cli.miniature import formats, renderer
+from portal_cli.miniature.folder import ensure_folder
 from portal_cli.miniature.grid import LEVELS, build_grid
-from portal_cli.miniature.specimen import Ball, Position, Specimen
+from portal_cli.miniature.specimen import Ball, Specimen
 from portal_shared.registration import Matrix, Registration
 
-
-def placed(
-    organ: str = "kidney", *, whole: bool = True, um: float = 25.08, name: str = "LADAF_kidney"
-) -> Position:
-    """A whole organ of 3815 x 3800 x 9479 voxels of 25.08 um, or a zoom in its middle."""
-    z, y, x = (-(n - 1) / 2 * um for n in (9479, 3800, 3815))
-    matrix: Matrix = Registration((z, y, x), 0 if whole else 20, 1).voxel_matrix
-    return Position(Specimen(name, organ, (47.8, 47.6, 118.9)), matrix, is_known=whole)
-
-
-def miniature(name: str = "LADAF_kidney", **changed: Any) -> Miniature:
-    given: dict[str, Any] = {
-        "position": placed(name=name),
-        "shape": (3815, 3800, 9479),
-        "voxel_um": 25.08,
-        "metadata": {"donor": {"id": "LADAF"}},
-    }
-    return Miniature(name=name, **{**given, **changed})
+from tests.drivers.curation.miniatures import miniature, placed
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -180,20 +163,6 @@ def test_what_is_left_out_around_an_organ_is_empty(
     monkeypatch.setattr(renderer, "parts_with_tissue", all_parts)
     assert np.array_equal(renderer.volume(specimen, whole.matrix, grid, is_round=False), found)
     assert 0 < (found > 0).mean() < 0.6
-
-
-def test_processes_create_the_same_files_in_order(tmp_path: Path) -> None:
-    many = [
-        miniature(f"LADAF_{n}", shape=(400, 400, 400), position=placed(name=f"s{n % 2}"))
-        for n in range(pool.FEW + 1)
-    ]
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    with pool.drawing_pool(len(many)) as drawn:
-        drawn.add(tmp_path / "a", many)
-        found = [drawn.ensure(tmp_path / "a", one) for one in many]
-    assert found == [ensure_folder(tmp_path / "b", one) for one in many]
-    assert all(created for _, created in found)
 
 
 def test_what_is_there_and_intact_is_left_alone(tmp_path: Path) -> None:

@@ -1,21 +1,15 @@
 # pyright: basic, reportOptionalMemberAccess=false
-"""Traces: nothing is imported while they are off; spans reach a collector; batches are shared."""
+"""Traces: work goes on in the trace of its origin; batches are shared."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 import structlog
-from fastapi import FastAPI, Request
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from portal_shared.runtime.logs import bind_correlation_id
 from portal_shared.runtime.telemetry import exporter, tracing
 from portal_shared.runtime.telemetry.origin import Origin, current_origin, resume
-
-from tests.drivers import process
 
 A, B = (f"00-{digit * 32}-{digit * 16}-01" for digit in "ab")
 
@@ -33,41 +27,6 @@ def no_ids() -> Iterator[None]:
     structlog.contextvars.clear_contextvars()
     yield
     structlog.contextvars.clear_contextvars()
-
-
-def test_no_sdk_is_imported_while_traces_are_off() -> None:
-    program = (
-        "import sys; from portal_doi.app import build; build();"
-        "print([name for name in sys.modules if name.startswith('opentelemetry.sdk')])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
-
-
-def test_spans_reach_a_collector_with_the_name_of_their_service() -> None:
-    bodies: list[bytes] = []
-    collector = FastAPI()
-
-    @collector.post("/v1/traces")
-    async def take(request: Request) -> None:
-        bodies.append(await request.body())
-
-    with process.running(collector) as url:
-        tracer = exporter.OpenTelemetry("doi", exporter.otlp_processor(f"{url}/"))
-        tracing.start(tracer)
-        try:
-            with tracing.span("a call", parent=A, kind="client"):
-                pass
-        finally:
-            tracing.start(None)
-            tracer.stop(60)
-    (resource,) = ExportTraceServiceRequest.FromString(bodies[0]).resource_spans
-    attributes = {one.key: one.value.string_value for one in resource.resource.attributes}
-    assert attributes["service.name"] == "doi"
-    (span,) = resource.scope_spans[0].spans
-    assert (span.name, span.trace_id.hex()) == ("a call", "a" * 32)
 
 
 def test_work_goes_on_in_the_trace_and_with_the_ids_of_its_origin(

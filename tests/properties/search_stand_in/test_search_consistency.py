@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from portal_local.search.results.params import parse_params
 from portal_local.search.results.search import Search
-from portal_local.search.tasks.engine import Engine, Worker
-from portal_local.search.tasks.executor import EXECUTORS
+from portal_local.search.tasks.engine import Engine
 
+from tests.drivers.search.tasks import execute
+
+CHANGES = int(os.environ.get("PORTAL_TEST_CHANGES", "30"))  # lists of them; more in `make fuzz`
 WORDS = ["kidney", "kidneys", "heart", "left", "lung", "zoom-1"]
 SETTINGS = {"filterableAttributes": ["n", "l"], "sortableAttributes": ["n"]}
 
@@ -48,14 +51,6 @@ SEARCHES: list[dict[str, Any]] = [
         [None, "n > 0", "NOT l = x", "l EXISTS AND n != 1", "l.m = 1 OR n IS NULL"],
     )
 ]
-
-
-def execute(engine: Engine, kind: str, **parameters: Any) -> None:
-    engine.tasks.add(kind, "i", details={}, parameters=parameters)
-    task = engine.tasks.start_next()
-    assert task is not None
-    Worker(engine, EXECUTORS)._execute_in_transaction(task, {})
-    engine.tasks.finish(task.uid, {}, None)
 
 
 def answers(engine: Engine, searches: list[dict[str, Any]]) -> list[Any]:
@@ -96,40 +91,10 @@ def build(folder: str, given_steps: list[Any]) -> tuple[list[Any], dict[Any, dic
     return results, left
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=CHANGES, deadline=None)
 @given(steps)
 def test_changes_one_by_one_leave_what_one_batch_does(given_steps: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other:
         results, left = build(folder, given_steps)
         expected, _ = build(other, [("put", list(left.values()), False)])
         assert results == expected
-
-
-def exactness(engine: Engine, query: str = "kidney") -> Any:
-    """Returns how exactly a query matches the title of the only document."""
-    details = {"q": query, "showRankingScoreDetails": True}
-    [hit] = json.loads(Search(engine.index("i"), parse_params(details)).answer())["hits"]
-    return hit["_rankingScoreDetails"]["exactness"]["matchType"]
-
-
-def test_a_field_that_became_longer_is_not_the_whole_query_any_more(tmp_path: Path) -> None:
-    engine = Engine(tmp_path)
-    seen: list[Any] = []
-    for text in ("kidney", "kidney of a donor", "kidney"):
-        documents = [{"id": 1, "t": text}]
-        parameters = {"documents": documents, "update": False, "primaryKey": "id"}
-        execute(engine, "documentAdditionOrUpdate", **parameters)
-        seen.append(exactness(engine))
-    assert seen == ["exactMatch", "matchesStart", "exactMatch"]
-    engine.close()
-
-
-def test_a_text_that_is_split_in_another_way_has_another_length(tmp_path: Path) -> None:
-    engine = Engine(tmp_path)
-    documents = [{"id": 1, "t": "kidney left-lung"}]
-    parameters = {"documents": documents, "update": False, "primaryKey": "id"}
-    execute(engine, "documentAdditionOrUpdate", **parameters)
-    assert exactness(engine, "kidney left lung") == "exactMatch"
-    execute(engine, "settingsUpdate", settings={"nonSeparatorTokens": ["-"]})
-    assert exactness(engine, "kidney left-lung") == "exactMatch"
-    engine.close()

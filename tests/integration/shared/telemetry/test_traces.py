@@ -23,7 +23,7 @@ from tests.builders import dataset_part, job
 from tests.drivers import portal as portal_driver
 from tests.drivers.datacite import DataCiteServer
 from tests.drivers.portal import Portal
-from tests.drivers.search_engine import StandIn
+from tests.drivers.search.engine import StandIn
 from tests.drivers.servers import declare_bus
 from tests.drivers.services import ingest as ingest_driver
 from tests.drivers.services.doi import running_doi

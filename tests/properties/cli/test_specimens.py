@@ -11,19 +11,16 @@ from portal_cli.hoa.atlas import Atlas
 from portal_cli.hoa.record import Record
 from portal_cli.hoa.registration import geometry, volume
 from portal_cli.miniature import renderer
-from portal_cli.miniature.grid import Grid, build_grid
-from portal_cli.specimens.miniatures import max_side_of, position_of
+from portal_cli.specimens.miniatures import position_of
 from portal_shared.registration import Matrix, fraction_inside
+
+from tests.drivers.curation.miniatures import grid_of
 
 Array = NDArray[np.floating]
 PAIRS = 20
 HEART = "LADAF-2020-27_heart_ROI-01_6.5um_bm18"
 MIN_INSIDE = 0.99
 MIN_VOXELS = 6  # of the overview along each side of the zoom: fewer are no picture
-
-
-def grid_of(record: Record) -> Grid:
-    return build_grid(record.data.shape, record.data.voxel_size_um, max_side_of(record))
 
 
 def draw(record: Record, atlas: Atlas) -> NDArray[np.uint16]:
@@ -108,22 +105,3 @@ def test_zooms_laid_on_their_overviews_match(
             turned_back.append((correlation(zoom, overview, wrong, drawn), found))
     assert len(turned_back) >= 5
     assert all(wrong < found - 0.02 for wrong, found in turned_back)
-
-
-def test_every_dataset_has_a_place_in_its_specimen(whole: Atlas) -> None:
-    known = 0
-    for entry in whole.entries.values():
-        position = position_of(entry.record, whole)
-        known += position.is_known
-        middle = renderer.lattice_of(position.matrix, grid_of(entry.record))
-        centre = np.array(middle.origin) + 0.5 * np.array(middle.shape) @ np.array(middle.steps)
-        reach = np.array(position.specimen.half_mm) * (1.6 if position.is_known else 1)
-        assert (np.abs(centre) < reach).all(), entry.record.name
-    assert known == 109 + 224
-
-
-def test_a_dataset_without_a_registration_has_always_the_same_place(whole: Atlas) -> None:
-    lost = [e.record for e in whole.entries.values() if not position_of(e.record, whole).is_known]
-    assert len(lost) == 45
-    assert position_of(lost[0], whole) == position_of(lost[0], whole)
-    assert position_of(lost[0], whole).matrix != position_of(lost[1], whole).matrix
