@@ -80,7 +80,7 @@ function readProblem(answer: HttpAnswer): GatewayError {
 
 /**
  * Runs `load` and turns the gateway's problems into error pages with the same status. If there is no
- * dataset `name`, the page shows those with a name like it.
+ * dataset `name`, the page shows those that a search for the name finds.
  */
 export async function orErrorPage<T>(load: () => Promise<T>, name?: string): Promise<T> {
   try {
@@ -92,7 +92,7 @@ export async function orErrorPage<T>(load: () => Promise<T>, name?: string): Pro
       message: problem.message,
       ...(problem.retryAfter ? { retryAfter: problem.retryAfter } : {}),
       ...(problem.status === 410 ? { tombstone: await loadTombstone(problem.problem) } : {}),
-      ...(problem.status === 404 && name ? { near: await namesLike(name) } : {}),
+      ...(problem.status === 404 && name ? { near: await searchName(name) } : {}),
     });
   }
 }
@@ -107,7 +107,7 @@ async function loadTombstone(problem: Problem): Promise<TombstoneView> {
   return record ? { ...tombstone, instead: { href: record.page, label: record.title } } : tombstone;
 }
 
-async function namesLike(name: string): Promise<Schemas["Card"][]> {
+async function searchName(name: string): Promise<Schemas["Card"][]> {
   const query = new URLSearchParams({ q: name.slice(0, MAX_NAME), per_page: String(MAX_NEAR) });
   const page = await orNothing(() => read<Schemas["SearchPage"]>(`/api/search?${query}`));
   return page?.rows ?? [];

@@ -114,16 +114,11 @@ def _with_values(
 def _value(table: FieldTable, name: str, value: str, count: int, selected: bool) -> FacetValue:  # noqa: FBT001  # keys of a cache
     return FacetValue(
         value=value,
-        label=_label(table, name, value),
+        label=table.value_label(name, value),
         count=count,
         selected=selected,
         link=table.value_link(name, value),
     )
-
-
-@lru_cache(maxsize=4096)
-def _label(table: FieldTable, name: str, value: str) -> str:
-    return table.value_label(name, value)
 
 
 def _person_names(*distributions: Mapping[str, int]) -> dict[str, str]:
