@@ -159,7 +159,7 @@ class IndexWorker:
             _log_indexed(index, built)
 
     async def _send(self, index: str, documents: Sequence[tuple[Doc, bytes]]) -> dict[str, str]:
-        """Sends rows' search documents, one by one if Meilisearch refuses them together.
+        """Sends rows' search documents, in halves if Meilisearch refuses them together.
 
         Returns the reason of each refusal by pid.
         """
@@ -172,10 +172,9 @@ class IndexWorker:
                 log.exception("record refused", index=index, pid=pid, **_origins(row)[-1].ids)
                 self.refused += 1
                 return {pid: error.reason[:MAX_REASON]}
-            refusals: dict[str, str] = {}
-            for one in documents:
-                refusals |= await self._send(index, [one])
-            return refusals
+            middle = len(documents) // 2
+            first = await self._send(index, documents[:middle])
+            return first | await self._send(index, documents[middle:])
         return {}
 
     async def _build(self, name: str, rows: Sequence[Doc]) -> list[BuiltRecord]:
