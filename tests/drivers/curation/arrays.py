@@ -12,7 +12,7 @@ from portal_cli.pyramid.source import ArraySource
 
 def ramp(shape: tuple[int, ...], dtype: str = "uint16") -> Any:
     """Returns voxels of which each differs from its neighbours; none is 0."""
-    values = np.arange(1, np.prod(shape) + 1, dtype=np.float64).reshape(shape)
+    values = np.arange(1, np.prod(shape) + 1, dtype=np.int64).reshape(shape)
     if dtype.startswith("float"):
         return (values / 7).astype(dtype)
     return (1 + (values * 31) % (np.iinfo(dtype).max - 1)).astype(dtype)

@@ -17,6 +17,7 @@ from portal_shared.contracts.outside_names import (
 from portal_shared.validation.rules import (
     CONTROL_CHARACTERS,
     INVISIBLE,
+    MAX_TEXT_CHARS,
     SPREADSHEET_ERROR,
     path_problem,
 )
@@ -57,6 +58,8 @@ def system_file_kind(name: str) -> str | None:
 
 def name_problem(location: str) -> str | None:
     """Returns why no file or folder with this name, or at this path, can be archived."""
+    if len(location) > MAX_TEXT_CHARS:
+        return f"the path has more than {MAX_TEXT_CHARS} characters: rename it"
     try:
         location.encode()
     except UnicodeEncodeError:
@@ -66,12 +69,18 @@ def name_problem(location: str) -> str | None:
     if found := INVISIBLE.search(location):
         return f"the name contains the invisible character U+{ord(found[0]):04X}: rename it"
     for name in location.split("/"):
-        if len(name.encode()) > MAX_NAME_BYTES:
-            return f"the name has more than {MAX_NAME_BYTES} bytes in UTF-8: rename it"
-        if SPREADSHEET_ERROR.fullmatch(name.partition(".")[0].strip()):
-            return f"{name!r} is an error of a spreadsheet: give the name itself"
+        if reason := _part_problem(name):
+            return reason
     reason = path_problem(location)
     return f"the name cannot be used: {reason}" if reason else None
+
+
+def _part_problem(name: str) -> str | None:
+    if len(name.encode()) > MAX_NAME_BYTES:
+        return f"the name has more than {MAX_NAME_BYTES} bytes in UTF-8: rename it"
+    if SPREADSHEET_ERROR.fullmatch(name.partition(".")[0].strip()):
+        return f"{name!r} is an error of a spreadsheet: give the name itself"
+    return None
 
 
 def suggested_name(name: str) -> str | None:

@@ -6,6 +6,7 @@ their place, because databases further on cannot store them.
 
 import json
 import math
+import re
 from typing import Any, NoReturn, cast
 
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from portal_shared.runtime.errors import Invalid
 from portal_shared.validation.form_errors import describe, field_path, without_alternatives
 
 MAX_DEPTH = 30
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def parse_job(body: bytes) -> dict[str, Any]:
@@ -72,7 +74,7 @@ def _check(value: Any, place: str, level: int) -> None:
 
 def _storage_problem(value: Any) -> str | None:
     if isinstance(value, str):
-        if any("\ud800" <= c <= "\udfff" for c in value):
+        if SURROGATE.search(value):
             return "contains half a character (a lone surrogate)"
         return "contains a NUL character" if "\x00" in value else None
     if isinstance(value, float) and not math.isfinite(value):

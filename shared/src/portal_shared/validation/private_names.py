@@ -36,6 +36,11 @@ def _is_unseen(character: str) -> bool:
 
 def plain(name: str) -> str:
     """Returns only the letters and digits of `words`: agegroup for "Age group"."""
+    return _plain(name[:MAX_NAME_CHARACTERS])
+
+
+@lru_cache(MAX_CACHED_NAMES)
+def _plain(name: str) -> str:
     return words(name).replace("_", "")
 
 

@@ -27,6 +27,7 @@ _DATE = (
     r"|\d{8}(?:T\d{2,6})?)"
 )
 _FULL_DATE = re.compile(rf"(?<![\w.])(?:{_DATE})(?![\w])", re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
 _YEAR = re.compile(r"\d{4}")
 _BIRTH = re.compile(
     r"(?<![^\W_])(?:born|birth(?:\s?da(?:y|te))?|d\.?\s?o\.?\s?b\.?|geb(?:oren|urtsdatum|\.)?|n[ée]e?"
@@ -53,7 +54,7 @@ def find_private_text(text: str, first_year: int = FIRST_MEASURED_YEAR) -> str |
         return "an e-mail address"
     if ("^" in given or "name" in given.lower()) and _PERSON.search(given):
         return "the name of a patient"
-    if not any(c.isdigit() for c in given):
+    if not _DIGIT.search(given):
         return None
     if _BIRTH.search(given):
         return "a date of birth"

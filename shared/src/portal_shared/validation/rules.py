@@ -43,9 +43,12 @@ MAX_QUOTED_CHARS = 80  # of a refused value, quoted in the reason
 def closest_name(text: str, known: Iterable[str]) -> str | None:
     """Returns the known name that is most similar, ignoring case; None if none is similar."""
     by_plain = {name.casefold(): name for name in known}
-    if text.casefold() in by_plain:
-        return by_plain[text.casefold()]
-    found = get_close_matches(text.casefold(), by_plain, n=1, cutoff=0.6)
+    given = text.casefold()
+    if given in by_plain:
+        return by_plain[given]
+    if len(given) > 3 * max(map(len, by_plain), default=0):  # the likeness is at most one half
+        return None
+    found = get_close_matches(given, by_plain, n=1, cutoff=0.6)
     return by_plain[found[0]] if found else None
 
 
