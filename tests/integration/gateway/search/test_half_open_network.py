@@ -75,6 +75,7 @@ async def test_engine(network: tuple[Portal, TcpProxy, TcpProxy]) -> None:
         answer = await portal.reader.get("/api/Datasets")
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0
+    assert f"did not answer within {SEARCH_SECONDS} s" in answer.json()["error"]["message"]
     await portal.publish([registered("two")])
     assert (await portal.reader.get("/api/Datasets/10.1%2Fone")).status_code == 200
     engine_way.is_frozen = False

@@ -28,6 +28,7 @@ KEEP_ALIVE_SECONDS = 3  # less than the engine's own limit for idle connections
 class Engine:
     def __init__(self, settings: GatewaySettings) -> None:
         self._prefix = settings.index_prefix
+        self._seconds = settings.search_seconds
         headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
         key = settings.meilisearch_key.get_secret_value()
         if key:
@@ -98,7 +99,12 @@ class Engine:
         try:
             with tracing.span("search engine", kind="client"):
                 response = await self._http.request(method, path, data)
-        except (TimeoutError, OSError) as error:
+        except TimeoutError as error:
+            raise Unavailable(
+                f"The search engine did not answer within {self._seconds:g} s: "
+                "narrow the search, or try again later"
+            ) from error
+        except OSError as error:
             raise Unavailable(f"The search engine cannot be reached: {error!r}") from error
         finally:
             observe_engine(time.perf_counter() - started)

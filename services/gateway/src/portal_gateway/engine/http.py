@@ -146,7 +146,7 @@ class HttpClient:
         self._closed = False
 
     async def request(self, method: str, path: str, body: bytes | None = None) -> HttpResponse:
-        """Raises OSError (including Broken) and TimeoutError.
+        """Raises OSError (including Broken), and TimeoutError if there is no response in time.
 
         Repeats the request once if a reused connection was lost without a response, because the
         server may have closed it as idle. So use it only for requests that can be repeated.
@@ -198,10 +198,13 @@ class HttpClient:
         return None
 
     async def _connect(self) -> Connection:
-        async with asyncio.timeout(self._connect_seconds):
-            _, connection = await asyncio.get_running_loop().create_connection(
-                Connection, self._host, self._port, ssl=self._secure
-            )
+        try:
+            async with asyncio.timeout(self._connect_seconds):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    Connection, self._host, self._port, ssl=self._secure
+                )
+        except TimeoutError as error:
+            raise ConnectionError(f"no connection within {self._connect_seconds} s") from error
         return connection
 
 
