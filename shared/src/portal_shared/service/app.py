@@ -157,7 +157,8 @@ class Service:
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await self.publisher.close()
-            self.client.close()
+            with mongo.deadline(CLOSE_SECONDS):  # it sends, and waits for the database
+                await asyncio.to_thread(self.client.close)
 
     def _begin_stop(self) -> None:
         self.probes.is_ending = True

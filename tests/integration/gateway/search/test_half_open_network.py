@@ -4,8 +4,9 @@ Readers are answered 503 then, not left waiting; what comes meanwhile is indexed
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from tests.drivers.search.engine import StandIn
 
 PATIENCE = 120  # seconds on a busy machine; what is waited for takes 2 to 20
 SEARCH_SECONDS = "2"
+MAX_PAUSE_SECONDS = 8  # of the event loop; 0.1 are usual
 
 
 def registered(name: str) -> DatasetRegistered:
@@ -34,8 +36,16 @@ def registered(name: str) -> DatasetRegistered:
 async def network(
     settings: Settings, engine: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[Portal, TcpProxy, TcpProxy]]:
-    """The portal, its way to the engine and its way to the database."""
     monkeypatch.setenv("PORTAL_SEARCH_SECONDS", SEARCH_SECONDS)
+    async with behind_proxies(settings, engine) as found:
+        yield found
+
+
+@asynccontextmanager
+async def behind_proxies(
+    settings: Settings, engine: StandIn
+) -> AsyncGenerator[tuple[Portal, TcpProxy, TcpProxy]]:
+    """The portal, its way to the engine and its way to the database."""
     async with AsyncExitStack() as stack:
 
         async def by_proxy(url: str) -> tuple[TcpProxy, str]:
@@ -99,3 +109,23 @@ async def test_database(network: tuple[Portal, TcpProxy, TcpProxy]) -> None:
     database_way.is_frozen = False
     await until_status(portal, "/health", 200)
     await until_found(portal, {"10.1/one", "10.1/two"})
+
+
+async def test_services_that_end_answer_while_the_database_closes_their_sessions(
+    settings: Settings, engine: StandIn
+) -> None:
+    longest = 0.0
+
+    async def measure_pauses() -> None:
+        nonlocal longest
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(0.1)
+            longest = max(longest, time.monotonic() - before)
+
+    async with behind_proxies(settings, engine) as (portal, _, _):
+        await portal.publish([registered("one")])
+        await until_found(portal, {"10.1/one"})
+        measurement = asyncio.create_task(measure_pauses())
+    measurement.cancel()
+    assert longest < MAX_PAUSE_SECONDS
