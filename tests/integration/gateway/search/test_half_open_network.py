@@ -70,6 +70,13 @@ async def until_status(portal: Portal, path: str, status: int) -> None:
             await asyncio.sleep(0.1)
 
 
+async def publish_one(portal: Portal) -> None:
+    """Publishes a dataset; it is then found, and its page is there."""
+    await portal.publish([registered("one")])
+    await portal.wait_indexed(seconds=PATIENCE)
+    await until_found(portal, {"10.1/one"})
+
+
 async def until_found(portal: Portal, names: set[str]) -> None:
     async with asyncio.timeout(PATIENCE):
         while {one["pid"] for one in (await portal.reader.get("/api/Datasets")).json()} != names:
@@ -78,8 +85,7 @@ async def until_found(portal: Portal, names: set[str]) -> None:
 
 async def test_engine(network: tuple[Portal, TcpProxy, TcpProxy]) -> None:
     portal, engine_way, _ = network
-    await portal.publish([registered("one")])
-    await until_found(portal, {"10.1/one"})
+    await publish_one(portal)
     engine_way.is_frozen = True
     async with asyncio.timeout(PATIENCE):
         answer = await portal.reader.get("/api/Datasets")
@@ -95,8 +101,7 @@ async def test_engine(network: tuple[Portal, TcpProxy, TcpProxy]) -> None:
 
 async def test_database(network: tuple[Portal, TcpProxy, TcpProxy]) -> None:
     portal, _, database_way = network
-    await portal.publish([registered("one")])
-    await until_found(portal, {"10.1/one"})
+    await publish_one(portal)
     database_way.is_frozen = True
     async with asyncio.timeout(PATIENCE):
         answer = await portal.reader.get("/api/Datasets/10.1%2Fone/files")
@@ -124,8 +129,7 @@ async def test_services_that_end_answer_while_the_database_closes_their_sessions
             longest = max(longest, time.monotonic() - before)
 
     async with behind_proxies(settings, engine) as (portal, _, _):
-        await portal.publish([registered("one")])
-        await until_found(portal, {"10.1/one"})
+        await publish_one(portal)
         measurement = asyncio.create_task(measure_pauses())
     measurement.cancel()
     assert longest < MAX_PAUSE_SECONDS
