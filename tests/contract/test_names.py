@@ -26,7 +26,6 @@ PRIVATE = {  # one of them in a name means nothing to somebody who has not writt
 OF_PYTHON = {"tell"}  # a method of file objects
 WORD = re.compile(rf"\b({'|'.join(sorted(PRIVATE))}|lets? go)\b", re.IGNORECASE)
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
-Definition = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 MAX_MODULES, MAX_LINES, MAX_FUNCTION_LINES, MAX_WORDS_PER_THOUSAND = 14, 400, 60, 1.0
 MAX_CONFTEST_LINES = 60
 
@@ -68,30 +67,19 @@ def no_garbage_collection() -> Iterator[None]:
 def _module(path: Path) -> Module:
     """Reads a file once; its syntax tree, which is large, is not retained."""
     text = path.read_text("utf-8")
-    tree = ast.parse(text)
+    private = {name for name in IDENTIFIER.findall(text) if _is_private(name)}
+    names: list[tuple[int, str]] = []
     docstrings: list[str] = []
     functions: list[tuple[int, str, int]] = []
-    for node in _definitions(tree):
-        docstrings.append(ast.get_docstring(node) or "")
+    for node in ast.walk(ast.parse(text)):
+        if private:
+            names += [at for at in _names(node) if at[1] in private]
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            docstrings.append(ast.get_docstring(node) or "")
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             functions.append((node.lineno, node.name, lines))
-    private = {name for name in set(IDENTIFIER.findall(text)) if _is_private(name)}
-    nodes = ast.walk(tree) if private else ()
-    names = tuple(at for node in nodes for at in _names(node) if at[1] in private)
-    return Module(names, tuple(docstrings), tuple(functions))
-
-
-def _definitions(tree: ast.Module) -> Iterator[Definition]:
-    """The module, and its classes and functions, however deep; expressions have none."""
-    waiting: list[ast.AST] = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, Definition):
-            yield node
-        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
-            inner = getattr(node, name, ())
-            waiting += inner if isinstance(inner, list) else ()
+    return Module(tuple(names), tuple(docstrings), tuple(functions))
 
 
 def _names(node: ast.AST) -> Iterator[tuple[int, str]]:

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from fastapi import FastAPI, Request
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.drivers import process
+from tests.drivers.collector import running_collector
 from tests.drivers.instance import Portal, started
 
 COLORS = {
@@ -115,14 +114,7 @@ def _step(seconds: float) -> float:
 
 def collected(folder: Path) -> list[bytes]:
     """Runs a portal with a record of the Atlas; returns what its services sent to a collector."""
-    bodies: list[bytes] = []
-    collector = FastAPI()
-
-    @collector.post("/v1/traces")
-    async def take(request: Request) -> None:
-        bodies.append(await request.body())
-
-    with process.running(collector) as url:
+    with running_collector() as (url, bodies):
         os.environ["PORTAL_OTLP_URL"] = url
         portal: Portal = started(folder)
         try:

@@ -3,11 +3,10 @@
 import subprocess
 import sys
 
-from fastapi import FastAPI, Request
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from portal_shared.runtime.telemetry import exporter, tracing
 
-from tests.drivers import process
+from tests.drivers.collector import running_collector
 
 PARENT = f"00-{'a' * 32}-{'a' * 16}-01"
 
@@ -24,14 +23,7 @@ def test_no_sdk_is_imported_while_traces_are_off() -> None:
 
 
 def test_spans_reach_a_collector_with_the_name_of_their_service() -> None:
-    bodies: list[bytes] = []
-    collector = FastAPI()
-
-    @collector.post("/v1/traces")
-    async def take(request: Request) -> None:
-        bodies.append(await request.body())
-
-    with process.running(collector) as url:
+    with running_collector() as (url, bodies):
         tracer = exporter.OpenTelemetry("doi", exporter.otlp_processor(f"{url}/"))
         tracing.start(tracer)
         try:
